@@ -1,0 +1,5 @@
+"""Prometheus exporter for Hex workspaces."""
+
+__all__ = ["__version__"]
+
+__version__ = "0.1.0"

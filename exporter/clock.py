@@ -1,0 +1,34 @@
+"""Time as a parameter: what every room asks for the hour, and what it waits with."""
+
+import asyncio
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Wall time, steady time and waiting, so that a test can live through a year in a second."""
+
+    def now(self) -> float:
+        """Seconds since the epoch by the wall clock; it may step in either direction."""
+
+    def monotonic(self) -> float:
+        """Seconds by a clock that never steps; only differences mean anything."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after so many steady seconds, at once for zero or less."""
+
+
+class SystemClock:
+    """The machine's own time."""
+
+    def now(self) -> float:
+        """Seconds since the epoch by the machine's wall clock."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds by the machine's steady clock."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait on the running event loop."""
+        await asyncio.sleep(max(0.0, seconds))

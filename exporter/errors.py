@@ -1,0 +1,92 @@
+"""What can go wrong, split by what the caller does next.
+
+HexExporterError
+├── ConfigError          a person must change the file, a flag or the environment
+├── LedgerError          the ledger cannot be used as asked
+│   ├── LedgerBusyError      another process writes it
+│   └── LedgerTooNewError    a newer program wrote it
+└── ApiError             Hex did not give the answer that was asked for
+    ├── RateLimitedError     429: wait
+    ├── UnauthorizedError    401: the token is wrong, or no longer right
+    ├── RefusedError         400, 403, 404, 422: this token, plan or project does not have it
+    ├── UnavailableError     5xx, no connection, no answer in time: try later
+    └── BadAnswerError       an answer that is not what the API promises
+"""
+
+from dataclasses import dataclass
+
+
+class HexExporterError(Exception):
+    """The root of every error this program raises on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigProblem:
+    """One mistake in the configuration: where it stands and what would be right.
+
+    `location` is `FILE:LINE`, a flag or an environment variable; `message` is one sentence.
+    """
+
+    location: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.location}: {self.message}"
+
+
+class ConfigError(HexExporterError):
+    """The configuration cannot be used; `problems` has every mistake that was found, not only the first."""
+
+    def __init__(self, *problems: ConfigProblem) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+class LedgerError(HexExporterError):
+    """The ledger cannot be used as asked; the message says why in one sentence."""
+
+
+class LedgerBusyError(LedgerError):
+    """Another process is the ledger's writer."""
+
+
+class LedgerTooNewError(LedgerError):
+    """The ledger was written by a newer program than this one."""
+
+
+class ApiError(HexExporterError):
+    """Hex did not give the answer that was asked for.
+
+    `endpoint` is the metric label value, `status` the HTTP status (None without an answer), `reason` one short
+    phrase that is safe to log, `trace_id` what Hex support asks for, where Hex sent one.
+    """
+
+    def __init__(
+        self, endpoint: str, reason: str, *, status: int | None = None, trace_id: str | None = None
+    ) -> None:
+        said = f"{endpoint}: {reason}" if status is None else f"{endpoint}: {status} {reason}"
+        super().__init__(said if trace_id is None else f"{said} (trace {trace_id})")
+        self.endpoint = endpoint
+        self.reason = reason
+        self.status = status
+        self.trace_id = trace_id
+
+
+class RateLimitedError(ApiError):
+    """429: nothing may be asked before the workspace's cool-down has passed."""
+
+
+class UnauthorizedError(ApiError):
+    """401: the token is missing, wrong or expired, or the host is another deployment's."""
+
+
+class RefusedError(ApiError):
+    """400, 403, 404 or 422: this token, plan or project does not have what was asked for."""
+
+
+class UnavailableError(ApiError):
+    """5xx, no connection, or no complete answer before the deadline."""
+
+
+class BadAnswerError(ApiError):
+    """An answer that is not what the API promises: HTML, broken JSON, a body beyond the limit."""

@@ -1,0 +1,187 @@
+"""What can be known about a Hex workspace: small frozen records, the same in every room.
+
+Times are integer milliseconds since the epoch (`_ms`), None where Hex has none. Enumerations are lower case and open:
+a value that Hex invents tomorrow arrives as it came, in lower case. Text is as Hex sent it; making it safe for
+labels is the page's affair.
+"""
+
+from dataclasses import dataclass
+
+ACTIVE_STATUSES = frozenset({"pending", "running"})
+"""A run in one of these has not ended."""
+
+TERMINAL_STATUSES = ("completed", "errored", "killed", "unable_to_allocate_kernel")
+"""The documented end states of a run."""
+
+TRIGGERS = ("scheduled", "api", "app_refresh")
+"""The documented triggers of a run; `unknown` stands for a run that came without one."""
+
+UNKNOWN_TRIGGER = "unknown"
+"""The trigger of a run that Hex lists without one."""
+
+ROLES = ("admin", "manager", "editor", "explorer", "member", "guest", "embedded_user", "anonymous")
+"""The documented roles of a user."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """One schedule of a project.
+
+    `cron` is the five-field expression with the same firings (None: the entry cannot be understood), `timezone` what
+    Hex sent with it: an offset such as `+08:00` or an IANA name, `UTC` where it sent nothing.
+    """
+
+    cadence: str
+    enabled: bool
+    cron: str | None
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """One project of a listing. `published_ms` None: never published, so it has no run history.
+
+    `groups` and `collections` are the names it is shared with; `views_*` are Hex's rolling windows, None if not told.
+    """
+
+    project_id: str
+    title: str = ""
+    owner: str | None = None
+    creator: str | None = None
+    project_status: str | None = None
+    categories: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    collections: tuple[str, ...] = ()
+    created_ms: int | None = None
+    edited_ms: int | None = None
+    published_ms: int | None = None
+    viewed_ms: int | None = None
+    results_updated_ms: int | None = None
+    archived_ms: int | None = None
+    trashed_ms: int | None = None
+    views_7d: int | None = None
+    views_14d: int | None = None
+    views_30d: int | None = None
+    views_all: int | None = None
+    schedules: tuple[Schedule, ...] = ()
+
+    @property
+    def state(self) -> str:
+        """`trashed`, `archived`, `published` or `unpublished`, the strongest that holds."""
+        if self.trashed_ms is not None:
+            return "trashed"
+        if self.archived_ms is not None:
+            return "archived"
+        return "unpublished" if self.published_ms is None else "published"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of a published project, as last seen."""
+
+    run_id: str
+    project_id: str
+    status: str
+    trigger: str = UNKNOWN_TRIGGER
+    start_ms: int | None = None
+    end_ms: int | None = None
+    elapsed_ms: int | None = None
+    version: str | None = None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it may still change its state; an unknown status counts as ended once it has an end."""
+        if self.status in ACTIVE_STATUSES:
+            return True
+        return self.status not in TERMINAL_STATUSES and self.end_ms is None
+
+    @property
+    def ended_ms(self) -> int | None:
+        """When it ended, by its end, else start plus elapsed, else start; None while active or if nothing tells."""
+        if self.is_active:
+            return None
+        if self.end_ms is not None:
+            return self.end_ms
+        if self.start_ms is not None:
+            return self.start_ms + (self.elapsed_ms or 0)
+        return None
+
+    @property
+    def duration_ms(self) -> int | None:
+        """How long it ran: what Hex says, else end minus start; None if neither is known. Never negative."""
+        if self.elapsed_ms is not None:
+            return max(0, self.elapsed_ms)
+        if self.start_ms is not None and self.end_ms is not None:
+            return max(0, self.end_ms - self.start_ms)
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """One user of the workspace and the role that is billed."""
+
+    user_id: str
+    email: str = ""
+    name: str | None = None
+    role: str = "unknown"
+    last_login_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Whom the token belongs to; a workspace token tells only the organisation and its own expiry."""
+
+    org_id: str | None = None
+    email: str | None = None
+    role: str | None = None
+    token_expires_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """One group of users; names are not unique."""
+
+    group_id: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """One data connection. `target` names host or account and database where the token may see them, else None.
+
+    `target` serves to find overlaps and is never a label.
+    """
+
+    connection_id: str
+    name: str = ""
+    connection_type: str = "unknown"
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thread:
+    """One AI thread; `credits_milli` is its running total in thousandths of a credit, None if Hex does not say."""
+
+    thread_id: str
+    source: str = "unknown"
+    thread_type: str = "unknown"
+    user_id: str | None = None
+    created_ms: int | None = None
+    credits_milli: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueriedTable:
+    """One table that a published project queries, and through which connection."""
+
+    connection_id: str
+    table: str
+    connection_name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One cell of a project's draft; only the connection it queries matters here."""
+
+    cell_id: str
+    connection_id: str | None = None

@@ -1,0 +1,142 @@
+"""Reading run histories page by page: the head down to what is known, and the past behind it."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from exporter.facts import Run
+from exporter.hexapi import Ask, Endpoint, Page
+from exporter.ledger import RunProgress
+
+MARGIN_MS = 15 * 60_000
+"""How far start times may be out of order in a listing that falls.
+
+A listing in order of creation shows a run that waited for its kernel among later ones, and clocks differ.
+"""
+
+ALL_KNOWN_MS = 0
+"""`known_from_ms` of a project whose whole history has been read."""
+
+
+class HeadRead:
+    """The newest runs of one project, read page by page until they join what is known.
+
+    `next` is the page to ask for, None when done. A listing whose start times do not fall is read to its end, since
+    its order is not documented; so is one that no longer shows a run that was active.
+    """
+
+    def __init__(self, project_id: str, progress: RunProgress, active_run_ids: Collection[str]) -> None:
+        self.next: Ask | None = Ask(endpoint=Endpoint.RUNS, project_id=project_id)
+        self._progress = progress
+        self._missing = set(active_run_ids)
+        self._seen: set[str] = set()
+        self._last_page: set[str] = set()
+        self._offset = 0
+        self._oldest_ms: int | None = None
+        self._falls = True
+        self._must_reach_end = progress.is_unordered
+        self._first_sent_ms: int | None = None
+        self._reached_end = False
+        self._step_backs = 0
+
+    def add(self, page: Page, sent_ms: int) -> None:
+        """Take the page that `next` asked for; `sent_ms` is when it was asked, by Hex's clock."""
+        if self._first_sent_ms is None:
+            self._first_sent_ms = sent_ms
+        runs = _runs(page)
+        length = len(page.items) + len(page.bad)
+        ids = {run.run_id for run in runs}
+        if self._slipped(ids, length):
+            return
+        is_new = not ids <= self._seen
+        self._observe_order(runs)
+        self._seen |= ids
+        self._last_page = ids
+        self._missing -= ids
+        self._offset = page.ask.offset + length
+        self._reached_end = not page.has_more or not length or not is_new
+        if self._reached_end or self._joins_known():
+            self.next = None
+        else:
+            # One run of overlap tells whether the listing shrank between two pages.
+            self.next = Ask(
+                endpoint=Endpoint.RUNS, project_id=page.ask.project_id, offset=max(self._offset - 1, page.ask.offset + 1)
+            )
+
+    @property
+    def gone_run_ids(self) -> frozenset[str]:
+        """Runs that were active and that Hex no longer lists; known only when the read is done."""
+        return frozenset(self._missing) if self.next is None and self._reached_end else frozenset()
+
+    def progress(self) -> RunProgress:
+        """The project's progress once the read is done."""
+        assert self.next is None
+        assert self._first_sent_ms is not None
+        known_from_ms = self._progress.known_from_ms
+        if self._reached_end:
+            known_from_ms = ALL_KNOWN_MS
+        elif known_from_ms is None and self._oldest_ms is not None:
+            known_from_ms = self._oldest_ms + 1
+        return replace(
+            self._progress,
+            known_until_ms=max(self._first_sent_ms, self._progress.known_until_ms or 0),
+            known_from_ms=known_from_ms,
+            is_unordered=not self._falls,
+            last_read_ms=self._first_sent_ms,
+            refused_until_ms=None,
+            refusals=0,
+        )
+
+    def _slipped(self, ids: set[str], length: int) -> bool:
+        """Step back if the page does not overlap the one before: runs vanished in between, some were skipped."""
+        if not self._last_page or not length or ids & self._last_page or self._step_backs >= 3:
+            return False
+        self._step_backs += 1
+        offset = max(0, self._offset - 2 * length)
+        assert self.next is not None
+        self.next = replace(self.next, offset=offset)
+        self._last_page = set()
+        return True
+
+    def _observe_order(self, runs: Sequence[Run]) -> None:
+        for run in runs:
+            if run.start_ms is None or run.run_id in self._seen:
+                continue
+            if self._oldest_ms is not None and run.start_ms > self._oldest_ms + MARGIN_MS:
+                self._falls = False
+            self._oldest_ms = run.start_ms if self._oldest_ms is None else min(self._oldest_ms, run.start_ms)
+
+    def _joins_known(self) -> bool:
+        if self._must_reach_end or not self._falls or self._missing or self._oldest_ms is None:
+            return False
+        known_until_ms = self._progress.known_until_ms
+        return known_until_ms is None or self._oldest_ms < known_until_ms - MARGIN_MS
+
+
+def older_page(project_id: str, known_runs: int) -> Ask:
+    """The request for the page behind the runs that are known, `known_runs` of them; it overlaps them by a few."""
+    return Ask(endpoint=Endpoint.RUNS, project_id=project_id, offset=max(0, known_runs - 3))
+
+
+def extend_back(progress: RunProgress, page: Page) -> RunProgress | None:
+    """The progress with an older page joined to it; None if the page does not touch what is known.
+
+    A page whose start times do not fall cannot be joined: the project is then read whole, as unordered.
+    """
+    assert progress.known_from_ms is not None
+    starts = [run.start_ms for run in _runs(page) if run.start_ms is not None]
+    if not page.has_more or not (page.items or page.bad):
+        if starts and max(starts) < progress.known_from_ms - 1 and page.ask.offset > 0:
+            return None
+        return replace(progress, known_from_ms=ALL_KNOWN_MS)
+    if not starts:
+        return replace(progress, is_unordered=True)
+    if any(later > earlier + MARGIN_MS for earlier, later in zip(starts, starts[1:], strict=False)):
+        return replace(progress, is_unordered=True)
+    if max(starts) < progress.known_from_ms - 1:
+        return None
+    # Another run may have started in the very millisecond of the oldest one and stand on the next page.
+    return replace(progress, known_from_ms=min(progress.known_from_ms, min(starts) + 1))
+
+
+def _runs(page: Page) -> list[Run]:
+    return [item for item in page.items if isinstance(item, Run)]

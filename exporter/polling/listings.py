@@ -1,0 +1,127 @@
+"""Reading whole listings: page by page in memory, into the ledger only when the last page has come."""
+
+from collections.abc import Callable, Collection
+from typing import cast
+
+from exporter.facts import Connection, Group, Identity, Project, Seat, Thread
+from exporter.hexapi import Endpoint, Page, Walk
+from exporter.ledger import WorkspaceLedger
+from exporter.polling.outlook import HOUR_MS, MINUTE_MS
+from exporter.polling.planner import ListingOutlook
+
+LISTINGS = (
+    Endpoint.PROJECTS,
+    Endpoint.ME,
+    Endpoint.CONNECTIONS,
+    Endpoint.USERS,
+    Endpoint.GROUPS,
+    Endpoint.THREADS,
+)
+"""In the order in which they are first read."""
+
+_SHORTEST_MS = {
+    Endpoint.PROJECTS: MINUTE_MS,
+    Endpoint.ME: HOUR_MS,
+    Endpoint.CONNECTIONS: HOUR_MS,
+    Endpoint.USERS: HOUR_MS,
+    Endpoint.GROUPS: HOUR_MS,
+    Endpoint.THREADS: 15 * MINUTE_MS,
+}
+_SHARE = {Endpoint.PROJECTS: 0.15, Endpoint.THREADS: 0.05}
+_OTHER_SHARE = 0.02
+_LONGEST_MS = {Endpoint.PROJECTS: 15 * MINUTE_MS}
+_OTHER_LONGEST_MS = 3 * HOUR_MS
+
+
+def listing_interval_ms(endpoint: Endpoint, pages: int, requests_per_hour: int) -> int:
+    """How long after a complete read the next one is due: seldom enough to cost a small share of the requests.
+
+    Never longer than a quarter of an hour for projects, three hours for the rest, half of the time after which their
+    gauges disappear by default.
+    """
+    share = _SHARE.get(endpoint, _OTHER_SHARE)
+    wanted_ms = int(HOUR_MS * pages / (requests_per_hour * share))
+    longest_ms = max(_LONGEST_MS.get(endpoint, _OTHER_LONGEST_MS), _SHORTEST_MS[endpoint])
+    return min(max(wanted_ms, _SHORTEST_MS[endpoint]), longest_ms)
+
+
+class ListingReader:
+    """The listings of one workspace: which are due, which are being read, and what they said when complete."""
+
+    def __init__(self, ledger: WorkspaceLedger, enabled: Collection[Endpoint], requests_per_hour: int) -> None:
+        self._ledger = ledger
+        self._requests_per_hour = requests_per_hour
+        self._walks: dict[Endpoint, Walk] = {}
+        self._pages: dict[Endpoint, int] = {}
+        states = ledger.collectors()
+        self._due_ms: dict[Endpoint, int] = {}
+        for position, endpoint in enumerate(one for one in LISTINGS if one in enabled):
+            state = states.get(endpoint.value)
+            last_ms = None if state is None or not state.success else state.last_success_ms
+            self._due_ms[endpoint] = position if last_ms is None else last_ms + self._interval_ms(endpoint)
+
+    def outlooks(self, now_ms: int, paused_until_ms: Callable[[Endpoint], int]) -> list[ListingOutlook]:
+        """What the planner is told of every enabled listing."""
+        return [
+            ListingOutlook(
+                endpoint=endpoint,
+                due_ms=max(0 if endpoint in self._walks else min(due, self._latest_ms(endpoint, now_ms)), paused),
+                under_way=self._walks[endpoint].next if endpoint in self._walks else None,
+            )
+            for endpoint, due in self._due_ms.items()
+            for paused in (paused_until_ms(endpoint),)
+        ]
+
+    def requests_per_hour(self) -> float:
+        """What reading the listings at their intervals costs."""
+        return sum(
+            self._pages.get(endpoint, 1) * HOUR_MS / self._interval_ms(endpoint) for endpoint in self._due_ms
+        )
+
+    def take(self, page: Page, sent_ms: int, now_ms: int) -> str | None:
+        """Add a page; at the listing's end it goes into the ledger. Returns why a listing was given up, if it was."""
+        endpoint = page.ask.endpoint
+        walk = self._walks.setdefault(endpoint, Walk(endpoint)) if page.ask.after else Walk(endpoint)
+        self._walks[endpoint] = walk
+        walk.add(page)
+        self._pages[endpoint] = self._pages.get(endpoint, 0) if page.ask.after else 0
+        self._pages[endpoint] += 1
+        if walk.next is not None:
+            return None
+        del self._walks[endpoint]
+        if not walk.is_complete:
+            self._due_ms[endpoint] = now_ms + self._interval_ms(endpoint)
+            self._ledger.record_collector(endpoint.value, False, now_ms)
+            return "its pages go in a circle"
+        self._store(endpoint, walk, sent_ms)
+        self._ledger.record_collector(endpoint.value, True, sent_ms)
+        self._due_ms[endpoint] = now_ms + self._interval_ms(endpoint)
+        return None
+
+    def give_up(self, endpoint: Endpoint) -> None:
+        """Forget the pages that were read; the listing starts again from its first page."""
+        self._walks.pop(endpoint, None)
+
+    def _store(self, endpoint: Endpoint, walk: Walk, at_ms: int) -> None:
+        items = walk.items
+        match endpoint:
+            case Endpoint.PROJECTS:
+                self._ledger.record_projects(cast("tuple[Project, ...]", items), at_ms)
+            case Endpoint.USERS:
+                self._ledger.record_seats(cast("tuple[Seat, ...]", items), at_ms)
+            case Endpoint.GROUPS:
+                self._ledger.record_groups(cast("tuple[Group, ...]", items), at_ms)
+            case Endpoint.CONNECTIONS:
+                self._ledger.record_connections(cast("tuple[Connection, ...]", items), at_ms)
+            case Endpoint.THREADS:
+                self._ledger.record_threads(cast("tuple[Thread, ...]", items), at_ms)
+            case Endpoint.ME:
+                for identity in cast("tuple[Identity, ...]", items):
+                    self._ledger.record_identity(identity, at_ms)
+
+    def _interval_ms(self, endpoint: Endpoint) -> int:
+        return listing_interval_ms(endpoint, self._pages.get(endpoint, 1), self._requests_per_hour)
+
+    def _latest_ms(self, endpoint: Endpoint, now_ms: int) -> int:
+        """A wall clock that went back must not postpone a listing by more than its interval."""
+        return now_ms + self._interval_ms(endpoint)

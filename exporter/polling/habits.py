@@ -1,7 +1,7 @@
 """What recent runs say about the next ones: how often they come unforeseen, how long they take, how late they start."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from statistics import quantiles
 
 from exporter.facts import Project, Run
@@ -14,7 +14,7 @@ HABIT_DAYS_MS = 14 * 24 * HOUR_MS
 _SAMPLES = 20
 
 
-def habits_of(projects: Iterable[Project], runs: Iterable[Run], now_ms: int) -> Mapping[str, Habits]:
+def habits_of(projects: Iterable[Project], runs: Iterable[Run], now_ms: int) -> dict[str, Habits]:
     """The habits of each project from its runs of the last two weeks; projects without runs are left out."""
     by_project: dict[str, list[Run]] = defaultdict(list)
     for run in runs:

@@ -1,6 +1,6 @@
 """Reading the runs of every project: what is due, what is being read, and what each page adds to the ledger."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from exporter.facts import Run
@@ -42,7 +42,7 @@ class RunReader:
         self._ledger = ledger
         self._requests_per_hour = requests_per_hour
         self._tracked: dict[str, _Tracked] = {}
-        self._habits: Mapping[str, Habits] = {}
+        self._habits: dict[str, Habits] = {}
         self._habits_at_ms: int | None = None
         self._active: dict[str, dict[str, int | None]] = {}
         for run in ledger.active_runs():
@@ -247,4 +247,4 @@ class RunReader:
         if newest is not None:
             habit = self._habit(project_id)
             if newest > (habit.last_scheduled_start_ms or 0):
-                self._habits = {**self._habits, project_id: replace(habit, last_scheduled_start_ms=newest)}
+                self._habits[project_id] = replace(habit, last_scheduled_start_ms=newest)

@@ -1,0 +1,227 @@
+"""Programs from Debian that the tests drive, as pytest fixtures: fetched once, unpacked into `.cache/programs/`.
+
+No root is needed, nothing is installed and no service is started. A test asks for `prometheus`, `promtool`,
+`alertmanager` or `amtool` and gets the path of bookworm's; for others,
+`@pytest.mark.parametrize("promtool", ["bookworm", "trixie", "sid"], indirect=True)`.
+`buildah` and `debootstrap` have to be installed; `./test` does that where it may.
+
+What could not be had skips the tests that need it and is named in one line at the end of the run.
+"""
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+CACHE = Path(__file__).resolve().parent.parent / ".cache" / "programs"
+DEFAULT_SUITE = "bookworm"
+FETCH_SECONDS = 300.0
+
+PACKAGES = {
+    "prometheus": "prometheus",
+    "promtool": "promtool",
+    "alertmanager": "prometheus-alertmanager",
+    "amtool": "prometheus-alertmanager",
+}
+BINARIES = {"alertmanager": "prometheus-alertmanager"}
+
+_absent = pytest.StashKey[dict[str, str]]()
+
+
+@pytest.fixture
+def prometheus(request: pytest.FixtureRequest) -> Path:
+    """Prometheus' server."""
+    return _program(request)
+
+
+@pytest.fixture
+def promtool(request: pytest.FixtureRequest) -> Path:
+    """Prometheus' tool for checking metrics and testing rules."""
+    return _program(request)
+
+
+@pytest.fixture
+def alertmanager(request: pytest.FixtureRequest) -> Path:
+    """Prometheus' Alertmanager."""
+    return _program(request)
+
+
+@pytest.fixture
+def amtool(request: pytest.FixtureRequest) -> Path:
+    """Alertmanager's tool for checking its configuration and routes."""
+    return _program(request)
+
+
+@pytest.fixture(scope="session")
+def buildah(request: pytest.FixtureRequest) -> Path:
+    """The builder of container images; needs root for its chroot isolation."""
+    return _installed(request.config, "buildah")
+
+
+@pytest.fixture(scope="session")
+def debootstrap(request: pytest.FixtureRequest) -> Path:
+    """The maker of bare Debian trees; needs root."""
+    return _installed(request.config, "debootstrap")
+
+
+def debian_mirrors() -> list[str]:
+    """Addresses of the Debian archives that this machine's apt is set up with; empty on another system."""
+    if shutil.which("apt-get") is None:
+        return []
+
+    planned = subprocess.run(
+        ["apt-get", "--print-uris", "update"], capture_output=True, text=True, timeout=60, check=False
+    )
+    # Security and update suites live in archives, or parts of them, that have no whole distribution.
+    found = re.findall(r"^'(\S+)/dists/[^/-]+/main/binary-", planned.stdout, flags=re.MULTILINE)
+    return list(dict.fromkeys(found))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the list of what could not be had."""
+    config.stash[_absent] = {}
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fetch, before any test's time runs, the programs that the selected tests ask for."""
+    if session.config.option.collectonly:
+        return
+
+    wanted = set()
+    for item in session.items:
+        for name in PACKAGES.keys() & set(getattr(item, "fixturenames", ())):
+            callspec = getattr(item, "callspec", None)
+            suite = callspec.params.get(name, DEFAULT_SUITE) if callspec else DEFAULT_SUITE
+            wanted.add((_package(name, suite), suite))
+
+    missing = sorted(package for package in wanted if unpacked(*package) is None)
+    if missing:
+        fetch(missing)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say in one line what could not be had and how to get it."""
+    absent = config.stash[_absent]
+    if absent:
+        terminalreporter.write_line(
+            "Not to be had, so not tested: " + "; ".join(f"{what} ({how})" for what, how in absent.items())
+        )
+
+
+def unpacked(package: str, suite: str) -> Path | None:
+    """The folder that `package` of `suite` was unpacked into, if it was."""
+    return next((CACHE / suite).glob(f"{package}-[0-9]*"), None)
+
+
+def fetch(packages: Iterable[tuple[str, str]]) -> None:
+    """Fetch and unpack each (package, suite) that the machine's Debian mirrors have, in bounded time.
+
+    The machine's own apt lists are neither read nor changed. Safe to run in several processes at once.
+    """
+    mirrors = debian_mirrors()
+    if not mirrors:
+        return
+
+    deadline = time.monotonic() + FETCH_SECONDS
+    with _alone(), tempfile.TemporaryDirectory(dir=CACHE) as scratch:
+        todo = [package for package in packages if unpacked(*package) is None]
+        suites = sorted({suite for _, suite in todo})
+        lines = [f"deb {mirror} {suite} main\n" for mirror in mirrors for suite in suites]
+        apt = _apt(Path(scratch), lines)
+        _run([*apt, "update"], deadline=deadline, cwd=scratch)
+
+        for package, suite in todo:
+            place = Path(tempfile.mkdtemp(dir=scratch))
+            _run([*apt, "download", f"{package}/{suite}"], deadline=deadline, cwd=place)
+            for archive in place.glob("*.deb"):
+                version = archive.name.split("_")[1]
+                if _run(["dpkg-deb", "-x", str(archive), str(place / "tree")], deadline=deadline, cwd=place):
+                    (CACHE / suite).mkdir(exist_ok=True)
+                    (place / "tree").rename(CACHE / suite / f"{package}-{version}")
+
+
+def _package(name: str, suite: str) -> str:
+    if suite == "bookworm" and name == "promtool":
+        return "prometheus"  # a package of its own since trixie
+    return PACKAGES[name]
+
+
+def _program(request: pytest.FixtureRequest) -> Path:
+    name = request.fixturename
+    assert name is not None
+    binary = BINARIES.get(name, name)
+    suite = getattr(request, "param", DEFAULT_SUITE)
+
+    tree = unpacked(_package(name, suite), suite)
+    if tree is not None and (tree / "usr" / "bin" / binary).exists():
+        return tree / "usr" / "bin" / binary
+
+    on_path = shutil.which(binary)
+    if on_path is not None and suite == DEFAULT_SUITE:
+        return Path(on_path)
+
+    what = f"{name} of Debian {suite}"
+    request.config.stash[_absent][what] = f"run ./test where apt reaches a Debian mirror, or put {binary} on PATH"
+    pytest.skip(f"{what} could not be had")
+
+
+def _installed(config: pytest.Config, name: str) -> Path:
+    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    if found is None:
+        config.stash[_absent][name] = f"as root: apt-get install {name}"
+        pytest.skip(f"{name} is not installed")
+
+    if os.geteuid() != 0:
+        config.stash[_absent][name] = "run ./test as root"
+        pytest.skip(f"{name} needs root")
+
+    return Path(found)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _apt(scratch: Path, lines: list[str]) -> list[str]:
+    sources = scratch / "sources.list"
+    sources.write_text("".join(lines))
+    for folder in ("lists/partial", "archives/partial"):
+        (scratch / folder).mkdir(parents=True)
+
+    settings = {
+        "Dir::Etc::SourceList": sources,
+        "Dir::Etc::SourceParts": "/dev/null",
+        "Dir::State::Lists": scratch / "lists",
+        "Dir::Cache": scratch,
+        "APT::Sandbox::User": "root",
+        "Acquire::Retries": "2",
+        "Acquire::http::Timeout": "30",
+    }
+    return ["apt-get", "-qq", *(part for key, value in settings.items() for part in ("-o", f"{key}={value}"))]
+
+
+def _run(command: list[str], *, deadline: float, cwd: str | Path) -> bool:
+    try:
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=max(1.0, deadline - time.monotonic()),
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0

@@ -1,0 +1,208 @@
+"""Readers: each turns one YAML node into a typed value, or adds what is wrong to the problems and raises RefusedError.
+
+A mapping is read by `Keys`, a list by `Items`, anything else by `Scalar`; they nest as the file does.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+import yaml
+
+from exporter.config.problems import Problems, RefusedError, UnfitError
+from exporter.config.wording import guess, kind, printable, shown, tag
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+StructT = TypeVar("StructT", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """One value in the file: its node, its name (`workspaces[0].rate_limit`, empty at the top), the problems."""
+
+    node: yaml.Node
+    name: str
+    problems: Problems
+
+    def refuse(self, sentence: str, node: yaml.Node | None = None) -> RefusedError:
+        """Add a problem here, or at a node within, and return what to raise if reading cannot go on."""
+        line = self.line if node is None else node.start_mark.line + 1
+        self.problems.add(line, f"{self.name}: {sentence}" if self.name else sentence)
+        return RefusedError()
+
+    @property
+    def line(self) -> int:
+        """The line in the file where it begins, the first being 1."""
+        return int(self.node.start_mark.line) + 1
+
+    def under(self, key: str, node: yaml.Node) -> "Spot":
+        """The spot of one key's value."""
+        return Spot(node, f"{self.name}.{key}" if self.name else key, self.problems)
+
+    def keys(self) -> set[str]:
+        """The keys given here, none if this is no mapping."""
+        if not isinstance(self.node, yaml.MappingNode):
+            return set()
+        return {key.value for key, _ in self.node.value if isinstance(key, yaml.ScalarNode)}
+
+
+class Reader(Protocol[T_co]):
+    """What `Scalar`, `Keys` and `Items` have in common."""
+
+    @property
+    def expected(self) -> str:
+        """What the reader takes, as messages and docs say it."""
+
+    def __call__(self, spot: Spot) -> T_co:
+        """The value; raises RefusedError when the problems tell why there is none."""
+
+    def settings(self, name: str = "") -> Iterator[tuple[str, str]]:
+        """The dotted name of every key below, and what is expected there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar(Generic[T]):
+    """Reads one plain value.
+
+    `parse` gets the text and YAML's type of it and raises ValueError for what it cannot use, UnfitError to say so
+    in its own words. Where a secret might stand by mistake, `is_shown` is false and messages keep the value to themselves.
+    """
+
+    expected: str
+    parse: Callable[[str, str], T]
+    is_shown: bool = True
+
+    def __call__(self, spot: Spot) -> T:
+        """The value; raises RefusedError."""
+        sentence = f"found {(shown if self.is_shown else kind)(spot.node)}, expected {self.expected}"
+        if isinstance(spot.node, yaml.ScalarNode):
+            try:
+                return self.parse(spot.node.value, tag(spot.node))
+            except UnfitError as unfit:
+                sentence = str(unfit)
+            except ValueError:
+                pass
+        raise spot.refuse(sentence)
+
+    def settings(self, name: str = "") -> Iterator[tuple[str, str]]:
+        """Nothing: there are no keys below."""
+        return iter(())
+
+
+@dataclass(frozen=True, slots=True)
+class Keys(Generic[StructT]):
+    """Reads a mapping into a struct: one reader a key; a key with nothing behind it counts as not given.
+
+    A struct's field is found by its encoded name. `defaults`, by field name, are those that only the caller knows.
+    A ValueError from the struct's own checks becomes a problem of the mapping.
+    """
+
+    build: type[StructT]
+    readers: Mapping[str, Reader[object]]
+    defaults: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def expected(self) -> str:
+        """The phrase for messages."""
+        return f"a mapping of {', '.join(self.readers)}"
+
+    def __call__(self, spot: Spot) -> StructT:
+        """The struct; raises RefusedError if not even a part of it could be used."""
+        if not isinstance(spot.node, yaml.MappingNode) or tag(spot.node) != "map":
+            raise spot.refuse(f"found {kind(spot.node)}, expected {self.expected}")
+        given = self._given(spot, spot.node)
+        fields = msgspec.structs.fields(self.build)
+        values: dict[str, Any] = dict(self.defaults)
+        is_whole = True
+        for attribute in fields:
+            key = attribute.encode_name
+            if key in given:
+                try:
+                    values[attribute.name] = self.readers[key](given[key])
+                except RefusedError:
+                    is_whole = False
+
+        lacking = [field.encode_name for field in fields if field.required and field.name not in values]
+        if missing := [key for key in lacking if key not in given]:
+            raise spot.refuse(f"found no {' and no '.join(missing)}, expected {self.expected}")
+        if lacking:
+            raise RefusedError
+        try:
+            return self.build(**values)
+        except ValueError as error:
+            if is_whole:
+                spot.refuse(str(error))
+            raise RefusedError from None
+
+    def settings(self, name: str = "") -> Iterator[tuple[str, str]]:
+        """The dotted name of every key below, and what is expected there."""
+        for key, reader in self.readers.items():
+            dotted = f"{name}.{key}" if name else key
+            yield dotted, reader.expected
+            yield from reader.settings(dotted)
+
+    def _given(self, spot: Spot, mapping: yaml.MappingNode) -> dict[str, Spot]:
+        first_lines: dict[str, int] = {}
+        given: dict[str, Spot] = {}
+        for key_node, node in mapping.value:
+            key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
+            if key is None:
+                spot.refuse(f"found {kind(key_node)} as a key, expected one of {', '.join(self.readers)}", key_node)
+            elif key in first_lines:
+                said = f'found the key "{printable(key)}" again, expected it once'
+                spot.refuse(f"{said}; the first is in line {first_lines[key]}", key_node)
+            elif key == "<<":
+                spot.refuse("found the merge key <<, expected the keys themselves", key_node)
+            elif key not in self.readers:
+                said = f'found the unknown key "{printable(key)}", expected one of {", ".join(self.readers)}'
+                spot.refuse(said + guess(key, self.readers), key_node)
+            elif tag(node) != "null":
+                given[key] = spot.under(key, node)
+            if key is not None:
+                first_lines.setdefault(key, key_node.start_mark.line + 1)
+        return given
+
+
+@dataclass(frozen=True, slots=True)
+class Items(Generic[T]):
+    """Reads a list into a tuple, items that cannot be used left out; `check` compares what is left.
+
+    With `takes_one` a mapping stands for a list of itself.
+    """
+
+    item: Reader[T]
+    check: Callable[[Sequence[tuple[Spot, T]]], None] | None = None
+    takes_one: bool = False
+    takes_none: bool = True
+
+    @property
+    def expected(self) -> str:
+        """The phrase for messages."""
+        if self.takes_one:
+            return "a mapping or a list of mappings"
+        return "a list of mappings" if self.takes_none else "a list of at least one mapping"
+
+    def __call__(self, spot: Spot) -> tuple[T, ...]:
+        """The values in their order; raises RefusedError."""
+        if self.takes_one and isinstance(spot.node, yaml.MappingNode):
+            return (self.item(spot),)
+        if not isinstance(spot.node, yaml.SequenceNode) or tag(spot.node) != "seq":
+            raise spot.refuse(f"found {kind(spot.node)}, expected {self.expected}")
+        if not (spot.node.value or self.takes_none):
+            raise spot.refuse(f"found an empty list, expected {self.expected}")
+
+        entries: list[tuple[Spot, T]] = []
+        for index, node in enumerate(spot.node.value):
+            with suppress(RefusedError):
+                item = Spot(node, f"{spot.name}[{index}]", spot.problems)
+                entries.append((item, self.item(item)))
+        if self.check is not None:
+            self.check(entries)
+        return tuple(value for _, value in entries)
+
+    def settings(self, name: str = "") -> Iterator[tuple[str, str]]:
+        """The keys of an item, under the name of the list."""
+        return self.item.settings(name)

@@ -1,0 +1,168 @@
+"""The plain values that settings are made of: one function a sort, each giving its reader."""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from exporter.config.problems import TOKEN, UnfitError
+from exporter.config.readers import Scalar
+from exporter.config.wording import guess, printable
+
+T = TypeVar("T")
+
+_TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+_UNIT_SECONDS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+_LONGEST_SECONDS = 36_500 * 86_400.0
+
+_WHOLE = re.compile(r"[+-]?(0|[1-9][0-9_]*)")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_DURATION = re.compile(r"([0-9]{1,12})([smhd])")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def truth() -> Scalar[bool]:
+    """`true` or `false`, and YAML's other words for them."""
+
+    def parse(text: str, tag: str) -> bool:
+        if tag != "bool" or text.lower() not in _TRUTHS:
+            raise ValueError
+        return _TRUTHS[text.lower()]
+
+    return Scalar("true or false", parse)
+
+
+def truth_or_auto() -> Scalar[bool | None]:
+    """`true`, `false`, or `auto`, which is None."""
+
+    def parse(text: str, tag: str) -> bool | None:
+        return None if text == "auto" else truth().parse(text, tag)
+
+    return Scalar("auto, true or false", parse)
+
+
+def integer(minimum: int, maximum: int) -> Scalar[int]:
+    """A whole number in decimal digits; YAML's other bases are not taken, a leading 0 would mean octal."""
+
+    def parse(text: str, tag: str) -> int:
+        if tag != "int" or len(text) > 20 or not _WHOLE.fullmatch(text):
+            raise ValueError
+        number = int(text.replace("_", ""))
+        if not minimum <= number <= maximum:
+            raise ValueError
+        return number
+
+    return Scalar(f"a whole number from {minimum:,} to {maximum:,}", parse)
+
+
+def share() -> Scalar[float]:
+    """A part of a whole that is not nothing."""
+
+    def parse(text: str, tag: str) -> float:
+        if tag not in ("int", "float") or len(text) > 60 or not _NUMBER.fullmatch(text):
+            raise ValueError
+        if not 0 < float(text) <= 1:
+            raise ValueError
+        return float(text)
+
+    return Scalar("a number above 0 and at most 1", parse)
+
+
+def duration() -> Scalar[float]:
+    """A number with its unit, as seconds."""
+
+    def parse(text: str, tag: str) -> float:
+        written = _DURATION.fullmatch(text)
+        if written is None:
+            raise ValueError
+        seconds = int(written[1]) * _UNIT_SECONDS[written[2]]
+        if not 0 < seconds <= _LONGEST_SECONDS:
+            raise UnfitError(f'found "{printable(text)}", expected a duration from 1s to 36500d')
+        return seconds
+
+    return Scalar("a duration such as 90s, 15m, 24h or 400d", parse)
+
+
+def text() -> Scalar[str]:
+    """Text that is not blank, without control characters."""
+
+    def parse(text: str, tag: str) -> str:
+        if tag in ("int", "float", "bool", "timestamp"):
+            raise UnfitError(f"found {printable(text)}, expected text; put it in quotes")
+        if tag != "str" or not text.strip():
+            raise ValueError
+        if _UNSEEN.search(text):
+            raise UnfitError(f'found "{printable(text)}", expected text without control characters')
+        return text
+
+    return Scalar("text that is not blank", parse)
+
+
+def path(folder: Path) -> Scalar[str]:
+    """A file's path; a relative one is taken from the folder."""
+
+    def parse(written: str, tag: str) -> str:
+        if TOKEN.match(written):
+            raise UnfitError("found a token, expected the path of the file that has it")
+        return str(folder / text().parse(written, tag))
+
+    return Scalar("the path of a file", parse)
+
+
+def variable() -> Scalar[str]:
+    """The name of an environment variable."""
+
+    def parse(text: str, tag: str) -> str:
+        if TOKEN.match(text):
+            raise UnfitError("found a token, expected the name of the environment variable that has it")
+        if tag != "str" or not _VARIABLE.fullmatch(text):
+            raise ValueError
+        return text
+
+    return Scalar("the name of an environment variable", parse, is_shown=False)
+
+
+def choice(values: Mapping[str, T]) -> Scalar[T]:
+    """One of the words, upper and lower case alike, for the value that it stands for."""
+    expected = f"one of {', '.join(values)}"
+
+    def parse(text: str, tag: str) -> T:
+        if tag != "str":
+            raise ValueError
+        if text.lower() not in values:
+            raise UnfitError(f'found "{printable(text)}", expected {expected}{guess(text, values)}')
+        return values[text.lower()]
+
+    return Scalar(expected, parse)
+
+
+def time_zone() -> Scalar[str]:
+    """The name of a zone in the IANA database."""
+    expected = "an IANA time zone such as Europe/Zurich"
+
+    def parse(text: str, tag: str) -> str:
+        if tag != "str":
+            raise ValueError
+        try:
+            ZoneInfo(text)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            near = guess(text, available_timezones())
+            raise UnfitError(f'found "{printable(text)}", expected {expected}{near}') from None
+        return text
+
+    return Scalar(expected, parse)
+
+
+def day() -> Scalar[date]:
+    """A calendar day."""
+
+    def parse(text: str, tag: str) -> date:
+        if tag not in ("timestamp", "str") or not _DAY.fullmatch(text):
+            raise ValueError
+        return date.fromisoformat(text)
+
+    return Scalar("a day such as 2026-10-01", parse)

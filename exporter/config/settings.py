@@ -1,0 +1,124 @@
+"""The settings as the other rooms see them: frozen records, checked where they are made.
+
+A field whose key in the file has another name carries that name; durations are seconds.
+"""
+
+from datetime import date
+from typing import Literal
+
+from msgspec import Struct, field
+
+from exporter.config.match import Match, fits_glob
+
+PUBLIC_BASE_URL = "https://app.hex.tech/api/v1"
+"""Hex's own multi-tenant deployment."""
+
+DAY_SECONDS = 86_400.0
+
+
+class RateLimit(Struct, frozen=True, kw_only=True):
+    """What Hex allows the workspace, and the share of it that the exporter may spend."""
+
+    per_minute: int = 30
+    per_hour: int = 1800
+    share: float = 0.5
+
+
+class Workspace(Struct, frozen=True, kw_only=True):
+    """One Hex workspace. The token itself is never here: only the file or the environment variable that has it.
+
+    `base_url` has no trailing slash. Raises ValueError when both places of the token are given.
+    """
+
+    name: str = "default"
+    base_url: str = PUBLIC_BASE_URL
+    token_file: str | None = None
+    token_env: str | None = None
+    rate_limit: RateLimit = RateLimit()
+
+    def __post_init__(self) -> None:
+        if self.token_file is not None and self.token_env is not None:
+            raise ValueError("found both token_file and token_env, expected one of them")
+
+
+class Storage(Struct, frozen=True, kw_only=True):
+    """Where the ledger is kept, and for how long a run's own record is."""
+
+    url: str
+    keep_runs_seconds: float = field(default=400 * DAY_SECONDS, name="keep_runs")
+
+
+class Collect(Struct, frozen=True, kw_only=True):
+    """What is asked of Hex; `queried_tables` None: wherever Hex answers, else by cells.
+
+    A gauge taken from a listing that is older than `max_age_seconds` is no longer shown.
+    """
+
+    projects: bool = True
+    runs: bool = True
+    users: bool = True
+    connections: bool = True
+    groups: bool = True
+    threads: bool = True
+    queried_tables: bool | None = None
+    max_age_seconds: float = field(default=DAY_SECONDS / 4, name="max_age")
+
+
+class Week(Struct, frozen=True, kw_only=True):
+    """When a week begins in the workspaces that the glob `workspace` fits; `starts` counts from Monday = 0."""
+
+    timezone: str = "UTC"
+    starts: int = 0
+    workspace: str = "*"
+
+
+class Team(Struct, frozen=True, kw_only=True):
+    """A name for the projects that fit. Raises ValueError when the match has no pattern at all."""
+
+    name: str
+    match: Match
+
+    def __post_init__(self) -> None:
+        if self.match == Match():
+            raise ValueError(f"found a match without patterns, expected one of {', '.join(Match.__struct_fields__)}")
+
+
+class Seats(Struct, frozen=True, kw_only=True):
+    """When a seat counts as unused, and when somebody last went through the seats."""
+
+    inactive_after_seconds: float = field(default=90 * DAY_SECONDS, name="inactive_after")
+    reviewed_on: date | None = None
+
+
+class Labels(Struct, frozen=True, kw_only=True):
+    """How people appear in labels. Raises ValueError when owners are to be hashed without a key."""
+
+    owner: Literal["email", "hash", "none"] = "email"
+    hash_key_file: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.owner == "hash" and self.hash_key_file is None:
+            raise ValueError("found owner: hash without a key, expected hash_key_file beside it")
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """How many projects have series of their own; the rest share `other`."""
+
+    projects_with_series: int = 500
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """Everything that can be configured."""
+
+    workspaces: tuple[Workspace, ...]
+    storage: Storage
+    collect: Collect = Collect()
+    weeks: tuple[Week, ...] = field(default=(Week(),), name="week")
+    teams: tuple[Team, ...] = ()
+    seats: Seats = Seats()
+    labels: Labels = Labels()
+    limits: Limits = Limits()
+
+    def week(self, workspace_name: str) -> Week:
+        """The first week whose glob fits the workspace; without one, Monday to Sunday in UTC."""
+        return next((week for week in self.weeks if fits_glob(week.workspace, workspace_name)), Week())

@@ -72,11 +72,10 @@ class ListingReader:
             for paused in (paused_until_ms(endpoint),)
         ]
 
-    def requests_per_hour(self) -> float:
-        """What reading the listings at their intervals costs."""
-        return sum(
-            self._pages.get(endpoint, 1) * HOUR_MS / self._interval_ms(endpoint) for endpoint in self._due_ms
-        )
+    @property
+    def pages(self) -> dict[Endpoint, int]:
+        """How many pages each enabled listing had when it was last read, one where it was not read yet."""
+        return {endpoint: self._pages.get(endpoint, 1) for endpoint in self._due_ms}
 
     def take(self, page: Page, sent_ms: int, now_ms: int) -> str | None:
         """Add a page; at the listing's end it goes into the ledger. Returns why a listing was given up, if it was."""

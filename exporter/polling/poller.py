@@ -17,6 +17,7 @@ from exporter.polling.listings import LISTINGS, ListingReader
 from exporter.polling.outlook import HOUR_MS, MINUTE_MS
 from exporter.polling.pauses import Pauses
 from exporter.polling.planner import Idle, ProjectOutlook, plan
+from exporter.polling.requests import listing_requests_per_hour
 from exporter.polling.runs import RunReader
 
 _log = structlog.get_logger()
@@ -119,7 +120,7 @@ class Poller:
         self._turn = 0
         self._housekept_ms: int | None = None
         if self._runs is not None and self._known:
-            self._runs.refresh(now_ms, self._listings.requests_per_hour())
+            self._runs.refresh(now_ms, self._listings_per_hour())
 
     async def aclose(self) -> None:
         """Close the connections to Hex."""
@@ -192,15 +193,18 @@ class Poller:
 
     def _report(self, projects: list[ProjectOutlook], now_ms: int) -> None:
         runs = self._runs
-        listing_per_hour = self._listings.requests_per_hour()
+        listings_per_hour = self._listings_per_hour()
         self.report = replace(
             self.report,
-            planned_requests_per_hour=listing_per_hour + (0.0 if runs is None else runs.requests_per_hour()),
+            planned_requests_per_hour=listings_per_hour + (0.0 if runs is None else runs.requests_per_hour()),
             allowed_requests_per_hour=self.pace.allowed_per_hour,
             overdue_projects=0 if runs is None else runs.overdue(projects, now_ms),
             projects_with_older_history=0 if runs is None else runs.behind,
             clock_skew_seconds=self._skew_ms / 1000,
         )
+
+    def _listings_per_hour(self) -> float:
+        return listing_requests_per_hour(self._listings.pages, self.pace.allowed_per_hour)
 
     async def _exchange(self, ask: Ask, now_ms: int) -> None:
         self._details.sent(ask, now_ms)
@@ -245,7 +249,7 @@ class Poller:
         self._ledger.choose_members(self._config.limits.projects_with_series, now_ms)
         self._known = {one.project.project_id: one for one in self._ledger.projects()}
         if self._runs is not None:
-            self._runs.refresh(now_ms, self._listings.requests_per_hour())
+            self._runs.refresh(now_ms, self._listings_per_hour())
 
     def _recovered(self, ask: Ask, now_ms: int) -> None:
         self._locks.succeeded("token")

@@ -11,6 +11,7 @@ from exporter.polling.habits import HABIT_DAYS_MS, habits_of
 from exporter.polling.history import ALL_KNOWN_MS, HeadRead, extend_back, older_page
 from exporter.polling.outlook import HOUR_MS, MINUTE_MS, Firings, Habits, due_ms, rest_intervals_ms
 from exporter.polling.planner import ProjectOutlook
+from exporter.polling.requests import scheduled_requests_per_hour, turn_requests_per_hour
 
 OVERDUE_MS = 10 * MINUTE_MS
 """A project whose runs are due for longer than this is overdue."""
@@ -18,7 +19,6 @@ OVERDUE_MS = 10 * MINUTE_MS
 _REFUSED_MS = HOUR_MS
 _LONGEST_REFUSED_MS = 24 * HOUR_MS
 _SHORTEST_REST_MS = 15_000
-_REST_SHARE = 0.6
 _HABITS_EVERY_MS = 30 * MINUTE_MS
 
 
@@ -44,11 +44,12 @@ class RunReader:
         self._tracked: dict[str, _Tracked] = {}
         self._habits: dict[str, Habits] = {}
         self._habits_at_ms: int | None = None
+        self._scheduled_per_hour = 0.0
         self._active: dict[str, dict[str, int | None]] = {}
         for run in ledger.active_runs():
             self._active.setdefault(run.project_id, {})[run.run_id] = run.start_ms
 
-    def refresh(self, now_ms: int, listing_per_hour: float) -> None:
+    def refresh(self, now_ms: int, listings_per_hour: float) -> None:
         """Follow the projects that the ledger lists now; reads under way go on."""
         projects = [one for one in self._ledger.projects() if one.project.published_ms is not None]
         if self._habits_at_ms is None or abs(now_ms - self._habits_at_ms) > _HABITS_EVERY_MS:
@@ -56,7 +57,7 @@ class RunReader:
             self._habits = habits_of((one.project for one in projects), recent, now_ms)
             self._habits_at_ms = now_ms
         self._tracked = {one.project.project_id: self._follow(one, now_ms) for one in projects}
-        self._spread(listing_per_hour)
+        self._spread(listings_per_hour, now_ms)
 
     def outlooks(self, now_ms: int, paused_until_ms: Callable[[str], int]) -> list[ProjectOutlook]:
         """What the planner is told of every project that can have runs."""
@@ -65,7 +66,7 @@ class RunReader:
     def requests_per_hour(self) -> float:
         """What following the projects costs once all history is read."""
         turns = sum(HOUR_MS / one.rest_ms for one in self._tracked.values() if one.rest_ms)
-        return turns + self._scheduled_per_hour()
+        return turns + self._scheduled_per_hour
 
     @property
     def behind(self) -> int:
@@ -121,26 +122,15 @@ class RunReader:
         before.known = known
         return before
 
-    def _spread(self, listing_per_hour: float) -> None:
-        spare = self._requests_per_hour * _REST_SHARE - listing_per_hour - self._scheduled_per_hour()
-        rates = {
-            project_id: self._habit(project_id).unforeseen_per_hour
-            for project_id, one in self._tracked.items()
-            if one.known.project.state == "published"
-        }
-        rest = rest_intervals_ms(rates, max(spare, self._requests_per_hour / 5), _SHORTEST_REST_MS)
+    def _spread(self, listings_per_hour: float, now_ms: int) -> None:
+        running = [one.known.project for one in self._tracked.values() if one.known.project.state == "published"]
+        self._scheduled_per_hour = scheduled_requests_per_hour(running, now_ms)
+        rates = {one.project_id: self._habit(one.project_id).unforeseen_per_hour for one in running}
+        turns = turn_requests_per_hour(self._requests_per_hour, listings_per_hour, self._scheduled_per_hour)
+        rest = rest_intervals_ms(rates, turns, _SHORTEST_REST_MS)
         for project_id, one in self._tracked.items():
             # Archived and trashed projects no longer run; once a day shows whether one was brought back and ran.
             one.rest_ms = rest.get(project_id, 24 * HOUR_MS)
-
-    def _scheduled_per_hour(self) -> float:
-        """A run that a schedule starts costs one request to see its end, one in three a second one."""
-        return sum(
-            1.3 / hours
-            for one in self._tracked.values()
-            if one.firings.last_ms is not None or one.firings.next_ms < (1 << 61)
-            for hours in (24.0 if all(s.cadence != "hourly" for s in one.known.project.schedules) else 1.0,)
-        )
 
     def _habit(self, project_id: str) -> Habits:
         return self._habits.get(project_id) or Habits()

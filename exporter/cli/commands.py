@@ -1,0 +1,157 @@
+"""Every command and its flags; what a command needs is imported when it runs, so that `--help` is quick."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from exporter import __version__
+from exporter.errors import ConfigError, HexExporterError
+
+DEFAULT_LISTEN_ADDRESS = "127.0.0.1:9891"
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
+
+Command = Callable[..., None]
+
+
+def _config_flag(command: Command) -> Command:
+    return click.option(
+        "--config.file",
+        "config_file",
+        metavar="PATH",
+        type=click.Path(path_type=Path),
+        help="YAML configuration; without it HEX_API_TOKEN and HEX_BASE_URL are enough.",
+    )(command)
+
+
+def _log_flags(command: Command) -> Command:
+    for flag in (
+        click.option("--log.format", "log_format", type=click.Choice(["logfmt", "json"]), default="logfmt"),
+        click.option("--log.level", "log_level", type=click.Choice(["debug", "info", "warn", "error"]), default="info"),
+    ):
+        command = flag(command)
+    return command
+
+
+def _web_flags(command: Command) -> Command:
+    for flag in (
+        click.option("--web.enable-lifecycle", "enable_lifecycle", is_flag=True, help="Allow POST /-/reload."),
+        click.option(
+            "--web.config.file",
+            "web_config_file",
+            metavar="PATH",
+            type=click.Path(path_type=Path),
+            help="TLS, client certificates and users, in exporter-toolkit's format.",
+        ),
+        click.option("--web.telemetry-path", "telemetry_path", metavar="PATH", default="/metrics"),
+        click.option(
+            "--web.listen-address",
+            "listen_addresses",
+            metavar="HOST:PORT",
+            multiple=True,
+            default=[DEFAULT_LISTEN_ADDRESS],
+            help="Where to serve; may be given more than once, `:9891` is every address.",
+        ),
+    ):
+        command = flag(command)
+    return command
+
+
+def _says_errors(command: Command) -> Command:
+    """Turn what a person must mend into sentences on standard error and exit status 1."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except ConfigError as error:
+            for problem in error.problems:
+                click.echo(f"hex-exporter: {problem}", err=True)
+            sys.exit(1)
+        except HexExporterError as error:
+            click.echo(f"hex-exporter: {error}", err=True)
+            sys.exit(1)
+
+    return wrapped
+
+
+@click.group(invoke_without_command=True, context_settings=_CONTEXT)
+@click.version_option(__version__, prog_name="hex-exporter")
+@_config_flag
+@_web_flags
+@_log_flags
+@click.pass_context
+@_says_errors
+def main(context: click.Context, **flags: Any) -> None:
+    """What a Hex workspace runs, holds and costs, as Prometheus metrics.
+
+    Without a command it serves: HEX_API_TOKEN=... hex-exporter
+    """
+    if context.invoked_subcommand is None:
+        _serve(**flags)
+
+
+@main.command()
+@_config_flag
+@_web_flags
+@_log_flags
+@_says_errors
+def serve(**flags: Any) -> None:
+    """Poll Hex and serve /metrics (what happens without a command)."""
+    _serve(**flags)
+
+
+@main.command()
+@click.option("--projects", metavar="N", default=40, type=click.IntRange(1, 5000), help="Size of the workspace.")
+@click.option("--seed", metavar="N", default=1, type=int, help="Another seed, another workspace.")
+@click.option("--storage", metavar="DIR", type=click.Path(path_type=Path), help="Where the demo keeps its ledger.")
+@_web_flags
+@_log_flags
+@_says_errors
+def demo(**flags: Any) -> None:
+    """A simulated workspace with 90 days of history, and serve against it; no token needed."""
+    from exporter.cli.demo import run_demo
+
+    run_demo(environ=os.environ, **flags)
+
+
+@main.command()
+@click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:9890")
+@click.option("--projects", metavar="N", default=40, type=click.IntRange(1, 5000), help="Size of the workspace.")
+@click.option("--seed", metavar="N", default=1, type=int, help="Another seed, another workspace.")
+@click.option("--limits", type=click.Choice(["hex", "off"]), default="hex", help="Rate and kernel limits.")
+@click.option("--fault", "faults", metavar="JSON", multiple=True, help="A fault from the start; may be repeated.")
+@_log_flags
+@_says_errors
+def simulate(**flags: Any) -> None:
+    """Only the simulated workspace, over HTTP, for any client of Hex's API."""
+    from exporter.cli.simulate import run_simulate
+
+    run_simulate(**flags)
+
+
+@main.command()
+@_config_flag
+@_says_errors
+def check(config_file: Path | None) -> None:
+    """Is the file right, does the token work, what will polling cost? Exits 0, 1 or 2."""
+    from exporter.cli.check import run_check
+
+    sys.exit(run_check(config_file, os.environ))
+
+
+def state_dir(environ: Mapping[str, str]) -> Path:
+    """Where state is kept by default: `$XDG_STATE_HOME/hex-exporter`, else under the home folder."""
+    root = environ.get("XDG_STATE_HOME")
+    return (Path(root) if root else Path(environ.get("HOME") or "/var/tmp") / ".local/state") / "hex-exporter"
+
+
+def _serve(config_file: Path | None, **flags: Any) -> None:
+    from exporter.cli.serve import run_serve
+
+    run_serve(config_file, environ=os.environ, state_dir=state_dir(os.environ), **flags)

@@ -1,0 +1,156 @@
+"""The thread that follows Hex: it owns the ledger, polls every workspace and builds the page after a change."""
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import Awaitable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+import structlog
+
+from exporter.clock import Clock
+from exporter.config import Config
+from exporter.errors import LedgerError
+from exporter.hexapi import TokenSource
+from exporter.ledger import Ledger, open_ledger
+from exporter.metrics import Collector, PageBuilder, Publisher, Status
+from exporter.polling import Poller, PollReport
+
+_log = structlog.get_logger()
+
+_OWN_METRICS_SECONDS = 10.0
+_SHORTEST_PAUSE_SECONDS = 1.0
+_PAUSE_PER_BUILD_SECOND = 10
+_LOOK_SECONDS = 0.25
+_ALIVE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What to follow: a configuration and the token of each of its workspaces."""
+
+    config: Config
+    tokens: Mapping[str, TokenSource]
+
+
+class Follower:
+    """Polls in a thread of its own, so that a scrape never waits for SQLite or for a page being built.
+
+    `start` returns at once; `opened` tells when the ledger is open, or why it is not. `assign` puts another
+    configuration in force; `stop` ends the thread. All four may be called from any thread.
+    """
+
+    def __init__(self, assignment: Assignment, publisher: Publisher, status: Status, clock: Clock) -> None:
+        self.opened: Future[Ledger] = Future()
+        self._assignment = assignment
+        self._publisher = publisher
+        self._status = status
+        self._clock = clock
+        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._changed = asyncio.Event()
+        self._stopping = False
+        self._pollers: tuple[Poller, ...] = ()
+        self._alive_at = time.monotonic()
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._thread.start()
+
+    def assign(self, assignment: Assignment) -> None:
+        """Follow this from now on; what is under way for the old configuration is dropped."""
+        self._assignment = assignment
+        self._wake()
+
+    def stop(self, timeout_seconds: float) -> None:
+        """End the thread; returns when it has ended or the time is up. What is committed stays."""
+        self._stopping = True
+        self._wake()
+        self._thread.join(timeout_seconds)
+
+    def health(self) -> tuple[bool, str]:
+        """Whether the thread is alive and its loop goes round; Hex has no part in it."""
+        if not self._thread.is_alive():
+            return False, "The polling thread has ended."
+        quiet = time.monotonic() - self._alive_at
+        if quiet > _ALIVE_SECONDS:
+            return False, f"The polling loop has not moved for {quiet:.0f} seconds."
+        return True, "OK"
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether the page shows what the ledger knows."""
+        if self.opened.done() and self.opened.exception() is None and self._publisher.page.series:
+            return True, "OK"
+        return False, "The ledger is being opened."
+
+    def reports(self) -> dict[str, PollReport]:
+        """How the loop of each workspace is doing."""
+        return {poller.workspace: poller.report for poller in self._pollers}
+
+    def _wake(self) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._changed.set)
+
+    def _run(self) -> None:
+        try:
+            ledger = open_ledger(self._assignment.config.storage.url, clock=self._clock)
+        except LedgerError as error:
+            self.opened.set_exception(error)
+            return
+        if ledger.problem is not None:
+            _log.error("The ledger is not as it should be", problem=ledger.problem)
+        self.opened.set_result(ledger)
+        try:
+            asyncio.run(self._follow(ledger))
+        finally:
+            ledger.close()
+
+    async def _follow(self, ledger: Ledger) -> None:
+        self._loop = asyncio.get_running_loop()
+        while not self._stopping:
+            self._changed.clear()
+            assignment = self._assignment
+            self._pollers = tuple(self._poller(assignment, ledger, name) for name in assignment.tokens)
+            jobs: list[Awaitable[None]] = [poller.run() for poller in self._pollers]
+            jobs.append(self._publish(ledger, assignment.config))
+            tasks = [asyncio.ensure_future(job) for job in jobs]
+            await self._changed.wait()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for poller in self._pollers:
+                await poller.aclose()
+
+    def _poller(self, assignment: Assignment, ledger: Ledger, name: str) -> Poller:
+        workspace = next(one for one in assignment.config.workspaces if one.name == name)
+        return Poller(
+            workspace,
+            assignment.config,
+            assignment.tokens[name],
+            ledger.workspace(name),
+            clock=self._clock,
+            rng=random.Random(),  # noqa: S311 - jitter
+        )
+
+    async def _publish(self, ledger: Ledger, config: Config) -> None:
+        """Build the page after each change, though not more than a tenth of the time, and for its own metrics' sake."""
+        collector = Collector(ledger, config, self._status)
+        builder = PageBuilder()
+        while True:
+            began = time.monotonic()
+            self._alive_at = began
+            version = ledger.version
+            try:
+                self._build(collector, builder)
+            except Exception:
+                _log.exception("The page cannot be built; the last one stays")
+            taken = time.monotonic() - began
+            await self._clock.sleep(max(_SHORTEST_PAUSE_SECONDS, _PAUSE_PER_BUILD_SECOND * taken))
+            while ledger.version == version and time.monotonic() - began < _OWN_METRICS_SECONDS:
+                await self._clock.sleep(_LOOK_SECONDS)
+
+    def _build(self, collector: Collector, builder: PageBuilder) -> None:
+        self._status.polled(self.reports())
+        self._publisher.publish(builder.build(collector.collect(round(self._clock.now() * 1000))))

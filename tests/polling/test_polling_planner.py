@@ -1,0 +1,111 @@
+"""The next request: listings first, the most overdue first, history breadth first, and nobody waits for ever."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.hexapi import Ask, Endpoint
+from exporter.polling.planner import Idle, ListingOutlook, ProjectOutlook, plan
+
+NOW = 1_000_000
+WEEKS = (900_000, 800_000)
+LATER = NOW + 60_000
+
+
+def listing(endpoint: Endpoint, due_ms: int = 0, under_way: Ask | None = None) -> ListingOutlook:
+    return ListingOutlook(endpoint=endpoint, due_ms=due_ms, under_way=under_way)
+
+
+def project(project_id: str, due_ms: int = LATER, **more: object) -> ProjectOutlook:
+    return ProjectOutlook(project_id=project_id, due_ms=due_ms, **more)
+
+
+def older(project_id: str) -> Ask:
+    return Ask(endpoint=Endpoint.RUNS, project_id=project_id, offset=97)
+
+
+def planned(listings=(), projects=(), *, turn: int = 1, **more: int) -> Ask | Idle:
+    return plan(listings, projects, now_ms=NOW, weeks_ms=WEEKS, turn=turn, **more)
+
+
+def test_project_listing_goes_before_everything_else():
+    ask = planned([listing(Endpoint.USERS), listing(Endpoint.PROJECTS, NOW)], [project("p", 0)])
+
+    assert ask == Ask(endpoint=Endpoint.PROJECTS)
+
+
+def test_listing_under_way_goes_on_with_its_next_page():
+    under_way = Ask(endpoint=Endpoint.PROJECTS, after="c2")
+
+    assert planned([listing(Endpoint.PROJECTS, 0, under_way)]) == under_way
+
+
+def test_other_listings_and_newest_runs_take_turns():
+    listings, projects = [listing(Endpoint.THREADS)], [project("p", 0)]
+
+    asked = [planned(listings, projects, turn=turn).endpoint for turn in (1, 2, 3, 4)]
+
+    assert asked == [Endpoint.THREADS, Endpoint.RUNS, Endpoint.THREADS, Endpoint.RUNS]
+
+
+def test_most_overdue_project_is_asked_first():
+    assert planned((), [project("late", 10), project("later", 20)]).project_id == "late"
+
+
+def test_read_under_way_is_finished_before_another_begins():
+    under_way = Ask(endpoint=Endpoint.RUNS, project_id="b", offset=99)
+
+    assert planned((), [project("a", 0), project("b", LATER, under_way=under_way)]) == under_way
+
+
+def test_history_is_read_breadth_first():
+    """This week of every project comes before anybody's last week, that before the rest."""
+    projects = [
+        project("rest", older=older("rest"), known_from_ms=700_000, activity=9),
+        project("last", older=older("last"), known_from_ms=850_000, activity=9),
+        project("this", older=older("this"), known_from_ms=950_000),
+    ]
+
+    assert planned((), projects).project_id == "this"
+    assert planned((), projects[:2]).project_id == "last"
+    assert planned((), projects[:1]).project_id == "rest"
+
+
+def test_history_gets_one_request_in_five_however_busy_the_present_is():
+    projects = [project("busy", 0), project("old", older=older("old"), known_from_ms=700_000)]
+
+    asked = [planned((), projects, turn=turn).project_id for turn in range(1, 11)]
+
+    assert asked.count("old") == 2
+
+
+def test_paused_projects_and_endpoints_are_left_alone():
+    assert planned((), [project("p", 0, paused_until_ms=LATER)]) == Idle(LATER)
+    assert planned((), [project("p", 0)], runs_paused_until_ms=LATER) == Idle(LATER)
+
+
+def test_queried_tables_come_last():
+    detail = Ask(endpoint=Endpoint.QUERIED_TABLES, project_id="a")
+    projects = [project("a", detail=detail), project("b", older=older("b"), known_from_ms=1)]
+
+    assert planned((), projects).project_id == "b"
+    assert planned((), projects[:1]) == detail
+
+
+def test_idle_until_the_first_thing_is_due():
+    assert planned([listing(Endpoint.USERS, NOW + 5)], [project("p", NOW + 9)]) == Idle(NOW + 5)
+
+
+@settings(max_examples=200)
+@given(st.lists(st.integers(0, 2 * NOW), min_size=1, max_size=20))
+def test_every_due_project_is_asked_within_as_many_turns_as_there_are_projects(due):
+    """Asked in the order of their due times, each leaves the queue once it is served."""
+    waiting = {f"p{position}": at for position, at in enumerate(due)}
+    ready = {name for name, at in waiting.items() if at <= NOW}
+
+    served = []
+    while isinstance(ask := planned((), [project(name, at) for name, at in waiting.items()]), Ask):
+        served.append(ask.project_id)
+        waiting[ask.project_id] = LATER * 10
+
+    assert sorted(served) == sorted(ready)
+    assert [due[int(name[1:])] for name in served] == sorted(due[int(name[1:])] for name in served)

@@ -1,0 +1,95 @@
+"""What can be asked of Hex: the endpoints, one request as a value, its address and query."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from urllib.parse import quote
+
+
+class Endpoint(StrEnum):
+    """What is read from Hex; the values are the `endpoint` and `collector` labels of the metrics."""
+
+    PROJECTS = "projects"
+    RUNS = "runs"
+    USERS = "users"
+    ME = "me"
+    GROUPS = "groups"
+    CONNECTIONS = "connections"
+    THREADS = "threads"
+    QUERIED_TABLES = "queried_tables"
+    CELLS = "cells"
+
+
+OF_ONE_PROJECT = frozenset({Endpoint.RUNS, Endpoint.QUERIED_TABLES, Endpoint.CELLS})
+"""The endpoints that are asked project by project."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request: one page of one endpoint.
+
+    `after` is the cursor of the page before (None: the first page); `offset` counts for runs alone, which have no
+    cursors. Raises ValueError when an endpoint of one project comes without its project.
+    """
+
+    endpoint: Endpoint
+    project_id: str | None = None
+    after: str | None = None
+    offset: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.endpoint in OF_ONE_PROJECT) != (self.project_id is not None):
+            raise ValueError(f"{self.endpoint} was asked with project_id {self.project_id!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """Where an endpoint is and how its pages look.
+
+    `path` continues the base URL, `array` is the key of the items in the answer (empty: the answer is the one item),
+    `limit` the largest page Hex gives (0: the endpoint has no pages), `fixed` the query sent with every page.
+    """
+
+    path: str
+    array: str = "values"
+    limit: int = 100
+    fixed: Mapping[str, str] = field(default_factory=dict)
+
+
+SHAPES: Mapping[Endpoint, Shape] = {
+    Endpoint.PROJECTS: Shape(
+        path="projects", fixed={"includeArchived": "true", "includeTrashed": "true", "includeSharing": "true"}
+    ),
+    Endpoint.RUNS: Shape(path="projects/{project_id}/runs", array="runs", fixed={"runTriggerFilter": "ALL"}),
+    Endpoint.USERS: Shape(path="users", limit=500),
+    Endpoint.ME: Shape(path="users/me", array="", limit=0),
+    Endpoint.GROUPS: Shape(path="groups", limit=500),
+    Endpoint.CONNECTIONS: Shape(path="data-connections"),
+    Endpoint.THREADS: Shape(path="threads", array="threads"),
+    Endpoint.QUERIED_TABLES: Shape(path="projects/{project_id}/queriedTables"),
+    Endpoint.CELLS: Shape(path="cells"),
+}
+"""Every endpoint's shape."""
+
+
+def address(base_url: str, ask: Ask) -> str:
+    """The URL of `ask` without its query; `base_url` may end with a slash or not."""
+    path = SHAPES[ask.endpoint].path.format(project_id=quote(ask.project_id or "", safe=""))
+    return f"{base_url.rstrip('/')}/{path}"
+
+
+def query(ask: Ask, *, unlisted: bool = False) -> dict[str, str]:
+    """The query of `ask`; `unlisted` asks for unlisted projects too, a flag that not every server knows."""
+    shape = SHAPES[ask.endpoint]
+    parameters = dict(shape.fixed)
+    if unlisted:
+        parameters["includeUnlisted"] = "true"
+    if ask.endpoint is Endpoint.CELLS and ask.project_id is not None:
+        parameters["projectId"] = ask.project_id
+    if shape.limit:
+        parameters["limit"] = str(shape.limit)
+    if ask.endpoint is Endpoint.RUNS:
+        parameters["offset"] = str(ask.offset)
+    elif ask.after is not None:
+        parameters["after"] = ask.after
+    return parameters

@@ -1,0 +1,157 @@
+"""When the next request to Hex may leave: one authority for a workspace, whoever asks."""
+
+import math
+import random
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+from exporter.clock import Clock
+from exporter.hexapi.limits import reset_seconds, retry_after_seconds
+
+_MINUTE = 60.0
+_HOUR = 3600.0
+_TOLD_LIMIT_SECONDS = 24 * _HOUR
+_GUESS_LIMIT_SECONDS = _HOUR
+_GUESS_START_SECONDS = _MINUTE
+_SHORTEST_SLEEP_SECONDS = 0.001
+
+
+class Pace:
+    """Keeps the requests of one workspace within its share of the rate limit and within what Hex says.
+
+    At most `per_minute * share` requests, rounded down but never below one, leave in any 60 seconds, likewise in any
+    hour. A cool-down stops all of them; `on_cool_down` is told, in epoch milliseconds, whenever its end moves. Time is
+    the steady clock's; the wall clock serves only to write a cool-down down and to take it up again. Safe to share
+    between threads; `on_cool_down` runs in the thread that brought the news.
+    """
+
+    def __init__(
+        self,
+        *,
+        per_minute: float,
+        per_hour: float,
+        share: float,
+        clock: Clock,
+        rng: random.Random,
+        on_cool_down: Callable[[int], None] | None = None,
+    ) -> None:
+        self._windows = (
+            (_MINUTE, max(1, math.floor(per_minute * share))),
+            (_HOUR, max(1, math.floor(per_hour * share))),
+        )
+        self._clock = clock
+        self._rng = rng
+        self._on_cool_down = on_cool_down
+        self._lock = threading.Lock()
+        # A window of N requests only ever looks at the Nth newest, so nothing older needs to be kept.
+        self._sent: deque[float] = deque(maxlen=max(allowed for _, allowed in self._windows))
+        self._held_until = -math.inf
+        self._cool_down_until_ms: int | None = None
+        self._guesses = 0
+
+    @property
+    def allowed_per_hour(self) -> int:
+        """How many requests can leave in an hour at most."""
+        (_, minute), (_, hour) = self._windows
+        return min(hour, minute * 60)
+
+    @property
+    def cool_down_until_ms(self) -> int | None:
+        """When the last cool-down ends or ended, in epoch milliseconds; None if there was none."""
+        with self._lock:
+            return self._cool_down_until_ms
+
+    def wait_seconds(self) -> float:
+        """Seconds until the next request may leave, zero if it may at once."""
+        with self._lock:
+            return self._wait(self._clock.monotonic())
+
+    def take(self) -> None:
+        """Record that one request leaves at this moment, allowed or not."""
+        with self._lock:
+            self._sent.append(self._clock.monotonic())
+
+    async def turn(self) -> None:
+        """Wait until a request may leave and record it; callers take turns in no particular order."""
+        while (wait := self._take_or_wait()) > 0:
+            await self._clock.sleep(max(wait, _SHORTEST_SLEEP_SECONDS))
+
+    def throttled(self, retry_after: str | None, headers: Mapping[str, str], now: float | None = None) -> None:
+        """Cool down after a 429 that arrived at `now` (epoch seconds, by default this moment).
+
+        What Hex says holds, for a day at most: `Retry-After` and the reset of the rate-limit headers, the later of the
+        two. If it says nothing usable the wait is guessed: a minute, doubled with each 429 in a row, plus jitter, an
+        hour at most.
+        """
+        arrived = self._clock.now() if now is None else now
+        told = max(
+            retry_after_seconds(retry_after, headers, arrived) or 0.0,
+            reset_seconds(headers, arrived, even_if_some_remain=True) or 0.0,
+        )
+        with self._lock:
+            is_cooling = self._held_until > self._clock.monotonic()
+            # Answers to requests that left together are one refusal, not several in a row.
+            self._guesses += 0 if is_cooling and self._guesses else 1
+            seconds = min(told, _TOLD_LIMIT_SECONDS) if told > 0 else self._guess()
+        self._hold(seconds, arrived)
+
+    def observe_headers(self, headers: Mapping[str, str], now: float | None = None) -> None:
+        """Take in the headers of an answer that was not a 429: `Remaining: 0` holds until its `Reset`."""
+        arrived = self._clock.now() if now is None else now
+        with self._lock:
+            self._guesses = 0
+        reset = reset_seconds(headers, arrived)
+        if reset is not None and reset > 0:
+            self._hold(min(reset, _TOLD_LIMIT_SECONDS), arrived)
+
+    def restore(self, cool_down_until_ms: int | None, sent: Sequence[tuple[int, int]]) -> None:
+        """Take up what an earlier process left behind: its cool-down and its requests.
+
+        `sent` has (start of a minute in epoch milliseconds, requests in it); each is taken to have left as late as it
+        can have, so that the windows hold across the restart.
+        """
+        now, steady = self._clock.now(), self._clock.monotonic()
+        left = [
+            steady - max(0.0, now - (minute_ms / 1000 + _MINUTE))
+            for minute_ms, count in sent
+            for _ in range(min(count, self._sent.maxlen or 0))
+        ]
+        with self._lock:
+            self._sent = deque(sorted([*left, *self._sent]), maxlen=self._sent.maxlen)
+            if cool_down_until_ms is not None:
+                self._cool_down_until_ms = cool_down_until_ms
+                remaining = min(cool_down_until_ms / 1000 - now, _TOLD_LIMIT_SECONDS)
+                self._held_until = max(self._held_until, steady + remaining)
+
+    def _take_or_wait(self) -> float:
+        with self._lock:
+            moment = self._clock.monotonic()
+            wait = self._wait(moment)
+            if wait <= 0:
+                self._sent.append(moment)
+            return wait
+
+    def _wait(self, moment: float) -> float:
+        waits = [self._held_until - moment]
+        waits += [
+            self._sent[-allowed] + seconds - moment for seconds, allowed in self._windows if len(self._sent) >= allowed
+        ]
+        return max(0.0, *waits)
+
+    def _guess(self) -> float:
+        doubled = _GUESS_START_SECONDS * 2.0 ** min(self._guesses - 1, 10)
+        jitter = 1 + self._rng.random() / 2
+        return min(doubled, _GUESS_LIMIT_SECONDS / 1.5) * jitter
+
+    def _hold(self, seconds: float, arrived: float) -> None:
+        """Let nothing leave for so many seconds; never shortens a hold."""
+        until_ms = math.ceil((arrived + seconds) * 1000)
+        with self._lock:
+            held_until = self._clock.monotonic() + seconds
+            if held_until <= self._held_until:
+                return
+            self._held_until = held_until
+            self._cool_down_until_ms = until_ms
+        if self._on_cool_down is not None:
+            self._on_cool_down(until_ms)

@@ -1,0 +1,140 @@
+"""One page of an answer: bytes in, facts out."""
+
+import json
+from dataclasses import dataclass
+from typing import TypeVar
+
+from exporter.errors import BadAnswerError
+from exporter.hexapi.answers import Fact, read_item
+from exporter.hexapi.asks import SHAPES, Ask, Endpoint
+from exporter.hexapi.fields import Json, mapping
+
+_Kind = TypeVar("_Kind")
+
+
+@dataclass(frozen=True, slots=True)
+class BadItem:
+    """One item that could not be read: `item_id` where it has one that can be shown, `reason` safe to log."""
+
+    endpoint: Endpoint
+    item_id: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """The answer to one ask.
+
+    `after` is the cursor of the next page; `has_more` says whether Hex has one. `sent_ms` is when the request left by
+    the local clock, `server_ms` when the answer was made by Hex's clock, None if it did not say.
+    """
+
+    ask: Ask
+    items: tuple[Fact, ...]
+    bad: tuple[BadItem, ...] = ()
+    after: str | None = None
+    has_more: bool = False
+    sent_ms: int
+    server_ms: int | None = None
+
+    @property
+    def size(self) -> int:
+        """How many items Hex sent, the unreadable ones included."""
+        return len(self.items) + len(self.bad)
+
+    def only(self, kind: type[_Kind]) -> tuple[_Kind, ...]:
+        """The items of one kind of fact, for callers that know what they asked."""
+        return tuple(item for item in self.items if isinstance(item, kind))
+
+
+def read_page(ask: Ask, body: bytes, *, sent_ms: int, server_ms: int | None = None) -> Page:
+    """The page that `body` holds; BadAnswerError if it is not the JSON that the API promises."""
+    answer = _parse(ask, body)
+    shape = SHAPES[ask.endpoint]
+    found = answer.get(shape.array) if shape.array else [answer]
+    if not isinstance(found, list):
+        raise BadAnswerError(ask.endpoint, f"a JSON object without the array `{shape.array}`", status=200)
+
+    items: list[Fact] = []
+    bad: list[BadItem] = []
+    for position, item in enumerate(found):
+        outcome = _read(ask, item, position)
+        if isinstance(outcome, BadItem):
+            bad.append(outcome)
+        else:
+            items.append(outcome)
+
+    after = _cursor(ask, answer)
+    return Page(
+        ask=ask,
+        items=tuple(items),
+        bad=tuple(bad),
+        after=after,
+        has_more=_has_next(answer, len(found)) if ask.endpoint is Endpoint.RUNS else after is not None,
+        sent_ms=sent_ms,
+        server_ms=server_ms,
+    )
+
+
+def parse_json(body: bytes) -> object:
+    """The JSON value in `body`, read as leniently as can be: wrong bytes, NaN and absurd integers cost one field.
+
+    Raises ValueError when it is not JSON or nested beyond reason.
+    """
+    try:
+        parsed: object = json.loads(
+            body.decode("utf-8-sig", "replace"), parse_int=_integer, parse_constant=lambda _: None
+        )
+    except RecursionError:
+        raise ValueError("nested beyond reason") from None
+    return parsed
+
+
+def _integer(digits: str) -> int | None:
+    return int(digits) if len(digits) <= 20 else None
+
+
+def _parse(ask: Ask, body: bytes) -> Json:
+    try:
+        answer = parse_json(body)
+    except ValueError:
+        raise BadAnswerError(ask.endpoint, f"{_look(body)} instead of JSON", status=200) from None
+    if not isinstance(answer, dict):
+        raise BadAnswerError(ask.endpoint, "JSON whose top level is not an object", status=200)
+    return answer
+
+
+def _look(body: bytes) -> str:
+    start = body[:200].lstrip()
+    if not start:
+        return "an empty body"
+    return "HTML" if start.startswith(b"<") else "a body that cannot be parsed"
+
+
+def _read(ask: Ask, item: object, position: int) -> Fact | BadItem:
+    if not isinstance(item, dict):
+        return BadItem(ask.endpoint, None, f"item {position} of the page is not an object")
+    fact = read_item(item, ask)
+    return fact if fact is not None else BadItem(ask.endpoint, None, f"item {position} of the page has no usable id")
+
+
+def _cursor(ask: Ask, answer: Json) -> str | None:
+    """The cursor of the next page; a number is taken for its digits.
+
+    What cannot be a cursor yet is not nothing says that there is more but not where: BadAnswerError, so that half a
+    listing is not taken for the whole.
+    """
+    after = mapping(answer.get("pagination")).get("after")
+    if not after:
+        return None
+    if isinstance(after, str):
+        return after
+    if isinstance(after, int) and not isinstance(after, bool):
+        return str(after)
+    raise BadAnswerError(ask.endpoint, "a `pagination.after` that is neither a string nor null", status=200)
+
+
+def _has_next(answer: Json, received: int) -> bool:
+    if "nextPage" in answer:
+        return bool(answer["nextPage"])
+    return received >= SHAPES[Endpoint.RUNS].limit

@@ -124,7 +124,7 @@ def demo(**flags: Any) -> None:
 @click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:9890")
 @click.option("--projects", metavar="N", default=40, type=click.IntRange(1, 5000), help="Size of the workspace.")
 @click.option("--seed", metavar="N", default=1, type=int, help="Another seed, another workspace.")
-@click.option("--limits", type=click.Choice(["hex", "off"]), default="hex", help="Rate and kernel limits.")
+@click.option("--limits", metavar="LIMITS", default="documented", help="documented, off, or PER_MINUTE/PER_HOUR.")
 @click.option("--fault", "faults", metavar="JSON", multiple=True, help="A fault from the start; may be repeated.")
 @_log_flags
 @_says_errors

@@ -1,0 +1,92 @@
+"""`demo`: a simulated workspace and the exporter that follows it, in one process, with nothing to set up."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from exporter.cli.follower import Assignment
+from exporter.cli.logs import configure_logs
+from exporter.cli.serve import Service
+from exporter.clock import SystemClock
+from exporter.config import Config, RateLimit, Storage, Workspace
+from exporter.errors import LedgerError
+from exporter.hexapi import TokenSource
+from exporter.ledger import open_ledger
+from exporter.simulator import Fault, Faults, Limits, Simulation, create_app
+from exporter.web import Server
+
+PLANT_EVERY_SECONDS = 5.0
+"""So that something is always to be seen: a run every few seconds."""
+
+_PLANT_MEMORY_SECONDS = 2 * 3600
+_TOKEN = "hxtw_" + "de" * 48
+
+# Wide enough to read 90 days within a minute, narrow enough that the demo leaves the machine to others.
+_RATE_LIMIT = RateLimit(per_minute=600, per_hour=36_000, share=0.5)
+
+_NOW_AND_THEN_429 = Fault(kind="429", retry_after=3, probability=0.004)
+
+
+def run_demo(
+    *,
+    environ: Mapping[str, str],
+    projects: int,
+    seed: int,
+    storage: Path | None,
+    listen_addresses: Sequence[str],
+    telemetry_path: str,
+    web_config_file: Path | None,
+    enable_lifecycle: bool,
+    log_level: str,
+    log_format: str,
+) -> None:
+    """Simulate and serve until a signal."""
+    from exporter.cli.commands import state_dir
+
+    configure_logs(log_level, log_format)
+    folder = storage if storage is not None else state_dir(environ) / "demo"
+    url = f"sqlite:///{folder / f'ledger-{projects}-{seed}.db'}"
+
+    simulation = Simulation(seed, projects, clock=SystemClock(), plant_since_ms=_plant_since_ms(url))
+    app = create_app(simulation, faults=Faults([_NOW_AND_THEN_429], seed), limits=Limits.off())
+    hex_server = Server(app, listen=["127.0.0.1:0"])
+    base_url = f"http://{hex_server.bind()[0]}/api/v1"
+
+    config = Config(
+        workspaces=(Workspace(name="demo", base_url=base_url, rate_limit=_RATE_LIMIT),), storage=Storage(url=url)
+    )
+    service = Service(lambda: Assignment(config, {"demo": TokenSource(value=_TOKEN)}))
+    server = service.server(listen_addresses, telemetry_path, web_config_file, enable_lifecycle)
+    address = server.bind()[0]
+    click.echo(
+        f"""A simulated Hex workspace of {projects} projects with 90 days of history, and the exporter that follows it.
+
+  metrics    http://{address}{telemetry_path}
+  overview   http://{address}/
+  Hex API    {base_url} (any token)
+  ledger     {url.removeprefix("sqlite:///")}
+
+A run starts every {PLANT_EVERY_SECONDS:.0f} seconds. Reading the history takes about a minute. Ctrl-C ends it.
+"""
+    )
+    sys.stdout.flush()
+    asyncio.run(service.run([hex_server, server]))
+
+
+def _plant_since_ms(url: str) -> int:
+    """Since when the planted runs come: since the demo's first start, at the most two hours ago.
+
+    The simulation is a function of time, so a demo that is killed and started again tells the same past.
+    """
+    now_ms = round(time.time() * 1000)
+    try:
+        ledger = open_ledger(url, clock=SystemClock(), read_only=True)
+    except LedgerError:
+        return now_ms
+    created_ms = ledger.created_ms
+    ledger.close()
+    return max(created_ms, now_ms - _PLANT_MEMORY_SECONDS * 1000)

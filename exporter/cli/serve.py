@@ -1,0 +1,131 @@
+"""`serve`: bind first, then follow Hex in a thread and serve in this one, until a signal ends both."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import structlog
+
+from exporter import __version__
+from exporter.cli.follower import Assignment, Follower
+from exporter.cli.logs import configure_logs
+from exporter.cli.settings import read_config, tokens_of
+from exporter.clock import SystemClock
+from exporter.errors import ConfigError, ConfigProblem
+from exporter.metrics import Publisher, Status
+from exporter.web import Landing, ReloadOutcome, Server, WebFile, WorkspaceState, create_app
+
+DOCS_URL = "https://github.com/hex-exporter/hex-exporter"
+
+_STOP_SECONDS = 0.8
+
+_log = structlog.get_logger()
+
+
+def run_serve(
+    config_file: Path | None,
+    *,
+    environ: Mapping[str, str],
+    state_dir: Path,
+    listen_addresses: Sequence[str],
+    telemetry_path: str,
+    web_config_file: Path | None,
+    enable_lifecycle: bool,
+    log_level: str,
+    log_format: str,
+) -> None:
+    """Serve until SIGTERM or SIGINT. Raises ConfigError or LedgerError where it cannot start."""
+    configure_logs(log_level, log_format)
+
+    def assignment() -> Assignment:
+        config = read_config(config_file, environ, state_dir)
+        return Assignment(config, tokens_of(config, environ))
+
+    service = Service(assignment)
+    server = service.server(listen_addresses, telemetry_path, web_config_file, enable_lifecycle)
+    for address in server.bind():
+        _log.info("Listening", address=str(address), telemetry_path=telemetry_path)
+    asyncio.run(service.run([server]))
+
+
+class Service:
+    """The exporter as a whole: one follower, one page, and what HTTP may ask of them."""
+
+    def __init__(self, read_assignment: Callable[[], Assignment]) -> None:
+        """Reads the first assignment; raises ConfigError if it cannot be used."""
+        self._read_assignment = read_assignment
+        self._assignment = read_assignment()
+        self._publisher = Publisher()
+        self._status = Status()
+        self._follower = Follower(self._assignment, self._publisher, self._status, SystemClock())
+
+    def server(
+        self,
+        listen_addresses: Sequence[str],
+        telemetry_path: str,
+        web_config_file: Path | None,
+        enable_lifecycle: bool,
+    ) -> Server:
+        """The HTTP side, not yet bound."""
+        app = create_app(
+            self._publisher,
+            health=self._follower.health,
+            ready=self._follower.ready,
+            reload=self.reload if enable_lifecycle else None,
+            landing=self._landing,
+            telemetry_path=telemetry_path,
+        )
+        web_file = None if web_config_file is None else WebFile(web_config_file)
+        return Server(app, listen=listen_addresses, web_file=web_file)
+
+    def reload(self) -> ReloadOutcome:
+        """Put the configuration of now in force; one that cannot be used is refused and the running one goes on."""
+        try:
+            assignment = self._read_assignment()
+            self._refuse_other_ledger(assignment)
+        except ConfigError as error:
+            self._status.reloaded(False)
+            _log.error("The configuration is refused, the running one stays in force", reason=str(error))
+            return ReloadOutcome(False, str(error))
+        self._assignment = assignment
+        self._follower.assign(assignment)
+        self._status.reloaded(True)
+        _log.info("The configuration has been read again")
+        return ReloadOutcome(True, "The configuration is in force.")
+
+    async def run(self, servers: Sequence[Server]) -> None:
+        """Serve until a signal; a second one ends at once. Raises LedgerError if the ledger cannot be had."""
+        loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signal_number, self._stop, loop, signal_number, stop)
+        loop.add_signal_handler(signal.SIGHUP, lambda: loop.run_in_executor(None, self.reload))
+        self._follower.opened.add_done_callback(
+            lambda opened: loop.call_soon_threadsafe(stop.set) if opened.exception() else None
+        )
+        self._follower.start()
+        try:
+            await asyncio.gather(*(server.serve(stop) for server in servers))
+        finally:
+            self._follower.stop(_STOP_SECONDS)
+        if self._follower.opened.done():
+            self._follower.opened.result()
+
+    def _stop(self, loop: asyncio.AbstractEventLoop, signal_number: signal.Signals, stop: asyncio.Event) -> None:
+        loop.remove_signal_handler(signal_number)
+        _log.info("Stopping", signal=signal_number.name)
+        stop.set()
+
+    def _refuse_other_ledger(self, assignment: Assignment) -> None:
+        running, wanted = self._assignment.config.storage.url, assignment.config.storage.url
+        if wanted != running:
+            raise ConfigError(ConfigProblem("storage.url", f"found {wanted!r}, the running ledger is {running!r}; restart"))
+
+    def _landing(self) -> Landing:
+        reports = self._follower.reports()
+        states = [
+            WorkspaceState(name=name, state="following" if report.problem is None else "not followed", detail=report.problem or "")
+            for name, report in reports.items()
+        ]
+        return Landing(version=__version__, workspaces=states, docs_url=DOCS_URL)

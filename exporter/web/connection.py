@@ -1,0 +1,135 @@
+"""One connection: uvicorn's HTTP/1.1 with a time limit for every phase, and the TLS handshake before it."""
+
+import asyncio
+from typing import cast
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+from exporter.web.tls import Tls
+from exporter.web.visitors import Limits, Phase, Visitors
+
+
+class HttpConnection(H11Protocol):
+    """HTTP/1.1 that says what it waits for; uvicorn limits only the time between requests."""
+
+    def __init__(self, config: uvicorn.Config, state: ServerState, visitors: Visitors) -> None:
+        super().__init__(config, state, {}, asyncio.get_running_loop())
+        self._visitors = visitors
+        self._known: tuple[Phase, object] | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        """Wait for the first request."""
+        super().connection_made(transport)
+        self._note(Phase.REQUEST)
+
+    def data_received(self, data: bytes) -> None:
+        """Take in some bytes; the limit for a request counts from the first, and more of them do not move it."""
+        super().data_received(data)
+        self._note(self._phase())
+
+    def eof_received(self) -> bool:  # type: ignore[override] # uvicorn's never keeps a connection open
+        """Let a client that closed its sending side have the answer it waits for (TLS cannot)."""
+        if self.scheme == "http" and self._is_answering():
+            self.cycle.keep_alive = False
+            return True
+        return False
+
+    def on_response_complete(self) -> None:
+        """Go on to the next request."""
+        super().on_response_complete()
+        self._note(self._phase())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Be forgotten."""
+        self._visitors.leave(self)
+        super().connection_lost(exc)
+
+    def dismiss(self) -> None:
+        """Close the connection once an answer under way has been taken, at once without one."""
+        if self._is_answering():
+            self.cycle.keep_alive = False
+        else:
+            self.abort()
+
+    def abort(self) -> None:
+        """Close the connection, unsent bytes are lost."""
+        self.transport.abort()
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _phase(self) -> Phase:
+        if self._is_answering():
+            return Phase.ANSWER
+        has_part = self.conn.their_state is h11.SEND_BODY or bool(self.conn.trailing_data[0])
+        return Phase.REQUEST if has_part or self.cycle is None else Phase.IDLE
+
+    def _note(self, phase: Phase) -> None:
+        """Tell the visitors of a new phase; each request has its own cycle, and so its own time."""
+        if self._known != (phase, self.cycle) and not self.transport.is_closing():
+            self._known = (phase, self.cycle)
+            self._visitors.enter(self, phase)
+
+
+class Handshake(asyncio.Protocol):
+    """A connection that has to become a TLS one before its HTTP begins; others are served meanwhile."""
+
+    def __init__(self, tls: Tls, http: HttpConnection, visitors: Visitors, limits: Limits) -> None:
+        self._tls = tls
+        self._http = http
+        self._visitors = visitors
+        self._limits = limits
+        self._early = bytearray()
+        self._transport: asyncio.Transport | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin the handshake."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.pause_reading()  # until the loop's TLS reads instead of this protocol
+        self._visitors.enter(self, Phase.HANDSHAKE)
+        self._task = asyncio.get_running_loop().create_task(self._shake_hands(self._transport))
+
+    def data_received(self, data: bytes) -> None:
+        """Keep what the client sent along with the end of the handshake."""
+        self._early += data
+
+    def dismiss(self) -> None:
+        """Close the connection."""
+        self.abort()
+
+    def abort(self) -> None:
+        """Close the connection."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def _shake_hands(self, transport: asyncio.Transport) -> None:
+        secure = await self._upgrade(transport)
+        self._visitors.leave(self)
+        if secure is None or secure.is_closing():
+            return
+        if not self._tls.welcomes(secure.get_extra_info("peercert")):
+            secure.abort()
+            return
+
+        self._http.connection_made(secure)
+        secure.set_protocol(self._http)
+        if self._early:
+            self._http.data_received(bytes(self._early))
+
+    async def _upgrade(self, transport: asyncio.Transport) -> asyncio.Transport | None:
+        try:
+            return await asyncio.get_running_loop().start_tls(
+                transport,
+                self,
+                self._tls.context,
+                server_side=True,
+                ssl_handshake_timeout=self._limits.handshake_seconds,
+                ssl_shutdown_timeout=self._limits.stop_seconds,
+            )
+        except OSError:  # not TLS, no certificate, too slow, gone: the client's affair
+            transport.abort()
+            return None

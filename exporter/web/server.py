@@ -1,0 +1,132 @@
+"""The HTTP server: uvicorn's protocol on sockets bound beforehand, with limits that no client can talk away.
+
+Bind first, then serve until told to stop; which is then a matter of milliseconds, whatever clients do.
+"""
+
+import asyncio
+import socket
+import time
+from collections.abc import Sequence
+from email.utils import formatdate
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.server import ServerState
+
+from exporter.errors import ConfigError
+from exporter.web.address import Address, bind, bound_address, parse_address
+from exporter.web.connection import Handshake, HttpConnection
+from exporter.web.guard import Guard
+from exporter.web.visitors import Limits, Visitors
+from exporter.web.webfile import WebFile
+
+
+class Server:
+    """Serves one application on one or more addresses, by the rules of a web configuration file if there is one."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        listen: Sequence[str],
+        web_file: WebFile | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        """Raises ConfigError for an address that cannot be read."""
+        self._wanted = tuple(parse_address(text) for text in listen)
+        self._web_file = web_file
+        self._guard = Guard(app, web_file) if web_file else None
+        self._app = _with_plain_targets(self._guard or app)
+        self._limits = limits or Limits()
+        self._sockets: list[socket.socket] = []
+
+    def bind(self) -> tuple[Address, ...]:
+        """Take the addresses and return them as they are; raises ConfigError if one cannot be had."""
+        try:
+            for address in self._wanted:
+                self._sockets.append(bind(address))
+        except ConfigError:
+            self.close()
+            raise
+        return tuple(bound_address(listener) for listener in self._sockets)
+
+    def close(self) -> None:
+        """Give the addresses back; only a server that does not serve needs this."""
+        for listener in self._sockets:
+            listener.close()
+        self._sockets.clear()
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Serve until the event is set, on this event loop; ends within a second of it. Binds if that was not done.
+
+        No signal handler is installed and nothing is logged but failures of the application.
+        """
+        if not self._sockets:
+            self.bind()
+        loop = asyncio.get_running_loop()
+        config, state, visitors = self._uvicorn(), ServerState(), Visitors(self._limits)
+        _set_date(state)
+
+        def connection() -> asyncio.Protocol:
+            http = HttpConnection(config, state, visitors)
+            tls = self._web_file.current().tls if self._web_file else None
+            return http if tls is None else Handshake(tls, http, visitors, self._limits)
+
+        servers = [await loop.create_server(connection, sock=listener) for listener in self._sockets]
+        try:
+            while not stop.is_set():
+                visitors.drop_overdue()
+                _set_date(state)
+                await _wait(stop, self._limits.look_seconds)
+        finally:
+            for server in servers:
+                server.close()
+            self._sockets.clear()
+            await visitors.dismiss_all(self._limits.stop_seconds)
+            for task in list(state.tasks):
+                task.cancel()
+            if self._guard:
+                self._guard.close()
+
+    def _uvicorn(self) -> uvicorn.Config:
+        config = uvicorn.Config(
+            self._app,
+            http=HttpConnection,
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            proxy_headers=False,
+            workers=1,
+            timeout_keep_alive=24 * 3600,  # the visitors' limits hold, and hold for more than idle connections
+            h11_max_incomplete_event_size=self._limits.head_bytes,
+        )
+        config.load()
+        return config
+
+
+def _with_plain_targets(app: ASGIApp) -> ASGIApp:
+    """The application, with the path alone where a client names the whole URL (RFC 9112, section 3.2.2)."""
+
+    async def plain(scope: Scope, receive: Receive, send: Send) -> None:
+        scheme, separator, rest = scope["path"].partition("://")
+        if separator and scheme.lower() in ("http", "https"):
+            path = "/" + rest.partition("/")[2]
+            scope = {**scope, "path": path, "raw_path": path.encode()}
+        await app(scope, receive, send)
+
+    return plain
+
+
+def _set_date(state: ServerState) -> None:
+    state.default_headers = [(b"date", formatdate(time.time(), usegmt=True).encode())]
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    """Return when the event is set, or else after so many seconds."""
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return

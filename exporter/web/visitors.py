@@ -1,0 +1,114 @@
+"""Who is connected: how long each may take for what it does, and who goes when there are too many."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a client may take: connections at once, bytes of a request's head, and seconds for each phase.
+
+    A request must have come whole `request_seconds` after its first byte (a connection's first: after it was
+    accepted), an answer must have been taken `answer_seconds` after that. `stop_seconds` is the grace for answers
+    under way when the server stops.
+    """
+
+    connections: int = 512
+    head_bytes: int = 16 * 1024
+    handshake_seconds: float = 10.0
+    request_seconds: float = 10.0
+    answer_seconds: float = 30.0
+    idle_seconds: float = 180.0
+    stop_seconds: float = 0.5
+    look_seconds: float = 0.25
+
+
+class Phase(Enum):
+    """What a connection is waiting for."""
+
+    HANDSHAKE = "handshake"
+    REQUEST = "request"
+    ANSWER = "answer"
+    IDLE = "idle"
+
+
+class Visitor(Protocol):
+    """One connection."""
+
+    def dismiss(self) -> None:
+        """Close it once an answer under way has been taken, at once without one."""
+
+    def abort(self) -> None:
+        """Close it now, whatever is under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stay:
+    phase: Phase
+    since: float
+
+
+class Visitors:
+    """The open connections and their phases. Used on the event loop."""
+
+    def __init__(self, limits: Limits, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._most = limits.connections
+        self._seconds = {
+            Phase.HANDSHAKE: limits.handshake_seconds,
+            Phase.REQUEST: limits.request_seconds,
+            Phase.ANSWER: limits.answer_seconds,
+            Phase.IDLE: limits.idle_seconds,
+        }
+        self._stays: dict[Visitor, _Stay] = {}
+        self._nobody = asyncio.Event()
+        self._nobody.set()
+
+    def __len__(self) -> int:
+        return len(self._stays)
+
+    def enter(self, visitor: Visitor, phase: Phase) -> None:
+        """Note that a phase begins. A newcomer in a full house takes the place of whoever has been quiet longest.
+
+        So a crowd of silent clients never keeps a scraper out: it asks as soon as it is in. An answer under way goes
+        last.
+        """
+        if visitor not in self._stays and len(self._stays) >= self._most:
+            self._drop(min(self._stays, key=self._worth))
+        self._stays[visitor] = _Stay(phase, self._monotonic())
+        self._nobody.clear()
+
+    def leave(self, visitor: Visitor) -> None:
+        """Note that a connection is closed."""
+        self._stays.pop(visitor, None)
+        if not self._stays:
+            self._nobody.set()
+
+    def drop_overdue(self) -> None:
+        """Close the connections that took longer for their phase than it may take."""
+        now = self._monotonic()
+        for visitor, stay in list(self._stays.items()):
+            if now - stay.since > self._seconds[stay.phase]:
+                self._drop(visitor)
+
+    async def dismiss_all(self, seconds: float) -> None:
+        """Close every connection; answers under way have so many seconds."""
+        for visitor in list(self._stays):
+            visitor.dismiss()
+        try:
+            await asyncio.wait_for(self._nobody.wait(), seconds)
+        except TimeoutError:
+            for visitor in list(self._stays):
+                visitor.abort()
+
+    def _drop(self, visitor: Visitor) -> None:
+        self.leave(visitor)
+        visitor.abort()
+
+    def _worth(self, visitor: Visitor) -> tuple[bool, float]:
+        stay = self._stays[visitor]
+        return stay.phase is Phase.ANSWER, stay.since

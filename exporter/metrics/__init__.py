@@ -1,0 +1,21 @@
+"""From facts to a ready answer: the catalogue, the figures and the page that `/metrics` serves."""
+
+from exporter.metrics.catalogue import CATALOGUE, METRICS, Metric
+from exporter.metrics.collect import Collector, collect
+from exporter.metrics.page import Distribution, Family, Page, PageBuilder, Publisher, build_page
+from exporter.metrics.status import Status
+
+__all__ = [
+    "CATALOGUE",
+    "METRICS",
+    "Collector",
+    "Distribution",
+    "Family",
+    "Metric",
+    "Page",
+    "PageBuilder",
+    "Publisher",
+    "Status",
+    "build_page",
+    "collect",
+]

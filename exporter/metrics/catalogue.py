@@ -1,0 +1,380 @@
+"""Every metric this exporter has: its name, kind, meaning, labels and unit, said once.
+
+The HELP text answers "what does this number mean here". A gauge taken from a listing says so: its value is as old as
+that listing, and it disappears when the listing is older than `collect.max_age`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from exporter.ledger import BOUNDS_MS
+
+Kind = Literal["gauge", "counter", "histogram"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric. `labels` in the order in which samples give their values, `workspace` first where there is one.
+
+    `bounds` are a histogram's upper bounds without +Inf. `divisor` turns the integers of the ledger into the unit of
+    the name (1000: milliseconds to seconds, thousandths of a credit to credits).
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+    bounds: tuple[float, ...] = ()
+    divisor: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Metrics that belong together, under the title that the documentation gives them."""
+
+    title: str
+    metrics: tuple[Metric, ...]
+
+
+def _gauge(name: str, labels: str, help: str) -> Metric:
+    return Metric(name, "gauge", help, tuple(labels.split()))
+
+
+def _counter(name: str, labels: str, help: str, *, divisor: int = 1) -> Metric:
+    return Metric(name, "counter", help, tuple(labels.split()), divisor=divisor)
+
+
+def _histogram(name: str, labels: str, help: str) -> Metric:
+    bounds = tuple(bound_ms / 1000 for bound_ms in BOUNDS_MS[name])
+    return Metric(name, "histogram", help, tuple(labels.split()), bounds, divisor=1000)
+
+
+GROUPS = (
+    Group(
+        "Is it working",
+        (
+            _gauge("hex_up", "workspace", "1: the last project listing was read whole; 0: it was not, or none was."),
+            _gauge(
+                "hex_last_successful_poll_timestamp_seconds",
+                "workspace",
+                "When the last complete project listing was read.",
+            ),
+            _gauge(
+                "hex_runs_complete_until_timestamp_seconds",
+                "workspace",
+                "Every run of every published project that started before this time is known. Absent until each "
+                "project's runs were read once.",
+            ),
+            _gauge(
+                "hex_collector_success",
+                "workspace collector",
+                "1: the last attempt of this collector was complete; 0: it failed.",
+            ),
+            _gauge(
+                "hex_collector_last_success_timestamp_seconds",
+                "workspace collector",
+                "When this collector was last complete.",
+            ),
+            _gauge(
+                "hex_token_expiry_timestamp_seconds",
+                "workspace",
+                "When the token in use expires. Absent for a token without an expiry.",
+            ),
+        ),
+    ),
+    Group(
+        "Runs",
+        (
+            _counter(
+                "hex_runs_total",
+                "workspace project_id trigger status",
+                "Runs that ended since the ledger's first contact with the workspace, each counted once.",
+            ),
+            _counter(
+                "hex_run_seconds_total",
+                "workspace project_id trigger",
+                "Run time of the runs that ended since first contact, as Hex reports it: a lower bound of compute "
+                "time, since notebook sessions are not runs.",
+                divisor=1000,
+            ),
+            _histogram(
+                "hex_run_duration_seconds",
+                "workspace trigger status",
+                "How long the runs took that ended since first contact.",
+            ),
+            _gauge("hex_runs_active", "workspace state", "Runs that had not ended when their project was last read."),
+            _gauge(
+                "hex_runs_active_oldest_start_timestamp_seconds",
+                "workspace project_id",
+                "When the oldest active run of the project started. Absent without an active run.",
+            ),
+            _gauge(
+                "hex_week_hour_runs",
+                "workspace weekday hour",
+                "Runs started in the last 7 x 24 hours by weekday and hour of the configured zone. Computed at most "
+                "once a minute; absent until that time is completely known.",
+            ),
+            _gauge(
+                "hex_week_hour_scheduled_runs",
+                "workspace weekday hour",
+                "Runs that the enabled schedules of published projects start in this week, by weekday and hour of the "
+                "configured zone. From the project listing.",
+            ),
+            _counter(
+                "hex_unviewed_runs_total",
+                "workspace project_id",
+                "Scheduled and refresh runs whose result nobody had viewed when the next one came. An estimate: Hex "
+                "tells only the last view.",
+            ),
+            _counter(
+                "hex_missed_schedules_total",
+                "workspace project_id",
+                "Firings of enabled schedules after which no run came within the allowed delay.",
+            ),
+        ),
+    ),
+    Group(
+        "Projects",
+        (
+            _gauge(
+                "hex_project_week_runs",
+                "workspace project_id",
+                "Runs started in the current week of the configuration, in any state but unable_to_allocate_kernel. "
+                "Absent until that week is completely known.",
+            ),
+            _gauge(
+                "hex_project_previous_week_runs",
+                "workspace project_id",
+                "Runs started in the week before the current one, in any state but unable_to_allocate_kernel. Absent "
+                "until that week is completely known.",
+            ),
+            _gauge("hex_projects", "workspace state", "Projects by their strongest state. From the project listing."),
+            _gauge(
+                "hex_project_info",
+                "workspace project_id title owner team project_status url",
+                "Always 1: what a project is called, whose it is and where it is. The last known facts, kept while "
+                "the project has series.",
+            ),
+            _gauge(
+                "hex_project_last_run_timestamp_seconds",
+                "workspace project_id status",
+                "When the last run with this status started.",
+            ),
+            _gauge(
+                "hex_project_last_viewed_timestamp_seconds",
+                "workspace project_id",
+                "When somebody last viewed the project. From the project listing.",
+            ),
+            _gauge(
+                "hex_project_last_edited_timestamp_seconds",
+                "workspace project_id",
+                "When the project was last edited. From the project listing.",
+            ),
+            _gauge(
+                "hex_project_last_published_timestamp_seconds",
+                "workspace project_id",
+                "When the project was last published. From the project listing.",
+            ),
+            _gauge(
+                "hex_project_results_updated_timestamp_seconds",
+                "workspace project_id",
+                "When the published results were last refreshed. From the project listing.",
+            ),
+            _gauge(
+                "hex_project_app_views",
+                "workspace project_id window",
+                "App views in Hex's own rolling window: never take an increase of it. From the project listing.",
+            ),
+            _gauge(
+                "hex_schedules",
+                "workspace cadence state",
+                "Schedules by cadence; those of archived and trashed projects do not run and count as disabled. From "
+                "the project listing.",
+            ),
+            _gauge(
+                "hex_project_scheduled_week_runs",
+                "workspace project_id",
+                "Runs that the project's enabled schedules start in the current week. From the project listing.",
+            ),
+        ),
+    ),
+    Group(
+        "Seats, connections, AI",
+        (
+            _gauge("hex_seats", "workspace role", "Users of the workspace by role. From the user listing."),
+            _gauge(
+                "hex_seats_inactive",
+                "workspace role",
+                "Users who have not logged in for seats.inactive_after, or never. From the user listing.",
+            ),
+            _gauge(
+                "hex_seats_reviewed_timestamp_seconds",
+                "workspace",
+                "The day on which somebody last reviewed the seats, from the configuration.",
+            ),
+            _gauge(
+                "hex_connections",
+                "workspace connection_type",
+                "Data connections that the token can see. From the connection listing.",
+            ),
+            _gauge(
+                "hex_connection_info",
+                "workspace connection_id name connection_type",
+                "Always 1: what a data connection is called and what it connects to. From the connection listing.",
+            ),
+            _gauge(
+                "hex_connection_projects",
+                "workspace connection_id",
+                "Projects known to query the connection. Absent where neither queried tables nor cells can be read.",
+            ),
+            _gauge(
+                "hex_connection_last_run_timestamp_seconds",
+                "workspace connection_id",
+                "When a project that queries the connection last started a run.",
+            ),
+            _gauge(
+                "hex_connection_peak_runs",
+                "workspace connection_id",
+                "The most runs at one time, over the last 7 days, among projects that query the connection: an upper "
+                "bound of its load. Computed at most once a minute.",
+            ),
+            _counter(
+                "hex_ai_credits_total",
+                "workspace source thread_type",
+                "AI credits by which visible threads have grown since first contact.",
+                divisor=1000,
+            ),
+        ),
+    ),
+    Group(
+        "Requests to Hex",
+        (
+            _counter(
+                "hex_api_requests_total",
+                "workspace endpoint code",
+                "Requests sent to Hex by HTTP status; code is timeout or error where no answer came.",
+            ),
+            _counter("hex_api_rate_limited_total", "workspace endpoint", "Answers that said 429, too many requests."),
+            _histogram(
+                "hex_api_request_duration_seconds",
+                "workspace endpoint",
+                "How long an exchange with Hex took, to the last byte.",
+            ),
+            _gauge(
+                "hex_api_cooldown_until_timestamp_seconds",
+                "workspace",
+                "Nothing is asked of Hex before this time; 0: there was no cool-down yet.",
+            ),
+            _gauge(
+                "hex_api_planned_requests_per_hour",
+                "workspace",
+                "Requests an hour that polling the workspace will need, as planned now.",
+            ),
+            _gauge(
+                "hex_api_allowed_requests_per_hour",
+                "workspace",
+                "Requests an hour that the configured share of the rate limit allows.",
+            ),
+        ),
+    ),
+    Group(
+        "The exporter itself",
+        (
+            _gauge("hex_exporter_build_info", "version python_version", "Always 1: which program this is."),
+            _gauge(
+                "hex_exporter_config_last_reload_successful",
+                "",
+                "1: the last configuration that was offered is in use; 0: it was refused, the one before goes on.",
+            ),
+            _gauge(
+                "hex_exporter_config_last_reload_success_timestamp_seconds",
+                "",
+                "When the configuration in use was read.",
+            ),
+            _gauge(
+                "hex_exporter_loop_heartbeat_timestamp_seconds",
+                "",
+                "When the polling loop last said that it is alive. As of the page.",
+            ),
+            _gauge("hex_exporter_ledger_created_timestamp_seconds", "", "When the ledger in use was created."),
+            _gauge(
+                "hex_exporter_ledger_durable",
+                "",
+                "1: facts reach the disk; 0: they do not (full, read-only or replaced ledger), see the log.",
+            ),
+            _gauge("hex_exporter_page_build_seconds", "", "How long building the page before this one took."),
+            _gauge("hex_exporter_page_series", "", "Series on the page before this one."),
+            _gauge(
+                "hex_exporter_page_duplicate_series",
+                "",
+                "Series left out of the page before this one, because their labels were there already.",
+            ),
+            _gauge(
+                "hex_exporter_overdue_projects",
+                "workspace",
+                "Projects whose runs should have been read by now and were not.",
+            ),
+            _gauge(
+                "hex_exporter_oldest_poll_timestamp_seconds",
+                "workspace",
+                "When the runs of the longest unread published project were last read.",
+            ),
+            _gauge(
+                "hex_exporter_history_projects",
+                "workspace",
+                "Published projects whose run history is, or will be, read back to its start.",
+            ),
+            _gauge(
+                "hex_exporter_history_projects_complete",
+                "workspace",
+                "Of these, the projects whose whole history in the API has been read.",
+            ),
+            _gauge(
+                "hex_exporter_projects_without_own_series",
+                "workspace",
+                'Projects that share project_id "other", because of limits.projects_with_series.',
+            ),
+            _gauge(
+                "hex_exporter_clock_skew_seconds",
+                "workspace",
+                "This machine's clock minus the clock of Hex, as the last answer's Date header tells it.",
+            ),
+            _counter(
+                "hex_exporter_bad_items_total",
+                "workspace endpoint",
+                "Items of answers that could not be read and were left out; the log names each once.",
+            ),
+        ),
+    ),
+    Group(
+        "Process and Python",
+        (
+            _gauge("process_virtual_memory_bytes", "", "Virtual memory size in bytes."),
+            _gauge("process_resident_memory_bytes", "", "Resident memory size in bytes."),
+            _gauge("process_start_time_seconds", "", "When the process started, in seconds since the epoch."),
+            _counter("process_cpu_seconds_total", "", "User and system CPU time that the process has spent."),
+            _gauge("process_open_fds", "", "Open file descriptors."),
+            _gauge("process_max_fds", "", "The most file descriptors that the process may open."),
+            _counter("python_gc_objects_collected_total", "generation", "Objects collected by garbage collection."),
+            _counter(
+                "python_gc_objects_uncollectable_total",
+                "generation",
+                "Objects that garbage collection found and could not free.",
+            ),
+            _counter("python_gc_collections_total", "generation", "How often the generation was collected."),
+            _gauge(
+                "python_info",
+                "implementation major minor patchlevel version",
+                "Always 1: the Python that runs the program.",
+            ),
+        ),
+    ),
+)
+"""The catalogue in the order of the documentation."""
+
+CATALOGUE: tuple[Metric, ...] = tuple(metric for group in GROUPS for metric in group.metrics)
+"""Every metric, once."""
+
+METRICS: Mapping[str, Metric] = {metric.name: metric for metric in CATALOGUE}
+"""Every metric by its name."""

@@ -1,0 +1,87 @@
+"""From the ledger to the families of a page: one workspace after the other, then the exporter itself."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from exporter.config import Config
+from exporter.ledger import Ledger
+from exporter.metrics.api import api_families
+from exporter.metrics.connections import connection_families
+from exporter.metrics.counters import counter_families
+from exporter.metrics.health import health_families
+from exporter.metrics.own import ledger_families, own_families, progress_families
+from exporter.metrics.owner import owner_label
+from exporter.metrics.page import Family
+from exporter.metrics.process import Process
+from exporter.metrics.projects import project_families
+from exporter.metrics.reading import Reader
+from exporter.metrics.runs import run_families
+from exporter.metrics.schedules import schedule_families
+from exporter.metrics.seats import seat_families
+from exporter.metrics.snapshot import Snapshot
+from exporter.metrics.status import Status, WorkspaceStatus
+from exporter.metrics.weeks import week_families
+
+CONCEPTS: tuple[Callable[[Snapshot], Iterable[Family]], ...] = (
+    health_families,
+    counter_families,
+    run_families,
+    week_families,
+    project_families,
+    schedule_families,
+    seat_families,
+    connection_families,
+    api_families,
+    progress_families,
+)
+"""What is said of each workspace, concept by concept."""
+
+
+class Collector:
+    """Turns what is known into families. Keeps what was expensive to read; for one thread at a time."""
+
+    def __init__(self, ledger: Ledger, status: Status) -> None:
+        self._ledger = ledger
+        self._status = status
+        self._process = Process()
+        self._readers: dict[str, Reader] = {}
+        self._config: Config | None = None
+
+    def collect(self, config: Config, now_ms: int) -> list[Family]:
+        """Every family as of now, each metric once.
+
+        Where the ledger cannot be read, the workspaces' figures are those that were read last.
+        """
+        if config != self._config:
+            self._config, self._owner_label = config, owner_label(config.labels)
+        merged: dict[str, Family] = {}
+        for family in self._families(config, now_ms):
+            name = family.metric.name
+            known = merged.get(name)
+            merged[name] = family if known is None else Family(family.metric, [*known.samples, *family.samples])
+        return [family for family in merged.values() if family.samples]
+
+    def _families(self, config: Config, now_ms: int) -> Iterator[Family]:
+        status = self._status.current
+        for workspace in config.workspaces:
+            reader = self._readers.setdefault(workspace.name, Reader(self._ledger, workspace.name))
+            stored = reader.read(config.week(workspace.name), now_ms)
+            if stored is None:
+                continue
+            snapshot = Snapshot(
+                workspace=workspace,
+                config=config,
+                now_ms=now_ms,
+                stored=stored,
+                status=status.workspaces.get(workspace.name, WorkspaceStatus()),
+                owner_label=self._owner_label,
+            )
+            for concept in CONCEPTS:
+                yield from concept(snapshot)
+        yield from ledger_families(self._ledger.created_ms, self._ledger.is_durable and self._ledger.problem is None)
+        yield from own_families(status)
+        yield from self._process.families()
+
+
+def collect(ledger: Ledger, config: Config, status: Status, now_ms: int) -> list[Family]:
+    """Every family as of now, by a collector that remembers nothing: for one page alone."""
+    return Collector(ledger, status).collect(config, now_ms)

@@ -1,0 +1,49 @@
+"""How far the runs of a workspace are known: in time backwards and forwards."""
+
+from collections.abc import Iterable
+
+from exporter.ledger import KnownProject
+
+
+def can_run(known: KnownProject) -> bool:
+    """Whether Hex may start runs of the project: listed, published, neither archived nor trashed."""
+    return known.gone_since_ms is None and known.project.state == "published"
+
+
+def awaited(projects: Iterable[KnownProject]) -> list[KnownProject]:
+    """The projects whose runs there is something to know about: they can run, and Hex does not refuse their runs."""
+    return [known for known in projects if can_run(known) and known.progress.refusals == 0]
+
+
+def complete_until_ms(projects: Iterable[KnownProject], first_contact_ms: int | None) -> int | None:
+    """Every run of these projects that started before this time is known; None if nothing can be said yet.
+
+    A project that was created after first contact and was not read yet is known up to its creation.
+    """
+    limits: list[int] = []
+    for known in projects:
+        limit = known.progress.known_until_ms
+        if limit is None:
+            limit = _born_ms(known, first_contact_ms)
+        if limit is None:
+            return None
+        limits.append(limit)
+    return min(limits, default=None)
+
+
+def is_complete_from(projects: Iterable[KnownProject], start_ms: int, first_contact_ms: int | None) -> bool:
+    """Whether the runs of every one of these projects are known back to this time."""
+    return all(
+        known.progress.known_from_ms <= start_ms
+        if known.progress.known_from_ms is not None
+        else _born_ms(known, first_contact_ms) is not None
+        for known in projects
+    )
+
+
+def _born_ms(known: KnownProject, first_contact_ms: int | None) -> int | None:
+    """When the project was created, if that was after first contact."""
+    created_ms = known.project.created_ms
+    if created_ms is None or first_contact_ms is None or created_ms < first_contact_ms:
+        return None
+    return created_ms

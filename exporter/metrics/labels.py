@@ -1,0 +1,24 @@
+"""Label values that every scraper can read, whatever Hex or its users called a thing."""
+
+import re
+
+MAX_CHARACTERS = 200
+"""Longer values are cut and end in an ellipsis."""
+
+# C0 and C1 controls, lone surrogates (legal in JSON, not in UTF-8) and the two separators that end a line for some
+# readers; the newline stays, because the format can escape it.
+_UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
+_ESCAPED = re.compile('[\\\\"\n]')
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n"}
+
+
+def safe_label(value: str) -> str:
+    """The value with what no scraper could read replaced by U+FFFD, and at most 200 characters long."""
+    if len(value) > MAX_CHARACTERS:
+        value = value[: MAX_CHARACTERS - 1] + "…"
+    return _UNSAFE.sub("\ufffd", value)
+
+
+def escaped_label(value: str) -> str:
+    """The safe value as it stands between the quotes of a sample line."""
+    return _ESCAPED.sub(lambda found: _ESCAPES[found[0]], safe_label(value))

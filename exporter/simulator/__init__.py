@@ -1,0 +1,25 @@
+"""A simulated Hex workspace that speaks the real API over HTTP: for the demo, the tests and the benchmarks."""
+
+from exporter.simulator.app import create_app
+from exporter.simulator.faults import Fault, Faults, parse_fault
+from exporter.simulator.limits import Limits, parse_limits
+from exporter.simulator.server import configure
+from exporter.simulator.simulation import Simulation
+from exporter.simulator.timeline import Burst
+from exporter.simulator.tokens import Token, Tokens
+from exporter.simulator.waste import Waste
+
+__all__ = [
+    "Burst",
+    "Fault",
+    "Faults",
+    "Limits",
+    "Simulation",
+    "Token",
+    "Tokens",
+    "Waste",
+    "configure",
+    "create_app",
+    "parse_fault",
+    "parse_limits",
+]

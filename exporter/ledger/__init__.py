@@ -1,0 +1,26 @@
+"""What is known, durable: the only room with SQL. One writer, any number of readers."""
+
+from exporter.ledger.counters import HOLD_MS, CounterValue
+from exporter.ledger.counting import OTHER, PROJECT_METRICS
+from exporter.ledger.histograms import BOUNDS_MS
+from exporter.ledger.ledger import Ledger, open_ledger
+from exporter.ledger.listings import CollectorState, Listing
+from exporter.ledger.projects import KnownProject, RunProgress
+from exporter.ledger.schema import SCHEMA_VERSION
+from exporter.ledger.workspace import WorkspaceLedger
+
+__all__ = [
+    "BOUNDS_MS",
+    "HOLD_MS",
+    "OTHER",
+    "PROJECT_METRICS",
+    "SCHEMA_VERSION",
+    "CollectorState",
+    "CounterValue",
+    "KnownProject",
+    "Ledger",
+    "Listing",
+    "RunProgress",
+    "WorkspaceLedger",
+    "open_ledger",
+]

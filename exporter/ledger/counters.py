@@ -1,0 +1,147 @@
+"""Stored sums that never fall, and the hold that lets every scraper see a new series at 0 first."""
+
+import json
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlalchemy import select, update
+
+from exporter.ledger.codec import storable
+from exporter.ledger.histograms import Amounts
+from exporter.ledger.schema import COUNTERS, upsert
+from exporter.ledger.store import Store, Transaction
+
+HOLD_MS = 90_000
+"""How long a new series is served as 0, by the wall clock."""
+
+
+class CounterValue(NamedTuple):
+    """One series as it may be served: label values without the workspace, and the sum."""
+
+    metric: str
+    labels: tuple[str, ...]
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    value: int
+    until_ms: int
+
+
+class Counters:
+    """The sums of one workspace: in the table, and mirrored in memory once they are committed.
+
+    Written by one thread; `served` may be called from any.
+    """
+
+    def __init__(self, store: Store, workspace: str) -> None:
+        self._store = store
+        self._workspace = workspace
+        self._guard = threading.Lock()
+        self.load()
+
+    def load(self) -> None:
+        """Read every sum from the table."""
+        columns = COUNTERS.c
+        with self._store.reading() as connection:
+            rows = connection.execute(
+                select(columns.metric, columns.labels, columns.value, columns.held_until_ms).where(
+                    columns.workspace == self._workspace
+                )
+            ).all()
+        served: dict[tuple[str, tuple[str, ...]], CounterValue] = {}
+        held: dict[tuple[str, tuple[str, ...]], _Held] = {}
+        for metric, text, value, until_ms in rows:
+            series = (metric, tuple(json.loads(text)))
+            served[series] = CounterValue(*series, value if until_ms is None else 0)
+            if until_ms is not None:
+                held[series] = _Held(value, until_ms)
+        with self._guard:
+            self._served, self._held = served, held
+
+    def served(self) -> list[CounterValue]:
+        """Every series with the value that may be served."""
+        with self._guard:
+            return list(self._served.values())
+
+    def has_all(self, series: Amounts) -> bool:
+        """Whether each of these series exists."""
+        return self._served.keys() >= series.keys()
+
+    def add(self, transaction: Transaction, amounts: Amounts, now_ms: int) -> None:
+        """Add to the sums; a series that is new begins here, held for 90 seconds from now."""
+        amounts = {(metric, tuple(map(storable, labels))): amount for (metric, labels), amount in amounts.items()}
+        changes = {series: amount for series, amount in amounts.items() if amount or series not in self._served}
+        until_ms = now_ms + HOLD_MS
+        upsert(
+            transaction.connection,
+            COUNTERS,
+            [
+                {
+                    "workspace": self._workspace,
+                    "metric": metric,
+                    "labels": _text(labels),
+                    "value": amount,
+                    "held_until_ms": until_ms,
+                }
+                for (metric, labels), amount in changes.items()
+            ],
+            keep=["held_until_ms"],
+            add=["value"],
+        )
+        transaction.after_commit(lambda: self._mirror(changes, until_ms))
+
+    def release(self, now_ms: int) -> bool:
+        """Let the sums be served whose 90 seconds are over; the release is durable before it shows.
+
+        A hold that ends further away than 90 seconds was made before the wall clock stepped back: it is shortened to
+        90 seconds from now, so that the series is neither hidden for an hour nor served before anyone saw its 0.
+        """
+        latest_ms = now_ms + HOLD_MS
+        is_any_due = any(hold.until_ms <= now_ms for hold in self._held.values())
+        if not is_any_due and all(hold.until_ms <= latest_ms for hold in self._held.values()):
+            return False
+        until = COUNTERS.c.held_until_ms
+        mine = update(COUNTERS).where(COUNTERS.c.workspace == self._workspace)
+        with self._store.transaction() as transaction:
+            transaction.connection.execute(mine.where(until <= now_ms).values(held_until_ms=None))
+            transaction.connection.execute(mine.where(until > latest_ms).values(held_until_ms=latest_ms))
+            transaction.after_commit(lambda: self._mirror_release(now_ms, latest_ms))
+        return is_any_due
+
+    def _mirror(self, changes: Amounts, until_ms: int) -> None:
+        with self._guard:
+            for series, amount in changes.items():
+                served, hold = self._served.get(series), self._held.get(series)
+                if served is None:
+                    self._served[series] = CounterValue(*series, 0)
+                    self._held[series] = _Held(amount, until_ms)
+                elif hold is not None:
+                    self._held[series] = _Held(hold.value + amount, hold.until_ms)
+                else:
+                    self._served[series] = CounterValue(*series, served.value + amount)
+
+    def _mirror_release(self, now_ms: int, latest_ms: int) -> None:
+        with self._guard:
+            for series, hold in list(self._held.items()):
+                if hold.until_ms <= now_ms:
+                    self._served[series] = CounterValue(*series, hold.value)
+                    del self._held[series]
+                elif hold.until_ms > latest_ms:
+                    self._held[series] = _Held(hold.value, latest_ms)
+
+
+def combined(parts: Iterable[Amounts]) -> Amounts:
+    """The amounts of all parts, added up by series."""
+    total: Amounts = {}
+    for part in parts:
+        for series, amount in part.items():
+            total[series] = total.get(series, 0) + amount
+    return total
+
+
+def _text(labels: tuple[str, ...]) -> str:
+    return json.dumps(labels, separators=(",", ":"))

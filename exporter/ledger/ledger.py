@@ -1,0 +1,63 @@
+"""The ledger: where every workspace's facts and sums are kept."""
+
+from contextlib import suppress
+
+from exporter.clock import Clock
+from exporter.errors import LedgerError
+from exporter.ledger.opening import open_store
+from exporter.ledger.store import Store
+from exporter.ledger.workspace import WorkspaceLedger
+
+
+def open_ledger(url: str, *, clock: Clock, read_only: bool = False) -> "Ledger":
+    """Open the ledger at a `sqlite:///` URL, making it and its folder if need be; `sqlite://` is one in memory.
+
+    A damaged file is set aside and a fresh one takes its place. Where nothing can be written, the ledger is kept in
+    memory, beginning with what can be read. Both are told by `problem`, not by an error.
+
+    Raises LedgerBusyError if another process writes it, LedgerTooNewError if a newer program wrote it, LedgerError if
+    the URL or the file is not a ledger's. `read_only` works beside a writer, creates no file, and raises LedgerError
+    where there is no ledger.
+    """
+    return Ledger(open_store(url, clock=clock, read_only=read_only))
+
+
+class Ledger:
+    """An open ledger. Writes belong to one thread, reads are free."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._workspaces: dict[str, WorkspaceLedger] = {}
+
+    @property
+    def created_ms(self) -> int:
+        """When the ledger in use was made."""
+        return self._store.created_ms
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with it at this moment, in one sentence; None if nothing is."""
+        return self._store.problem
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether what is written outlives the process."""
+        return self._store.is_durable
+
+    @property
+    def version(self) -> int:
+        """Grows with each change that is committed."""
+        return self._store.version
+
+    def workspace(self, name: str) -> WorkspaceLedger:
+        """The part of one workspace, the same object each time; workspaces never mix."""
+        if name not in self._workspaces:
+            workspace = self._workspaces[name] = WorkspaceLedger(self._store, name)
+            if not self._store.is_read_only:
+                with suppress(LedgerError):  # `problem` tells, and the series come with their first event
+                    workspace.foresee_endpoints()
+        return self._workspaces[name]
+
+    def close(self) -> None:
+        """Close the files and let another writer in."""
+        self._store.close()

@@ -1,0 +1,128 @@
+"""Whole listings as they were read last, what each project queries, and how the collectors fare."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from sqlalchemy import select
+
+from exporter.facts import Cell, QueriedTable
+from exporter.ledger.codec import decode, encode, storable
+from exporter.ledger.schema import COLLECTORS, LISTINGS, PROJECT_TABLES, upsert
+from exporter.ledger.store import Store, Transaction
+
+Item = TypeVar("Item")
+
+_TABLES, _CELLS = "tables", "cells"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[Item]):
+    """A listing that was read whole, and when."""
+
+    items: tuple[Item, ...]
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectorState:
+    """Whether a collector's last attempt worked, and when one last did."""
+
+    success: bool
+    last_success_ms: int | None
+
+
+class Listings:
+    """What one workspace's listings said. Reads may come from any thread."""
+
+    def __init__(self, store: Store, workspace: str) -> None:
+        self._store = store
+        self._workspace = workspace
+
+    def record(self, transaction: Transaction, collector: str, items: Iterable[object], at_ms: int) -> None:
+        """Put a listing in the place of the one before."""
+        row = {
+            "workspace": self._workspace,
+            "collector": collector,
+            "body": encode(tuple(items)),
+            "at_ms": at_ms,
+        }
+        upsert(transaction.connection, LISTINGS, [row])
+
+    def read(self, collector: str, kind: type[Item]) -> Listing[Item] | None:
+        """The listing that was recorded last, None if none was."""
+        wanted = select(LISTINGS.c.body, LISTINGS.c.at_ms).where(
+            LISTINGS.c.workspace == self._workspace, LISTINGS.c.collector == collector
+        )
+        with self._store.reading() as connection:
+            row = connection.execute(wanted).one_or_none()
+        items = None if row is None else decode(row.body, tuple[kind, ...])  # type: ignore[valid-type]  # a type at run time
+        return None if row is None or items is None else Listing(items, row.at_ms)
+
+    def record_tables(
+        self, transaction: Transaction, project_id: str, tables: Iterable[QueriedTable], at_ms: int
+    ) -> None:
+        """What a project queries, by its queried tables."""
+        self._record_source(transaction, _TABLES, project_id, tuple(tables), None, at_ms)
+
+    def record_cells(
+        self,
+        transaction: Transaction,
+        project_id: str,
+        cells: Iterable[Cell],
+        edited_ms: int | None,
+        at_ms: int,
+    ) -> None:
+        """What a project queries, by the cells of its draft as edited then: connections, without tables."""
+        connection_ids = sorted({cell.connection_id for cell in cells if cell.connection_id is not None})
+        tables = tuple(QueriedTable(connection_id=connection_id, table="") for connection_id in connection_ids)
+        self._record_source(transaction, _CELLS, project_id, tables, edited_ms, at_ms)
+
+    def tables(self) -> dict[str, tuple[QueriedTable, ...]]:
+        """What each project queries: its queried tables, else a table without a name for each connection."""
+        columns = PROJECT_TABLES.c
+        wanted = (
+            select(columns.project_id, columns.body)
+            .where(columns.workspace == self._workspace)
+            .order_by(columns.source)  # cells, then tables, which take their place
+        )
+        with self._store.reading() as connection:
+            rows = connection.execute(wanted).all()
+        return {project_id: decode(body, tuple[QueriedTable, ...]) or () for project_id, body in rows}
+
+    def record_collector(self, transaction: Transaction, collector: str, is_success: bool, at_ms: int) -> None:
+        """How an attempt went; a failure leaves the time of the last success."""
+        row = {
+            "workspace": self._workspace,
+            "collector": collector,
+            "is_success": is_success,
+            "last_success_ms": at_ms if is_success else None,
+        }
+        upsert(transaction.connection, COLLECTORS, [row], keep=() if is_success else ["last_success_ms"])
+
+    def collectors(self) -> dict[str, CollectorState]:
+        """Every collector that was ever tried."""
+        with self._store.reading() as connection:
+            rows = connection.execute(select(COLLECTORS).where(COLLECTORS.c.workspace == self._workspace)).all()
+        return {
+            row.collector: CollectorState(success=row.is_success, last_success_ms=row.last_success_ms) for row in rows
+        }
+
+    def _record_source(
+        self,
+        transaction: Transaction,
+        source: str,
+        project_id: str,
+        tables: tuple[QueriedTable, ...],
+        edited_ms: int | None,
+        at_ms: int,
+    ) -> None:
+        row: dict[str, object] = {
+            "workspace": self._workspace,
+            "project_id": storable(project_id),
+            "source": source,
+            "body": encode(tables),
+            "edited_ms": edited_ms,
+            "at_ms": at_ms,
+        }
+        upsert(transaction.connection, PROJECT_TABLES, [row])

@@ -1,0 +1,56 @@
+"""How an older ledger becomes one that this program writes, keeping every sum."""
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection, Engine, inspect, select
+
+from exporter.errors import LedgerError, LedgerTooNewError
+from exporter.ledger.schema import META, METADATA, SCHEMA_VERSION, upsert
+
+Step = Callable[[Connection], None]
+
+STEPS: tuple[Step, ...] = ()
+"""`STEPS[n - 1]` turns version n into n + 1. A step is never edited once released; it may not import `schema`."""
+
+
+def schema_version(connection: Connection, name: str) -> int:
+    """The version of the ledger, 0 if the database is empty. `name` is what errors call it.
+
+    Raises LedgerError for a database that is somebody else's.
+    """
+    tables = inspect(connection).get_table_names()
+    if not tables:
+        return 0
+    if META.name not in tables:
+        raise LedgerError(f"{name}: found a database with the table {tables[0]!r}, expected a ledger")
+    found = connection.execute(select(META.c.value).where(META.c.key == "schema_version")).scalar()
+    if found is None:
+        raise LedgerError(f"{name}: found a database without a schema version, expected a ledger")
+    return int(found)
+
+
+def migrate(
+    engine: Engine, now_ms: int, name: str, steps: Sequence[Step] = STEPS, target: int = SCHEMA_VERSION
+) -> None:
+    """Bring the ledger to `target`, each step in a transaction of its own; make the tables if there are none.
+
+    Raises LedgerTooNewError for a ledger that is newer than `target`.
+    """
+    with engine.begin() as connection:
+        version = schema_version(connection, name)
+        if version > target:
+            raise LedgerTooNewError(
+                f"{name}: found schema version {version}, expected at most {target}: a newer hex-exporter wrote it"
+            )
+        if version == 0:
+            METADATA.create_all(connection)
+            upsert(
+                connection,
+                META,
+                [{"key": "schema_version", "value": target}, {"key": "created_ms", "value": now_ms}],
+            )
+            return
+    for reached, step in enumerate(steps[version - 1 : target - 1], start=version + 1):
+        with engine.begin() as connection:
+            step(connection)
+            upsert(connection, META, [{"key": "schema_version", "value": reached}])

@@ -1,0 +1,103 @@
+"""Which store a URL opens: the file, a fresh one in a damaged one's place, or memory where nothing can be written."""
+
+import os.path
+from pathlib import Path
+
+import structlog
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from exporter.clock import Clock
+from exporter.errors import LedgerError, LedgerTooNewError
+from exporter.ledger import sqlite
+from exporter.ledger.lock import WriterLock
+from exporter.ledger.migrations import migrate, schema_version
+from exporter.ledger.schema import SCHEMA_VERSION
+from exporter.ledger.store import Store, now_ms, ready_writer, set_aside
+
+_log = structlog.get_logger()
+
+
+def open_store(url: str, *, clock: Clock, read_only: bool = False) -> Store:
+    """The store at a `sqlite:///` URL; see `exporter.ledger.open_ledger` for what is done about trouble."""
+    path = _path_of(url)
+    if path is None:
+        return _in_memory(clock)
+    return _open_for_reading(path, clock) if read_only else _open_for_writing(path, clock)
+
+
+def _path_of(url: str) -> Path | None:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise LedgerError("storage url: found no database URL, expected sqlite:///PATH") from None
+    if parsed.get_backend_name() != "sqlite":
+        raise LedgerError(f"storage url: found {parsed.get_backend_name()}, expected sqlite:///PATH")
+    return None if parsed.database in {None, "", ":memory:"} else Path(str(parsed.database))
+
+
+def _open_for_reading(path: Path, clock: Clock) -> Store:
+    if not path.is_file():
+        raise LedgerError(f"{path}: found no ledger, expected the one that `hex-exporter serve` keeps")
+    engine = sqlite.reader_engine(path)
+    try:
+        with engine.begin() as connection:
+            version = schema_version(connection, str(path))
+    except sqlite.TROUBLE as error:
+        raise LedgerError(f"{path}: cannot be read: {sqlite.reason(error)}") from error
+    if version > SCHEMA_VERSION:
+        raise LedgerTooNewError(
+            f"{path}: found schema version {version}, expected at most {SCHEMA_VERSION}: a newer hex-exporter wrote it"
+        )
+    if version < SCHEMA_VERSION:
+        raise LedgerError(
+            f"{path}: found schema version {version}, expected {SCHEMA_VERSION}: `hex-exporter serve` brings it there"
+        )
+    return Store(path, clock, None, engine)
+
+
+def _open_for_writing(path: Path, clock: Clock) -> Store:
+    lock = None
+    try:
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = WriterLock(path.with_name(path.name + ".lock"))
+            return _open_file(path, clock, lock)
+        except sqlite.TROUBLE as error:
+            return _open_without_file(path, clock, lock, sqlite.reason(error))
+    except BaseException:
+        if lock is not None:
+            lock.release()
+        raise
+
+
+def _open_file(path: Path, clock: Clock, lock: WriterLock) -> Store:
+    problem = None
+    try:
+        writer = ready_writer(path, clock)
+    except sqlite.TROUBLE as error:
+        reason = sqlite.reason(error)
+        if not sqlite.is_damaged(reason):
+            raise
+        problem = set_aside(path, clock, f"{path}: {reason}")
+        writer = ready_writer(path, clock)
+    return Store(path, clock, writer, sqlite.reader_engine(path), lock=lock, problem=problem)
+
+
+def _open_without_file(path: Path, clock: Clock, lock: WriterLock | None, reason: BaseException) -> Store:
+    _log.error("the ledger cannot be written and is kept in memory", path=str(path), reason=str(reason))
+    problem = f"{path}: cannot be written: {reason}; the ledger is in memory and ends with this process"
+    if not os.path.exists(path):
+        return _in_memory(clock, lock, problem)
+    try:
+        return _in_memory(clock, lock, problem, copy_of=path)
+    except sqlite.TROUBLE as error:
+        return _in_memory(clock, lock, f"{problem}; what it held cannot be read: {sqlite.reason(error)}")
+
+
+def _in_memory(
+    clock: Clock, lock: WriterLock | None = None, problem: str | None = None, copy_of: Path | None = None
+) -> Store:
+    engine = sqlite.memory_engine(copy_of)
+    migrate(engine, now_ms(clock), str(copy_of or "the ledger in memory"))
+    return Store(None, clock, engine, None, lock=lock, problem=problem)

@@ -1,0 +1,179 @@
+"""The ledger's tables, and the one statement whose form depends on the database: the upsert."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    true,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+SCHEMA_VERSION = 1
+"""The version that this program writes; an older ledger is migrated to it, a newer one is refused."""
+
+METADATA = MetaData()
+
+META = Table(
+    "meta",
+    METADATA,
+    Column("key", Text, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+"""Facts about the ledger itself: `schema_version`, `created_ms`, `opened_ms`."""
+
+WORKSPACES = Table(
+    "workspaces",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("first_contact_ms", BigInteger),
+    Column("cool_down_until_ms", BigInteger),
+    Column("pruned_before_ms", BigInteger),
+    Column("members_chosen_ms", BigInteger),
+    Column("members_limit", Integer),
+)
+
+COUNTERS = Table(
+    "counters",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("metric", Text, primary_key=True),
+    Column("labels", Text, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+    Column("held_until_ms", BigInteger),
+)
+"""Stored sums. `labels` is a JSON array of the label values; a series is served as 0 while it is held."""
+
+RUNS = Table(
+    "runs",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("run_id", Text, primary_key=True),
+    Column("project_id", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("trigger", Text, nullable=False),
+    Column("start_ms", BigInteger),
+    Column("end_ms", BigInteger),
+    Column("elapsed_ms", BigInteger),
+    Column("version", Text),
+    Column("first_seen_ms", BigInteger, nullable=False),
+    Column("started_ms", BigInteger, nullable=False),  # start_ms, else first_seen_ms: what weeks go by
+    Column("ended_ms", BigInteger),
+    Column("is_active", Boolean, nullable=False),
+    Column("was_active", Boolean, nullable=False),
+    Column("is_counted", Boolean, nullable=False),
+    Column("is_gone", Boolean, nullable=False),
+)
+# Both cover the questions asked at every page build, so that a million runs are counted without reading their rows.
+Index("runs_by_start", RUNS.c.workspace, RUNS.c.started_ms, RUNS.c.project_id, RUNS.c.status)
+Index("runs_by_project", RUNS.c.workspace, RUNS.c.project_id, RUNS.c.status, RUNS.c.started_ms)
+_IS_ACTIVE = RUNS.c.is_active == true()
+Index("runs_active", RUNS.c.workspace, RUNS.c.project_id, sqlite_where=_IS_ACTIVE, postgresql_where=_IS_ACTIVE)
+
+PROJECTS = Table(
+    "projects",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("project_id", Text, primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("first_seen_ms", BigInteger, nullable=False),
+    Column("gone_since_ms", BigInteger),
+    Column("has_series", Boolean, nullable=False),
+    Column("schedules_since_ms", BigInteger, nullable=False),
+    Column("progress", Text, nullable=False),
+)
+
+PROJECT_TABLES = Table(
+    "project_tables",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("project_id", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("edited_ms", BigInteger),
+    Column("at_ms", BigInteger, nullable=False),
+)
+"""What a project queries, by `source`: its queried tables, or the cells of its draft."""
+
+LISTINGS = Table(
+    "listings",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("collector", Text, primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+
+COLLECTORS = Table(
+    "collectors",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("collector", Text, primary_key=True),
+    Column("is_success", Boolean, nullable=False),
+    Column("last_success_ms", BigInteger),
+)
+
+THREADS = Table(
+    "threads",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("thread_id", Text, primary_key=True),
+    Column("credits_milli", BigInteger, nullable=False),
+)
+"""The highest total seen of each AI thread: growth is counted from here."""
+
+REQUESTS = Table(
+    "requests",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("minute_ms", BigInteger, primary_key=True),
+    Column("count", Integer, nullable=False),
+)
+
+NOTES = Table(
+    "notes",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+
+def upsert(
+    connection: Connection,
+    table: Table,
+    rows: Iterable[dict[str, object]],
+    *,
+    keep: Iterable[str] = (),
+    add: Iterable[str] = (),
+) -> None:
+    """Insert the rows; where the primary key exists, overwrite what the rows carry.
+
+    Columns in `keep` stay as they are in an existing row, columns in `add` grow by the given amount. All rows carry
+    the same columns.
+    """
+    rows = list(rows)
+    if not rows:
+        return
+    untouched = {column.name for column in table.primary_key} | set(keep)
+    grown = set(add)
+    into: postgresql.Insert | sqlite.Insert
+    into = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    connection.execute(
+        into.on_conflict_do_update(
+            index_elements=table.primary_key,
+            set_={
+                name: table.c[name] + into.excluded[name] if name in grown else into.excluded[name]
+                for name in rows[0]
+                if name not in untouched
+            },
+        ),
+        rows,
+    )

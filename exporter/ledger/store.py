@@ -1,0 +1,213 @@
+"""The open ledger: one writing connection, any number of reading ones, and what happens when the disk fails."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+from sqlalchemy import Connection, Engine, Row, Select, select
+
+from exporter.clock import Clock
+from exporter.errors import LedgerError
+from exporter.ledger import sqlite
+from exporter.ledger.lock import WriterLock
+from exporter.ledger.migrations import migrate
+from exporter.ledger.schema import META, upsert
+
+_log = structlog.get_logger()
+
+_ROWS_AT_ONCE = 2_000
+
+
+class Transaction:
+    """One transaction of the writer: SQL goes through `connection`, changes in memory wait for the commit."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._waiting: list[Callable[[], None]] = []
+
+    def after_commit(self, change: Callable[[], None]) -> None:
+        """Have the change made once the transaction is durable, and never if it fails."""
+        self._waiting.append(change)
+
+    def settle(self) -> None:
+        """Make the waiting changes."""
+        for change in self._waiting:
+            change()
+
+
+class Store:
+    """Where the tables are. Any thread may read; writers take turns, though one thread is meant to write.
+
+    `problem` is one sentence on what is wrong with the ledger, None if nothing is. `is_durable` is False where the
+    ledger lives in memory only. `version` grows with each committed change.
+    """
+
+    def __init__(
+        self,
+        path: Path | None,
+        clock: Clock,
+        writer: Engine | None,
+        reader: Engine | None,
+        *,
+        lock: WriterLock | None = None,
+        problem: str | None = None,
+    ) -> None:
+        self._path = path
+        self._clock = clock
+        self._writer = writer
+        self._reader = reader
+        self._lock = lock
+        self._turn = threading.RLock()
+        self._opening_problem = problem
+        self._write_problem: str | None = None
+        self._is_damaged = False
+        self._reads_quiet_file = writer is None and path is not None and sqlite.is_quiet(path)
+        self._forgetting: list[Callable[[], None]] = []
+        self.version = 0
+        with self.reading() as connection:
+            self.created_ms = _created_ms(connection)
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the ledger at this moment, in one sentence."""
+        return self._write_problem or self._opening_problem
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether what is committed outlives the process."""
+        return self._path is not None
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether it was opened beside a writer, for reading alone."""
+        return self._writer is None
+
+    def now_ms(self) -> int:
+        """The wall clock."""
+        return now_ms(self._clock)
+
+    def when_lost(self, forget: Callable[[], None]) -> None:
+        """Have `forget` called when a damaged file has been replaced by an empty one."""
+        self._forgetting.append(forget)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """One transaction, committed at the end of the block or undone whole.
+
+        Raises LedgerError if it cannot be written; nothing has changed then, and a later one may succeed.
+        """
+        with self._turn:
+            if self._writer is None:
+                raise LedgerError(f"{self._path}: opened for reading, expected no write")
+            try:
+                if self._is_damaged:
+                    self._start_afresh()
+                with self._writer.begin() as connection:
+                    transaction = Transaction(connection)
+                    yield transaction
+            except sqlite.TROUBLE as error:
+                raise self._failure(error, "written") from error
+            self._write_problem = None
+            transaction.settle()
+            self.version += 1
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that sees the last committed state, the same for the whole block."""
+        try:
+            if self._reader is not None:
+                with self._current_reader().begin() as connection:
+                    yield connection
+            else:
+                assert self._writer is not None
+                with self._turn, self._writer.begin() as connection:
+                    yield connection
+        except sqlite.TROUBLE as error:
+            raise self._failure(error, "read") from error
+
+    def stream(self, statement: Select[tuple[object, ...]]) -> Iterator[Row[tuple[object, ...]]]:
+        """The rows of a query as of one moment, a few thousand in memory at a time."""
+        if self._reader is None:
+            with self.reading() as connection:
+                rows = connection.execute(statement).all()
+            yield from rows
+            return
+        with self.reading() as connection:
+            yield from connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(statement)
+
+    def close(self) -> None:
+        """Close every connection and let another writer in."""
+        with self._turn:
+            for engine in (self._reader, self._writer):
+                if engine is not None:
+                    engine.dispose()
+            if self._lock is not None:
+                self._lock.release()
+                self._lock = None
+
+    def _current_reader(self) -> Engine:
+        """The reading engine, opened anew if a writer has come since: a quiet file was read without locks."""
+        assert self._reader is not None
+        if self._reads_quiet_file and self._path is not None and not sqlite.is_quiet(self._path):
+            self._reader.dispose()
+            self._reader = sqlite.reader_engine(self._path)
+            self._reads_quiet_file = False
+        return self._reader
+
+    def _failure(self, error: Exception, verb: str) -> LedgerError:
+        reason = sqlite.reason(error)
+        problem = f"{self._path or 'the ledger in memory'}: cannot be {verb}: {reason}"
+        if self._writer is not None and self._path is not None:
+            self._is_damaged = self._is_damaged or sqlite.is_damaged(reason)
+            self._write_problem = problem
+        return LedgerError(problem)
+
+    def _start_afresh(self) -> None:
+        """Put an empty ledger in the place of the damaged one."""
+        assert self._path is not None
+        for engine in (self._reader, self._writer):
+            if engine is not None:
+                engine.dispose()
+        self._opening_problem = set_aside(self._path, self._clock, str(self._write_problem))
+        self._writer = ready_writer(self._path, self._clock)
+        self._reader = sqlite.reader_engine(self._path)
+        self._is_damaged = False
+        with self.reading() as connection:
+            self.created_ms = _created_ms(connection)
+        for forget in self._forgetting:
+            forget()
+
+
+def ready_writer(path: Path, clock: Clock) -> Engine:
+    """The writing engine of a file that is whole, up to date and has just been written to."""
+    engine = sqlite.writer_engine(path)
+    try:
+        with engine.begin() as connection:
+            sqlite.check(connection)
+        migrate(engine, now_ms(clock), str(path))
+        with engine.begin() as connection:
+            upsert(connection, META, [{"key": "opened_ms", "value": now_ms(clock)}])
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def set_aside(path: Path, clock: Clock, why: str) -> str:
+    """Rename a damaged ledger so that a fresh one can take its place; returns what to tell people."""
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(clock.now()))
+    kept = sqlite.set_aside(path, stamp)
+    _log.error("the ledger was damaged and a fresh one takes its place", reason=why, kept=str(kept))
+    return f"{why}: set aside as {kept.name}, counting starts afresh"
+
+
+def now_ms(clock: Clock) -> int:
+    """The wall clock in milliseconds."""
+    return int(clock.now() * 1000)
+
+
+def _created_ms(connection: Connection) -> int:
+    return int(connection.execute(select(META.c.value).where(META.c.key == "created_ms")).scalar_one())

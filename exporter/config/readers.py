@@ -68,7 +68,7 @@ class Scalar(Generic[T]):
     """Reads one plain value.
 
     `parse` gets the text and YAML's type of it and raises ValueError for what it cannot use, UnfitError to say so
-    in its own words. Where a secret might stand by mistake, `is_shown` is false and messages keep the value to themselves.
+    in its own words. Where a secret might stand by mistake, `is_shown` is false and messages do not repeat the value.
     """
 
     expected: str
@@ -114,18 +114,16 @@ class Keys(Generic[StructT]):
         if not isinstance(spot.node, yaml.MappingNode) or tag(spot.node) != "map":
             raise spot.refuse(f"found {kind(spot.node)}, expected {self.expected}")
         given = self._given(spot, spot.node)
-        fields = msgspec.structs.fields(self.build)
+        attributes = {attribute.encode_name: attribute for attribute in msgspec.structs.fields(self.build)}
         values: dict[str, Any] = dict(self.defaults)
         is_whole = True
-        for attribute in fields:
-            key = attribute.encode_name
-            if key in given:
-                try:
-                    values[attribute.name] = self.readers[key](given[key])
-                except RefusedError:
-                    is_whole = False
+        for key, child in given.items():
+            try:
+                values[attributes[key].name] = self.readers[key](child)
+            except RefusedError:
+                is_whole = False
 
-        lacking = [field.encode_name for field in fields if field.required and field.name not in values]
+        lacking = [key for key, known in attributes.items() if known.required and known.name not in values]
         if missing := [key for key in lacking if key not in given]:
             raise spot.refuse(f"found no {' and no '.join(missing)}, expected {self.expected}")
         if lacking:

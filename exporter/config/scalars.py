@@ -40,7 +40,7 @@ def truth_or_auto() -> Scalar[bool | None]:
     """`true`, `false`, or `auto`, which is None."""
 
     def parse(text: str, tag: str) -> bool | None:
-        return None if text == "auto" else truth().parse(text, tag)
+        return None if (text, tag) == ("auto", "str") else truth().parse(text, tag)
 
     return Scalar("auto, true or false", parse)
 
@@ -77,7 +77,7 @@ def duration() -> Scalar[float]:
 
     def parse(text: str, tag: str) -> float:
         written = _DURATION.fullmatch(text)
-        if written is None:
+        if tag != "str" or written is None:
             raise ValueError
         seconds = int(written[1]) * _UNIT_SECONDS[written[2]]
         if not 0 < seconds <= _LONGEST_SECONDS:

@@ -1,0 +1,156 @@
+"""Where Hex may be, and where the ledger may be."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.config.address import normal_base_url
+
+ODD = "found an address that cannot be read, expected https://HOST/api/v1"
+
+
+class TestBaseUrl:
+    @pytest.mark.parametrize(
+        ("written", "normal"),
+        [
+            ("https://app.hex.tech/api/v1", "https://app.hex.tech/api/v1"),
+            ("https://app.hex.tech/api/v1/", "https://app.hex.tech/api/v1"),
+            ("https://app.hex.tech/api/v1///", "https://app.hex.tech/api/v1"),
+            ("https://eu.hex.tech", "https://eu.hex.tech/api/v1"),
+            ("https://eu.hex.tech/", "https://eu.hex.tech/api/v1"),
+            ("HTTPS://Acme.Hex.Tech", "https://acme.hex.tech/api/v1"),
+            ("https://proxy.example:8443/Hex/api/v1", "https://proxy.example:8443/Hex/api/v1"),
+            ("https://app.hex.tech:", "https://app.hex.tech/api/v1"),
+            ("http://localhost:8000", "http://localhost:8000/api/v1"),
+            ("http://LOCALHOST/x", "http://localhost/x"),
+            ("http://127.0.0.1:1/api/v1", "http://127.0.0.1:1/api/v1"),
+            ("http://127.255.255.254", "http://127.255.255.254/api/v1"),
+            ("http://[::1]:8000", "http://[::1]:8000/api/v1"),
+            ("https://[2001:db8::1]", "https://[2001:db8::1]/api/v1"),
+        ],
+    )
+    def test_is_brought_to_one_form(self, written, normal):
+        assert normal_base_url(written) == normal
+
+    @pytest.mark.parametrize(
+        "host",
+        [
+            "app.hex.tech",
+            "localhost.hex.example",
+            "127.0.0.1.hex.example",
+            "128.0.0.1",
+            "10.0.0.1",
+            "0.0.0.0",
+            "127.1",
+            "2130706433",
+            "host.docker.internal",
+            "my_host",
+        ],
+    )
+    def test_plain_http_is_refused_beyond_the_loopback_hosts(self, host):
+        with pytest.raises(ValueError) as caught:
+            normal_base_url(f"http://{host}/api/v1")
+
+        assert str(caught.value) == (
+            f"found http:// to the host {host}, expected https://; plain http is for loopback hosts only"
+        )
+
+    @pytest.mark.parametrize("host", ["[::2]", "[::ffff:10.0.0.1]"])
+    def test_plain_http_is_refused_beyond_the_loopback_address_of_ipv6(self, host):
+        with pytest.raises(ValueError, match="expected https://; plain http is for loopback hosts only"):
+            normal_base_url(f"http://{host}")
+
+    @pytest.mark.parametrize(
+        ("written", "sentence"),
+        [
+            ("app.hex.tech", "found an address without https://, expected https://HOST/api/v1"),
+            ("ftp://app.hex.tech", "found an address without https://, expected https://HOST/api/v1"),
+            ("//app.hex.tech", "found an address without https://, expected https://HOST/api/v1"),
+            ("", "found an address without https://, expected https://HOST/api/v1"),
+            ("https://me:secret@app.hex.tech", "found a user name before the host, expected the host alone"),
+            ("https://@app.hex.tech", "found a user name before the host, expected the host alone"),
+            ("https://app.hex.tech?a=b", "found a query or a fragment, expected an address that ends with the path"),
+            ("https://app.hex.tech/#", "found a query or a fragment, expected an address that ends with the path"),
+            ("https://", ODD),
+            ("https:app.hex.tech", ODD),
+            ("https:///api/v1", ODD),
+            ("https://app.hex.tech:0", ODD),
+            ("https://app.hex.tech:70000", ODD),
+            ("https://app.hex.tech:port", ODD),
+            ("https://[::1", ODD),
+            ("https://[::1]evil", ODD),
+            ("http://localhost\\.hex.example", ODD),
+            ("https://app.hex.tech/api v1", ODD),
+            ("https://app.hex.tech/ä", ODD),
+            ("https://äpp.hex.tech", ODD),
+            ("http://ｌocalhost", ODD),
+            (" https://app.hex.tech", ODD),
+            ("https://app.hex\n.tech", ODD),
+            ("https://app.hex.tech\n", ODD),
+        ],
+    )
+    def test_what_is_no_address_of_an_api_is_refused(self, written, sentence):
+        with pytest.raises(ValueError) as caught:
+            normal_base_url(written)
+
+        assert str(caught.value) == sentence
+
+    @given(st.text(alphabet="htps:/.@?#[]%\\ab1 \n\x00é", max_size=30).map(lambda rest: f"https://{rest}"))
+    def test_what_is_accepted_is_in_its_normal_form_already(self, written):
+        try:
+            normal = normal_base_url(written)
+        except ValueError:
+            return
+
+        assert normal_base_url(normal) == normal
+        assert not normal.endswith("/")
+
+    def test_stands_in_the_file(self, load, mistakes):
+        assert load("workspaces: [{base_url: 'https://eu.hex.tech'}]").workspaces[0].base_url == (
+            "https://eu.hex.tech/api/v1"
+        )
+        assert mistakes("workspaces:\n- name: a\n  base_url: http://hex.example") == [
+            "hex.yml:3: workspaces[0].base_url: found http:// to the host hex.example, expected https://; "
+            "plain http is for loopback hosts only"
+        ]
+
+    @pytest.mark.parametrize(("written", "found"), [("5", "a number"), ("[a]", "a list"), ("!x a", "the tag !x")])
+    def test_is_text(self, mistakes, written, found):
+        assert mistakes(f"workspaces: [{{base_url: {written}}}]") == [
+            f"hex.yml:1: workspaces[0].base_url: found {found}, expected an address such as https://app.hex.tech/api/v1"
+        ]
+
+
+class TestLedger:
+    @pytest.mark.parametrize(
+        ("written", "url"),
+        [
+            ("sqlite:////var/lib/ledger.db", "sqlite:////var/lib/ledger.db"),
+            ("sqlite:///ledger.db", "sqlite:///ledger.db"),
+            ("sqlite:///a b/ü.db", "sqlite:///a b/ü.db"),
+        ],
+    )
+    def test_is_a_file_of_sqlite(self, load, written, url):
+        assert load(f'storage: {{url: "{written}"}}').storage.url == url
+
+    @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+    def test_postgresql_is_said_to_come_later(self, mistakes, scheme):
+        assert mistakes(f"storage:\n  url: {scheme}://user:secret@host/db") == [
+            "hex.yml:2: storage.url: found a PostgreSQL address, expected sqlite:///PATH; "
+            "PostgreSQL comes with a later version"
+        ]
+
+    @pytest.mark.parametrize(
+        "written",
+        ["/var/lib/ledger.db", "sqlite://", "sqlite:///", "sqlite:////", "sqlite://ledger.db", "sqlite:///:memory:",
+         "mysql://user:secret@host/db", "sqlite:///a\\0b", ""],
+    )  # fmt: skip
+    def test_anything_else_is_refused_without_repeating_it(self, mistakes, written):
+        assert mistakes(f'storage: {{url: "{written}"}}') == [
+            "hex.yml:1: storage.url: found text, expected sqlite:///PATH"
+        ]
+
+    def test_takes_no_options(self, mistakes):
+        assert mistakes('storage: {url: "sqlite:///a.db?mode=memory"}') == [
+            "hex.yml:1: storage.url: found an address with options, expected sqlite:///PATH without any"
+        ]

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -145,13 +145,7 @@ def check(config_file: Path | None) -> None:
     sys.exit(run_check(config_file, os.environ))
 
 
-def state_dir(environ: Mapping[str, str]) -> Path:
-    """Where state is kept by default: `$XDG_STATE_HOME/hex-exporter`, else under the home folder."""
-    root = environ.get("XDG_STATE_HOME")
-    return (Path(root) if root else Path(environ.get("HOME") or "/var/tmp") / ".local/state") / "hex-exporter"
-
-
 def _serve(config_file: Path | None, **flags: Any) -> None:
     from exporter.cli.serve import run_serve
 
-    run_serve(config_file, environ=os.environ, state_dir=state_dir(os.environ), **flags)
+    run_serve(config_file, environ=os.environ, **flags)

@@ -11,6 +11,7 @@ import click
 from exporter.cli.follower import Assignment
 from exporter.cli.logs import configure_logs
 from exporter.cli.serve import Service
+from exporter.cli.settings import state_dir
 from exporter.clock import SystemClock
 from exporter.config import Config, RateLimit, Storage, Workspace
 from exporter.errors import LedgerError
@@ -45,8 +46,6 @@ def run_demo(
     log_format: str,
 ) -> None:
     """Simulate and serve until a signal."""
-    from exporter.cli.commands import state_dir
-
     configure_logs(log_level, log_format)
     folder = storage if storage is not None else state_dir(environ) / "demo"
     url = f"sqlite:///{folder / f'ledger-{projects}-{seed}.db'}"

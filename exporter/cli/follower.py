@@ -136,21 +136,33 @@ class Follower:
 
     async def _publish(self, ledger: Ledger, config: Config) -> None:
         """Build the page after each change, though not more than a tenth of the time, and for its own metrics' sake."""
-        collector = Collector(ledger, config, self._status)
+        collector = Collector(ledger, self._status)
         builder = PageBuilder()
         while True:
             began = time.monotonic()
             self._alive_at = began
             version = ledger.version
             try:
-                self._build(collector, builder)
+                self._build(collector, builder, config)
             except Exception:
                 _log.exception("The page cannot be built; the last one stays")
             taken = time.monotonic() - began
+            page = self._publisher.page
+            self._status.page_built(taken, page.series, page.duplicates)
             await self._clock.sleep(max(_SHORTEST_PAUSE_SECONDS, _PAUSE_PER_BUILD_SECOND * taken))
             while ledger.version == version and time.monotonic() - began < _OWN_METRICS_SECONDS:
                 await self._clock.sleep(_LOOK_SECONDS)
 
-    def _build(self, collector: Collector, builder: PageBuilder) -> None:
-        self._status.polled(self.reports())
-        self._publisher.publish(builder.build(collector.collect(round(self._clock.now() * 1000))))
+    def _build(self, collector: Collector, builder: PageBuilder, config: Config) -> None:
+        now_ms = round(self._clock.now() * 1000)
+        self._status.beat(now_ms)
+        for name, report in self.reports().items():
+            self._status.update(
+                name,
+                planned_requests_per_hour=report.planned_requests_per_hour,
+                allowed_requests_per_hour=report.allowed_requests_per_hour,
+                overdue_projects=report.overdue_projects,
+                clock_skew_seconds=report.clock_skew_seconds,
+            )
+        page = builder.build(collector.collect(config, now_ms))
+        self._publisher.publish(page)

@@ -14,6 +14,7 @@ from exporter.cli.settings import read_config, tokens_of
 from exporter.clock import SystemClock
 from exporter.errors import ConfigError, ConfigProblem
 from exporter.metrics import Publisher, Status
+from exporter.polling import PollReport
 from exporter.web import Landing, ReloadOutcome, Server, WebFile, WorkspaceState, create_app
 
 DOCS_URL = "https://github.com/hex-exporter/hex-exporter"
@@ -27,7 +28,6 @@ def run_serve(
     config_file: Path | None,
     *,
     environ: Mapping[str, str],
-    state_dir: Path,
     listen_addresses: Sequence[str],
     telemetry_path: str,
     web_config_file: Path | None,
@@ -39,7 +39,7 @@ def run_serve(
     configure_logs(log_level, log_format)
 
     def assignment() -> Assignment:
-        config = read_config(config_file, environ, state_dir)
+        config = read_config(config_file, environ)
         return Assignment(config, tokens_of(config, environ))
 
     service = Service(assignment)
@@ -58,7 +58,8 @@ class Service:
         self._assignment = read_assignment()
         self._publisher = Publisher()
         self._status = Status()
-        self._follower = Follower(self._assignment, self._publisher, self._status, SystemClock())
+        self._clock = SystemClock()
+        self._follower = Follower(self._assignment, self._publisher, self._status, self._clock)
 
     def server(
         self,
@@ -85,12 +86,12 @@ class Service:
             assignment = self._read_assignment()
             self._refuse_other_ledger(assignment)
         except ConfigError as error:
-            self._status.reloaded(False)
+            self._status.reloaded(False, self._now_ms())
             _log.error("The configuration is refused, the running one stays in force", reason=str(error))
             return ReloadOutcome(False, str(error))
         self._assignment = assignment
         self._follower.assign(assignment)
-        self._status.reloaded(True)
+        self._status.reloaded(True, self._now_ms())
         _log.info("The configuration has been read again")
         return ReloadOutcome(True, "The configuration is in force.")
 
@@ -117,15 +118,27 @@ class Service:
         _log.info("Stopping", signal=signal_number.name)
         stop.set()
 
+    def _now_ms(self) -> int:
+        return round(self._clock.now() * 1000)
+
     def _refuse_other_ledger(self, assignment: Assignment) -> None:
         running, wanted = self._assignment.config.storage.url, assignment.config.storage.url
         if wanted != running:
-            raise ConfigError(ConfigProblem("storage.url", f"found {wanted!r}, the running ledger is {running!r}; restart"))
+            problem = f"found {wanted!r}, expected {running!r}: another ledger needs a restart"
+            raise ConfigError(ConfigProblem("storage.url", problem))
 
     def _landing(self) -> Landing:
-        reports = self._follower.reports()
-        states = [
-            WorkspaceState(name=name, state="following" if report.problem is None else "not followed", detail=report.problem or "")
-            for name, report in reports.items()
-        ]
-        return Landing(version=__version__, workspaces=states, docs_url=DOCS_URL)
+        return Landing(
+            version=__version__,
+            workspaces=[_state(name, report) for name, report in self._follower.reports().items()],
+            docs_url=DOCS_URL,
+        )
+
+
+def _state(name: str, report: PollReport) -> WorkspaceState:
+    if report.problem is not None:
+        return WorkspaceState(name=name, state="not followed", detail=report.problem)
+    detail = f"{report.planned_requests_per_hour:.0f} of {report.allowed_requests_per_hour} requests an hour"
+    if report.projects_with_older_history:
+        detail += f"; history of {report.projects_with_older_history} projects still to be read"
+    return WorkspaceState(name=name, state="followed", detail=detail)

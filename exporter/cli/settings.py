@@ -8,16 +8,22 @@ from exporter.errors import ConfigError, ConfigProblem
 from exporter.hexapi import TokenSource
 
 
-def read_config(path: Path | None, environ: Mapping[str, str], state_dir: Path) -> Config:
+def state_dir(environ: Mapping[str, str]) -> Path:
+    """Where state is kept by default: `$XDG_STATE_HOME/hex-exporter`, else under the home folder."""
+    root = environ.get("XDG_STATE_HOME")
+    return (Path(root) if root else Path(environ.get("HOME") or ".") / ".local/state") / "hex-exporter"
+
+
+def read_config(path: Path | None, environ: Mapping[str, str]) -> Config:
     """The configuration of a file, or the default one; raises ConfigError with every mistake."""
     if path is None:
-        return load_config(None, source="defaults", environ=environ, state_dir=state_dir)
+        return load_config(None, source="defaults", environ=environ, state_dir=state_dir(environ))
     try:
         text = path.read_bytes()
     except OSError as error:
         problem = f"cannot be read ({error.strerror}), expected a YAML file"
         raise ConfigError(ConfigProblem(str(path), problem)) from error
-    return load_config(text, source=str(path), environ=environ, state_dir=state_dir)
+    return load_config(text, source=str(path), environ=environ, state_dir=state_dir(environ))
 
 
 def token_of(workspace: Workspace, environ: Mapping[str, str]) -> TokenSource:

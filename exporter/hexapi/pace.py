@@ -57,6 +57,11 @@ class Pace:
         return min(hour, minute * 60)
 
     @property
+    def allowed_per_minute(self) -> int:
+        """How many requests can leave in a minute at most."""
+        return self._windows[0][1]
+
+    @property
     def cool_down_until_ms(self) -> int | None:
         """When the last cool-down ends or ended, in epoch milliseconds; None if there was none."""
         with self._lock:

@@ -59,11 +59,9 @@ class DetailReader:
             return
         self._walk = None
         if page.ask.endpoint is Endpoint.CELLS:
-            cells = [item for item in walk.items if isinstance(item, Cell)]
-            self._ledger.record_cells(project_id, cells, known.project.edited_ms, sent_ms)
+            self._ledger.record_cells(project_id, walk.only(Cell), known.project.edited_ms, sent_ms)
         else:
-            tables = [item for item in walk.items if isinstance(item, QueriedTable)]
-            self._ledger.record_tables(project_id, tables, sent_ms)
+            self._ledger.record_tables(project_id, walk.only(QueriedTable), sent_ms)
         self.skip(project_id, sent_ms)
 
     def skip(self, project_id: str, now_ms: int) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from exporter.facts import Run
 from exporter.hexapi import Ask, Endpoint, Page
@@ -12,6 +13,10 @@ MARGIN_MS = 15 * 60_000
 
 A listing in order of creation shows a run that waited for its kernel among later ones, and clocks differ.
 """
+
+_MOST_STEP_BACKS = 3
+_MOST_STALE_PAGES = 3
+"""A server that gives the same page for ever is believed to have no other; new runs may push one page back a few times."""
 
 ALL_KNOWN_MS = 0
 """`known_from_ms` of a project whose whole history has been read."""
@@ -29,7 +34,6 @@ class HeadRead:
         self._progress = progress
         self._missing = set(active_run_ids)
         self._seen: set[str] = set()
-        self._last_page: set[str] = set()
         self._offset = 0
         self._oldest_ms: int | None = None
         self._falls = True
@@ -37,30 +41,29 @@ class HeadRead:
         self._first_sent_ms: int | None = None
         self._reached_end = False
         self._step_backs = 0
+        self._stale_pages = 0
 
     def add(self, page: Page, sent_ms: int) -> None:
         """Take the page that `next` asked for; `sent_ms` is when it was asked, by Hex's clock."""
         if self._first_sent_ms is None:
             self._first_sent_ms = sent_ms
-        runs = _runs(page)
-        length = len(page.items) + len(page.bad)
+        runs = page.only(Run)
+        length = page.size
         ids = {run.run_id for run in runs}
         if self._slipped(ids, length):
             return
-        is_new = not ids <= self._seen
+        self._stale_pages = self._stale_pages + 1 if ids <= self._seen else 0
         self._observe_order(runs)
         self._seen |= ids
-        self._last_page = ids
         self._missing -= ids
         self._offset = page.ask.offset + length
-        self._reached_end = not page.has_more or not length or not is_new
+        self._reached_end = not page.has_more or not length or self._stale_pages > _MOST_STALE_PAGES
         if self._reached_end or self._joins_known():
             self.next = None
         else:
             # One run of overlap tells whether the listing shrank between two pages.
-            self.next = Ask(
-                endpoint=Endpoint.RUNS, project_id=page.ask.project_id, offset=max(self._offset - 1, page.ask.offset + 1)
-            )
+            offset = max(self._offset - 1, page.ask.offset + 1)
+            self.next = Ask(Endpoint.RUNS, page.ask.project_id, offset=offset)
 
     @property
     def gone_run_ids(self) -> frozenset[str]:
@@ -88,13 +91,12 @@ class HeadRead:
 
     def _slipped(self, ids: set[str], length: int) -> bool:
         """Step back if the page does not overlap the one before: runs vanished in between, some were skipped."""
-        if not self._last_page or not length or ids & self._last_page or self._step_backs >= 3:
+        if not self._seen or not length or ids & self._seen or self._step_backs >= _MOST_STEP_BACKS:
             return False
         self._step_backs += 1
         offset = max(0, self._offset - 2 * length)
         assert self.next is not None
         self.next = replace(self.next, offset=offset)
-        self._last_page = set()
         return True
 
     def _observe_order(self, runs: Sequence[Run]) -> None:
@@ -123,20 +125,16 @@ def extend_back(progress: RunProgress, page: Page) -> RunProgress | None:
     A page whose start times do not fall cannot be joined: the project is then read whole, as unordered.
     """
     assert progress.known_from_ms is not None
-    starts = [run.start_ms for run in _runs(page) if run.start_ms is not None]
-    if not page.has_more or not (page.items or page.bad):
+    starts = [run.start_ms for run in page.only(Run) if run.start_ms is not None]
+    if not page.has_more or not page.size:
         if starts and max(starts) < progress.known_from_ms - 1 and page.ask.offset > 0:
             return None
         return replace(progress, known_from_ms=ALL_KNOWN_MS)
     if not starts:
         return replace(progress, is_unordered=True)
-    if any(later > earlier + MARGIN_MS for earlier, later in zip(starts, starts[1:], strict=False)):
+    if any(later > earlier + MARGIN_MS for earlier, later in pairwise(starts)):
         return replace(progress, is_unordered=True)
     if max(starts) < progress.known_from_ms - 1:
         return None
     # Another run may have started in the very millisecond of the oldest one and stand on the next page.
     return replace(progress, known_from_ms=min(progress.known_from_ms, min(starts) + 1))
-
-
-def _runs(page: Page) -> list[Run]:
-    return [item for item in page.items if isinstance(item, Run)]

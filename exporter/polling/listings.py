@@ -1,7 +1,6 @@
 """Reading whole listings: page by page in memory, into the ledger only when the last page has come."""
 
 from collections.abc import Callable, Collection
-from typing import cast
 
 from exporter.facts import Connection, Group, Identity, Project, Seat, Thread
 from exporter.hexapi import Endpoint, Page, Walk
@@ -91,7 +90,7 @@ class ListingReader:
         if not walk.is_complete:
             self._due_ms[endpoint] = now_ms + self._interval_ms(endpoint)
             self._ledger.record_collector(endpoint.value, False, now_ms)
-            return "its pages go in a circle"
+            return walk.flaw
         self._store(endpoint, walk, sent_ms)
         self._ledger.record_collector(endpoint.value, True, sent_ms)
         self._due_ms[endpoint] = now_ms + self._interval_ms(endpoint)
@@ -102,20 +101,19 @@ class ListingReader:
         self._walks.pop(endpoint, None)
 
     def _store(self, endpoint: Endpoint, walk: Walk, at_ms: int) -> None:
-        items = walk.items
         match endpoint:
             case Endpoint.PROJECTS:
-                self._ledger.record_projects(cast("tuple[Project, ...]", items), at_ms)
+                self._ledger.record_projects(walk.only(Project), at_ms)
             case Endpoint.USERS:
-                self._ledger.record_seats(cast("tuple[Seat, ...]", items), at_ms)
+                self._ledger.record_seats(walk.only(Seat), at_ms)
             case Endpoint.GROUPS:
-                self._ledger.record_groups(cast("tuple[Group, ...]", items), at_ms)
+                self._ledger.record_groups(walk.only(Group), at_ms)
             case Endpoint.CONNECTIONS:
-                self._ledger.record_connections(cast("tuple[Connection, ...]", items), at_ms)
+                self._ledger.record_connections(walk.only(Connection), at_ms)
             case Endpoint.THREADS:
-                self._ledger.record_threads(cast("tuple[Thread, ...]", items), at_ms)
+                self._ledger.record_threads(walk.only(Thread), at_ms)
             case Endpoint.ME:
-                for identity in cast("tuple[Identity, ...]", items):
+                for identity in walk.only(Identity):
                     self._ledger.record_identity(identity, at_ms)
 
     def _interval_ms(self, endpoint: Endpoint) -> int:

@@ -42,7 +42,7 @@ _SKEW_TOLERATED_MS = 3_000
 class PollReport:
     """How the loop of one workspace is doing, as of its last step; replaced whole, safe to read from any thread.
 
-    `heartbeat_ms` is the local wall clock at the last step; `clock_skew_seconds` Hex's clock minus the local one.
+    `heartbeat_ms` is the local wall clock at the last step; `clock_skew_seconds` this machine's clock minus Hex's.
     """
 
     heartbeat_ms: int = 0
@@ -81,7 +81,12 @@ class Poller:
         self._clock = clock
         limit = workspace.rate_limit
         self.pace = Pace(
-            limit.per_minute, limit.per_hour, limit.share, clock=clock, rng=rng, on_cool_down=self._on_cool_down
+            per_minute=limit.per_minute,
+            per_hour=limit.per_hour,
+            share=limit.share,
+            clock=clock,
+            rng=rng,
+            on_cool_down=self._on_cool_down,
         )
         now_ms = round(clock.now() * 1000)
         self.pace.restore(ledger.cool_down_until_ms or 0, ledger.requests_by_minute(now_ms - HOUR_MS))
@@ -200,7 +205,7 @@ class Poller:
             allowed_requests_per_hour=self.pace.allowed_per_hour,
             overdue_projects=0 if runs is None else runs.overdue(projects, now_ms),
             projects_with_older_history=0 if runs is None else runs.behind,
-            clock_skew_seconds=self._skew_ms / 1000,
+            clock_skew_seconds=-self._skew_ms / 1000,
         )
 
     def _listings_per_hour(self) -> float:
@@ -213,8 +218,6 @@ class Poller:
         except RateLimitedError as error:
             self._say(ask.endpoint.value, str(error))
         except UnauthorizedError as error:
-            self._lock(str(error), now_ms)
-        except ConfigError as error:
             self._lock(str(error), now_ms)
         except RefusedError as error:
             self._refused(ask, error, now_ms)
@@ -259,8 +262,10 @@ class Poller:
             self._retries.succeeded(key)
             self._refusals.succeeded(key)
         self._unsay(ask.endpoint.value)
+        if ask.project_id is None:
+            return
         state = self._ledger.collectors().get(ask.endpoint.value)
-        if ask.project_id is not None and (state is None or not state.success or _is_old(state.last_success_ms, now_ms)):
+        if state is None or not state.success or _is_old(state.last_success_ms, now_ms):
             self._ledger.record_collector(ask.endpoint.value, True, now_ms)
 
     def _failed(self, ask: Ask, error: ApiError, now_ms: int) -> None:

@@ -1,6 +1,6 @@
 """Reading the runs of every project: what is due, what is being read, and what each page adds to the ledger."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from exporter.facts import Run
@@ -83,7 +83,7 @@ class RunReader:
         tracked = self._tracked.get(project_id or "")
         if project_id is None or tracked is None:
             return
-        runs = [item for item in page.items if isinstance(item, Run)]
+        runs = page.only(Run)
         if tracked.read is None and page.ask.offset > 0:
             self._take_older(project_id, tracked, page, runs, now_ms)
         else:
@@ -117,7 +117,8 @@ class RunReader:
             return _Tracked(known, Firings.of(known.project, now_ms), known.progress, active)
         if before.known.project.published_ms != known.project.published_ms:
             before.progress = replace(before.progress, refused_until_ms=None, refusals=0)
-        if (before.known.project.schedules, before.known.project.state) != (known.project.schedules, known.project.state):
+        was, is_now = before.known.project, known.project
+        if (was.schedules, was.state) != (is_now.schedules, is_now.state):
             before.firings = Firings.of(known.project, now_ms)
         before.known = known
         return before
@@ -176,7 +177,7 @@ class RunReader:
         return older_page(project_id, max(one.known_runs, 4))
 
     def _take_newest(
-        self, project_id: str, one: _Tracked, page: Page, runs: list[Run], sent_ms: int, now_ms: int
+        self, project_id: str, one: _Tracked, page: Page, runs: Sequence[Run], sent_ms: int, now_ms: int
     ) -> None:
         if one.read is None or page.ask.offset == 0:
             one.read = HeadRead(project_id, one.progress, one.active)
@@ -196,16 +197,16 @@ class RunReader:
         one.read = None
         one.known_runs = None
 
-    def _take_older(self, project_id: str, one: _Tracked, page: Page, runs: list[Run], now_ms: int) -> None:
+    def _take_older(self, project_id: str, one: _Tracked, page: Page, runs: Sequence[Run], now_ms: int) -> None:
         progress = extend_back(one.progress, page)
         self._ledger.record_runs(project_id, runs, progress or one.progress, now_ms)
         if progress is None:
             one.known_runs = max(0, page.ask.offset - 100)
             return
         one.progress = progress
-        one.known_runs = page.ask.offset + len(page.items) + len(page.bad)
+        one.known_runs = page.ask.offset + page.size
 
-    def _missed(self, one: _Tracked, progress: RunProgress, runs: list[Run]) -> tuple[int, RunProgress]:
+    def _missed(self, one: _Tracked, progress: RunProgress, runs: Sequence[Run]) -> tuple[int, RunProgress]:
         """How many firings went unanswered since this was last judged; only where every run is known."""
         assert progress.known_until_ms is not None
         contact_ms = self._ledger.first_contact_ms
@@ -225,7 +226,7 @@ class RunReader:
             missed = missed_firings(due, [start for start in starts.values() if start is not None])
         return missed, replace(progress, schedule_checked_ms=until_ms)
 
-    def _observe(self, project_id: str, one: _Tracked, runs: list[Run]) -> None:
+    def _observe(self, project_id: str, one: _Tracked, runs: Sequence[Run]) -> None:
         newest: int | None = None
         for run in runs:
             if run.is_active:

@@ -24,7 +24,9 @@ def project(*schedules: Schedule, **more: object) -> Project:
     return Project(project_id="p", published_ms=1, schedules=schedules, **more)
 
 
-def due(one: Project, *, read_ms: int | None, now_ms: int, habits: Habits | None = None, active: int | None = None) -> int:
+def due(
+    one: Project, *, read_ms: int | None, now_ms: int, habits: Habits | None = None, active: int | None = None
+) -> int:
     return due_ms(
         one,
         read_ms=read_ms,

@@ -3,7 +3,9 @@
 .PHONY: help install demo test lint bench lock image
 
 PYTHON = .venv/bin/python
-COMPILE = $(PYTHON) -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+BUILDER = docker
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' exporter/__init__.py)
+COMPILE = $(PYTHON) -m uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --quiet --custom-compile-command "make lock"
 
 help: ## list the targets
@@ -26,12 +28,13 @@ bench: ## print the measured figures of every benchmark
 	@scripts/install test
 	@set -e; for bench in tests/benchmarks/bench_*.py; do echo "== $$bench"; $(PYTHON) "$$bench"; done
 
-lock: ## resolve the hashed requirements files again
+lock: ## resolve the hashed requirements files again (UPGRADE=--upgrade for newer versions)
 	@scripts/install test
 	$(PYTHON) -m pip install --quiet uv
-	$(COMPILE) $(UPGRADE) --group test --output-file requirements-test.txt
-	$(COMPILE) --constraints requirements-test.txt --output-file requirements.txt
-	$(COMPILE) --constraints requirements-test.txt --only-group build --output-file requirements-build.txt
+	$(COMPILE) pyproject.toml --group test $(UPGRADE) --output-file requirements-test.txt
+	$(COMPILE) pyproject.toml --constraints requirements-test.txt --output-file requirements.txt
+	$(COMPILE) --group build --constraints requirements-test.txt --output-file requirements-build.txt
 
-image: ## build the container image with buildah, podman or docker
-	@scripts/image
+image: ## build the container image (BUILDER=docker, podman or buildah)
+	$(BUILDER) build $(if $(filter docker,$(BUILDER)),,--format docker) --tag hex-exporter:$(VERSION) \
+	  --build-arg VERSION=$(VERSION) --build-arg REVISION=$(shell git rev-parse HEAD) $(BUILD_FLAGS) .

@@ -1,0 +1,39 @@
+# Any base with Python 3.11 or later and its venv module will do, a bare Debian too.
+ARG BASE=python:3.13-slim-bookworm
+
+FROM ${BASE} AS build
+WORKDIR /build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+RUN ["python3", "-m", "venv", "tools"]
+RUN ["python3", "-m", "venv", "--without-pip", "/opt/hex-exporter"]
+COPY requirements.txt requirements-build.txt ./
+RUN tools/bin/pip install --require-hashes --requirement requirements-build.txt \
+ && tools/bin/pip --python /opt/hex-exporter/bin/python install --require-hashes --requirement requirements.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY exporter exporter
+RUN tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir wheels . \
+ && tools/bin/pip --python /opt/hex-exporter/bin/python install --no-deps wheels/*.whl \
+ && mkdir state
+
+FROM ${BASE}
+ARG VERSION
+ARG REVISION
+LABEL org.opencontainers.image.title="hex-exporter" \
+      org.opencontainers.image.description="Prometheus exporter for Hex workspaces" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=build /opt/hex-exporter /opt/hex-exporter
+COPY --from=build --chown=10001:10001 /build/state /var/lib/hex-exporter
+ENV PATH=/opt/hex-exporter/bin:/usr/local/bin:/usr/bin:/bin \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    XDG_STATE_HOME=/var/lib
+USER 10001:10001
+WORKDIR /var/lib/hex-exporter
+VOLUME /var/lib/hex-exporter
+EXPOSE 9891
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
+  CMD ["python", "-c", "import http.client as h; c = h.HTTPConnection('127.0.0.1', 9891, timeout=4); c.request('GET', '/-/healthy'); raise SystemExit(c.getresponse().status >= 500)"]
+ENTRYPOINT ["hex-exporter"]
+CMD ["--web.listen-address=:9891"]

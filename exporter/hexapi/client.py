@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterable, Callable, Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import cast
 
@@ -52,7 +52,7 @@ class _Answer:
     """A complete answer; `flaw` says why its body could not be read."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     body: bytes
     flaw: str | None = None
 
@@ -174,7 +174,7 @@ class HexClient:
         except (TimeoutError, httpx.TimeoutException):
             return _NoAnswer("timeout", f"no complete answer within {self._deadline_seconds:g} s")
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            return _NoAnswer("error", safe(f"{type(error).__name__}: {error}", secret).removesuffix(": "))
+            return _NoAnswer("error", safe(f"{type(error).__name__}: {error}", secret).removesuffix(":"))
 
     async def _answer(self, request: httpx.Request, secret: Secret) -> _Answer:
         response = await self._http.send(request, auth=_Bearer(secret), stream=True)
@@ -190,7 +190,9 @@ class HexClient:
             return _Answer(response.status_code, response.headers, b"", str(error))
         finally:
             await response.aclose()
-        return _Answer(response.status_code, response.headers, body)
+        # A server that sends the token back must not bring it into facts, errors or crash reports.
+        harmless = body.replace(secret.reveal().encode(), str(secret).encode())
+        return _Answer(response.status_code, response.headers, harmless)
 
     def _heed(self, answer: _Answer) -> None:
         now = self._clock.now()

@@ -22,3 +22,16 @@ def safe_label(value: str) -> str:
 def escaped_label(value: str) -> str:
     """The safe value as it stands between the quotes of a sample line."""
     return _ESCAPED.sub(lambda found: _ESCAPES[found[0]], safe_label(value))
+
+
+def written(template: str, values: tuple[str, ...]) -> str:
+    """The template with each `"%s"` filled in by an escaped value; it has no other quote and nothing to escape."""
+    text = template % values
+    # Nearly every text is plain, and to see that once costs less than to go through its values.
+    is_plain = (
+        len(text) <= MAX_CHARACTERS
+        and text.isprintable()
+        and "\\" not in text
+        and text.count('"') == 2 * len(values)
+    )
+    return text if is_plain else template % tuple(map(escaped_label, values))

@@ -3,7 +3,6 @@
 from exporter.simulator.app import create_app
 from exporter.simulator.faults import Fault, Faults, parse_fault
 from exporter.simulator.limits import Limits, parse_limits
-from exporter.simulator.server import configure
 from exporter.simulator.simulation import Simulation
 from exporter.simulator.timeline import Burst
 from exporter.simulator.tokens import Token, Tokens
@@ -18,7 +17,6 @@ __all__ = [
     "Token",
     "Tokens",
     "Waste",
-    "configure",
     "create_app",
     "parse_fault",
     "parse_limits",

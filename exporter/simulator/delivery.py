@@ -20,6 +20,8 @@ async def deliver(
     lines = {**headers, "content-length": str(len(body) + padding)}
     if status == 204:
         del lines["content-length"]
+    if _is_dated(send):
+        lines.pop("Date", None)
     encoded = [(name.lower().encode(), value.encode()) for name, value in lines.items()]
     await send({"type": "http.response.start", "status": status, "headers": encoded})
 
@@ -65,6 +67,12 @@ def _transport(send: Send) -> asyncio.Transport | None:
     cycle: Any = getattr(send, "__self__", None)
     transport = getattr(cycle, "transport", None)
     return transport if isinstance(transport, asyncio.Transport) else None
+
+
+def _is_dated(send: Send) -> bool:
+    """Whether the server dates answers itself; two dates would be none."""
+    cycle: Any = getattr(send, "__self__", None)
+    return any(name.lower() == b"date" for name, _ in getattr(cycle, "default_headers", ()))
 
 
 def _is_over(send: Send) -> bool:

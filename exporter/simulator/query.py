@@ -1,6 +1,8 @@
 """Query parameters, read as strictly as the reference describes them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
+
+from starlette.datastructures import QueryParams
 
 from exporter.simulator.refusals import RefusalError
 
@@ -10,7 +12,7 @@ _FLAGS = {"true": True, "false": False}
 class Query:
     """The parameters of one request. What does not fit its description is refused with 400."""
 
-    def __init__(self, given: Mapping[str, str]) -> None:
+    def __init__(self, given: QueryParams) -> None:
         self._given = given
 
     def text(self, name: str) -> str | None:
@@ -53,5 +55,5 @@ class Query:
         return found or default
 
     def words(self, name: str) -> frozenset[str]:
-        """Several words joined by commas; empty if absent."""
-        return frozenset(filter(None, (self.text(name) or "").split(",")))
+        """Several words, joined by commas or given one by one, as both are seen; empty if absent."""
+        return frozenset(filter(None, ",".join(self._given.getlist(name)).split(",")))

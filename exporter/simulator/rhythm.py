@@ -71,7 +71,7 @@ class Rhythm:
         self._weights = weights
         self._key = key
         self._phase = share(*key, "phase")
-        self._weeks: dict[int, tuple[int, ...]] = {}
+        self._weeks: dict[int, tuple[int, tuple[int, ...]]] = {}
         self._before = self._ordinal(since_ms)
 
     def count(self, until_ms: int) -> int:
@@ -87,9 +87,7 @@ class Rhythm:
     def of_week(self, week: int) -> list[int]:
         """The instants (ms, ascending) of one week of the calendar."""
         end_ms = self.until_ms
-        return [
-            at_ms for at_ms in self._instants(week) if at_ms > self.since_ms and (end_ms is None or at_ms <= end_ms)
-        ]
+        return [at_ms for at_ms in self._week(week)[1] if at_ms > self.since_ms and (end_ms is None or at_ms <= end_ms)]
 
     def backwards(self, until_ms: int) -> Iterator[tuple[int, int]]:
         """(ordinal, instant) of each event up to and including the instant, the latest first."""
@@ -107,19 +105,20 @@ class Rhythm:
         return next((at_ms for _, at_ms in self.backwards(until_ms)), None)
 
     def _ordinal(self, at_ms: int) -> int:
-        week = self._calendar.week_of(at_ms)
-        return self._total(week) + bisect_right(self._instants(week), at_ms)
+        before, instants = self._week(self._calendar.week_of(at_ms))
+        return before + bisect_right(instants, at_ms)
 
     def _total(self, week: int) -> int:
         """Events before the week: the straight line, bent by chance, never falling."""
         return int(self.per_week * (week + _UNEVENNESS * share(*self._key, week)) + self._phase)
 
-    def _instants(self, week: int) -> tuple[int, ...]:
+    def _week(self, week: int) -> tuple[int, tuple[int, ...]]:
+        """How many events there were before a week, and the instants of those in it."""
         found = self._weeks.get(week)
         if found is None:
             if len(self._weeks) >= _KEPT_WEEKS:
                 self._weeks.clear()
-            found = self._weeks[week] = self._draw(week)
+            found = self._weeks[week] = (self._total(week), self._draw(week))
         return found
 
     def _draw(self, week: int) -> tuple[int, ...]:

@@ -76,7 +76,8 @@ class PlannedRun(NamedTuple):
 class Burst:
     """Runs of one project at even steps from an instant on: the demo's heartbeat, or a script run wild.
 
-    The triggers take turns.
+    The steps are the multiples of `every_ms` since the epoch: a burst told to begin later has the same runs from then
+    on. The triggers take turns.
     """
 
     project_id: str
@@ -115,13 +116,9 @@ class Timeline:
 
     def _burst(self, burst: Burst, number: int, oldest_ms: int, now_ms: int) -> Iterator[PlannedRun]:
         until_ms = now_ms if burst.until_ms is None else min(now_ms, burst.until_ms)
-        turn = (until_ms - burst.since_ms) // burst.every_ms
-        while turn >= 0:
-            due_ms = burst.since_ms + turn * burst.every_ms
-            if due_ms < oldest_ms:
-                return
-            yield _burst_run(self, burst, number, due_ms)
-            turn -= 1
+        first_ms = max(burst.since_ms, oldest_ms)
+        for turn in range(until_ms // burst.every_ms, -(-first_ms // burst.every_ms) - 1, -1):
+            yield _burst_run(self, burst, number, turn)
 
     def plan(self, dice: Random, key: str, trigger: str, queued_ms: int, start_ms: int) -> PlannedRun:
         """One run with its fate, all of it decided by the dice."""
@@ -172,12 +169,12 @@ class Timeline:
                     dice = chance(self._seed, project.number, trigger, due_ms)
                     yield self.plan(dice, trigger, trigger, due_ms, due_ms + _wait_ms(dice))
 
-    def burst_run(self, burst: Burst, number: int, due_ms: int) -> PlannedRun:
-        """The run of a burst that is due at an instant."""
+    def burst_run(self, burst: Burst, number: int, turn: int) -> PlannedRun:
+        """The run of a burst at one of its steps."""
+        due_ms = turn * burst.every_ms
         dice = chance(self._seed, self.project.number, "burst", number, due_ms)
-        # One wait for all keeps the starts in the order of the steps.
-        turn = (due_ms - burst.since_ms) // burst.every_ms
         trigger = burst.triggers[turn % len(burst.triggers)]
+        # One wait for all keeps the starts in the order of the steps.
         return self.plan(dice, f"b{number}", trigger, due_ms, due_ms + _BURST_WAIT_MS)
 
 
@@ -192,8 +189,8 @@ def _week(timeline: Timeline, week: int) -> tuple[PlannedRun, ...]:
 
 
 @lru_cache(maxsize=_KEPT_WEEKS)
-def _burst_run(timeline: Timeline, burst: Burst, number: int, due_ms: int) -> PlannedRun:
-    return timeline.burst_run(burst, number, due_ms)
+def _burst_run(timeline: Timeline, burst: Burst, number: int, turn: int) -> PlannedRun:
+    return timeline.burst_run(burst, number, turn)
 
 
 def _lateness_ms(dice: Random) -> int:

@@ -1,0 +1,170 @@
+"""What a release promises: a complete wheel and hashed locks that name no address."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCKS = ["requirements.txt", "requirements-build.txt", "requirements-test.txt"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from a copy of the sources so that nothing is left in the tree."""
+    place = tmp_path_factory.mktemp("wheel")
+    source = place / "source"
+    source.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    shutil.copytree(ROOT / "exporter", source / "exporter", ignore=shutil.ignore_patterns("__pycache__"))
+
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*pip, "--wheel-dir", str(place), str(source)], check=True, timeout=100)
+    [built] = place.glob("*.whl")
+    return built
+
+
+class TestWheel:
+    def test_holds_every_file_of_the_package(self, wheel: Path) -> None:
+        tracked = {
+            path.relative_to(ROOT).as_posix()
+            for path in (ROOT / "exporter").rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        }
+
+        packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("exporter/")}
+
+        assert packed == tracked
+        assert "exporter/py.typed" in packed
+
+    def test_brings_nothing_but_the_package_and_its_metadata(self, wheel: Path) -> None:
+        folders = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+
+        assert folders == {"exporter", wheel.name.rpartition("-py3")[0] + ".dist-info"}
+
+    def test_carries_its_license(self, wheel: Path) -> None:
+        with zipfile.ZipFile(wheel) as archive:
+            described = archive.read(next(n for n in archive.namelist() if n.endswith("/METADATA"))).decode()
+
+        assert "License-Expression: Apache-2.0" in described
+        assert "License-File: LICENSE" in described
+        assert "Requires-Python: >=3.11" in described
+
+    @pytest.mark.integration
+    def test_runs_in_a_clean_environment_without_the_sources(self, wheel: Path, tmp_path: Path) -> None:
+        """Only the wheel and the libraries are in reach: what is missing from it would be missed here."""
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True, timeout=100)
+        python = tmp_path / "venv" / "bin" / "python"
+        pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", "--no-index"]
+        subprocess.run([*pip, str(wheel)], check=True, timeout=100)
+        [packages] = (tmp_path / "venv" / "lib").glob("python3*/site-packages")
+        # A path added by a .pth file has no .pth files read: the editable install stays out of sight.
+        (packages / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+
+        where = "import exporter; print(exporter.__file__)"
+        imported = _output(tmp_path, clean, python, "-c", where)
+        version = _output(tmp_path, clean, tmp_path / "venv" / "bin" / "hex-exporter", "--version")
+
+        assert imported.startswith(str(packages))
+        assert wheel.name.split("-")[1] in version
+
+
+class TestLocks:
+    @pytest.mark.parametrize("name", LOCKS)
+    def test_every_requirement_is_pinned_and_hashed(self, name: str) -> None:
+        entries = re.split(r"\n(?=\S)", _lock_text(name).strip())
+
+        assert entries
+        for entry in entries:
+            assert re.match(r"^[\w.-]+==[\w.!+-]+( ; .+?)? \\\n", entry), entry
+            assert re.search(r"--hash=sha256:[0-9a-f]{64}$", entry, flags=re.MULTILINE), entry
+
+    @pytest.mark.parametrize("name", LOCKS)
+    def test_names_no_address_and_no_place_of_a_machine(self, name: str) -> None:
+        text = (ROOT / name).read_text()
+
+        assert not re.search(r"://|--(extra-)?index|--find-links|--trusted|^\s*[-\w]* ?/\w", text, flags=re.MULTILINE)
+
+    def test_holds_all_that_the_package_needs(self) -> None:
+        """`--require-hashes` then `--no-deps` leaves nothing unresolved: the lock is closed under "requires"."""
+        locked = _pins("requirements.txt")
+
+        todo = [Requirement(line) for line in PROJECT["project"]["dependencies"]]
+        for requirement in todo:
+            pinned = locked[canonicalize_name(requirement.name)]
+            assert requirement.specifier.contains(pinned), requirement
+        assert {canonicalize_name(name) for name in _closure(todo)} <= locked.keys()
+
+    def test_what_is_tested_is_what_is_run(self) -> None:
+        tested = _pins("requirements-test.txt")
+
+        assert _pins("requirements.txt").items() <= tested.items()
+        assert _pins("requirements-build.txt").items() <= tested.items()
+
+    def test_building_takes_only_what_is_locked(self) -> None:
+        needed = [Requirement(line) for line in PROJECT["build-system"]["requires"]]
+
+        assert {canonicalize_name(name) for name in _closure(needed)} <= _pins("requirements-build.txt").keys()
+
+
+def test_no_file_names_a_package_registry() -> None:
+    """Which registry or mirror a machine uses is the machine's business."""
+    address = re.compile(
+        r"https?://[^\s\"'<>)]*(pypi|/simple\b|npmjs|registry|/debian\b|artifact|mirror)", re.IGNORECASE
+    )
+
+    naming = [str(path) for path in _text_files() if address.search(path.read_text(errors="replace"))]
+
+    assert naming == []
+
+
+def _text_files() -> Iterator[Path]:
+    listed = subprocess.run(
+        ["git", "-c", "safe.directory=*", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode != 0:
+        pytest.skip("not a git clone")
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            yield ROOT / name
+
+
+def _lock_text(name: str) -> str:
+    lines = (ROOT / name).read_text().splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("#"))
+
+
+def _pins(name: str) -> dict[str, str]:
+    pins = re.findall(r"^([\w.-]+)==([^\s;]+)", _lock_text(name), flags=re.MULTILINE)
+    return {canonicalize_name(project): version for project, version in pins}
+
+
+def _closure(requirements: list[Requirement]) -> set[str]:
+    todo, seen = list(requirements), set[str]()
+    while todo:
+        requirement = todo.pop()
+        if requirement.name in seen or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
+            continue
+        seen.add(requirement.name)
+        todo += [Requirement(line) for line in metadata.requires(requirement.name) or ()]
+    return seen
+
+
+def _output(place: Path, environment: dict[str, str], *command: str | Path) -> str:
+    done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

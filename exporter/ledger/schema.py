@@ -1,6 +1,7 @@
 """The ledger's tables, and the one statement whose form depends on the database: the upsert."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 
 from sqlalchemy import (
     BigInteger,
@@ -149,7 +150,7 @@ NOTES = Table(
 def upsert(
     connection: Connection,
     table: Table,
-    rows: Iterable[dict[str, object]],
+    rows: Sequence[Mapping[str, object]],
     *,
     keep: Iterable[str] = (),
     add: Iterable[str] = (),
@@ -159,21 +160,23 @@ def upsert(
     Columns in `keep` stay as they are in an existing row, columns in `add` grow by the given amount. All rows carry
     the same columns.
     """
-    rows = list(rows)
-    if not rows:
-        return
-    untouched = {column.name for column in table.primary_key} | set(keep)
-    grown = set(add)
+    if rows:
+        statement = _upsert(connection.dialect.name, table, tuple(rows[0]), frozenset(keep), frozenset(add))
+        connection.execute(statement, rows)
+
+
+@cache
+def _upsert(
+    dialect: str, table: Table, names: tuple[str, ...], keep: frozenset[str], add: frozenset[str]
+) -> postgresql.Insert | sqlite.Insert:
     into: postgresql.Insert | sqlite.Insert
-    into = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
-    connection.execute(
-        into.on_conflict_do_update(
-            index_elements=table.primary_key,
-            set_={
-                name: table.c[name] + into.excluded[name] if name in grown else into.excluded[name]
-                for name in rows[0]
-                if name not in untouched
-            },
-        ),
-        rows,
+    into = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    untouched = keep | set(table.primary_key.columns.keys())
+    return into.on_conflict_do_update(
+        index_elements=table.primary_key,
+        set_={
+            name: table.c[name] + into.excluded[name] if name in add else into.excluded[name]
+            for name in names
+            if name not in untouched
+        },
     )

@@ -80,8 +80,8 @@ class TestDemo:
         first = self._served_metrics(clone, environment, tmp_path)
         second = self._served_metrics(clone, environment, tmp_path)
 
-        assert "hex_exporter_build_info{" in first.metrics
-        assert "hex_exporter_build_info{" in second.metrics
+        assert 'hex_up{workspace="demo"} 1' in first.metrics
+        assert 'hex_up{workspace="demo"} 1' in second.metrics
         assert "Installing" in first.errors
         assert "Installing" not in second.errors
 
@@ -101,7 +101,7 @@ class TestDemo:
         try:
             url = next((found[0] for line in demo.stdout if (found := re.findall(r"http://\S+/metrics", line))), None)
             assert url is not None, errors.read_text()
-            metrics = urlopen(url, timeout=10).read().decode()
+            metrics = _read_until(url, 'hex_up{workspace="demo"} 1', demo)
         finally:
             demo.send_signal(signal.SIGTERM)
             demo.communicate(timeout=20)
@@ -115,6 +115,20 @@ class Served:
 
     metrics: str
     errors: str
+
+
+def _read_until(url: str, wanted: str, program: subprocess.Popen[str]) -> str:
+    """The page at `url` once it has `wanted`; as it is when the program ends or a minute is over."""
+    for _ in range(240):
+        page: str = urlopen(url, timeout=10).read().decode()
+        if wanted in page:
+            break
+        try:
+            program.wait(timeout=0.25)
+        except subprocess.TimeoutExpired:
+            continue
+        break
+    return page
 
 
 def _copy_tracked_files(place: Path) -> None:

@@ -152,11 +152,11 @@ class HexClient:
         seconds = self._clock.monotonic() - started
 
         if isinstance(answer, _NoAnswer):
-            self._observe(Exchange(ask.endpoint, answer.code, seconds, sent_ms))
-            raise UnavailableError(ask.endpoint, answer.reason)
+            self._observe(Exchange(ask.endpoint.value, answer.code, seconds, sent_ms))
+            raise UnavailableError(ask.endpoint.value, answer.reason)
         # The cool-down comes first: it must hold even if the report of the exchange cannot be written.
         self._heed(answer)
-        self._observe(Exchange(ask.endpoint, str(answer.status), seconds, sent_ms))
+        self._observe(Exchange(ask.endpoint.value, str(answer.status), seconds, sent_ms))
         return _page(ask, answer, secret, sent_ms)
 
     def _secret(self, ask: Ask) -> Secret:
@@ -164,7 +164,7 @@ class HexClient:
             return self._token.read()
         except ConfigError as error:
             reason = str(error)
-        raise UnauthorizedError(ask.endpoint, reason)
+        raise UnauthorizedError(ask.endpoint.value, reason)
 
     async def _exchange(self, request: httpx.Request, secret: Secret) -> _Answer | _NoAnswer:
         """One request and its whole answer; returns what went wrong, so that no error keeps the request alive."""
@@ -204,8 +204,8 @@ class HexClient:
 
 def _page(ask: Ask, answer: _Answer, secret: Secret, sent_ms: int) -> Page:
     if answer.status != 200:
-        raise fault(ask.endpoint, answer.status, answer.body, answer.headers.get("X-Trace-Id"), secret)
+        raise fault(ask.endpoint.value, answer.status, answer.body, answer.headers.get("X-Trace-Id"), secret)
     if answer.flaw is not None:
-        raise BadAnswerError(ask.endpoint, answer.flaw, status=200)
+        raise BadAnswerError(ask.endpoint.value, answer.flaw, status=200)
     server_ms = http_date_ms(answer.headers.get("Date", ""))
     return read_page(ask, answer.body, sent_ms=sent_ms, server_ms=server_ms)

@@ -124,7 +124,7 @@ class Pace:
         ]
         with self._lock:
             self._sent = deque(sorted([*left, *self._sent]), maxlen=self._sent.maxlen)
-            if cool_down_until_ms is not None:
+            if cool_down_until_ms:
                 self._cool_down_until_ms = cool_down_until_ms
                 remaining = min(cool_down_until_ms / 1000 - now, _TOLD_LIMIT_SECONDS)
                 self._held_until = max(self._held_until, steady + remaining)

@@ -53,7 +53,7 @@ def read_page(ask: Ask, body: bytes, *, sent_ms: int, server_ms: int | None = No
     shape = SHAPES[ask.endpoint]
     found = answer.get(shape.array) if shape.array else [answer]
     if not isinstance(found, list):
-        raise BadAnswerError(ask.endpoint, f"a JSON object without the array `{shape.array}`", status=200)
+        raise BadAnswerError(ask.endpoint.value, f"a JSON object without the array `{shape.array}`", status=200)
 
     items: list[Fact] = []
     bad: list[BadItem] = []
@@ -98,9 +98,9 @@ def _parse(ask: Ask, body: bytes) -> Json:
     try:
         answer = parse_json(body)
     except ValueError:
-        raise BadAnswerError(ask.endpoint, f"{_look(body)} instead of JSON", status=200) from None
+        raise BadAnswerError(ask.endpoint.value, f"{_look(body)} instead of JSON", status=200) from None
     if not isinstance(answer, dict):
-        raise BadAnswerError(ask.endpoint, "JSON whose top level is not an object", status=200)
+        raise BadAnswerError(ask.endpoint.value, "JSON whose top level is not an object", status=200)
     return answer
 
 
@@ -131,7 +131,7 @@ def _cursor(ask: Ask, answer: Json) -> str | None:
         return after
     if isinstance(after, int) and not isinstance(after, bool):
         return str(after)
-    raise BadAnswerError(ask.endpoint, "a `pagination.after` that is neither a string nor null", status=200)
+    raise BadAnswerError(ask.endpoint.value, "a `pagination.after` that is neither a string nor null", status=200)
 
 
 def _has_next(answer: Json, received: int) -> bool:

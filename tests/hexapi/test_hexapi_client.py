@@ -153,6 +153,7 @@ class TestPage:
             server_ms=1_795_521_600_000,
         )
         assert door.exchanges == [Exchange("groups", "200", 0.0, page.sent_ms)]
+        assert type(door.exchanges[0].endpoint) is str
 
     def test_gzip_is_unfolded(self, door: Door, hex_api: respx.MockRouter) -> None:
         folded = gzip.compress(json.dumps({"values": [{"id": "g-1"}]}).encode())

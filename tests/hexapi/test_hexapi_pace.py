@@ -267,6 +267,14 @@ class TestRestart:
 
         assert pace.wait_seconds() == 86_400
 
+    @pytest.mark.parametrize("nothing", [None, 0])
+    def test_without_a_cool_down_there_is_none(self, manual_clock: Any, nothing: int | None) -> None:
+        pace = make_pace(manual_clock)
+        pace.restore(nothing, [])
+
+        assert pace.cool_down_until_ms is None
+        assert pace.wait_seconds() == 0
+
     def test_requests_of_the_last_minute_still_count(self, manual_clock: Any) -> None:
         pace = make_pace(manual_clock, minute=4, share=1)
         minute_ms = int(manual_clock.now() // 60) * 60_000

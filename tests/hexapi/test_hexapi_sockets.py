@@ -68,7 +68,7 @@ def outcome(serve: Serve, **settings: float) -> tuple[Page | ApiError, list[Exch
         client = client_of(port, exchanges, **settings)
         try:
             # A client that misses its own deadline must fail this test, not hang it.
-            async with asyncio.timeout(20 * DEADLINE_SECONDS):
+            async with asyncio.timeout(60):
                 found.append(await client.ask(GROUPS))
         except ApiError as error:
             found.append(error)
@@ -258,7 +258,7 @@ def test_after_a_bad_exchange_the_next_one_works() -> None:
         await next(serves)(reader, writer)
 
     async def use(port: int) -> None:
-        client = client_of(port, exchanges)
+        client = client_of(port, exchanges, deadline_seconds=1.5)
         for _ in range(3):
             with pytest.raises(ApiError):
                 await client.ask(GROUPS)

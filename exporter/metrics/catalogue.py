@@ -295,13 +295,13 @@ GROUPS = (
             _gauge(
                 "hex_exporter_loop_heartbeat_timestamp_seconds",
                 "",
-                "When the polling loop last said that it is alive. As of the page.",
+                "When the polling loop last said that it is alive.",
             ),
             _gauge("hex_exporter_ledger_created_timestamp_seconds", "", "When the ledger in use was created."),
             _gauge(
                 "hex_exporter_ledger_durable",
                 "",
-                "1: facts reach the disk; 0: they do not (full, read-only or replaced ledger), see the log.",
+                "1: facts reach the disk; 0: they do not, or the ledger was damaged and started afresh; the log says more.",
             ),
             _gauge("hex_exporter_page_build_seconds", "", "How long building the page before this one took."),
             _gauge("hex_exporter_page_series", "", "Series on the page before this one."),

@@ -1,4 +1,4 @@
-"""The documentation of every metric, written from the catalogue: `python -m exporter.metrics.docs > docs/metrics.md`."""
+"""The documentation of every metric: `python -m exporter.metrics.docs > docs/metrics.md`."""
 
 from exporter.metrics.catalogue import GROUPS, Group, Metric
 

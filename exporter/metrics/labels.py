@@ -29,9 +29,6 @@ def written(template: str, values: tuple[str, ...]) -> str:
     text = template % values
     # Nearly every text is plain, and to see that once costs less than to go through its values.
     is_plain = (
-        len(text) <= MAX_CHARACTERS
-        and text.isprintable()
-        and "\\" not in text
-        and text.count('"') == 2 * len(values)
+        len(text) <= MAX_CHARACTERS and text.isprintable() and "\\" not in text and text.count('"') == 2 * len(values)
     )
     return text if is_plain else template % tuple(map(escaped_label, values))

@@ -1,9 +1,10 @@
 """Readers: each turns one YAML node into a typed value, or adds what is wrong to the problems and raises RefusedError.
 
-A mapping is read by `Keys`, a list by `Items`, anything else by `Scalar`; they nest as the file does.
+A mapping is read by `Keys`, one of values of one kind by `Table`, a list by `Items`, anything else by `Scalar`; they
+nest as the file does.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
@@ -111,9 +112,7 @@ class Keys(Generic[StructT]):
 
     def __call__(self, spot: Spot) -> StructT:
         """The struct; raises RefusedError if not even a part of it could be used."""
-        if not isinstance(spot.node, yaml.MappingNode) or tag(spot.node) != "map":
-            raise spot.refuse(f"found {kind(spot.node)}, expected {self.expected}")
-        given = self._given(spot, spot.node)
+        given = _given(spot, self.readers, self.expected)
         attributes = {attribute.encode_name: attribute for attribute in msgspec.structs.fields(self.build)}
         values: dict[str, Any] = dict(self.defaults)
         is_whole = True
@@ -141,27 +140,6 @@ class Keys(Generic[StructT]):
             dotted = f"{name}.{key}" if name else key
             yield dotted, reader.expected
             yield from reader.settings(dotted)
-
-    def _given(self, spot: Spot, mapping: yaml.MappingNode) -> dict[str, Spot]:
-        first_lines: dict[str, int] = {}
-        given: dict[str, Spot] = {}
-        for key_node, node in mapping.value:
-            key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
-            if key is None:
-                spot.refuse(f"found {kind(key_node)} as a key, expected one of {', '.join(self.readers)}", key_node)
-            elif key in first_lines:
-                said = f'found the key "{printable(key)}" again, expected it once'
-                spot.refuse(f"{said}; the first is in line {first_lines[key]}", key_node)
-            elif key == "<<":
-                spot.refuse("found the merge key <<, expected the keys themselves", key_node)
-            elif key not in self.readers:
-                said = f'found the unknown key "{printable(key)}", expected one of {", ".join(self.readers)}'
-                spot.refuse(said + guess(key, self.readers), key_node)
-            elif tag(node) != "null":
-                given[key] = spot.under(key, node)
-            if key is not None:
-                first_lines.setdefault(key, key_node.start_mark.line + 1)
-        return given
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,3 +182,57 @@ class Items(Generic[T]):
     def settings(self, name: str = "") -> Iterator[tuple[str, str]]:
         """The keys of an item, under the name of the list."""
         return self.item.settings(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Table(Generic[T]):
+    """Reads a mapping from known words to values of one kind; `stands_for` is what docs write in a word's place."""
+
+    words: tuple[str, ...]
+    value: Reader[T]
+    stands_for: str
+
+    @property
+    def expected(self) -> str:
+        """The phrase for messages."""
+        return f"a mapping of {', '.join(self.words)}"
+
+    def __call__(self, spot: Spot) -> dict[str, T]:
+        """The values by their words, those that cannot be used left out; raises RefusedError."""
+        values: dict[str, T] = {}
+        for word, child in _given(spot, self.words, self.expected).items():
+            with suppress(RefusedError):
+                values[word] = self.value(child)
+        return values
+
+    def settings(self, name: str = "") -> Iterator[tuple[str, str]]:
+        """The name that stands for every word, and the keys below it."""
+        dotted = f"{name}.{self.stands_for}"
+        yield dotted, self.value.expected
+        yield from self.value.settings(dotted)
+
+
+def _given(spot: Spot, known: Collection[str], expected: str) -> dict[str, Spot]:
+    """The known keys of a mapping that have something behind them; raises RefusedError if it is no mapping."""
+    mapping = spot.node
+    if not isinstance(mapping, yaml.MappingNode) or tag(mapping) != "map":
+        raise spot.refuse(f"found {kind(mapping)}, expected {expected}")
+    first_lines: dict[str, int] = {}
+    given: dict[str, Spot] = {}
+    for key_node, node in mapping.value:
+        key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
+        if key is None:
+            spot.refuse(f"found {kind(key_node)} as a key, expected one of {', '.join(known)}", key_node)
+        elif key in first_lines:
+            said = f'found the key "{printable(key)}" again, expected it once'
+            spot.refuse(f"{said}; the first is in line {first_lines[key]}", key_node)
+        elif key == "<<":
+            spot.refuse("found the merge key <<, expected the keys themselves", key_node)
+        elif key not in known:
+            said = f'found the unknown key "{printable(key)}", expected one of {", ".join(known)}'
+            spot.refuse(said + guess(key, known), key_node)
+        elif tag(node) != "null":
+            given[key] = spot.under(key, node)
+        if key is not None:
+            first_lines.setdefault(key, key_node.start_mark.line + 1)
+    return given

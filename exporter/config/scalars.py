@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -19,6 +20,7 @@ _LONGEST_SECONDS = 36_500 * 86_400.0
 
 _WHOLE = re.compile(r"[+-]?(0|[1-9][0-9_]*)")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_DOLLARS = re.compile(r"(0|[1-9][0-9]{0,8})(\.[0-9]{1,6})?")
 _DURATION = re.compile(r"([0-9]{1,12})([smhd])")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -62,14 +64,31 @@ def integer(minimum: int, maximum: int) -> Scalar[int]:
 def share() -> Scalar[float]:
     """A part of a whole that is not nothing."""
 
+    return amount(1)
+
+
+def amount(maximum: float) -> Scalar[float]:
+    """A number that is more than nothing."""
+
     def parse(text: str, tag: str) -> float:
         if tag not in ("int", "float") or len(text) > 60 or not _NUMBER.fullmatch(text):
             raise ValueError
-        if not 0 < float(text) <= 1:
+        if not 0 < float(text) <= maximum:
             raise ValueError
         return float(text)
 
-    return Scalar("a number above 0 and at most 1", parse)
+    return Scalar(f"a number above 0 and at most {maximum:,.0f}", parse)
+
+
+def dollars() -> Scalar[int]:
+    """An amount of money, as whole millionths of a dollar: sums of them are exact."""
+
+    def parse(text: str, tag: str) -> int:
+        if tag not in ("int", "float") or not _DOLLARS.fullmatch(text):
+            raise ValueError
+        return int(Decimal(text) * 1_000_000)
+
+    return Scalar("an amount in dollars such as 28 or 0.05, to a millionth at the finest", parse)
 
 
 def duration() -> Scalar[float]:

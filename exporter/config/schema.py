@@ -5,11 +5,16 @@ from pathlib import Path
 from typing import Literal
 
 from exporter.config.address import base_url, ledger_url
+from exporter.config.book import BOOKS, read_book
+from exporter.config.budget import Budget, BudgetMatch, PeriodKind, Thresholds, Unit
 from exporter.config.match import Match
-from exporter.config.readers import Items, Keys, Spot
+from exporter.config.prices import Compute, Prices, Profile, SeatPrices
+from exporter.config.readers import Items, Keys, Spot, Table
 from exporter.config.scalars import (
+    amount,
     choice,
     day,
+    dollars,
     duration,
     integer,
     path,
@@ -35,6 +40,13 @@ from exporter.config.settings import (
 from exporter.config.wording import printable
 
 _OWNERS: Mapping[str, Literal["email", "hash", "none"]] = {"email": "email", "hash": "hash", "none": "none"}
+_UNITS: Mapping[str, Unit] = {
+    "runs": "runs",
+    "usd": "usd",
+    "compute_minutes": "compute_minutes",
+    "ai_credits": "ai_credits",
+}
+_PERIODS: Mapping[str, PeriodKind] = {"week": "week", "month": "month"}
 _WEEKDAYS = {
     "monday": 0,
     "tuesday": 1,
@@ -75,7 +87,10 @@ def schema(folder: Path, default: Config) -> Keys[Config]:
             "storage": storage,
             "collect": _collect(),
             "week": Items(week, takes_one=True),
+            "budgets": Items(_budget(), check=_tell_budgets_apart),
             "teams": Items(Keys(Team, {"name": text(), "match": _match()})),
+            "prices": Items(_prices(), takes_one=True),
+            "compute": Items(_compute(), takes_one=True),
             "seats": Keys(Seats, {"inactive_after": duration(), "reviewed_on": day()}),
             "labels": Keys(Labels, {"owner": choice(_OWNERS), "hash_key_file": path(folder)}),
             "limits": Keys(Limits, {"projects_with_series": integer(1, 1_000_000)}),
@@ -98,13 +113,63 @@ def _match() -> Keys[Match]:
     return Keys(Match, dict.fromkeys(Match.__struct_fields__, text()))
 
 
+def _budget() -> Keys[Budget]:
+    part = amount(100)
+    return Keys(
+        Budget,
+        {
+            "name": text(),
+            "unit": choice(_UNITS),
+            "limit": amount(1e12),
+            "match": Keys(BudgetMatch, dict.fromkeys(BudgetMatch.__struct_fields__, text())),
+            "thresholds": Keys(Thresholds, {"info": part, "warning": part, "critical": part}),
+            "period": choice(_PERIODS),
+        },
+    )
+
+
+def _prices() -> Keys[Prices]:
+    # The books share their plans and profiles; the first that differs makes these depend on the book.
+    book = read_book(BOOKS[-1])
+    seats = Keys(SeatPrices, dict.fromkeys(("editor_month", "explorer_month", "viewer_month"), dollars()))
+    return Keys(
+        Prices,
+        {
+            "book": choice({name: name for name in BOOKS}),
+            "plan": choice({name: name for name in book.plans}),
+            "overrides": Table(tuple(book.plans), seats, "PLAN"),
+            "compute_hour_usd": Table(tuple(book.compute_hour), dollars(), "PROFILE"),
+            "ai_credit_usd": dollars(),
+            "run_usd": dollars(),
+            "warehouse_usd_per_minute": dollars(),
+            "workspace": text(),
+        },
+    )
+
+
+def _compute() -> Keys[Compute]:
+    profile = choice({name: name for name in read_book(BOOKS[-1]).compute_hour})
+    entry = Keys(Profile, {"match": _match(), "profile": profile})
+    return Keys(Compute, {"default": profile, "profiles": Items(entry), "workspace": text()})
+
+
 def _tell_apart(workspaces: Sequence[tuple[Spot, Workspace]]) -> None:
     """Workspaces have names of their own, and where there are several, tokens of their own."""
-    first_lines: dict[str, int] = {}
-    for spot, workspace in workspaces:
-        if workspace.name in first_lines:
-            said = f'found a second workspace "{printable(workspace.name)}", expected a name of its own'
-            spot.refuse(f"{said}; the first is in line {first_lines[workspace.name]}")
-        first_lines.setdefault(workspace.name, spot.line)
+    _refuse_second_names("workspace", [(spot, workspace.name) for spot, workspace in workspaces])
+    for spot, _ in workspaces:
         if len(workspaces) > 1 and not {"token_file", "token_env"} & spot.keys():
             spot.refuse("found no token_file and no token_env, expected one, as there are several workspaces")
+
+
+def _tell_budgets_apart(budgets: Sequence[tuple[Spot, Budget]]) -> None:
+    """A name is what tells the series of a budget, whichever workspaces it is for."""
+    _refuse_second_names("budget", [(spot, budget.name) for spot, budget in budgets])
+
+
+def _refuse_second_names(what: str, named: Sequence[tuple[Spot, str]]) -> None:
+    first_lines: dict[str, int] = {}
+    for spot, name in named:
+        if name in first_lines:
+            said = f'found a second {what} "{printable(name)}", expected a name of its own'
+            spot.refuse(f"{said}; the first is in line {first_lines[name]}")
+        first_lines.setdefault(name, spot.line)

@@ -8,7 +8,9 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from exporter.config.budget import DEFAULT_BUDGET, Budget
 from exporter.config.match import Match, fits_glob
+from exporter.config.prices import Compute, Prices
 
 PUBLIC_BASE_URL = "https://app.hex.tech/api/v1"
 """Hex's own multi-tenant deployment."""
@@ -114,7 +116,10 @@ class Config(Struct, frozen=True, kw_only=True):
     storage: Storage
     collect: Collect = Collect()
     weeks: tuple[Week, ...] = field(default=(Week(),), name="week")
+    budgets: tuple[Budget, ...] = (DEFAULT_BUDGET,)
     teams: tuple[Team, ...] = ()
+    price_lists: tuple[Prices, ...] = field(default=(Prices(),), name="prices")
+    compute_lists: tuple[Compute, ...] = field(default=(Compute(),), name="compute")
     seats: Seats = Seats()
     labels: Labels = Labels()
     limits: Limits = Limits()
@@ -122,3 +127,16 @@ class Config(Struct, frozen=True, kw_only=True):
     def week(self, workspace_name: str) -> Week:
         """The first week whose glob fits the workspace; without one, Monday to Sunday in UTC."""
         return next((week for week in self.weeks if fits_glob(week.workspace, workspace_name)), Week())
+
+    def budgets_of(self, workspace_name: str) -> tuple[Budget, ...]:
+        """The budgets that this workspace has."""
+        return tuple(budget for budget in self.budgets if budget.is_for(workspace_name))
+
+    def prices(self, workspace_name: str) -> Prices:
+        """The first prices whose glob fits the workspace; without any, the newest book and nothing else."""
+        return next((prices for prices in self.price_lists if fits_glob(prices.workspace, workspace_name)), Prices())
+
+    def compute(self, workspace_name: str) -> Compute:
+        """The first compute profiles whose glob fits the workspace; without any, all projects are `medium`."""
+        fitting = (compute for compute in self.compute_lists if fits_glob(compute.workspace, workspace_name))
+        return next(fitting, Compute())

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 import yaml
 
-from exporter.config import Config, Storage, Workspace
+from exporter.config import Budget, Config, Storage, Workspace
 from exporter.config.schema import schema
 from exporter.errors import ConfigError
 
@@ -17,8 +17,11 @@ READER = schema(Path(), DEFAULT)
 SETTINGS = dict(READER.settings())
 ROWS = {
     key: (kind, default)
-    for key, kind, default in re.findall(r"^\| `([a-z_.]+)` \| (.+?) \| (.+?) \| .+ \|$", PAGE, re.M)
+    for key, kind, default in re.findall(r"^\| `([A-Za-z_.]+)` \| (.+?) \| (.+?) \| .+ \|$", PAGE, re.M)
 }
+LISTS = ("workspaces", "budgets")
+REQUIRED = {"budgets": "name: b, unit: runs, limit: 500"}
+STANDS_FOR = {"prices.overrides": "PLAN", "prices.compute_hour_usd": "PROFILE"}
 EXAMPLE = re.search(r"^```yaml\n(.*?)^```$", PAGE, re.M | re.S)[1]
 
 
@@ -30,7 +33,7 @@ def keys_of(node: yaml.Node, name: str = "") -> set[str]:
         return set()
     found = set()
     for key, value in node.value:
-        dotted = f"{name}.{key.value}".removeprefix(".")
+        dotted = f"{name}.{STANDS_FOR.get(name, key.value)}".removeprefix(".")
         found |= {dotted} | keys_of(value, dotted)
     return found
 
@@ -40,7 +43,8 @@ def with_setting(key: str, written: str) -> str:
     *mappings, last = key.split(".")
     text = f"{last}: {written}"
     for name in reversed(mappings):
-        text = f"{name}: [{{{text}}}]" if name == "workspaces" else f"{name}: {{{text}}}"
+        text = ", ".join(filter(None, (REQUIRED.get(name), text)))
+        text = f"{name}: [{{{text}}}]" if name in LISTS else f"{name}: {{{text}}}"
     return text
 
 
@@ -59,7 +63,10 @@ def test_a_default_written_out_is_the_default(load, key):
 
     if key != "workspaces.token_env":
         assert ROWS[key][1] != "`HEX_API_TOKEN`"
-    assert load(with_setting(key, written)) == DEFAULT
+    default = DEFAULT
+    if key.startswith("budgets."):
+        default = msgspec.structs.replace(DEFAULT, budgets=(Budget(name="b", unit="runs", limit=500),))
+    assert load(with_setting(key, written)) == default
 
 
 def test_every_field_of_the_records_has_a_key():
@@ -69,7 +76,7 @@ def test_every_field_of_the_records_has_a_key():
         names = {field.encode_name for field in msgspec.structs.fields(reader.build)}
         assert names == set(reader.readers)
         for inner in reader.readers.values():
-            inner = getattr(inner, "item", inner)
+            inner = getattr(inner, "item", getattr(inner, "value", inner))
             if hasattr(inner, "build"):
                 compare(inner)
 

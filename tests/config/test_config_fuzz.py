@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exporter.config import Config, Storage, Workspace
-from exporter.config.readers import Items, Keys, Reader
+from exporter.config.readers import Items, Keys, Reader, Table
 from exporter.config.schema import schema
 from exporter.errors import ConfigError, ConfigProblem
 
@@ -43,6 +43,8 @@ def nearly_right(reader: Reader[object]) -> st.SearchStrategy[str]:
         known = [st.tuples(st.just(key), nearly_right(inner)) for key, inner in reader.readers.items()]
         unknown = st.tuples(st.sampled_from(["<<", "x", "5", "[a]", "~"]), ANYTHING)
         return mapped(st.lists(st.one_of(*known, unknown), max_size=5)) | ANYTHING
+    if isinstance(reader, Table):
+        return mapped(st.lists(st.tuples(st.sampled_from(reader.words), nearly_right(reader.value)), max_size=3))
     return SCALARS | ANYTHING
 
 

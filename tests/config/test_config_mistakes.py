@@ -5,7 +5,7 @@ import pytest
 from exporter.config import Labels, Match, Team, Workspace
 from exporter.errors import ConfigError
 
-TOP = "workspaces, storage, collect, week, teams, seats, labels, limits"
+TOP = "workspaces, storage, collect, week, budgets, teams, prices, compute, seats, labels, limits"
 WHOLE = "a whole number from 1 to 1,000,000"
 DURATION = "a duration such as 90s, 15m, 24h or 400d"
 ZONE = "an IANA time zone such as Europe/Zurich"
@@ -22,9 +22,7 @@ class TestKeys:
             'hex.yml:2: seats: found the unknown key "zzz", expected one of inactive_after, reviewed_on'
         ]
 
-    @pytest.mark.parametrize(
-        "key", ["budgets", "prices", "compute", "sources", "gateway", "on", "1", "2026-10-01", "1.5", "''"]
-    )
+    @pytest.mark.parametrize("key", ["gateway", "on", "1", "2026-10-01", "1.5", "''"])
     def test_keys_that_are_no_settings_are_refused(self, mistakes, key):
         assert mistakes(f"{key}: 1") == [
             f'hex.yml:1: found the unknown key "{key.strip(chr(39))}", expected one of {TOP}'

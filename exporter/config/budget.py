@@ -1,0 +1,61 @@
+"""Budgets: how much of what, for which runs, in which period."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from exporter.config.match import Match, fits_glob
+
+Unit = Literal["runs", "usd", "compute_minutes", "ai_credits"]
+
+PeriodKind = Literal["week", "month"]
+
+
+class Thresholds(Struct, frozen=True, kw_only=True):
+    """The parts of the limit at which each severity begins. Raises ValueError unless each is above the one before."""
+
+    info: float = 0.5
+    warning: float = 0.8
+    critical: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.info < self.warning < self.critical:
+            found = f"info {self.info:g}, warning {self.warning:g}, critical {self.critical:g}"
+            raise ValueError(f"found {found}, expected each above the one before")
+
+
+class BudgetMatch(Match, frozen=True, kw_only=True):
+    """The projects that a budget is about, and by `trigger` which of their runs."""
+
+    trigger: str | None = None
+
+    def fits_trigger(self, trigger: str) -> bool:
+        """Whether a run with this trigger is meant."""
+        return self.trigger is None or fits_glob(self.trigger, trigger)
+
+
+class Budget(Struct, frozen=True, kw_only=True):
+    """A limit on what the runs that fit use in each calendar week or month of the configured time zone.
+
+    `limit` is in the unit: runs, dollars, minutes of run time, credits. Raises ValueError for AI credits of some
+    projects: Hex tells credits by thread, and threads belong to no project.
+    """
+
+    name: str
+    unit: Unit
+    limit: float
+    match: BudgetMatch = BudgetMatch()
+    thresholds: Thresholds = Thresholds()
+    period: PeriodKind = "week"
+
+    def __post_init__(self) -> None:
+        if self.unit == "ai_credits" and self.match != BudgetMatch(workspace=self.match.workspace):
+            raise ValueError("found ai_credits with a match on runs, expected workspace alone: no credit has a project")
+
+    def is_for(self, workspace: str) -> bool:
+        """Whether this workspace has the budget; every workspace that does has it on its own."""
+        return self.match.workspace is None or fits_glob(self.match.workspace, workspace)
+
+
+DEFAULT_BUDGET = Budget(name="weekly-runs", unit="runs", limit=500)
+"""What there is when no budget is given."""

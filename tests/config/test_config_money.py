@@ -1,0 +1,170 @@
+"""Budgets, prices and compute profiles: what a right file says, and what a wrong one is refused with."""
+
+from decimal import Decimal
+
+import pytest
+
+from exporter.config import BOOKS, Budget, BudgetMatch, Compute, Prices, Thresholds, read_book
+from exporter.facts import Project
+
+FIRST = "- {name: a, unit: runs, limit: 5}"
+
+
+class TestBudgets:
+    def test_without_any_there_is_one_of_500_runs_a_week(self, load):
+        assert load("").budgets == (Budget(name="weekly-runs", unit="runs", limit=500, period="week"),)
+
+    def test_an_empty_list_is_none(self, load):
+        assert load("budgets: []").budgets == ()
+
+    def test_are_read_with_match_thresholds_and_period(self, load):
+        text = "budgets: [{name: m, unit: usd, limit: 40.5, period: month, thresholds: {warning: 0.9}, match: "
+        text += "{owner: '*@m.example', trigger: api}}]"
+
+        (budget,) = load(text).budgets
+
+        assert budget == Budget(
+            name="m",
+            unit="usd",
+            limit=40.5,
+            period="month",
+            thresholds=Thresholds(info=0.5, warning=0.9, critical=1.0),
+            match=BudgetMatch(owner="*@m.example", trigger="api"),
+        )
+
+    def test_each_workspace_that_fits_has_it(self, load):
+        config = load(f"budgets:\n{FIRST}\n- {{name: b, unit: runs, limit: 5, match: {{workspace: lab*}}}}")
+
+        assert [budget.name for budget in config.budgets_of("labs")] == ["a", "b"]
+        assert [budget.name for budget in config.budgets_of("acme")] == ["a"]
+
+    def test_a_second_one_of_a_name_is_refused(self, mistakes):
+        assert mistakes(f"budgets:\n{FIRST}\n{FIRST}") == [
+            'hex.yml:3: budgets[1]: found a second budget "a", expected a name of its own; the first is in line 2'
+        ]
+
+    @pytest.mark.parametrize("limit", ["0", "-5", "0.0", ".nan", ".inf", "yes", '"500"', "1.1e12"])
+    def test_a_limit_is_above_0(self, mistakes, limit):
+        assert mistakes(f"budgets:\n- name: a\n  unit: runs\n  limit: {limit}")[0].startswith(
+            "hex.yml:4: budgets[0].limit: found "
+        )
+
+    def test_an_unknown_unit_is_told_with_the_nearest(self, mistakes):
+        assert mistakes("budgets:\n- {name: a, limit: 5,\n   unit: compute_minuets}") == [
+            'hex.yml:3: budgets[0].unit: found "compute_minuets", expected one of runs, usd, compute_minutes, '
+            "ai_credits; did you mean compute_minutes?"
+        ]
+
+    @pytest.mark.parametrize("written", ["{info: 0.9}", "{critical: 0.8}", "{info: 2, warning: 1}", "{warning: 0.5}"])
+    def test_thresholds_out_of_order_are_refused(self, mistakes, written):
+        (mistake,) = mistakes(f"budgets:\n- name: a\n  unit: runs\n  limit: 5\n  thresholds: {written}")
+
+        assert mistake.startswith("hex.yml:5: budgets[0].thresholds: found info ")
+        assert mistake.endswith(", expected each above the one before")
+
+    def test_ai_credits_of_a_project_are_refused(self, mistakes):
+        text = "budgets:\n- {name: a, unit: ai_credits, limit: 5, match: {workspace: acme}}\n"
+        text += "- {name: b, unit: ai_credits, limit: 5, match: {title: x}}"
+
+        assert mistakes(text) == [
+            "hex.yml:3: budgets[1]: found ai_credits with a match on runs, expected workspace alone: "
+            "no credit has a project"
+        ]
+
+    def test_a_trigger_is_a_pattern(self):
+        assert BudgetMatch(trigger="app_*").fits_trigger("app_refresh")
+        assert not BudgetMatch(trigger="app_*").fits_trigger("api")
+        assert BudgetMatch().fits_trigger("unknown")
+
+
+class TestPrices:
+    def test_money_is_whole_millionths_of_a_dollar(self, load):
+        text = "prices: {plan: Team, overrides: {team: {editor_month: 28}}, run_usd: 0.05, ai_credit_usd: 0.000001}"
+
+        prices = load(text).prices("acme")
+
+        assert prices.plan == "team"
+        assert prices.overrides["team"].editor_month_micro_usd == 28_000_000
+        assert prices.run_micro_usd == 50_000
+        assert prices.ai_credit_micro_usd == 1
+        assert prices.warehouse_minute_micro_usd is None
+
+    @pytest.mark.parametrize("written", ["-1", "0.0000001", "1e3", ".5", "1.", "010", "yes", '"5"', ".inf", "1" * 10])
+    def test_what_is_no_amount_of_money_is_refused(self, mistakes, written):
+        (mistake,) = mistakes(f"prices: {{run_usd: {written}}}")
+
+        assert mistake.endswith("expected an amount in dollars such as 28 or 0.05, to a millionth at the finest")
+
+    def test_an_unknown_book_plan_or_profile_is_told_with_the_nearest(self, mistakes):
+        text = """\
+prices:
+  book: hex-2026-01
+  plan: teams
+  overrides:
+    tema: {}
+    team: {editor: 5}
+  compute_hour_usd: {4xxl: 1}
+compute: {default: 3xl}
+"""
+
+        found = mistakes(text)
+
+        assert [mistake.split(", expected")[0] for mistake in found] == [
+            'hex.yml:2: prices.book: found "hex-2026-01"',
+            'hex.yml:3: prices.plan: found "teams"',
+            'hex.yml:5: prices.overrides: found the unknown key "tema"',
+            'hex.yml:6: prices.overrides.team: found the unknown key "editor"',
+            'hex.yml:7: prices.compute_hour_usd: found the unknown key "4xxl"',
+            'hex.yml:8: compute.default: found "3xl"',
+        ]
+        assert found[2].endswith("; did you mean team?")
+
+    def test_the_first_that_fits_the_workspace_counts(self, load):
+        config = load("prices: [{workspace: labs, run_usd: 1}, {run_usd: 2}]")
+
+        assert config.prices("labs").run_micro_usd == 1_000_000
+        assert config.prices("acme").run_micro_usd == 2_000_000
+        assert load("prices: {workspace: labs, run_usd: 1}").prices("acme") == Prices()
+
+
+class TestCompute:
+    def test_the_first_profile_that_fits_a_project_counts(self, load):
+        text = "compute: {default: large, profiles: [{match: {title: 'ML *'}, profile: 4xl}, "
+        text += "{match: {owner: 'a@*'}, profile: L4}]}"
+
+        compute = load(text).compute("acme")
+
+        assert compute.profile_of("acme", Project(project_id="1", title="ml churn", owner="a@b")) == "4xl"
+        assert compute.profile_of("acme", Project(project_id="2", owner="a@b")) == "l4"
+        assert compute.profile_of("acme", Project(project_id="3")) == "large"
+
+    def test_without_any_all_projects_are_medium(self, load):
+        config = load("compute: {workspace: labs, default: xl}")
+
+        assert config.compute("acme") == Compute(default="medium")
+        assert config.compute("labs").default == "xl"
+
+
+class TestBooks:
+    @pytest.mark.parametrize("name", BOOKS)
+    def test_are_dated_and_name_their_sources(self, name):
+        book = read_book(name)
+
+        assert book.name == name
+        assert name.endswith(book.read_on.strftime("%Y-%m"))
+        assert book.sources
+        assert all(source.startswith("https://") or source.startswith("github.com") for source in book.sources)
+
+    def test_the_list_of_october_2026(self):
+        book = read_book("hex-2026-10")
+
+        assert book.plans["team"].editor_month == 75
+        assert book.plans["professional"].editor_month == 36
+        assert book.plans["enterprise"].editor_month is None
+        assert book.compute_hour["4xl"] == Decimal("2.58")
+        assert book.ai_credit == Decimal("0.50")
+        assert [name for name, plan in book.plans.items() if plan.has_api] == ["team", "enterprise"]
+
+    def test_an_unknown_one_is_a_key_error(self):
+        with pytest.raises(KeyError):
+            read_book("hex-1999-01")

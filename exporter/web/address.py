@@ -1,5 +1,6 @@
 """Where to listen: `HOST:PORT` as Prometheus writes it, bound before anything else begins."""
 
+import os
 import socket
 from typing import NamedTuple
 
@@ -33,19 +34,29 @@ def bind(address: Address) -> socket.socket:
     """A socket that listens there; raises ConfigError with the address and the reason."""
     try:
         if not address.host:
-            return _bind_all(address.port)
+            return _at_once(_bind_all(address.port))
         found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         # As in Go, a name that has addresses of both kinds means the IPv4 one.
         family, _, _, _, where = min(found, key=lambda entry: entry[0] != socket.AF_INET)
-        return socket.create_server(where[:2], family=family, backlog=_BACKLOG)
+        return _at_once(socket.create_server(where[:2], family=family, backlog=_BACKLOG))
     except OSError as error:
-        raise _refused(f"cannot listen on {address}: {error.strerror or error}") from None
+        # create_server spells the address out in its reason; a name's errors have numbers of their own.
+        is_plain = error.errno is not None and not isinstance(error, socket.gaierror)
+        reason = os.strerror(error.errno or 0) if is_plain else error.strerror
+        raise _refused(f"cannot listen on {address}: {reason}") from None
 
 
 def bound_address(listener: socket.socket) -> Address:
     """Where a socket really listens."""
     host, port = listener.getsockname()[:2]
     return Address(host, port)
+
+
+def _at_once(listener: socket.socket) -> socket.socket:
+    # Accepted sockets inherit this; asyncio sets it only for listeners of its own making. Without it the second write
+    # of an answer waits 40 ms for the client's delayed acknowledgement.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def _bind_all(port: int) -> socket.socket:

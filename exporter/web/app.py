@@ -19,7 +19,7 @@ _CHUNK_BYTES = 256 * 1024
 """A body goes out in pieces of this size, so that a reader who does not read holds one of them and not the page."""
 
 _READERS = ("GET", "HEAD")
-_PLAIN_HEADERS = {"Cache-Control": "no-store"}
+_PLAIN_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 class Health(NamedTuple):
@@ -122,6 +122,8 @@ class MetricsEndpoint:
         for start in range(0, max(1, len(body)), _CHUNK_BYTES):
             end = start + _CHUNK_BYTES
             await send({"type": "http.response.body", "body": body[start:end], "more_body": end < len(body)})
+            if end < len(body):
+                await asyncio.sleep(0)  # others have their turn, and a client that has left is noticed
 
 
 class ExactRoute(BaseRoute):

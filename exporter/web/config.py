@@ -102,6 +102,12 @@ class WebConfig(msgspec.Struct, frozen=True, kw_only=True):
     users: Mapping[str, str] = msgspec.field(default={}, name="basic_auth_users")
     rate_limit: RateLimit = RateLimit()
 
+    def __repr__(self) -> str:
+        names = ", ".join(self.users)
+        return (
+            f"WebConfig(tls={self.tls}, http={self.http}, users of {names or 'nobody'}, rate_limit={self.rate_limit})"
+        )
+
 
 def parse_web_config(content: str | bytes, file: Path) -> WebConfig:
     """The file's settings; paths in it are taken from its folder. Raises ConfigError with every mistake in it."""

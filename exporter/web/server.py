@@ -7,6 +7,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from email.utils import formatdate
 
 import uvicorn
@@ -36,7 +37,7 @@ class Server:
         self._wanted = tuple(parse_address(text) for text in listen)
         self._web_file = web_file
         self._guard = Guard(app, web_file) if web_file else None
-        self._app = _with_plain_targets(self._guard or app)
+        self._app = _at_the_root(self._guard or app)
         self._limits = limits or Limits()
         self._sockets: list[socket.socket] = []
 
@@ -107,17 +108,20 @@ class Server:
         return config
 
 
-def _with_plain_targets(app: ASGIApp) -> ASGIApp:
-    """The application, with the path alone where a client names the whole URL (RFC 9112, section 3.2.2)."""
+def _at_the_root(app: ASGIApp) -> ASGIApp:
+    """The application, given the path alone where a client names the whole URL (RFC 9112, section 3.2.2)."""
 
-    async def plain(scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         scheme, separator, rest = scope["path"].partition("://")
         if separator and scheme.lower() in ("http", "https"):
             path = "/" + rest.partition("/")[2]
             scope = {**scope, "path": path, "raw_path": path.encode()}
-        await app(scope, receive, send)
+        with suppress(
+            asyncio.CancelledError
+        ):  # the server stops, and uvicorn would log that as the application's failure
+            await app(scope, receive, send)
 
-    return plain
+    return answer
 
 
 def _set_date(state: ServerState) -> None:

@@ -23,6 +23,9 @@ class WriterLock:
             self.release()
             who = f"process {holder}" if holder.isdigit() else "another process"
             raise LedgerBusyError(f"{path}: held by {who}, expected no other writer of this ledger") from None
+        except OSError:
+            self.release()
+            raise
         try:
             os.ftruncate(self._descriptor, 0)
             os.write(self._descriptor, f"{os.getpid()}\n".encode())

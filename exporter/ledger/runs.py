@@ -1,18 +1,18 @@
 """The run records: taken in, asked for, forgotten."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, false, func, or_, select, true, update
 
 from exporter.facts import Run
+from exporter.insight.usage import UNBILLED, Use
 from exporter.ledger.counting import REFRESHES, Border, KnownRun, sighted
 from exporter.ledger.schema import RUNS, WORKSPACES, upsert
 from exporter.ledger.store import Store, Transaction
 
-_UNBILLED = "unable_to_allocate_kernel"
-"""The status of a run that never ran and counts towards no week."""
-
 _IDS_AT_ONCE = 500
+_DAY_MS = 86_400_000
 
 
 class Runs:
@@ -22,6 +22,14 @@ class Runs:
         self._store = store
         self._workspace = workspace
         self._mine = RUNS.c.workspace == workspace
+        self._written_days: Counter[int] = Counter()
+        self._everything_written = 0
+        store.when_lost(self._forget_everything)
+
+    def revision(self, start_ms: int, end_ms: int) -> int:
+        """A number that grows when this process writes a run placed in [start, end), and maybe at other times."""
+        days = range(start_ms // _DAY_MS, (end_ms - 1) // _DAY_MS + 1)
+        return self._everything_written + sum(self._written_days[day] for day in days)
 
     def record(self, transaction: Transaction, seen: Sequence[Run], border: Border, at_ms: int) -> list[KnownRun]:
         """Take in runs as they were listed; returns those that have come to count by it, the earliest first."""
@@ -34,6 +42,8 @@ class Runs:
                 after[run.run_id] = known
         changed = [known for run_id, known in after.items() if known != before.get(run_id)]
         upsert(connection, RUNS, [self._columns(known) for known in changed])
+        places = {known.started_ms // _DAY_MS for run in changed for known in (run, before.get(run.run.run_id)) if known}
+        transaction.after_commit(lambda: self._written_days.update(places))
         counted = [
             known
             for known in changed
@@ -85,6 +95,7 @@ class Runs:
                 or_(RUNS.c.ended_ms < before_ms, RUNS.c.is_gone == true()),
             )
         )
+        transaction.after_commit(self._forget_everything)
         return deleted.rowcount
 
     def pruned_before_ms(self, connection: Connection) -> int | None:
@@ -102,6 +113,19 @@ class Runs:
         for row in self._store.stream(statement):
             yield _known_run(row).run
 
+    def uses(self, start_ms: int, end_ms: int) -> Iterator[Use]:
+        """What each run used that is placed in [start, end), in no order; many times faster than whole runs."""
+        run = RUNS.c
+        wanted = select(
+            run.project_id, run.trigger, run.status, run.started_ms, run.elapsed_ms, run.start_ms, run.end_ms
+        ).where(self._mine, *self._within(start_ms, end_ms))
+        with self._store.reading() as connection:
+            rows = connection.execute(wanted).all()
+        for project_id, trigger, status, started_ms, elapsed_ms, from_ms, to_ms in rows:
+            if elapsed_ms is None and from_ms is not None and to_ms is not None:
+                elapsed_ms = to_ms - from_ms
+            yield Use(project_id, trigger, status, started_ms, max(0, elapsed_ms or 0))
+
     def active(self) -> tuple[Run, ...]:
         """The runs that were active when they were seen last."""
         statement = select(RUNS).where(self._mine, RUNS.c.is_active == true()).order_by(RUNS.c.run_id)
@@ -112,7 +136,7 @@ class Runs:
         """How many runs each project started in [start, end), those that got no kernel left out."""
         statement = (
             select(RUNS.c.project_id, func.count())
-            .where(self._mine, *self._within(start_ms, end_ms), RUNS.c.status != _UNBILLED)
+            .where(self._mine, *self._within(start_ms, end_ms), RUNS.c.status != UNBILLED)
             .group_by(RUNS.c.project_id)
         )
         with self._store.reading() as connection:
@@ -127,6 +151,9 @@ class Runs:
         )
         with self._store.reading() as connection:
             return {(project, status): start for project, status, start in connection.execute(statement)}
+
+    def _forget_everything(self) -> None:
+        self._everything_written += 1
 
     def _known(self, connection: Connection, run_ids: Iterable[str]) -> dict[str, KnownRun]:
         known = {}

@@ -13,7 +13,7 @@ from exporter.clock import Clock
 from exporter.errors import LedgerError
 from exporter.ledger import sqlite
 from exporter.ledger.lock import WriterLock
-from exporter.ledger.migrations import migrate
+from exporter.ledger.migrations import migrate, schema_version
 from exporter.ledger.schema import META, upsert
 
 _log = structlog.get_logger()
@@ -183,10 +183,10 @@ class Store:
 
 def ready_writer(path: Path, clock: Clock) -> Engine:
     """The writing engine of a file that is whole, up to date and has just been written to."""
+    if path.exists() and path.stat().st_size:
+        _inspect(path)
     engine = sqlite.writer_engine(path)
     try:
-        with engine.begin() as connection:
-            sqlite.check(connection)
         migrate(engine, now_ms(clock), str(path))
         with engine.begin() as connection:
             upsert(connection, META, [{"key": "opened_ms", "value": now_ms(clock)}])
@@ -194,6 +194,17 @@ def ready_writer(path: Path, clock: Clock) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+def _inspect(path: Path) -> None:
+    """Raise if the file is damaged or not a ledger, before anything is written to what may be somebody else's."""
+    engine = sqlite.reader_engine(path)
+    try:
+        with engine.begin() as connection:
+            sqlite.check(connection)
+            schema_version(connection, str(path))
+    finally:
+        engine.dispose()
 
 
 def set_aside(path: Path, clock: Clock, why: str) -> str:

@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import select
 
 from exporter.facts import Cell, Connection, Group, Identity, Project, QueriedTable, Run, Seat, Thread
-from exporter.hexapi.asks import Endpoint
+from exporter.hexapi import Endpoint
 from exporter.ledger.codec import encode, storable
 from exporter.ledger.counters import Counters, CounterValue, combined
 from exporter.ledger.counting import (
@@ -99,6 +99,17 @@ class WorkspaceLedger:
     def runs_between(self, start_ms: int, end_ms: int | None, project_id: str | None = None) -> Iterator[Run]:
         """The runs from `start_ms` to before `end_ms` (None: no end), by start, else by first sight, in order."""
         return self._runs.between(start_ms, end_ms, project_id)
+
+    def uses_between(self, start_ms: int, end_ms: int) -> Iterator[Use]:
+        """What each run used that is placed in [start, end) by start, else by first sight, in no order."""
+        return self._runs.uses(start_ms, end_ms)
+
+    def runs_revision(self, start_ms: int, end_ms: int) -> int:
+        """Grows when a run placed in [start, end) is written, so that sums over it need not be made again in between.
+
+        Only what this process writes is seen; a reader beside it has to ask anew.
+        """
+        return self._runs.revision(start_ms, end_ms)
 
     def week_counts(self, start_ms: int, end_ms: int) -> dict[str, int]:
         """How many runs of each project count towards [start, end): all but those that got no kernel."""
@@ -205,8 +216,8 @@ class WorkspaceLedger:
         it to have gone unanswered.
         """
         project_id = storable(project_id)
-        before = self._projects.known.get(project_id)
         with self._store.transaction() as transaction:
+            before = self._projects.known.get(project_id)
             border = Border(
                 first_contact_ms=self._begin(transaction, at_ms),
                 pruned_before_ms=self._runs.pruned_before_ms(transaction.connection),
@@ -258,7 +269,7 @@ class WorkspaceLedger:
 
     def foresee_endpoints(self) -> None:
         """Have the counters of every endpoint of Hex exist, so that a first 429 is seen as one."""
-        amounts = combined(endpoint_series(endpoint.value) for endpoint in Endpoint)
+        amounts = _endpoint_series()
         if not self._counters.has_all(amounts):
             with self._store.transaction() as transaction:
                 self._add(transaction, amounts)
@@ -310,7 +321,7 @@ class WorkspaceLedger:
             return self._first_contact_ms
         row = {"workspace": self.name, "first_contact_ms": now_ms}
         upsert(transaction.connection, WORKSPACES, [row])
-        self._add(transaction, workspace_series())
+        self._add(transaction, workspace_series() | _endpoint_series())
         transaction.after_commit(lambda: setattr(self, "_first_contact_ms", now_ms))
         return now_ms
 
@@ -338,6 +349,10 @@ class WorkspaceLedger:
         self._counters.load()
         self._projects.load()
         self._load()
+
+
+def _endpoint_series() -> Amounts:
+    return combined(endpoint_series(endpoint.value) for endpoint in Endpoint)
 
 
 def _is_head_known(before: RunProgress, after: RunProgress) -> bool:

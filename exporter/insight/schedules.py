@@ -71,10 +71,7 @@ def project_firings(project: Project, start_ms: int, end_ms: int) -> list[int]:
     if project.state != "published":
         return []
     return sorted(
-        at_ms
-        for schedule in project.schedules
-        if schedule.enabled
-        for at_ms in firings(schedule, start_ms, end_ms)
+        at_ms for schedule in project.schedules if schedule.enabled for at_ms in firings(schedule, start_ms, end_ms)
     )
 
 

@@ -42,7 +42,9 @@ class Runs:
                 after[run.run_id] = known
         changed = [known for run_id, known in after.items() if known != before.get(run_id)]
         upsert(connection, RUNS, [self._columns(known) for known in changed])
-        places = {known.started_ms // _DAY_MS for run in changed for known in (run, before.get(run.run.run_id)) if known}
+        places = {
+            known.started_ms // _DAY_MS for run in changed for known in (run, before.get(run.run.run_id)) if known
+        }
         transaction.after_commit(lambda: self._written_days.update(places))
         counted = [
             known

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from exporter.facts import Cell, Connection, Group, Identity, Project, QueriedTable, Run, Seat, Thread
 from exporter.hexapi import Endpoint
+from exporter.insight.usage import Use
 from exporter.ledger.codec import encode, storable
 from exporter.ledger.counters import Counters, CounterValue, combined
 from exporter.ledger.counting import (

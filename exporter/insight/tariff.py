@@ -1,0 +1,94 @@
+"""What things cost in one workspace: the price book with what the configuration puts in its place.
+
+Money is whole millionths of a dollar (`micro_usd`), rounded once for each run and for each role, so that parts add up.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from exporter.config import Book, Plan, Prices, SeatPrices
+
+MICRO = 1_000_000
+"""How many millionths make a dollar."""
+
+_MINUTE_MS = 60_000
+_HOUR_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class RunCost:
+    """What a run cost: what Hex bills for its compute, and the owners' own estimate. Never one sum by mistake."""
+
+    compute_micro_usd: int
+    own_micro_usd: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """The prices in force in a workspace."""
+
+    prices: Prices
+    book: Book
+
+    @property
+    def has_own_estimate(self) -> bool:
+        """Whether the owners have said what a run, or a minute of one, is worth."""
+        return (self.prices.run_micro_usd, self.prices.warehouse_minute_micro_usd) != (None, None)
+
+    @property
+    def ai_credit_micro_usd(self) -> int:
+        """One AI credit beyond those that come with the seats."""
+        own = self.prices.ai_credit_micro_usd
+        return micro_usd(self.book.ai_credit) if own is None else own
+
+    @property
+    def plan(self) -> Plan | None:
+        """The workspace's plan, None if it was not said."""
+        return None if self.prices.plan is None else self.book.plans[self.prices.plan]
+
+    def compute_hour_micro_usd(self, profile: str) -> int:
+        """An hour on a compute profile, 0 for those that every plan includes."""
+        own: Mapping[str, int] = self.prices.compute_hour_micro_usd
+        return own[profile] if profile in own else micro_usd(self.book.compute_hour[profile])
+
+    def seat_month_micro_usd(self, plan: str, role: str) -> int | None:
+        """A month of a seat, None if the plan has no price for the role; a role that is in no book is free."""
+        kind = self.book.seats.get(role)
+        if kind is None:
+            return 0
+        own = getattr(self.prices.overrides.get(plan, SeatPrices()), f"{kind}_month_micro_usd")
+        listed = getattr(self.book.plans[plan], f"{kind}_month")
+        if own is not None:
+            return int(own)
+        return None if listed is None else micro_usd(listed)
+
+    def credit_grant_milli(self, plan: str, role: str) -> int | None:
+        """The AI credits, in thousandths, that come with a seat each month; None if the vendor does not say."""
+        kind = self.book.seats.get(role)
+        if kind not in ("editor", "explorer"):
+            return 0
+        grant = getattr(self.book.plans[plan], f"{kind}_credits")
+        return None if grant is None else int(grant) * 1000
+
+    def run_cost(self, hour_micro_usd: int, duration_ms: int) -> RunCost:
+        """What one run of this length costs on compute of this price; half a millionth rounds up."""
+        minute = self.prices.warehouse_minute_micro_usd or 0
+        return RunCost(
+            compute_micro_usd=_rounded(hour_micro_usd * duration_ms, _HOUR_MS),
+            own_micro_usd=(self.prices.run_micro_usd or 0) + _rounded(minute * duration_ms, _MINUTE_MS),
+        )
+
+
+def tariff(prices: Prices) -> Tariff:
+    """The prices in force, by the book that they name."""
+    return Tariff(prices, prices.price_book)
+
+
+def micro_usd(dollars: Decimal) -> int:
+    """An amount of a price book; books go no finer than a millionth."""
+    return int(dollars * MICRO)
+
+
+def _rounded(amount: int, divisor: int) -> int:
+    return (amount + divisor // 2) // divisor

@@ -67,9 +67,7 @@ class TestListProjects:
         api = make_api(state=state)
 
         assert api.get("/v1/projects", includeUnlisted="true").status_code == 400
-        assert api.of_sort("unlisted").project_id in {
-            project["id"] for project in api.walk("/v1/projects", limit=100)
-        }
+        assert api.of_sort("unlisted").project_id in {project["id"] for project in api.walk("/v1/projects", limit=100)}
 
     def test_sharing_comes_only_when_asked_for(self, api):
         project = api.get("/v1/projects", includeSharing="true").json()["values"][0]
@@ -170,7 +168,9 @@ class TestRuns:
         project_id = api.of_sort("refresh").project_id
         wild = api.of_sort("failing").project_id
 
-        assert {run["runTrigger"] for run in api.walk_runs(project_id, runTriggerFilter="APP_REFRESH")} == {"APP_REFRESH"}
+        assert {run["runTrigger"] for run in api.walk_runs(project_id, runTriggerFilter="APP_REFRESH")} == {
+            "APP_REFRESH"
+        }
         assert api.walk_runs(project_id, runTriggerFilter="SCHEDULED") == []
         assert {run["status"] for run in api.walk_runs(wild, statusFilter="ERRORED")} == {"ERRORED"}
         assert api.walk_runs(wild, runTriggerFilter="ALL") == api.walk_runs(wild)

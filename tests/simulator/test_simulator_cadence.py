@@ -43,12 +43,8 @@ class TestDue:
         offset_minutes=st.sampled_from([-480, -300, 0, 60, 330, 765]),
         shift_ms=st.integers(0, 60 * DAY_MS),
     )
-    def test_each_cadence_falls_due_when_cron_says_so(
-        self, kind, minute, hour, weekday, day, offset_minutes, shift_ms
-    ):
-        cadence = Cadence(
-            kind=kind, minute=minute, hour=hour, weekday=weekday, day=day, offset_minutes=offset_minutes
-        )
+    def test_each_cadence_falls_due_when_cron_says_so(self, kind, minute, hour, weekday, day, offset_minutes, shift_ms):
+        cadence = Cadence(kind=kind, minute=minute, hour=hour, weekday=weekday, day=day, offset_minutes=offset_minutes)
         expression = EXPRESSIONS[kind].format(minute=minute, hour=hour, day=day, cron_day=(weekday + 1) % 7)
         start_ms = MONDAY_MS + shift_ms
         end_ms = start_ms + (40 * DAY_MS if kind == "MONTHLY" else 2 * WEEK_MS if kind == "WEEKLY" else 3 * DAY_MS)
@@ -81,9 +77,7 @@ class TestEntry:
         ],
     )
     def test_only_the_part_in_use_is_filled(self, kind, used):
-        entry = Cadence(
-            kind=kind, minute=7, hour=8, weekday=1, day=9, cron="1 2 * * *", offset_minutes=330
-        ).entry()
+        entry = Cadence(kind=kind, minute=7, hour=8, weekday=1, day=9, cron="1 2 * * *", offset_minutes=330).entry()
 
         parts = {name: entry[name] for name in ("hourly", "daily", "weekly", "monthly", "custom")}
         assert entry["cadence"] == kind

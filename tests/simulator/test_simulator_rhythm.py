@@ -23,7 +23,9 @@ class TestCalendar:
 
         assert ZURICH.start_of(week) == ms("2026-11-16T00:00:00+01:00")
 
-    @pytest.mark.parametrize(("inside", "hours"), [("2026-03-25T12:00:00+01:00", 167), ("2026-10-21T12:00:00+02:00", 169)])
+    @pytest.mark.parametrize(
+        ("inside", "hours"), [("2026-03-25T12:00:00+01:00", 167), ("2026-10-21T12:00:00+02:00", 169)]
+    )
     def test_a_week_with_a_clock_change_has_its_own_length(self, inside, hours):
         week = ZURICH.week_of(ms(inside))
 

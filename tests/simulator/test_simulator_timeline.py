@@ -10,11 +10,7 @@ from exporter.simulator.timeline import HISTORY_MS, LONGEST_WAIT_MS
 
 
 def all_runs(simulation, at_ms):
-    return [
-        run.seen(at_ms)
-        for project in simulation.projects
-        for run in simulation.newest(project.project_id, at_ms)
-    ]
+    return [run.seen(at_ms) for project in simulation.projects for run in simulation.newest(project.project_id, at_ms)]
 
 
 class TestDeterminism:
@@ -79,9 +75,7 @@ class TestOrder:
             listed = [run.run_id for run in simulation.newest(project.project_id)]
             assert len(listed) == len(set(listed))
             around = list(
-                simulation.runs_between(
-                    monday_ms - HOUR_MS, monday_ms + HOUR_MS, project_id=project.project_id
-                )
+                simulation.runs_between(monday_ms - HOUR_MS, monday_ms + HOUR_MS, project_id=project.project_id)
             )
             parts = [
                 run
@@ -143,9 +137,7 @@ class TestLife:
         simulation = make_simulation()
 
         odd = [
-            run
-            for run in all_runs(simulation, simulation.now_ms)
-            if run.status == "completed" and run.end_ms is None
+            run for run in all_runs(simulation, simulation.now_ms) if run.status == "completed" and run.end_ms is None
         ]
 
         assert 0 < len(odd) < 0.02 * len(all_runs(simulation, simulation.now_ms))
@@ -188,9 +180,7 @@ class TestSchedules:
 
 class TestBursts:
     def test_the_planted_project_runs_every_few_seconds(self, make_simulation, manual_clock):
-        simulation = make_simulation(
-            projects=3, plant_since_ms=int(manual_clock.now() * 1000), plant_every_seconds=5
-        )
+        simulation = make_simulation(projects=3, plant_since_ms=int(manual_clock.now() * 1000), plant_every_seconds=5)
 
         manual_clock.advance(60)
 

@@ -52,11 +52,18 @@ class HttpConnection(H11Protocol):
         if self._is_answering():
             self.cycle.keep_alive = False
         else:
-            self.abort()
+            self.transport.close()  # what was written is still sent
 
     def abort(self) -> None:
         """Close the connection, unsent bytes are lost."""
         self.transport.abort()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP; behind the head of a request that has its answer there is nothing left to say."""
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
 
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
@@ -128,7 +135,7 @@ class Handshake(asyncio.Protocol):
                 self._tls.context,
                 server_side=True,
                 ssl_handshake_timeout=self._limits.handshake_seconds,
-                ssl_shutdown_timeout=self._limits.stop_seconds,
+                ssl_shutdown_timeout=self._limits.answer_seconds,  # the rest of an answer is sent in this time
             )
         except OSError:  # not TLS, no certificate, too slow, gone: the client's affair
             transport.abort()

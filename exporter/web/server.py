@@ -116,9 +116,8 @@ def _at_the_root(app: ASGIApp) -> ASGIApp:
         if separator and scheme.lower() in ("http", "https"):
             path = "/" + rest.partition("/")[2]
             scope = {**scope, "path": path, "raw_path": path.encode()}
-        with suppress(
-            asyncio.CancelledError
-        ):  # the server stops, and uvicorn would log that as the application's failure
+        # Only a server that stops cancels this, and uvicorn would log that as the application's failure.
+        with suppress(asyncio.CancelledError):
             await app(scope, receive, send)
 
     return answer

@@ -14,16 +14,16 @@ class Limits:
 
     A request must have come whole `request_seconds` after its first byte (a connection's first: after it was
     accepted), an answer must have been taken `answer_seconds` after that. `stop_seconds` is the grace for answers
-    under way when the server stops.
+    under way when the server stops. Every `look_seconds` somebody looks who is overdue.
     """
 
     connections: int = 512
     head_bytes: int = 16 * 1024
     handshake_seconds: float = 10.0
     request_seconds: float = 10.0
-    answer_seconds: float = 30.0
+    answer_seconds: float = 60.0
     idle_seconds: float = 180.0
-    stop_seconds: float = 0.5
+    stop_seconds: float = 0.2
     look_seconds: float = 0.25
 
 

@@ -40,9 +40,9 @@ class WebFile:
             try:
                 self._rules = self._read()
             except ConfigError as error:
-                logger.warning("web configuration refused, the old one stays in force", reason=str(error))
+                logger.warning("The web configuration is refused, the old one stays in force", reason=str(error))
             else:
-                logger.info("web configuration read again", file=str(self._path))
+                logger.info("The web configuration has been read again", file=str(self._path))
         return self._rules
 
     def _read(self) -> Rules:

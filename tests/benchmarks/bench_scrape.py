@@ -64,37 +64,23 @@ def scrape(client: http.client.HTTPConnection) -> float:
     return seconds
 
 
-def labels(index: int) -> tuple[str, str, str]:
-    return (
-        "acme",
-        f"5a8f{index // 4:08x}-0000-4000-8000-000000000000",
-        ("completed", "errored", "killed", "x")[index % 4],
-    )
+def labels(index: int) -> tuple[str, str, str, str]:
+    statuses = ("completed", "errored", "killed", "unable_to_allocate_kernel")
+    return "acme", f"5a8f{index // 4:08x}-0000-4000-8000-000000000000", "scheduled", statuses[index % 4]
 
 
 def serve_ours(series: int, ready: Connection) -> None:
     import asyncio
-    import gzip
 
+    from exporter.metrics import METRICS, Family, Publisher, build_page
     from exporter.web import Landing, Server, create_app
 
-    lines = [
-        'hex_runs_total{{workspace="{}",project_id="{}",status="{}"}} 17.0\n'.format(*labels(index))
-        for index in range(series)
-    ]
-    text = ("# TYPE hex_runs counter\n" + "".join(lines) + "# EOF\n").encode()
-    bodies = {True: gzip.compress(text, compresslevel=1), False: text}
-
-    class Page:
-        def body(self, *, openmetrics: bool, gzip: bool) -> bytes:
-            return bodies[gzip]
-
-    class Publisher:
-        page = Page()
+    publisher = Publisher()
+    publisher.publish(build_page([Family(METRICS["hex_runs_total"], [(labels(index), 17) for index in range(series)])]))
 
     async def serve() -> None:
         app = create_app(
-            Publisher(),
+            publisher,
             health=lambda: (True, ""),
             ready=lambda: (True, ""),
             reload=None,
@@ -111,7 +97,7 @@ def serve_theirs(series: int, ready: Connection) -> None:
     from prometheus_client import CollectorRegistry, Counter, start_http_server
 
     registry = CollectorRegistry()
-    counter = Counter("hex_runs", "Runs.", ("workspace", "project_id", "status"), registry=registry)
+    counter = Counter("hex_runs", "Runs.", ("workspace", "project_id", "trigger", "status"), registry=registry)
     for index in range(series):
         counter.labels(*labels(index)).inc(17)
     server, thread = start_http_server(0, "127.0.0.1", registry)

@@ -57,6 +57,14 @@ def test_a_free_port_is_taken_and_told() -> None:
         assert address.port > 0
 
 
+def test_what_is_written_is_sent_at_once() -> None:
+    """A delay for small packets would make every answer wait for the client's next acknowledgement."""
+    with bind(Address("127.0.0.1", 0)) as listener, socket.create_connection(bound_address(listener)):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_a_port_in_use_is_an_error_that_names_the_address() -> None:
     with bind(Address("127.0.0.1", 0)) as listener:
         address = bound_address(listener)

@@ -204,6 +204,16 @@ class TestOddRequests:
         assert answer.count(b"HTTP/1.1 ") <= 2
         assert caplog.records == []
 
+    @pytest.mark.parametrize("path", [b"/metrics", b"/-/healthy"])
+    def test_garbage_in_place_of_a_body_is_cut(self, serve: Serve, path: bytes, caplog) -> None:
+        with serve().connect() as client:
+            client.sendall(b"POST " + path + b" HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+            assert read_answer(client).status == 405
+            client.sendall(b"nonsense\r\n" * 10)
+
+            assert b"HTTP/1.1 200" not in until_closed(client)
+        assert caplog.records == []
+
     def test_a_hundred_requests_in_one_go_are_a_hundred_answers(self, serve: Serve) -> None:
         with serve().connect() as client:
             client.sendall(GET * 100 + b"GET /metrics HTTP/1.0\r\n\r\n")

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 import trustme
-from web_client import TEXT, Running, until_closed, write_certificate
+from web_client import (
+    TEXT,
+    Running,
+    StandInPage,
+    StandInPublisher,
+    make_app,
+    until_closed,
+    write_certificate,
+)
 
 from exporter.errors import ConfigError
 from exporter.web import WebFile
@@ -50,6 +58,16 @@ def test_a_connection_serves_more_than_one_request(serve: Serve, tls_file: TlsFi
         client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\nGET /metrics HTTP/1.0\r\n\r\n")
 
         assert until_closed(client).count(TEXT) == 2
+
+
+def test_a_large_page_arrives_whole_before_the_connection_closes(serve: Serve, tls_file: TlsFile, trusting) -> None:
+    page = StandInPage(text=b"x" * 10_000_000)
+    running = serve(make_app(StandInPublisher(page)), web_file=tls_file())
+
+    with running.connect(trusting) as client:
+        client.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+
+        assert until_closed(client).endswith(b"\r\n\r\n" + page.text)
 
 
 def test_plain_http_to_a_tls_port_is_cut(serve: Serve, tls_file: TlsFile, trusting: ssl.SSLContext) -> None:

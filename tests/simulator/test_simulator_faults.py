@@ -233,7 +233,7 @@ class TestParsing:
         ],
     )
     def test_what_cannot_be_understood_is_refused(self, text, says):
-        with pytest.raises(ValueError, match="fault|found") as caught:
+        with pytest.raises(ValueError, match=r"fault|found") as caught:
             parse_fault(text)
 
         assert says in str(caught.value)

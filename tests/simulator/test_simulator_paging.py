@@ -1,5 +1,7 @@
 """Both ways of paging: nothing lost, nothing twice, and the documented bounds."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,7 +58,7 @@ class TestCursors:
             if after is None:
                 break
 
-        for earlier, later in zip(pages, pages[1:], strict=False):
+        for earlier, later in pairwise(pages):
             assert cursors(items, limit=limit, before=later["pagination"]["before"])["values"] == earlier["values"]
         assert pages[0]["pagination"]["before"] is None
 
@@ -67,14 +69,10 @@ class TestCursors:
 
         assert [item["id"] for item in page["values"]] == ITEMS[10:20]
 
-    @pytest.mark.parametrize("cursor", ["nonsense", "ä", "MTpub2JvZHk", "====", "LTE6aXRlbS01OQ"])
-    def test_a_cursor_that_was_never_given_out_is_refused_or_found(self, cursor):
-        try:
-            page = cursors(ITEMS, after=cursor)
-        except RefusalError as refusal:
-            assert refusal.status == 400
-        else:
-            assert page["values"] == []
+    @pytest.mark.parametrize("cursor", ["nonsense", "ä", "MTpub2JvZHk", "===="])
+    def test_a_cursor_that_was_never_given_out_is_refused(self, cursor):
+        with pytest.raises(RefusalError, match="400 Invalid cursor"):
+            cursors(ITEMS, after=cursor)
 
     def test_both_directions_at_once_are_refused(self):
         after = cursors(ITEMS, limit=10)["pagination"]["after"]

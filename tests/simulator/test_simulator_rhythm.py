@@ -1,6 +1,7 @@
 """Rhythms: counts in closed form, office hours, and weeks that follow the local clock."""
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -63,7 +64,7 @@ class TestRhythm:
 
         assert [ordinal for ordinal, _ in events] == list(range(len(events), 0, -1))
         assert rhythm.count(NOW_MS) == len(events)
-        assert all(later > earlier for (_, later), (_, earlier) in zip(events, events[1:], strict=False))
+        assert all(later > earlier for (_, later), (_, earlier) in pairwise(events))
 
     def test_it_keeps_its_rate_over_a_year(self):
         rhythm = Rhythm(ZURICH, 12.0, 1, "rate", since_ms=NOW_MS - 60 * WEEK_MS)

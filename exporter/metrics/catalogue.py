@@ -301,7 +301,7 @@ GROUPS = (
             _gauge(
                 "hex_exporter_ledger_durable",
                 "",
-                "1: facts reach the disk; 0: they do not, or the ledger was damaged and started afresh; the log says more.",
+                "1: facts reach the disk; 0: they do not, or the ledger was damaged and started afresh: see the log.",
             ),
             _gauge("hex_exporter_page_build_seconds", "", "How long building the page before this one took."),
             _gauge("hex_exporter_page_series", "", "Series on the page before this one."),

@@ -44,6 +44,8 @@ def test_a_released_series_is_never_held_again(bench: Any, now_ms: int) -> None:
     bench.workspace.count(*SERIES, 1, now_ms + 2 * HOLD_MS)
 
     assert served(bench) == 6
+    bench.restart()
+    assert served(bench) == 6
 
 
 def test_a_hold_outlives_a_restart(bench: Any, now_ms: int) -> None:

@@ -111,9 +111,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Say in one line what could not be had and how to get it."""
     absent = config.stash[_absent]
     if absent:
-        terminalreporter.write_line(
-            "Not to be had, so not tested: " + "; ".join(f"{what} ({how})" for what, how in absent.items())
-        )
+        ways = dict.fromkeys(absent.values())
+        grouped = (", ".join(what for what, how in absent.items() if how == way) + f" ({way})" for way in ways)
+        terminalreporter.write_line("Not to be had, so not tested: " + "; ".join(grouped))
 
 
 def unpacked(package: str, suite: str) -> Path | None:
@@ -169,7 +169,7 @@ def _program(request: pytest.FixtureRequest) -> Path:
         return Path(on_path)
 
     what = f"{name} of Debian {suite}"
-    request.config.stash[_absent][what] = f"run ./test where apt reaches a Debian mirror, or put {binary} on PATH"
+    request.config.stash[_absent][what] = "run ./test on Debian where apt reaches a mirror"
     pytest.skip(f"{what} could not be had")
 
 

@@ -3,23 +3,30 @@
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from exporter.simulator.faults import Fault
+from exporter.simulator.faults import Fault, Faults
 from exporter.simulator.limits import Limiter, parse_limits
 from exporter.simulator.refusals import RefusalError
+from exporter.simulator.simulation import Simulation
 from exporter.simulator.timeline import HISTORY_MS, Burst
-
-if TYPE_CHECKING:
-    from exporter.simulator.app import Service
 
 Handler = Callable[[Request], Awaitable[Response]]
 Wanted = TypeVar("Wanted")
+
+
+class Controlled(Protocol):
+    """What can be controlled: a service with its workspace, faults and limits, and the count of its answers."""
+
+    simulation: Simulation
+    faults: Faults
+    limiter: Limiter
+    tally: Counter[tuple[str, str]]
 
 
 class Runaway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,7 +47,7 @@ class NewLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Control:
     """The controls of one service."""
 
-    def __init__(self, service: "Service") -> None:
+    def __init__(self, service: Controlled) -> None:
         self._service = service
 
     async def faults(self, request: Request) -> Response:
@@ -126,7 +133,7 @@ class Control:
         return answer
 
 
-def routes(service: "Service") -> list[Route]:
+def routes(service: Controlled) -> list[Route]:
     """The routes of the controls of a service."""
     control = Control(service)
     return [

@@ -54,7 +54,6 @@ class Simulation:
         self.staff: Staff = hire(seed, projects, anchor_ms, self.calendar)
         self.links: tuple[Link, ...] = connect(seed, anchor_ms)
         self.talks = Talks(seed, self.staff, anchor_ms, self.calendar)
-        self.collections_ms = anchor_ms
         self._run_seconds = run_seconds
         population = populate(seed, projects, anchor_ms, self.calendar, self.staff, self.links)
         bursts = list(bursts)

@@ -248,6 +248,95 @@ GROUPS = (
         ),
     ),
     Group(
+        "Budgets",
+        (
+            _gauge("hex_budget_limit", "workspace budget unit", "The budget's limit for each period, in its unit."),
+            _gauge(
+                "hex_budget_used",
+                "workspace budget unit",
+                "Used since the budget's period began, by the start of the runs. Absent until the period is "
+                "completely known, and for dollars where no run has a price.",
+            ),
+            _gauge(
+                "hex_budget_previous_used",
+                "workspace budget unit",
+                "Used in the whole period before. Absent until that is completely known.",
+            ),
+            _gauge(
+                "hex_budget_forecast",
+                "workspace budget unit",
+                "Expected at the end of the period: used, plus the median of what up to four earlier periods still "
+                "added after this local moment. Absent without a completely known earlier period.",
+            ),
+            _gauge(
+                "hex_budget_window_used",
+                "workspace budget unit window",
+                "Used in the rolling window that ends now: to be looked at, never paged on.",
+            ),
+            _gauge(
+                "hex_budget_window_previous_used",
+                "workspace budget unit window",
+                "Used in the same rolling window 168 hours earlier.",
+            ),
+            _gauge(
+                "hex_budget_threshold_ratio",
+                "workspace budget unit severity",
+                "The part of the limit at which this severity begins, from the configuration.",
+            ),
+            _gauge(
+                "hex_budget_period_start_timestamp_seconds",
+                "workspace budget unit",
+                "When the budget's current week or month began in the configured zone.",
+            ),
+            _gauge(
+                "hex_budget_period_end_timestamp_seconds",
+                "workspace budget unit",
+                "When the budget starts again from 0.",
+            ),
+        ),
+    ),
+    Group(
+        "Costs",
+        (
+            _gauge(
+                "hex_cost_week_usd",
+                "workspace component",
+                "Cost of the current week in dollars. seats: the whole week's share of the monthly prices; compute: "
+                "run minutes by profile, a lower bound; ai_credits: beyond those of the seats, by calendar month; "
+                "own_estimate: what runs and warehouse minutes are worth by the configuration, no part of Hex's bill. "
+                "A component without its prices is absent.",
+            ),
+            _gauge(
+                "hex_cost_previous_week_usd",
+                "workspace component",
+                "The same for the week before the current one; seats are those of today.",
+            ),
+            _gauge(
+                "hex_project_cost_week_usd",
+                "workspace project_id",
+                "Compute and own estimate of the project's runs that started in the current week, in dollars. Absent "
+                "where no run has a price, and until the week is completely known.",
+            ),
+            _gauge(
+                "hex_project_cost_previous_week_usd",
+                "workspace project_id",
+                "The same for the week before the current one.",
+            ),
+            _gauge(
+                "hex_seat_month_usd",
+                "workspace role",
+                "What a seat of the role costs a month on the configured plan, in dollars; 0: free. Absent without a "
+                "price.",
+            ),
+            _gauge(
+                "hex_plan_month_usd",
+                "workspace plan",
+                "A month of today's seats, and of last month's AI credits beyond theirs, billed on the plan, in "
+                "dollars; compute costs the same on each. Absent for plans without the prices it takes.",
+            ),
+        ),
+    ),
+    Group(
         "Requests to Hex",
         (
             _counter(

@@ -5,7 +5,10 @@ from collections.abc import Callable, Iterable, Iterator
 from exporter.config import Config
 from exporter.ledger import Ledger
 from exporter.metrics.api import api_families
+from exporter.metrics.bookkeeping import Bookkeeper
+from exporter.metrics.budgets import budget_families
 from exporter.metrics.connections import connection_families
+from exporter.metrics.costs import cost_families
 from exporter.metrics.counters import counter_families
 from exporter.metrics.health import health_families
 from exporter.metrics.own import ledger_families, own_families, progress_families
@@ -30,6 +33,8 @@ CONCEPTS: tuple[Callable[[Snapshot], Iterable[Family]], ...] = (
     schedule_families,
     seat_families,
     connection_families,
+    budget_families,
+    cost_families,
     api_families,
     progress_families,
 )
@@ -44,6 +49,7 @@ class Collector:
         self._status = status
         self._process = Process()
         self._readers: dict[str, Reader] = {}
+        self._bookkeepers: dict[str, Bookkeeper] = {}
         self._config: Config | None = None
 
     def collect(self, config: Config, now_ms: int) -> list[Family]:
@@ -51,8 +57,6 @@ class Collector:
 
         Where the ledger cannot be read, the workspaces' figures are those that were read last.
         """
-        if config != self._config:
-            self._config, self._owner_label = config, owner_label(config.labels)
         merged: dict[str, Family] = {}
         for family in self._families(config, now_ms):
             name = family.metric.name
@@ -60,25 +64,35 @@ class Collector:
             merged[name] = family if known is None else Family(family.metric, [*known.samples, *family.samples])
         return [family for family in merged.values() if family.samples]
 
-    def _families(self, config: Config, now_ms: int) -> Iterator[Family]:
+    def snapshots(self, config: Config, now_ms: int) -> Iterator[Snapshot]:
+        """Each workspace as of now, those left out that could not be read yet."""
+        if config != self._config:
+            self._config, self._owner_label = config, owner_label(config.labels)
+            self._bookkeepers = {}
         status = self._status.current
         for workspace in config.workspaces:
             reader = self._readers.setdefault(workspace.name, Reader(self._ledger, workspace.name))
             stored = reader.read(config.week(workspace.name), now_ms)
             if stored is None:
                 continue
-            snapshot = Snapshot(
+            ledger = self._ledger.workspace(workspace.name)
+            bookkeeper = self._bookkeepers.setdefault(workspace.name, Bookkeeper(ledger, config))
+            yield Snapshot(
                 workspace=workspace,
                 config=config,
                 now_ms=now_ms,
                 stored=stored,
                 status=status.workspaces.get(workspace.name, WorkspaceStatus()),
                 owner_label=self._owner_label,
+                books=bookkeeper.books(stored, now_ms),
             )
+
+    def _families(self, config: Config, now_ms: int) -> Iterator[Family]:
+        for snapshot in self.snapshots(config, now_ms):
             for concept in CONCEPTS:
                 yield from concept(snapshot)
         yield from ledger_families(self._ledger.created_ms, self._ledger.is_durable and self._ledger.problem is None)
-        yield from own_families(status)
+        yield from own_families(self._status.current)
         yield from self._process.families()
 
 

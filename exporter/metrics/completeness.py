@@ -31,14 +31,26 @@ def complete_until_ms(projects: Iterable[KnownProject], first_contact_ms: int | 
     return min(limits, default=None)
 
 
+def complete_since_ms(projects: Iterable[KnownProject], first_contact_ms: int | None) -> int | None:
+    """The runs of every one of these projects are known back to this time, 0: all; None if nothing can be said.
+
+    A project that was created after first contact and was not read yet has none from before.
+    """
+    since_ms = 0
+    for known in projects:
+        limit = known.progress.known_from_ms
+        if limit is None:
+            if _born_ms(known, first_contact_ms) is None:
+                return None
+            continue
+        since_ms = max(since_ms, limit)
+    return since_ms
+
+
 def is_complete_from(projects: Iterable[KnownProject], start_ms: int, first_contact_ms: int | None) -> bool:
     """Whether the runs of every one of these projects are known back to this time."""
-    return all(
-        known.progress.known_from_ms <= start_ms
-        if known.progress.known_from_ms is not None
-        else _born_ms(known, first_contact_ms) is not None
-        for known in projects
-    )
+    since_ms = complete_since_ms(projects, first_contact_ms)
+    return since_ms is not None and since_ms <= start_ms
 
 
 def _born_ms(known: KnownProject, first_contact_ms: int | None) -> int | None:

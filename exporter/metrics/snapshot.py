@@ -7,6 +7,7 @@ from functools import cached_property
 from exporter.config import Config, Workspace
 from exporter.facts import Connection, Identity, QueriedTable, Run, Seat
 from exporter.ledger import OTHER, CollectorState, CounterValue, KnownProject, Listing
+from exporter.metrics.books import Books
 from exporter.metrics.completeness import awaited, is_complete_from
 from exporter.metrics.owner import OwnerLabel
 from exporter.metrics.recent import Recent
@@ -48,6 +49,7 @@ class Snapshot:
     stored: Stored
     status: WorkspaceStatus
     owner_label: OwnerLabel
+    books: Books | None
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 
-from exporter.config import Match, Seats, Team, Week, Workspace
+from exporter.config import Compute, Match, Prices, Profile, Seats, Team, Week, Workspace
 from exporter.errors import LedgerError
 from exporter.facts import Connection, Identity, QueriedTable, Schedule, Seat, Thread
 from exporter.ledger import open_ledger
@@ -26,6 +26,8 @@ def busy(world: Any) -> Any:
         weeks=(Week(timezone="Europe/Zurich"),),
         teams=(Team(name="sales", match=Match(owner="*@acme.example")),),
         seats=Seats(reviewed_on=date(2026, 10, 1)),
+        price_lists=(Prices(plan="team", run_micro_usd=50_000, warehouse_minute_micro_usd=10_000),),
+        compute_lists=(Compute(profiles=(Profile(match=Match(project_id="orders"), profile="4xl"),)),),
     )
     daily = Schedule(cadence="daily", enabled=True, cron="5 9 * * *")
     weekly = Schedule(cadence="weekly", enabled=True, cron="0 7 * * 1", timezone="+01:00")
@@ -64,6 +66,7 @@ def busy(world: Any) -> Any:
         world.acme.record_threads(
             [Thread(thread_id="t", source="app", thread_type="agent", credits_milli=credits_milli)], world.now_ms
         )
+    world.acme.record_collector("threads", True, world.now_ms)
     world.acme.record_exchange("projects", "200", 0.2, world.now_ms)
     world.acme.record_exchange("runs", "429", 0.05, world.now_ms)
     world.acme.count("hex_exporter_bad_items_total", ("projects",))

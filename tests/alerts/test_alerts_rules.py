@@ -1,0 +1,35 @@
+"""The rules as Prometheus' own tool sees them, on each Debian suite's version."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from rulebook import ALERTS, RULES, SUITES, TESTS
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+
+@pytest.mark.parametrize("promtool", SUITES, indirect=True)
+def test_rules_are_accepted_without_a_lint(promtool: Path) -> None:
+    done = subprocess.run(
+        [promtool, "check", "rules", "--lint=all", "--lint-fatal", *RULES], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("promtool", SUITES, indirect=True)
+def test_the_prometheus_that_goes_with_the_rules_is_accepted(promtool: Path) -> None:
+    done = subprocess.run(
+        [promtool, "check", "config", ALERTS / "prometheus.yml"], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("promtool", SUITES, indirect=True)
+@pytest.mark.parametrize("file", TESTS, ids=lambda path: path.stem)
+def test_alerts_fire_stay_quiet_and_resolve_as_their_unit_tests_say(promtool: Path, file: Path) -> None:
+    done = subprocess.run([promtool, "test", "rules", file], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Awaitable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -15,7 +16,8 @@ from exporter.config import Config
 from exporter.errors import LedgerError
 from exporter.hexapi import TokenSource
 from exporter.ledger import Ledger, open_ledger
-from exporter.metrics import Collector, PageBuilder, Publisher, Status
+from exporter.metrics import METRICS, Collector, Family, PageBuilder, Publisher, Status, build_page
+from exporter.metrics.own import own_families
 from exporter.polling import Poller, PollReport
 
 _log = structlog.get_logger()
@@ -38,12 +40,14 @@ class Assignment:
 class Follower:
     """Polls in a thread of its own, so that a scrape never waits for SQLite or for a page being built.
 
-    `start` returns at once; `opened` tells when the ledger is open, or why it is not. `assign` puts another
-    configuration in force; `stop` ends the thread. All four may be called from any thread.
+    `start` returns at once; `opened` tells when the ledger is open, or why it is not, and `showed` when the page first
+    shows what the ledger knows. `assign` puts another configuration in force; `stop` ends the thread. All may be
+    called from any thread.
     """
 
     def __init__(self, assignment: Assignment, publisher: Publisher, status: Status, clock: Clock) -> None:
         self.opened: Future[Ledger] = Future()
+        self.showed: Future[None] = Future()
         self._assignment = assignment
         self._publisher = publisher
         self._status = status
@@ -56,7 +60,9 @@ class Follower:
         self._alive_at = time.monotonic()
 
     def start(self) -> None:
-        """Begin to follow."""
+        """Begin to follow; until the ledger is open the page says that no workspace is up."""
+        ups = [((name,), 0) for name in self._assignment.tokens]
+        self._publisher.publish(build_page([Family(METRICS["hex_up"], ups), *own_families(self._status.current)]))
         self._thread.start()
 
     def assign(self, assignment: Assignment) -> None:
@@ -81,7 +87,7 @@ class Follower:
 
     def ready(self) -> tuple[bool, str]:
         """Whether the page shows what the ledger knows."""
-        if self.opened.done() and self.opened.exception() is None and self._publisher.page.series:
+        if self.showed.done():
             return True, "OK"
         return False, "The ledger is being opened."
 
@@ -143,9 +149,12 @@ class Follower:
             self._alive_at = began
             version = ledger.version
             try:
-                self._build(collector, builder, config)
+                self._build(ledger, collector, builder, config)
             except Exception:
                 _log.exception("The page cannot be built; the last one stays")
+            else:
+                if not self.showed.done():
+                    self.showed.set_result(None)
             taken = time.monotonic() - began
             page = self._publisher.page
             self._status.page_built(taken, page.series, page.duplicates)
@@ -153,7 +162,7 @@ class Follower:
             while ledger.version == version and time.monotonic() - began < _OWN_METRICS_SECONDS:
                 await self._clock.sleep(_LOOK_SECONDS)
 
-    def _build(self, collector: Collector, builder: PageBuilder, config: Config) -> None:
+    def _build(self, ledger: Ledger, collector: Collector, builder: PageBuilder, config: Config) -> None:
         now_ms = round(self._clock.now() * 1000)
         self._status.beat(now_ms)
         for name, report in self.reports().items():
@@ -164,5 +173,9 @@ class Follower:
                 overdue_projects=report.overdue_projects,
                 clock_skew_seconds=report.clock_skew_seconds,
             )
+        for workspace in config.workspaces:
+            # What cannot be released stays at 0; the ledger reports its own trouble.
+            with suppress(LedgerError):
+                ledger.workspace(workspace.name).release_holds(now_ms)
         page = builder.build(collector.collect(config, now_ms))
         self._publisher.publish(page)

@@ -40,7 +40,7 @@ class Findings:
     allowed_per_hour: int = 0
     allowed_per_minute: int = 0
     planned_per_hour: float = 0.0
-    first_read: FirstRead = FirstRead(week_requests=0, history_requests=0)
+    first_read: FirstRead = field(default_factory=FirstRead)
     series: int = 0
 
     @property

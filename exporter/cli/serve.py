@@ -20,6 +20,7 @@ from exporter.web import Landing, ReloadOutcome, Server, WebFile, WorkspaceState
 DOCS_URL = "https://github.com/hex-exporter/hex-exporter"
 
 _STOP_SECONDS = 0.8
+_FIRST_PAGE_SECONDS = 0.5
 
 _log = structlog.get_logger()
 
@@ -106,6 +107,8 @@ class Service:
             lambda opened: loop.call_soon_threadsafe(stop.set) if opened.exception() else None
         )
         self._follower.start()
+        # Scrapes queue at the bound socket for as long as it usually takes to open a ledger, no longer.
+        await asyncio.wait([asyncio.wrap_future(self._follower.showed)], timeout=_FIRST_PAGE_SECONDS)
         try:
             await asyncio.gather(*(server.serve(stop) for server in servers))
         finally:

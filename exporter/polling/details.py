@@ -26,6 +26,7 @@ class DetailReader:
         self._wants_cells = wants_cells
         self._walk: Walk | None = None
         self._read_ms: dict[str, int] = dict(ledger.noted(_READ_KEY) or {})
+        self._spent_on: tuple[int, int] = tuple(ledger.noted(_SPENT_KEY) or (0, 0))
 
     def ask(self, known: KnownProject, now_ms: int, tables_paused_until_ms: int) -> Ask | None:
         """The next page to ask for about this project, None if nothing new is to be learned now."""
@@ -46,7 +47,8 @@ class DetailReader:
     def sent(self, ask: Ask, now_ms: int) -> None:
         """Note that a request leaves, since cells have a daily allowance."""
         if ask.endpoint is Endpoint.CELLS:
-            self._ledger.note(_SPENT_KEY, [now_ms // _DAY_MS, CELLS_PER_DAY - self._cells_left(now_ms) + 1])
+            self._spent_on = (now_ms // _DAY_MS, CELLS_PER_DAY - self._cells_left(now_ms) + 1)
+            self._ledger.note(_SPENT_KEY, self._spent_on)
 
     def take(self, known: KnownProject, page: Page, sent_ms: int) -> None:
         """Add a page; the last one brings the project's connections into the ledger."""
@@ -71,5 +73,5 @@ class DetailReader:
         self._ledger.note(_READ_KEY, self._read_ms)
 
     def _cells_left(self, now_ms: int) -> int:
-        day, spent = self._ledger.noted(_SPENT_KEY) or (0, 0)
+        day, spent = self._spent_on
         return CELLS_PER_DAY - (spent if day == now_ms // _DAY_MS else 0)

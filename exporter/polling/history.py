@@ -16,7 +16,7 @@ A listing in order of creation shows a run that waited for its kernel among late
 
 _MOST_STEP_BACKS = 3
 _MOST_STALE_PAGES = 3
-"""A server that gives the same page for ever is believed to have no other; new runs may push one page back a few times."""
+"""A server that gives the same page for ever is believed to have no other; new runs may repeat a page a few times."""
 
 ALL_KNOWN_MS = 0
 """`known_from_ms` of a project whose whole history has been read."""

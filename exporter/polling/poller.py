@@ -9,7 +9,7 @@ import structlog
 from exporter.clock import Clock
 from exporter.config import Config, Workspace
 from exporter.errors import ApiError, ConfigError, LedgerError, RateLimitedError, RefusedError, UnauthorizedError
-from exporter.hexapi import Ask, Endpoint, Exchange, HexClient, Pace, Page, TokenSource
+from exporter.hexapi import Ask, Endpoint, Exchange, HexClient, Pace, Page, Secret, TokenSource
 from exporter.insight.week import previous_week_bounds, week_bounds
 from exporter.ledger import WorkspaceLedger
 from exporter.polling.details import DetailReader
@@ -29,7 +29,7 @@ _REFUSED_LONGEST_MS = 24 * HOUR_MS
 _LOCKED_LONGEST_MS = 15 * MINUTE_MS
 _TOKEN_LOOK_SECONDS = 5.0
 _LEDGER_RETRY_SECONDS = 10.0
-_IDLE_LONGEST_SECONDS = 30.0
+_IDLE_LONGEST_SECONDS = 60.0
 _HOUSEKEEPING_MS = 10 * MINUTE_MS
 _RUNS_REFUSED_ALL = 3
 _MOST_LOGGED_ITEMS = 1000
@@ -42,10 +42,9 @@ _SKEW_TOLERATED_MS = 3_000
 class PollReport:
     """How the loop of one workspace is doing, as of its last step; replaced whole, safe to read from any thread.
 
-    `heartbeat_ms` is the local wall clock at the last step; `clock_skew_seconds` this machine's clock minus Hex's.
+    `clock_skew_seconds` is this machine's clock minus Hex's; `problem` why Hex cannot be followed, None if it can.
     """
 
-    heartbeat_ms: int = 0
     planned_requests_per_hour: float = 0.0
     allowed_requests_per_hour: int = 0
     overdue_projects: int = 0
@@ -117,7 +116,7 @@ class Poller:
         self._retries = Pauses(_RETRY_FIRST_MS, _RETRY_LONGEST_MS, rng)
         self._refusals = Pauses(_REFUSED_FIRST_MS, _REFUSED_LONGEST_MS, rng)
         self._locks = Pauses(MINUTE_MS, _LOCKED_LONGEST_MS, rng)
-        self._locked_with: object | None = None
+        self._locked_with: Secret | None = None
         self._refused_in_a_row: set[str] = set()
         self._said: dict[str, str] = {}
         self._logged_items: set[tuple[str, str]] = set()
@@ -143,11 +142,8 @@ class Poller:
 
     async def step(self) -> float:
         """Send at most one request and record what came of it; seconds until another step is worth it."""
-        local_ms = round(self._clock.now() * 1000)
-        now_ms = local_ms + self._skew_ms
-        self.report = replace(self.report, heartbeat_ms=local_ms)
         try:
-            return await self._step(now_ms)
+            return await self._step(round(self._clock.now() * 1000) + self._skew_ms)
         except LedgerError as error:
             self._say("ledger", str(error))
             for endpoint in LISTINGS:
@@ -157,7 +153,7 @@ class Poller:
     async def _step(self, now_ms: int) -> float:
         wait_seconds = self._locked_seconds(now_ms) or self.pace.wait_seconds()
         if wait_seconds > 0:
-            return min(wait_seconds, _IDLE_LONGEST_SECONDS)
+            return wait_seconds
         self._housekeep(now_ms)
         ask = self._plan(now_ms)
         if isinstance(ask, Idle):
@@ -216,7 +212,8 @@ class Poller:
         try:
             page = await self._client.ask(ask)
         except RateLimitedError as error:
-            self._say(ask.endpoint.value, str(error))
+            self._log.info("Hex asks to wait", endpoint=ask.endpoint.value, seconds=round(self.pace.wait_seconds()))
+            self._log.debug("The answer was", reason=str(error))
         except UnauthorizedError as error:
             self._lock(str(error), now_ms)
         except RefusedError as error:
@@ -292,11 +289,12 @@ class Poller:
             self._ledger.record_collector(ask.endpoint.value, False, now_ms)
             return
         if ask.endpoint is not Endpoint.RUNS:
-            self._details.skip(ask.project_id, now_ms)
             if error.status == 403:
                 self._say(ask.endpoint.value, str(error))
                 self._refusals.failed(ask.endpoint.value, now_ms)
                 self._ledger.record_collector(ask.endpoint.value, False, now_ms)
+            else:
+                self._details.skip(ask.project_id, now_ms)
             return
         if self._runs is not None:
             self._runs.refused(ask.project_id, now_ms)
@@ -322,7 +320,7 @@ class Poller:
             return 0.0
         return min((until_ms - now_ms) / 1000, _TOKEN_LOOK_SECONDS)
 
-    def _secret(self) -> object | None:
+    def _secret(self) -> Secret | None:
         try:
             return self._token.read()
         except ConfigError:

@@ -38,8 +38,8 @@ def turn_requests_per_hour(allowed_per_hour: int, listings_per_hour: float, sche
 class FirstRead:
     """What the first contact costs, in requests: until this week is known, and until all history is."""
 
-    week_requests: int
-    history_requests: int
+    week_requests: int = 0
+    history_requests: int = 0
 
 
 def first_read(projects: Iterable[Project], pages: Mapping[Endpoint, int], now_ms: int) -> FirstRead:

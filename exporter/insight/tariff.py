@@ -6,6 +6,7 @@ Money is whole millionths of a dollar (`micro_usd`), rounded once for each run a
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from exporter.config import Book, Plan, Prices, SeatPrices
 
@@ -16,9 +17,8 @@ _MINUTE_MS = 60_000
 _HOUR_MS = 3_600_000
 
 
-@dataclass(frozen=True, slots=True)
-class RunCost:
-    """What a run cost: what Hex bills for its compute, and the owners' own estimate. Never one sum by mistake."""
+class RunCost(NamedTuple):
+    """What a run cost: what Hex bills for its compute, and the owners' own estimate."""
 
     compute_micro_usd: int
     own_micro_usd: int
@@ -74,9 +74,10 @@ class Tariff:
     def run_cost(self, hour_micro_usd: int, duration_ms: int) -> RunCost:
         """What one run of this length costs on compute of this price; half a millionth rounds up."""
         minute = self.prices.warehouse_minute_micro_usd or 0
+        own = self.prices.run_micro_usd or 0
         return RunCost(
-            compute_micro_usd=_rounded(hour_micro_usd * duration_ms, _HOUR_MS),
-            own_micro_usd=(self.prices.run_micro_usd or 0) + _rounded(minute * duration_ms, _MINUTE_MS),
+            _rounded(hour_micro_usd * duration_ms, _HOUR_MS) if hour_micro_usd else 0,
+            own + _rounded(minute * duration_ms, _MINUTE_MS) if minute else own,
         )
 
 

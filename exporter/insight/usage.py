@@ -1,7 +1,8 @@
 """What runs use: the few facts of a run that counting needs, and sums of them over any span of time."""
 
+from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -38,8 +39,8 @@ class Tally:
     def __init__(self, amounts: Iterable[tuple[int, int]]) -> None:
         """Takes pairs of an instant in epoch milliseconds and an amount, in any order."""
         ordered = sorted(amounts)
-        self._instants = [at_ms for at_ms, _ in ordered]
-        self._sums = list(accumulate((amount for _, amount in ordered), initial=0))
+        self._instants = _packed([at_ms for at_ms, _ in ordered])
+        self._sums = _packed([*accumulate((amount for _, amount in ordered), initial=0)])
 
     @property
     def since_ms(self) -> int | None:
@@ -55,3 +56,11 @@ class Tally:
         """The sum over [start, end)."""
         start, end = bisect_left(self._instants, start_ms), bisect_left(self._instants, end_ms)
         return self._sums[end] - self._sums[start] if start < end else 0
+
+
+def _packed(numbers: list[int]) -> Sequence[int]:
+    """The same in a quarter of the memory, unless a number is beyond 64 bits."""
+    try:
+        return array("q", numbers)
+    except OverflowError:
+        return numbers

@@ -58,7 +58,9 @@ class Bookkeeper:
 
     def _keep(self, stored: Stored, now_ms: int) -> Books:
         shares = self._shares_of(stored.projects)
-        self._days.renew(shares)
+        week = period_at(now_ms, "week", self._week)
+        previous_week = period_before(week, "week", self._week)
+        self._days.renew(shares, detailed_since_ms=previous_week[0])
         is_run_priced = self._tariff.has_own_estimate or any(share.hour_micro_usd for share in shares.values())
         seats = self._fresh(stored.users, now_ms)
         threads = self._fresh(self._thread_listing(stored), now_ms)
@@ -92,14 +94,13 @@ class Bookkeeper:
                 costs |= self._costs_of_people(seats, threads, period)
             return WeekBook(period=period, totals=totals, costs=costs)
 
-        week = period_at(now_ms, "week", self._week)
         standings = tuple(
             standing(budget, spent(index, budget), self._week, now_ms) for index, budget in enumerate(self._budgets)
         )
         return Books(
             standings=standings,
             week=week_book(week),
-            previous_week=week_book(period_before(week, "week", self._week)),
+            previous_week=week_book(previous_week),
             is_run_priced=is_run_priced,
             seat_months={} if seats is None else self._seat_months(seats),
             plan_months={} if seats is None else self._plan_months(seats, threads, now_ms),

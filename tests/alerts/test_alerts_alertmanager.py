@@ -1,0 +1,300 @@
+"""Alertmanager's configuration: accepted, routed, inhibited as meant, and messages a person can act on."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from hurry import UNITS_MS
+from launch import alertmanager_command
+from rulebook import ALERTS, SUITES, alerts, grouped_labels
+
+CONFIG = ALERTS / "alertmanager.yml"
+RETENTION_HOURS = 120
+"""What Alertmanager remembers of sent notifications unless told otherwise (--data.retention)."""
+
+BUDGET = {"workspace": "acme", "budget": "weekly-runs", "unit": "runs"}
+LEVELS = ("HexBudgetInfo", "HexBudgetWarning", "HexBudgetExceeded")
+
+
+def config() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
+    return found
+
+
+def hours(duration: str) -> float:
+    return sum(int(n) * UNITS_MS[unit] for n, unit in re.findall(r"(\d+)([smhd])", duration)) / UNITS_MS["h"]
+
+
+def inhibitions() -> list[tuple[set[str], set[str], list[str]]]:
+    return [
+        (named(rule["source_matchers"]), named(rule["target_matchers"]), rule["equal"])
+        for rule in config()["inhibit_rules"]
+    ]
+
+
+def named(matchers: list[str]) -> set[str]:
+    (matcher,) = matchers
+    found = re.fullmatch(r'alertname =~? "([\w|]+)"', matcher)
+    assert found, matcher
+    return set(found[1].split("|"))
+
+
+class TestConfiguration:
+    @pytest.mark.integration
+    @pytest.mark.parametrize("amtool", SUITES, indirect=True)
+    def test_is_accepted_before_any_secret_exists(self, amtool: Path) -> None:
+        done = subprocess.run([amtool, "check-config", CONFIG], capture_output=True, text=True, check=False)
+
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "1 templates" in done.stdout
+
+    @pytest.mark.integration
+    @pytest.mark.parametrize("amtool", SUITES, indirect=True)
+    @pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert.name)
+    def test_each_alert_reaches_the_receiver_of_its_severity(self, amtool: Path, alert: Any) -> None:
+        receiver = {"critical": "pager", "warning": "chat", "info": "chat", "none": "heartbeat"}[alert.severity]
+
+        done = subprocess.run(
+            [
+                *(amtool, "config", "routes", "test", f"--config.file={CONFIG}", f"--verify.receivers={receiver}"),
+                *(f"alertname={alert.name}", f"severity={alert.severity}"),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def test_information_waits_for_office_hours_and_nothing_else_does(self) -> None:
+        waiting = [route["matchers"] for route in config()["route"]["routes"] if "active_time_intervals" in route]
+
+        assert waiting == [['severity = "info"']]
+
+    def test_repeats_within_what_alertmanager_remembers_and_in_step(self) -> None:
+        top = config()["route"]
+        for route in (top, *top["routes"]):
+            repeat, group = (hours(route.get(key) or top[key]) for key in ("repeat_interval", "group_interval"))
+            assert repeat < RETENTION_HOURS
+            assert repeat / group == pytest.approx(round(repeat / group))
+
+    def test_no_secret_is_in_the_file(self) -> None:
+        for receiver in config()["receivers"]:
+            for kind, key in (("pagerduty_configs", "routing_key"), ("slack_configs", "api_url")):
+                for one in receiver.get(kind, []):
+                    assert key not in one
+                    assert one[f"{key}_file"].startswith("/etc/alertmanager/secrets/")
+
+
+class TestInhibition:
+    def test_names_alerts_that_exist(self) -> None:
+        known = {alert.name for alert in alerts()}
+
+        for sources, targets, _ in inhibitions():
+            assert sources | targets <= known
+
+    def test_never_silences_what_is_used_up_or_missing(self) -> None:
+        for _, targets, _ in inhibitions():
+            assert not targets & {"HexBudgetExceeded", "HexBudgetBurnFast", "HexDataAbsent", "HexDataStale"}
+
+    def test_compares_labels_that_both_sides_have(self) -> None:
+        """A label missing on one side never matches; missing on both it always does."""
+        labels = {alert.name: grouped_labels(alert.expr) for alert in alerts()}
+        for name in (*LEVELS, "HexBudgetForecastExceeded", "HexBudgetHalfUsedEarly"):
+            labels[name] |= set(BUDGET)  # from the recorded series that they compare
+        labels["HexDataStale"] |= {"workspace"}
+
+        for sources, targets, equal in inhibitions():
+            assert equal
+            for name in sources | targets:
+                assert set(equal) <= labels[name], name
+
+
+@pytest.fixture
+def running(alertmanager: Path, tmp_path: Path) -> Iterator[str]:
+    """The address of a real Alertmanager with this configuration, on a free port of the loopback."""
+    process = subprocess.Popen(
+        [
+            *alertmanager_command(alertmanager),
+            f"--config.file={CONFIG}",
+            f"--storage.path={tmp_path}",
+            "--cluster.listen-address=",
+            "--web.listen-address=127.0.0.1:0",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    try:
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if found := re.search(r"address=(127\.0\.0\.1:\d+)", line):
+                yield f"http://{found[1]}"
+                break
+        else:
+            pytest.fail("".join(said))
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("alertmanager", ["bookworm", "sid"], indirect=True)
+def test_a_real_alertmanager_suppresses_the_lower_levels_of_the_same_budget_alone(running: str) -> None:
+    other, usd = BUDGET | {"workspace": "beta"}, BUDGET | {"budget": "marketing", "unit": "usd"}
+    stale = {"workspace": "stale", "budget": "weekly-runs", "unit": "runs"}
+    firing = [
+        *({"alertname": name, **BUDGET} for name in (*LEVELS, "HexBudgetForecastExceeded", "HexBudgetHalfUsedEarly")),
+        *({"alertname": name, **other} for name in ("HexBudgetWarning", "HexBudgetInfo", "HexBudgetForecastExceeded")),
+        {"alertname": "HexBudgetWarning", **usd},
+        {"alertname": "HexBudgetBurnFast", **usd},
+        {"alertname": "HexBudgetSpike", **usd},
+        {"alertname": "HexBudgetSpike", **other},
+        {"alertname": "HexDataStale", "workspace": "stale"},
+        *({"alertname": name, **stale} for name in ("HexBudgetExceeded", "HexBudgetForecastExceeded")),
+        {"alertname": "HexBudgetForecastExceeded", **usd},
+    ]
+    suppressed = {
+        *((name, "acme", "weekly-runs") for name in LEVELS[:2]),
+        ("HexBudgetForecastExceeded", "acme", "weekly-runs"),
+        ("HexBudgetHalfUsedEarly", "acme", "weekly-runs"),
+        ("HexBudgetInfo", "beta", "weekly-runs"),
+        ("HexBudgetSpike", "acme", "marketing"),
+        ("HexBudgetForecastExceeded", "stale", "weekly-runs"),
+    }
+
+    ends = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    posted = [{"labels": labels, "endsAt": ends} for labels in firing]
+    httpx.post(f"{running}/api/v2/alerts", json=posted, trust_env=False).raise_for_status()
+
+    # Alertmanager takes alerts in and inhibits a moment later: asked again until it agrees, or time is up.
+    for _ in range(500):
+        states = httpx.get(f"{running}/api/v2/alerts", trust_env=False).json()
+        found = {
+            (one["labels"]["alertname"], one["labels"]["workspace"], one["labels"].get("budget"))
+            for one in states
+            if one["status"]["state"] == "suppressed"
+        }
+        if len(states) == len(firing) and found == suppressed:
+            break
+    assert found == suppressed
+
+
+EXCEEDED: dict[str, Any] = {
+    "status": "firing",
+    "labels": {"alertname": "HexBudgetExceeded", "severity": "critical", **BUDGET},
+    "annotations": {
+        "summary": "Budget weekly-runs of acme is used up",
+        "description": "102% of budget weekly-runs is used.",
+        "usage": "510 of 500 runs used, 640 expected by the reset",
+        "projects": "Orders by hour (ada@acme.example): 12.30 USD, 246 runs",
+        "resets": "Mon 2 Jan 00:00 UTC (in 2d 3h 0m 0s)",
+        "action": "Pause the first schedule.",
+        "dashboard_url": "https://grafana.example/d/hex-budget",
+        "runbook_url": "https://docs.example/runbooks.md#hexbudgetexceeded",
+    },
+    "generatorURL": "http://prometheus.example/graph",
+}
+
+
+class TestMessages:
+    """Rendered by amtool from what Alertmanager would hand to a receiver."""
+
+    def render(self, amtool: Path, folder: Path, template: str, *firing: dict[str, Any], status: str = "firing") -> str:
+        page = {
+            "receiver": "chat",
+            "status": status,
+            "alerts": [one | {"status": status} for one in firing],
+            "groupLabels": {"alertname": firing[0]["labels"]["alertname"]},
+            "commonLabels": firing[0]["labels"],
+            "commonAnnotations": {},
+            "externalURL": "http://alertmanager.example",
+        }
+        (folder / "page.json").write_text(json.dumps(page))
+        done = subprocess.run(
+            [
+                *(amtool, "template", "render", f"--template.glob={ALERTS}/templates/*.tmpl"),
+                *(f"--template.data={folder}/page.json", f'--template.text={{{{ template "{template}" . }}}}'),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.removesuffix("\n")
+
+    @pytest.mark.integration
+    @pytest.mark.parametrize("amtool", SUITES, indirect=True)
+    def test_say_what_how_much_where_until_when_and_what_to_do(self, amtool: Path, tmp_path: Path) -> None:
+        assert self.render(amtool, tmp_path, "hex.title", EXCEEDED) == "Budget weekly-runs of acme is used up"
+        assert self.render(amtool, tmp_path, "hex.text", EXCEEDED).strip() == (
+            "102% of budget weekly-runs is used.\n"
+            "Used: 510 of 500 runs used, 640 expected by the reset\n"
+            "Look first at: Orders by hour (ada@acme.example): 12.30 USD, 246 runs\n"
+            "Resets: Mon 2 Jan 00:00 UTC (in 2d 3h 0m 0s)\n"
+            "Do: Pause the first schedule.\n"
+            "Board: https://grafana.example/d/hex-budget\n"
+            "Runbook: https://docs.example/runbooks.md#hexbudgetexceeded"
+        )
+
+    @pytest.mark.integration
+    def test_name_each_alert_of_a_group_and_count_the_rest_in_the_title(self, amtool: Path, tmp_path: Path) -> None:
+        failing = {
+            "labels": {"alertname": "HexScheduledRunsFailing", "severity": "warning", "workspace": "acme"},
+            "annotations": {"summary": "Scheduled runs fail in acme", "description": "Orders by hour failed."},
+        }
+        missed = failing | {"annotations": {"summary": "Scheduled runs fail in acme", "description": "Churn failed."}}
+
+        assert self.render(amtool, tmp_path, "hex.title", failing, missed) == "Scheduled runs fail in acme (and 1 more)"
+        text = self.render(amtool, tmp_path, "hex.text", failing, missed)
+        assert "Orders by hour failed." in text
+        assert "Churn failed." in text
+
+    @pytest.mark.integration
+    def test_of_something_resolved_are_short(self, amtool: Path, tmp_path: Path) -> None:
+        title = self.render(amtool, tmp_path, "hex.title", EXCEEDED, status="resolved")
+        text = self.render(amtool, tmp_path, "hex.text", EXCEEDED, status="resolved")
+
+        assert title == "Resolved: Budget weekly-runs of acme is used up"
+        assert text.strip() == "102% of budget weekly-runs is used."
+
+    @pytest.mark.integration
+    @pytest.mark.parametrize(
+        ("board", "runbook", "link"),
+        [
+            (
+                "https://grafana.example/d/hex-budget",
+                "https://d.example/r.md#a",
+                "https://grafana.example/d/hex-budget",
+            ),
+            ("/d/hex-budget", "https://d.example/r.md#a", "https://d.example/r.md#a"),
+            ("/d/hex-budget", "docs/runbooks.md#a", "http://prometheus.example/graph"),
+        ],
+    )
+    def test_link_only_to_whole_addresses(
+        self, amtool: Path, tmp_path: Path, board: str, runbook: str, link: str
+    ) -> None:
+        alert = EXCEEDED | {"annotations": {"dashboard_url": board, "runbook_url": runbook}}
+
+        assert self.render(amtool, tmp_path, "hex.link", alert) == link
+
+    @pytest.mark.integration
+    @pytest.mark.parametrize(
+        ("severity", "color"), [("critical", "danger"), ("warning", "warning"), ("info", "#7a7a7a")]
+    )
+    def test_are_coloured_by_severity(self, amtool: Path, tmp_path: Path, severity: str, color: str) -> None:
+        alert = EXCEEDED | {"labels": {"alertname": "X", "severity": severity}}
+
+        assert self.render(amtool, tmp_path, "hex.color", alert) == color
+        assert self.render(amtool, tmp_path, "hex.color", alert, status="resolved") == "good"
+        assert self.render(amtool, tmp_path, "hex.severity", alert) == severity

@@ -15,7 +15,7 @@ TESTS = sorted((ALERTS / "tests").glob("*.yml"))
 SUITES = ("bookworm", "trixie", "sid")
 """Debian's suites whose programs the files have to work with."""
 
-_NAME = re.compile(r"(?<![\w:\"])(hex_\w+|\w+:\w+:\w+|up)(?![\w:(])(?:\{([^}]*)\})?")
+_NAME = re.compile(r"(?<![\w:\"])(hex_\w+|[a-z]\w*:\w+:\w+|up)(?![\w:(])(?:\{([^}]*)\})?")
 _LABEL = re.compile(r"(\w+)\s*(?:=~|!~|!=|=)\s*\\?[\"%]")
 _GROUPING = re.compile(r"\b(?:by|on|ignoring|without|group_left|group_right)\s*\(([^)]*)\)")
 

@@ -145,6 +145,19 @@ def check(config_file: Path | None) -> None:
     sys.exit(run_check(config_file, os.environ))
 
 
+@main.command()
+@_config_flag
+@click.option("--week", metavar="WEEK", help="A week such as 2026-W47, or a day in it; else this week.")
+@click.option("--workspace", metavar="NAME", help="One workspace; all of them if not given.")
+@click.option("--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]), default="table")
+@_says_errors
+def report(config_file: Path | None, week: str | None, workspace: str | None, form: str) -> None:
+    """The week's runs, costs and budgets, against the week before; works beside a running server."""
+    from exporter.cli.report import run_report
+
+    run_report(config_file, os.environ, week, workspace, form)
+
+
 def _serve(config_file: Path | None, **flags: Any) -> None:
     from exporter.cli.serve import run_serve
 

@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from exporter.config.budget import DEFAULT_BUDGET, Budget
 from exporter.config.match import Match, fits_glob
 from exporter.config.prices import Compute, Prices
+from exporter.facts import Project
 
 PUBLIC_BASE_URL = "https://app.hex.tech/api/v1"
 """Hex's own multi-tenant deployment."""
@@ -127,6 +128,10 @@ class Config(Struct, frozen=True, kw_only=True):
     def week(self, workspace_name: str) -> Week:
         """The first week whose glob fits the workspace; without one, Monday to Sunday in UTC."""
         return next((week for week in self.weeks if fits_glob(week.workspace, workspace_name)), Week())
+
+    def team_of(self, workspace_name: str, project: Project) -> str:
+        """The name of the first team that the project fits, empty if it fits none."""
+        return next((team.name for team in self.teams if team.match.fits(workspace_name, project)), "")
 
     def budgets_of(self, workspace_name: str) -> tuple[Budget, ...]:
         """The budgets that this workspace has."""

@@ -55,6 +55,17 @@ def fitting(weeks: Sequence[float]) -> str | None:
     return f"{said}; this would fit: budgets: [{{name: {DEFAULT_BUDGET.name}, unit: runs, limit: {fits}}}]"
 
 
+def fitting_schedules(runs: int) -> str | None:
+    """The same where no week is known yet, by what the schedules start in a week; None if the default leaves room."""
+    if runs * _HEADROOM <= DEFAULT_BUDGET.limit:
+        return None
+    fits = _rounded_up(runs * _HEADROOM)
+    return (
+        f"the default budget is {DEFAULT_BUDGET.limit:.0f} runs a week, and the schedules alone start {runs:,}; "
+        f"this would leave room: budgets: [{{name: {DEFAULT_BUDGET.name}, unit: runs, limit: {fits}}}]"
+    )
+
+
 def _rounded_up(number: float) -> int:
     """The next number with two digits before its zeros; 10 at the least."""
     step = 1

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from exporter.metrics.catalogue import METRICS
-from exporter.metrics.completeness import complete_until_ms
 from exporter.metrics.page import Family
 from exporter.metrics.snapshot import Snapshot
 
@@ -28,7 +27,7 @@ def health_families(snapshot: Snapshot) -> Iterator[Family]:
 
     for metric, at_ms in (
         ("hex_last_successful_poll_timestamp_seconds", snapshot.listed_ms),
-        ("hex_runs_complete_until_timestamp_seconds", _complete_until_ms(snapshot)),
+        ("hex_runs_complete_until_timestamp_seconds", snapshot.complete_until_ms),
         (
             "hex_token_expiry_timestamp_seconds",
             None if stored.identity is None else stored.identity.token_expires_ms,
@@ -36,9 +35,3 @@ def health_families(snapshot: Snapshot) -> Iterator[Family]:
     ):
         if at_ms is not None:
             yield Family(METRICS[metric], [((name,), at_ms / 1000)])
-
-
-def _complete_until_ms(snapshot: Snapshot) -> int | None:
-    if not snapshot.awaited:
-        return snapshot.listed_ms
-    return complete_until_ms(snapshot.awaited, snapshot.stored.first_contact_ms)

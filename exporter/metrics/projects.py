@@ -67,17 +67,12 @@ def _info(snapshot: Snapshot) -> Family:
                 project.project_id,
                 project.title,
                 snapshot.owner_label(project.owner),
-                _team(snapshot, project),
+                snapshot.config.team_of(snapshot.name, project),
                 project.project_status or "",
                 f"{address}/hex/{quote(project.project_id, safe='')}",
             )
             samples.append((labels, 1))
     return Family(METRICS["hex_project_info"], samples)
-
-
-def _team(snapshot: Snapshot, project: Project) -> str:
-    """The first team that the project fits, or nothing."""
-    return next((team.name for team in snapshot.config.teams if team.match.fits(snapshot.name, project)), "")
 
 
 def _address(snapshot: Snapshot) -> str:

@@ -8,7 +8,7 @@ from exporter.config import Config, Workspace
 from exporter.facts import Connection, Identity, QueriedTable, Run, Seat
 from exporter.ledger import OTHER, CollectorState, CounterValue, KnownProject, Listing
 from exporter.metrics.books import Books
-from exporter.metrics.completeness import awaited, is_complete_from
+from exporter.metrics.completeness import awaited, complete_until_ms, is_complete_from
 from exporter.metrics.owner import OwnerLabel
 from exporter.metrics.recent import Recent
 from exporter.metrics.status import WorkspaceStatus
@@ -92,3 +92,10 @@ class Snapshot:
         if self.listed_ms is None:
             return False
         return is_complete_from(self.awaited, start_ms, self.stored.first_contact_ms)
+
+    @property
+    def complete_until_ms(self) -> int | None:
+        """Every run of every project that started before this time is known; None if nothing can be said yet."""
+        if not self.awaited:
+            return self.listed_ms
+        return complete_until_ms(self.awaited, self.stored.first_contact_ms)

@@ -1,7 +1,6 @@
-"""One connection: uvicorn's HTTP/1.1 with a time limit for every phase, and the TLS handshake before it."""
+"""One connection: uvicorn's HTTP/1.1, with a time limit for every phase of it."""
 
 import asyncio
-from typing import cast
 
 import h11
 import uvicorn
@@ -9,20 +8,23 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from exporter.web.tls import Tls
-from exporter.web.visitors import Limits, Phase, Visitors
+from exporter.web.visitors import Phase, Visitors
 
 
 class HttpConnection(H11Protocol):
     """HTTP/1.1 that says what it waits for; uvicorn limits only the time between requests."""
 
-    def __init__(self, config: uvicorn.Config, state: ServerState, visitors: Visitors) -> None:
+    def __init__(self, config: uvicorn.Config, state: ServerState, visitors: Visitors, tls: Tls | None) -> None:
         super().__init__(config, state, {}, asyncio.get_running_loop())
         self._visitors = visitors
+        self._tls = tls
         self._known: tuple[Phase, object] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
-        """Wait for the first request."""
+        """Wait for the first request, of a client whose certificate is welcome."""
         super().connection_made(transport)
+        if self._tls and not self._tls.welcomes(transport.get_extra_info("peercert")):
+            transport.abort()
         self._note(Phase.REQUEST)
 
     def data_received(self, data: bytes) -> None:
@@ -79,64 +81,3 @@ class HttpConnection(H11Protocol):
         if self._known != (phase, self.cycle) and not self.transport.is_closing():
             self._known = (phase, self.cycle)
             self._visitors.enter(self, phase)
-
-
-class Handshake(asyncio.Protocol):
-    """A connection that has to become a TLS one before its HTTP begins; others are served meanwhile."""
-
-    def __init__(self, tls: Tls, http: HttpConnection, visitors: Visitors, limits: Limits) -> None:
-        self._tls = tls
-        self._http = http
-        self._visitors = visitors
-        self._limits = limits
-        self._early = bytearray()
-        self._transport: asyncio.Transport | None = None
-        self._task: asyncio.Task[None] | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin the handshake."""
-        self._transport = cast(asyncio.Transport, transport)
-        self._transport.pause_reading()  # until the loop's TLS reads instead of this protocol
-        self._visitors.enter(self, Phase.HANDSHAKE)
-        self._task = asyncio.get_running_loop().create_task(self._shake_hands(self._transport))
-
-    def data_received(self, data: bytes) -> None:
-        """Keep what the client sent along with the end of the handshake."""
-        self._early += data
-
-    def dismiss(self) -> None:
-        """Close the connection."""
-        self.abort()
-
-    def abort(self) -> None:
-        """Close the connection."""
-        if self._transport is not None:
-            self._transport.abort()
-
-    async def _shake_hands(self, transport: asyncio.Transport) -> None:
-        secure = await self._upgrade(transport)
-        self._visitors.leave(self)
-        if secure is None or secure.is_closing():
-            return
-        if not self._tls.welcomes(secure.get_extra_info("peercert")):
-            secure.abort()
-            return
-
-        self._http.connection_made(secure)
-        secure.set_protocol(self._http)
-        if self._early:
-            self._http.data_received(bytes(self._early))
-
-    async def _upgrade(self, transport: asyncio.Transport) -> asyncio.Transport | None:
-        try:
-            return await asyncio.get_running_loop().start_tls(
-                transport,
-                self,
-                self._tls.context,
-                server_side=True,
-                ssl_handshake_timeout=self._limits.handshake_seconds,
-                ssl_shutdown_timeout=self._limits.answer_seconds,  # the rest of an answer is sent in this time
-            )
-        except OSError:  # not TLS, no certificate, too slow, gone: the client's affair
-            transport.abort()
-            return None

@@ -16,8 +16,10 @@ from uvicorn.server import ServerState
 
 from exporter.errors import ConfigError
 from exporter.web.address import Address, bind, bound_address, parse_address
-from exporter.web.connection import Handshake, HttpConnection
+from exporter.web.connection import HttpConnection
+from exporter.web.door import Door
 from exporter.web.guard import Guard
+from exporter.web.tls import Tls
 from exporter.web.visitors import Limits, Visitors
 from exporter.web.webfile import WebFile
 
@@ -64,30 +66,35 @@ class Server:
         """
         if not self._sockets:
             self.bind()
-        loop = asyncio.get_running_loop()
         config, state, visitors = self._uvicorn(), ServerState(), Visitors(self._limits)
         _set_date(state)
 
-        def connection() -> asyncio.Protocol:
-            http = HttpConnection(config, state, visitors)
-            tls = self._web_file.current().tls if self._web_file else None
-            return http if tls is None else Handshake(tls, http, visitors, self._limits)
+        def connection(tls: Tls | None) -> HttpConnection:
+            return HttpConnection(config, state, visitors, tls)
 
-        servers = [await loop.create_server(connection, sock=listener) for listener in self._sockets]
+        doors = [
+            Door(listener, connection, tls=self._tls, visitors=visitors, limits=self._limits)
+            for listener in self._sockets
+        ]
+        for door in doors:
+            door.open()
         try:
             while not stop.is_set():
                 visitors.drop_overdue()
                 _set_date(state)
                 await _wait(stop, self._limits.look_seconds)
         finally:
-            for server in servers:
-                server.close()
+            for door in doors:
+                door.close()
             self._sockets.clear()
             await visitors.dismiss_all(self._limits.stop_seconds)
             for task in list(state.tasks):
                 task.cancel()
             if self._guard:
                 self._guard.close()
+
+    def _tls(self) -> Tls | None:
+        return self._web_file.current().tls if self._web_file else None
 
     def _uvicorn(self) -> uvicorn.Config:
         config = uvicorn.Config(

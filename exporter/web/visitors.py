@@ -78,7 +78,7 @@ class Visitors:
         last.
         """
         if visitor not in self._stays and len(self._stays) >= self._most:
-            self._drop(min(self._stays, key=self._worth))
+            self.make_room()
         self._stays[visitor] = _Stay(phase, self._monotonic())
         self._nobody.clear()
 
@@ -87,6 +87,13 @@ class Visitors:
         self._stays.pop(visitor, None)
         if not self._stays:
             self._nobody.set()
+
+    def make_room(self) -> bool:
+        """Close the connection that has been quiet longest; whether there was one."""
+        if not self._stays:
+            return False
+        self._drop(min(self._stays, key=self._worth))
+        return True
 
     def drop_overdue(self) -> None:
         """Close the connections that took longer for their phase than it may take."""

@@ -2,18 +2,22 @@
 
 import base64
 import gzip
+import os
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import bcrypt
 import pytest
 import trustme
 from web_client import OPENMETRICS, TEXT, Running, StandInPage, StandInPublisher, make_app, read_answer, until_closed
 
-from exporter.web import Limits
+from exporter.web import Address, Limits
 
 pytestmark = pytest.mark.integration
 
@@ -30,6 +34,33 @@ def crowd(running: Running, size: int, sent: bytes) -> Iterator[list[socket.sock
         for client in clients:
             client.sendall(sent)
         yield clients
+
+
+@contextmanager
+def few_files() -> Iterator[Running]:
+    """A server in a process of its own that may open very few files."""
+    program = """
+import asyncio, resource
+from exporter.web import Server
+from web_client import make_app
+
+async def serve():
+    server = Server(make_app(), listen=["127.0.0.1:0"])
+    print(server.bind()[0].port, flush=True)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (30, 30))
+    await server.serve(asyncio.Event())
+
+asyncio.run(serve())
+"""
+    folder = Path(__file__).parent
+    command = [sys.executable, "-c", program]
+    environment = os.environ | {"PYTHONPATH": f"{folder}:{folder.parents[1]}"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            yield Running((Address("127.0.0.1", int(process.stdout.readline())),), process.kill)
+        finally:
+            process.kill()
 
 
 class TestCrowds:
@@ -58,6 +89,11 @@ class TestCrowds:
         running = serve(limits=Limits(connections=10, request_seconds=60.0))
 
         with crowd(running, 30, sent):
+            for _ in range(3):
+                assert running.get("/metrics").body == TEXT
+
+    def test_more_connections_than_the_process_may_have_do_not_either(self) -> None:
+        with few_files() as running, crowd(running, 60, b""):
             for _ in range(3):
                 assert running.get("/metrics").body == TEXT
 

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Match, request_response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from exporter.errors import ConfigError, ConfigProblem
 from exporter.web.landing import LANDING_HEADERS, Landing, render_landing
 from exporter.web.negotiation import negotiate
 
@@ -63,8 +64,12 @@ def create_app(
     """The exporter's HTTP side as an ASGI application.
 
     `health`, `ready` and `landing` are called on the event loop and must return at once; `reload` (None: not
-    enabled) runs in a thread, one call at a time. A `telemetry_path` of `/` takes the landing page's place.
+    enabled) runs in a thread, one call at a time. A `telemetry_path` of `/` takes the landing page's place; raises
+    ConfigError for one that no request could have.
     """
+    if not telemetry_path.startswith("/") or set(telemetry_path) & set("?# "):
+        said = f'found "{telemetry_path}", expected a path such as /metrics'
+        raise ConfigError(ConfigProblem("--web.telemetry-path", said))
     turn = asyncio.Lock()
 
     async def healthy_page(request: Request) -> Response:

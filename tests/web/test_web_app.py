@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from web_client import OPENMETRICS, TEXT, Running, StandInPage, StandInPublisher, make_app, read_answer
 
+from exporter.errors import ConfigError
 from exporter.web import Health, Landing, ReloadOutcome, WorkspaceState
 
 Serve = Callable[..., Running]
@@ -68,6 +69,13 @@ class TestMetrics:
 
     def test_the_metrics_may_take_the_landing_pages_place(self, serve: Serve) -> None:
         assert serve(make_app(telemetry_path="/")).get("/").body == TEXT
+
+    @pytest.mark.parametrize("path", ["metrics", "", "http://x/metrics", "/metrics?a", "/met rics"])
+    def test_a_path_that_no_request_could_have_is_refused(self, path: str) -> None:
+        with pytest.raises(ConfigError) as caught:
+            make_app(telemetry_path=path)
+
+        assert str(caught.value) == f'--web.telemetry-path: found "{path}", expected a path such as /metrics'
 
     @pytest.mark.parametrize("path", ["/metrics/", "/metricsx", "//metrics", "/METRICS", "/-/metrics", "/./metrics"])
     @pytest.mark.parametrize("method", ["GET", "HEAD"])

@@ -213,9 +213,9 @@ def report(shapes: Sequence[Shape]) -> None:
     print(f"{'shape':<10} {'forecast':<22} {heads[0]:>30} {heads[1]:>19} {heads[2]:>15}")
     for number, shape in enumerate(shapes):
         for name, score in scores(shape, seed=number):
-                share = f"{score.false_alarms} of {score.healthy} ({score.false_alarms / max(1, score.healthy):.0%})"
-            warned = f"{len(warnings)} of {score.breaches}"
-            hours = f"{median(warnings):.0f} h" if warnings else "-"
+            share = f"{score.false_alarms} of {score.healthy} ({score.false_alarms / max(1, score.healthy):.0%})"
+            warned = f"{len(score.warnings)} of {score.breaches}"
+            hours = f"{median(score.warnings):.0f} h" if score.warnings else "-"
             print(f"{shape.__name__:<10} {name:<22} {share:>30} {warned:>19} {hours:>15}")
 
 

@@ -4,7 +4,7 @@ import asyncio
 import random
 import threading
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -118,10 +118,11 @@ class Follower:
         while not self._stopping:
             self._changed.clear()
             assignment = self._assignment
+            tasks = [asyncio.ensure_future(self._publish(ledger, assignment.config))]
+            # The first page comes before the clients, which take longer to make than it does.
+            await asyncio.sleep(0)
             self._pollers = tuple(self._poller(assignment, ledger, name) for name in assignment.tokens)
-            jobs: list[Awaitable[None]] = [poller.run() for poller in self._pollers]
-            jobs.append(self._publish(ledger, assignment.config))
-            tasks = [asyncio.ensure_future(job) for job in jobs]
+            tasks += [asyncio.ensure_future(poller.run()) for poller in self._pollers]
             await self._changed.wait()
             for task in tasks:
                 task.cancel()

@@ -4,6 +4,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from importlib import resources
 from pathlib import Path
 
 import click
@@ -11,9 +12,8 @@ import click
 from exporter.cli.follower import Assignment
 from exporter.cli.logs import configure_logs
 from exporter.cli.serve import Service
-from exporter.cli.settings import state_dir
+from exporter.cli.settings import read_config, state_dir
 from exporter.clock import SystemClock
-from exporter.config import Config, RateLimit, Storage, Workspace
 from exporter.errors import LedgerError
 from exporter.hexapi import TokenSource
 from exporter.ledger import open_ledger
@@ -25,9 +25,6 @@ PLANT_EVERY_SECONDS = 5.0
 
 _PLANT_MEMORY_SECONDS = 2 * 3600
 _TOKEN = "hxtw_" + "de" * 48
-
-# Wide enough to read 90 days within a minute, narrow enough that the demo leaves the machine to others.
-_RATE_LIMIT = RateLimit(per_minute=600, per_hour=36_000, share=0.5)
 
 _NOW_AND_THEN_429 = Fault(kind="429", retry_after=3, probability=0.004)
 
@@ -55,10 +52,9 @@ def run_demo(
     hex_server = Server(app, listen=["127.0.0.1:0"])
     base_url = f"http://{hex_server.bind()[0]}/api/v1"
 
-    config = Config(
-        workspaces=(Workspace(name="demo", base_url=base_url, rate_limit=_RATE_LIMIT),), storage=Storage(url=url)
-    )
-    service = Service(lambda: Assignment(config, {"demo": TokenSource(value=_TOKEN)}))
+    config_file = _write_config(folder, base_url, url)
+    token = TokenSource(value=_TOKEN)
+    service = Service(lambda: Assignment(read_config(config_file, environ), {"demo": token}))
     server = service.server(listen_addresses, telemetry_path, web_config_file, enable_lifecycle)
     address = server.bind()[0]
     click.echo(
@@ -68,12 +64,22 @@ def run_demo(
   overview   http://{address}/
   Hex API    {base_url} (any token)
   ledger     {url.removeprefix("sqlite:///")}
+  report     hex-exporter report --config.file {config_file}
 
 A run starts every {PLANT_EVERY_SECONDS:.0f} seconds. Reading the history takes about a minute. Ctrl-C ends it.
 """
     )
     sys.stdout.flush()
     asyncio.run(service.run([hex_server, server]))
+
+
+def _write_config(folder: Path, base_url: str, url: str) -> Path:
+    """Write the demo's configuration to its folder, for `report` and for trying changes with a reload; the file."""
+    template = (resources.files("exporter.cli") / "demo.yml").read_text("utf-8")
+    file = folder / "demo.yml"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file.write_text(template.replace("BASE_URL", base_url).replace("STORAGE_URL", url), "utf-8")
+    return file
 
 
 def _plant_since_ms(url: str) -> int:

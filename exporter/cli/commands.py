@@ -14,6 +14,11 @@ from exporter.errors import ConfigError, HexExporterError
 
 DEFAULT_LISTEN_ADDRESS = "127.0.0.1:9891"
 
+DEFAULT_JOB = "hex"
+
+DEFAULT_INSTANCE = "localhost:9891"
+"""With the job, what alerts/prometheus.yml and the bundle make of the exporter's address."""
+
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
 
 Command = Callable[..., None]
@@ -156,6 +161,26 @@ def report(config_file: Path | None, week: str | None, workspace: str | None, fo
     from exporter.cli.report import run_report
 
     run_report(config_file, os.environ, week, workspace, form)
+
+
+@main.command()
+@_config_flag
+@click.option("--output", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Not standard output.")
+@click.option("--days", metavar="N", default=90, type=click.IntRange(1, 3650), help="How far back, at the most.")
+@click.option("--job", metavar="NAME", default=DEFAULT_JOB, help="The label that Prometheus gives the exporter.")
+@click.option("--instance", metavar="NAME", default=DEFAULT_INSTANCE, help="The other one.")
+@click.option(
+    "--wait", "wait_seconds", metavar="SECONDS", default=0, type=click.IntRange(0), help="For history still being read."
+)
+@_says_errors
+def history(config_file: Path | None, **flags: Any) -> None:
+    """The run history as OpenMetrics with timestamps, for promtool.
+
+    promtool tsdb create-blocks-from openmetrics --max-block-duration=240h FILE DIR
+    """
+    from exporter.cli.history import run_history
+
+    run_history(config_file, environ=os.environ, **flags)
 
 
 def _serve(config_file: Path | None, **flags: Any) -> None:

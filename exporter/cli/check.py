@@ -47,7 +47,7 @@ def run_check(config_file: Path | None, environ: Mapping[str, str]) -> int:
     config = read_config(config_file, environ)
     tokens = tokens_of(config, environ)
     console = Console(soft_wrap=True, highlight=False)
-    console.print(f"Configuration: {'defaults' if config_file is None else config_file} is right.")
+    console.print("No configuration file: the defaults." if config_file is None else f"{config_file} is right.")
     return asyncio.run(_check(config, tokens, console))
 
 
@@ -72,7 +72,7 @@ async def _check(config: Config, tokens: Mapping[str, TokenSource], console: Con
 
 
 def _table(found: Findings) -> Table:
-    table = Table("endpoint", "answer", "for", box=None, pad_edge=False)
+    table = Table("endpoint", "answer", "gives", box=None, pad_edge=False)
     for endpoint in Endpoint:
         if endpoint in found.answered:
             table.add_row(endpoint.value, "[green]yes[/green]", GIVES[endpoint])

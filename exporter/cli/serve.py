@@ -139,9 +139,8 @@ class Service:
 
 
 def _state(name: str, report: PollReport) -> WorkspaceState:
-    if report.problem is not None:
-        return WorkspaceState(name=name, state="not followed", detail=report.problem)
     detail = f"{report.planned_requests_per_hour:.0f} of {report.allowed_requests_per_hour} requests an hour"
     if report.projects_with_older_history:
         detail += f"; history of {report.projects_with_older_history} projects still to be read"
-    return WorkspaceState(name=name, state="followed", detail=detail)
+    state = "followed" if report.is_followed else "not followed"
+    return WorkspaceState(name=name, state=state, detail="; ".join((*report.problems, detail)))

@@ -122,9 +122,7 @@ def rest_intervals_ms(
     number of requests, that keeps the sum of waiting runs smallest (rates λ polled at frequency f wait λ/2f; with the
     sum of f fixed, f ~ sqrt(λ)). A project without any such run keeps a small steady rate, so that none waits for ever.
     """
-    weights = {
-        project_id: math.sqrt(rate + _STEADY_RATE_PER_HOUR) for project_id, rate in unforeseen_per_hour.items()
-    }
+    weights = {project_id: math.sqrt(rate + _STEADY_RATE_PER_HOUR) for project_id, rate in unforeseen_per_hour.items()}
     total = sum(weights.values())
     return {
         project_id: min(

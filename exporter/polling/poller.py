@@ -34,6 +34,13 @@ _HOUSEKEEPING_MS = 10 * MINUTE_MS
 _RUNS_REFUSED_ALL = 3
 _MOST_LOGGED_ITEMS = 1000
 
+_NO_ANSWER = "Hex does not answer as it should"
+_EVENTS = {
+    "ledger": "The ledger cannot be written",
+    "loop": "The polling loop stumbled",
+    "token": "Hex does not accept the token",
+}
+
 # A clock that is off by less is the network and the whole seconds of the Date header.
 _SKEW_TOLERATED_MS = 3_000
 
@@ -42,7 +49,8 @@ _SKEW_TOLERATED_MS = 3_000
 class PollReport:
     """How the loop of one workspace is doing, as of its last step; replaced whole, safe to read from any thread.
 
-    `clock_skew_seconds` is this machine's clock minus Hex's; `problem` why Hex cannot be followed, None if it can.
+    `clock_skew_seconds` is this machine's clock minus Hex's. `problems` has what does not work right now, one sentence
+    each; `is_followed` is False while they keep the whole workspace from being followed.
     """
 
     planned_requests_per_hour: float = 0.0
@@ -50,7 +58,8 @@ class PollReport:
     overdue_projects: int = 0
     projects_with_older_history: int = 0
     clock_skew_seconds: float = 0.0
-    problem: str | None = None
+    is_followed: bool = True
+    problems: tuple[str, ...] = ()
 
 
 class Poller:
@@ -367,16 +376,20 @@ class Poller:
 
     def _say(self, what: str, reason: str, *, exc_info: bool = False) -> None:
         """Log a problem when it is new, not each time that it is met."""
-        self.report = replace(self.report, problem=reason)
-        if self._said.get(what) != reason:
-            self._said[what] = reason
-            self._log.warning("Hex cannot be followed", what=what, reason=reason, exc_info=exc_info)
+        if self._said.get(what) == reason:
+            return
+        self._said[what] = reason
+        self._log.warning(_EVENTS.get(what, _NO_ANSWER), what=what, reason=reason, exc_info=exc_info)
+        self._report_problems()
 
     def _unsay(self, what: str) -> None:
         if self._said.pop(what, None) is not None:
-            self._log.info("Going on", what=what)
-        if not self._said and self.report.problem is not None:
-            self.report = replace(self.report, problem=None)
+            self._log.info("That works again", what=what)
+            self._report_problems()
+
+    def _report_problems(self) -> None:
+        is_followed = self._said.keys().isdisjoint((Endpoint.PROJECTS.value, *_EVENTS))
+        self.report = replace(self.report, is_followed=is_followed, problems=tuple(self._said.values()))
 
 
 def _is_old(at_ms: int | None, now_ms: int) -> bool:

@@ -103,9 +103,7 @@ class RunReader:
             return
         self.give_up(project_id)
         pause_ms = min(_REFUSED_MS * 2 ** min(tracked.progress.refusals, 10), _LONGEST_REFUSED_MS)
-        progress = replace(
-            tracked.progress, refused_until_ms=now_ms + pause_ms, refusals=tracked.progress.refusals + 1
-        )
+        progress = replace(tracked.progress, refused_until_ms=now_ms + pause_ms, refusals=tracked.progress.refusals + 1)
         self._ledger.record_runs(project_id, (), progress, now_ms)
         tracked.progress = progress
 

@@ -214,6 +214,8 @@ class TestTrouble:
         assert states["projects"].success
         assert states["groups"].success
         assert hand_made.asked("users") == 1
+        assert following.poller.report.is_followed
+        assert following.poller.report.problems == ("users: 403 no",)
 
     def test_project_whose_runs_are_refused_is_left_alone_and_the_others_go_on(self, hand_made, follow, clock):
         hand_made.add_project("secret")
@@ -320,11 +322,12 @@ class TestTrouble:
             patched.setattr(type(known), "record_runs", full)
             patched.setattr(type(known), "record_projects", full)
             go(following, HOUR)
-            during = following.poller.report.problem
+            during = following.poller.report
         go(following, HOUR)
 
-        assert during == "ledger.db: cannot be written: disk full"
-        assert following.poller.report.problem is None
+        assert during.problems == ("ledger.db: cannot be written: disk full",)
+        assert not during.is_followed
+        assert following.poller.report.problems == ()
         assert following.counted() == {("p", "api", "completed"): 1}
 
     def test_clock_that_steps_is_corrected_by_hexs_date(self, hand_made, follow, clock):

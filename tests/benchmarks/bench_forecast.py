@@ -106,8 +106,7 @@ def simulated(shape: Shape, with_runaway: bool, seed: int) -> tuple[Tally, list[
             expected = shape(hour, week)
             if runs_away and hours >= 2 * 24 + 12:
                 expected += RUNAWAY_PER_HOUR
-            for _ in range(poisson(dice, expected)):
-                starts.append((ms(hour) + dice.randrange(HOUR_MS), 1))
+            starts.extend((ms(hour) + dice.randrange(HOUR_MS), 1) for _ in range(poisson(dice, expected)))
     return Tally(starts), weeks
 
 

@@ -1,0 +1,240 @@
+"""`report`: the same figures as the metrics, in four forms, beside a running server."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from exporter.cli.commands import main
+from exporter.cli.forms import FORMS
+from exporter.cli.weekly import reports
+from exporter.config import Config, load_config
+from exporter.errors import ConfigError
+from exporter.facts import Project, Run, Seat
+from exporter.ledger import Ledger, RunProgress, open_ledger
+from exporter.metrics import Collector, Status
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+A_WEEK = "expected a week such as 2026-W47 or a day such as 2026-11-18"
+CONFIG = """\
+workspaces: [{name: acme, token_env: A}, {name: beta, token_env: B}]
+storage: {url: "sqlite:///ledger.db"}
+week: {timezone: Europe/Zurich}
+budgets:
+  - {name: weekly-runs, unit: runs, limit: 5}
+  - {name: sales, unit: usd, limit: 1, match: {owner: "*@sales.example"}}
+teams: [{name: sales, match: {owner: "*@sales.example"}}]
+prices: {plan: team, run_usd: 0.05}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, manual_clock: Any) -> Path:
+    """A ledger as a server leaves it on Wednesday, 18 November 2026, and its configuration."""
+    (tmp_path / "hex.yml").write_text(CONFIG)
+    ledger = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=manual_clock)
+    now_ms = round(manual_clock.now() * 1000)
+    acme = ledger.workspace("acme")
+    acme.first_contact(now_ms)
+    born_ms = now_ms - 100 * DAY_MS
+    acme.record_projects(
+        [
+            Project(project_id="p1", title="Orders | all", owner="a@sales.example", created_ms=born_ms, published_ms=1),
+            Project(project_id="p2", title="[bold]Leads", owner="b@ops.example", created_ms=born_ms, published_ms=1),
+        ],
+        now_ms,
+    )
+    acme.record_collector("projects", True, now_ms)
+    acme.record_seats([Seat(user_id="1", role="editor")], now_ms)
+    progress = RunProgress(known_until_ms=now_ms, known_from_ms=0)
+    for project_id, agos in (("p1", (1, 2, 3, 24 * 7, 24 * 8)), ("p2", (5,))):
+        runs = [
+            Run(
+                run_id=f"{project_id}-{ago}",
+                project_id=project_id,
+                status="errored" if ago == 2 else "completed",
+                trigger="api" if ago == 3 else "scheduled",
+                start_ms=now_ms - ago * HOUR_MS,
+                elapsed_ms=90_000,
+            )
+            for ago in agos
+        ]
+        acme.record_runs(project_id, runs, progress, now_ms)
+    ledger.close()
+    return tmp_path
+
+
+@pytest.fixture
+def config(folder: Path) -> Config:
+    file = folder / "hex.yml"
+    return load_config(file.read_bytes(), source=str(file), environ={}, state_dir=folder)
+
+
+@pytest.fixture
+def ledger(config: Config, manual_clock: Any) -> Any:
+    opened = open_ledger(config.storage.url, clock=manual_clock, read_only=True)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def told(ledger: Ledger, config: Config, manual_clock: Any) -> Any:
+    """The JSON of the reports that are asked for."""
+
+    def tell(**wanted: str) -> Any:
+        return json.loads(FORMS["json"](list(reports(ledger, config, manual_clock, **wanted))))
+
+    return tell
+
+
+def test_tells_the_week_against_the_week_before(told: Any) -> None:
+    acme, _ = told()
+
+    assert (acme["week_start"], acme["week_end"]) == ("2026-11-16T00:00:00+01:00", "2026-11-23T00:00:00+01:00")
+    (total,) = acme["total"]
+    assert (total["runs"], total["previous_runs"], total["seconds"], total["usd"]) == (4, 2, 360, 0.2)
+    assert {row["trigger"]: row["runs"] for row in acme["trigger"]} == {"scheduled": 3, "api": 1, "app_refresh": 0}
+    assert {row["status"]: row["runs"] for row in acme["status"]} == {
+        "completed": 3,
+        "errored": 1,
+        "killed": 0,
+        "unable_to_allocate_kernel": 0,
+    }
+    assert [(row["project"], row["title"], row["runs"]) for row in acme["project"]] == [
+        ("p1", "Orders | all", 3),
+        ("p2", "[bold]Leads", 1),
+    ]
+    assert {row["team"]: row["runs"] for row in acme["team"]} == {"sales": 3, "(no team)": 1}
+
+
+def test_tells_each_budget_with_its_reset(told: Any) -> None:
+    runs, sales = told(workspace="acme")[0]["budget"]
+
+    assert (runs["used"], runs["limit"], runs["forecast"], runs["previous_used"]) == (4, 5, 4, 2)
+    assert runs["resets_timestamp_seconds"] == 1_795_388_400
+    assert (sales["unit"], sales["used"]) == ("usd", 0.15)
+
+
+def test_prints_the_figures_of_the_metrics(told: Any, ledger: Ledger, config: Config, manual_clock: Any) -> None:
+    families = Collector(ledger, Status()).collect(config, round(manual_clock.now() * 1000))
+    samples = {family.metric.name: dict(family.samples) for family in families}
+
+    acme, _ = told()
+
+    for row in acme["budget"]:
+        labels = ("acme", row["budget"], row["unit"])
+        assert row["used"] == samples["hex_budget_used"][labels]
+        assert row["forecast"] == samples["hex_budget_forecast"][labels]
+    costs = {row["component"]: row["usd"] for row in acme["component"] if row["usd"] is not None}
+    assert {("acme", component): usd for component, usd in costs.items()} == samples["hex_cost_week_usd"]
+    plans = {row["plan"]: row["month_usd"] for row in acme["plan"] if row["month_usd"] is not None}
+    assert {("acme", plan): usd for plan, usd in plans.items()} == samples["hex_plan_month_usd"]
+
+
+@pytest.mark.parametrize("week", ["2026-W46", "2026-11-09", "2026-11-15"])
+def test_a_week_is_named_by_number_or_by_a_day_in_it(told: Any, week: str) -> None:
+    acme, _ = told(week=week)
+
+    assert acme["week_start"] == "2026-11-09T00:00:00+01:00"
+    assert acme["total"][0]["runs"] == 2
+    assert acme["budget"][0]["used"] == 2
+    assert acme["budget"][0]["forecast"] is None
+    assert "seats are those of today, and so is their cost" in acme["remarks"]
+
+
+def test_a_week_without_data_says_so(told: Any) -> None:
+    acme, beta = told(week="2026-W44")
+
+    assert acme["total"][0]["runs"] == 0
+    assert "no run started in this week" in acme["remarks"]
+    assert beta["total"][0]["runs"] is None
+    assert any(remark.startswith("this week is not completely known") for remark in beta["remarks"])
+
+
+def test_a_week_that_is_no_longer_kept_says_so(told: Any) -> None:
+    (acme,) = told(week="2025-W30", workspace="acme")
+
+    assert any("storage.keep_runs" in remark for remark in acme["remarks"])
+
+
+def test_missing_prices_are_named(told: Any) -> None:
+    acme, beta = told()
+
+    assert acme["remarks"] == []
+    assert {row["component"]: row["usd"] for row in beta["component"]}["seats"] is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ({"week": "2026-W99"}, f"--week: found '2026-W99', {A_WEEK}"),
+        ({"week": "soon"}, f"--week: found 'soon', {A_WEEK}"),
+        ({"week": "9999-12-31"}, f"--week: found '9999-12-31', {A_WEEK}"),
+        ({"week": "2026-W48"}, "--week: found '2026-W48', expected a week that has begun"),
+        ({"workspace": "gamma"}, "--workspace: found 'gamma', expected one of acme, beta"),
+    ],
+)
+def test_what_does_not_exist_is_refused(told: Any, wanted: dict[str, str], said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        told(**wanted)
+
+    assert str(caught.value) == said
+
+
+class TestForms:
+    @pytest.fixture
+    def printed(self, ledger: Ledger, config: Config, manual_clock: Any) -> Any:
+        return lambda form: FORMS[form](list(reports(ledger, config, manual_clock)))
+
+    def test_csv_has_a_figure_in_each_row(self, printed: Any) -> None:
+        rows = list(csv.DictReader(io.StringIO(printed("csv"))))
+
+        found = {(row["workspace"], row["table"], row["row"], row["figure"]): row["value"] for row in rows}
+        assert found["acme", "budget", "weekly-runs", "used"] == "4.0"
+        assert found["acme", "project", "p1", "title"] == "Orders | all"
+        assert {row["week_start"] for row in rows} == {"2026-11-16"}
+
+    def test_markdown_escapes_what_would_break_a_table(self, printed: Any) -> None:
+        lines = printed("markdown").splitlines()
+
+        (row,) = (line for line in lines if line.startswith("| p1 |"))
+        assert row.startswith(r"| p1 | Orders \| all | a@sales.example | sales | 3 | 270 | 0.15 |")
+        assert "# acme, 2026-11-16 to 2026-11-22 (2026-W47, Europe/Zurich)" in lines
+
+    def test_a_table_shows_titles_as_they_are(self, printed: Any) -> None:
+        text = printed("table")
+
+        assert "[bold]Leads" in text
+        assert "Mon 23 Nov 00:00" in text
+        assert "weekly-runs  runs" in text
+
+
+class TestCommand:
+    def test_prints_beside_a_writer_and_creates_nothing(self, folder: Path, manual_clock: Any) -> None:
+        writer = open_ledger(f"sqlite:///{folder / 'ledger.db'}", clock=manual_clock)
+        before = set(folder.iterdir())
+
+        result = CliRunner().invoke(main, ["report", "--config.file", str(folder / "hex.yml"), "--format", "json"])
+        writer.close()
+
+        assert result.exit_code == 0, result.output
+        assert [report["workspace"] for report in json.loads(result.stdout)] == ["acme", "beta"]
+        assert before >= set(folder.iterdir())
+
+    def test_without_a_ledger_says_what_is_missing(self, tmp_path: Path) -> None:
+        (tmp_path / "hex.yml").write_text("storage: {url: 'sqlite:///none.db'}")
+
+        result = CliRunner().invoke(main, ["report", "--config.file", str(tmp_path / "hex.yml")])
+
+        assert result.exit_code == 1
+        assert "found no ledger, expected the one that `hex-exporter serve` keeps" in result.stderr
+        assert not (tmp_path / "none.db").exists()
+
+    def test_a_form_that_does_not_exist_is_a_usage_error(self) -> None:
+        assert CliRunner().invoke(main, ["report", "--format", "xml"]).exit_code == 2

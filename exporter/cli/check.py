@@ -2,26 +2,19 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from exporter.cli.logs import configure_logs
+from exporter.cli.money import budget_notes, price_notes
 from exporter.cli.probe import SCOPES, Findings, probe
 from exporter.cli.settings import read_config, tokens_of
-from exporter.cli.weekly import reports
 from exporter.clock import Clock, SystemClock
-from exporter.config import DEFAULT_BUDGET, Config
-from exporter.errors import LedgerError, RefusedError
+from exporter.config import Config
+from exporter.errors import RefusedError
 from exporter.hexapi import Endpoint, TokenSource
-from exporter.insight.advice import fitting_schedules, unmatched, unpriced
-from exporter.insight.schedules import scheduled_week_runs
-from exporter.insight.seats import roles_of
-from exporter.insight.tariff import tariff
-from exporter.insight.week import week_bounds
-from exporter.ledger import open_ledger
 
 GIVES: Mapping[Endpoint, str] = {
     Endpoint.PROJECTS: "projects, schedules, views",
@@ -126,36 +119,8 @@ def _notes(found: Findings, config: Config, token: TokenSource, clock: Clock) ->
     for team in config.teams:
         if found.projects and not any(team.match.fits(found.workspace, project) for project in found.projects):
             yield f"team {team.name!r} matches no project"
-    yield from _money_notes(found, config)
-    yield from _comparison(found, config, clock)
-
-
-def _money_notes(found: Findings, config: Config) -> Iterator[str]:
-    name, budgets = found.workspace, config.budgets_of(found.workspace)
-    compute, prices = config.compute(name), tariff(config.prices(name))
-    has_paid_compute = any(
-        prices.compute_hour_micro_usd(compute.profile_of(name, project)) for project in found.projects
-    )
-    yield from unmatched(budgets, name, found.projects)
-    yield from unpriced(prices, budgets, roles_of(found.seats), has_paid_compute=has_paid_compute)
-
-
-def _comparison(found: Findings, config: Config, clock: Clock) -> Iterator[str]:
-    """How the default budget, if it is in use, fits the last weeks of the ledger, else the schedules."""
-    if DEFAULT_BUDGET not in config.budgets_of(found.workspace):
-        return
-    known = None
-    with suppress(LedgerError):
-        ledger = open_ledger(config.storage.url, clock=clock, read_only=True)
-        try:
-            known = next((one.fit for one in reports(ledger, config, clock, workspace=found.workspace)), None)
-        finally:
-            ledger.close()
-    week = config.week(found.workspace)
-    start_ms, _ = week_bounds(round(clock.now() * 1000), week.timezone, week.starts)
-    sentence = known or fitting_schedules(sum(scheduled_week_runs(project, start_ms) for project in found.projects))
-    if sentence is not None:
-        yield sentence
+    yield from price_notes(found, config)
+    yield from budget_notes(found, config, clock)
 
 
 def _duration(seconds: float) -> str:

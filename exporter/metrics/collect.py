@@ -75,8 +75,8 @@ class Collector:
             stored = reader.read(config.week(workspace.name), now_ms)
             if stored is None:
                 continue
-            ledger = self._ledger.workspace(workspace.name)
-            bookkeeper = self._bookkeepers.setdefault(workspace.name, Bookkeeper(ledger, config))
+            if workspace.name not in self._bookkeepers:
+                self._bookkeepers[workspace.name] = Bookkeeper(self._ledger.workspace(workspace.name), config)
             yield Snapshot(
                 workspace=workspace,
                 config=config,
@@ -84,7 +84,7 @@ class Collector:
                 stored=stored,
                 status=status.workspaces.get(workspace.name, WorkspaceStatus()),
                 owner_label=self._owner_label,
-                books=bookkeeper.books(stored, now_ms),
+                books=self._bookkeepers[workspace.name].books(stored, now_ms),
             )
 
     def _families(self, config: Config, now_ms: int) -> Iterator[Family]:

@@ -1,6 +1,6 @@
 # `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench lock image
+.PHONY: help install demo test lint bench dashboards lock image
 
 PYTHON = .venv/bin/python
 BUILDER = docker
@@ -27,6 +27,10 @@ lint: ## ruff, mypy --strict and the arrows between the rooms
 bench: ## print the measured figures of every benchmark
 	@scripts/install test
 	@set -e; for bench in tests/benchmarks/bench_*.py; do echo "== $$bench"; $(PYTHON) "$$bench"; done
+
+dashboards: ## write the JSON of the Grafana dashboards from their Python
+	@scripts/install test
+	@$(PYTHON) -m dashboards
 
 lock: ## resolve the hashed requirements files again (UPGRADE=--upgrade for newer versions)
 	@scripts/install test

@@ -1,0 +1,154 @@
+"""What all boards have in common: variables, links to each other, annotations, and a grid without holes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from grafana_foundation_sdk.builders import dashboard
+from grafana_foundation_sdk.models import dashboard as models
+
+from dashboards.panels import SOURCE
+from dashboards.promql import WORKSPACE, gauge
+
+TAG = "hex-exporter"
+_COLUMNS = 24
+
+Row = tuple[int, Sequence[tuple[int, Any]]]
+"""Its height, and each panel with its width; the widths make 24."""
+
+
+def board(
+    uid: str,
+    title: str,
+    question: str,
+    rows: Sequence[Row],
+    *,
+    variables: Sequence[Any] = (),
+    time: tuple[str, str] = ("now-7d", "now"),
+) -> models.Dashboard:
+    """A whole dashboard. Raises ValueError where a row does not fill the width."""
+    built = (
+        dashboard.Dashboard(title)
+        .uid(uid)
+        .description(question)
+        .tags([TAG])
+        .version(1)
+        .readonly()
+        .timezone("browser")
+        .week_start("monday")
+        .time(*time)
+        .refresh("1m")
+        .tooltip(models.DashboardCursorSync.CROSSHAIR)
+        .timepicker(dashboard.TimePicker().refresh_intervals(["1m", "5m", "15m", "1h"]))
+    )
+    for variable in (_source_variable(), workspace_variable(), *variables):
+        built.with_variable(variable)
+    for annotation in _annotations():
+        built.annotation(annotation)
+    built.link(
+        dashboard.DashboardLink("Hex")
+        .type(models.DashboardLinkType.DASHBOARDS)
+        .icon("external link")
+        .tags([TAG])
+        .as_dropdown(False)
+        .include_vars(True)
+        .keep_time(True)
+        .tooltip("The other boards, with the same workspace and time")
+    )
+    top = 0
+    for height, placed in rows:
+        left = 0
+        for width, panel in placed:
+            built.with_panel(panel.grid_pos(models.GridPos(h=height, w=width, x=left, y=top)))
+            left += width
+        if left != _COLUMNS:
+            raise ValueError(f"{uid}: found a row of width {left} at height {top}, expected {_COLUMNS}")
+        top += height
+    return built.build()
+
+
+def workspace_variable() -> Any:
+    """One workspace at a time: each has its own week, budgets and bill."""
+    return (
+        dashboard.QueryVariable("workspace")
+        .label("Workspace")
+        .datasource(SOURCE)
+        .query(_query("label_values(hex_up, workspace)"))
+        .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(models.VariableSort.ALPHABETICAL_ASC)
+    )
+
+
+def label_variable(name: str, label: str, metric: str, *, default: str = "") -> Any:
+    """One value of a label that a metric of the workspace has."""
+    variable = (
+        dashboard.QueryVariable(name)
+        .label(label)
+        .datasource(SOURCE)
+        .query(_query(f"label_values({metric}{{{WORKSPACE}}}, {name})"))
+        .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(models.VariableSort.ALPHABETICAL_ASC)
+    )
+    return variable.current(models.VariableOption(text=default, value=default)) if default else variable
+
+
+def chosen_variable(name: str, label: str) -> Any:
+    """Any number of teams or owners; all of them, and the projects that have none, by default."""
+    return (
+        label_variable(name, label, "hex_project_info")
+        .multi(True)
+        .include_all(True)
+        .all_value(".*")
+        .current(models.VariableOption(text="All", value="$__all"))
+    )
+
+
+def project_variable() -> Any:
+    """One project, chosen by its title, known by its id."""
+    info = f"max by (project_id, title) (hex_project_info{{{WORKSPACE}}})"
+    return (
+        dashboard.QueryVariable("project")
+        .label("Project")
+        .datasource(SOURCE)
+        .query(_query(f"query_result({info})"))
+        .regex('/project_id="(?<value>[^"]+)".*title="(?<text>(?:[^"\\\\]|\\\\.)*)"/')
+        .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(models.VariableSort.ALPHABETICAL_CASE_INSENSITIVE_ASC)
+    )
+
+
+TEAM_AND_OWNER = ("team", "Team"), ("owner", "Owner")
+
+
+def _source_variable() -> Any:
+    return dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus")
+
+
+def _annotations() -> Sequence[Any]:
+    alerts = 'max by (alertname, severity, budget) (ALERTS{workspace=~"|$workspace", alertname=~"Hex.*", alertstate="firing"})'
+    # The start of the period steps once a week; what changed within an interval is where the line goes.
+    start = gauge("hex_budget_period_start_timestamp_seconds", 'unit="runs"')
+    resets = f"max by (workspace) ({start}) * 1000"
+    return (
+        _annotation("Alerts", alerts, "red")
+        .title_format("{{alertname}}")
+        .text_format("{{budget}} ({{severity}})")
+        .tag_keys("severity"),
+        _annotation("Week resets", resets, "blue").title_format("The week starts again").use_value_for_time(True),
+    )
+
+
+def _annotation(name: str, expr: str, color: str) -> Any:
+    return (
+        dashboard.AnnotationQuery()
+        .name(name)
+        .datasource(SOURCE)
+        .enable(True)
+        .hide(False)
+        .icon_color(color)
+        .expr(expr)
+        .step("60s")
+    )
+
+
+def _query(text: str) -> dict[str, object]:
+    return {"qryType": 1 if text.startswith("label_values") else 3, "query": text, "refId": "variable"}

@@ -1,0 +1,366 @@
+"""Budget: will this week fit, if not why not, and which project to look at."""
+
+from typing import Any
+
+from dashboards.board import board, label_variable
+from dashboards.panels import (
+    BAD,
+    CALM,
+    GOOD,
+    NOTE,
+    PLAIN,
+    PROJECT_ID,
+    WARN,
+    Column,
+    Query,
+    about,
+    bands,
+    bars,
+    curve,
+    data_age,
+    figure,
+    link,
+    meter,
+    painted,
+    project_column,
+    table,
+    tinted,
+    week_table,
+)
+from dashboards.promql import gauge, titled
+
+ONE = 'budget="$budget"'
+UNITS = {"runs": "none", "usd": "currencyUSD", "compute_minutes": "m", "ai_credits": "none"}
+BY = "workspace, budget, unit"
+
+_USED, _LIMIT = gauge("hex_budget_used", ONE), gauge("hex_budget_limit", ONE)
+_FORECAST = gauge("hex_budget_forecast", ONE)
+_START = gauge("hex_budget_period_start_timestamp_seconds", ONE)
+_END = gauge("hex_budget_period_end_timestamp_seconds", ONE)
+
+
+def threshold(severity: str, *matchers: str, last: str = "") -> str:
+    """Where a severity of the budgets begins, as a part of the limit."""
+    chosen = f'severity="{severity}"'
+    return f"max by ({BY}) ({gauge('hex_budget_threshold_ratio', *matchers, chosen, last=last)})"
+
+
+def verdict(*matchers: str) -> str:
+    """0 to 3: fits, close, will not fit, over; 10 more where there is no forecast yet."""
+    used, limit = gauge("hex_budget_used", *matchers), gauge("hex_budget_limit", *matchers)
+    forecast = gauge("hex_budget_forecast", *matchers)
+    warning, critical = threshold("warning", *matchers), threshold("critical", *matchers)
+    over = f"({used} >= bool {limit} * {critical})"
+    will = f"(({forecast} >= bool {limit} * {critical}) or {over})"
+    close = f"(({forecast} >= bool {limit} * {warning}) or ({used} >= bool {limit} * {warning}))"
+    unknown = f"(10 * ({used} unless {forecast}) ^ 0 or 0 * {used})"
+    # Each includes the one before: what is used up was also heading there.
+    return f"{close} + {will} + {over} + {unknown}"
+
+
+VERDICTS = {
+    "0": ("Fits", GOOD),
+    "1": ("Close", NOTE),
+    "2": ("Will not fit", WARN),
+    "3": ("Over", BAD),
+    "10": ("No forecast yet", CALM),
+    "11": ("Close", NOTE),
+    "13": ("Over", BAD),
+}
+
+
+def by_unit(expr: str, legend: str = "", **properties: Any) -> list[Query]:
+    """The same figure once for each unit a budget can have: one of them answers, and knows what it counts in."""
+    return [
+        Query(expr.replace(ONE, f'{ONE}, unit="{unit}"'), legend, {"unit": shown, **properties})
+        for unit, shown in UNITS.items()
+    ]
+
+
+def graded(expr: str, legend: str) -> list[Query]:
+    """A part of the limit, coloured by the thresholds of the configuration."""
+    info, warning, critical = (threshold(one, ONE) for one in ("info", "warning", "critical"))
+    grades = (
+        (f"{expr} < {info}", GOOD),
+        (f"({expr} >= {info}) < {warning}", NOTE),
+        (f"({expr} >= {warning}) < {critical}", WARN),
+        (f"{expr} >= {critical}", BAD),
+    )
+    return [Query(graded_expr, legend, painted(color)) for graded_expr, color in grades]
+
+
+def _line(color: str, *, dashed: bool = False, width: int = 2, fill: int = 0) -> dict[str, Any]:
+    line: dict[str, Any] = painted(color) | {"custom.lineWidth": width}
+    if dashed:
+        line["custom.lineStyle"] = {"fill": "dash", "dash": [8, 6]}
+    if fill:
+        line["custom.fillOpacity"] = fill
+    return line
+
+
+def _figures() -> list[tuple[int, Any]]:
+    fits = figure(
+        1,
+        "Will this week fit?",
+        about(
+            "What is used so far, plus what the last weeks still added after this moment of the week, against the limit.",
+            normal="Fits. Close: the forecast is past the budget's warning threshold. Over: the limit is used up already.",
+            act="Look at the table beside the curve: the project with the largest change is where to begin.",
+        ),
+        [Query(verdict(ONE))],
+        unit="none",
+        empty="Not known: the period has not been completely read",
+        mappings=VERDICTS,
+        filled=True,
+    )
+    used = figure(
+        2,
+        "Used",
+        about(
+            "Counted by the start of each run since the period began, whatever became of the run.",
+            normal="below the share of the week that has passed, give or take the weekend.",
+            act="Compare with last week's curve at the same hour below.",
+        ),
+        by_unit(_USED),
+        unit="none",
+        empty="Not read yet",
+    )
+    left = figure(
+        3,
+        "Left",
+        about(
+            "The limit less what is used. Nothing stops at 0: Hex goes on running and billing.",
+            normal="above 0 until the reset.",
+            act="Below 0: pause the schedules of the first projects in the table, or raise the limit if it is wanted.",
+        ),
+        by_unit(f"{_LIMIT} - {_USED}"),
+        unit="none",
+        empty="Not read yet",
+        steps=((BAD, None), (PLAIN, 0)),
+    )
+    heading = figure(
+        4,
+        "Heading for",
+        about(
+            "Expected at the reset: used, plus the median of what up to four earlier periods added after this moment.",
+            normal="below the limit, which the curve shows as a red line.",
+            act="Above it: there is still time to lengthen a schedule; the table says whose.",
+        ),
+        by_unit(_FORECAST),
+        unit="none",
+        empty="After the first whole week",
+    )
+    resets = figure(
+        5,
+        "Resets in",
+        about(
+            "Until the budget starts again from 0, in the configured time zone.",
+            normal="at most a week, for a monthly budget at most a month.",
+            act="Nothing. With little time left, a budget that is nearly used up may not be worth a change.",
+        ),
+        [Query(f"clamp_min({_END} - time(), 0)")],
+        unit="s",
+        empty="No such budget",
+    )
+    return [(6, fits), (4, used), (4, left), (4, heading), (3, resets), (3, data_age(6))]
+
+
+def _curve() -> Any:
+    # The week's end lies in the future, where the newest figure has to be looked for. There the forecast stands at the
+    # right edge alone, so that the line from the last used figure to it is the way there.
+    ahead = gauge("hex_budget_forecast", ONE, last="8d")
+    end = gauge("hex_budget_period_end_timestamp_seconds", ONE, last="8d")
+    at_edge = f"{end} - time() < 7200 and {end} - time() >= 0"
+    limit = gauge("hex_budget_limit", ONE, last="8d")
+    warning, critical = (threshold(one, ONE, last="8d") for one in ("warning", "critical"))
+    return curve(
+        7,
+        "This week against last week and the limit",
+        about(
+            "What is used as the week goes by. Dashed blue: where it is heading. Grey: the same hours of last week. "
+            "Orange and red: where warning and critical begin. Choose `This week` to see it to its end.",
+            normal="close to the grey line, and the dashed line ends below the red one.",
+            act="A steep piece is a project that runs more than last week: see the table. Steady but too high: "
+            "a schedule was added, or the limit is too tight.",
+        ),
+        [
+            Query(_USED, "This week", _line(CALM, width=3, fill=12)),
+            Query(f"({_USED}) or ({ahead} and ({at_edge}))", "Heading for", _line(CALM, dashed=True)),
+            Query(gauge("hex_budget_used", ONE, offset="1w"), "Last week", _line("text", width=1)),
+            Query(f"{limit} * {warning}", "Warning", _line(WARN, dashed=True, width=1)),
+            Query(f"{limit} * {critical}", "Critical", _line(BAD, width=2)),
+        ],
+        unit="short",
+        empty="Nothing is known of this budget in this time",
+        span_gaps=True,
+    )
+
+
+def _shares() -> Any:
+    passed = f"clamp(({_passed()}), 0, 1)"
+    return bars(
+        8,
+        "Part of the limit",
+        about(
+            "How much of the limit is used, how much the period is heading for, and how much of the period has passed. "
+            "The colours are the budget's own thresholds.",
+            normal="used is no longer than the time that has passed, and the forecast is green.",
+            act="Used longer than the time passed, with a red forecast: the week will not fit.",
+        ),
+        [
+            Query(passed, "Time passed", painted(CALM)),
+            *graded(f"({_USED} / ({_LIMIT} > 0))", "Used"),
+            *graded(f"({_FORECAST} / ({_LIMIT} > 0))", "Heading for"),
+        ],
+        unit="percentunit",
+        empty="Nothing is known of this budget yet",
+        high=1.5,
+    )
+
+
+def _passed() -> str:
+    return f"(time() - {_START}) / ({_END} - {_START})"
+
+
+def _projects() -> Any:
+    week, before = gauge("hex_project_week_runs"), gauge("hex_project_previous_week_runs")
+    return table(
+        9,
+        "Which project to look at",
+        about(
+            "Runs of the current week by project, most first, whatever the budget, beside all of last week. `More than "
+            "usual` is this week's runs less last week's up to the same hour, where Prometheus knows them.",
+            normal="no project is far above last week.",
+            act="Open the first project with a large number under `More than usual`; its board says what started the runs.",
+        ),
+        titled(f"({week} > 0)"),
+        [
+            project_column(),
+            PROJECT_ID,
+            Column(
+                "This week",
+                expr=week,
+                width=110,
+                properties=meter(),
+            ),
+            Column("Last week", expr=before, width=85),
+            Column(
+                "More than usual",
+                expr=f"{week} - {gauge('hex_project_week_runs', offset='1w', last='2h')}",
+                width=125,
+                properties=tinted((PLAIN, None), (WARN, 20), (BAD, 50)),
+            ),
+        ],
+        empty="No runs yet in this week",
+        sort_by="This week",
+        needs="title",
+    )
+
+
+def _all_budgets() -> Any:
+    used, limit, forecast = (gauge(f"hex_budget_{one}") for one in ("used", "limit", "forecast"))
+    percent = meter(high=1.5) | {"decimals": 0}
+    return table(
+        10,
+        "All budgets of this workspace",
+        about(
+            "Every budget in its own unit, with what each has used and where it is heading.",
+            normal="every state is Fits.",
+            act="Click a budget that does not fit: this board then shows it.",
+        ),
+        limit,
+        [
+            Column(
+                "Budget",
+                label="budget",
+                properties={
+                    "links": [link("Show this budget", "hex-budget", budget="${__value.text:percentencode}")],
+                    "custom.minWidth": 110,
+                },
+            ),
+            Column(
+                "State",
+                expr=verdict(),
+                width=125,
+                properties={"mappings": [_mapping()], "custom.cellOptions": {"type": "color-text"}},
+            ),
+            Column("Unit", label="unit", width=130),
+            Column("Limit", expr=limit, width=75),
+            Column("Used", expr=used, width=75),
+            Column("Used, part", expr=f"{used} / ({limit} > 0)", unit="percentunit", width=120, properties=percent),
+            Column(
+                "Heading for", expr=f"{forecast} / ({limit} > 0)", unit="percentunit", width=120, properties=percent
+            ),
+            Column(
+                "Resets in",
+                expr=f"clamp_min({gauge('hex_budget_period_end_timestamp_seconds')} - time(), 0)",
+                unit="s",
+                width=95,
+            ),
+        ],
+        empty="No budget is configured",
+        sort_by="Heading for",
+    )
+
+
+def _mapping() -> dict[str, Any]:
+    return {
+        "type": "value",
+        "options": {
+            value: {"text": text, "color": color, "index": index}
+            for index, (value, (text, color)) in enumerate(VERDICTS.items())
+        },
+    }
+
+
+def _hours() -> Any:
+    return week_table(
+        11,
+        "When the runs start",
+        about(
+            "Runs of the last 7 x 24 hours by weekday and hour of the configured time zone.",
+            normal="office hours, and a column or two where schedules fire.",
+            act="A dark column at night is schedules that nobody reads before morning: see **Schedules**.",
+        ),
+        "hex_week_hour_runs",
+        empty="The last seven days are not completely read yet",
+        colour="continuous-blues",
+    )
+
+
+def _fired() -> Any:
+    return bands(
+        12,
+        "What fired",
+        about(
+            "The alerts of this exporter's rules, from firing to resolved, in the chosen time.",
+            normal="empty. A budget that resets ends its alerts.",
+            act="Every alert has a runbook: docs/runbooks.md, under the alert's name.",
+        ),
+        [
+            Query(
+                'max by (alertname, budget) ((ALERTS{workspace=~"|$workspace", alertname=~"Hex.*", alertstate="firing", '
+                f'severity="{severity}"}} > 0) * {number})',
+                "{{alertname}} {{budget}}",
+            )
+            for number, severity in enumerate(("info", "warning", "critical"), start=1)
+        ],
+        empty="Nothing fired in this time",
+        mappings={"1": ("Info", CALM), "2": ("Warning", WARN), "3": ("Critical", BAD)},
+    )
+
+
+BOARD = board(
+    "hex-budget",
+    "Hex / Budget",
+    "Will this week fit, if not why not, and which project to look at?",
+    [
+        (4, _figures()),
+        (11, [(14, _curve()), (10, _projects())]),
+        (8, [(16, _all_budgets()), (8, _shares())]),
+        (10, [(24, _hours())]),
+        (6, [(24, _fired())]),
+    ],
+    variables=[label_variable("budget", "Budget", "hex_budget_limit", default="weekly-runs")],
+    time=("now/w", "now/w"),
+)

@@ -1,0 +1,244 @@
+"""Cost and plan: what do we pay for."""
+
+from typing import Any
+
+from dashboards.board import TEAM_AND_OWNER, board, chosen_variable
+from dashboards.panels import (
+    BAD,
+    NOTE,
+    PLAIN,
+    PROJECT_ID,
+    WARN,
+    Column,
+    Query,
+    about,
+    bars,
+    curve,
+    data_age,
+    figure,
+    meter,
+    project_column,
+    table,
+    tinted,
+)
+from dashboards.promql import chosen, gauge, named, projects
+
+USD = "currencyUSD"
+BILLED = 'component!="own_estimate"'
+COMPONENTS = {"seats": "blue", "compute": "purple", "ai_credits": "orange", "own_estimate": "text"}
+
+_WEEK, _BEFORE = gauge("hex_project_cost_week_usd"), gauge("hex_project_cost_previous_week_usd")
+_RUNS = gauge("hex_project_week_runs")
+_VIEWS = gauge("hex_project_app_views", 'window="7d"')
+_UNPRICED = "No prices are configured: see `prices` in docs/configuration.md"
+
+
+def _money(id: int, title: str, description: str, expr: str, *, empty: str = _UNPRICED, decimals: int = 2) -> Any:
+    return figure(id, title, description, [Query(expr)], unit=USD, empty=empty, decimals=decimals)
+
+
+def _figures() -> list[tuple[int, Any]]:
+    week, before = (f"sum({gauge(f'hex_cost_{one}_usd', BILLED)})" for one in ("week", "previous_week"))
+    cost, runs, views = (f"sum({chosen(one)})" for one in (_WEEK, _RUNS, _VIEWS))
+    return [
+        (
+            4,
+            _money(
+                1,
+                "Bill of this week, so far",
+                about(
+                    "What Hex bills for the current week: seats for the whole week, compute and AI credits so far.",
+                    normal="mostly seats. Compute is a lower bound: notebook sessions are not runs.",
+                    act="See below which component grows.",
+                ),
+                week,
+            ),
+        ),
+        (
+            4,
+            _money(
+                2,
+                "Bill of last week",
+                about(
+                    "The same for the whole week before; its seats are those of today.",
+                    normal="a little above this week's until the week is over.",
+                    act="Use it as the measure of what a week costs.",
+                ),
+                before,
+            ),
+        ),
+        (
+            4,
+            _money(
+                3,
+                "Runs of this week",
+                about(
+                    "Compute and your own estimate of the runs of the chosen teams and owners.",
+                    normal="in step with last week's at the same weekday.",
+                    act="Choose a team or owner above to see whose it is.",
+                ),
+                cost,
+            ),
+        ),
+        (
+            4,
+            _money(
+                4,
+                "Per run",
+                about(
+                    "Compute and own estimate of this week over its runs, of the chosen teams and owners.",
+                    normal="steady from week to week.",
+                    act="A rise: larger profiles, or longer runs. See **Runs**.",
+                ),
+                f"{cost} / ({runs} > 0)",
+                decimals=3,
+            ),
+        ),
+        (
+            4,
+            _money(
+                5,
+                "Per view",
+                about(
+                    "Compute and own estimate of this week over the app views of 7 days: what a look at a result costs.",
+                    normal="cents. Early in the week it reads low: the views are those of 7 whole days.",
+                    act="Dollars: results are refreshed far more often than they are read. See **Schedules**.",
+                ),
+                f"{cost} / ({views} > 0)",
+                empty="Nobody viewed anything in 7 days",
+                decimals=3,
+            ),
+        ),
+        (4, data_age(6)),
+    ]
+
+
+def _components() -> Any:
+    rows = f"{gauge('hex_cost_week_usd')} or {gauge('hex_cost_previous_week_usd')}"
+    return table(
+        7,
+        "By component",
+        about(
+            "The week's cost in its parts. `own_estimate` is what runs and warehouse minutes are worth by your own "
+            "configuration: no part of Hex's bill.",
+            normal="seats are the largest part; the others grow towards last week's figure until the week is over.",
+            act="Seats: see **Seats** for idle ones. Compute: the projects below. AI credits: who uses the agents.",
+        ),
+        rows,
+        [
+            Column("Component", label="component"),
+            Column("This week", expr=gauge("hex_cost_week_usd"), unit=USD, width=190, properties=meter()),
+            Column("Last week", expr=gauge("hex_cost_previous_week_usd"), unit=USD, width=120),
+            Column(
+                "Change",
+                expr=f"{gauge('hex_cost_week_usd')} - {gauge('hex_cost_previous_week_usd')}",
+                unit=USD,
+                width=110,
+                properties=tinted((PLAIN, None), (WARN, 1), (BAD, 50)),
+            ),
+        ],
+        empty=_UNPRICED,
+        sort_by="This week",
+        decimals=2,
+    )
+
+
+def _trend() -> Any:
+    return curve(
+        8,
+        "The week's cost as it grows",
+        about(
+            "Each component of the current week's cost without seats, which do not depend on use; it starts again each "
+            "week.",
+            normal="the same saw-tooth each week.",
+            act="A steeper tooth than the last: look for the project below with the largest change.",
+        ),
+        [Query(gauge("hex_cost_week_usd", 'component!="seats"'), "{{component}}")],
+        unit=USD,
+        decimals=2,
+        empty=_UNPRICED,
+        colors=COMPONENTS,
+    )
+
+
+def _projects() -> Any:
+    return table(
+        9,
+        "Projects",
+        about(
+            "Compute and own estimate by project of the chosen teams and owners, beside what they were looked at.",
+            normal="what costs most is viewed most.",
+            act="Costly and never viewed (an empty `Per view`): switch its schedule off. Click a project for its board.",
+        ),
+        f"{projects()} and on (workspace, project_id) ({_WEEK} > 0 or {_BEFORE} > 0)",
+        [
+            project_column(),
+            PROJECT_ID,
+            Column("Owner", label="owner", width=230),
+            Column("Team", label="team", width=110),
+            Column("This week", expr=_WEEK, unit=USD, width=170, properties=meter()),
+            Column("Last week", expr=_BEFORE, unit=USD, width=105),
+            Column("Runs", expr=_RUNS, width=80, properties={"decimals": 0}),
+            Column("Per run", expr=f"{_WEEK} / ({_RUNS} > 0)", unit=USD, width=95, properties={"decimals": 3}),
+            Column("Views, 7 days", expr=_VIEWS, width=115, properties={"decimals": 0}),
+            Column(
+                "Per view",
+                expr=f"{_WEEK} / ({_VIEWS} > 0)",
+                unit=USD,
+                width=95,
+                properties=tinted((PLAIN, None), (NOTE, 0.5), (BAD, 2)),
+            ),
+        ],
+        empty=_UNPRICED,
+        sort_by="This week",
+        needs="title",
+        decimals=2,
+        hidden=("workspace", "project_status", "url", "instance", "job", "__name__"),
+    )
+
+
+def _whose(id: int, label: str, name: str) -> Any:
+    whose = f'label_replace(sum by ({label}) ({named(_WEEK, label)}), "{label}", "nobody\'s", "{label}", "")'
+    return bars(
+        id,
+        f"By {name}",
+        about(
+            f"Compute and own estimate of this week's runs by {name}, the ten largest.",
+            normal="in proportion to what each gets out of it.",
+            act=f"Choose one {name} at the top of the board to see its projects alone.",
+        ),
+        [Query(f"sort_desc(topk(10, {whose} > 0))", f"{{{{{label}}}}}")],
+        unit=USD,
+        decimals=2,
+        empty=_UNPRICED,
+    )
+
+
+def _plans() -> Any:
+    return bars(
+        12,
+        "A month on each plan",
+        about(
+            "Today's seats, and last month's AI credits beyond theirs, billed on each plan. Compute costs the same on all.",
+            normal="the plan you are on is the cheapest that has the features you need.",
+            act="A cheaper plan: compare its features before you ask; prices are in the configuration.",
+        ),
+        [Query(f"sort_desc({gauge('hex_plan_month_usd')})", "{{plan}}")],
+        unit=USD,
+        empty=_UNPRICED,
+    )
+
+
+BOARD = board(
+    "hex-cost",
+    "Hex / Cost and plan",
+    "What do we pay for?",
+    [
+        (4, _figures()),
+        (8, [(12, _components()), (12, _trend())]),
+        (12, [(24, _projects())]),
+        (9, [(8, _whose(10, "team", "team")), (8, _whose(11, "owner", "owner")), (8, _plans())]),
+    ],
+    variables=[chosen_variable(*one) for one in TEAM_AND_OWNER],
+    time=("now-30d", "now"),
+)

@@ -1,0 +1,75 @@
+"""The pieces that every query is made of: what the catalogue has, aggregated before anything is joined to it.
+
+Two exporters, or two scrape jobs of one, say everything twice. So a metric is never used as it comes but as the
+maximum over all labels that the catalogue gives it, which leaves each series once.
+"""
+
+from exporter.metrics.catalogue import METRICS
+
+WORKSPACE = 'workspace="$workspace"'
+
+# The workspace's own `other` has no info and so no team or owner: it matches them only where they may be empty, which
+# is where all were chosen.
+_CHOSEN = f'{WORKSPACE}, team=~"$team", owner=~"$owner"'
+_OTHER = f'max by (workspace, project_id) (hex_project_week_runs{{{_CHOSEN}, project_id="other"}}) * 0 + 1'
+
+
+def gauge(name: str, *matchers: str, offset: str = "", last: str = "") -> str:
+    """Every series of a gauge of the chosen workspace, once; `last`: its last value within so long, also a gone one's.
+
+    Raises KeyError for a name the catalogue lacks.
+    """
+    labels = METRICS[name].labels
+    series = _selected(name, labels, matchers)
+    shift = f" offset {offset}" if offset else ""
+    value = f"last_over_time({series}[{last}]{shift})" if last else f"{series}{shift}"
+    return f"max by ({', '.join(labels)}) ({value})" if labels else f"max({value})"
+
+
+def increase(name: str, *matchers: str, window: str = "$__rate_interval") -> str:
+    """By how much each series of a counter has grown in the window, once."""
+    labels = METRICS[name].labels
+    return f"max by ({', '.join(labels)}) (increase({_selected(name, labels, matchers)}[{window}]))"
+
+
+def part_increase(name: str, part: str, *matchers: str, window: str = "$__rate_interval") -> str:
+    """The same for a part of a histogram: `bucket`, `sum` or `count`."""
+    labels = METRICS[name].labels
+    kept = (*labels, "le") if part == "bucket" else labels
+    return f"max by ({', '.join(kept)}) (increase({_selected(f'{name}_{part}', labels, matchers)}[{window}]))"
+
+
+def projects(*matchers: str) -> str:
+    """Always 1: the projects of the chosen teams and owners with their title, owner, team, status and address."""
+    more = "".join(f", {one}" for one in matchers)
+    return (
+        f"topk by (workspace, project_id) (1, hex_project_info{{{_CHOSEN}{more}}}"
+        f' or label_replace({_OTHER}, "title", "All other projects", "", ""))'
+    )
+
+
+def chosen(expr: str) -> str:
+    """Of series by project, those of the chosen teams and owners."""
+    return f"{expr} and on (workspace, project_id) {projects()}"
+
+
+def named(expr: str, *labels: str) -> str:
+    """Series by project of the chosen teams and owners, with labels of the project, its title alone by default."""
+    return f"{expr} * on (workspace, project_id) group_left ({', '.join(labels or ('title',))}) {projects()}"
+
+
+def titled(expr: str) -> str:
+    """Series by project with its title, whatever team and owner it has: for boards that do not choose by them."""
+    info = f"topk by (workspace, project_id) (1, hex_project_info{{{WORKSPACE}}})"
+    return f"{expr} * on (workspace, project_id) group_left (title) {info}"
+
+
+def age(name: str, *matchers: str) -> str:
+    """Seconds since the time that a gauge tells, by the clock of Prometheus; never below 0."""
+    return f"clamp_min(time() - {gauge(name, *matchers)}, 0)"
+
+
+def _selected(name: str, labels: tuple[str, ...], matchers: tuple[str, ...]) -> str:
+    own = (WORKSPACE,) if "workspace" in labels else ()
+    inside = ", ".join((*own, *matchers))
+    return f"{name}{{{inside}}}" if inside else name

@@ -1,0 +1,424 @@
+"""API and exporter: can these numbers be trusted."""
+
+from typing import Any
+
+from dashboards.board import board
+from dashboards.panels import (
+    BAD,
+    CALM,
+    GOOD,
+    NOTE,
+    PLAIN,
+    WARN,
+    Column,
+    Query,
+    about,
+    curve,
+    data_age,
+    figure,
+    table,
+    tinted,
+)
+from dashboards.promql import age, gauge, increase, part_increase
+
+_COOL = "hex_api_cooldown_until_timestamp_seconds"
+_LAST = "hex_collector_last_success_timestamp_seconds"
+_OWN = "and on (job, instance) hex_exporter_build_info"
+"""What Prometheus says of every target, of the exporters alone."""
+
+
+def _figures() -> list[tuple[int, Any]]:
+    requests = f"sum({increase('hex_api_requests_total', window='1h')})"
+    return [
+        (
+            3,
+            figure(
+                1,
+                "Hex",
+                about(
+                    "Whether the last listing of the projects was read whole.",
+                    normal="Read.",
+                    act="Not read: run `hex-exporter check`; it says which request fails.",
+                ),
+                [Query(gauge("hex_up"))],
+                unit="none",
+                empty="No exporter is scraped",
+                mappings={"1": ("Read", GOOD), "0": ("Not read", BAD)},
+                filled=True,
+            ),
+        ),
+        (3, data_age(2)),
+        (
+            4,
+            figure(
+                3,
+                "Runs known until, ago",
+                about(
+                    "Every run of every published project is known up to so long ago: how late the youngest count can be.",
+                    normal="minutes. A project that nothing points at is read every six hours at the latest.",
+                    act="Over 12 hours: HexRunsIncomplete fires; the log says whose runs cannot be read.",
+                ),
+                [Query(age("hex_runs_complete_until_timestamp_seconds"))],
+                unit="s",
+                empty="The history is being read",
+                steps=((GOOD, None), (NOTE, 6 * 3600), (BAD, 12 * 3600)),
+            ),
+        ),
+        (
+            4,
+            figure(
+                4,
+                "Of the allowed requests, last hour",
+                about(
+                    "Requests of the last hour as a part of what the configured share of the rate limit allows.",
+                    normal="below 80 %. While history is read, near 100 %.",
+                    act="Always near 100 %: raise `rate_limit.share` if nothing else needs it, or leave out a collector.",
+                ),
+                [Query(f"{requests} / sum({gauge('hex_api_allowed_requests_per_hour')})")],
+                unit="percentunit",
+                empty="Nothing was asked yet",
+                steps=((GOOD, None), (NOTE, 0.8), (WARN, 1.0)),
+            ),
+        ),
+        (
+            3,
+            figure(
+                5,
+                "Told to wait, 24 h",
+                about(
+                    "Answers of 24 hours that said 429, too many requests: the exporter's own and the gateway's.",
+                    normal="0, or a few.",
+                    act="Many: something else uses the same limit. Lower `rate_limit.share`.",
+                ),
+                [Query(f"sum({increase('hex_api_rate_limited_total', window='24h')})")],
+                unit="none",
+                empty="Nothing was asked yet",
+                steps=((GOOD, None), (NOTE, 1), (WARN, 50)),
+            ),
+        ),
+        (
+            4,
+            figure(
+                6,
+                "Cool-down",
+                about(
+                    "How much longer Hex has asked to be left alone. Nothing is asked before that.",
+                    normal="none.",
+                    act="Wait: it ends by itself, and a restart does not shorten it.",
+                ),
+                [Query(f"clamp_min({gauge(_COOL)} - time(), 0)")],
+                unit="s",
+                empty="None",
+                mappings={"0": ("None", GOOD)},
+                steps=((WARN, None),),
+            ),
+        ),
+        (
+            3,
+            figure(
+                7,
+                "Overdue projects",
+                about(
+                    "Projects whose runs should have been read by now and were not.",
+                    normal="0.",
+                    act="Stays above 0: fewer requests are allowed than planned; see the curves below.",
+                ),
+                [Query(gauge("hex_exporter_overdue_projects"))],
+                unit="none",
+                empty="Not known yet",
+                steps=((GOOD, None), (WARN, 1)),
+            ),
+        ),
+    ]
+
+
+def _requests() -> Any:
+    return curve(
+        8,
+        "Requests an hour, planned and allowed",
+        about(
+            "Requests of the hour before each point by endpoint, what polling has planned, and what is allowed.",
+            normal="the areas stay below the dashed plan, and the plan below the red line.",
+            act="The plan above the red line: projects will be read late. Raise `rate_limit.share`.",
+        ),
+        [
+            Query(f"sum by (endpoint) ({increase('hex_api_requests_total', window='1h')}) > 0", "{{endpoint}}"),
+            Query(
+                gauge("hex_api_planned_requests_per_hour"),
+                "planned",
+                _line(NOTE, dashed=True),
+            ),
+            Query(gauge("hex_api_allowed_requests_per_hour"), "allowed", _line(BAD)),
+        ],
+        unit="none",
+        empty="Nothing was asked in this time",
+        stacked=True,
+        area=True,
+    )
+
+
+def _line(color: str, *, dashed: bool = False) -> dict[str, Any]:
+    line: dict[str, Any] = {
+        "color": {"mode": "fixed", "fixedColor": color},
+        "custom.fillOpacity": 0,
+        "custom.lineWidth": 2,
+        "custom.stacking": {"mode": "none", "group": "B"},
+    }
+    return line | {"custom.lineStyle": {"fill": "dash", "dash": [8, 6]}} if dashed else line
+
+
+def _limited() -> Any:
+    return curve(
+        9,
+        "429 by endpoint",
+        about(
+            "Answers in each interval that said: too many requests.",
+            normal="empty.",
+            act="Bars that come again: who else uses this workspace's limit at that hour?",
+        ),
+        [Query(f"sum by (endpoint) ({increase('hex_api_rate_limited_total')}) > 0", "{{endpoint}}")],
+        unit="none",
+        empty="Hex did not ask us to wait in this time",
+        draw="bars",
+        stacked=True,
+        min_step="5m",
+        points=100,
+    )
+
+
+def _failures() -> Any:
+    return curve(
+        10,
+        "Requests that failed",
+        about(
+            "Exchanges in each interval that brought no answer to use, by status; 429 is on its own above.",
+            normal="empty.",
+            act="401: the token. 403: its rights. 5xx, timeout, error: Hex or the way there.",
+        ),
+        [
+            Query(
+                f"sum by (code) ({increase('hex_api_requests_total', NOT_FINE)}) > 0",
+                "{{code}}",
+            )
+        ],
+        unit="none",
+        empty="Every request was answered in this time",
+        draw="bars",
+        stacked=True,
+        min_step="5m",
+        points=100,
+    )
+
+
+NOT_FINE = 'code!~"2..|429"'
+
+
+def _latency() -> Any:
+    buckets = part_increase("hex_api_request_duration_seconds", "bucket")
+    return curve(
+        11,
+        "How long Hex takes to answer",
+        about(
+            "What 19 in 20 exchanges stayed below, to the last byte, by endpoint.",
+            normal="below 2 seconds.",
+            act="Slow: Hex has a bad day, or a listing has grown large. Polling waits; counts come later, none is lost.",
+        ),
+        [Query(f"histogram_quantile(0.95, sum by (le, endpoint) ({buckets}))", "{{endpoint}}")],
+        unit="s",
+        decimals=None,
+        empty="Nothing was asked in this time",
+        min_step="5m",
+        points=100,
+        span_gaps=True,
+    )
+
+
+def _collectors() -> Any:
+    return table(
+        12,
+        "Collectors",
+        about(
+            "What is read from Hex: whether the last attempt was complete, and how old the last complete reading is.",
+            normal="all are read. `not read` from the start: the token or the plan does not allow it.",
+            act="One that was read and no longer is: the log has the reason. Its figures disappear after `collect.max_age`.",
+        ),
+        gauge("hex_collector_success"),
+        [
+            Column("Collector", label="collector"),
+            Column(
+                "Last attempt",
+                expr=gauge("hex_collector_success"),
+                width=120,
+                properties={
+                    "custom.cellOptions": {"type": "color-text"},
+                    "mappings": [
+                        {
+                            "type": "value",
+                            "options": {
+                                "1": {"text": "read", "color": GOOD, "index": 0},
+                                "0": {"text": "not read", "color": BAD, "index": 1},
+                            },
+                        }
+                    ],
+                },
+            ),
+            Column(
+                "Complete, ago",
+                expr=age(_LAST),
+                unit="s",
+                width=140,
+                properties=tinted((GOOD, None), (NOTE, 3600), (WARN, 6 * 3600)),
+            ),
+        ],
+        empty="Nothing was read yet",
+        sort_by="Complete, ago",
+    )
+
+
+def _backlog() -> Any:
+    return curve(
+        13,
+        "What is still to be read",
+        about(
+            "Projects overdue now, and projects whose history has not been read back to its start.",
+            normal="both end at 0 some minutes, on large workspaces hours, after the first start.",
+            act="Overdue that grows: see planned against allowed requests above.",
+        ),
+        [
+            Query(gauge("hex_exporter_overdue_projects"), "overdue"),
+            Query(
+                f"{gauge('hex_exporter_history_projects')} - {gauge('hex_exporter_history_projects_complete')}",
+                "history not complete",
+            ),
+        ],
+        unit="none",
+        empty="Known from the first scrape on",
+        draw="steps",
+        colors={"overdue": WARN, "history not complete": CALM},
+    )
+
+
+def _memory() -> Any:
+    return curve(
+        14,
+        "Memory of the exporter",
+        about(
+            "Resident memory of each exporter that is scraped.",
+            normal="below 120 MB with 1,000 projects and 100,000 runs, and level.",
+            act="A rise that does not end is a fault of the exporter: please report it.",
+        ),
+        [Query(f"max by (instance) (process_resident_memory_bytes {_OWN})", "{{instance}}")],
+        unit="bytes",
+        decimals=None,
+        empty="No exporter is scraped",
+    )
+
+
+def _scrape() -> Any:
+    return curve(
+        15,
+        "Time of a scrape",
+        about(
+            "How long Prometheus took to read the page of each exporter.",
+            normal="milliseconds: the page is ready before it is asked for.",
+            act="Tenths of a second: the machine or the network is busy.",
+        ),
+        [Query(f"max by (instance) (scrape_duration_seconds {_OWN})", "{{instance}}")],
+        unit="s",
+        decimals=None,
+        empty="No exporter is scraped",
+    )
+
+
+def _exporters() -> Any:
+    info = "max by (job, instance, version, python_version) (hex_exporter_build_info)"
+
+    def own(metric: str) -> str:
+        return f"max by (job, instance) ({metric})"
+
+    return table(
+        16,
+        "Exporters",
+        about(
+            "Each exporter that Prometheus scrapes, of every workspace.",
+            normal="one line, with a durable ledger.",
+            act="Not durable: facts do not reach the disk; see `storage.url` and the log. Configuration refused: the "
+            "one before goes on; the log names the line.",
+        ),
+        info,
+        [
+            Column("Instance", label="instance"),
+            Column("Job", label="job", width=120),
+            Column("Version", label="version", width=90),
+            Column("Python", label="python_version", width=90),
+            Column("Ledger", expr=own("hex_exporter_ledger_durable"), width=100, properties=_yes_no("durable", "lost")),
+            Column(
+                "Configuration",
+                expr=own("hex_exporter_config_last_reload_successful"),
+                width=115,
+                properties=_yes_no("in use", "refused"),
+            ),
+            Column("Series", expr=own("hex_exporter_page_series"), width=85),
+            Column("Up since, ago", expr=f"time() - {own(f'process_start_time_seconds {_OWN}')}", unit="s", width=115),
+            Column(
+                "Ledger since, ago",
+                expr=f"time() - {own('hex_exporter_ledger_created_timestamp_seconds')}",
+                unit="s",
+                width=140,
+            ),
+        ],
+        empty="No exporter is scraped",
+        sort_by="Instance",
+    )
+
+
+def _yes_no(yes: str, no: str) -> dict[str, Any]:
+    texts = {"1": {"text": yes, "color": GOOD, "index": 0}, "0": {"text": no, "color": BAD, "index": 1}}
+    return {"custom.cellOptions": {"type": "color-text"}, "mappings": [{"type": "value", "options": texts}]}
+
+
+def _skew() -> Any:
+    return figure(
+        17,
+        "Clock, against Hex",
+        about(
+            "This machine's clock less the clock of Hex.",
+            normal="within two seconds.",
+            act="Minutes: set up NTP. Runs near the turn of the week may count in the wrong one.",
+        ),
+        [Query(gauge("hex_exporter_clock_skew_seconds"))],
+        unit="s",
+        empty="Hex has not answered yet",
+        steps=((WARN, None), (GOOD, -3), (WARN, 3)),
+    )
+
+
+def _token() -> Any:
+    return figure(
+        18,
+        "Token expires in",
+        about(
+            "Until the token in use expires.",
+            normal="weeks. Empty: the token does not expire.",
+            act="Make a new one in Hex in time, and replace the file: it is read again by itself.",
+        ),
+        [Query(f"{gauge('hex_token_expiry_timestamp_seconds')} - time()")],
+        unit="s",
+        empty="Never",
+        steps=((BAD, None), (WARN, 7 * 86400), (PLAIN, 14 * 86400)),
+    )
+
+
+BOARD = board(
+    "hex-exporter",
+    "Hex / API and exporter",
+    "Can these numbers be trusted?",
+    [
+        (4, _figures()),
+        (9, [(14, _requests()), (10, _collectors())]),
+        (7, [(8, _limited()), (8, _failures()), (8, _latency())]),
+        (7, [(8, _backlog()), (8, _memory()), (8, _scrape())]),
+        (6, [(16, _exporters()), (4, _skew()), (4, _token())]),
+    ],
+    time=("now-24h", "now"),
+)

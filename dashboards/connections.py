@@ -103,7 +103,7 @@ def _figures() -> list[tuple[int, Any]]:
 def _table() -> Any:
     return table(
         6,
-        "Connections",
+        "All connections",
         about(
             "Each connection with the projects known to query it, its last run, and its load.",
             normal="projects and a recent run on each line.",

@@ -139,7 +139,6 @@ def _components() -> Any:
         ],
         empty=_UNPRICED,
         sort_by="This week",
-        decimals=2,
     )
 
 
@@ -192,7 +191,6 @@ def _projects() -> Any:
         empty=_UNPRICED,
         sort_by="This week",
         needs="title",
-        decimals=2,
         hidden=("workspace", "project_status", "url", "instance", "job", "__name__"),
     )
 

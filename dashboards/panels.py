@@ -280,7 +280,6 @@ def table(
     sort_by: str,
     descending: bool = True,
     needs: str = "",
-    decimals: int | None = 0,
     hidden: Sequence[str] = ("workspace",),
 ) -> Any:
     """One row for each series of `rows`, with its labels and, by the labels that they share, the columns' values.
@@ -304,7 +303,7 @@ def table(
         asked,
         unit="none",
         empty=empty,
-        decimals=decimals,
+        decimals=0,
         steps=(),
         now=True,
         is_table=True,
@@ -318,7 +317,9 @@ def table(
     excluded = dict.fromkeys(sorted(dropped), True)
     _transform(panel, "organize", {"excludeByName": excluded, "indexByName": order, "renameByName": names})
     for column in columns:
-        properties = {"unit": column.unit} if column.unit else {}
+        properties: dict[str, Any] = {"unit": column.unit} if column.unit else {}
+        if column.unit == "currencyUSD":
+            properties["decimals"] = 2
         if column.width:
             properties["custom.width"] = column.width
         properties |= column.properties

@@ -39,11 +39,10 @@ def part_increase(name: str, part: str, *matchers: str, window: str = "$__rate_i
     return f"max by ({', '.join(kept)}) (increase({_selected(f'{name}_{part}', labels, matchers)}[{window}]))"
 
 
-def projects(*matchers: str) -> str:
+def projects() -> str:
     """Always 1: the projects of the chosen teams and owners with their title, owner, team, status and address."""
-    more = "".join(f", {one}" for one in matchers)
     return (
-        f"topk by (workspace, project_id) (1, hex_project_info{{{_CHOSEN}{more}}}"
+        f"(topk by (workspace, project_id) (1, hex_project_info{{{_CHOSEN}}})"
         f' or label_replace({_OTHER}, "title", "All other projects", "", ""))'
     )
 

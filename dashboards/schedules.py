@@ -168,7 +168,6 @@ def _projects() -> Any:
                 expr=gauge("hex_project_cost_week_usd"),
                 unit=USD,
                 width=120,
-                properties={"decimals": 2},
             ),
         ],
         empty="No project has an enabled schedule",

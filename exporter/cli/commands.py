@@ -130,7 +130,8 @@ def demo(**flags: Any) -> None:
 @click.option("--projects", metavar="N", default=40, type=click.IntRange(1, 5000), help="Size of the workspace.")
 @click.option("--seed", metavar="N", default=1, type=int, help="Another seed, another workspace.")
 @click.option("--limits", metavar="LIMITS", default="documented", help="documented, off, or PER_MINUTE/PER_HOUR.")
-@click.option("--fault", "faults", metavar="JSON", multiple=True, help="A fault from the start; may be repeated.")
+@click.option("--fault", "faults", metavar="FAULT", multiple=True, help="As `429,endpoint=runs,probability=0.1`.")
+@click.option("--plant-every", metavar="SECONDS", type=click.FloatRange(0.1), help="A project that runs so often.")
 @_log_flags
 @_says_errors
 def simulate(**flags: Any) -> None:

@@ -18,11 +18,19 @@ _log = structlog.get_logger()
 
 
 def run_simulate(
-    *, listen: str, projects: int, seed: int, limits: str, faults: Sequence[str], log_level: str, log_format: str
+    *,
+    listen: str,
+    projects: int,
+    seed: int,
+    limits: str,
+    faults: Sequence[str],
+    plant_every: float | None,
+    log_level: str,
+    log_format: str,
 ) -> None:
     """Answer like Hex until a signal; raises ConfigError for an address that cannot be had."""
     configure_logs(log_level, log_format)
-    simulation = Simulation(seed, projects, clock=SystemClock())
+    simulation = _simulation(seed, projects, plant_every)
     app = create_app(simulation, faults=Faults(read_faults(faults), seed), limits=read_limits(limits))
     server = Server(app, listen=[listen])
     addresses = server.bind()
@@ -31,6 +39,14 @@ def run_simulate(
     click.echo(f"  HEX_API_TOKEN=hxtw_any HEX_BASE_URL={base_url} hex-exporter")
     sys.stdout.flush()
     asyncio.run(_serve(server))
+
+
+def _simulation(seed: int, projects: int, plant_every: float | None) -> Simulation:
+    clock = SystemClock()
+    if plant_every is None:
+        return Simulation(seed, projects, clock=clock)
+    since_ms = round(clock.now() * 1000)
+    return Simulation(seed, projects, clock=clock, plant_since_ms=since_ms, plant_every_seconds=plant_every)
 
 
 def read_faults(texts: Sequence[str]) -> list[Fault]:

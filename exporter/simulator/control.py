@@ -102,12 +102,20 @@ class Control:
         return _json(found)
 
     async def truth(self, request: Request) -> Response:
-        """GET counts the runs with a start in [from, to) by project, trigger and status, as they stand."""
+        """GET counts the runs with a start in [from, to) by project, trigger and status, as they stand.
+
+        With `ended_from` only those that have ended, at that instant or later.
+        """
         simulation = self._service.simulation
         now_ms = simulation.now_ms
         start_ms = _instant(request, "from", now_ms - HISTORY_MS)
         end_ms = _instant(request, "to", now_ms)
-        runs = Counter((run.project_id, run.trigger, run.status) for run in simulation.runs_between(start_ms, end_ms))
+        ended_ms = _instant(request, "ended_from", 0)
+        runs = Counter(
+            (run.project_id, run.trigger, run.status)
+            for run in simulation.runs_between(start_ms, end_ms)
+            if (run.ended_ms or 0) >= ended_ms
+        )
         counts = [
             {"project_id": project_id, "trigger": trigger, "status": status, "count": count}
             for (project_id, trigger, status), count in sorted(runs.items())

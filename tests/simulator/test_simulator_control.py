@@ -117,6 +117,18 @@ class TestTruth:
         assert found == expected
         assert truth["total"] == expected.total() > 50
 
+    def test_runs_can_be_told_by_their_end(self, api):
+        now_ms = api.simulation.now_ms
+        ended = [
+            run
+            for run in api.simulation.runs_between(0, now_ms)
+            if run.ended_ms is not None and run.ended_ms >= now_ms - DAY_MS
+        ]
+
+        truth = api.get("/_simulator/truth", ended_from=now_ms - DAY_MS).json()
+
+        assert truth["total"] == len(ended) > 50
+
     def test_a_time_may_be_written_out(self, api):
         params = {"from": "2026-11-17T00:00:00Z", "to": "2026-11-17T01:00:00+00:00"}
 

@@ -11,6 +11,8 @@ RUN tools/bin/pip install --require-hashes --requirement requirements-build.txt 
  && tools/bin/pip --python /opt/hex-exporter/bin/python install --require-hashes --requirement requirements.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY exporter exporter
+COPY alerts alerts
+COPY dashboards dashboards
 RUN tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir wheels . \
  && tools/bin/pip --python /opt/hex-exporter/bin/python install --no-deps wheels/*.whl \
  && mkdir state

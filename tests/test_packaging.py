@@ -29,7 +29,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    shutil.copytree(ROOT / "exporter", source / "exporter", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("exporter", "alerts", "dashboards"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
 
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
     subprocess.run([*pip, "--wheel-dir", str(place), str(source)], check=True, timeout=100)
@@ -47,8 +48,21 @@ class TestWheel:
 
         packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("exporter/")}
 
-        assert packed == tracked
+        assert {name for name in packed if not name.startswith("exporter/bundle/files/")} == tracked
         assert "exporter/py.typed" in packed
+
+    def test_holds_what_the_bundle_is_written_from(self, wheel: Path) -> None:
+        wanted = {*ROOT.glob("alerts/*.yml"), *ROOT.glob("alerts/rules/*.yml"), *ROOT.glob("alerts/templates/*.tmpl")}
+        wanted |= {*ROOT.glob("dashboards/*.json")}
+
+        with zipfile.ZipFile(wheel) as archive:
+            packed = {
+                name.removeprefix("exporter/bundle/files/"): archive.read(name)
+                for name in archive.namelist()
+                if name.startswith("exporter/bundle/files/")
+            }
+
+        assert packed == {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in wanted}
 
     def test_brings_nothing_but_the_package_and_its_metadata(self, wheel: Path) -> None:
         folders = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}

@@ -19,6 +19,8 @@ DEFAULT_JOB = "hex"
 DEFAULT_INSTANCE = "localhost:9891"
 """With the job, what alerts/prometheus.yml and the bundle make of the exporter's address."""
 
+RUNBOOK_URL = "https://github.com/hex-exporter/hex-exporter/blob/main/docs/runbooks.md"
+
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
 
 Command = Callable[..., None]
@@ -182,6 +184,30 @@ def history(config_file: Path | None, **flags: Any) -> None:
     from exporter.cli.history import run_history
 
     run_history(config_file, environ=os.environ, **flags)
+
+
+@main.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--grafana-url", metavar="URL", default="http://localhost:3000", help="What links to dashboards begin with."
+)
+@click.option("--runbook-url", metavar="URL", default=RUNBOOK_URL, help="Where the runbooks are.")
+@click.option("--job", metavar="NAME", default=DEFAULT_JOB, help="What Prometheus calls the exporter.")
+@click.option("--target", metavar="HOST:PORT", default=DEFAULT_INSTANCE, help="Where Prometheus finds the exporter.")
+@click.option("--alertmanager", metavar="HOST:PORT", default="localhost:9093", help="Where it finds Alertmanager.")
+@click.option(
+    "--prometheus-url", metavar="URL", default="http://localhost:9090", help="Where Grafana finds Prometheus."
+)
+@click.option("--image", metavar="NAME", default=f"hex-exporter:{__version__}", help="The image for Kubernetes.")
+@click.option("--kubernetes", "is_kubernetes", is_flag=True, help="Write manifests instead.")
+@click.option("--force", "is_forced", is_flag=True, help="Write into a folder that is not empty.")
+@_says_errors
+def bundle(folder: Path, is_kubernetes: bool, is_forced: bool, **place: str) -> None:
+    """Write dashboards, rules and the configuration of the programs that use them to DIR."""
+    from exporter.bundle import Place
+    from exporter.cli.bundle import run_bundle
+
+    run_bundle(folder, Place(**place), is_kubernetes=is_kubernetes, is_forced=is_forced)
 
 
 def _serve(config_file: Path | None, **flags: Any) -> None:

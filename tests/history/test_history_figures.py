@@ -189,7 +189,7 @@ def imported(ledger: Any, runs: list[Run], contact_ms: int) -> tuple[int, list[f
 
 
 class TestGauges:
-    @pytest.mark.parametrize("zone", ["UTC", "Europe/Zurich", "Asia/Kolkata"])
+    @pytest.mark.parametrize("zone", ["Europe/Zurich", "Asia/Kolkata"])
     def test_say_what_a_scrape_at_that_time_would_have_said(self, historian: Any, manual_clock: Any, zone: str) -> None:
         """The oracle is the page itself, of a ledger that knows no more than what was known then."""
         born_ms = historian.contact_ms - 50 * DAY_MS
@@ -206,7 +206,7 @@ class TestGauges:
             price_lists=(Prices(run_micro_usd=50_000, warehouse_minute_micro_usd=7_000),),
         )
         historian.learn(runs, p1, p2)
-        samples = historian.samples()
+        samples = historian.samples(days=17)
 
         compared = 0
         for days in (1, 2.25, 5, 8.5, 11, 16):

@@ -23,7 +23,7 @@ def some_weeks(historian: Any) -> str:
     ]
     historian.configure(price_lists=(Prices(run_micro_usd=50_000),))
     historian.learn(runs, members=2)
-    return historian.text()
+    return historian.text(days=3)
 
 
 class TestText:

@@ -30,6 +30,6 @@ class Slots:
 
     def between(self, start_ms: int, end_ms: int) -> int:
         """The sum over [start, end)."""
-        last = len(self._sums) - 1
-        start, end = (min(max(at_ms // STEP_MS - self._first, 0), last) for at_ms in (start_ms, end_ms))
+        start = max(start_ms // STEP_MS - self._first, 0)
+        end = min(end_ms // STEP_MS - self._first, len(self._amounts))
         return self._sums[end] - self._sums[start] if start < end else 0

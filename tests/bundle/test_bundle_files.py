@@ -1,0 +1,140 @@
+"""`hex-exporter bundle DIR`: files that the programs take as they are, and that find each other."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from exporter.cli import main
+from exporter.cli.commands import DEFAULT_INSTANCE, DEFAULT_JOB
+
+ROOT = Path(__file__).resolve().parents[2]
+SUITES = ["bookworm", "trixie", "sid"]
+
+
+@pytest.fixture
+def folder(bundle: Any, tmp_path: Path) -> Path:
+    written = bundle(tmp_path / "made", "--grafana-url=https://grafana.example", "--job=hex-prod")
+    assert written.returncode == 0, written.stderr
+    return tmp_path / "made"
+
+
+def read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text())
+
+
+class TestFiles:
+    def test_are_those_of_the_repository(self, folder: Path) -> None:
+        for source, target in (
+            (ROOT / "dashboards", folder / "grafana" / "dashboards"),
+            (ROOT / "alerts" / "rules", folder / "prometheus" / "rules"),
+            (ROOT / "alerts" / "templates", folder / "alertmanager" / "templates"),
+        ):
+            wanted = {
+                path.name: path.read_bytes() for path in source.iterdir() if path.suffix in {".json", ".yml", ".tmpl"}
+            }
+            assert wanted
+            assert {path.name: path.read_bytes() for path in target.iterdir()} == wanted
+        assert (folder / "alertmanager" / "alertmanager.yml").read_text() == (
+            ROOT / "alerts/alertmanager.yml"
+        ).read_text()
+
+    def test_parse(self, folder: Path) -> None:
+        for path in folder.rglob("*"):
+            if path.suffix == ".yml":
+                assert read(path)
+            elif path.suffix == ".json":
+                assert json.loads(path.read_text())["uid"]
+
+    def test_prometheus_finds_rules_exporter_and_alertmanager(self, folder: Path) -> None:
+        config = read(folder / "prometheus" / "prometheus.yml")
+
+        assert config["global"]["external_labels"]["grafana_url"] == "https://grafana.example"
+        assert config["global"]["external_labels"]["runbook_url"].endswith("/docs/runbooks.md")
+        [job] = config["scrape_configs"]
+        assert job == {"job_name": "hex-prod", "static_configs": [{"targets": [DEFAULT_INSTANCE]}]}
+        [pattern] = config["rule_files"]
+        assert list((folder / "prometheus").glob(pattern))
+
+    def test_every_external_label_that_a_rule_uses_is_set_and_kept_from_alertmanager(self, folder: Path) -> None:
+        config = read(folder / "prometheus" / "prometheus.yml")
+        used = {
+            word.partition("$externalLabels.")[2].split("}")[0].split()[0]
+            for path in (folder / "prometheus" / "rules").iterdir()
+            for word in path.read_text().split()
+            if "$externalLabels." in word
+        }
+
+        assert used == set(config["global"]["external_labels"])
+        [dropped] = config["alerting"]["alert_relabel_configs"]
+        assert (dropped["action"], set(dropped["regex"].split("|"))) == ("labeldrop", used)
+
+    def test_grafana_finds_its_dashboards_and_its_prometheus(self, folder: Path) -> None:
+        [provider] = read(folder / "grafana/provisioning/dashboards/hex.yml")["providers"]
+        [source] = read(folder / "grafana/provisioning/datasources/hex.yml")["datasources"]
+
+        assert Path(provider["options"]["path"]) == folder / "grafana" / "dashboards"
+        assert (source["type"], source["url"]) == ("prometheus", "http://localhost:9090")
+
+    def test_the_defaults_are_those_of_the_repositorys_own_configuration(self) -> None:
+        """`history` writes these labels, so that imported and live series are one."""
+        [job] = read(ROOT / "alerts" / "prometheus.yml")["scrape_configs"]
+
+        assert job["job_name"] == DEFAULT_JOB
+        assert job["static_configs"] == [{"targets": [DEFAULT_INSTANCE]}]
+        options = {option.name: option.default for option in main.commands["history"].params}  # type: ignore[attr-defined]
+        assert (options["job"], options["instance"]) == (DEFAULT_JOB, DEFAULT_INSTANCE)
+
+    @pytest.mark.integration
+    @pytest.mark.parametrize("promtool", SUITES, indirect=True)
+    def test_prometheus_takes_it(self, folder: Path, promtool: Path) -> None:
+        checked = run(promtool, "check", "config", folder / "prometheus" / "prometheus.yml")
+
+        assert checked.returncode == 0, checked.stderr
+        assert checked.stdout.count("SUCCESS") >= 1 + len(list((folder / "prometheus" / "rules").iterdir()))
+
+    @pytest.mark.integration
+    @pytest.mark.parametrize("amtool", SUITES, indirect=True)
+    def test_alertmanager_takes_it(self, folder: Path, amtool: Path) -> None:
+        checked = run(amtool, "check-config", folder / "alertmanager" / "alertmanager.yml")
+
+        assert checked.returncode == 0, checked.stderr
+        assert "1 templates" in checked.stdout
+
+
+class TestFolder:
+    def test_that_is_not_empty_is_left_alone(self, bundle: Any, tmp_path: Path) -> None:
+        (tmp_path / "mine").write_text("precious")
+
+        refused = bundle(tmp_path)
+
+        assert refused.returncode == 1
+        assert refused.stderr == (
+            f"hex-exporter: {tmp_path}: is not empty, expected an empty folder or none (or --force)\n"
+        )
+        assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+    def test_that_is_not_empty_is_written_to_by_force(self, bundle: Any, tmp_path: Path) -> None:
+        (tmp_path / "mine").write_text("precious")
+
+        assert bundle(tmp_path, "--force").returncode == 0
+        assert bundle(tmp_path, "--force", "--job=other").returncode == 0
+
+        assert (tmp_path / "mine").read_text() == "precious"
+        assert "job_name: other" in (tmp_path / "prometheus" / "prometheus.yml").read_text()
+
+    def test_that_cannot_be_made_is_told_in_a_sentence(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+
+        done = CliRunner().invoke(main, ["bundle", str(tmp_path / "file" / "made")])
+
+        assert done.exit_code == 1
+        assert "cannot be written: Not a directory" in done.output
+
+
+def run(*command: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=60, check=False)

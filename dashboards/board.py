@@ -10,6 +10,18 @@ from dashboards.panels import SOURCE
 from dashboards.promql import WORKSPACE, gauge
 
 TAG = "hex-exporter"
+NAMES = {
+    "hex-budget": "Budget",
+    "hex-runs": "Runs",
+    "hex-cost": "Cost and plan",
+    "hex-seats": "Seats",
+    "hex-schedules": "Schedules",
+    "hex-connections": "Connections",
+    "hex-project": "One project",
+    "hex-exporter": "API and exporter",
+}
+"""The boards by uid, in the order in which they are read."""
+
 _COLUMNS = 24
 
 Row = tuple[int, Sequence[tuple[int, Any]]]
@@ -18,7 +30,6 @@ Row = tuple[int, Sequence[tuple[int, Any]]]
 
 def board(
     uid: str,
-    title: str,
     question: str,
     rows: Sequence[Row],
     *,
@@ -27,7 +38,7 @@ def board(
 ) -> models.Dashboard:
     """A whole dashboard. Raises ValueError where a row does not fill the width."""
     built = (
-        dashboard.Dashboard(title)
+        dashboard.Dashboard(f"Hex / {NAMES[uid]}")
         .uid(uid)
         .description(question)
         .tags([TAG])
@@ -44,16 +55,9 @@ def board(
         built.with_variable(variable)
     for annotation in _annotations():
         built.annotation(annotation)
-    built.link(
-        dashboard.DashboardLink("Hex")
-        .type(models.DashboardLinkType.DASHBOARDS)
-        .icon("external link")
-        .tags([TAG])
-        .as_dropdown(False)
-        .include_vars(True)
-        .keep_time(True)
-        .tooltip("The other boards, with the same workspace and time")
-    )
+    for other, name in NAMES.items():
+        if other != uid:
+            built.link(_link(other, name))
     top = 0
     for height, placed in rows:
         left = 0
@@ -123,8 +127,21 @@ def _source_variable() -> Any:
     return dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus")
 
 
+def _link(uid: str, name: str) -> Any:
+    return (
+        dashboard.DashboardLink(name)
+        .type(models.DashboardLinkType.LINK)
+        .url(f"/d/{uid}")
+        .icon("dashboard")
+        .include_vars(True)
+        .keep_time(True)
+        .tooltip("With the same workspace and time")
+    )
+
+
 def _annotations() -> Sequence[Any]:
-    alerts = 'max by (alertname, severity, budget) (ALERTS{workspace=~"|$workspace", alertname=~"Hex.*", alertstate="firing"})'
+    firing = 'ALERTS{workspace=~"|$workspace", alertname=~"Hex.*", alertstate="firing"}'
+    alerts = f"max by (alertname, severity, budget) ({firing})"
     # The start of the period steps once a week; what changed within an interval is where the line goes.
     start = gauge("hex_budget_period_start_timestamp_seconds", 'unit="runs"')
     resets = f"max by (workspace) ({start}) * 1000"

@@ -5,6 +5,7 @@ from typing import Any
 from dashboards.board import board, label_variable
 from dashboards.panels import (
     BAD,
+    BELOW,
     CALM,
     GOOD,
     NOTE,
@@ -32,6 +33,7 @@ from dashboards.promql import gauge, titled
 ONE = 'budget="$budget"'
 UNITS = {"runs": "none", "usd": "currencyUSD", "compute_minutes": "m", "ai_credits": "none"}
 BY = "workspace, budget, unit"
+FIRING = 'ALERTS{workspace=~"|$workspace", alertname=~"Hex.*", alertstate="firing"'
 
 _USED, _LIMIT = gauge("hex_budget_used", ONE), gauge("hex_budget_limit", ONE)
 _FORECAST = gauge("hex_budget_forecast", ONE)
@@ -77,16 +79,16 @@ def by_unit(expr: str, legend: str = "", **properties: Any) -> list[Query]:
     ]
 
 
-def graded(expr: str, legend: str) -> list[Query]:
-    """A part of the limit, coloured by the thresholds of the configuration."""
+def graded(expr: str, legend: str, *colors: str) -> list[Query]:
+    """A part of the limit, coloured by the budget's own thresholds: below all, and from each of the three."""
     info, warning, critical = (threshold(one, ONE) for one in ("info", "warning", "critical"))
     grades = (
-        (f"{expr} < {info}", GOOD),
-        (f"({expr} >= {info}) < {warning}", NOTE),
-        (f"({expr} >= {warning}) < {critical}", WARN),
-        (f"{expr} >= {critical}", BAD),
+        f"{expr} < {info}",
+        f"({expr} >= {info}) < {warning}",
+        f"({expr} >= {warning}) < {critical}",
+        f"{expr} >= {critical}",
     )
-    return [Query(graded_expr, legend, painted(color)) for graded_expr, color in grades]
+    return [Query(one, legend, painted(color)) for one, color in zip(grades, colors, strict=True)]
 
 
 def _line(color: str, *, dashed: bool = False, width: int = 2, fill: int = 0) -> dict[str, Any]:
@@ -103,8 +105,8 @@ def _figures() -> list[tuple[int, Any]]:
         1,
         "Will this week fit?",
         about(
-            "What is used so far, plus what the last weeks still added after this moment of the week, against the limit.",
-            normal="Fits. Close: the forecast is past the budget's warning threshold. Over: the limit is used up already.",
+            "What is used so far, plus what recent weeks still added after this moment, against the limit.",
+            normal="Fits. Close: the forecast is past the warning threshold. Over: the limit is used up already.",
             act="Look at the table beside the curve: the project with the largest change is where to begin.",
         ),
         [Query(verdict(ONE))],
@@ -136,7 +138,7 @@ def _figures() -> list[tuple[int, Any]]:
         by_unit(f"{_LIMIT} - {_USED}"),
         unit="none",
         empty="Not read yet",
-        steps=((BAD, None), (PLAIN, 0)),
+        steps=((PLAIN, None), (BAD, BELOW), (PLAIN, 0)),
     )
     heading = figure(
         4,
@@ -160,6 +162,7 @@ def _figures() -> list[tuple[int, Any]]:
         ),
         [Query(f"clamp_min({_END} - time(), 0)")],
         unit="s",
+        decimals=1,
         empty="No such budget",
     )
     return [(6, fits), (4, used), (4, left), (4, heading), (3, resets), (3, data_age(6))]
@@ -209,12 +212,13 @@ def _shares() -> Any:
         ),
         [
             Query(passed, "Time passed", painted(CALM)),
-            *graded(f"({_USED} / ({_LIMIT} > 0))", "Used"),
-            *graded(f"({_FORECAST} / ({_LIMIT} > 0))", "Heading for"),
+            *graded(f"({_USED} / ({_LIMIT} > 0))", "Used", GOOD, NOTE, WARN, BAD),
+            *graded(f"({_FORECAST} / ({_LIMIT} > 0))", "Heading for", GOOD, GOOD, NOTE, WARN),
         ],
         unit="percentunit",
         empty="Nothing is known of this budget yet",
         high=1.5,
+        tall=True,
     )
 
 
@@ -231,7 +235,7 @@ def _projects() -> Any:
             "Runs of the current week by project, most first, whatever the budget, beside all of last week. `More than "
             "usual` is this week's runs less last week's up to the same hour, where Prometheus knows them.",
             normal="no project is far above last week.",
-            act="Open the first project with a large number under `More than usual`; its board says what started the runs.",
+            act="Open the first project with a large `More than usual`: its board says what started the runs.",
         ),
         titled(f"({week} > 0)"),
         [
@@ -287,7 +291,7 @@ def _all_budgets() -> Any:
             Column("Unit", label="unit", width=130),
             Column("Limit", expr=limit, width=75),
             Column("Used", expr=used, width=75),
-            Column("Used, part", expr=f"{used} / ({limit} > 0)", unit="percentunit", width=120, properties=percent),
+            Column("Of the limit", expr=f"{used} / ({limit} > 0)", unit="percentunit", width=120, properties=percent),
             Column(
                 "Heading for", expr=f"{forecast} / ({limit} > 0)", unit="percentunit", width=120, properties=percent
             ),
@@ -339,11 +343,9 @@ def _fired() -> Any:
         ),
         [
             Query(
-                'max by (alertname, budget) ((ALERTS{workspace=~"|$workspace", alertname=~"Hex.*", alertstate="firing", '
-                f'severity="{severity}"}} > 0) * {number})',
-                "{{alertname}} {{budget}}",
+                f'max by (alertname, budget) ({FIRING}, severity="{severity}"}} * {level})', "{{alertname}} {{budget}}"
             )
-            for number, severity in enumerate(("info", "warning", "critical"), start=1)
+            for level, severity in enumerate(("info", "warning", "critical"), start=1)
         ],
         empty="Nothing fired in this time",
         mappings={"1": ("Info", CALM), "2": ("Warning", WARN), "3": ("Critical", BAD)},
@@ -352,13 +354,12 @@ def _fired() -> Any:
 
 BOARD = board(
     "hex-budget",
-    "Hex / Budget",
     "Will this week fit, if not why not, and which project to look at?",
     [
         (4, _figures()),
         (11, [(14, _curve()), (10, _projects())]),
         (8, [(16, _all_budgets()), (8, _shares())]),
-        (10, [(24, _hours())]),
+        (9, [(24, _hours())]),
         (6, [(24, _fired())]),
     ],
     variables=[label_variable("budget", "Budget", "hex_budget_limit", default="weekly-runs")],

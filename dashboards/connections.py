@@ -164,11 +164,10 @@ def _projects_over_time() -> Any:
 
 BOARD = board(
     "hex-connections",
-    "Hex / Connections",
     "Which connections are worth keeping?",
     [
         (4, _figures()),
-        (12, [(24, _table())]),
+        (11, [(24, _table())]),
         (9, [(8, _types()), (16, _projects_over_time())]),
     ],
     time=("now-30d", "now"),

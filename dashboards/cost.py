@@ -21,7 +21,7 @@ from dashboards.panels import (
     table,
     tinted,
 )
-from dashboards.promql import chosen, gauge, named, projects
+from dashboards.promql import chosen, gauge, named, projects, views
 
 USD = "currencyUSD"
 BILLED = 'component!="own_estimate"'
@@ -29,7 +29,7 @@ COMPONENTS = {"seats": "blue", "compute": "purple", "ai_credits": "orange", "own
 
 _WEEK, _BEFORE = gauge("hex_project_cost_week_usd"), gauge("hex_project_cost_previous_week_usd")
 _RUNS = gauge("hex_project_week_runs")
-_VIEWS = gauge("hex_project_app_views", 'window="7d"')
+_VIEWS = views("7d")
 _UNPRICED = "No prices are configured: see `prices` in docs/configuration.md"
 
 
@@ -100,7 +100,7 @@ def _figures() -> list[tuple[int, Any]]:
                 5,
                 "Per view",
                 about(
-                    "Compute and own estimate of this week over the app views of 7 days: what a look at a result costs.",
+                    "This week's compute and own estimate over the app views of 7 days: what a look costs.",
                     normal="cents. Early in the week it reads low: the views are those of 7 whole days.",
                     act="Dollars: results are refreshed far more often than they are read. See **Schedules**.",
                 ),
@@ -167,7 +167,7 @@ def _projects() -> Any:
         about(
             "Compute and own estimate by project of the chosen teams and owners, beside what they were looked at.",
             normal="what costs most is viewed most.",
-            act="Costly and never viewed (an empty `Per view`): switch its schedule off. Click a project for its board.",
+            act="Costly and never viewed (an empty `Per view`): switch its schedule off. Click a project.",
         ),
         f"{projects()} and on (workspace, project_id) ({_WEEK} > 0 or {_BEFORE} > 0)",
         [
@@ -217,7 +217,7 @@ def _plans() -> Any:
         12,
         "A month on each plan",
         about(
-            "Today's seats, and last month's AI credits beyond theirs, billed on each plan. Compute costs the same on all.",
+            "Today's seats, and last month's AI credits beyond theirs, billed on each plan. Compute costs the same.",
             normal="the plan you are on is the cheapest that has the features you need.",
             act="A cheaper plan: compare its features before you ask; prices are in the configuration.",
         ),
@@ -229,7 +229,6 @@ def _plans() -> Any:
 
 BOARD = board(
     "hex-cost",
-    "Hex / Cost and plan",
     "What do we pay for?",
     [
         (4, _figures()),

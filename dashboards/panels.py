@@ -31,6 +31,9 @@ GOOD, NOTE, WARN, BAD, PLAIN, CALM = "green", "yellow", "orange", "red", "text",
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
+BELOW = -1e12
+"""Where the first step of a figure begins whose small values are the bad ones: no data has the colour before it."""
+
 _NOW = "1h"
 """The override that ends a panel's time at this moment; how far back it begins means nothing to an instant query."""
 
@@ -89,6 +92,7 @@ def meter(*, high: float | None = None, color: str = CALM) -> dict[str, Any]:
         "custom.cellOptions": {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"},
         "color": {"mode": "fixed", "fixedColor": color},
         "min": 0,
+        "fieldMinMax": True,
     }
     return properties if high is None else properties | {"max": high}
 
@@ -151,6 +155,7 @@ def bars(
     steps: Steps = ((CALM, None),),
     low: float | None = 0,
     high: float | None = None,
+    tall: bool = False,
     links: Sequence[dict[str, Any]] = (),
 ) -> Any:
     """Values of now beside each other, longest bar for the largest."""
@@ -165,7 +170,7 @@ def bars(
         .reduce_options(_last())
     )
     options = panel._internal.options  # the builder has no method for these two
-    options.min_viz_height, options.max_viz_height, options.min_viz_width = 16, 24, 8
+    options.min_viz_height, options.max_viz_height, options.min_viz_width = 16, 60 if tall else 24, 8
     _dress(panel, id, title, description, asked, unit=unit, empty=empty, decimals=decimals, steps=steps, now=True)
     if low is not None:
         panel.min(low)
@@ -191,6 +196,7 @@ def curve(
     legend: bool = True,
     calcs: Sequence[str] = (),
     span_gaps: bool = False,
+    marks: bool = False,
     min_step: str = "",
     points: int = 0,
     colors: Mapping[str, str] | None = None,
@@ -201,7 +207,7 @@ def curve(
         timeseries.Panel()
         .line_width(2 if draw != "bars" else 0)
         .fill_opacity(85 if draw == "bars" else 25 if area else 0)
-        .show_points(commons.VisibilityMode.NEVER)
+        .show_points(commons.VisibilityMode.ALWAYS if marks else commons.VisibilityMode.NEVER)
         .draw_style(commons.GraphDrawStyle.BARS if draw == "bars" else commons.GraphDrawStyle.LINE)
         .line_interpolation(
             commons.LineInterpolation.STEP_AFTER if draw == "steps" else commons.LineInterpolation.LINEAR
@@ -253,6 +259,7 @@ def bands(
         statetimeline.Panel()
         .show_value(commons.VisibilityMode.NEVER)
         .merge_values(True)
+        .disable_pagination()
         .row_height(0.7)
         .fill_opacity(90)
         .line_width(0)
@@ -320,6 +327,8 @@ def table(
         properties: dict[str, Any] = {"unit": column.unit} if column.unit else {}
         if column.unit == "currencyUSD":
             properties["decimals"] = 2
+        if column.expr:
+            properties["noValue"] = "–"  # the panel's own text would be in each empty cell
         if column.width:
             properties["custom.width"] = column.width
         properties |= column.properties
@@ -339,7 +348,7 @@ def week_table(id: int, title: str, description: str, metric: str, *, empty: str
     _dress(
         panel, id, title, description, asked, unit="none", empty=empty, decimals=0, steps=(), now=True, is_table=True
     )
-    panel.min(0).align(commons.FieldTextAlignment.CENTER)
+    panel.min(0).align(commons.FieldTextAlignment.CENTER).min_width(36)
     panel.color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId(colour)))
     panel.cell_options(commons.TableColoredBackgroundCellOptions(mode=commons.TableCellBackgroundDisplayMode.BASIC))
     # Prometheus answers in any order, and "monday" sorts behind "friday": so days are numbers with names.

@@ -4,6 +4,7 @@ from typing import Any
 
 from dashboards.board import board, project_variable
 from dashboards.panels import (
+    BELOW,
     CALM,
     GOOD,
     NOTE,
@@ -17,7 +18,7 @@ from dashboards.panels import (
     figure,
     table,
 )
-from dashboards.promql import WORKSPACE, age, gauge, increase
+from dashboards.promql import WORKSPACE, age, gauge, increase, views
 from dashboards.runs import STATUSES, TRIGGERS
 
 ONE = 'project_id="$project"'
@@ -96,7 +97,7 @@ def _costs() -> list[tuple[int, Any]]:
             3,
             _figure(
                 4,
-                "Scheduled a week",
+                "Scheduled",
                 about(
                     "Runs that its enabled schedules start in the current week.",
                     normal="as often as its data changes and somebody looks.",
@@ -161,7 +162,7 @@ def _costs() -> list[tuple[int, Any]]:
                     normal="cents.",
                     act="Empty: nobody viewed it in 7 days. Is it needed?",
                 ),
-                f"{cost} / ({gauge('hex_project_app_views', ONE, SEVEN)} > 0)",
+                f"{cost} / ({views('7d', ONE)} > 0)",
                 USD,
                 "No views in 7 days",
                 decimals=3,
@@ -171,7 +172,6 @@ def _costs() -> list[tuple[int, Any]]:
     ]
 
 
-SEVEN = 'window="7d"'
 _AGO = ((GOOD, None), (NOTE, 7 * DAY), (WARN, 30 * DAY))
 
 
@@ -187,10 +187,10 @@ def _uses() -> list[tuple[int, Any]]:
                     normal="more than none.",
                     act="None for weeks, and scheduled: pause the schedule.",
                 ),
-                gauge("hex_project_app_views", ONE, SEVEN),
+                views("7d", ONE),
                 "none",
                 "Hex tells no views",
-                steps=((WARN, None), (PLAIN, 1)),
+                steps=((PLAIN, None), (WARN, BELOW), (PLAIN, 1)),
             ),
         ),
         (
@@ -340,6 +340,7 @@ def _charts() -> tuple[Any, Any, Any, Any]:
             min_step="6h",
             points=60,
             span_gaps=True,
+            marks=True,
             colors=TRIGGERS,
         ),
         curve(
@@ -366,10 +367,9 @@ def _boards() -> Any:
     by_trigger, by_end, duration, week = _charts()
     return board(
         "hex-project",
-        "Hex / One project",
         "What does this project cost and give?",
         [
-            (4, [(24, _title())]),
+            (3, [(24, _title())]),
             (4, _costs()),
             (4, _uses()),
             (8, [(12, week), (12, by_trigger)]),

@@ -26,6 +26,12 @@ def gauge(name: str, *matchers: str, offset: str = "", last: str = "") -> str:
     return f"max by ({', '.join(labels)}) ({value})" if labels else f"max({value})"
 
 
+def views(window: str, *matchers: str) -> str:
+    """App views by project in one of Hex's own windows."""
+    chosen_window = f'window="{window}"'
+    return f"max by (workspace, project_id) ({gauge('hex_project_app_views', chosen_window, *matchers)})"
+
+
 def increase(name: str, *matchers: str, window: str = "$__rate_interval") -> str:
     """By how much each series of a counter has grown in the window, once."""
     labels = METRICS[name].labels

@@ -24,11 +24,13 @@ from dashboards.panels import (
     table,
     tinted,
 )
-from dashboards.promql import age, chosen, gauge, increase, named, part_increase, projects
+from dashboards.promql import age, chosen, gauge, increase, named, part_increase, projects, views
 
 FAILED = 'status=~"errored|killed|unable_to_allocate_kernel"'
 TRIGGERS = {"scheduled": CALM, "api": "purple", "app_refresh": "green", "unknown": PLAIN}
 STATUSES = {"errored": BAD, "killed": WARN, "unable_to_allocate_kernel": NOTE}
+
+DASHED = {"custom.lineStyle": {"fill": "dash", "dash": [4, 4]}}
 
 _WEEK, _BEFORE = gauge("hex_project_week_runs"), gauge("hex_project_previous_week_runs")
 
@@ -45,7 +47,7 @@ def _figures() -> list[tuple[int, Any]]:
                 1,
                 "Runs this week",
                 about(
-                    "Runs that started in the current week, of the chosen teams and owners: exact, from the run history.",
+                    "Runs that started in the current week, of the chosen teams and owners: exact.",
                     normal="about as many as at this hour of last week.",
                     act="Far more: sort the table below by change.",
                 ),
@@ -58,7 +60,7 @@ def _figures() -> list[tuple[int, Any]]:
             4,
             figure(
                 2,
-                "Against last week's same hour",
+                "Against last week",
                 about(
                     "This week's runs less those of last week up to the same hour.",
                     normal="within a tenth of last week.",
@@ -195,7 +197,7 @@ def _projects() -> Any:
             Column("Failed", expr=failed, width=80, properties=tinted((PLAIN, None), (NOTE, 3), (BAD, 10))),
             Column("Failing", expr=f"{failed} / ({ended} > 0)", unit="percentunit", width=85),
             Column("Run time", expr=seconds, unit="s", width=100, properties={"decimals": 1}),
-            Column("Views", expr=gauge("hex_project_app_views", 'window="7d"'), width=80),
+            Column("Views", expr=views("7d"), width=80),
         ],
         empty="No project ran this week or last",
         sort_by="This week",
@@ -210,7 +212,7 @@ def _durations() -> Any:
         10,
         "How long runs take",
         about(
-            "The duration that half, and nineteen in twenty, of the runs stay below, by trigger, of the whole workspace.",
+            "The duration that half, and 19 in 20, of all runs of the workspace stay below, by trigger.",
             normal="level. Runs on schedule end before the next one is due.",
             act="A rise without more runs: data has grown, or the warehouse is busy. See the longest projects beside.",
         ),
@@ -218,8 +220,9 @@ def _durations() -> Any:
             Query(
                 f"histogram_quantile({quantile}, sum by (le, trigger) ({buckets}))",
                 f"{name} {{{{trigger}}}}",
+                line,
             )
-            for quantile, name in ((0.5, "half of"), (0.95, "19 in 20 of"))
+            for quantile, name, line in ((0.5, "half of", DASHED), (0.95, "19 in 20 of", {}))
         ],
         unit="s",
         decimals=None,
@@ -227,6 +230,10 @@ def _durations() -> Any:
         min_step="6h",
         points=60,
         span_gaps=True,
+        marks=True,
+        colors={
+            f"{name} {trigger}": color for name in ("half of", "19 in 20 of") for trigger, color in TRIGGERS.items()
+        },
     )
 
 
@@ -285,7 +292,6 @@ def _failing() -> Any:
 
 BOARD = board(
     "hex-runs",
-    "Hex / Runs",
     "What ran, and was it worth it?",
     [
         (4, _figures()),

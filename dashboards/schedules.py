@@ -24,13 +24,13 @@ from dashboards.panels import (
     tinted,
     week_table,
 )
-from dashboards.promql import age, chosen, gauge, increase, named, projects
+from dashboards.promql import age, chosen, gauge, increase, named, projects, views
 from dashboards.runs import FAILED
 
 USD = "currencyUSD"
 _PLANNED = gauge("hex_project_scheduled_week_runs")
-_WEEKLY = gauge("hex_project_app_views", 'window="7d"')
-_MONTHLY = gauge("hex_project_app_views", 'window="30d"')
+_WEEKLY = views("7d")
+_MONTHLY = views("30d")
 _UNSEEN = f"({_PLANNED} > 0 and on (workspace, project_id) ({_MONTHLY} == 0))"
 _DAY = 86400
 SCHEDULED = 'trigger="scheduled"'
@@ -235,7 +235,7 @@ def _collisions() -> Any:
         about(
             "Runs that the enabled schedules start in this week, by weekday and hour of the configured time zone.",
             normal="spread over the hours before people come in.",
-            act="One dark column: everything starts at once and waits for kernels and the warehouse. Move some by an hour.",
+            act="One dark column: everything starts at once and waits for kernels. Move some by an hour.",
         ),
         "hex_week_hour_scheduled_runs",
         empty="No schedule is known",
@@ -245,13 +245,12 @@ def _collisions() -> Any:
 
 BOARD = board(
     "hex-schedules",
-    "Hex / Schedules",
     "Which schedules are too often?",
     [
         (4, _figures()),
         (12, [(24, _projects())]),
         (10, [(9, _unseen()), (9, _failing()), (6, _cadences())]),
-        (10, [(24, _collisions())]),
+        (9, [(24, _collisions())]),
     ],
     variables=[chosen_variable(*one) for one in TEAM_AND_OWNER],
 )

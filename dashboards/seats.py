@@ -202,7 +202,6 @@ def _credits() -> Any:
 
 BOARD = board(
     "hex-seats",
-    "Hex / Seats",
     "Who uses what we pay for?",
     [
         (4, _figures()),

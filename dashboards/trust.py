@@ -5,6 +5,7 @@ from typing import Any
 from dashboards.board import board
 from dashboards.panels import (
     BAD,
+    BELOW,
     CALM,
     GOOD,
     NOTE,
@@ -54,7 +55,7 @@ def _figures() -> list[tuple[int, Any]]:
                 3,
                 "Runs known until, ago",
                 about(
-                    "Every run of every published project is known up to so long ago: how late the youngest count can be.",
+                    "Every run of every published project is known up to so long ago: how late a count can be.",
                     normal="minutes. A project that nothing points at is read every six hours at the latest.",
                     act="Over 12 hours: HexRunsIncomplete fires; the log says whose runs cannot be read.",
                 ),
@@ -68,11 +69,11 @@ def _figures() -> list[tuple[int, Any]]:
             4,
             figure(
                 4,
-                "Of the allowed requests, last hour",
+                "Of what is allowed",
                 about(
                     "Requests of the last hour as a part of what the configured share of the rate limit allows.",
                     normal="below 80 %. While history is read, near 100 %.",
-                    act="Always near 100 %: raise `rate_limit.share` if nothing else needs it, or leave out a collector.",
+                    act="Always near 100 %: raise `rate_limit.share`, or leave out a collector.",
                 ),
                 [Query(f"{requests} / sum({gauge('hex_api_allowed_requests_per_hour')})")],
                 unit="percentunit",
@@ -84,7 +85,7 @@ def _figures() -> list[tuple[int, Any]]:
             3,
             figure(
                 5,
-                "Told to wait, 24 h",
+                "429s, 24 h",
                 about(
                     "Answers of 24 hours that said 429, too many requests: the exporter's own and the gateway's.",
                     normal="0, or a few.",
@@ -110,14 +111,14 @@ def _figures() -> list[tuple[int, Any]]:
                 unit="s",
                 empty="None",
                 mappings={"0": ("None", GOOD)},
-                steps=((WARN, None),),
+                steps=((GOOD, None), (WARN, 1)),
             ),
         ),
         (
             3,
             figure(
                 7,
-                "Overdue projects",
+                "Overdue",
                 about(
                     "Projects whose runs should have been read by now and were not.",
                     normal="0.",
@@ -221,7 +222,7 @@ def _latency() -> Any:
         about(
             "What 19 in 20 exchanges stayed below, to the last byte, by endpoint.",
             normal="below 2 seconds.",
-            act="Slow: Hex has a bad day, or a listing has grown large. Polling waits; counts come later, none is lost.",
+            act="Slow: Hex has a bad day. Polling waits; counts come later, none is lost.",
         ),
         [Query(f"histogram_quantile(0.95, sum by (le, endpoint) ({buckets}))", "{{endpoint}}")],
         unit="s",
@@ -230,6 +231,7 @@ def _latency() -> Any:
         min_step="5m",
         points=100,
         span_gaps=True,
+        marks=True,
     )
 
 
@@ -240,7 +242,7 @@ def _collectors() -> Any:
         about(
             "What is read from Hex: whether the last attempt was complete, and how old the last complete reading is.",
             normal="all are read. `not read` from the start: the token or the plan does not allow it.",
-            act="One that was read and no longer is: the log has the reason. Its figures disappear after `collect.max_age`.",
+            act="One that was read and no longer is: see the log. Its figures go after `collect.max_age`.",
         ),
         gauge("hex_collector_success"),
         [
@@ -389,7 +391,7 @@ def _skew() -> Any:
         [Query(gauge("hex_exporter_clock_skew_seconds"))],
         unit="s",
         empty="Hex has not answered yet",
-        steps=((WARN, None), (GOOD, -3), (WARN, 3)),
+        steps=((PLAIN, None), (WARN, BELOW), (GOOD, -3), (WARN, 3)),
     )
 
 
@@ -405,13 +407,12 @@ def _token() -> Any:
         [Query(f"{gauge('hex_token_expiry_timestamp_seconds')} - time()")],
         unit="s",
         empty="Never",
-        steps=((BAD, None), (WARN, 7 * 86400), (PLAIN, 14 * 86400)),
+        steps=((PLAIN, None), (BAD, BELOW), (WARN, 7 * 86400), (PLAIN, 14 * 86400)),
     )
 
 
 BOARD = board(
     "hex-exporter",
-    "Hex / API and exporter",
     "Can these numbers be trusted?",
     [
         (4, _figures()),

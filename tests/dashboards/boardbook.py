@@ -1,6 +1,5 @@
 """The dashboards as they are committed, and ways to walk through them."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

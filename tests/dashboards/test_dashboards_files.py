@@ -63,7 +63,7 @@ def test_keys_are_sorted(board):
 
 
 def test_round_trip_through_the_sdk_loses_no_key(board):
-    """A key that the SDK does not know is one that Grafana's schema lacks: a typing error, or an option that is gone."""
+    """A key that the SDK does not know is one that Grafana's schema lacks: a typing error, or an old option."""
     again = through_the_sdk(board)
 
     assert list(lost(board, again)) == []

@@ -45,12 +45,12 @@ class TestBoard:
     def test_refreshes_no_faster_than_the_data_changes(self, board):
         assert board["refresh"] == "1m"
 
-    def test_leads_to_the_other_boards_with_variables_and_time(self, board):
-        (link,) = board["links"]
-        assert (link["type"], link["tags"]) == ("dashboards", ["hex-exporter"])
-        assert link["includeVars"]
-        assert link["keepTime"]
-        assert "hex-exporter" in board["tags"]
+    def test_leads_to_the_other_boards_with_variables_and_time(self, board, boards):
+        assert {link["url"] for link in board["links"]} == {f"/d/{uid}" for uid in boards if uid != board["uid"]}
+        for link in board["links"]:
+            assert link["includeVars"]
+            assert link["keepTime"]
+        assert board["tags"] == ["hex-exporter"]
 
     def test_says_which_question_it_answers(self, board):
         assert board["description"].endswith("?")

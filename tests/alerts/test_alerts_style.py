@@ -17,7 +17,7 @@ BOARDS = {
     "hex-project",
     "hex-exporter",
 }
-CALENDAR_FREE = {"HexBudgetForecastExceeded", "HexBudgetSpike"}
+CALENDAR_FREE = {"HexBudgetBurnFast", "HexBudgetForecastExceeded", "HexBudgetSpike"}
 TARGET_LABELS = {"job", "instance"}
 
 every_rule = pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule.name)

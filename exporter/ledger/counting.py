@@ -39,8 +39,13 @@ class KnownRun:
 
     @property
     def started_ms(self) -> int:
-        """What it is placed in time by: its start, else when it was first seen."""
-        return self.first_seen_ms if self.run.start_ms is None else self.run.start_ms
+        """What it is placed in time by: its start, else its end, else when it was first seen.
+
+        A run that got no kernel ends without a start: by first sight, all of them in a history would be of today.
+        """
+        if self.run.start_ms is not None:
+            return self.run.start_ms
+        return self.first_seen_ms if self.run.ended_ms is None else min(self.run.ended_ms, self.first_seen_ms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

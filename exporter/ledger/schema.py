@@ -65,7 +65,7 @@ RUNS = Table(
     Column("elapsed_ms", BigInteger),
     Column("version", Text),
     Column("first_seen_ms", BigInteger, nullable=False),
-    Column("started_ms", BigInteger, nullable=False),  # start_ms, else first_seen_ms: what weeks go by
+    Column("started_ms", BigInteger, nullable=False),  # its start or end, else first_seen_ms: what weeks go by
     Column("ended_ms", BigInteger),
     Column("is_active", Boolean, nullable=False),
     Column("was_active", Boolean, nullable=False),

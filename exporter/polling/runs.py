@@ -220,7 +220,12 @@ class RunReader:
             stored = self._ledger.runs_between(
                 since_ms - ALLOWED_EARLY_MS, until_ms + ALLOWED_DELAY_MS + 1, one.known.project.project_id
             )
-            starts = {run.run_id: run.start_ms for run in (*stored, *runs) if run.trigger == "scheduled"}
+            # A run that got no kernel has no start, only an end soon after; its firing was answered all the same.
+            starts = {
+                run.run_id: run.ended_ms if run.start_ms is None else run.start_ms
+                for run in (*stored, *runs)
+                if run.trigger == "scheduled"
+            }
             missed = missed_firings(due, [start for start in starts.values() if start is not None])
         return missed, replace(progress, schedule_checked_ms=until_ms)
 

@@ -32,6 +32,18 @@ def test_a_run_without_a_start_is_placed_where_it_was_first_seen(bench, make_run
     assert list(bench.workspace.uses_between(now_ms, now_ms + 5)) == []
 
 
+def test_a_run_that_ended_without_a_start_is_placed_where_it_ended(bench, make_run, now_ms):
+    """A history that is read today has runs that got no kernel weeks ago: they are of their week, not of today."""
+    bench.begin("p")
+    stillborn = make_run(
+        "r", start_ms=None, end_ms=now_ms - DAY_MS, elapsed_ms=None, status="unable_to_allocate_kernel"
+    )
+    bench.see(stillborn, at_ms=now_ms)
+
+    assert [use.started_ms for use in bench.workspace.uses_between(now_ms - 2 * DAY_MS, now_ms)] == [now_ms - DAY_MS]
+    assert bench.workspace.last_runs() == {("p", "unable_to_allocate_kernel"): now_ms - DAY_MS}
+
+
 class TestRevision:
     def test_grows_with_a_run_of_that_time_alone(self, bench, make_run, now_ms):
         bench.begin("p")

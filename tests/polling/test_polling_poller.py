@@ -105,6 +105,20 @@ class TestCounting:
 
         assert following.counted("hex_missed_schedules_total") == {("p",): 1}
 
+    def test_firing_whose_run_got_no_kernel_is_not_missed(self, hand_made, follow, clock):
+        hand_made.add_project("p", schedules=[hourly()])
+        clock.advance(10 * 60)
+        following = follow(hand_made.transport)
+        go(following, 20 * 60)
+        for hour in range(1, 4):
+            end = clock.now() - clock.now() % HOUR + HOUR + 90
+            run = hand_made.add_run("p", f"r{hour}", end - 30, end=end, runTrigger="SCHEDULED")
+            if hour == 2:
+                run |= {"status": "UNABLE_TO_ALLOCATE_KERNEL", "startTime": None}
+            go(following, HOUR)
+
+        assert following.counted("hex_missed_schedules_total") == {}
+
     def test_bad_item_is_counted_and_logged_once_and_the_rest_goes_on(self, hand_made, follow, clock):
         hand_made.add_project("p")
         hand_made.projects["bad"] = {"id": {"not": "an id"}, "title": "?"}

@@ -1,0 +1,214 @@
+"""From a project that runs away to the message that a person reads, with real processes in a world in fast motion.
+
+Two simulated workspaces, one exporter, Prometheus, Alertmanager, and who receives its messages. The world begins on the
+same Tuesday morning in every run of the tests, and a minute of it is a second.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from hurry import FastTime
+from running import TOKEN, Running, environment, wait_for
+from watching import Alertmanager, Prometheus, Recorder
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+TUESDAY = datetime(2026, 11, 17, 9, tzinfo=UTC).timestamp()
+RESET = "Mon 23 Nov 00:00 UTC"
+
+WATCHDOG = ("Watchdog", "", "")
+EXCEEDED = ("HexBudgetExceeded", "acme", "weekly-runs")
+
+RUNS = 2000
+"""What the project that runs away adds: twice the budget in runs, less than the budget in dollars."""
+
+AMPLE = """
+  - {name: weekly-runs, unit: runs, limit: 1000}
+  - {name: worth, unit: usd, limit: 120}
+  - {name: others, unit: runs, limit: 500, match: {title: "Revenue*"}}
+"""
+USED_UP = """
+  - {name: weekly-runs, unit: runs, limit: 42, match: {workspace: acme}}
+  - {name: ample, unit: runs, limit: 1000}
+"""
+
+
+class World:
+    """The processes of one test, all in one fast time. A context manager: they are killed at its end."""
+
+    def __init__(self, folder: Path, prometheus: Path, alertmanager: Path, budgets: str) -> None:
+        self.time = FastTime(since=time.time(), starts=TUESDAY)
+        self._folder = folder
+        self._programs = (prometheus, alertmanager)
+        self._budgets = budgets
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "World":
+        try:
+            self._begin()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+
+    def _begin(self) -> None:
+        # The same seed twice: the two workspaces have projects of the same ids.
+        simulate = self.time.command("simulate", "--listen", "127.0.0.1:0", "--projects", "3", "--limits", "off")
+        simulators = {
+            name: self._stack.enter_context(Running(simulate, self._folder / f"{name}.log"))
+            for name in ("acme", "beta")
+        }
+        self.hex = {name: one.said(r"answers at (http://\S+)").group(1) for name, one in simulators.items()}
+        self.exporter = self.start_exporter("127.0.0.1:0")
+        self.address = self.exporter.said(r"event=Listening address=(\S+)").group(1)
+        prometheus, alertmanager = self._programs
+        self.recorder = self._stack.enter_context(Recorder())
+        self.alertmanager = self._stack.enter_context(
+            Alertmanager(alertmanager, self._folder / "alertmanager", self.time, self.recorder)
+        )
+        self.prometheus = self._stack.enter_context(
+            Prometheus(prometheus, self._folder / "prometheus", self.time, self.address, self.alertmanager.address)
+        )
+
+    def start_exporter(self, listen: str) -> Running:
+        """Start the exporter on the ledger of the test."""
+        config = self._folder / "hex-exporter.yml"
+        config.write_text(
+            "workspaces:\n"
+            + "".join(
+                f"  - {{name: {name}, base_url: '{url}', token_env: HEX_API_TOKEN, "
+                "rate_limit: {per_minute: 6000, per_hour: 360000, share: 1}}\n"
+                for name, url in self.hex.items()
+            )
+            + f"storage: {{url: 'sqlite:///{self._folder}/ledger.db'}}\n"
+            + f"prices: {{run_usd: 0.05}}\nbudgets:{self._budgets}"
+        )
+        command = self.time.command("serve", "--config.file", str(config), "--web.listen-address", listen)
+        started = Running(command, self._folder / "exporter.log", env=environment(HEX_API_TOKEN=TOKEN))
+        return self._stack.enter_context(started)
+
+    def control(self, workspace: str, what: str, **content: object) -> dict:
+        """Tell the simulated workspace something."""
+        root = self.hex[workspace].removesuffix("/api/v1")
+        answer = httpx.post(f"{root}/_simulator/{what}", json=content, timeout=30, trust_env=False)
+        return answer.raise_for_status().json()
+
+    def runaway(self) -> dict:
+        """Let a project of acme run away, faster than a lower level can fire; returns the project as Hex has it."""
+        since_ms = round(self.time.now() * 1000) + 60_000
+        every_ms = 50
+        until_ms = since_ms + RUNS * every_ms
+        told = self.control("acme", "runaway", since_ms=since_ms, until_ms=until_ms, every_seconds=every_ms / 1000)
+        found = httpx.get(
+            f"{self.hex['acme']}/projects/{told['project_id']}",
+            headers={"Authorization": f"Bearer {TOKEN}"},
+            timeout=30,
+            trust_env=False,
+        )
+        return found.raise_for_status().json()
+
+    def wait_for(self, probe: Callable[[], object]) -> None:
+        """Wait for two minutes at the most, which are two hours of the world."""
+        wait_for(probe, seconds=120)
+
+    def titles(self) -> set[str]:
+        """What the chat was told, but for what the simulated workspace does by itself: a few of many get no kernel."""
+        return {one.title for one in self.recorder.of("chat") if "no kernel" not in one.title}
+
+    def pages(self) -> set[tuple[str | None, str | None, str | None]]:
+        """What somebody was called for, by alert, workspace and budget."""
+        return self.recorder.firing("pager")
+
+
+@pytest.fixture
+def begin(prometheus: Path, alertmanager: Path, tmp_path: Path) -> Iterator[Callable[[str], World]]:
+    with ExitStack() as stack:
+        yield lambda budgets: stack.enter_context(World(tmp_path, prometheus, alertmanager, budgets))
+
+
+def test_a_runaway_pages_for_what_it_uses_up_and_for_nothing_that_follows_from_that(begin: Callable[[str], World]):
+    world = begin(AMPLE)
+    prometheus, recorder = world.prometheus, world.recorder
+
+    # Within its budgets a fresh exporter disturbs nobody, not even almost.
+    world.wait_for(lambda: prometheus.value("count(hex_budget_used) == 6 and count(hex_budget_forecast) == 6"))
+    world.wait_for(lambda: prometheus.alerts("pending", "firing") == {WATCHDOG})
+    known = world.time.now()
+    while world.time.now() < known + 5 * 60:
+        assert prometheus.alerts("pending", "firing") == {WATCHDOG}
+        time.sleep(0.2)
+    world.wait_for(lambda: recorder.of("heartbeat"))
+    assert {one.receiver for one in recorder.messages} == {"heartbeat"}
+
+    project = world.runaway()
+    following = {
+        *(("HexBudgetInfo", budget) for budget in ("weekly-runs", "worth")),
+        *(("HexBudgetHalfUsedEarly", budget) for budget in ("weekly-runs", "worth")),
+        *(("HexBudgetSpike", budget) for budget in ("weekly-runs", "worth")),
+        ("HexBudgetWarning", "weekly-runs"),
+    }
+    world.wait_for(lambda: following <= world.alertmanager.suppressed())
+    world.wait_for(lambda: world.titles() and len(world.pages()) >= 3)
+
+    burns = {("HexBudgetBurnFast", "acme", budget) for budget in ("weekly-runs", "worth")}
+    assert world.pages() == {EXCEEDED, *burns}
+    assert world.titles() == {"Budget worth of acme is nearly used up"}
+
+    (page,) = (one for one in recorder.of("pager") if one.alert == "HexBudgetExceeded")
+    assert page.title == "Budget weekly-runs of acme is used up"
+    used = re.search(r"^Used: (\d+) of 1000 runs used", page.text, re.MULTILINE)
+    assert used is not None
+    assert 1000 <= int(used[1]) <= RUNS + 100
+    owner = project["owner"]["email"]
+    top = re.search(
+        rf"^Look first at: {re.escape(project['title'])} \({owner}\): ([\d.]+) USD, (\d+) runs;", page.text, re.M
+    )
+    assert top is not None, page.text
+    assert float(top[1]) == pytest.approx(int(top[2]) * 0.05)
+    assert f"\nResets: {RESET} (in 5d 1" in page.text
+    assert "\nRunbook: docs/runbooks.md#hexbudgetexceeded" in page.text
+
+
+def test_a_dead_exporter_pages_for_each_workspace_that_nobody_watches(begin: Callable[[str], World]):
+    world = begin(USED_UP)
+    prometheus, recorder = world.prometheus, world.recorder
+    world.wait_for(lambda: {EXCEEDED} <= world.pages())
+
+    world.exporter.kill()
+
+    absent = {("HexDataAbsent", workspace, None) for workspace in ("acme", "beta")}
+    down = f"The Hex exporter {world.address} is down"
+    world.wait_for(lambda: world.pages() >= absent and down in world.titles())
+    assert world.pages() == {EXCEEDED, *absent}
+    assert world.titles() == {down}
+
+    world.start_exporter(world.address)
+
+    world.wait_for(lambda: recorder.resolved("pager") >= absent and f"Resolved: {down}" in world.titles())
+    world.wait_for(lambda: EXCEEDED in prometheus.alerts("firing"))
+    assert world.pages() == {EXCEEDED, *absent}
+    assert world.titles() == {down, f"Resolved: {down}"}
+
+
+def test_hex_away_is_told_and_what_is_used_up_stays_used_up(begin: Callable[[str], World]):
+    world = begin(USED_UP)
+    prometheus, recorder = world.prometheus, world.recorder
+    world.wait_for(lambda: {EXCEEDED} <= world.pages())
+
+    world.control("acme", "faults", kind="503")
+
+    stale = "The figures of acme are out of date"
+    world.wait_for(lambda: stale in world.titles())
+    assert {EXCEEDED, ("HexDataStale", "acme", "")} <= prometheus.alerts("firing")
+    assert world.pages() == {EXCEEDED}
+    assert recorder.resolved("pager") == set()
+    assert world.titles() == {stale}

@@ -154,6 +154,16 @@ def volume(image: Image, tmp_path: Path) -> Path:
     return folder
 
 
+def test_has_what_its_bundle_is_written_from(image: Image, volume: Path) -> None:
+    container = Container(image, volume, image.command("bundle", f"{VOLUME}/made"))
+
+    assert not container.is_running(within_seconds=30)
+    status, output = container.stop()
+    assert status == 0, output
+    for folder, source in (("grafana/dashboards", "dashboards/*.json"), ("prometheus/rules", "alerts/rules/*.yml")):
+        assert {path.name for path in (volume / "made" / folder).iterdir()} == {path.name for path in ROOT.glob(source)}
+
+
 def test_says_its_version(image: Image, volume: Path) -> None:
     container = Container(image, volume, image.command("--version"))
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -24,7 +25,6 @@ from exporter.metrics.history import Past, Span, Written, history, read_past, sp
 from exporter.metrics.snapshot import Snapshot
 
 _LOOK_SECONDS = 2.0
-_RUNS_A_LOOK = 5_000
 
 
 def run_history(
@@ -78,17 +78,8 @@ def _pasts(ledger: Ledger, config: Config, clock: Clock, days: int, progress: Pr
         if span is None:
             continue
         _say_what_lacks(snapshot, span)
-        task = progress.add_task(f"Reading runs of {snapshot.name}")
-        read = 0
-
-        def seen() -> None:
-            nonlocal read
-            read += 1
-            if read % _RUNS_A_LOOK == 0:
-                progress.update(task, completed=read)  # noqa: B023 - called before the next round
-
-        yield read_past(workspace, snapshot, span, oldest.start_ms, seen)
-        progress.update(task, completed=read)
+        watch = partial(progress.track, description=f"Reading runs of {snapshot.name}")
+        yield read_past(workspace, snapshot, span, oldest.start_ms, watch)
 
 
 def _say_what_lacks(snapshot: Snapshot, span: Span) -> None:

@@ -59,7 +59,7 @@ class Historian:
         [snapshot] = Collector(self.ledger, Status()).snapshots(self.config, self.contact_ms)
         oldest = next(self.acme.runs_between(0, self.contact_ms))
         assert oldest.start_ms is not None
-        return read_past(self.acme, snapshot, span, oldest.start_ms, lambda: None)
+        return read_past(self.acme, snapshot, span, oldest.start_ms)
 
     def text(self, now_ms: int | None = None, days: int = 90) -> str:
         return "".join(history([self.past(now_ms, days)], job="hex", instance="localhost:9891", count=Written()))

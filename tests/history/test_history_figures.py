@@ -182,7 +182,7 @@ def imported(ledger: Any, runs: list[Run], contact_ms: int) -> tuple[int, list[f
         return live, []
     config = Config(workspaces=(Workspace(name="acme"),), storage=Storage(url="sqlite://"))
     [snapshot] = Collector(ledger, Status()).snapshots(config, contact_ms)
-    past = read_past(acme, snapshot, span, oldest_ms, lambda: None)
+    past = read_past(acme, snapshot, span, oldest_ms)
     text = "".join(history([past], job="j", instance="i", count=Written()))
     values = [float(line.split()[1]) for line in text.splitlines() if line.startswith("hex_runs_total{")]
     return live + int(values[-1] if values else 0), values

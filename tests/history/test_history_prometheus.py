@@ -140,7 +140,7 @@ def test_two_workspaces_are_one_import(historian: Any, promtool: Path, tmp_path:
         span = span_of(historian.contact_ms, oldest_ms, historian.contact_ms + DAY_MS, 90)
         assert span is not None
         ledger = historian.ledger.workspace(snapshot.name)
-        pasts.append(read_past(ledger, snapshot, span, oldest_ms, lambda: None))
+        pasts.append(read_past(ledger, snapshot, span, oldest_ms))
 
     text = "".join(history(pasts, job="hex", instance="i", count=Written()))
 

@@ -6,7 +6,7 @@ A run takes forty bytes here, whatever Hex said of it.
 from array import array
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -135,18 +135,21 @@ class Past:
 
 
 def read_past(
-    ledger: WorkspaceLedger, snapshot: Snapshot, span: Span, oldest_ms: int, seen: Callable[[], object]
+    ledger: WorkspaceLedger,
+    snapshot: Snapshot,
+    span: Span,
+    oldest_ms: int,
+    watch: Callable[[Iterable[Run]], Iterable[Run]] = iter,
 ) -> Past:
     """Fold the workspace's runs over the span, and those before it that its first figures need.
 
-    `oldest_ms` is when the first known run started; `seen` is called after each run. Raises LedgerError.
+    `oldest_ms` is when the first known run started; the runs are read through `watch`. Raises LedgerError.
     """
     listing = ledger.listing("threads")
     past = Past(snapshot, span, oldest_ms, () if listing is None else listing.items)
     fold = _Fold(past)
-    for run in ledger.runs_between(past.load_from_ms, span.contact_ms):
+    for run in watch(ledger.runs_between(past.load_from_ms, span.contact_ms)):
         fold.add(run)
-        seen()
     for slots in (past.active, past.compute, past.own, *past.used):
         if isinstance(slots, Slots):
             slots.close()

@@ -180,9 +180,9 @@ def _curve() -> Any:
         7,
         "This week against last week and the limit",
         about(
-            "What is used as the week goes by. Dashed blue: where it is heading. Grey: the same hours of last week. "
+            "What is used as the week goes by. Dashed blue: where it is heading. Thin: the same hours of last week. "
             "Orange and red: where warning and critical begin. Choose `This week` to see it to its end.",
-            normal="close to the grey line, and the dashed line ends below the red one.",
+            normal="close to the thin line, and the dashed line ends below the red one.",
             act="A steep piece is a project that runs more than last week: see the table. Steady but too high: "
             "a schedule was added, or the limit is too tight.",
         ),

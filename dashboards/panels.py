@@ -27,7 +27,7 @@ from dashboards.promql import age, gauge
 
 SOURCE = commons.DataSourceRef(type_val="prometheus", uid="${datasource}")
 
-GOOD, NOTE, WARN, BAD, PLAIN, CALM = "green", "yellow", "orange", "red", "text", "blue"
+GOOD, NOTE, WARN, BAD, PLAIN, CALM = "green", "dark-yellow", "orange", "red", "text", "blue"
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 

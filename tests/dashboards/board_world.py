@@ -1,0 +1,158 @@
+"""A workspace with a past and a present, as a real Prometheus would have it: the import, and what was scraped since."""
+
+import asyncio
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+
+from exporter.config import Config, Storage, load_config
+from exporter.hexapi import TokenSource
+from exporter.ledger import Ledger, open_ledger
+from exporter.metrics import Collector, Status, build_page
+from exporter.metrics.history import Written, history, read_past, span_of
+from exporter.polling import Poller
+from exporter.simulator import Fault, Faults, Limits, Simulation, create_app
+
+CONTACT = 1_795_078_800  # Thursday, 19 November 2026, 09:00 UTC
+LIVE_SECONDS = 4 * 3600
+SCRAPE_SECONDS = 300
+PAST_DAYS = 9
+JOB, INSTANCES = "hex", ("localhost:9891", "other:9891")
+
+_CONFIG = """
+workspaces: [{name: acme, base_url: "http://localhost/api/v1", token_env: TOKEN,
+              rate_limit: {per_minute: 60, per_hour: 300, share: 1.0}}]
+week: {timezone: Europe/Zurich}
+budgets:
+  - {name: weekly-runs, unit: runs, limit: 200}
+  - {name: money, unit: usd, limit: 40}
+  - {name: compute, unit: compute_minutes, limit: 2000}
+  - {name: credits, unit: ai_credits, limit: 2000, period: month}
+teams:
+  - {name: marketing, match: {owner: "*@marketing.example"}}
+  - {name: product, match: {owner: "*@product.example"}}
+prices: {plan: team, run_usd: 0.05, overrides: {team: {explorer_month: 12}}}
+compute: {default: large}
+seats: {reviewed_on: 2026-09-01}
+"""
+
+
+@dataclass(slots=True)
+class World:
+    """What there is to import, and what is true of it at `end`."""
+
+    texts: tuple[str, str]
+    end: int
+    choices: Mapping[str, tuple[str, ...]]
+    facts: Mapping[str, float] = field(default_factory=dict)
+
+
+def live_through(clock: Any) -> World:
+    """First contact, four hours of polling, and the two texts that a day-old installation would have."""
+    clock.step(CONTACT - clock.now())
+    config = load_config(_CONFIG, source="test", environ={"TOKEN": "hxtw_" + "ab" * 48}, state_dir=Path())
+    config = msgspec.structs.replace(config, storage=Storage(url="sqlite://"))
+    simulation = Simulation(3, 14, clock=clock)
+    faults = Faults([Fault(kind="429", retry_after=3, probability=0.01)], 3)
+    transport = httpx.ASGITransport(create_app(simulation, faults=faults, limits=Limits.off()))
+    ledger = open_ledger(config.storage.url, clock=clock)
+    try:
+        scraped = asyncio.run(_follow(clock, config, ledger, transport))
+        past = _past(config, ledger, clock)
+        return World(_text(past, scraped), CONTACT + LIVE_SECONDS, _choices(ledger), _facts(ledger))
+    finally:
+        ledger.close()
+
+
+async def _follow(clock: Any, config: Config, ledger: Ledger, transport: Any) -> list[tuple[int, str]]:
+    """Poll for the live hours; the pages with the seconds at which they were scraped."""
+    workspace = config.workspaces[0]
+    known = ledger.workspace(workspace.name)
+    token = TokenSource(value="hxtw_" + "ab" * 48)
+    poller = Poller(workspace, config, token, known, clock=clock, rng=random.Random(3), transport=transport)
+    status = Status()
+    collector = Collector(ledger, status)
+    pages = []
+    for at in range(CONTACT + SCRAPE_SECONDS, CONTACT + LIVE_SECONDS + 1, SCRAPE_SECONDS):
+        while clock.now() < at:
+            wait = await poller.step()
+            clock.advance(min(max(wait, 0.05), max(at - clock.now(), 0.05)))
+        now_ms = round(clock.now() * 1000)
+        report = poller.report
+        status.beat(now_ms)
+        status.reloaded(True, CONTACT * 1000)
+        status.update(
+            workspace.name,
+            planned_requests_per_hour=report.planned_requests_per_hour,
+            allowed_requests_per_hour=report.allowed_requests_per_hour,
+            overdue_projects=report.overdue_projects,
+            clock_skew_seconds=report.clock_skew_seconds,
+        )
+        known.release_holds(now_ms)
+        page = build_page(collector.collect(config, now_ms))
+        status.page_built(0.01, page.series, page.duplicates)
+        pages.append((at, page.body(openmetrics=False, gzip=False).decode()))
+    await poller.aclose()
+    return pages
+
+
+def _past(config: Config, ledger: Ledger, clock: Any) -> str:
+    known = ledger.workspace("acme")
+    now_ms = round(clock.now() * 1000)
+    [snapshot] = Collector(ledger, Status()).snapshots(config, now_ms)
+    oldest_ms = next(known.runs_between(0, known.first_contact_ms)).start_ms
+    span = span_of(known.first_contact_ms, oldest_ms, now_ms, PAST_DAYS)
+    past = read_past(known, snapshot, span, oldest_ms)
+    return "".join(history([past], job=JOB, instance=INSTANCES[0], count=Written()))
+
+
+def _text(past: str, pages: list[tuple[int, str]]) -> tuple[str, str]:
+    """The import, and the scrapes of two exporters; each family in one piece, each series in the order of time."""
+    series: dict[str, list[tuple[int, str]]] = {}
+    for at, page in pages:
+        for line in page.splitlines():
+            if line and not line.startswith("#"):
+                head, value = line.rsplit(" ", 1)
+                series.setdefault(head, []).append((at, value))
+        series.setdefault("scrape_duration_seconds", []).append((at, "0.002"))
+    lines = []
+    for head in sorted(series, key=lambda one: (one.partition("{")[0], one)):
+        name, _, labels = head.partition("{")
+        for instance in INSTANCES:
+            own = f'job="{JOB}",instance="{instance}"'
+            inside = f"{labels[:-1]},{own}" if labels else own
+            lines += [f"{name}{{{inside}}} {value} {at}\n" for at, value in series[head]]
+    return past, "".join([*lines, "# EOF\n"])
+
+
+def _choices(ledger: Ledger) -> dict[str, tuple[str, ...]]:
+    known = ledger.workspace("acme")
+    series = [one.project for one in known.projects() if one.has_series]
+    by_views = sorted(series, key=lambda project: -(project.views_7d or 0))
+    return {
+        "budget": ("weekly-runs", "money", "compute", "credits"),
+        "team": (".*", "marketing", "product"),
+        "project": tuple(project.project_id for project in by_views),
+    }
+
+
+def _facts(ledger: Ledger) -> dict[str, float]:
+    """Figures that boards show, straight from the ledger."""
+    known = ledger.workspace("acme")
+    monday = 1_794_783_600_000  # 16 November 2026, 00:00 in Zurich
+    end = (CONTACT + LIVE_SECONDS) * 1000
+
+    def runs(start_ms: int, end_ms: int) -> int:
+        return sum(run.status != "unable_to_allocate_kernel" for run in known.runs_between(start_ms, end_ms))
+
+    return {
+        "this week": runs(monday, end),
+        "last week": runs(monday - 7 * 86_400_000, monday),
+        "seats": len(known.listing("users").items),
+        "connections": len(known.listing("connections").items),
+    }

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 
 import httpx
+import msgspec
 
 from exporter.config import Collect, Config, RateLimit, Storage, Workspace
 from exporter.hexapi import TokenSource
@@ -86,7 +87,7 @@ class HandMadeHex:
 
 
 class Following:
-    """One poller and what it writes to; `restart` is what a kill and a new start do."""
+    """One poller and what it writes to; `restart` is what a kill and a new start do; a ledger in memory survives it."""
 
     def __init__(self, clock, transport, url: str, limit: RateLimit, collect: Collect, token: TokenSource) -> None:
         self.clock = clock
@@ -102,8 +103,15 @@ class Following:
         return self.ledger.workspace("w")
 
     def restart(self) -> None:
-        self.ledger.close()
-        self.ledger = open_ledger(self.config.storage.url, clock=self.clock)
+        if self.ledger.is_durable:
+            self.ledger.close()
+            self.ledger = open_ledger(self.config.storage.url, clock=self.clock)
+        self.poller = self._poller()
+
+    def hurry(self) -> None:
+        """Go on with a rate limit that leaves nothing waiting."""
+        limit = RateLimit(per_minute=60, per_hour=3600, share=1.0)
+        self.workspace = msgspec.structs.replace(self.workspace, rate_limit=limit)
         self.poller = self._poller()
 
     async def until(self, moment: float, *, each: Callable[[], Awaitable[None] | None] | None = None) -> None:

@@ -11,7 +11,7 @@ import click
 
 from exporter.cli.follower import Assignment
 from exporter.cli.logs import configure_logs
-from exporter.cli.serve import Service
+from exporter.cli.serve import Service, end_quietly_on_signals
 from exporter.cli.settings import read_config, state_dir
 from exporter.clock import SystemClock
 from exporter.errors import LedgerError
@@ -43,6 +43,7 @@ def run_demo(
     log_format: str,
 ) -> None:
     """Simulate and serve until a signal."""
+    end_quietly_on_signals()
     configure_logs(log_level, log_format)
     folder = storage if storage is not None else state_dir(environ) / "demo"
     url = f"sqlite:///{folder / f'ledger-{projects}-{seed}.db'}"

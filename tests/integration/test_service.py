@@ -18,7 +18,8 @@ NOWHERE = "http://127.0.0.1:9/api/v1"
 
 AS_ANOTHER_USER = """
 import os
-import exporter.cli.serve  # which another user may not be able to read
+import encodings.utf_8_sig
+import exporter.cli.serve  # now, since another user may not be able to read them
 from exporter.cli import main
 if os.geteuid() == 0:
     os.setuid(65534)

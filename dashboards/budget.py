@@ -5,7 +5,6 @@ from typing import Any
 from dashboards.board import board, label_variable
 from dashboards.panels import (
     BAD,
-    BELOW,
     CALM,
     GOOD,
     NOTE,
@@ -138,7 +137,7 @@ def _figures() -> list[tuple[int, Any]]:
         by_unit(f"{_LIMIT} - {_USED}"),
         unit="none",
         empty="Not read yet",
-        steps=((PLAIN, None), (BAD, BELOW), (PLAIN, 0)),
+        steps=((BAD, None), (PLAIN, 0)),
     )
     heading = figure(
         4,

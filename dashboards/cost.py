@@ -33,7 +33,7 @@ _VIEWS = views("7d")
 _UNPRICED = "No prices are configured: see `prices` in docs/configuration.md"
 
 
-def _money(id: int, title: str, description: str, expr: str, *, empty: str = _UNPRICED, decimals: int = 2) -> Any:
+def _money(id: int, title: str, description: str, expr: str, *, empty: str = "No prices", decimals: int = 2) -> Any:
     return figure(id, title, description, [Query(expr)], unit=USD, empty=empty, decimals=decimals)
 
 
@@ -105,7 +105,7 @@ def _figures() -> list[tuple[int, Any]]:
                     act="Dollars: results are refreshed far more often than they are read. See **Schedules**.",
                 ),
                 f"{cost} / ({views} > 0)",
-                empty="Nobody viewed anything in 7 days",
+                empty="No views",
                 decimals=3,
             ),
         ),
@@ -173,7 +173,7 @@ def _projects() -> Any:
         [
             project_column(),
             PROJECT_ID,
-            Column("Owner", label="owner", width=230),
+            Column("Owner", label="owner", width=240),
             Column("Team", label="team", width=110),
             Column("This week", expr=_WEEK, unit=USD, width=170, properties=meter()),
             Column("Last week", expr=_BEFORE, unit=USD, width=105),
@@ -223,6 +223,7 @@ def _plans() -> Any:
         ),
         [Query(f"sort_desc({gauge('hex_plan_month_usd')})", "{{plan}}")],
         unit=USD,
+        decimals=2,
         empty=_UNPRICED,
     )
 

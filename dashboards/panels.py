@@ -31,8 +31,8 @@ GOOD, NOTE, WARN, BAD, PLAIN, CALM = "green", "dark-yellow", "orange", "red", "t
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
-BELOW = -1e12
-"""Where the first step of a figure begins whose small values are the bad ones: no data has the colour before it."""
+_LOWEST = -1e12
+"""Where a figure's first colour begins: without data it has none, since nothing good or bad is known then."""
 
 _NOW = "1h"
 """The override that ends a panel's time at this moment; how far back it begins means nothing to an instant query."""
@@ -135,12 +135,27 @@ def figure(
         .wide_layout(True)
         .reduce_options(_last())
     )
-    _dress(panel, id, title, description, asked, unit=unit, empty=empty, decimals=decimals, steps=steps, now=True)
+    _dress(
+        panel,
+        id,
+        title,
+        description,
+        asked,
+        unit=unit,
+        empty=empty,
+        decimals=decimals,
+        steps=_plain_without_data(steps),
+        now=True,
+    )
     if mappings:
         panel.mappings([_value_texts(mappings)])
     if links:
         panel.data_links(_links(links))
     return panel
+
+
+def _plain_without_data(steps: Steps) -> Steps:
+    return ((PLAIN, None), (steps[0][0], _LOWEST), *steps[1:])
 
 
 def bars(

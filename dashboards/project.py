@@ -4,7 +4,6 @@ from typing import Any
 
 from dashboards.board import board, project_variable
 from dashboards.panels import (
-    BELOW,
     CALM,
     GOOD,
     NOTE,
@@ -190,7 +189,7 @@ def _uses() -> list[tuple[int, Any]]:
                 views("7d", ONE),
                 "none",
                 "Hex tells no views",
-                steps=((PLAIN, None), (WARN, BELOW), (PLAIN, 1)),
+                steps=((WARN, None), (PLAIN, 1)),
             ),
         ),
         (

@@ -184,7 +184,7 @@ def _projects() -> Any:
         [
             project_column(),
             PROJECT_ID,
-            Column("Owner", label="owner", width=230),
+            Column("Owner", label="owner", width=240),
             Column("Team", label="team", width=105),
             Column("This week", expr=_WEEK, width=150, properties=meter()),
             Column("Last week", expr=_BEFORE, width=95),

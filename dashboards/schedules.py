@@ -132,7 +132,7 @@ def _projects() -> Any:
         "Schedules against views",
         about(
             "Every project with an enabled schedule: what it starts in a week, and who looks at it. `Runs a view` is "
-            "scheduled runs a week over the views of 7 days; empty where nobody viewed it.",
+            "scheduled runs a week over the views of 7 days; unviewed runs are those of 7 days too.",
             normal="a few runs a view: refreshed about as often as it is read.",
             act="More than ten runs a view: make the schedule rarer. No views at all: switch it off. Click a project.",
         ),
@@ -162,7 +162,7 @@ def _projects() -> Any:
                 unit="s",
                 width=160,
             ),
-            Column("Unviewed runs, 7 days", expr=_by_project("hex_unviewed_runs_total"), width=160),
+            Column("Unviewed runs", expr=_by_project("hex_unviewed_runs_total"), width=160),
             Column(
                 "Cost this week",
                 expr=gauge("hex_project_cost_week_usd"),

@@ -90,8 +90,9 @@ def _figures() -> list[tuple[int, Any]]:
                 ),
                 [Query(f"sum({_IDLE} * on (workspace, role) {_PRICE})")],
                 unit=USD,
+                decimals=2,
                 empty=_UNPRICED,
-                steps=((GOOD, None), (WARN, 1)),
+                steps=((GOOD, None), (WARN, 0.01)),
             ),
         ),
         (

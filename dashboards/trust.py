@@ -5,7 +5,6 @@ from typing import Any
 from dashboards.board import board
 from dashboards.panels import (
     BAD,
-    BELOW,
     CALM,
     GOOD,
     NOTE,
@@ -182,7 +181,7 @@ def _limited() -> Any:
         empty="Hex did not ask us to wait in this time",
         draw="bars",
         stacked=True,
-        min_step="5m",
+        min_step="1m",
         points=100,
     )
 
@@ -206,7 +205,7 @@ def _failures() -> Any:
         empty="Every request was answered in this time",
         draw="bars",
         stacked=True,
-        min_step="5m",
+        min_step="1m",
         points=100,
     )
 
@@ -228,7 +227,7 @@ def _latency() -> Any:
         unit="s",
         decimals=None,
         empty="Nothing was asked in this time",
-        min_step="5m",
+        min_step="1m",
         points=100,
         span_gaps=True,
         marks=True,
@@ -391,7 +390,7 @@ def _skew() -> Any:
         [Query(gauge("hex_exporter_clock_skew_seconds"))],
         unit="s",
         empty="Hex has not answered yet",
-        steps=((PLAIN, None), (WARN, BELOW), (GOOD, -3), (WARN, 3)),
+        steps=((WARN, None), (GOOD, -3), (WARN, 3)),
     )
 
 
@@ -407,7 +406,7 @@ def _token() -> Any:
         [Query(f"{gauge('hex_token_expiry_timestamp_seconds')} - time()")],
         unit="s",
         empty="Never",
-        steps=((PLAIN, None), (BAD, BELOW), (WARN, 7 * 86400), (PLAIN, 14 * 86400)),
+        steps=((BAD, None), (WARN, 7 * 86400), (PLAIN, 14 * 86400)),
     )
 
 

@@ -184,7 +184,7 @@ def bars(
         .sizing(commons.BarGaugeSizing.MANUAL)
         .reduce_options(_last())
     )
-    options = panel._internal.options  # the builder has no method for these two
+    options: Any = panel._internal.options  # the builder has no method for these two
     options.min_viz_height, options.max_viz_height, options.min_viz_width = 16, 60 if tall else 24, 8
     _dress(panel, id, title, description, asked, unit=unit, empty=empty, decimals=decimals, steps=steps, now=True)
     if low is not None:

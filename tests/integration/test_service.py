@@ -18,9 +18,12 @@ NOWHERE = "http://127.0.0.1:9/api/v1"
 
 AS_ANOTHER_USER = """
 import os
-import encodings.utf_8_sig
-import exporter.cli.serve  # now, since another user may not be able to read them
+import pathlib
+import exporter.cli.serve
+import exporter.cli.settings
 from exporter.cli import main
+# Another user may not be able to read what is imported only when it is needed.
+exporter.cli.settings.read_config(pathlib.Path("c.yml"), {})
 if os.geteuid() == 0:
     os.setuid(65534)
 main()

@@ -1,0 +1,200 @@
+"""A real Prometheus scrapes the exporter, which follows a simulated workspace over real sockets."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from running import Exporter, Running, Simulator, wait_for
+
+from exporter.clock import SystemClock
+from exporter.ledger import HOLD_MS, open_ledger
+from exporter.simulator import Simulation
+
+pytestmark = pytest.mark.integration
+
+Samples = dict[tuple[str, ...], float]
+
+COUNTED = '{__name__=~"hex_.*_(total|count|bucket)"}'
+
+SUITES = ["bookworm", "trixie", "sid"]
+
+SCRAPE_CONFIG = """
+global: {{scrape_interval: 1s}}
+scrape_configs:
+  - job_name: hex
+    static_configs: [{{targets: ["{address}"]}}]
+"""
+
+
+class Prometheus(Running):
+    """A Prometheus that scrapes one address every second."""
+
+    def __init__(self, binary: Path, folder: Path, address: str) -> None:
+        folder.mkdir()
+        (folder / "prometheus.yml").write_text(SCRAPE_CONFIG.format(address=address))
+        flags = ["--config.file=prometheus.yml", "--storage.tsdb.path=data", "--web.listen-address=127.0.0.1:0"]
+        super().__init__([binary, *flags], folder / "prometheus.log")
+        # The port that was chosen is said with the listener; 2.x and 3.x agree on how.
+        self._url = "http://" + self.said(r'msg="Listening on".*? address=(127\.0\.0\.1:\d+)').group(1)
+        wait_for(lambda: self.get("/-/ready").is_success)
+
+    def get(self, path: str, **params: str) -> httpx.Response:
+        return httpx.get(self._url + path, params=params, timeout=60, trust_env=False)
+
+    def query(self, expression: str, *labels: str) -> Samples:
+        """The instant vector of an expression: values by those of the labels."""
+        answer = self.get("/api/v1/query", query=expression).json()
+        assert answer["status"] == "success", answer
+        return {
+            tuple(one["metric"].get(label, "") for label in labels): float(one["value"][1])
+            for one in answer["data"]["result"]
+        }
+
+    def number(self, expression: str) -> float:
+        """The value of an expression that gives one, NaN if it gives none."""
+        return self.query(expression).get((), float("nan"))
+
+    def complaints(self) -> list[str]:
+        """What its log says at warning or above."""
+        return [line for line in self.text.splitlines() if "level=warn" in line.lower() or "level=err" in line.lower()]
+
+
+class Scene:
+    """A workspace, the exporter that has read its history, and a burst of runs that came and went since."""
+
+    def __init__(self, folder: Path, running: ExitStack) -> None:
+        self._folder = folder
+        self._running = running
+        self.simulator = running.enter_context(Simulator(folder, "--plant-every", "3600"))
+        self.exporter = self._exporter("127.0.0.1:0")
+        self._let_90_seconds_pass()
+
+    def run_away(self, seconds: float) -> None:
+        """Let a project of short runs have two a second for so long."""
+        state = self.simulator.ask("state")
+        until_ms = state["now_ms"] + int(seconds * 1000)
+        project_id = state["planted_project_id"]
+        self.simulator.tell("runaway", project_id=project_id, until_ms=until_ms, every_seconds=0.5)
+
+    def truth(self) -> Samples:
+        """The runs that ended since first contact, by project, trigger and status."""
+        ledger = open_ledger(f"sqlite:///{self.exporter.ledger}", clock=SystemClock(), read_only=True)
+        contact_ms = ledger.workspace("sim").first_contact_ms
+        ledger.close()
+        told = self.simulator.ask("truth", ended_from=contact_ms)["runs"]
+        ended = (run for run in told if run["status"] not in ("pending", "running"))
+        return {(run["project_id"], run["trigger"], run["status"]): run["count"] for run in ended}
+
+    def asked(self) -> Samples:
+        """The requests that the workspace has answered, by endpoint and code."""
+        return {(one["endpoint"], one["code"]): one["count"] for one in self.simulator.ask("state")["requests"]}
+
+    def start_again(self) -> None:
+        """Kill the exporter with SIGKILL and start another on its address and its ledger."""
+        self.exporter.kill()
+        self.exporter = self._exporter(self.exporter.address)
+
+    def _let_90_seconds_pass(self) -> None:
+        """What a new series waits for at 0 before it may show more, so that Prometheus sees it grow."""
+        wait_for(self._is_quiet)
+        self.exporter.kill()
+        ledger = open_ledger(f"sqlite:///{self.exporter.ledger}", clock=SystemClock())
+        ledger.workspace("sim").release_holds(round(time.time() * 1000) + HOLD_MS + 1)
+        ledger.close()
+        self.exporter = self._exporter(self.exporter.address)
+
+    def _is_quiet(self) -> bool:
+        """Whether the history is read: for a second nothing was asked, and all that was asked is on record."""
+        before = sum(self.asked().values())
+        time.sleep(1)
+        ledger = open_ledger(f"sqlite:///{self.exporter.ledger}", clock=SystemClock(), read_only=True)
+        recorded = sum(count for _, count in ledger.workspace("sim").requests_by_minute(0))
+        ledger.close()
+        return 0 < recorded == before == sum(self.asked().values())
+
+    def _exporter(self, listen: str) -> Exporter:
+        started = self._running.enter_context(Exporter(self._folder, self.simulator.base_url, listen=listen))
+        started.listening()
+        return started
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    with ExitStack() as running:
+        yield Scene(tmp_path_factory.mktemp("scene"), running)
+
+
+@pytest.fixture
+def watching(scene: Scene, prometheus: Path, tmp_path: Path) -> Iterator[Prometheus]:
+    with Prometheus(prometheus, tmp_path / "prometheus", scene.exporter.address) as running:
+        yield running
+
+
+def runs_counted(prometheus: Prometheus) -> Samples:
+    return prometheus.query("hex_runs_total > 0", "project_id", "trigger", "status")
+
+
+@pytest.mark.parametrize("prometheus", SUITES, indirect=True)
+def test_what_prometheus_stores_is_what_happened(scene: Scene, watching: Prometheus) -> None:
+    scene.run_away(4)
+    wait_for(lambda: watching.number("sum(hex_runs_total)") > 0)
+
+    settled = wait_for(lambda: (found := runs_counted(watching)) == scene.truth() and found, seconds=100)
+
+    assert sum(settled.values()) >= 8
+    assert watching.query("hex_up", "workspace") == {("sim",): 1}
+    assert watching.number("sum(min_over_time(up[1h]))") == 1
+    assert watching.complaints() == []
+
+
+@pytest.mark.parametrize("prometheus", SUITES, indirect=True)
+def test_listings_and_requests_are_those_of_the_workspace(scene: Scene, watching: Prometheus) -> None:
+    wait_for(lambda: watching.number("hex_up") == 1)
+    requests = wait_for(
+        lambda: (found := watching.query("hex_api_requests_total > 0", "endpoint", "code")) == scene.asked() and found
+    )
+
+    workspace = Simulation(1, 5, clock=SystemClock())
+    assert requests
+    assert watching.number("sum(hex_seats)") == len(workspace.seats)
+    assert watching.number("sum(hex_connections)") == len(workspace.connections)
+    assert watching.number("sum(hex_schedules)") > 0
+    assert watching.complaints() == []
+
+
+def test_kill_9_changes_no_total_and_none_falls(tmp_path: Path, prometheus: Path) -> None:
+    with ExitStack() as running:
+        scene = Scene(tmp_path, running)
+        watching = running.enter_context(Prometheus(prometheus, tmp_path / "prometheus", scene.exporter.address))
+        wait_for(lambda: watching.number("hex_up") == 1)
+        scene.run_away(6)
+        wait_for(lambda: watching.number("sum(hex_runs_total)") > 0)
+        for _ in range(2):
+            before = watching.query(COUNTED, "__name__", "project_id", "trigger", "status", "endpoint", "code")
+            scene.start_again()
+            started_at = watching.number("process_start_time_seconds")
+            wait_for(lambda then=started_at: watching.number("process_start_time_seconds") > then)
+            after = watching.query(COUNTED, "__name__", "project_id", "trigger", "status", "endpoint", "code")
+            assert {labels for labels, value in before.items() if not after.get(labels, -1) >= value} == set()
+
+        wait_for(lambda: runs_counted(watching) == scene.truth(), seconds=100)
+
+        assert before
+        for name in {labels[0] for labels in before}:
+            assert watching.query(f"resets({name}[1h]) > 0") == {}, name
+
+
+@pytest.mark.parametrize("promtool", SUITES, indirect=True)
+def test_promtool_finds_nothing_to_say(scene: Scene, promtool: Path) -> None:
+    wait_for(lambda: "hex_seats{" in scene.exporter.get().text)
+    page = scene.exporter.get(Accept="text/plain;version=0.0.4").text
+
+    checked = subprocess.run(
+        [promtool, "check", "metrics"], input=page, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")

@@ -60,7 +60,8 @@ class TestHurried:
     def test_a_factor_of_one_changes_no_meaning(self) -> None:
         for path in RULES:
             before, after = (
-                yaml.safe_load(text)["groups"] for text in (path.read_text(), hurried(path.read_text(), FastTime(0, 0, 1)))
+                yaml.safe_load(text)["groups"]
+                for text in (path.read_text(), hurried(path.read_text(), FastTime(0, 0, 1)))
             )
             assert [group["name"] for group in after] == [group["name"] for group in before]
             assert [len(group["rules"]) for group in after] == [len(group["rules"]) for group in before]

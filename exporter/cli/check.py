@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from exporter.cli.logs import configure_logs
@@ -40,7 +41,8 @@ def run_check(config_file: Path | None, environ: Mapping[str, str]) -> int:
     config = read_config(config_file, environ)
     tokens = tokens_of(config, environ)
     console = Console(soft_wrap=True, highlight=False)
-    console.print("No configuration file: the defaults." if config_file is None else f"{config_file} is right.")
+    source = "No configuration file: the defaults." if config_file is None else f"{config_file} is right."
+    console.print(escape(source))
     return asyncio.run(_check(config, tokens, console))
 
 
@@ -48,16 +50,16 @@ async def _check(config: Config, tokens: Mapping[str, TokenSource], console: Con
     clock = SystemClock()
     status = 0
     for workspace in config.workspaces:
-        console.print(f"\n[bold]Workspace {workspace.name}[/bold] at {workspace.base_url}")
+        console.print(f"\n[bold]Workspace {escape(workspace.name)}[/bold] at {escape(workspace.base_url)}")
         found = await probe(workspace, config, tokens[workspace.name], clock)
         console.print(_table(found))
         for line in _figures(found):
             console.print(line)
         wrong = list(_wrong(found))
         for sentence in wrong:
-            console.print(f"[red]wrong[/red]  {sentence}")
+            console.print(f"[red]wrong[/red]  {escape(sentence)}")
         for sentence in _notes(found, config, tokens[workspace.name], clock):
-            console.print(f"[yellow]note[/yellow]   {sentence}")
+            console.print(f"[yellow]note[/yellow]   {escape(sentence)}")
         status = 1 if wrong else status
     if not status:
         console.print("\n[green]Nothing is wrong.[/green]")
@@ -71,7 +73,7 @@ def _table(found: Findings) -> Table:
             table.add_row(endpoint.value, "[green]yes[/green]", GIVES[endpoint])
         elif error := found.refusals.get(endpoint):
             said = error.reason if error.status is None else f"{error.status} {error.reason}"
-            table.add_row(endpoint.value, f"[red]{said}[/red]", GIVES[endpoint])
+            table.add_row(endpoint.value, f"[red]{escape(said)}[/red]", GIVES[endpoint])
         else:
             table.add_row(endpoint.value, "not asked", GIVES[endpoint])
     return table
@@ -95,7 +97,9 @@ def _wrong(found: Findings) -> Iterator[str]:
         return
     for endpoint in _NEEDED:
         if error := found.refusals.get(endpoint):
-            yield f"{endpoint.value} cannot be read ({error.reason}); the token needs the scope: {SCOPES[endpoint]}"
+            refused = isinstance(error, RefusedError)
+            remedy = f"; the token needs the scope: {SCOPES[endpoint]}" if refused else ""
+            yield f"{endpoint.value} cannot be read ({error.reason}){remedy}"
     if Endpoint.PROJECTS in found.answered and not found.projects:
         yield "the token sees no project: a personal token sees what its owner can see, a workspace token sees all"
     if found.planned_per_hour > found.allowed_per_hour:

@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from running import Exporter, configuration, wait_for
 
 from exporter.clock import SystemClock
+from exporter.errors import LedgerError
 from exporter.ledger import open_ledger
 
 PROJECTS = 1_000
@@ -55,12 +56,13 @@ def main() -> None:
 
 def known_runs(path: Path) -> int:
     """How many runs the ledger has."""
-    if not path.exists():
+    time.sleep(1)
+    try:
+        ledger = open_ledger(f"sqlite:///{path}", clock=SystemClock(), read_only=True)
+    except LedgerError:  # it is being made
         return 0
-    ledger = open_ledger(f"sqlite:///{path}", clock=SystemClock(), read_only=True)
     found = sum(ledger.workspace("sim").week_counts(0, 1 << 52).values())
     ledger.close()
-    time.sleep(1)
     return found
 
 

@@ -1,0 +1,54 @@
+"""Log lines on standard error: logfmt or JSON, one event a line, nothing below the level."""
+
+import json
+
+import pytest
+import structlog
+
+from exporter.cli.logs import configure_logs
+
+
+def test_logfmt_begins_with_time_and_level(capsys):
+    configure_logs("info", "logfmt")
+
+    structlog.get_logger().info("Something happened", workspace="acme", reason='a "quoted" one\nwith a line break')
+
+    line = capsys.readouterr().err
+    assert line.startswith("timestamp=")
+    assert ' level=info event="Something happened" workspace=acme reason=' in line
+    assert line.count("\n") == 1
+
+
+def test_json_is_one_object_a_line(capsys):
+    configure_logs("info", "json")
+
+    structlog.get_logger().warning("Something happened", workspace="acme", reason="line\nbreak")
+
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    found = json.loads(line)
+    assert found.pop("timestamp")
+    assert found == {"level": "warning", "event": "Something happened", "workspace": "acme", "reason": "line\nbreak"}
+
+
+@pytest.mark.parametrize(("level", "heard"), [("debug", 4), ("info", 3), ("warn", 2), ("error", 1)])
+def test_level_silences_what_is_below_it(level, heard, capsys):
+    configure_logs(level, "logfmt")
+
+    for name in ("debug", "info", "warning", "error"):
+        getattr(structlog.get_logger(), name)("Something happened")
+
+    assert capsys.readouterr().err.count("Something happened") == heard
+
+
+def test_exception_stays_on_one_line(capsys):
+    configure_logs("info", "logfmt")
+
+    try:
+        int("broken")
+    except ValueError:
+        structlog.get_logger().exception("Something failed")
+
+    line = capsys.readouterr().err
+    assert "ValueError: invalid literal" in line
+    assert line.count("\n") == 1

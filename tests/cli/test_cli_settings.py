@@ -1,0 +1,59 @@
+"""From arguments and environment to a configuration and its tokens."""
+
+from pathlib import Path
+
+import pytest
+
+from exporter.cli.settings import read_config, state_dir, token_of, tokens_of
+from exporter.config import Workspace
+from exporter.errors import ConfigError
+
+
+class TestStateDir:
+    def test_is_where_xdg_says(self):
+        assert state_dir({"XDG_STATE_HOME": "/x", "HOME": "/h"}) == Path("/x/hex-exporter")
+
+    @pytest.mark.parametrize("environ", [{"HOME": "/h"}, {"HOME": "/h", "XDG_STATE_HOME": ""}])
+    def test_is_under_the_home_folder_otherwise(self, environ):
+        assert state_dir(environ) == Path("/h/.local/state/hex-exporter")
+
+
+class TestConfig:
+    def test_without_a_file_the_environment_is_enough(self, tmp_path):
+        environ = {"HEX_API_TOKEN": "t", "HEX_BASE_URL": "https://acme.hex.tech/api/v1/", "XDG_STATE_HOME": "/x"}
+
+        config = read_config(None, environ)
+
+        [workspace] = config.workspaces
+        assert (workspace.name, workspace.base_url) == ("default", "https://acme.hex.tech/api/v1")
+        assert config.storage.url.startswith("sqlite:////x/hex-exporter/")
+
+    def test_folder_in_place_of_a_file(self, tmp_path):
+        with pytest.raises(ConfigError, match=r"cannot be read \(Is a directory\), expected a YAML file"):
+            read_config(tmp_path, {})
+
+    def test_bytes_that_are_no_text(self, tmp_path):
+        (tmp_path / "c.yml").write_bytes(b"\xff\xfe\x00binary")
+
+        with pytest.raises(ConfigError, match=r"c\.yml"):
+            read_config(tmp_path / "c.yml", {})
+
+
+class TestTokens:
+    def test_file_is_read_without_the_line_break_at_its_end(self, tmp_path):
+        (tmp_path / "token").write_text("from-file\n")
+        workspace = Workspace(name="a", token_file=str(tmp_path / "token"))
+
+        assert token_of(workspace, {}).read().reveal() == "from-file"
+
+    def test_white_space_around_a_token_is_no_part_of_it(self):
+        assert token_of(Workspace(name="a", token_env="T"), {"T": " x \n"}).read().reveal() == "x"
+
+    def test_all_missing_tokens_are_said_at_once(self, tmp_path):
+        (tmp_path / "c.yml").write_text("workspaces: [{name: a, token_env: A}, {name: b, token_env: B}]")
+        config = read_config(tmp_path / "c.yml", {})
+
+        with pytest.raises(ConfigError) as refused:
+            tokens_of(config, {})
+
+        assert [problem.location for problem in refused.value.problems] == ["A", "B"]

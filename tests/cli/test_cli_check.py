@@ -127,12 +127,12 @@ class TestWhatIsWrong:
         assert any("sees no project" in line for line in wrong(output))
 
     def test_polling_costs_more_than_is_allowed(self, check):
-        check.lead_to(create_app(Simulation(1, 100, clock=SystemClock()), limits=Limits.off()))
+        check.lead_to(create_app(Simulation(1, 60, clock=SystemClock()), limits=Limits.off()))
 
-        status, output = check(rate_limit="per_minute: 60, per_hour: 12, share: 1")
+        status, output = check(rate_limit="per_minute: 60, per_hour: 14, share: 1")
 
         assert status == 1
-        assert any("and 12 are allowed" in line for line in wrong(output))
+        assert any("and 14 are allowed" in line for line in wrong(output))
 
     def test_hex_is_away(self, check):
         def away(request: httpx.Request) -> httpx.Response:

@@ -117,15 +117,14 @@ class Simulator(Running):
 class Exporter(Running):
     """`hex-exporter serve` with its ledger in `folder`, asking Hex at `base_url` with any token, as fast as it can."""
 
-    def __init__(
-        self, folder: Path, base_url: str, *flags: str, listen: str = "127.0.0.1:0", log: str = "exporter.log"
-    ) -> None:
+    def __init__(self, folder: Path, base_url: str, *flags: str, listen: str = "127.0.0.1:0") -> None:
         self.ledger = folder / "ledger.db"
         self.config = folder / "hex-exporter.yml"
         if not self.config.exists():
             self.config.write_text(configuration(base_url, self.ledger))
+        log = folder / f"exporter-{len(list(folder.glob('exporter-*.log')))}.log"
         command = [SCRIPT, "serve", "--config.file", self.config, "--web.listen-address", listen, *flags]
-        super().__init__(command, folder / log, env=environment(HEX_API_TOKEN=TOKEN))
+        super().__init__(command, log, env=environment(HEX_API_TOKEN=TOKEN))
 
     def listening(self) -> str:
         """Wait until it has bound its socket; where it listens, HOST:PORT."""

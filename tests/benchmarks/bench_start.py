@@ -43,7 +43,7 @@ def seconds_to_first_page(folder: Path, base_url: str) -> float:
     for left in folder.glob("*.db*"):
         left.unlink()
     began = time.perf_counter()
-    with Exporter(folder, base_url, log=f"{time.monotonic_ns()}.log") as exporter:
+    with Exporter(folder, base_url) as exporter:
         host, port = exporter.listening().split(":")
         client = http.client.HTTPConnection(host, int(port), timeout=60)
         client.request("GET", "/metrics")

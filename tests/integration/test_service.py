@@ -58,7 +58,7 @@ class TestEnding:
 
     def test_second_start_on_the_same_ledger_is_refused_and_the_first_goes_on(self, exporter, simulator, tmp_path):
         wait_for(lambda: exporter.get("/-/ready").is_success)
-        with Exporter(tmp_path, simulator.base_url, log="second.log") as second:
+        with Exporter(tmp_path, simulator.base_url) as second:
             assert second.exit_status() == 1
 
             assert str(exporter.ledger) in second.text

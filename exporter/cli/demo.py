@@ -8,17 +8,18 @@ from importlib import resources
 from pathlib import Path
 
 import click
+from starlette.types import ASGIApp
 
 from exporter.cli.follower import Assignment
 from exporter.cli.logs import configure_logs
 from exporter.cli.serve import Service, end_quietly_on_signals
 from exporter.cli.settings import read_config, state_dir
 from exporter.clock import SystemClock
-from exporter.errors import LedgerError
+from exporter.errors import ConfigError, LedgerError
 from exporter.hexapi import TokenSource
 from exporter.ledger import open_ledger
 from exporter.simulator import Fault, Faults, Limits, Simulation, create_app
-from exporter.web import Server
+from exporter.web import Address, Server
 
 PLANT_EVERY_SECONDS = 5.0
 """So that something is always to be seen: a run every few seconds."""
@@ -26,7 +27,7 @@ PLANT_EVERY_SECONDS = 5.0
 _PLANT_MEMORY_SECONDS = 2 * 3600
 _TOKEN = "hxtw_" + "de" * 48
 
-_NOW_AND_THEN_429 = Fault(kind="429", retry_after=3, probability=0.004)
+_NOW_AND_THEN_429 = Fault(kind="429", retry_after=3, probability=0.0002)
 
 
 def run_demo(
@@ -50,8 +51,8 @@ def run_demo(
 
     simulation = Simulation(seed, projects, clock=SystemClock(), plant_since_ms=_plant_since_ms(url))
     app = create_app(simulation, faults=Faults([_NOW_AND_THEN_429], seed), limits=Limits.off())
-    hex_server = Server(app, listen=["127.0.0.1:0"])
-    base_url = f"http://{hex_server.bind()[0]}/api/v1"
+    hex_server, hex_address = _listening(app)
+    base_url = f"http://{hex_address}/api/v1"
 
     config_file = _write_config(folder, base_url, url)
     token = TokenSource(value=_TOKEN)
@@ -72,6 +73,16 @@ A run starts every {PLANT_EVERY_SECONDS:.0f} seconds. Reading the history takes 
     )
     sys.stdout.flush()
     asyncio.run(service.run([hex_server, server]))
+
+
+def _listening(app: ASGIApp) -> tuple[Server, Address]:
+    """A server for the simulated API and its address: the usual one, so that links stay, or any if that is taken."""
+    try:
+        server = Server(app, listen=["127.0.0.1:9890"])
+        return server, server.bind()[0]
+    except ConfigError:
+        server = Server(app, listen=["127.0.0.1:0"])
+        return server, server.bind()[0]
 
 
 def _write_config(folder: Path, base_url: str, url: str) -> Path:

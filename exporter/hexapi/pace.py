@@ -114,7 +114,8 @@ class Pace:
         """Take up what an earlier process left behind: its cool-down and its requests.
 
         `sent` has (start of a minute in epoch milliseconds, requests in it); each is taken to have left as late as it
-        can have, so that the windows hold across the restart.
+        can have, so that the windows hold across the restart. Requests that are still to come by this machine's clock
+        show that it was put back; the cool-down, told by that clock, is then put back as far.
         """
         now, steady = self._clock.now(), self._clock.monotonic()
         left = [
@@ -125,8 +126,9 @@ class Pace:
         with self._lock:
             self._sent = deque(sorted([*left, *self._sent]), maxlen=self._sent.maxlen)
             if cool_down_until_ms:
-                self._cool_down_until_ms = cool_down_until_ms
-                remaining = min(cool_down_until_ms / 1000 - now, _TOLD_LIMIT_SECONDS)
+                ahead = max(0.0, max((minute_ms / 1000 - now for minute_ms, _ in sent), default=0.0))
+                self._cool_down_until_ms = cool_down_until_ms - round(ahead * 1000)
+                remaining = min(self._cool_down_until_ms / 1000 - now, _TOLD_LIMIT_SECONDS)
                 self._held_until = max(self._held_until, steady + remaining)
 
     def _take_or_wait(self) -> float:

@@ -91,6 +91,7 @@ def complete_scrapes(scrapes: int) -> None:
         for _ in range(scrapes):
             client.request("GET", "/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
             body = client.getresponse().read()
+            time.sleep(0.005)  # so that the pages change meanwhile
             if hash(body) in pages:
                 continue
             pages.add(hash(body))

@@ -263,9 +263,17 @@ class TestRestart:
 
     def test_a_clock_that_was_set_back_cannot_hold_it_for_more_than_a_day(self, manual_clock: Any) -> None:
         pace = make_pace(manual_clock)
-        pace.restore(int((manual_clock.now() + 10**7) * 1000), [(int((manual_clock.now() + 10**7) * 1000), 10**9)])
+        pace.restore(int((manual_clock.now() + 10**7) * 1000), [])
 
         assert pace.wait_seconds() == 86_400
+
+    def test_clock_that_was_set_back_holds_it_for_as_long_as_hex_said(self, manual_clock: Any) -> None:
+        """What was asked last shows by how far the clock was ahead when Hex said so."""
+        pace = make_pace(manual_clock)
+        told_ms = int((manual_clock.now() + 86_400) * 1000)
+        pace.restore(told_ms + 900_000, [(told_ms // 60_000 * 60_000, 1)])
+
+        assert 900 <= pace.wait_seconds() <= 960
 
     @pytest.mark.parametrize("nothing", [None, 0])
     def test_without_a_cool_down_there_is_none(self, manual_clock: Any, nothing: int | None) -> None:

@@ -129,7 +129,7 @@ def _heading(column: str) -> str:
 
 
 def _shown(column: str, cell: Cell, timezone: str) -> str:
-    """A figure for people: dollars to the cent, whole seconds, the local time."""
+    """A figure for people: to the hundredth, whole seconds, the local time."""
     if cell is None:
         return "-"
     if isinstance(cell, str):
@@ -138,4 +138,6 @@ def _shown(column: str, cell: Cell, timezone: str) -> str:
         return local(round(cell * 1000), timezone).strftime("%a %d %b %H:%M")
     if column.endswith("usd"):
         return f"{cell:,.2f}"
-    return f"{cell:,.0f}" if column.endswith("seconds") else f"{cell:,.10g}"
+    if column.endswith("seconds"):
+        return f"{cell:,.0f}"
+    return f"{cell:,.2f}".removesuffix(".00")

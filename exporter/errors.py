@@ -61,9 +61,7 @@ class ApiError(HexExporterError):
     phrase that is safe to log, `trace_id` what Hex support asks for, where Hex sent one.
     """
 
-    def __init__(
-        self, endpoint: str, reason: str, *, status: int | None = None, trace_id: str | None = None
-    ) -> None:
+    def __init__(self, endpoint: str, reason: str, *, status: int | None = None, trace_id: str | None = None) -> None:
         said = f"{endpoint}: {reason}" if status is None else f"{endpoint}: {status} {reason}"
         super().__init__(said if trace_id is None else f"{said} (trace {trace_id})")
         self.endpoint = endpoint

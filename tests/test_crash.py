@@ -70,5 +70,5 @@ def test_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path) -> None
         sums = {one.labels: one.value for one in workspace.counters() if one.metric == "hex_runs_total" and one.value}
         assert ledger.problem is None
         assert sums == known(workspace)
-        assert sum(sums.values()) > 50
+        assert sum(sums.values()) > 10
         ledger.close()

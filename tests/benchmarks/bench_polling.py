@@ -1,7 +1,7 @@
 """What polling promises: exact weeks, no incomplete scrape, and runs that are counted soon after their end.
 
 `--weeks N` seeded weeks with kills, 429s, broken pages and clock steps against the truth (the promise is 1,000; each
-takes about a second). `--scrapes N` scrapes while runs come and go (10,000). `--hours N` of a workspace of 2,000
+takes a few seconds). `--scrapes N` scrapes while runs come and go (10,000). `--hours N` of a workspace of 2,000
 published projects on a virtual clock: 1 in 20 hourly, 1 in 4 daily, the rest weekly or by API about once a week; from a
 run's end to its count, against asking every project in turn at the same 30 requests a minute.
 """
@@ -49,7 +49,7 @@ WARM_UP_HOURS = 1
 def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     parser = argparse.ArgumentParser()
-    parser.add_argument("--weeks", type=int, default=20)
+    parser.add_argument("--weeks", type=int, default=50)
     parser.add_argument("--scrapes", type=int, default=10_000)
     parser.add_argument("--hours", type=float, default=3)
     wanted = parser.parse_args()

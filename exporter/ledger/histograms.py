@@ -6,9 +6,13 @@ RUN_DURATION_BOUNDS_MS = (1_000, 5_000, 15_000, 60_000, 300_000, 900_000, 3_600_
 REQUEST_DURATION_BOUNDS_MS = (50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000)
 """Upper bounds of hex_api_request_duration_seconds in milliseconds, +Inf not among them."""
 
+QUEUE_BOUNDS_MS = (100, 500, 1_000, 5_000, 10_000, 30_000, 60_000, 300_000)
+"""Upper bounds of hex_gateway_queue_seconds in milliseconds, +Inf not among them."""
+
 BOUNDS_MS = {
     "hex_run_duration_seconds": RUN_DURATION_BOUNDS_MS,
     "hex_api_request_duration_seconds": REQUEST_DURATION_BOUNDS_MS,
+    "hex_gateway_queue_seconds": QUEUE_BOUNDS_MS,
 }
 """The bounds of each histogram that the ledger keeps, by metric."""
 

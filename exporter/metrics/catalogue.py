@@ -337,6 +337,184 @@ GROUPS = (
         ),
     ),
     Group(
+        "Sources",
+        (
+            _gauge(
+                "hex_source_success",
+                "workspace source",
+                "1: the last probe of the source told its state; 0: it failed (a source per project: for at least one "
+                "project), and runs go ahead as if there were no source. Absent before the first probe.",
+            ),
+            _gauge(
+                "hex_source_last_success_timestamp_seconds",
+                "workspace source",
+                "When a probe last told the state of the source; for a source per project, the longest ago of its "
+                "projects. Absent until each has told once.",
+            ),
+            _gauge(
+                "hex_source_projects",
+                "workspace source state",
+                "Listed projects whose data the source tells of, by what is known: known, the last probe told the "
+                "state; unknown, it failed or is still to come. From the project listing.",
+            ),
+            _gauge(
+                "hex_source_changed_timestamp_seconds",
+                "workspace project_id",
+                "When the source data of the project was first seen in the state it has now. Absent without a source, "
+                "and until a change was seen.",
+            ),
+            _counter(
+                "hex_source_checked_runs_total",
+                "workspace project_id trigger",
+                "Completed runs, observed since first contact, of which probes tell the state of the source data "
+                "before them and at the run before.",
+            ),
+            _counter(
+                "hex_source_unchanged_runs_total",
+                "workspace project_id trigger",
+                "Of the checked runs, those that repeated an unchanged source: what a gateway could have answered "
+                "from the run before.",
+            ),
+        ),
+    ),
+    Group(
+        "Run gateway",
+        (
+            _counter(
+                "hex_cache_lookups_total",
+                "workspace project_id",
+                "Run requests for which the gateway looked for a result: hit, miss and joined. With the hits it gives "
+                "the hit rate over any time.",
+            ),
+            _counter(
+                "hex_cache_hits_total",
+                "workspace project_id",
+                "Run requests that started no run: answered from an earlier run (hit), or given the run that was "
+                "already on its way (joined).",
+            ),
+            _counter(
+                "hex_cache_saved_seconds_total",
+                "workspace project_id",
+                "Run time that hits did not spend: for each, that of the run whose result was given instead.",
+                divisor=1000,
+            ),
+            _counter(
+                "hex_gateway_requests_total",
+                "workspace outcome",
+                "Run requests by what became of them: hit, miss, joined, bypass (the request asked for a run of its "
+                "own), refused (queue full or waited too long).",
+            ),
+            _counter(
+                "hex_gateway_absorbed_total",
+                "workspace reason",
+                "Refusals of Hex that the gateway waited out and no caller saw: rate_limit, a 429; kernel_limit, a 503 "
+                "that says no more kernels may start.",
+            ),
+            _counter(
+                "hex_gateway_saved_calls_total",
+                "workspace reason",
+                "Reads that were answered without asking Hex: remembered, a final state; recent, a state asked a "
+                "moment ago; shared_page, one page for all active runs of a project.",
+            ),
+            _counter(
+                "hex_gateway_stale_hits_total",
+                "workspace",
+                "Hits whose run turned out to have been sent before the source changed. Must stay 0.",
+            ),
+            _counter(
+                "hex_gateway_unknown_runs_total",
+                "workspace",
+                "Run requests sent before a crash of which it cannot be known whether Hex started them; none was sent "
+                "again.",
+            ),
+            _gauge(
+                "hex_gateway_queue_length",
+                "workspace",
+                "Run requests that wait at the gateway for their turn. Absent without a gateway.",
+            ),
+            _gauge(
+                "hex_gateway_queue_limit",
+                "workspace",
+                "Run requests that may wait at once, from gateway.queue.length.",
+            ),
+            _gauge(
+                "hex_gateway_active_runs",
+                "workspace",
+                "Runs that the gateway sent and that are not known to have ended. Absent without a gateway.",
+            ),
+            _gauge(
+                "hex_gateway_active_runs_limit",
+                "workspace",
+                "Runs that the gateway keeps active at once, from gateway.concurrency.",
+            ),
+            _histogram(
+                "hex_gateway_queue_seconds",
+                "workspace",
+                "How long run requests waited at the gateway before they were sent to Hex.",
+            ),
+        ),
+    ),
+    Group(
+        "Savings",
+        (
+            _gauge(
+                "hex_findings_last_audit_timestamp_seconds",
+                "workspace",
+                "When what the ledger knows was last searched for savings. The figures of this group are of then.",
+            ),
+            _gauge(
+                "hex_findings_judged",
+                "workspace kind",
+                "1: the last audit could tell findings of this kind; 0: it lacked a scope, a price or a source, which "
+                "`hex-exporter audit` names.",
+            ),
+            _gauge(
+                "hex_findings",
+                "workspace kind",
+                "Findings of the last audit, without the ignored. Absent for a kind that could not be judged.",
+            ),
+            _gauge(
+                "hex_findings_ignored",
+                "workspace kind",
+                "Findings of the last audit that the configuration says to ignore.",
+            ),
+            _gauge(
+                "hex_findings_saving_month_usd",
+                "workspace kind",
+                "What acting on the findings of this kind would save a month, in dollars. A run or seat that several "
+                "findings want is counted in one kind, so that the kinds add up. Absent where nothing has a price.",
+            ),
+            _gauge(
+                "hex_findings_saving_month_runs",
+                "workspace kind",
+                "Runs a month that acting on the findings of this kind would save; the kinds add up.",
+            ),
+            _gauge(
+                "hex_finding_info",
+                "workspace kind subject name team confidence",
+                "Always 1: what the subject of one of the top findings (audit.top) is called, whose it is, and whether "
+                "its saving is measured or estimated.",
+            ),
+            _gauge(
+                "hex_finding_saving_month_usd",
+                "workspace kind subject",
+                "What acting on one of the top findings (audit.top) would save a month, in dollars. Findings that "
+                "overlap each say their whole saving: never add them up.",
+            ),
+            _gauge(
+                "hex_finding_saving_month_runs",
+                "workspace kind subject",
+                "Runs a month that acting on one of the top findings (audit.top) would save. Never to be added up.",
+            ),
+            _counter(
+                "hex_findings_realised_usd_total",
+                "workspace kind",
+                "Dollars saved since findings of this kind disappeared together with their cost.",
+                divisor=1_000_000,
+            ),
+        ),
+    ),
+    Group(
         "Requests to Hex",
         (
             _counter(

@@ -50,9 +50,23 @@ hex_api_rate_limited_total{endpoint}
 hex_api_request_duration_seconds{endpoint}
 hex_api_cooldown_until_timestamp_seconds{}
 hex_api_planned_requests_per_hour{}
-hex_api_allowed_requests_per_hour{}""".splitlines()
+hex_api_allowed_requests_per_hour{}
+hex_cache_lookups_total{project_id}
+hex_cache_hits_total{project_id}
+hex_gateway_requests_total{outcome}
+hex_source_changed_timestamp_seconds{project_id}
+hex_source_checked_runs_total{project_id,trigger}
+hex_source_unchanged_runs_total{project_id,trigger}
+hex_gateway_queue_length{}
+hex_gateway_active_runs{}
+hex_gateway_queue_seconds{}
+hex_findings{kind}
+hex_findings_saving_month_usd{kind}
+hex_findings_saving_month_runs{kind}
+hex_finding_saving_month_usd{kind,subject}
+hex_findings_realised_usd_total{kind}""".splitlines()
 
-HISTOGRAMS = {"hex_run_duration_seconds", "hex_api_request_duration_seconds"}
+HISTOGRAMS = {"hex_run_duration_seconds", "hex_api_request_duration_seconds", "hex_gateway_queue_seconds"}
 
 OF_THE_PROCESS = {
     "hex_exporter_build_info",

@@ -22,6 +22,22 @@ UNKNOWN_TRIGGER = "unknown"
 ROLES = ("admin", "manager", "editor", "explorer", "member", "guest", "embedded_user", "anonymous")
 """The documented roles of a user."""
 
+FINDING_KINDS = (
+    "idle_paid_seat",
+    "unviewed_schedule",
+    "over_refreshed",
+    "over_scheduled",
+    "abandoned_project",
+    "failing_schedule",
+    "duplicate_projects",
+    "unused_connection",
+    "overlapping_connections",
+    "colliding_schedules",
+    "costly_role",
+    "costly_plan",
+)
+"""What an audit can find."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:

@@ -1,7 +1,9 @@
 """The typed configuration, and where in the file each mistake is."""
 
+from exporter.config.audit import Audit, Ignore
 from exporter.config.book import BOOKS, Book, Plan, read_book
 from exporter.config.budget import DEFAULT_BUDGET, Budget, BudgetMatch, PeriodKind, Thresholds
+from exporter.config.gateway import Gateway, Policy, Queue, Sample
 from exporter.config.load import load_config
 from exporter.config.match import Match
 from exporter.config.prices import Compute, Prices, Profile, SeatPrices
@@ -17,26 +19,37 @@ from exporter.config.settings import (
     Week,
     Workspace,
 )
+from exporter.config.source import FileSource, HttpSource, Source, SqlSource
 
 __all__ = [
     "BOOKS",
     "DEFAULT_BUDGET",
+    "Audit",
     "Book",
     "Budget",
     "BudgetMatch",
     "Collect",
     "Compute",
     "Config",
+    "FileSource",
+    "Gateway",
+    "HttpSource",
+    "Ignore",
     "Labels",
     "Limits",
     "Match",
     "PeriodKind",
     "Plan",
+    "Policy",
     "Prices",
     "Profile",
+    "Queue",
     "RateLimit",
+    "Sample",
     "SeatPrices",
     "Seats",
+    "Source",
+    "SqlSource",
     "Storage",
     "Team",
     "Thresholds",

@@ -48,7 +48,7 @@ def normal_base_url(text: str) -> str:
     if port == 0 or not (_is_written_plainly(text, parts) and _PATH.fullmatch(parts.path)):
         raise UnfitError("found an address that cannot be read, expected https://HOST/api/v1")
     host = parts.hostname or ""
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise UnfitError(f"found http:// to the host {host}, expected https://; plain http is for loopback hosts only")
     return f"{parts.scheme}://{parts.netloc.lower().rstrip(':')}{parts.path.rstrip('/') or _API_PATH}"
 
@@ -80,7 +80,8 @@ def _is_written_plainly(text: str, parts: SplitResult) -> bool:
     return bool(_HOST.fullmatch(host)) and text.lower() == f"{parts.scheme}://{parts.netloc}{parts.path}".lower()
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether this host, as an address names it, is the machine itself."""
     if host == "localhost":
         return True
     try:

@@ -43,6 +43,12 @@ class Spot:
         """The spot of one key's value."""
         return Spot(node, f"{self.name}.{key}" if self.name else key, self.problems)
 
+    def at(self, key: str) -> "Spot":
+        """The spot of the value that the key has here, this very spot if it has none."""
+        pairs = self.node.value if isinstance(self.node, yaml.MappingNode) else ()
+        found = (self.under(key, node) for name, node in pairs if getattr(name, "value", None) == key)
+        return next(found, self)
+
     def keys(self) -> set[str]:
         """The keys given here, none if this is no mapping."""
         if not isinstance(self.node, yaml.MappingNode):
@@ -98,12 +104,14 @@ class Keys(Generic[StructT]):
     """Reads a mapping into a struct: one reader a key; a key with nothing behind it counts as not given.
 
     A struct's field is found by its encoded name. `defaults`, by field name, are those that only the caller knows.
-    A ValueError from the struct's own checks becomes a problem of the mapping.
+    A ValueError from the struct's own checks becomes a problem of the mapping; `check` looks at a struct that was read
+    without one.
     """
 
     build: type[StructT]
     readers: Mapping[str, Reader[object]]
     defaults: Mapping[str, object] = field(default_factory=dict)
+    check: Callable[[Spot, StructT], None] | None = None
 
     @property
     def expected(self) -> str:
@@ -128,11 +136,14 @@ class Keys(Generic[StructT]):
         if lacking:
             raise RefusedError
         try:
-            return self.build(**values)
+            built = self.build(**values)
         except ValueError as error:
             if is_whole:
                 spot.refuse(str(error))
             raise RefusedError from None
+        if self.check is not None and is_whole:
+            self.check(spot, built)
+        return built
 
     def settings(self, name: str = "") -> Iterator[tuple[str, str]]:
         """The dotted name of every key below, and what is expected there."""
@@ -146,20 +157,21 @@ class Keys(Generic[StructT]):
 class Items(Generic[T]):
     """Reads a list into a tuple, items that cannot be used left out; `check` compares what is left.
 
-    With `takes_one` a mapping stands for a list of itself.
+    With `takes_one` a mapping stands for a list of itself. `noun` is what messages call an item.
     """
 
     item: Reader[T]
     check: Callable[[Sequence[tuple[Spot, T]]], None] | None = None
     takes_one: bool = False
     takes_none: bool = True
+    noun: str = "mapping"
 
     @property
     def expected(self) -> str:
         """The phrase for messages."""
         if self.takes_one:
-            return "a mapping or a list of mappings"
-        return "a list of mappings" if self.takes_none else "a list of at least one mapping"
+            return f"a {self.noun} or a list of {self.noun}s"
+        return f"a list of {self.noun}s" if self.takes_none else f"a list of at least one {self.noun}"
 
     def __call__(self, spot: Spot) -> tuple[T, ...]:
         """The values in their order; raises RefusedError."""
@@ -175,6 +187,8 @@ class Items(Generic[T]):
             with suppress(RefusedError):
                 item = Spot(node, f"{spot.name}[{index}]", spot.problems)
                 entries.append((item, self.item(item)))
+        if not (entries or self.takes_none):
+            raise RefusedError
         if self.check is not None:
             self.check(entries)
         return tuple(value for _, value in entries)

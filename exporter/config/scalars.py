@@ -1,9 +1,11 @@
 """The plain values that settings are made of: one function a sort, each giving its reader."""
 
+import glob
 import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -16,6 +18,7 @@ T = TypeVar("T")
 
 _TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _UNIT_SECONDS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+_MOST_DIGITS = 18
 _LONGEST_SECONDS = 36_500 * 86_400.0
 
 _WHOLE = re.compile(r"[+-]?(0|[1-9][0-9_]*)")
@@ -106,6 +109,15 @@ def duration() -> Scalar[float]:
     return Scalar("a duration such as 90s, 15m, 24h or 400d", parse)
 
 
+def duration_or_none() -> Scalar[float]:
+    """A number with its unit, as seconds; `0s` is none."""
+
+    def parse(text: str, tag: str) -> float:
+        return 0.0 if (text, tag) == ("0s", "str") else duration().parse(text, tag)
+
+    return Scalar("0s, or a duration such as 90s, 15m, 24h or 400d", parse)
+
+
 def text() -> Scalar[str]:
     """Text that is not blank, without control characters."""
 
@@ -121,6 +133,17 @@ def text() -> Scalar[str]:
     return Scalar("text that is not blank", parse)
 
 
+def statement() -> Scalar[str]:
+    """A query in SQL, over as many lines as it takes."""
+
+    def parse(text: str, tag: str) -> str:
+        if tag != "str" or not text.strip() or _UNSEEN.search(re.sub(r"[\t\n\r]", " ", text)):
+            raise ValueError
+        return text.strip()
+
+    return Scalar("a query in SQL", parse)
+
+
 def path(folder: Path) -> Scalar[str]:
     """A file's path; a relative one is taken from the folder."""
 
@@ -130,6 +153,31 @@ def path(folder: Path) -> Scalar[str]:
         return str(folder / text().parse(written, tag))
 
     return Scalar("the path of a file", parse)
+
+
+def path_pattern(folder: Path) -> Scalar[str]:
+    """A file's path or a glob of paths; a relative one is taken from the folder, whatever signs that has in it."""
+
+    def parse(written: str, tag: str) -> str:
+        pattern = path(folder).parse(written, tag)
+        return pattern if Path(written).is_absolute() else str(Path(glob.escape(str(folder))) / written)
+
+    return Scalar("a path, or a glob such as /data/*.csv", parse)
+
+
+def value() -> Scalar[int | float | str | bool]:
+    """A number, a truth value or text, as the API of Hex takes them for an input."""
+
+    def parse(written: str, tag: str) -> int | float | str | bool:
+        if tag == "bool":
+            return truth().parse(written, tag)
+        if tag == "int" and _WHOLE.fullmatch(written) and len(written) <= _MOST_DIGITS:
+            return int(written.replace("_", ""))
+        if tag == "float" and _NUMBER.fullmatch(written) and isfinite(float(written)):
+            return float(written)
+        return text().parse(written, tag)
+
+    return Scalar("a number, true, false or text", parse)
 
 
 def variable() -> Scalar[str]:

@@ -5,24 +5,31 @@ from pathlib import Path
 from typing import Literal
 
 from exporter.config.address import base_url, ledger_url
+from exporter.config.audit import Audit, Ignore
 from exporter.config.book import BOOKS, read_book
 from exporter.config.budget import Budget, BudgetMatch, PeriodKind, Thresholds, Unit
+from exporter.config.gateway import Gateway, Policy, Queue, Sample
 from exporter.config.match import Match
+from exporter.config.places import listen_address, public_url, source_url
 from exporter.config.prices import Compute, Prices, Profile, SeatPrices
-from exporter.config.readers import Items, Keys, Spot, Table
+from exporter.config.readers import Items, Keys, Reader, Spot, Table
 from exporter.config.scalars import (
     amount,
     choice,
     day,
     dollars,
     duration,
+    duration_or_none,
     integer,
     path,
+    path_pattern,
     share,
+    statement,
     text,
     time_zone,
     truth,
     truth_or_auto,
+    value,
     variable,
 )
 from exporter.config.settings import (
@@ -37,7 +44,10 @@ from exporter.config.settings import (
     Week,
     Workspace,
 )
+from exporter.config.source import FileSource, HttpSource, Source, SqlSource
 from exporter.config.wording import printable
+from exporter.errors import ConfigError
+from exporter.facts import FINDING_KINDS
 
 _OWNERS: Mapping[str, Literal["email", "hash", "none"]] = {"email": "email", "hash": "hash", "none": "none"}
 _UNITS: Mapping[str, Unit] = {
@@ -93,9 +103,18 @@ def schema(folder: Path, default: Config) -> Keys[Config]:
             "compute": Items(_compute(), takes_one=True),
             "seats": Keys(Seats, {"inactive_after": duration(), "reviewed_on": day()}),
             "labels": Keys(Labels, {"owner": choice(_OWNERS), "hash_key_file": path(folder)}),
-            "limits": Keys(Limits, {"projects_with_series": integer(1, 1_000_000)}),
+            "limits": Keys(
+                Limits, {"projects_with_series": integer(1, 1_000_000), "connection_runs": integer(1, 1_000_000)}
+            ),
+            "sources": Items(_source(folder), check=_tell_sources_apart),
+            "gateway": _gateway(folder),
+            "audit": Keys(
+                Audit, {"unused_after": duration(), "failed_runs": integer(1, 1000), "top": integer(1, 1000)}
+            ),
+            "ignore": Items(_ignore()),
         },
         defaults={"workspaces": default.workspaces, "storage": default.storage},
+        check=_find_gateway_workspace,
     )
 
 
@@ -151,6 +170,87 @@ def _compute() -> Keys[Compute]:
     profile = choice({name: name for name in read_book(BOOKS[-1]).compute_hour})
     entry = Keys(Profile, {"match": _match(), "profile": profile})
     return Keys(Compute, {"default": profile, "profiles": Items(entry), "workspace": text()})
+
+
+def _source(folder: Path) -> Keys[Source]:
+    database: Mapping[str, Reader[object]] = {
+        "url_env": variable(),
+        "url_file": path(folder),
+        "query": statement(),
+        "tables": Items(text(), takes_none=False, noun="table name"),
+        "connection": text(),
+        "deadline": duration(),
+    }
+    address: Mapping[str, Reader[object]] = {
+        "url": source_url(),
+        "authorization_env": variable(),
+        "authorization_file": path(folder),
+        "body_limit_bytes": integer(1, 1 << 40),
+        "deadline": duration(),
+    }
+    files = {"paths": Items(path_pattern(folder), takes_none=False, noun="path")}
+    return Keys(
+        Source,
+        {
+            "match": _match(),
+            "name": text(),
+            "sql": Keys(SqlSource, database),
+            "http": Keys(HttpSource, address),
+            "file": Keys(FileSource, files),
+            "every": duration(),
+        },
+    )
+
+
+def _gateway(folder: Path) -> Keys[Gateway]:
+    waiting = integer(1, 10_000)
+    sample = Keys(Sample, {"header": text(), "parameter": text(), "value": value()})
+    policy = Keys(
+        Policy,
+        {
+            "match": _match(),
+            "max_age": duration(),
+            "min_interval": duration_or_none(),
+            "unchanged_for": duration(),
+            "shared": truth(),
+            "update_published_results": truth(),
+            "use_cached_sql_results": truth(),
+            "sample": sample,
+        },
+    )
+    return Keys(
+        Gateway,
+        {
+            "listen_address": listen_address(),
+            "workspace": text(),
+            "public_url": public_url(),
+            "web_config_file": path(folder),
+            "allow_insecure": truth(),
+            "concurrency": integer(1, 1000),
+            "queue": Keys(Queue, {"length": waiting, "per_caller": waiting, "wait": duration()}),
+            "policies": Items(policy),
+        },
+    )
+
+
+def _ignore() -> Keys[Ignore]:
+    kind = choice({name: name for name in FINDING_KINDS})
+    return Keys(Ignore, {"kind": kind, "subject": text(), "reason": text(), "until": day()})
+
+
+def _find_gateway_workspace(spot: Spot, config: Config) -> None:
+    """A gateway is for one workspace, and where there are several it says for which."""
+    if config.gateway is None:
+        return
+    try:
+        _ = config.gateway_workspace
+    except ConfigError as error:
+        spot.at("gateway").at("workspace").refuse(error.problems[0].message)
+
+
+def _tell_sources_apart(sources: Sequence[tuple[Spot, Source]]) -> None:
+    """A name is what tells the series of a source; entries that ask the same may share the one they were not given."""
+    _refuse_second_names("source", [(spot, source.name) for spot, source in sources if {"name"} & spot.keys()])
 
 
 def _tell_apart(workspaces: Sequence[tuple[Spot, Workspace]]) -> None:

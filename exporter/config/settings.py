@@ -8,9 +8,14 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from exporter.config.audit import Audit, Ignore
 from exporter.config.budget import DEFAULT_BUDGET, Budget
+from exporter.config.gateway import Gateway
 from exporter.config.match import Match, fits_glob
 from exporter.config.prices import Compute, Prices
+from exporter.config.source import Source
+from exporter.config.wording import guess, printable
+from exporter.errors import ConfigError, ConfigProblem
 from exporter.facts import Project
 
 PUBLIC_BASE_URL = "https://app.hex.tech/api/v1"
@@ -105,9 +110,13 @@ class Labels(Struct, frozen=True, kw_only=True):
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """How many projects have series of their own; the rest share `other`."""
+    """How many projects have series of their own; the rest share `other`.
+
+    `connection_runs`: how many runs one data connection bears at once, None if nobody says.
+    """
 
     projects_with_series: int = 500
+    connection_runs: int | None = None
 
 
 class Config(Struct, frozen=True, kw_only=True):
@@ -124,6 +133,28 @@ class Config(Struct, frozen=True, kw_only=True):
     seats: Seats = Seats()
     labels: Labels = Labels()
     limits: Limits = Limits()
+    sources: tuple[Source, ...] = ()
+    gateway: Gateway | None = None
+    audit: Audit = Audit()
+    ignore: tuple[Ignore, ...] = ()
+
+    @property
+    def gateway_workspace(self) -> Workspace:
+        """The workspace that the gateway is for: the one it names, else the only one; raises ConfigError."""
+        wanted = None if self.gateway is None else self.gateway.workspace
+        if wanted is None and len(self.workspaces) == 1:
+            return self.workspaces[0]
+        for workspace in self.workspaces:
+            if workspace.name == wanted:
+                return workspace
+        known = ", ".join(workspace.name for workspace in self.workspaces)
+        found = "no workspace" if wanted is None else f'"{printable(wanted)}"'
+        nearest = "" if wanted is None else guess(wanted, (workspace.name for workspace in self.workspaces))
+        raise ConfigError(ConfigProblem("gateway.workspace", f"found {found}, expected one of {known}{nearest}"))
+
+    def source_of(self, workspace_name: str, project: Project) -> Source | None:
+        """The first source that the project fits, None if it has none."""
+        return next((source for source in self.sources if source.match.fits(workspace_name, project)), None)
 
     def week(self, workspace_name: str) -> Week:
         """The first week whose glob fits the workspace; without one, Monday to Sunday in UTC."""

@@ -1,0 +1,40 @@
+"""The audit: from when on something counts as unused, and which findings somebody has decided to live with."""
+
+from collections.abc import Iterable
+from datetime import date
+
+from msgspec import Struct, field
+
+from exporter.config.match import fits_glob
+
+_DAY_SECONDS = 86_400.0
+
+
+class Audit(Struct, frozen=True, kw_only=True):
+    """When something is called unused, and how much is shown.
+
+    `unused_after_seconds`: nobody edited, viewed or queried it for so long. `failed_runs`: so many scheduled runs
+    failed one after the other. `top`: how many findings have a series of their own.
+    """
+
+    unused_after_seconds: float = field(default=30 * _DAY_SECONDS, name="unused_after")
+    failed_runs: int = 5
+    top: int = 20
+
+
+class Ignore(Struct, frozen=True, kw_only=True):
+    """A finding that is wanted as it is: shown as ignored, with the reason, and left out of totals.
+
+    `subject` is a glob on the subject's id or name; `until` is the last day on which it holds, None: for ever.
+    """
+
+    kind: str
+    subject: str
+    reason: str
+    until: date | None = None
+
+    def covers(self, kind: str, subjects: Iterable[str], today: date) -> bool:
+        """Whether a finding of this kind, by any of its ids and names, is ignored today."""
+        if kind != self.kind or (self.until is not None and today > self.until):
+            return False
+        return any(fits_glob(self.subject, subject) for subject in subjects)

@@ -1,15 +1,17 @@
-"""The forms of a report: a table for people, JSON and CSV for programs, Markdown for a chat or a wiki."""
+"""The forms of a report: a table for people, JSON for programs, CSV for bills, Markdown for a chat or a wiki."""
 
-import csv
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Literal
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
 
+from exporter.cli.focus import focus_csv
+from exporter.cli.harmless import for_markdown, for_terminal
 from exporter.cli.weekly import Report, local
 from exporter.metrics.summary import Cell, Table
 
@@ -21,27 +23,15 @@ def _as_table(all_reports: Sequence[Report]) -> str:
     """For a terminal, or as wide as needed for a pipe: the costliest projects alone."""
     console = Console(file=io.StringIO(), highlight=False, width=None if Console().is_terminal else _PIPE_WIDTH)
     for report in all_reports:
-        console.print(f"[bold]{escape(report.title)}[/bold]", soft_wrap=True)
+        console.print(f"[bold]{escape(for_terminal(report.title))}[/bold]", soft_wrap=True)
         for table in report.tables:
-            numeric = {
-                index for row in table.rows for index, cell in enumerate(row) if not isinstance(cell, str | None)
-            }
-            shown = Grid(box=None, pad_edge=False)
-            for index, column in enumerate(table.columns):
-                is_id = table.name == "project" and column == "project"
-                shown.add_column(
-                    _heading(column), justify="right" if index in numeric else "left", no_wrap=is_id or index in numeric
-                )
-            for row in table.rows[:_MOST_ROWS]:
-                cells = (_shown(column, cell, report.timezone) for column, cell in zip(table.columns, row, strict=True))
-                shown.add_row(*map(escape, cells))
             console.print()
-            console.print(shown)
+            console.print(_grid(table, report.timezone))
             if len(table.rows) > _MOST_ROWS:
                 console.print(f"and {len(table.rows) - _MOST_ROWS} more; the other formats have them all")
         console.print()
         for remark in report.all_remarks:
-            console.print(f"[yellow]note[/yellow] {escape(remark)}", soft_wrap=True)
+            console.print(f"[yellow]note[/yellow] {escape(for_terminal(remark))}", soft_wrap=True)
     written = console.file
     assert isinstance(written, io.StringIO)
     return written.getvalue().rstrip()
@@ -52,43 +42,37 @@ def _grid(table: Table, timezone: str) -> Grid:
     grid = Grid(box=None, pad_edge=False)
     for index, column in enumerate(table.columns):
         has_figures = any(isinstance(row[index], int | float) for row in table.rows)
-        grid.add_column(_heading(column), justify="right" if has_figures else "left", no_wrap=has_figures)
+        is_id = table.name == "project" and column == "project"
+        justify: Literal["left", "right"] = "right" if has_figures else "left"
+        grid.add_column(heading(column), justify=justify, no_wrap=has_figures or is_id)
     for row in table.rows[:_MOST_ROWS]:
-        grid.add_row(*map(escape, _texts(table, row, timezone)))
+        grid.add_row(*(escape(for_terminal(text)) for text in _texts(table, row, timezone)))
     return grid
 
 
 def _as_markdown(all_reports: Sequence[Report]) -> str:
     lines: list[str] = []
     for report in all_reports:
-        lines += [f"# {report.title}", ""]
+        lines += [f"# {for_markdown(report.title)}", ""]
         for table in report.tables:
             lines += [f"## By {table.name}" if table.name != "total" else "## Total", ""]
-            lines.append(f"| {' | '.join(map(_heading, table.columns))} |")
-            lines.append(f"|{' --- |' * len(table.columns)}")
-            for row in table.rows:
-                cells = (_shown(column, cell, report.timezone) for column, cell in zip(table.columns, row, strict=True))
-                lines.append(
-                    f"| {' | '.join(cell.replace('|', chr(92) + '|').replace(chr(10), ' ') for cell in cells)} |"
-                )
+            lines += markdown_table(table, report.timezone)
             lines.append("")
-        lines += [f"- {remark}" for remark in report.all_remarks]
+        lines += [f"- {for_markdown(remark)}" for remark in report.all_remarks]
     return "\n".join(lines).rstrip()
 
 
+def markdown_table(table: Table, timezone: str) -> Iterator[str]:
+    """The lines of one table, whatever its cells say."""
+    yield f"| {' | '.join(map(heading, table.columns))} |"
+    yield f"|{' --- |' * len(table.columns)}"
+    for row in table.rows:
+        yield f"| {' | '.join(map(for_markdown, _texts(table, row, timezone)))} |"
+
+
 def _as_csv(all_reports: Sequence[Report]) -> str:
-    """One figure a row, so that every table fits one file."""
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\n")
-    writer.writerow(("workspace", "week_start", "table", "row", "figure", "value"))
-    for report in all_reports:
-        start = local(report.week[0], report.timezone).date().isoformat()
-        for table in report.tables:
-            for key, *cells in table.rows:
-                for column, cell in zip(table.columns[1:], cells, strict=True):
-                    if cell is not None:
-                        writer.writerow((report.workspace, start, table.name, key, column, cell))
-    return written.getvalue().rstrip()
+    """The bill of the week in FOCUS's columns; budgets and comparisons are in the other forms."""
+    return focus_csv((report.workspace, report.org_id, report.charges) for report in all_reports)
 
 
 def _as_json(all_reports: Sequence[Report]) -> str:
@@ -124,7 +108,8 @@ def _texts(table: Table, row: Sequence[Cell], timezone: str) -> list[str]:
     return [_shown(column, cell, timezone) for column, cell in zip(table.columns, row, strict=True)]
 
 
-def _heading(column: str) -> str:
+def heading(column: str) -> str:
+    """What a column is called for people."""
     return column.removesuffix("_timestamp_seconds").replace("previous_", "last ").replace("_", " ")
 
 

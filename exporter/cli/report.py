@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from exporter.cli.forms import FORMS
+from exporter.cli.harmless import for_terminal
 from exporter.cli.logs import configure_logs
 from exporter.cli.settings import read_config
 from exporter.cli.weekly import reports
@@ -25,6 +26,11 @@ def run_report(
     clock = SystemClock()
     ledger = open_ledger(config.storage.url, clock=clock, read_only=True)
     try:
-        click.echo(FORMS[form](list(reports(ledger, config, clock, week=week, workspace=workspace))))
+        found = list(reports(ledger, config, clock, week=week, workspace=workspace))
+        click.echo(FORMS[form](found))
+        if form == "csv":
+            # A bill has no place for them, and one that is not whole must not pass for one that is.
+            for remark in (remark for report in found for remark in report.all_remarks):
+                click.echo(f"hex-exporter: {for_terminal(remark)}", err=True)
     finally:
         ledger.close()

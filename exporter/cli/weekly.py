@@ -12,6 +12,7 @@ from exporter.errors import ConfigError, ConfigProblem
 from exporter.insight.period import Period, midnight_ms, period_at
 from exporter.ledger import Ledger
 from exporter.metrics import Collector, Status
+from exporter.metrics.charges import Charge, charges
 from exporter.metrics.snapshot import Snapshot
 from exporter.metrics.summary import Table, tables
 
@@ -20,7 +21,10 @@ _WEEK = re.compile(r"(\d{4})-W(\d{2})")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One workspace's week. `remarks` say what is missing, and why; `fit` how the default budget compares."""
+    """One workspace's week. `remarks` say what is missing, and why; `fit` how the default budget compares.
+
+    `charges` are what the week is made of, by who caused it; `org_id` is Hex's own for the organisation.
+    """
 
     workspace: str
     week: Period
@@ -29,6 +33,8 @@ class Report:
     tables: tuple[Table, ...]
     remarks: tuple[str, ...]
     fit: str | None
+    charges: tuple[Charge, ...] = ()
+    org_id: str | None = None
 
     @property
     def all_remarks(self) -> tuple[str, ...]:
@@ -84,6 +90,8 @@ def _report(snapshot: Snapshot, week: Period, config: Config, *, is_over: bool, 
         tables=() if books is None else tuple(tables(snapshot, books, is_over=is_over)),
         remarks=tuple(remarks),
         fit=None if books is None else books.fit,
+        charges=() if books is None else tuple(charges(snapshot, books)),
+        org_id=None if snapshot.stored.identity is None else snapshot.stored.identity.org_id,
     )
 
 

@@ -25,6 +25,17 @@ def period_before(period: Period, kind: PeriodKind, week: Week) -> Period:
     return period_at(period[0] - 1, kind, week)
 
 
+def months_of(period: Period, week: Week) -> list[Period]:
+    """The parts of a period that lie in one calendar month each, in order."""
+    parts: list[Period] = []
+    start_ms = period[0]
+    while start_ms < period[1]:
+        end_ms = min(period_at(start_ms, "month", week)[1], period[1])
+        parts.append((start_ms, end_ms))
+        start_ms = end_ms
+    return parts
+
+
 def same_moment(now_ms: int, period: Period, earlier: Period, timezone: str) -> int:
     """The instant in an earlier period that has as many local days, and the same time of day, before its end.
 

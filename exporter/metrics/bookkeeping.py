@@ -12,7 +12,7 @@ from exporter.facts import ROLES, Project, Seat, Thread
 from exporter.insight.advice import fitting, unmatched, unpriced
 from exporter.insight.budgets import Spent, standing
 from exporter.insight.credits import credit_tally, credits_cost, grants_of
-from exporter.insight.period import Period, period_at, period_before
+from exporter.insight.period import Period, months_of, period_at, period_before
 from exporter.insight.plans import plan_months
 from exporter.insight.seats import roles_of, seats_share
 from exporter.insight.tariff import tariff
@@ -64,6 +64,7 @@ class Bookkeeper:
         is_run_priced = self._tariff.has_own_estimate or any(share.hour_micro_usd for share in shares.values())
         seats = self._fresh(stored.users, now_ms)
         threads = self._fresh(self._thread_listing(stored), now_ms)
+        used_credits = None if threads is None else credit_tally(threads)
         kept_since_ms = now_ms - round(self._config.storage.keep_runs_seconds * 1000)
 
         def known_since_ms(projects: Sequence[KnownProject]) -> int | None:
@@ -75,7 +76,7 @@ class Bookkeeper:
 
         def spent(index: int, budget: Budget) -> Spent | None:
             if budget.unit == "ai_credits":
-                return None if threads is None else _CreditsSpent(credit_tally(threads))
+                return None if used_credits is None else _CreditsSpent(used_credits)
             if budget.unit == "usd" and not is_run_priced:
                 return None
             mine = [known for known in stored.projects if index in shares[known.project.project_id].budgets]
@@ -92,14 +93,18 @@ class Bookkeeper:
                     costs["own_estimate"] = sum(total.own_micro_usd for total in totals.values())
             if seats is not None:
                 costs |= self._costs_of_people(seats, threads, period)
-            return WeekBook(period=period, totals=totals, costs=costs)
+            credits_milli = None if used_credits is None else used_credits.between(*period)
+            return WeekBook(period=period, totals=totals, costs=costs, credits_milli=credits_milli)
 
         standings = tuple(
             standing(budget, spent(index, budget), self._week, now_ms) for index, budget in enumerate(self._budgets)
         )
+        this_week = week_book(week)
+        months = months_of(week, self._week)
         return Books(
             standings=standings,
-            week=week_book(week),
+            week=this_week,
+            months=(this_week,) if len(months) == 1 else tuple(map(week_book, months)),
             previous_week=week_book(previous_week),
             is_run_priced=is_run_priced,
             seat_months={} if seats is None else self._seat_months(seats),

@@ -13,25 +13,32 @@ COMPONENTS = ("seats", "compute", "ai_credits", "own_estimate")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeekBook:
-    """One week: runs by kind, None until it is completely known, and each component's cost that can be told."""
+    """One week, or the part of one that lies in one month.
+
+    Runs by kind, None until it is completely known; each component's cost that can be told; the AI credits used, in
+    thousandths, None where threads cannot be read.
+    """
 
     period: Period
     totals: Mapping[RunKind, Total] | None
     costs: Mapping[str, int]
+    credits_milli: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Books:
     """Everything that is told of budgets and money; money in millionths of a dollar.
 
-    `is_run_priced`: runs cost something, so that projects can be ranked by money. `seat_months` is by role and
-    `plan_months` by plan. `unmatched` and `unpriced` say which budgets fit no project and which prices are missing, a
-    sentence each; `fit` how the default budget compares with the last weeks, where it is in use.
+    `months` is the week, in as many parts as it touches months, each rounded by itself. `is_run_priced`: runs cost
+    something, so that projects can be ranked by money. `seat_months` is by role and `plan_months` by plan. `unmatched`
+    and `unpriced` say which budgets fit no project and which prices are missing, a sentence each; `fit` how the default
+    budget compares with the last weeks, where it is in use.
     """
 
     standings: tuple[Standing, ...]
     week: WeekBook
     previous_week: WeekBook
+    months: tuple[WeekBook, ...]
     is_run_priced: bool
     seat_months: Mapping[str, int] = field(default_factory=dict)
     plan_months: Mapping[str, int] = field(default_factory=dict)

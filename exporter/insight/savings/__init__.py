@@ -1,0 +1,1 @@
+"""What need not be spent: findings made from evidence, priced, ranked and never added up twice."""

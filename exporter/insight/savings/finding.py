@@ -1,0 +1,147 @@
+"""What the audit says: findings, what could not be judged, and totals in which nothing counts twice.
+
+A month is 365.25 / 12 days. Money is millionths of a dollar (`micro`), None where nothing prices it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
+
+MONTH_MS = 2_629_800_000
+"""A twelfth of 365.25 days."""
+
+KINDS = (
+    "abandoned_project",
+    "unviewed_schedule",
+    "over_refreshed",
+    "over_scheduled",
+    "failing_schedule",
+    "duplicate_projects",
+    "idle_paid_seat",
+    "costly_role",
+    "costly_plan",
+    "overlapping_connections",
+    "unused_connection",
+    "colliding_schedules",
+)
+"""Every kind of finding. Of two equal claims on a project's runs, or on a seat, that of the earlier kind counts."""
+
+SubjectType = Literal["project", "user", "connection", "plan", "owner"]
+"""What the subject of a finding is; an `owner` is an address that many projects belong to."""
+
+Confidence = Literal["measured", "estimated"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saving:
+    """What a month costs, or would save: money, runs, and their run time in milliseconds."""
+
+    micro: int | None = None
+    runs: float = 0.0
+    ms: int = 0
+
+    @property
+    def minutes(self) -> float:
+        """The run time in minutes."""
+        return self.ms / 60_000
+
+    @property
+    def rank(self) -> tuple[int, float, int]:
+        """Orders savings: money first, then runs, then run time."""
+        return (self.micro or 0, self.runs, self.ms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One figure of the evidence; `unit` is empty where there is none, a `ms` value is an instant since the epoch."""
+
+    name: str
+    value: int | float | str | None
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A schedule that should start at another minute of the hour; everything else about it stays."""
+
+    project_id: str
+    title: str
+    cron: str
+    to_cron: str
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing to switch off or to change.
+
+    `subject` identifies it together with `kind`, whatever else changes. `subjects` are all ids concerned, the subject
+    first. `saving` is what this finding saves alone, `counted` the part of it that totals count, `cost` what the
+    subject costs a month now. `team` is empty where there is none. `ignored` is the reason of the entry that ignores
+    it, with `ignored_until` the last day of that.
+    """
+
+    kind: str
+    subject: str
+    subject_type: SubjectType
+    subject_name: str
+    subjects: tuple[str, ...]
+    team: str = ""
+    owner: str | None = None
+    evidence: tuple[Fact, ...] = ()
+    saving: Saving
+    counted: Saving = Saving()
+    cost: Saving = Saving()
+    confidence: Confidence
+    why: str
+    action: str
+    where: str
+    moves: tuple[Move, ...] = ()
+    ignored: str | None = None
+    ignored_until: date | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Its identity over time: kind and subject."""
+        return (self.kind, self.subject)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotJudged:
+    """A kind that could not be judged, or not everywhere (`is_partial`): why, and what would be needed."""
+
+    kind: str
+    why: str
+    needs: str
+    is_partial: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Total:
+    """How many findings of a kind there are, and what they save together: `counted` of each, added up."""
+
+    kind: str
+    findings: int
+    saving: Saving
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """Everything that was found. `findings` are ranked, `ignored` too, and count in no total.
+
+    `totals` has every kind that was judged, with 0 where nothing was found. `spent` is what the runs, and the seats if
+    they are priced, cost a month. `costs` is what each project's scheduled runs and each seat cost a month now, in
+    micro-dollars: what is not there costs nothing. `hints` are sentences on keys that would turn figures into money.
+    """
+
+    now_ms: int
+    since_ms: int | None
+    findings: tuple[Finding, ...]
+    ignored: tuple[Finding, ...]
+    not_judged: tuple[NotJudged, ...]
+    totals: Mapping[str, Total]
+    saving: Saving
+    spent: Saving
+    hints: tuple[str, ...] = ()
+    costs: Mapping[str, int | None] = field(default_factory=dict)

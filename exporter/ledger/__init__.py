@@ -2,11 +2,14 @@
 
 from exporter.ledger.counters import HOLD_MS, CounterValue
 from exporter.ledger.counting import OTHER, PROJECT_METRICS
-from exporter.ledger.histograms import BOUNDS_MS
+from exporter.ledger.findings import FindingBook, KnownFinding
+from exporter.ledger.gateway import GatewayBook, GatewayRun
+from exporter.ledger.histograms import BOUNDS_MS, Amounts, observed
 from exporter.ledger.ledger import Ledger, open_ledger
 from exporter.ledger.listings import CollectorState, Listing
 from exporter.ledger.projects import KnownProject, RunProgress
 from exporter.ledger.schema import SCHEMA_VERSION
+from exporter.ledger.sources import SourceBook, SourceState, Span
 from exporter.ledger.workspace import WorkspaceLedger
 
 __all__ = [
@@ -15,12 +18,21 @@ __all__ = [
     "OTHER",
     "PROJECT_METRICS",
     "SCHEMA_VERSION",
+    "Amounts",
     "CollectorState",
     "CounterValue",
+    "FindingBook",
+    "GatewayBook",
+    "GatewayRun",
+    "KnownFinding",
     "KnownProject",
     "Ledger",
     "Listing",
     "RunProgress",
+    "SourceBook",
+    "SourceState",
+    "Span",
     "WorkspaceLedger",
+    "observed",
     "open_ledger",
 ]

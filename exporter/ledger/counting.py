@@ -14,10 +14,32 @@ from exporter.ledger.histograms import Amounts, observed
 OTHER = "other"
 """The project_id of the series that projects without their own share."""
 
+CACHE_METRICS = ("hex_cache_lookups_total", "hex_cache_hits_total", "hex_cache_saved_seconds_total")
+"""What the gateway counts of each project."""
+
+SOURCE_METRICS = ("hex_source_checked_runs_total", "hex_source_unchanged_runs_total")
+"""What is counted of each project whose source is watched."""
+
 PROJECT_METRICS = frozenset(
-    {"hex_runs_total", "hex_run_seconds_total", "hex_unviewed_runs_total", "hex_missed_schedules_total"}
+    {
+        "hex_runs_total",
+        "hex_run_seconds_total",
+        "hex_unviewed_runs_total",
+        "hex_missed_schedules_total",
+        *CACHE_METRICS,
+        *SOURCE_METRICS,
+    }
 )
 """Counters whose first label is project_id: a project without its own series adds to `other`."""
+
+GATEWAY_OUTCOMES = ("hit", "miss", "joined", "bypass", "refused")
+"""What a run request can come to."""
+
+ABSORBED = ("rate_limit", "kernel_limit")
+"""The refusals of Hex that the gateway waits out."""
+
+SAVED_CALLS = ("remembered", "recent", "shared_page")
+"""Why a call was answered without asking Hex."""
 
 REFRESHES = ("scheduled", "app_refresh")
 """The triggers of runs that nobody asked for by hand or program, so that somebody should look at the result."""
@@ -115,6 +137,20 @@ def project_series(project_id: str) -> Amounts:
     amounts["hex_unviewed_runs_total", (project_id,)] = 0
     amounts["hex_missed_schedules_total", (project_id,)] = 0
     return amounts
+
+
+def cache_series(project_id: str) -> Amounts:
+    """The series of the gateway that can be foreseen for a project with its own, or for `other`, all at 0."""
+    return {(metric, (project_id,)): 0 for metric in CACHE_METRICS}
+
+
+def gateway_series() -> Amounts:
+    """The series of the gateway that can be foreseen whatever the projects are, all at 0."""
+    amounts: Amounts = {("hex_gateway_requests_total", (outcome,)): 0 for outcome in GATEWAY_OUTCOMES}
+    amounts |= {("hex_gateway_absorbed_total", (reason,)): 0 for reason in ABSORBED}
+    amounts |= {("hex_gateway_saved_calls_total", (reason,)): 0 for reason in SAVED_CALLS}
+    amounts |= {("hex_gateway_stale_hits_total", ()): 0, ("hex_gateway_unknown_runs_total", ()): 0}
+    return amounts | observed("hex_gateway_queue_seconds", (), None) | cache_series(OTHER)
 
 
 def workspace_series() -> Amounts:

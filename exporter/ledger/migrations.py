@@ -5,11 +5,18 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection, Engine, inspect, select
 
 from exporter.errors import LedgerError, LedgerTooNewError
+from exporter.ledger import version_2
 from exporter.ledger.schema import META, METADATA, SCHEMA_VERSION, upsert
 
 Step = Callable[[Connection], None]
 
-STEPS: tuple[Step, ...] = ()
+
+def _from_1(connection: Connection) -> None:
+    for statement in (*version_2.TABLES, *version_2.INDEXES):
+        connection.exec_driver_sql(statement)
+
+
+STEPS: tuple[Step, ...] = (_from_1,)
 """`STEPS[n - 1]` turns version n into n + 1. A step is never edited once released; it may not import `schema`."""
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
+    Float,
     Index,
     Integer,
     MetaData,
@@ -21,7 +22,7 @@ from sqlalchemy.dialects import sqlite
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """The version that this program writes; an older ledger is migrated to it, a newer one is refused."""
 
 METADATA = MetaData()
@@ -147,6 +148,98 @@ NOTES = Table(
     Column("workspace", Text, primary_key=True),
     Column("key", Text, primary_key=True),
     Column("value", Text, nullable=False),
+)
+
+
+SOURCES = Table(
+    "sources",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("digest", Text),
+    Column("since_ms", BigInteger, nullable=False),
+    Column("changed_ms", BigInteger),
+    Column("began_ms", BigInteger, nullable=False),
+    Column("finished_ms", BigInteger, nullable=False),
+    Column("failure", Text),
+    Column("failed_ms", BigInteger),
+)
+"""How each source stood when it was probed last."""
+
+SOURCE_SPANS = Table(
+    "source_spans",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("first_began_ms", BigInteger, nullable=False),
+    Column("first_finished_ms", BigInteger, nullable=False),
+    Column("last_began_ms", BigInteger, nullable=False),
+    Column("last_finished_ms", BigInteger, nullable=False),
+)
+"""The times over which all probes of a source saw the same, numbered in order."""
+
+SOURCE_JUDGED = Table(
+    "source_judged",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("project_id", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("until_ms", BigInteger, nullable=False),
+)
+"""Up to when a project's runs have been compared with the state of a source."""
+
+GATEWAY_RUNS = Table(
+    "gateway_runs",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("intent_id", Text, primary_key=True),
+    Column("project_id", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("source_key", Text),
+    Column("source_digest", Text),
+    Column("probe_finished_ms", BigInteger),
+    Column("version", Text, nullable=False),
+    Column("is_sampled", Boolean, nullable=False),
+    Column("sent_ms", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("run_id", Text),
+    Column("answer", Text),
+    Column("status", Text),
+    Column("ended_ms", BigInteger),
+    Column("duration_ms", BigInteger),
+)
+"""The runs that the gateway sent, or was about to send. `caller` is a keyed hash."""
+Index("gateway_runs_by_sent", GATEWAY_RUNS.c.workspace, GATEWAY_RUNS.c.sent_ms)
+Index("gateway_runs_by_run", GATEWAY_RUNS.c.workspace, GATEWAY_RUNS.c.run_id)
+
+GATEWAY_STARTERS = Table(
+    "gateway_starters",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("project_id", Text, primary_key=True),
+    Column("caller", Text, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+)
+"""Whom Hex has let start a project, by a keyed hash, and when last."""
+
+FINDINGS = Table(
+    "findings",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("first_seen_ms", BigInteger, nullable=False),
+    Column("last_seen_ms", BigInteger, nullable=False),
+    Column("gone_ms", BigInteger),
+    Column("saving_micro", BigInteger),
+    Column("saving_runs", Float, nullable=False),
+    Column("saving_ms", BigInteger, nullable=False),
+    Column("cost_micro", BigInteger),
+    Column("realised_micro", BigInteger, nullable=False),
 )
 
 

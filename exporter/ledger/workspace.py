@@ -3,43 +3,51 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, overload
 
-import msgspec
 from sqlalchemy import select
 
 from exporter.facts import Cell, Connection, Group, Identity, Project, QueriedTable, Run, Seat, Thread
 from exporter.hexapi import Endpoint
 from exporter.insight.usage import Use
-from exporter.ledger.codec import encode, storable
+from exporter.ledger.codec import storable
 from exporter.ledger.counters import Counters, CounterValue, combined
 from exporter.ledger.counting import (
     OTHER,
     PROJECT_METRICS,
     REFRESHES,
     Border,
+    cache_series,
     cleaned,
+    gateway_series,
     project_series,
     run_amounts,
     was_unviewed,
     workspace_series,
 )
 from exporter.ledger.exchanges import Exchanges, endpoint_series, exchange_amounts
+from exporter.ledger.findings import FindingBook
+from exporter.ledger.gateway import KEEP_MS, GatewayBook
 from exporter.ledger.histograms import Amounts
 from exporter.ledger.listings import CollectorState, Listing, Listings
+from exporter.ledger.notes import Notes
 from exporter.ledger.projects import KnownProject, Projects, RunProgress
 from exporter.ledger.runs import Runs
-from exporter.ledger.schema import NOTES, WORKSPACES, upsert
+from exporter.ledger.schema import WORKSPACES, upsert
+from exporter.ledger.sources import SourceBook
 from exporter.ledger.store import Store, Transaction
 from exporter.ledger.threads import record_growth
 
 _FACTS = {"users": Seat, "groups": Group, "connections": Connection, "threads": Thread, "me": Identity}
 
+_GATEWAY_ENDPOINTS = ("run_project", "cancel_run", "run_status", "project", "runs", "other")
+
 
 class WorkspaceLedger:
     """What is known of one workspace. Made by `Ledger.workspace`.
 
-    Each write is one transaction: it holds whole, memory included, or raises LedgerError and changes nothing. Writes
-    belong to one thread, reads are free. Times are milliseconds since the epoch; those of facts are Hex's, and the
-    90 seconds for which a new counter is held at 0 go by the clock of this machine.
+    Each write is one transaction: it holds whole, memory included, or raises LedgerError and changes nothing. Any
+    thread may write, one at a time; reads wait for nobody. `sources`, `gateway` and `findings` are the parts of those
+    who watch sources, answer run requests and look for savings. Times are milliseconds since the epoch; those of facts
+    are Hex's, and the 90 seconds for which a new counter is held at 0 go by the clock of this machine.
     """
 
     def __init__(self, store: Store, name: str) -> None:
@@ -50,6 +58,11 @@ class WorkspaceLedger:
         self._runs = Runs(store, name)
         self._listings = Listings(store, name)
         self._exchanges = Exchanges(store, name)
+        self._notes = Notes(store, name)
+        self.sources = SourceBook(store, name, self._count)
+        self.gateway = GatewayBook(store, name, self._notes)
+        self.findings = FindingBook(store, name, self._count)
+        self._has_gateway = False
         self._load()
         store.when_lost(self._reload)
 
@@ -140,10 +153,7 @@ class WorkspaceLedger:
 
     def noted(self, key: str) -> Any:
         """What was noted under the key, None if nothing was."""
-        wanted = select(NOTES.c.value).where(NOTES.c.workspace == self.name, NOTES.c.key == key)
-        with self._store.reading() as connection:
-            text = connection.execute(wanted).scalar()
-        return None if text is None else msgspec.json.decode(text)
+        return self._notes.read(key)
 
     # What is written to it
 
@@ -254,19 +264,30 @@ class WorkspaceLedger:
 
         A new series is held from `now_ms` on, or from now by this machine's clock if that is later.
         """
-        if amount < 0:
-            raise ValueError(f"{metric}: found the amount {amount}, expected none below 0: a counter never falls")
-        if metric in PROJECT_METRICS:
-            labels = (self._series_id(labels[0]), *labels[1:])
+        self.count_many({(metric, labels): amount}, now_ms)
+
+    def count_many(self, amounts: Amounts, now_ms: int = 0) -> None:
+        """Add to several counters at once, each as by `count`; `histograms.observed` makes amounts of an observation.
+
+        Raises ValueError for an amount below 0.
+        """
         with self._store.transaction() as transaction:
-            self._add(transaction, {(metric, labels): amount}, now_ms)
+            self._count(transaction, amounts, now_ms)
 
     def foresee(self, metric: str, labels: Iterable[tuple[str, ...]], now_ms: int = 0) -> None:
-        """Have these series exist, at 0 and held as by `count` if they are new."""
-        amounts = {(metric, one): 0 for one in labels}
+        """Have these series exist, at 0 and held as by `count` if they are new; projects without series are `other`."""
+        amounts = self._by_series({(metric, one): 0 for one in labels})
         if not self._counters.has_all(amounts):
             with self._store.transaction() as transaction:
-                self._add(transaction, amounts, now_ms)
+                self._count(transaction, amounts, now_ms)
+
+    def foresee_gateway(self, now_ms: int = 0) -> None:
+        """Have the counters of the gateway exist, those of each project included, now and whenever one is listed."""
+        with self._store.transaction() as transaction:
+            self._has_gateway = True
+            endpoints = combined(endpoint_series(endpoint) for endpoint in _GATEWAY_ENDPOINTS)
+            self._add_new(transaction, gateway_series() | endpoints, now_ms)
+            self._foresee_members(transaction, self._projects.known, now_ms)
 
     def foresee_endpoints(self) -> None:
         """Have the counters of every endpoint of Hex exist, so that a first 429 is seen as one."""
@@ -300,14 +321,20 @@ class WorkspaceLedger:
             self._foresee_members(transaction, after)
 
     def prune(self, before_ms: int) -> int:
-        """Forget ended runs from before then, returning how many; every sum stays, and they never count again."""
+        """Forget ended runs from before then, returning how many; every sum stays, and they never count again.
+
+        What sources and findings were then goes with them; the gateway's runs go after 30 days.
+        """
         with self._store.transaction() as transaction:
+            self.sources.prune(transaction, before_ms)
+            self.findings.prune(transaction, before_ms)
+            self.gateway.prune(transaction, max(before_ms, self._store.now_ms() - KEEP_MS))
             return self._runs.prune(transaction, before_ms)
 
     def note(self, key: str, value: object) -> None:
         """Keep a small JSON value under the key."""
         with self._store.transaction() as transaction:
-            upsert(transaction.connection, NOTES, [{"workspace": self.name, "key": key, "value": encode(value)}])
+            self._notes.write(transaction, key, value)
 
     def _record_listing(self, collector: str, items: Iterable[object], at_ms: int) -> None:
         with self._store.transaction() as transaction:
@@ -326,13 +353,30 @@ class WorkspaceLedger:
         transaction.after_commit(lambda: setattr(self, "_first_contact_ms", now_ms))
         return now_ms
 
-    def _foresee_members(self, transaction: Transaction, projects: Mapping[str, KnownProject]) -> None:
+    def _add_new(self, transaction: Transaction, series: Amounts, now_ms: int = 0) -> None:
+        if not self._counters.has_all(series):
+            self._add(transaction, series, now_ms)
+
+    def _count(self, transaction: Transaction, amounts: Amounts, now_ms: int) -> None:
+        for (metric, _), amount in amounts.items():
+            if amount < 0:
+                raise ValueError(f"{metric}: found the amount {amount}, expected none below 0: a counter never falls")
+        self._add(transaction, self._by_series(amounts), now_ms)
+
+    def _by_series(self, amounts: Amounts) -> Amounts:
+        """The same with each project under the series that it adds to."""
+        return combined(
+            {(metric, (self._series_id(labels[0]), *labels[1:]) if metric in PROJECT_METRICS else labels): amount}
+            for (metric, labels), amount in amounts.items()
+        )
+
+    def _foresee_members(self, transaction: Transaction, projects: Mapping[str, KnownProject], now_ms: int = 0) -> None:
         """Have the series exist of every project that has its own and has been published."""
         for project_id, known in projects.items():
             if known.has_series and known.project.published_ms is not None:
-                series = project_series(project_id)
-                if not self._counters.has_all(series):
-                    self._add(transaction, series)
+                self._add_new(transaction, project_series(project_id), now_ms)
+                if self._has_gateway:
+                    self._add_new(transaction, cache_series(project_id), now_ms)
 
     def _series_id(self, project_id: str) -> str:
         known = self._projects.known.get(storable(project_id))
@@ -349,6 +393,8 @@ class WorkspaceLedger:
     def _reload(self) -> None:
         self._counters.load()
         self._projects.load()
+        self.sources.load()
+        self.gateway.load()
         self._load()
 
 

@@ -1,0 +1,89 @@
+"""The findings of the audit over time: an identity each, and what has been saved since one went."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import delete, select
+
+from exporter.ledger.codec import storable
+from exporter.ledger.histograms import Amounts
+from exporter.ledger.schema import FINDINGS, upsert
+from exporter.ledger.store import Store, Transaction
+
+REALISED = "hex_findings_realised_usd_total"
+"""In millionths of a dollar; label kind."""
+
+Count = Callable[[Transaction, Amounts, int], None]
+"""Adds amounts to the workspace's counters within a transaction, at a time by the wall clock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownFinding:
+    """A finding as it was last, known by kind and subject.
+
+    `gone_ms`: since when it is not found any more, None while it is. The saving is of a month: money None where nothing
+    prices it. `cost_micro`: what its subject cost a month when that was known last. `realised_micro`: what has been
+    saved since it went.
+    """
+
+    kind: str
+    subject: str
+    first_seen_ms: int
+    last_seen_ms: int
+    gone_ms: int | None = None
+    saving_micro: int | None = None
+    saving_runs: float = 0.0
+    saving_ms: int = 0
+    cost_micro: int | None = None
+    realised_micro: int = 0
+
+
+class FindingBook:
+    """The findings of one workspace. Safe to write and to read from any thread."""
+
+    def __init__(self, store: Store, workspace: str, count: Count) -> None:
+        self._store = store
+        self._workspace = workspace
+        self._count = count
+        self._mine = FINDINGS.c.workspace == workspace
+
+    def known(self) -> tuple[KnownFinding, ...]:
+        """Every finding that was ever made and not yet forgotten, those that are gone included."""
+        wanted = select(FINDINGS).where(self._mine).order_by(FINDINGS.c.kind, FINDINGS.c.subject)
+        with self._store.reading() as connection:
+            return tuple(
+                KnownFinding(
+                    kind=row.kind,
+                    subject=row.subject,
+                    first_seen_ms=row.first_seen_ms,
+                    last_seen_ms=row.last_seen_ms,
+                    gone_ms=row.gone_ms,
+                    saving_micro=row.saving_micro,
+                    saving_runs=row.saving_runs,
+                    saving_ms=row.saving_ms,
+                    cost_micro=row.cost_micro,
+                    realised_micro=row.realised_micro,
+                )
+                for row in connection.execute(wanted)
+            )
+
+    def write(self, records: Iterable[KnownFinding], realised: Mapping[str, int], now_ms: int) -> None:
+        """Findings as they are now, and by kind the millionths of a dollar that were saved since the last time.
+
+        One transaction with hex_findings_realised_usd_total. Findings that are not among the records stay as they were.
+        """
+        rows = [
+            {"workspace": self._workspace}
+            | {name: storable(value) if isinstance(value, str) else value for name, value in asdict(record).items()}
+            for record in records
+        ]
+        with self._store.transaction() as transaction:
+            upsert(transaction.connection, FINDINGS, rows)
+            self._count(transaction, {(REALISED, (kind,)): amount for kind, amount in realised.items()}, now_ms)
+
+    def prune(self, transaction: Transaction, before_ms: int) -> None:
+        """Forget the findings that were made last, and gone, before then."""
+        finding = FINDINGS.c
+        transaction.connection.execute(
+            delete(FINDINGS).where(self._mine, finding.last_seen_ms < before_ms, finding.gone_ms < before_ms)
+        )

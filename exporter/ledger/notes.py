@@ -1,0 +1,36 @@
+"""Small values under a key, for whoever has one to keep."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import select
+
+from exporter.ledger.codec import encode
+from exporter.ledger.schema import NOTES, upsert
+from exporter.ledger.store import Store, Transaction
+
+
+class Notes:
+    """The notes of one workspace. Reads may come from any thread."""
+
+    def __init__(self, store: Store, workspace: str) -> None:
+        self._store = store
+        self._workspace = workspace
+
+    def read(self, key: str) -> Any:
+        """What was noted under the key, None if nothing was."""
+        with self._store.reading() as connection:
+            text = connection.execute(self._wanted(key)).scalar()
+        return None if text is None else msgspec.json.decode(text)
+
+    def within(self, transaction: Transaction, key: str) -> Any:
+        """What is noted under the key as the transaction sees it, None if nothing is."""
+        text = transaction.connection.execute(self._wanted(key)).scalar()
+        return None if text is None else msgspec.json.decode(text)
+
+    def write(self, transaction: Transaction, key: str, value: object) -> None:
+        """Keep a JSON value under the key."""
+        upsert(transaction.connection, NOTES, [{"workspace": self._workspace, "key": key, "value": encode(value)}])
+
+    def _wanted(self, key: str) -> Any:
+        return select(NOTES.c.value).where(NOTES.c.workspace == self._workspace, NOTES.c.key == key)

@@ -7,7 +7,19 @@ import msgspec
 import pytest
 import yaml
 
-from exporter.config import Budget, Config, Storage, Workspace
+from exporter.config import (
+    Budget,
+    Config,
+    FileSource,
+    Gateway,
+    HttpSource,
+    Match,
+    Policy,
+    Source,
+    SqlSource,
+    Storage,
+    Workspace,
+)
 from exporter.config.schema import schema
 from exporter.errors import ConfigError
 
@@ -19,8 +31,13 @@ ROWS = {
     key: (kind, default)
     for key, kind, default in re.findall(r"^\| `([A-Za-z_.]+)` \| (.+?) \| (.+?) \| .+ \|$", PAGE, re.M)
 }
-LISTS = ("workspaces", "budgets")
-REQUIRED = {"budgets": "name: b, unit: runs, limit: 500"}
+LISTS = ("workspaces", "budgets", "sources", "gateway.policies")
+REQUIRED = {
+    "budgets": "name: b, unit: runs, limit: 500",
+    "sources": "match: {title: a}",
+    "sources.sql": "url_env: A, query: b",
+    "sources.http": "url: https://a.example",
+}
 STANDS_FOR = {"prices.overrides": "PLAN", "prices.compute_hour_usd": "PROFILE"}
 EXAMPLE = re.search(r"^```yaml\n(.*?)^```$", PAGE, re.M | re.S)[1]
 
@@ -39,13 +56,31 @@ def keys_of(node: yaml.Node, name: str = "") -> set[str]:
 
 
 def with_setting(key: str, written: str) -> str:
-    """A file that gives one key alone."""
+    """A file that gives one key, and beside it only what is required there."""
     *mappings, last = key.split(".")
     text = f"{last}: {written}"
-    for name in reversed(mappings):
-        text = ", ".join(filter(None, (REQUIRED.get(name), text)))
-        text = f"{name}: [{{{text}}}]" if name in LISTS else f"{name}: {{{text}}}"
+    while mappings:
+        dotted = ".".join(mappings)
+        text = ", ".join(filter(None, (REQUIRED.get(dotted), text)))
+        name = mappings.pop()
+        text = f"{name}: [{{{text}}}]" if dotted in LISTS else f"{name}: {{{text}}}"
     return text
+
+
+def without_setting(key: str) -> Config:
+    """What a file gives that has only what is required beside the key."""
+    match = Match(title="a")
+    if key.startswith("budgets."):
+        return msgspec.structs.replace(DEFAULT, budgets=(Budget(name="b", unit="runs", limit=500),))
+    if key.startswith("sources.http."):
+        return msgspec.structs.replace(
+            DEFAULT, sources=(Source(match=match, http=HttpSource(url="https://a.example")),)
+        )
+    if key.startswith("sources.sql."):
+        return msgspec.structs.replace(DEFAULT, sources=(Source(match=match, sql=SqlSource(url_env="A", query="b")),))
+    if key.startswith("gateway.policies."):
+        return msgspec.structs.replace(DEFAULT, gateway=Gateway(policies=(Policy(),)))
+    return msgspec.structs.replace(DEFAULT, gateway=Gateway()) if key.startswith("gateway.") else DEFAULT
 
 
 def test_has_every_key_and_no_other():
@@ -63,10 +98,12 @@ def test_a_default_written_out_is_the_default(load, key):
 
     if key != "workspaces.token_env":
         assert ROWS[key][1] != "`HEX_API_TOKEN`"
-    default = DEFAULT
-    if key.startswith("budgets."):
-        default = msgspec.structs.replace(DEFAULT, budgets=(Budget(name="b", unit="runs", limit=500),))
-    assert load(with_setting(key, written)) == default
+    if key == "sources.every":
+        assert load(f"sources: [{{match: {{title: a}}, file: {{paths: [/b]}}, every: {written}}}]").sources == (
+            Source(match=Match(title="a"), file=FileSource(paths=("/b",))),
+        )
+    else:
+        assert load(with_setting(key, written)) == without_setting(key)
 
 
 def test_every_field_of_the_records_has_a_key():
@@ -96,6 +133,11 @@ def test_the_example_loads(load):
     assert config.week("acme").timezone == "Europe/Zurich"
     assert [team.name for team in config.teams] == ["marketing", "finance"]
     assert config.labels.owner == "hash"
+    assert [source.kind for source in config.sources] == ["sql", "sql", "sql", "http", "http", "file"]
+    assert config.sources[5].file.paths == ("/data/*.csv", "/etc/reference/rates.parquet")
+    assert config.gateway_workspace.name == "acme"
+    assert [policy.shared for policy in config.gateway.policies] == [False, True, False]
+    assert config.ignore[0].kind == "idle_paid_seat"
 
 
 def test_the_mistakes_are_told_as_shown(load):

@@ -5,7 +5,10 @@ import pytest
 from exporter.config import Labels, Match, Team, Workspace
 from exporter.errors import ConfigError
 
-TOP = "workspaces, storage, collect, week, budgets, teams, prices, compute, seats, labels, limits"
+TOP = (
+    "workspaces, storage, collect, week, budgets, teams, prices, compute, seats, labels, limits, sources, gateway, "
+    "audit, ignore"
+)
 WHOLE = "a whole number from 1 to 1,000,000"
 DURATION = "a duration such as 90s, 15m, 24h or 400d"
 ZONE = "an IANA time zone such as Europe/Zurich"
@@ -22,7 +25,7 @@ class TestKeys:
             'hex.yml:2: seats: found the unknown key "zzz", expected one of inactive_after, reviewed_on'
         ]
 
-    @pytest.mark.parametrize("key", ["gateway", "on", "1", "2026-10-01", "1.5", "''"])
+    @pytest.mark.parametrize("key", ["zzz", "on", "1", "2026-10-01", "1.5", "''"])
     def test_keys_that_are_no_settings_are_refused(self, mistakes, key):
         assert mistakes(f"{key}: 1") == [
             f'hex.yml:1: found the unknown key "{key.strip(chr(39))}", expected one of {TOP}'
@@ -83,7 +86,10 @@ class TestShapes:
             ("teams: {}", "hex.yml:1: teams: found a mapping, expected a list of mappings"),
             ("teams: !x []", "hex.yml:1: teams: found the tag !x, expected a list of mappings"),
             ("teams: [~]", "hex.yml:1: teams[0]: found nothing, expected a mapping of name, match"),
-            ("limits: [1]", "hex.yml:1: limits: found a list, expected a mapping of projects_with_series"),
+            (
+                "limits: [1]",
+                "hex.yml:1: limits: found a list, expected a mapping of projects_with_series, connection_runs",
+            ),
             ("storage: x.db", "hex.yml:1: storage: found text, expected a mapping of url, keep_runs"),
         ],
     )

@@ -6,6 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 from exporter.config.address import is_loopback
 from exporter.config.problems import UnfitError
 from exporter.config.readers import Scalar
+from exporter.config.wording import printable
 
 PROJECT_PLACEHOLDER = "{project_id}"
 """What stands in a source's address for the project's id."""
@@ -95,7 +96,7 @@ def host_and_port(text: str) -> tuple[str, int]:
     is_bracketed = host.startswith("[") and host.endswith("]")
     is_host = is_bracketed or not set(host) & set(":[]/@ ")
     if not (colon and is_host and port.isascii() and port.isdigit() and int(port[:6]) <= _HIGHEST_PORT):
-        raise UnfitError(f'found "{text}", expected HOST:PORT, [IPV6]:PORT or :PORT')
+        raise UnfitError(f'found "{printable(text)}", expected HOST:PORT, [IPV6]:PORT or :PORT')
     return host.strip("[]"), int(port)
 
 

@@ -13,7 +13,7 @@ from exporter.config.places import PROJECT_PLACEHOLDER, is_plain_to_others, norm
 
 SourceKind = Literal["sql", "http", "file"]
 
-_PART = r'(?:[A-Za-z0-9_$-]+|"[^"\x00-\x1f]+"|`[^`\x00-\x1f]+`)'
+_PART = r'(?:[A-Za-z0-9_$]+(?:-[A-Za-z0-9_$]+)*|"[^"\x00-\x1f]+"|`[^`\x00-\x1f]+`)'
 _TABLE = re.compile(rf"{_PART}(?:\.{_PART}){{0,2}}")
 _KEY_DIGITS = 16
 _NAME_DIGITS = 6

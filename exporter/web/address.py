@@ -4,6 +4,8 @@ import os
 import socket
 from typing import NamedTuple
 
+from exporter.config.places import host_and_port
+from exporter.config.problems import UnfitError
 from exporter.errors import ConfigError, ConfigProblem
 
 _FLAG = "--web.listen-address"
@@ -22,12 +24,10 @@ class Address(NamedTuple):
 
 def parse_address(text: str) -> Address:
     """The address in `HOST:PORT`, `[IPV6]:PORT` or `:PORT`; raises ConfigError."""
-    host, colon, port = text.rpartition(":")
-    is_bracketed = host.startswith("[") and host.endswith("]")
-    is_host = is_bracketed or not set(host) & set(":[]/@ ")
-    if not (colon and is_host and port.isascii() and port.isdigit() and int(port) <= 65535):
-        raise _refused(f'found "{text}", expected HOST:PORT, [IPV6]:PORT or :PORT')
-    return Address(host.strip("[]"), int(port))
+    try:
+        return Address(*host_and_port(text))
+    except UnfitError as unfit:
+        raise _refused(str(unfit)) from None
 
 
 def bind(address: Address) -> socket.socket:

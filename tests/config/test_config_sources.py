@@ -1,0 +1,272 @@
+"""Sources in a file: what they mean, what their keys depend on, what is refused."""
+
+import pytest
+
+from exporter.config import FileSource, HttpSource, Match, Source, SqlSource
+from exporter.facts import Project
+
+ANY = Match(title="*")
+
+
+def source(**kind):
+    return Source(match=ANY, **kind)
+
+
+def one(load, text):
+    """The only source of a file that has nothing else."""
+    (found,) = load(f"sources:\n- match: {{title: a}}\n  {text}").sources
+    return found
+
+
+class TestReading:
+    def test_a_query_may_have_several_lines(self, load):
+        found = one(load, "sql:\n    url_env: A\n    query: |\n      select max(at),\n      \tcount(*) from orders\n")
+
+        assert found.sql == SqlSource(url_env="A", query="select max(at),\n\tcount(*) from orders")
+
+    def test_tables_are_up_to_three_names(self, load):
+        found = one(load, """sql: {url_file: /run/url, tables: [a, b.c, 'd.e.f', '"My Table".x', '`p-1.d`.t']}""")
+
+        assert found.sql.tables == ("a", "b.c", "d.e.f", '"My Table".x', "`p-1.d`.t")
+
+    def test_paths_are_taken_from_the_folder_of_the_file_whatever_its_name(self, load):
+        text = "sources: [{match: {title: a}, file: {paths: ['*.csv', x/y.csv, /z.csv]}}]"
+
+        (found,) = load(text, source="/etc/[a]*/hex.yml").sources
+
+        assert found.file.paths == ("/etc/[[]a][*]/*.csv", "/etc/[[]a][*]/x/y.csv", "/z.csv")
+
+    def test_plain_http_may_be_asked_without_a_secret(self, load):
+        assert one(load, "http: {url: 'http://data.example/x'}").http.url == "http://data.example/x"
+
+    def test_plain_http_to_this_machine_may_be_sent_one(self, load):
+        found = one(load, "http: {url: 'http://127.0.0.1:8080/x', authorization_env: A}")
+
+        assert found.http.authorization_env == "A"
+
+    def test_the_first_that_fits_counts(self, load):
+        config = load(
+            "sources:\n- {match: {title: 'Orders*'}, file: {paths: [/a]}}\n"
+            "- {match: {workspace: labs}, file: {paths: [/b]}}\n- {match: {title: '*'}, file: {paths: [/c]}}"
+        )
+        orders, other = Project(project_id="1", title="Orders today"), Project(project_id="2", title="Other")
+
+        assert config.source_of("labs", orders) is config.sources[0]
+        assert config.source_of("labs", other) is config.sources[1]
+        assert config.source_of("acme", other) is config.sources[2]
+
+    def test_a_project_that_fits_none_has_none(self, load):
+        config = load("sources: [{match: {title: 'Orders*'}, file: {paths: [/a]}}]")
+
+        assert config.source_of("acme", Project(project_id="2", title="Other")) is None
+
+
+class TestKeys:
+    def test_of_a_shared_source_are_the_same_for_every_project(self):
+        found = source(file=FileSource(paths=("/a",)))
+
+        assert not found.is_per_project
+        assert found.key("1") == found.key("2")
+
+    @pytest.mark.parametrize(
+        "kind",
+        [
+            {"http": HttpSource(url="https://a.example/{project_id}")},
+            {"sql": SqlSource(url_env="A", connection="Warehouse")},
+        ],
+    )
+    def test_of_a_source_per_project_differ(self, kind):
+        found = source(**kind)
+
+        assert found.is_per_project
+        assert found.key("1") != found.key("2")
+        assert found.key("1") == found.key("1")
+
+    def test_are_16_digits_that_no_restart_changes(self):
+        found = source(sql=SqlSource(url_env="A", query="select 1"))
+
+        assert found.key("1") == "55a984d9c43d8ad9"
+
+    def test_depend_on_what_is_asked(self):
+        asked = [
+            {"sql": SqlSource(url_env="A", query="select 1")},
+            {"sql": SqlSource(url_env="B", query="select 1")},
+            {"sql": SqlSource(url_file="A", query="select 1")},
+            {"sql": SqlSource(url_env="A", query="select 2")},
+            {"sql": SqlSource(url_env="A", tables=("a", "b"))},
+            {"sql": SqlSource(url_env="A", tables=("a.b",))},
+            {"sql": SqlSource(url_env="A", connection="a")},
+            {"http": HttpSource(url="https://a.example")},
+            {"http": HttpSource(url="https://a.example", authorization_env="A")},
+            {"file": FileSource(paths=("a", "b"))},
+            {"file": FileSource(paths=("a",))},
+        ]
+
+        assert len({source(**kind).key("1") for kind in asked}) == len(asked)
+
+    def test_do_not_depend_on_how_long_and_how_often_or_in_which_order_one_asks(self):
+        patient = Source(
+            match=ANY,
+            name="x",
+            sql=SqlSource(url_env="A", tables=("b", "a"), deadline_seconds=5),
+            every_seconds=7,
+        )
+
+        assert patient.key("1") == source(sql=SqlSource(url_env="A", tables=("a", "b"))).key("1")
+
+
+class TestNames:
+    def test_are_kind_and_digits_unless_given(self):
+        assert source(file=FileSource(paths=("/a",))).name == "file:6634ca"
+        assert Source(match=ANY, name="orders", file=FileSource(paths=("/a",))).name == "orders"
+
+    def test_say_nothing_of_the_address(self):
+        name = source(http=HttpSource(url="https://data.example/?sig=SECRET")).name
+
+        assert name.startswith("http:")
+        assert len(name) == len("http:") + 6
+
+    def test_are_given_once(self, mistakes):
+        text = "sources:\n- {name: a, match: {title: a}, file: {paths: [a]}}\n" * 1
+        text += "- {name: a, match: {title: b}, file: {paths: [b]}}"
+
+        assert mistakes(text) == [
+            'hex.yml:3: sources[1]: found a second source "a", expected a name of its own; the first is in line 2'
+        ]
+
+    def test_that_nobody_gave_may_be_the_same(self, load):
+        text = "sources: [{match: {title: a}, file: {paths: [/x]}}, {match: {owner: b}, file: {paths: [/x]}}]"
+
+        first, second = load(text).sources
+
+        assert first.name == second.name
+
+
+class TestMistakes:
+    @pytest.mark.parametrize(
+        ("written", "sentence"),
+        [
+            ("{}", "sources[0]: found no match, expected a mapping of match, name, sql, http, file, every"),
+            ("{match: {title: a}}", "sources[0]: found no sql, no http and no file, expected one of them"),
+            (
+                "{match: {}, file: {paths: [/a]}}",
+                "sources[0]: found a match without patterns, expected one of workspace, project_id, title, owner, "
+                "group, category, project_status, collection",
+            ),
+            (
+                "{match: {title: a}, file: {paths: [/a]}, http: {url: 'https://a.example'}}",
+                "sources[0]: found both http and file, expected one of them",
+            ),
+            (
+                "{match: {title: a}, file: {paths: [/a]}, http: {url: 'https://a.example'}, "
+                "sql: {url_env: A, query: b}}",
+                "sources[0]: found sql, http and file, expected one of them",
+            ),
+            (
+                "{match: {title: a}, sql: {query: a}}",
+                "sources[0].sql: found no url_env and no url_file, expected one of them: where the database's URL is",
+            ),
+            (
+                "{match: {title: a}, sql: {url_env: A, url_file: b, query: c}}",
+                "sources[0].sql: found both url_env and url_file, expected one of them",
+            ),
+            (
+                "{match: {title: a}, sql: {url_env: A}}",
+                "sources[0].sql: found no query, no tables and no connection, expected one of them",
+            ),
+            (
+                "{match: {title: a}, sql: {url_env: A, query: b, connection: c}}",
+                "sources[0].sql: found both query and connection, expected one of them",
+            ),
+            (
+                "{match: {title: a}, sql: {url_env: A, tables: []}}",
+                "sources[0].sql.tables: found an empty list, expected a list of at least one table name",
+            ),
+            (
+                "{match: {title: a}, sql: {url_env: A, tables: orders}}",
+                "sources[0].sql.tables: found text, expected a list of at least one table name",
+            ),
+            ("{match: {title: a}, sql: {url_env: A, query: ''}}",
+             'sources[0].sql.query: found "", expected a query in SQL'),
+            ("{match: {title: a}, sql: {url_env: A, query: \"a\\0\"}}",
+             'sources[0].sql.query: found "a\\x00", expected a query in SQL'),
+            ("{match: {title: a}, file: {paths: []}}",
+             "sources[0].file.paths: found an empty list, expected a list of at least one path"),
+            ("{match: {title: a}, file: {paths: [5]}}",
+             "sources[0].file.paths[0]: found 5, expected text; put it in quotes"),
+            ("{match: {title: a}, http: {}}",
+             "sources[0].http: found no url, expected a mapping of url, authorization_env, authorization_file, "
+             "body_limit_bytes, deadline"),
+            (
+                "{match: {title: a}, http: {url: 'https://a.example', authorization_env: A, authorization_file: b}}",
+                "sources[0].http: found both authorization_env and authorization_file, expected one of them",
+            ),
+            (
+                "{match: {title: a}, http: {url: 'http://a.example', authorization_file: b}}",
+                "sources[0].http: found authorization_file for an http:// address, expected https://: it is a secret",
+            ),
+            ("{match: {title: a}, every: 5}",
+             "sources[0].every: found 5, expected a duration such as 90s, 15m, 24h or 400d"),
+        ],
+    )  # fmt: skip
+    def test_are_told(self, mistakes, written, sentence):
+        assert mistakes(f"sources: [{written}]") == [f"hex.yml:1: {sentence}"]
+
+    def test_an_unknown_key_is_told_with_the_nearest(self, mistakes):
+        assert mistakes("sources:\n- match: {title: a}\n  sql:\n    url_env: A\n    querry: b\n    query: c") == [
+            'hex.yml:5: sources[0].sql: found the unknown key "querry", expected one of url_env, url_file, query, '
+            "tables, connection, deadline; did you mean query?"
+        ]
+
+    @pytest.mark.parametrize("table", ["a;b", "a.b.c.d", "a..b", ".a", "a b", '"a', 'a"b"', "a--", "(select 1)", "'a'"])
+    def test_what_is_no_table_is_refused_by_its_number(self, mistakes, table):
+        written = table.replace("'", "''")
+
+        assert mistakes(f"sources: [{{match: {{title: a}}, sql: {{url_env: A, tables: [a, '{written}']}}}}]") == [
+            "hex.yml:1: sources[0].sql: found tables whose entry 2 is no table, expected NAME, SCHEMA.NAME or A.B.C"
+        ]
+
+    @pytest.mark.parametrize(
+        ("url", "sentence"),
+        [
+            ("data.example", "found an address without https://, expected https://HOST/PATH"),
+            ("ftp://data.example", "found an address without https://, expected https://HOST/PATH"),
+            ("https://me:word@data.example", "found a user name before the host, expected the host alone"),
+            ("https://data.example/#x", "found a fragment, expected an address without one: it is never sent"),
+            ("https://data.example/{title}", "found braces, expected none but in {project_id}"),
+            ("https://{project_id}.example/", "found an address that cannot be read, expected https://HOST/PATH"),
+            ("https://", "found an address that cannot be read, expected https://HOST/PATH"),
+            ("https://a.example:0/", "found an address that cannot be read, expected https://HOST/PATH"),
+            ("https://[::1", "found an address that cannot be read, expected https://HOST/PATH"),
+            ("https://a.example/a b", "found an address that cannot be read, expected https://HOST/PATH; "
+             "odd characters are written as %XX"),
+        ],
+    )  # fmt: skip
+    def test_what_is_no_address_is_refused(self, mistakes, url, sentence):
+        assert mistakes(f"sources: [{{match: {{title: a}}, http: {{url: '{url}'}}}}]") == [
+            f"hex.yml:1: sources[0].http.url: {sentence}"
+        ]
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "http: {url: 'https://me:SECRET@a.example'}",
+            "http: {url: 'a.example?sig=SECRET'}",
+            "http: {url: 'https://a.example/?sig=SECRET{x}'}",
+            "http: {url: 'http://a.example/?sig=SECRET', authorization_env: A}",
+            "http: {url: 'https://a.example', authorization_env: 'Bearer SECRET'}",
+            "sql: {url_env: 'postgresql://me:SECRET@host/db', query: a}",
+            "sql: {url: 'postgresql://me:SECRET@host/db'}",
+        ],
+    )
+    def test_no_message_repeats_a_secret(self, mistakes, text):
+        assert "quitesecret" not in "".join(mistakes(f"sources: [{{match: {{title: a}}, {text}}}]".replace(
+            "SECRET", "quitesecret")))  # fmt: skip
+
+    def test_what_is_impossible_in_a_file_is_impossible_in_code(self):
+        with pytest.raises(ValueError, match="found a user name"):
+            HttpSource(url="https://a:b@c.example")
+        with pytest.raises(ValueError, match="no paths"):
+            FileSource(paths=())
+        with pytest.raises(ValueError, match="no sql"):
+            Source(match=ANY)

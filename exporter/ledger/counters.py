@@ -34,7 +34,7 @@ class _Held:
 class Counters:
     """The sums of one workspace: in the table, and mirrored in memory once they are committed.
 
-    Written by one thread; `served` may be called from any.
+    Sums change under the store's turn, one thread at a time; `served` may be called from any at any time.
     """
 
     def __init__(self, store: Store, workspace: str) -> None:
@@ -101,8 +101,10 @@ class Counters:
         90 seconds from now, so that the series is neither hidden for an hour nor served before anyone saw its 0.
         """
         latest_ms = now_ms + HOLD_MS
-        is_any_due = any(hold.until_ms <= now_ms for hold in self._held.values())
-        if not is_any_due and all(hold.until_ms <= latest_ms for hold in self._held.values()):
+        with self._guard:
+            ends_ms = [hold.until_ms for hold in self._held.values()]
+        is_any_due = any(end_ms <= now_ms for end_ms in ends_ms)
+        if not is_any_due and all(end_ms <= latest_ms for end_ms in ends_ms):
             return False
         until = COUNTERS.c.held_until_ms
         mine = update(COUNTERS).where(COUNTERS.c.workspace == self._workspace)

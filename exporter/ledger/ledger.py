@@ -23,7 +23,7 @@ def open_ledger(url: str, *, clock: Clock, read_only: bool = False) -> "Ledger":
 
 
 class Ledger:
-    """An open ledger. Writes belong to one thread, reads are free."""
+    """An open ledger. Any thread may write, one at a time; reads wait for nobody."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -51,12 +51,16 @@ class Ledger:
 
     def workspace(self, name: str) -> WorkspaceLedger:
         """The part of one workspace, the same object each time; workspaces never mix."""
-        if name not in self._workspaces:
-            workspace = self._workspaces[name] = WorkspaceLedger(self._store, name)
-            if not self._store.is_read_only:
-                with suppress(LedgerError):  # `problem` tells, and the series come with their first event
-                    workspace.foresee_endpoints()
-        return self._workspaces[name]
+        known = self._workspaces.get(name)
+        if known is not None:
+            return known
+        with self._store.turn():  # one thread makes it, and the file is not replaced while it is read
+            if name not in self._workspaces:
+                workspace = self._workspaces[name] = WorkspaceLedger(self._store, name)
+                if not self._store.is_read_only:
+                    with suppress(LedgerError):  # `problem` tells, and the series come with their first event
+                        workspace.foresee_endpoints()
+            return self._workspaces[name]
 
     def close(self) -> None:
         """Close the files and let another writer in."""

@@ -1,5 +1,6 @@
 """How an older ledger becomes one that this program writes, keeping every sum."""
 
+import sqlite3
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, Engine, inspect, select
@@ -18,6 +19,20 @@ def _from_1(connection: Connection) -> None:
 
 STEPS: tuple[Step, ...] = (_from_1,)
 """`STEPS[n - 1]` turns version n into n + 1. A step is never edited once released; it may not import `schema`."""
+
+OLDEST_READABLE = 1
+"""The oldest version that can be read as it is: those after it have only added tables."""
+
+
+def cover(raw: sqlite3.Connection) -> None:
+    """Have the tables that an older ledger lacks be there, empty, for this connection alone; nothing is written."""
+    if raw.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'").fetchone() is None:
+        return
+    found = raw.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
+    if found is not None and found[0] == 1:
+        raw.execute("PRAGMA temp_store = MEMORY")
+        for table in version_2.TABLES:
+            raw.execute(table.replace("CREATE TABLE", "CREATE TEMPORARY TABLE", 1))
 
 
 def schema_version(connection: Connection, name: str) -> int:

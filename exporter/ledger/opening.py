@@ -11,7 +11,7 @@ from exporter.clock import Clock
 from exporter.errors import LedgerError, LedgerTooNewError
 from exporter.ledger import sqlite
 from exporter.ledger.lock import WriterLock
-from exporter.ledger.migrations import migrate, schema_version
+from exporter.ledger.migrations import OLDEST_READABLE, cover, migrate, schema_version
 from exporter.ledger.schema import SCHEMA_VERSION
 from exporter.ledger.store import Store, now_ms, ready_writer, set_aside
 
@@ -39,7 +39,7 @@ def _path_of(url: str) -> Path | None:
 def _open_for_reading(path: Path, clock: Clock) -> Store:
     if not path.is_file():
         raise LedgerError(f"{path}: found no ledger, expected the one that `hex-exporter serve` keeps")
-    engine = sqlite.reader_engine(path)
+    engine = sqlite.reader_engine(path, cover)
     try:
         with engine.begin() as connection:
             version = schema_version(connection, str(path))
@@ -49,9 +49,10 @@ def _open_for_reading(path: Path, clock: Clock) -> Store:
         raise LedgerTooNewError(
             f"{path}: found schema version {version}, expected at most {SCHEMA_VERSION}: a newer hex-exporter wrote it"
         )
-    if version < SCHEMA_VERSION:
+    if version < OLDEST_READABLE:
         raise LedgerError(
-            f"{path}: found schema version {version}, expected {SCHEMA_VERSION}: `hex-exporter serve` brings it there"
+            f"{path}: found schema version {version}, expected at least {OLDEST_READABLE}: "
+            "`hex-exporter serve` brings it there"
         )
     return Store(path, clock, None, engine)
 

@@ -1,6 +1,7 @@
 """SQLite connections as the ledger wants them: what is peculiar to SQLite is said here and nowhere else."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import cast
@@ -26,9 +27,15 @@ def writer_engine(path: Path) -> Engine:
     return engine
 
 
-def reader_engine(path: Path) -> Engine:
-    """Connections that read the file beside its writer, create nothing and see whole transactions."""
-    return _engine(_reading(path), "BEGIN", most_connections=8)
+def reader_engine(path: Path, prepare: Callable[[sqlite3.Connection], None] | None = None) -> Engine:
+    """Connections that read the file beside its writer, create nothing and see whole transactions.
+
+    `prepare` is called with each connection that is made.
+    """
+    engine = _engine(_reading(path), "BEGIN", most_connections=8)
+    if prepare is not None:
+        event.listen(engine, "connect", lambda raw, _entry: prepare(raw))
+    return engine
 
 
 def memory_engine(copy_of: Path | None = None) -> Engine:

@@ -13,7 +13,7 @@ from exporter.clock import Clock
 from exporter.errors import LedgerError
 from exporter.ledger import sqlite
 from exporter.ledger.lock import WriterLock
-from exporter.ledger.migrations import migrate, schema_version
+from exporter.ledger.migrations import cover, migrate, schema_version
 from exporter.ledger.schema import META, upsert
 
 _log = structlog.get_logger()
@@ -39,7 +39,7 @@ class Transaction:
 
 
 class Store:
-    """Where the tables are. Any thread may read; writers take turns, though one thread is meant to write.
+    """Where the tables are. Any thread may read, and writers take turns.
 
     `problem` is one sentence on what is wrong with the ledger, None if nothing is. `is_durable` is False where the
     ledger lives in memory only. `version` grows with each committed change.
@@ -64,6 +64,7 @@ class Store:
         self._opening_problem = problem
         self._write_problem: str | None = None
         self._is_damaged = False
+        self._is_closed = False
         self._reads_quiet_file = writer is None and path is not None and sqlite.is_quiet(path)
         self._forgetting: list[Callable[[], None]] = []
         self.version = 0
@@ -94,6 +95,12 @@ class Store:
         self._forgetting.append(forget)
 
     @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Keep other threads from writing meanwhile."""
+        with self._turn:
+            yield
+
+    @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """One transaction, committed at the end of the block or undone whole.
 
@@ -102,6 +109,9 @@ class Store:
         with self._turn:
             if self._writer is None:
                 raise LedgerError(f"{self._path}: opened for reading, expected no write")
+            if self._is_closed:
+                # Another process may be the writer by now.
+                raise LedgerError(f"{self._path or 'the ledger in memory'}: closed, expected no write")
             try:
                 if self._is_damaged:
                     self._start_afresh()
@@ -117,15 +127,19 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection that sees the last committed state, the same for the whole block."""
+        reader = None if self._reader is None else self._current_reader()
         try:
-            if self._reader is not None:
-                with self._current_reader().begin() as connection:
+            if reader is not None:
+                with reader.begin() as connection:
                     yield connection
             else:
                 assert self._writer is not None
                 with self._turn, self._writer.begin() as connection:
                     yield connection
         except sqlite.TROUBLE as error:
+            if reader is not self._reader:
+                # The damaged file that it read from has been replaced: the one in use is not to blame.
+                raise LedgerError(f"{self._path}: cannot be read: {sqlite.reason(error)}") from error
             raise self._failure(error, "read") from error
 
     def stream(self, statement: Select[tuple[object, ...]]) -> Iterator[Row[tuple[object, ...]]]:
@@ -141,6 +155,7 @@ class Store:
     def close(self) -> None:
         """Close every connection and let another writer in."""
         with self._turn:
+            self._is_closed = True
             for engine in (self._reader, self._writer):
                 if engine is not None:
                     engine.dispose()
@@ -152,9 +167,11 @@ class Store:
         """The reading engine, opened anew if a writer has come since: a quiet file was read without locks."""
         assert self._reader is not None
         if self._reads_quiet_file and self._path is not None and not sqlite.is_quiet(self._path):
-            self._reader.dispose()
-            self._reader = sqlite.reader_engine(self._path)
-            self._reads_quiet_file = False
+            with self._turn:
+                if self._reads_quiet_file:
+                    self._reader.dispose()
+                    self._reader = sqlite.reader_engine(self._path, cover)
+                    self._reads_quiet_file = False
         return self._reader
 
     def _failure(self, error: Exception, verb: str) -> LedgerError:

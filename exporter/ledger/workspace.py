@@ -285,8 +285,7 @@ class WorkspaceLedger:
         """Have the counters of the gateway exist, those of each project included, now and whenever one is listed."""
         with self._store.transaction() as transaction:
             self._has_gateway = True
-            endpoints = combined(endpoint_series(endpoint) for endpoint in _GATEWAY_ENDPOINTS)
-            self._add_new(transaction, gateway_series() | endpoints, now_ms)
+            self._add_new(transaction, _gateway_series(), now_ms)
             self._foresee_members(transaction, self._projects.known, now_ms)
 
     def foresee_endpoints(self) -> None:
@@ -349,7 +348,9 @@ class WorkspaceLedger:
             return self._first_contact_ms
         row = {"workspace": self.name, "first_contact_ms": now_ms}
         upsert(transaction.connection, WORKSPACES, [row])
-        self._add(transaction, workspace_series() | _endpoint_series())
+        self._add(
+            transaction, workspace_series() | _endpoint_series() | (_gateway_series() if self._has_gateway else {})
+        )
         transaction.after_commit(lambda: setattr(self, "_first_contact_ms", now_ms))
         return now_ms
 
@@ -400,6 +401,10 @@ class WorkspaceLedger:
 
 def _endpoint_series() -> Amounts:
     return combined(endpoint_series(endpoint.value) for endpoint in Endpoint)
+
+
+def _gateway_series() -> Amounts:
+    return gateway_series() | combined(endpoint_series(endpoint) for endpoint in _GATEWAY_ENDPOINTS)
 
 
 def _is_head_known(before: RunProgress, after: RunProgress) -> bool:

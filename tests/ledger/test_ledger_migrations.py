@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, create_engine, inspect, text
 
 from exporter.errors import LedgerError, LedgerTooNewError
-from exporter.ledger import SCHEMA_VERSION, open_ledger
+from exporter.ledger import SCHEMA_VERSION, GatewayRun, KnownFinding, open_ledger
 from exporter.ledger.migrations import STEPS, migrate
 from exporter.ledger.sqlite import writer_engine
 
@@ -52,6 +52,93 @@ def test_a_ledger_of_version_1_keeps_its_facts_and_sums(version_1: Path, manual_
     assert [run.run_id for run in workspace.runs_between(0, None)] == ["r"]
     assert [known.project.title for known in workspace.projects()] == ["Orders"]
     ledger.close()
+
+
+def structure(path: Path) -> dict[str, object]:
+    """The tables of a file: their columns, keys and indexes."""
+    engine = create_engine(f"sqlite:///{path}")
+    found = inspect(engine)
+    tables = {
+        table: (
+            [(one["name"], str(one["type"]), one["nullable"]) for one in found.get_columns(table)],
+            found.get_pk_constraint(table)["constrained_columns"],
+            sorted((str(one["name"]), tuple(one["column_names"])) for one in found.get_indexes(table)),
+        )
+        for table in found.get_table_names()
+    }
+    engine.dispose()
+    return tables
+
+
+def test_a_migrated_ledger_is_built_as_a_new_one(version_1: Path, tmp_path: Path, manual_clock: Any) -> None:
+    for path in (version_1, tmp_path / "new.db"):
+        open_ledger(f"sqlite:///{path}", clock=manual_clock).close()
+
+    assert version(version_1) == SCHEMA_VERSION
+    assert structure(version_1) == structure(tmp_path / "new.db")
+
+
+def test_sources_gateway_and_findings_work_in_a_migrated_ledger(version_1: Path, manual_clock: Any) -> None:
+    run = GatewayRun(intent_id="i", project_id="p", fingerprint="f", request="{}", caller="c", version="3", sent_ms=7)
+    finding = KnownFinding(kind="idle_paid_seat", subject="s", first_seen_ms=1, last_seen_ms=2)
+    for _ in range(2):
+        ledger = open_ledger(f"sqlite:///{version_1}", clock=manual_clock)
+        workspace = ledger.workspace("acme")
+        workspace.sources.record("k", "d", 1, 2)
+        workspace.gateway.intend(run)
+        workspace.gateway.started("i", "r", "{}")
+        workspace.findings.write([finding], {"idle_paid_seat": 3}, 1)
+        ledger.close()
+
+    ledger = open_ledger(f"sqlite:///{version_1}", clock=manual_clock, read_only=True)
+    workspace = ledger.workspace("acme")
+    assert len(workspace.sources.spans("k", 0)) == 1
+    assert [(one.intent_id, one.run_id) for one in workspace.gateway.runs(0)] == [("i", "r")]
+    assert workspace.findings.known() == (finding,)
+    assert SUM in workspace.counters()
+    ledger.close()
+
+
+def test_an_older_ledger_is_read_as_it_is(version_1: Path, manual_clock: Any) -> None:
+    before = version_1.read_bytes()
+
+    ledger = open_ledger(f"sqlite:///{version_1}", clock=manual_clock, read_only=True)
+    workspace = ledger.workspace("acme")
+
+    assert SUM in workspace.counters()
+    assert [run.run_id for run in workspace.runs_between(0, None)] == ["r"]
+    assert (workspace.sources.states(), workspace.sources.spans("k", 0)) == ({}, ())
+    assert (workspace.gateway.runs(0), workspace.gateway.run("r"), workspace.findings.known()) == ((), None, ())
+    ledger.close()
+    assert version_1.read_bytes() == before
+    assert [path.name for path in version_1.parent.iterdir()] == [version_1.name]
+
+
+def test_an_older_ledger_is_read_beside_the_older_program_that_writes_it(version_1: Path, manual_clock: Any) -> None:
+    writer = sqlite3.connect(version_1)
+    writer.execute("PRAGMA journal_mode=WAL")
+    writer.execute("UPDATE counters SET value = 8")
+    writer.commit()
+
+    ledger = open_ledger(f"sqlite:///{version_1}", clock=manual_clock, read_only=True)
+    workspace = ledger.workspace("acme")
+    assert [one.value for one in workspace.counters()] == [8]
+    assert workspace.gateway.runs(0) == ()
+    ledger.close()
+    writer.close()
+    assert version(version_1) == 1
+
+
+def test_a_reader_goes_on_when_the_ledger_is_migrated_under_it(version_1: Path, manual_clock: Any) -> None:
+    reader = open_ledger(f"sqlite:///{version_1}", clock=manual_clock, read_only=True)
+    assert reader.workspace("acme").sources.spans("k", 0) == ()
+
+    writer = open_ledger(f"sqlite:///{version_1}", clock=manual_clock)
+    writer.workspace("acme").sources.record("k", "d", 1, 2)
+
+    assert len(reader.workspace("acme").sources.spans("k", 0)) == 1
+    reader.close()
+    writer.close()
 
 
 def rename_a_column(connection: Connection) -> None:

@@ -1,0 +1,175 @@
+"""The book of the gateway: what was meant to be sent, what became of it, and who has started what."""
+
+from typing import Any
+
+import pytest
+
+from exporter.ledger import OTHER, GatewayBook, GatewayRun, observed
+from exporter.ledger import gateway as book
+
+DAY_MS = 86_400_000
+
+
+def intent(intent_id: str = "i", **changes: Any) -> GatewayRun:
+    facts = {"project_id": "p", "fingerprint": "f", "request": "{}", "caller": "c", "version": "3", "sent_ms": 100}
+    return GatewayRun(intent_id=intent_id, **{**facts, **changes})
+
+
+class TestRuns:
+    def test_an_intent_is_known_before_and_after_a_restart(self, bench: Any) -> None:
+        run = intent(source_key="k", source_digest="d", probe_finished_ms=90, is_sampled=True)
+        bench.workspace.gateway.intend(run)
+
+        bench.restart()
+
+        assert bench.workspace.gateway.runs(0) == (run,)
+
+    def test_a_run_goes_from_intent_to_its_end(self, bench: Any) -> None:
+        gateway: GatewayBook = bench.workspace.gateway
+        gateway.intend(intent())
+
+        gateway.started("i", "r", '{"runId":"r"}')
+        assert gateway.run("r") == intent(state="started", run_id="r", answer='{"runId":"r"}')
+        gateway.finished("r", "completed", 900, 700)
+
+        assert gateway.run("r") == intent(
+            state="started", run_id="r", answer='{"runId":"r"}', status="completed", ended_ms=900, duration_ms=700
+        )
+
+    @pytest.mark.parametrize("state", ["not_started", "unknown"])
+    def test_what_did_not_start_is_told_apart_from_what_cannot_be_known(self, bench: Any, state: Any) -> None:
+        bench.workspace.gateway.intend(intent())
+
+        bench.workspace.gateway.not_started("i", state)
+
+        assert bench.workspace.gateway.runs(0) == (intent(state=state),)
+
+    def test_runs_come_in_the_order_in_which_they_were_sent(self, bench: Any) -> None:
+        gateway: GatewayBook = bench.workspace.gateway
+        for intent_id, sent_ms in (("late", 30), ("early", 10), ("middle", 20)):
+            gateway.intend(intent(intent_id, sent_ms=sent_ms))
+
+        assert [run.intent_id for run in gateway.runs(0)] == ["early", "middle", "late"]
+        assert [run.intent_id for run in gateway.runs(20)] == ["middle", "late"]
+
+    def test_the_end_of_a_run_of_somebody_else_changes_nothing(self, bench: Any) -> None:
+        bench.workspace.gateway.intend(intent())
+
+        bench.workspace.gateway.finished("foreign", "completed", 1, 1)
+
+        assert bench.workspace.gateway.runs(0) == (intent(),)
+        assert bench.workspace.gateway.run("foreign") is None
+
+    def test_workspaces_do_not_mix(self, bench: Any) -> None:
+        bench.workspace.gateway.intend(intent())
+        bench.workspace.gateway.started("i", "r", "{}")
+
+        other: GatewayBook = bench.ledger.workspace("other").gateway
+        other.finished("r", "completed", 1, 1)
+
+        assert (other.runs(0), other.run("r")) == ((), None)
+        assert bench.workspace.gateway.runs(0)[0].status is None
+
+    def test_runs_are_forgotten_after_thirty_days(self, bench: Any) -> None:
+        now_ms = int(bench.clock.now() * 1000)
+        for intent_id, sent_ms in (("old", now_ms - 31 * DAY_MS), ("young", now_ms - 29 * DAY_MS)):
+            bench.workspace.gateway.intend(intent(intent_id, sent_ms=sent_ms))
+
+        bench.workspace.prune(now_ms - 400 * DAY_MS)
+
+        assert [run.intent_id for run in bench.workspace.gateway.runs(0)] == ["young"]
+
+
+class TestSecret:
+    def test_it_is_random_and_stays_the_same(self, bench: Any) -> None:
+        first = bench.workspace.gateway.secret()
+        again = bench.workspace.gateway.secret()
+        bench.restart()
+
+        assert len(first) == 32
+        assert first == again == bench.workspace.gateway.secret()
+        assert bench.ledger.workspace("other").gateway.secret() != first
+
+
+class TestStarters:
+    def test_who_has_started_a_project_is_known_after_a_restart(self, bench: Any) -> None:
+        bench.workspace.gateway.record_starter("p", "caller", 10)
+        bench.workspace.gateway.record_starter("p", "caller", 20)
+
+        bench.restart()
+
+        gateway: GatewayBook = bench.workspace.gateway
+        assert gateway.is_starter("p", "caller")
+        assert not gateway.is_starter("q", "caller")
+        assert not gateway.is_starter("p", "another")
+
+    def test_who_started_longest_ago_gives_way(self, bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(book, "MOST_STARTERS", 3)
+        gateway: GatewayBook = bench.workspace.gateway
+        for at_ms, caller in enumerate("abcad"):
+            gateway.record_starter("p", caller, at_ms)
+
+        assert {one for one in "abcd" if gateway.is_starter("p", one)} == {"a", "c", "d"}
+
+        bench.restart()
+
+        gateway = bench.workspace.gateway
+        assert {one for one in "abcd" if gateway.is_starter("p", one)} == {"a", "c", "d"}
+        gateway.record_starter("p", "e", 9)
+        assert {one for one in "acde" if gateway.is_starter("p", one)} == {"a", "d", "e"}
+
+
+class TestCounting:
+    def test_many_counters_grow_at_once_and_projects_without_series_add_to_other(self, bench: Any, now_ms: int) -> None:
+        bench.begin("p", "q", limit=1)
+        members = [known.project.project_id for known in bench.workspace.projects() if known.has_series]
+
+        bench.workspace.count_many(
+            {
+                ("hex_cache_lookups_total", ("p",)): 2,
+                ("hex_cache_lookups_total", ("q",)): 3,
+                ("hex_cache_lookups_total", ("unknown",)): 5,
+                ("hex_gateway_requests_total", ("hit",)): 1,
+                **observed("hex_gateway_queue_seconds", (), 700),
+            },
+            now_ms,
+        )
+
+        sums = bench.sums()
+        (member,) = members
+        own = {"p": 2, "q": 3}[member]
+        assert sums["hex_cache_lookups_total", (member,)] == own
+        assert sums["hex_cache_lookups_total", (OTHER,)] == 10 - own
+        assert sums["hex_gateway_requests_total", ("hit",)] == 1
+        assert sums["hex_gateway_queue_seconds_sum", ()] == 700
+        assert ("hex_gateway_queue_seconds_bucket", ("0.5",)) not in sums
+        assert sums["hex_gateway_queue_seconds_bucket", ("1.0",)] == 1
+
+    def test_one_amount_below_zero_spoils_all(self, bench: Any, now_ms: int) -> None:
+        with pytest.raises(ValueError, match=r"hex_cache_hits_total: found the amount -1"):
+            bench.workspace.count_many(
+                {("hex_gateway_requests_total", ("hit",)): 1, ("hex_cache_hits_total", ("p",)): -1}, now_ms
+            )
+
+        assert bench.sums() == {}
+
+    def test_without_a_gateway_there_are_no_series_of_it(self, bench: Any) -> None:
+        bench.begin("p")
+
+        metrics = {counter.metric for counter in bench.workspace.counters()}
+        assert not [metric for metric in metrics if metric.startswith(("hex_cache_", "hex_gateway_"))]
+
+    def test_with_one_all_are_there_at_zero_for_projects_listed_before_and_after(self, bench: Any, now_ms: int) -> None:
+        bench.begin("p")
+
+        bench.workspace.foresee_gateway(now_ms)
+        bench.begin("p", "q")
+
+        served = {(one.metric, one.labels): one.value for one in bench.workspace.counters()}
+        for project_id in ("p", "q", OTHER):
+            assert served["hex_cache_lookups_total", (project_id,)] == 0
+            assert served["hex_cache_hits_total", (project_id,)] == 0
+        assert served["hex_gateway_requests_total", ("refused",)] == 0
+        assert served["hex_gateway_queue_seconds_count", ()] == 0
+        assert served["hex_api_rate_limited_total", ("run_project",)] == 0
+        assert bench.sums() == {}

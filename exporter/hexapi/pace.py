@@ -3,27 +3,28 @@
 import math
 import random
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from exporter.clock import Clock
 from exporter.hexapi.limits import reset_seconds, retry_after_seconds
+from exporter.hexapi.tiers import Ticket, Tiers
+from exporter.hexapi.windows import HOUR_SECONDS, MINUTE_SECONDS
 
-_MINUTE = 60.0
-_HOUR = 3600.0
-_TOLD_LIMIT_SECONDS = 24 * _HOUR
-_GUESS_LIMIT_SECONDS = _HOUR
-_GUESS_START_SECONDS = _MINUTE
+_TOLD_LIMIT_SECONDS = 24 * HOUR_SECONDS
+_GUESS_LIMIT_SECONDS = HOUR_SECONDS
+_GUESS_START_SECONDS = MINUTE_SECONDS
 _SHORTEST_SLEEP_SECONDS = 0.001
+_LONGEST_SLEEP_SECONDS = 5.0
 
 
 class Pace:
     """Keeps the requests of one workspace within its share of the rate limit and within what Hex says.
 
     At most `per_minute * share` requests, rounded down but never below one, leave in any 60 seconds, likewise in any
-    hour. A cool-down stops all of them; `on_cool_down` is told, in epoch milliseconds, whenever its end moves. Time is
-    the steady clock's; the wall clock serves only to write a cool-down down and to take it up again. Safe to share
-    between threads; `on_cool_down` runs in the thread that brought the news.
+    hour. `callers` paces what is sent on for others, within what the limits leave (see `tiers`). A cool-down stops all
+    of them; `on_cool_down` is told, in epoch milliseconds, whenever its end moves. Time is the steady clock's; the wall
+    clock serves only to write a cool-down down and to take it up again. Safe to share between threads; `on_cool_down`
+    runs in the thread that brought the news.
     """
 
     def __init__(
@@ -36,30 +37,27 @@ class Pace:
         rng: random.Random,
         on_cool_down: Callable[[int], None] | None = None,
     ) -> None:
-        self._windows = (
-            (_MINUTE, max(1, math.floor(per_minute * share))),
-            (_HOUR, max(1, math.floor(per_hour * share))),
-        )
         self._clock = clock
         self._rng = rng
         self._on_cool_down = on_cool_down
         self._lock = threading.Lock()
-        # A window of N requests only ever looks at the Nth newest, so nothing older needs to be kept.
-        self._sent: deque[float] = deque(maxlen=max(allowed for _, allowed in self._windows))
+        self._tiers = Tiers(per_minute=per_minute, per_hour=per_hour, share=share)
         self._held_until = -math.inf
         self._cool_down_until_ms: int | None = None
         self._guesses = 0
+        self.callers = CallersPace(self)
+        """The turns of requests that are sent on for others."""
 
     @property
     def allowed_per_hour(self) -> int:
         """How many requests can leave in an hour at most."""
-        (_, minute), (_, hour) = self._windows
+        minute, hour = self._tiers.allowed
         return min(hour, minute * 60)
 
     @property
     def allowed_per_minute(self) -> int:
         """How many requests can leave in a minute at most."""
-        return self._windows[0][1]
+        return self._tiers.allowed[0]
 
     @property
     def cool_down_until_ms(self) -> int | None:
@@ -75,7 +73,7 @@ class Pace:
     def take(self) -> None:
         """Record that one request leaves at this moment, allowed or not."""
         with self._lock:
-            self._sent.append(self._clock.monotonic())
+            self._tiers.record_own(self._clock.monotonic())
 
     async def turn(self) -> None:
         """Wait until a request may leave and record it; callers take turns in no particular order."""
@@ -110,23 +108,24 @@ class Pace:
         if reset is not None and reset > 0:
             self._hold(min(reset, _TOLD_LIMIT_SECONDS), arrived)
 
-    def restore(self, cool_down_until_ms: int | None, sent: Sequence[tuple[int, int]]) -> None:
-        """Take up what an earlier process left behind: its cool-down and its requests.
+    def restore(
+        self,
+        cool_down_until_ms: int | None,
+        sent: Sequence[tuple[int, int]],
+        callers_sent: Sequence[tuple[int, int]] = (),
+    ) -> None:
+        """Take up what an earlier process left behind: its cool-down, its own requests and those of its callers.
 
         `sent` has (start of a minute in epoch milliseconds, requests in it); each is taken to have left as late as it
         can have, so that the windows hold across the restart. Requests that are still to come by this machine's clock
         show that it was put back; the cool-down, told by that clock, is then put back as far.
         """
         now, steady = self._clock.now(), self._clock.monotonic()
-        left = [
-            steady - max(0.0, now - (minute_ms / 1000 + _MINUTE))
-            for minute_ms, count in sent
-            for _ in range(min(count, self._sent.maxlen or 0))
-        ]
         with self._lock:
-            self._sent = deque(sorted([*left, *self._sent]), maxlen=self._sent.maxlen)
+            self._tiers.restore(sent, callers_sent, now, steady)
             if cool_down_until_ms:
-                ahead = max(0.0, max((minute_ms / 1000 - now for minute_ms, _ in sent), default=0.0))
+                minutes = [minute_ms / 1000 for minute_ms, _ in (*sent, *callers_sent)]
+                ahead = max(0.0, max(minutes, default=now) - now)
                 self._cool_down_until_ms = cool_down_until_ms - round(ahead * 1000)
                 remaining = min(self._cool_down_until_ms / 1000 - now, _TOLD_LIMIT_SECONDS)
                 self._held_until = max(self._held_until, steady + remaining)
@@ -136,15 +135,11 @@ class Pace:
             moment = self._clock.monotonic()
             wait = self._wait(moment)
             if wait <= 0:
-                self._sent.append(moment)
+                self._tiers.record_own(moment)
             return wait
 
     def _wait(self, moment: float) -> float:
-        waits = [self._held_until - moment]
-        waits += [
-            self._sent[-allowed] + seconds - moment for seconds, allowed in self._windows if len(self._sent) >= allowed
-        ]
-        return max(0.0, *waits)
+        return max(0.0, self._held_until - moment, self._tiers.own_wait(moment))
 
     def _guess(self) -> float:
         doubled = _GUESS_START_SECONDS * 2.0 ** min(self._guesses - 1, 10)
@@ -162,3 +157,61 @@ class Pace:
             self._cool_down_until_ms = until_ms
         if self._on_cool_down is not None:
             self._on_cool_down(until_ms)
+
+
+class CallersPace:
+    """The turns of requests that the gateway sends on for others, first come, first served. Made by `Pace`.
+
+    What Hex answers to them is told to the Pace itself. Safe to share between threads and event loops.
+    """
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+
+    @property
+    def allowed_per_minute(self) -> int:
+        """How many requests of callers can leave in a minute at most."""
+        return self._pace._tiers.callers_allowed[0]
+
+    def wait_seconds(self) -> float:
+        """Seconds until a request that comes now may leave, after those that wait already; 0 if at once."""
+        with self._pace._lock:
+            return self._wait(self._pace._clock.monotonic(), None)
+
+    def take(self) -> None:
+        """Record that one request leaves at this moment, allowed or not."""
+        with self._pace._lock:
+            self._pace._tiers.record_caller(self._pace._clock.monotonic())
+
+    def take_or_wait(self) -> float:
+        """Record that a request leaves now and return 0, or return how many seconds it has to wait instead."""
+        with self._pace._lock:
+            return self._taken(None)
+
+    async def turn(self) -> None:
+        """Wait until a request may leave and record it."""
+        with self._pace._lock:
+            ticket = self._pace._tiers.enter()
+        try:
+            while (wait := self._take_or_wait(ticket)) > 0:
+                # Those before it may give up, so that its turn comes sooner than it looks.
+                await self._pace._clock.sleep(min(max(wait, _SHORTEST_SLEEP_SECONDS), _LONGEST_SLEEP_SECONDS))
+        finally:
+            with self._pace._lock:
+                self._pace._tiers.leave(ticket)
+
+    def _take_or_wait(self, ticket: Ticket) -> float:
+        with self._pace._lock:
+            return self._taken(ticket)
+
+    def _taken(self, ticket: Ticket | None) -> float:
+        moment = self._pace._clock.monotonic()
+        wait = self._wait(moment, ticket)
+        if wait <= 0:
+            self._pace._tiers.record_caller(moment)
+        return wait
+
+    def _wait(self, moment: float, ticket: Ticket | None) -> float:
+        tiers = self._pace._tiers
+        ahead = None if ticket is None else tiers.ahead_of(ticket)
+        return max(0.0, self._pace._held_until - moment, tiers.callers_wait(moment, ahead))

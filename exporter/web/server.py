@@ -34,12 +34,17 @@ class Server:
         listen: Sequence[str],
         web_file: WebFile | None = None,
         limits: Limits | None = None,
+        takes_whole_urls: bool = True,
     ) -> None:
-        """Raises ConfigError for an address that cannot be read."""
+        """Without `takes_whole_urls` a target that names the whole URL reaches the application as it came.
+
+        Raises ConfigError for an address that cannot be read.
+        """
         self._wanted = tuple(parse_address(text) for text in listen)
         self._web_file = web_file
         self._guard = Guard(app, web_file) if web_file else None
-        self._app = _at_the_root(self._guard or app)
+        inner = self._guard or app
+        self._app = _ending_quietly(_at_the_root(inner) if takes_whole_urls else inner)
         self._limits = limits or Limits()
         self._sockets: list[socket.socket] = []
 
@@ -123,7 +128,15 @@ def _at_the_root(app: ASGIApp) -> ASGIApp:
         if separator and scheme.lower() in ("http", "https"):
             path = "/" + rest.partition("/")[2]
             scope = {**scope, "path": path, "raw_path": path.encode()}
-        # Only a server that stops cancels this, and uvicorn would log that as the application's failure.
+        await app(scope, receive, send)
+
+    return answer
+
+
+def _ending_quietly(app: ASGIApp) -> ASGIApp:
+    """The application, cancelled without a word: only a server that stops does that, uvicorn would log a failure."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         with suppress(asyncio.CancelledError):
             await app(scope, receive, send)
 

@@ -1,0 +1,52 @@
+"""Who asks, known only by a keyed hash of the token, and what Hex has let them do within the last minute."""
+
+import hashlib
+import hmac
+from collections import OrderedDict
+
+from exporter.clock import Clock
+
+REMEMBERED_SECONDS = 60.0
+MOST_PROOFS = 10_000
+
+
+class Callers:
+    """Names callers and remembers proofs of their rights. Keeps no token; used on one event loop.
+
+    `secret` is the ledger's, so that a caller has the same name after a restart. Proofs are lost with the process.
+    """
+
+    def __init__(self, secret: bytes, clock: Clock) -> None:
+        self._secret = secret
+        self._clock = clock
+        self._proofs: OrderedDict[tuple[str, str, str | None], float] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._proofs)
+
+    def name(self, authorization: bytes) -> str:
+        """The token's name: 64 hexadecimal digits that nobody without the secret can lead back to it."""
+        return hmac.new(self._secret, b"token\0" + authorization, hashlib.sha256).hexdigest()
+
+    def seat(self, name: str, peer: str) -> str:
+        """Whose turn it is in the queue: a token from one address. `name` is the token's, `peer` the address."""
+        return hmac.new(self._secret, f"seat\0{name}\0{peer}".encode(), hashlib.sha256).hexdigest()
+
+    def prove(self, name: str, project_id: str, run_id: str | None = None) -> None:
+        """Note that Hex has just shown this caller the project, or that run of it."""
+        key = (name, project_id, run_id)
+        self._proofs[key] = self._clock.monotonic()
+        self._proofs.move_to_end(key)
+        while len(self._proofs) > MOST_PROOFS:
+            self._proofs.popitem(last=False)
+
+    def is_proven(self, name: str, project_id: str, run_id: str | None = None) -> bool:
+        """Whether Hex has shown it within the last 60 seconds; asking does not make that longer."""
+        proven_at = self._proofs.get((name, project_id, run_id))
+        return proven_at is not None and self._clock.monotonic() - proven_at < REMEMBERED_SECONDS
+
+    def forget(self, name: str, project_id: str | None = None) -> None:
+        """Take back what was proven of a caller, for one project or for all: Hex has refused it."""
+        stale = [key for key in self._proofs if key[0] == name and project_id in (None, key[1])]
+        for key in stale:
+            del self._proofs[key]

@@ -1,0 +1,238 @@
+"""The queue of run requests: who may start a run next. Pure: time is passed in, and nothing here waits.
+
+A place belongs to a caller and a fingerprint. Callers take turns; within one caller the first to come is the first.
+"""
+
+import itertools
+import math
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+KEPT_SECONDS = 60.0
+"""How long a place is kept for a caller that has hung up."""
+
+FIRST_GUESS_SECONDS = 30.0
+"""What a run is taken to last before one was seen to end."""
+
+LONGEST_RETRY_SECONDS = 3600.0
+_REMEMBERED_RUNS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A caller's place for one run. Places are told apart by their number."""
+
+    caller: str
+    fingerprint: str
+    number: int
+    is_alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """There is no place; `retry_after_seconds` is when one can be expected, in whole seconds from 1 to an hour."""
+
+    retry_after_seconds: int
+    reason: str
+
+
+@dataclass(slots=True)
+class _Stay:
+    """How a place is held: requests that wait for it, since when there are none, and since when its run is on."""
+
+    attached: int = 1
+    left_at: float = -math.inf
+    started_at: float = -math.inf
+
+
+class Queue:
+    """Which places wait and which have a run. All times are seconds of one steady clock; used on one event loop.
+
+    At most `concurrency` runs are on at once, `length` places wait, `per_caller` of them for one caller. Each request
+    that was given a place leaves it once, unless it was answered; a place that all have left is kept for
+    `kept_seconds` and nothing is started for it while nobody is there.
+    """
+
+    def __init__(
+        self, *, concurrency: int, length: int, per_caller: int, wait_seconds: float, kept_seconds: float = KEPT_SECONDS
+    ) -> None:
+        self.wait_seconds = wait_seconds
+        self._concurrency = concurrency
+        self._length = length
+        self._per_caller = per_caller
+        self._kept_seconds = kept_seconds
+        self._numbers = itertools.count(1)
+        # The callers in the order of their turns: who has had one goes to the end.
+        self._lines: OrderedDict[str, deque[Place]] = OrderedDict()
+        self._waiting: dict[Place, _Stay] = {}
+        self._active: dict[Place, _Stay] = {}
+        self._durations: deque[float] = deque(maxlen=_REMEMBERED_RUNS)
+
+    @property
+    def waiting(self) -> int:
+        """How many places wait, those that are kept for somebody who has hung up included."""
+        return len(self._waiting)
+
+    @property
+    def active(self) -> int:
+        """How many runs are on."""
+        return len(self._active)
+
+    def offer(self, caller: str, fingerprint: str, now: float, *, is_alone: bool = False) -> Place | Refused:
+        """The place of a request: the one that this caller has for the fingerprint already, or a new one.
+
+        With `is_alone` the run is for one request only: two such requests at a time have two places, and only a place
+        that was left is taken up again.
+        """
+        self.expire(now)
+        line = self._lines.get(caller, ())
+        for place in line:
+            stay = self._waiting[place]
+            if (place.fingerprint, place.is_alone) == (fingerprint, is_alone) and not (is_alone and stay.attached):
+                stay.attached += 1
+                return place
+        if len(line) >= self._per_caller:
+            return Refused(self._until_room(now, caller), f"{self._per_caller} places are taken by this caller")
+        if len(self._waiting) >= self._length:
+            return Refused(self._until_room(now), f"all {self._length} places are taken")
+
+        place = Place(caller, fingerprint, next(self._numbers), is_alone)
+        self._waiting[place] = _Stay()
+        self._lines.setdefault(caller, deque()).append(place)
+        return place
+
+    def next(self, now: float, most: int | None = None) -> tuple[Place, ...]:
+        """The places whose runs may start now, at most `most`; from here on they are active, until `done` or `back`.
+
+        Never one whose fingerprint has a run on already, which is to be joined instead.
+        """
+        self.expire(now)
+        started: list[Place] = []
+        room = self._concurrency - len(self._active)
+        while len(started) < (room if most is None else min(room, most)):
+            place = next(self._startable(), None)
+            if place is None:
+                break
+            stay = self._take_out(place)
+            if place.caller in self._lines:
+                self._lines.move_to_end(place.caller)
+            stay.started_at = now
+            self._active[place] = stay
+            started.append(place)
+        return tuple(started)
+
+    def joined(self, fingerprint: str) -> tuple[Place, ...]:
+        """Take out and return the waiting places that a run with this fingerprint answers as well."""
+        found = tuple(place for place in self._waiting if place.fingerprint == fingerprint and not place.is_alone)
+        for place in found:
+            self._take_out(place)
+        return found
+
+    def adopt(self, caller: str, fingerprint: str, now: float) -> Place:
+        """The active place of a run that is on already, from an earlier process; it may exceed the concurrency."""
+        place = Place(caller, fingerprint, next(self._numbers))
+        self._active[place] = _Stay(attached=0, left_at=now, started_at=now)
+        return place
+
+    def leave(self, place: Place, now: float) -> None:
+        """Note that one request that was given the place has gone; a run that is on stays on."""
+        stay = self._waiting.get(place) or self._active.get(place)
+        if stay is not None and stay.attached:
+            stay.attached -= 1
+            stay.left_at = now
+
+    def done(self, place: Place, now: float, *, has_run: bool = True) -> None:
+        """Note that the run of a place is over, or, without `has_run`, that there was none."""
+        stay = self._active.pop(place, None)
+        if stay is not None and has_run:
+            self._durations.append(max(0.0, now - stay.started_at))
+
+    def back(self, place: Place, now: float) -> None:
+        """Put a place whose run could not be started back where it was: first in its caller's line, its turn next."""
+        stay = self._active.pop(place, None)
+        if stay is None:
+            return
+        stay.left_at = now
+        self._waiting[place] = stay
+        self._lines.setdefault(place.caller, deque()).appendleft(place)
+        self._lines.move_to_end(place.caller, last=False)
+
+    def expire(self, now: float) -> tuple[Place, ...]:
+        """Give up and return the places that everybody left too long ago."""
+        gone = tuple(
+            place
+            for place, stay in self._waiting.items()
+            if not stay.attached and now - stay.left_at >= self._kept_seconds
+        )
+        for place in gone:
+            self._take_out(place)
+        return gone
+
+    def expires_at(self) -> float | None:
+        """When the next kept place will have to be given up, None if none is kept."""
+        kept = (stay.left_at + self._kept_seconds for stay in self._waiting.values() if not stay.attached)
+        return min(kept, default=None)
+
+    def retry_after(self, place: Place, now: float, held_seconds: float = 0.0) -> int:
+        """What `Retry-After` tells a request that gives up waiting in its place: whole seconds, at least 1.
+
+        When its run can be expected to start, nothing starting for the next `held_seconds`; but soon enough to find
+        the place still kept.
+        """
+        ahead = self._ahead(place)
+        estimate = max(held_seconds, self._until_start(ahead, now)) if ahead is not None else 1.0
+        return _whole(min(estimate, self._kept_seconds / 2))
+
+    def _startable(self) -> Iterator[Place]:
+        """The waiting places that somebody is at and whose fingerprint has no run, in the order of turns."""
+        on = {place.fingerprint for place in self._active if not place.is_alone}
+        for line in self._lines.values():
+            for place in line:
+                if self._waiting[place].attached and (place.is_alone or place.fingerprint not in on):
+                    yield place
+                    break
+
+    def _take_out(self, place: Place) -> _Stay:
+        line = self._lines[place.caller]
+        line.remove(place)
+        if not line:
+            del self._lines[place.caller]
+        return self._waiting.pop(place)
+
+    def _ahead(self, place: Place) -> int | None:
+        """How many waiting places come before this one if everybody stays; None if it does not wait."""
+        if place not in self._waiting:
+            return None
+        own = self._lines[place.caller].index(place)
+        ahead, is_before = own, True
+        for caller, line in self._lines.items():
+            if caller == place.caller:
+                is_before = False
+            else:
+                ahead += min(len(line), own + 1 if is_before else own)
+        return ahead
+
+    def _until_start(self, ahead: int, now: float) -> float:
+        """Seconds until a run starts that has so many before it, if each lasts as long as those seen did on average."""
+        lasting = self._mean_seconds()
+        ends = sorted(max(0.0, stay.started_at + lasting - now) for stay in self._active.values())
+        free = self._concurrency - len(ends)
+        slots = [0.0] * max(0, free) + ends[max(0, -free) :]
+        # The slots come free in this order again and again, one run's time apart.
+        rounds, slot = divmod(ahead, self._concurrency)
+        return slots[slot] + rounds * lasting
+
+    def _until_room(self, now: float, caller: str | None = None) -> int:
+        """Seconds until a place is free again: a caller's own, or any."""
+        places = self._lines[caller] if caller is not None else self._waiting
+        starts = [self._until_start(ahead, now) for place in places if (ahead := self._ahead(place)) is not None]
+        kept = (stay.left_at + self._kept_seconds - now for p in places if not (stay := self._waiting[p]).attached)
+        return _whole(min(min(starts, default=0.0), min(kept, default=math.inf)))
+
+    def _mean_seconds(self) -> float:
+        return sum(self._durations) / len(self._durations) if self._durations else FIRST_GUESS_SECONDS
+
+
+def _whole(seconds: float) -> int:
+    return math.ceil(min(max(1.0, seconds), LONGEST_RETRY_SECONDS))

@@ -187,6 +187,28 @@ def history(config_file: Path | None, **flags: Any) -> None:
 
 
 @main.command()
+@_config_flag
+@click.argument("project_id", metavar="PROJECT_ID")
+@click.option("--input", "inputs", metavar="NAME=VALUE", multiple=True, help="A parameter: JSON, or else text.")
+@click.option("--wait", "waits", is_flag=True, help="Until the run is over; exits 0 only if it completed.")
+@click.option("--timeout", "timeout_seconds", metavar="SECONDS", default=3600.0, type=click.FloatRange(1))
+@click.option("--gateway", metavar="URL", help="Where it is; else HEX_GATEWAY_URL, else what the file says.")
+@click.option("--allow-insecure", "allows_insecure", is_flag=True, help="Send the token over plain http.")
+@click.option("--no-cache", "is_fresh", is_flag=True, help="Run, whatever result there is.")
+@click.option("--trial", "trial_header", metavar="HEADER", help="Mark the request as a trial, by the policy's header.")
+@_says_errors
+def run(config_file: Path | None, project_id: str, **flags: Any) -> None:
+    """Ask the gateway for a run: hit or run, and how it ends.
+
+    The token is that of HEX_API_TOKEN, else of the file's workspace. Exits 0 (granted; with --wait: completed), 1, 2
+    (usage) or 130 (Ctrl-C; the run goes on).
+    """
+    from exporter.cli.run import run_run
+
+    sys.exit(run_run(config_file, os.environ, project_id, **flags))
+
+
+@main.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
     "--grafana-url", metavar="URL", default="http://localhost:3000", help="What links to dashboards begin with."

@@ -5,7 +5,9 @@ import random
 import signal
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 
 from exporter.clock import SystemClock
 from exporter.facts import Project, Run
-from exporter.ledger import RunProgress, open_ledger
+from exporter.ledger import GatewayRun, RunProgress, open_ledger
 
 NOW_MS = 1_795_000_000_000
 ROUNDS = 12
@@ -45,20 +47,24 @@ def listed(number: int, page: int) -> Run:
     )
 
 
-def kill_a_writer(path: Path, first_page: int, after_seconds: float) -> None:
-    """Let another process write for so long, then kill it with SIGKILL."""
-    reading, started = os.pipe()
+def kill_a_writer(write: Callable[[int], None], after_seconds: float) -> int:
+    """Let another process write for so long, then kill it with SIGKILL; returns how many bytes it had told."""
+    reading, telling = os.pipe()
     child = os.fork()
     if child == 0:
         with suppress(BaseException):
-            write_until_killed(path, first_page, started)
+            write(telling)
         os._exit(1)
-    os.close(started)
+    os.close(telling)
     assert os.read(reading, 1) == b"!"
-    os.close(reading)
     time.sleep(after_seconds)
     os.kill(child, signal.SIGKILL)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    told = 1
+    while chunk := os.read(reading, 65_536):
+        told += len(chunk)
+    os.close(reading)
+    return told
 
 
 def page_in_file(path: Path) -> int:
@@ -75,7 +81,7 @@ def test_sigkill_at_random_moments_loses_and_doubles_nothing(tmp_path: Path, man
     page = 0
 
     for _ in range(ROUNDS):
-        kill_a_writer(path, page, rng.uniform(0, 0.2))
+        kill_a_writer(partial(write_until_killed, path, page), rng.uniform(0, 0.2))
         page = page_in_file(path)
 
     ledger = open_ledger(f"sqlite:///{path}", clock=manual_clock)
@@ -98,4 +104,58 @@ def test_sigkill_at_random_moments_loses_and_doubles_nothing(tmp_path: Path, man
     workspace.record_runs("p", again, RunProgress(), NOW_MS)
     values = {(one.metric, one.labels): one.value for one in workspace.counters()}
     assert values["hex_runs_total", ("p", "api", "completed")] == len(known)
+    ledger.close()
+
+
+def intend_until_killed(path: Path, prefix: str, telling: int) -> None:
+    """Write intents, starts and probes down, and tell a byte after each intent: from then on it would be sent."""
+    ledger = open_ledger(f"sqlite:///{path}", clock=SystemClock())
+    workspace = ledger.workspace("acme")
+    for number in range(100_000):
+        workspace.sources.record("k", f"{prefix}{number}", NOW_MS + number, NOW_MS + number)
+        workspace.gateway.intend(
+            GatewayRun(
+                intent_id=f"{prefix}{number:06}",
+                project_id="p",
+                fingerprint="f",
+                request="{}",
+                caller="c",
+                source_key="k",
+                source_digest=f"{prefix}{number}",
+                version="1",
+                sent_ms=NOW_MS,
+            )
+        )
+        os.write(telling, b"!")
+        workspace.gateway.started(f"{prefix}{number:06}", f"run {prefix}{number:06}", "{}")
+        workspace.count_many({("hex_gateway_requests_total", ("miss",)): 1}, NOW_MS)
+
+
+@pytest.mark.integration
+def test_sigkill_loses_no_intent_that_may_have_been_sent(tmp_path: Path, manual_clock: Any) -> None:
+    path = tmp_path / "ledger.db"
+    rng = random.Random(11)
+
+    told = {
+        prefix: kill_a_writer(partial(intend_until_killed, path, prefix), rng.uniform(0, 0.2)) for prefix in "abcdef"
+    }
+
+    ledger = open_ledger(f"sqlite:///{path}", clock=manual_clock)
+    workspace = ledger.workspace("acme")
+    runs = workspace.gateway.runs(0)
+    unsettled = [run for run in runs if run.state == "intended"]
+    assert ledger.problem is None
+    for prefix, count in told.items():
+        known = [run.intent_id for run in runs if run.intent_id.startswith(prefix)]
+        assert known == [f"{prefix}{number:06}" for number in range(len(known))]
+        assert count <= len(known) <= count + 1
+        assert [run.intent_id for run in unsettled if run.intent_id.startswith(prefix)] in ([], known[-1:])
+    assert all(run.run_id == f"run {run.intent_id}" for run in runs if run.state == "started")
+    workspace.release_holds(NOW_MS * 2)
+    counted = [one.value for one in workspace.counters() if one.metric == "hex_gateway_requests_total"]
+    started = len(runs) - len(unsettled)
+    assert counted
+    assert started - len(told) <= counted[0] <= started
+    state = workspace.sources.states()["k"]
+    assert state.digest == workspace.sources.spans("k", 0)[-1].digest
     ledger.close()

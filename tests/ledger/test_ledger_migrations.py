@@ -58,7 +58,7 @@ def structure(path: Path) -> dict[str, object]:
     """The tables of a file: their columns, keys and indexes."""
     engine = create_engine(f"sqlite:///{path}")
     found = inspect(engine)
-    tables = {
+    tables: dict[str, object] = {
         table: (
             [(one["name"], str(one["type"]), one["nullable"]) for one in found.get_columns(table)],
             found.get_pk_constraint(table)["constrained_columns"],

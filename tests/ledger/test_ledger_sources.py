@@ -278,3 +278,6 @@ class _Still(Clock):
 
     def monotonic(self) -> float:
         return 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        raise NotImplementedError

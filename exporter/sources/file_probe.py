@@ -1,0 +1,139 @@
+"""The state of files: which there are, how long each is and what it holds."""
+
+import glob
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from typing import NamedTuple
+
+from exporter.config import FileSource
+from exporter.sources.digest import digest
+from exporter.sources.errand import Errand
+from exporter.sources.probe import ProbeError
+from exporter.sources.reasons import failure, harmless
+
+MOST_FILES = 10_000
+
+_PIECE_BYTES = 1024 * 1024
+_SETTLED_NS = 2_000_000_000
+
+
+class _Identity(NamedTuple):
+    """What a file's content can hardly change without."""
+
+    device: int
+    inode: int
+    size: int
+    modified_ns: int
+    changed_ns: int
+
+
+class _StoppedError(Exception):
+    """Nobody waits for the answer any more."""
+
+
+class FileProbe:
+    """Reads files in a thread of its own, piece by piece, within one deadline.
+
+    A path and a pattern that fits no file are failures: an unmounted disk looks like one, and must not be taken for
+    data that never changes. A file is read again when its size or one of its times moved; a new time on the same
+    content is no change.
+    """
+
+    def __init__(self, source: FileSource, deadline_seconds: float) -> None:
+        self._source = source
+        self._deadline_seconds = deadline_seconds
+        self._errand: Errand[str] | None = None
+        self._known: dict[str, tuple[_Identity, str]] = {}
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether a file system still hangs in a question whose deadline has passed."""
+        return self._errand is not None and self._errand.is_running
+
+    async def state(self) -> str:
+        """The digest of paths, sizes and contents; raises ProbeError."""
+        stop = threading.Event()
+        self._errand = errand = Errand(lambda: self._ask(stop.is_set), "source-file")
+        try:
+            return await errand.result(self._deadline_seconds)
+        except TimeoutError:
+            raise ProbeError(f"not all read within {self._deadline_seconds:g} s") from None
+        finally:
+            stop.set()
+
+    async def aclose(self) -> None:
+        """Nothing is held between questions but what is known of the files."""
+
+    def _ask(self, is_stopped: Callable[[], bool]) -> str:
+        try:
+            paths = sorted(self._paths(is_stopped))
+            contents = {path: self._content(path, is_stopped) for path in paths}
+        except _StoppedError:
+            raise ProbeError("stopped") from None
+        except OSError as error:
+            raise ProbeError(failure(error)) from None
+        self._known = {path: self._known[path] for path in paths if path in self._known}
+        return digest("files", *(part for path in paths for part in (path, *contents[path])))
+
+    def _paths(self, is_stopped: Callable[[], bool]) -> set[str]:
+        paths: set[str] = set()
+        for pattern in self._source.paths:
+            found = set()
+            for path in _fitting(pattern):
+                _check(is_stopped)
+                found.add(path)
+                if len(paths) + len(found) > MOST_FILES:
+                    raise ProbeError(f"more than {MOST_FILES} files, expected fewer")
+            if not found:
+                raise ProbeError(f"no file fits {harmless(pattern)}")
+            paths |= found
+        return paths
+
+    def _content(self, path: str, is_stopped: Callable[[], bool]) -> tuple[str, str]:
+        """The file's size and the hash of what it holds."""
+        # Not blocking, so that a pipe in the file's place cannot hold the thread up.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0) as opened:
+            before = os.fstat(opened.fileno())
+            if not stat.S_ISREG(before.st_mode):
+                raise ProbeError(f"{harmless(path)} is not a regular file")
+            identity = _identity(before)
+            known = self._known.get(path)
+            if known is not None and known[0] == identity:
+                return str(identity.size), known[1]
+            sum_of_content = sha256()
+            while piece := opened.read(_PIECE_BYTES):
+                _check(is_stopped)
+                sum_of_content.update(piece)
+            if _identity(os.fstat(opened.fileno())) != identity:
+                raise ProbeError(f"{harmless(path)} changed while it was read")
+            if _is_settled(identity):
+                self._known[path] = (identity, sum_of_content.hexdigest())
+        return str(identity.size), sum_of_content.hexdigest()
+
+
+def _fitting(pattern: str) -> Iterator[str]:
+    """The files of a pattern; a path that is there stands for itself, even if it looks like a pattern."""
+    if not glob.has_magic(pattern) or os.path.lexists(pattern):
+        yield pattern
+        return
+    for path in glob.iglob(pattern, recursive=True):
+        if not os.path.isdir(path):
+            yield path
+
+
+def _check(is_stopped: Callable[[], bool]) -> None:
+    if is_stopped():
+        raise _StoppedError
+
+
+def _identity(status: os.stat_result) -> _Identity:
+    return _Identity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _is_settled(identity: _Identity) -> bool:
+    """Whether a later change would move the times: they tick, and one tick may hold two changes."""
+    return time.time_ns() - max(identity.modified_ns, identity.changed_ns) > _SETTLED_NS

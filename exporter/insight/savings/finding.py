@@ -6,7 +6,7 @@ A month is 365.25 / 12 days. Money is millionths of a dollar (`micro`), None whe
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal
+from typing import Literal, NamedTuple
 
 MONTH_MS = 2_629_800_000
 """A twelfth of 365.25 days."""
@@ -52,8 +52,7 @@ class Saving:
         return (self.micro or 0, self.runs, self.ms)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
+class Fact(NamedTuple):
     """One figure of the evidence; `unit` is empty where there is none, a `ms` value is an instant since the epoch."""
 
     name: str

@@ -1,0 +1,85 @@
+"""What a finder hands over: a finding, and what it claims of the runs that totals share out."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from exporter.facts import Project
+from exporter.insight.savings.finding import Confidence, Fact, Finding, NotJudged
+from exporter.insight.savings.pricing import Claim
+from exporter.insight.savings.scene import Scene
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A finding before totals are made. `claims` are by project id; what claims no runs counts as it is."""
+
+    finding: Finding
+    claims: Mapping[str, Claim] = field(default_factory=dict)
+
+
+Found = Iterator[Candidate | NotJudged]
+"""What a finder yields, in any order."""
+
+RUNS_UNKNOWN = "the runs are not yet known for a week"
+RUNS_NEEDED = "collect.runs, and a week of history"
+PROJECTS_UNKNOWN = "the projects cannot be listed"
+PROJECTS_NEEDED = "a token that may read projects"
+SEATS_UNKNOWN = "the users cannot be listed"
+SEATS_NEEDED = "a token that may read users (workspace token: scope read users)"
+TABLES_UNKNOWN = "what projects query cannot be read"
+TABLES_NEEDED = (
+    "a token that may read queried tables (Enterprise; workspace token: scope read queried tables), or cells"
+)
+
+
+def unready(scene: Scene, kind: str, *, runs: bool = True, seats: bool = False) -> NotJudged | None:
+    """Why a kind cannot be judged that needs projects, and maybe runs and seats; None if it can."""
+    evidence = scene.evidence
+    if evidence.projects is None:
+        return not_judged(scene, kind, "projects", PROJECTS_UNKNOWN, PROJECTS_NEEDED)
+    if seats and evidence.seats is None:
+        return not_judged(scene, kind, "users", SEATS_UNKNOWN, SEATS_NEEDED)
+    if runs and not scene.are_runs_known:
+        return not_judged(scene, kind, "runs", RUNS_UNKNOWN, RUNS_NEEDED)
+    return None
+
+
+def not_judged(scene: Scene, kind: str, collector: str, why: str, needs: str, *, is_partial: bool = False) -> NotJudged:
+    """That a kind could not be judged, with what the collector met if that is known."""
+    met = scene.evidence.missing.get(collector)
+    return NotJudged(kind=kind, why=f"{why} ({met})" if met else why, needs=needs, is_partial=is_partial)
+
+
+def project_candidate(
+    scene: Scene,
+    kind: str,
+    project: Project,
+    claim: Claim,
+    *,
+    evidence: tuple[Fact, ...],
+    confidence: Confidence,
+    why: str,
+    action: str,
+    where: str,
+    others: tuple[str, ...] = (),
+) -> Candidate:
+    """A finding on one project's schedules that would save so much of its runs; `others` are concerned too."""
+    return Candidate(
+        finding=Finding(
+            kind=kind,
+            subject=project.project_id,
+            subject_type="project",
+            subject_name=project.title,
+            subjects=(project.project_id, *others),
+            team=scene.evidence.teams.get(project.project_id, ""),
+            owner=project.owner,
+            evidence=evidence,
+            saving=scene.pricing.month(project.project_id, claim),
+            cost=scene.schedules_cost(project),
+            confidence=confidence,
+            why=why,
+            action=action,
+            where=where,
+        ),
+        claims={project.project_id: claim},
+    )

@@ -1,0 +1,166 @@
+"""Schedules that run more often than anybody needs: never viewed, or faster than views or the source change."""
+
+from typing import NamedTuple
+
+from exporter.facts import Project
+from exporter.insight.savings.abandonment import WHERE, is_abandoned
+from exporter.insight.savings.candidate import Candidate, Found, project_candidate, unready
+from exporter.insight.savings.evidence import DAY_MS, SourceUse
+from exporter.insight.savings.finding import Confidence, Fact, NotJudged
+from exporter.insight.savings.scene import Scene
+from exporter.insight.savings.views import are_views_told, is_unviewed, view_facts, week_views
+from exporter.insight.schedules import WEEK_MS
+
+UNVIEWED = "unviewed_schedule"
+OVER_REFRESHED = "over_refreshed"
+OVER_SCHEDULED = "over_scheduled"
+
+TOO_OFTEN = 3
+"""So many runs for each change, or each view, are too many: two a change still come from chance and from weekends."""
+
+_FEWEST_WEEK_RUNS = 2.0
+_FEWEST_COMPARED = 5
+_SHORTEST_WATCH_MS = 7 * DAY_MS
+
+
+class _Excess(NamedTuple):
+    """The part of the scheduled runs that is not needed, and what shows it."""
+
+    kind: str
+    share: float
+    facts: tuple[Fact, ...]
+    confidence: Confidence
+    why: str
+    action: str
+
+
+def frequency(scene: Scene) -> Found:
+    """One finding at the most for each project: unviewed, else faster than its source, else faster than its views.
+
+    What is measured goes before what is estimated. Abandoned projects are left out: theirs is the stronger finding.
+    """
+    if reason := unready(scene, UNVIEWED):
+        for kind in (UNVIEWED, OVER_REFRESHED, OVER_SCHEDULED):
+            yield NotJudged(kind=kind, why=reason.why, needs=reason.needs)
+        return
+    untold = unwatched = 0
+    for project in scene.scheduled_projects:
+        untold += not are_views_told(project)
+        unwatched += _source(scene, project) is None
+        if not is_abandoned(scene, project):
+            if are_views_told(project) and is_unviewed(scene, project):
+                yield _unviewed(scene, project)
+            elif excess := _excess(scene, project):
+                yield _candidate(scene, project, excess)
+    yield from _blind_spots(untold, unwatched)
+
+
+def _unviewed(scene: Scene, project: Project) -> Candidate:
+    return project_candidate(
+        scene,
+        UNVIEWED,
+        project,
+        scene.claim(project),
+        evidence=view_facts(scene, project),
+        confidence="measured",
+        why="nobody has opened its app, by Hex's own count; who reads results in mail or Slack is not counted there",
+        action="switch its schedule off",
+        where=WHERE,
+    )
+
+
+def _candidate(scene: Scene, project: Project, excess: _Excess) -> Candidate:
+    return project_candidate(
+        scene,
+        excess.kind,
+        project,
+        scene.claim(project, excess.share),
+        evidence=(*view_facts(scene, project), *excess.facts),
+        confidence=excess.confidence,
+        why=excess.why,
+        action=excess.action,
+        where=WHERE,
+    )
+
+
+def _excess(scene: Scene, project: Project) -> _Excess | None:
+    firings = scene.week_runs(project)
+    if firings < _FEWEST_WEEK_RUNS:
+        return None
+    source = _source(scene, project)
+    if source is not None:
+        by_source = _beyond_source(scene, project, source, firings)
+    else:
+        by_source = _beyond_last_views(scene, project, firings)
+    return by_source or _beyond_views(project, firings)
+
+
+def _beyond_source(scene: Scene, project: Project, source: SourceUse, firings: float) -> _Excess | None:
+    changes = source.changes * WEEK_MS / (source.until_ms - source.since_ms)
+    if firings < TOO_OFTEN * changes:
+        return None
+    share = 1 - changes / firings
+    facts = [Fact("source changes", round(changes, 1), "a week"), Fact("source", source.name)]
+    if source.checked_runs >= _FEWEST_COMPARED:
+        share = min(share, source.unchanged_runs / source.checked_runs)
+        facts.append(Fact("repeated an unchanged source", source.unchanged_runs, f"of {source.checked_runs} runs"))
+        if share < 1 - 1 / TOO_OFTEN:
+            return None
+    return _Excess(
+        OVER_REFRESHED,
+        share,
+        tuple(facts),
+        "measured",
+        "by probes of its source",
+        f"let it run {_times(changes)}, as often as its source changes, or through the gateway",
+    )
+
+
+def _beyond_last_views(scene: Scene, project: Project, firings: float) -> _Excess | None:
+    unviewed, views = scene.use(project.project_id).unviewed_week, week_views(project)
+    share = min(1.0, unviewed / firings) if unviewed is not None else 0.0
+    if unviewed is None or share < 1 - 1 / TOO_OFTEN:
+        return None
+    return _Excess(
+        OVER_REFRESHED,
+        share,
+        (Fact("refreshed again before anybody looked", round(unviewed, 1), "runs a week"),),
+        "estimated",
+        "by when its app was last viewed at each run; a source for it would measure it",
+        f"let it run {_times(firings - unviewed if views is None else views)}, as often as it is viewed",
+    )
+
+
+def _beyond_views(project: Project, firings: float) -> _Excess | None:
+    views = week_views(project)
+    if views is None or not views or firings < TOO_OFTEN * views:
+        return None
+    return _Excess(
+        OVER_SCHEDULED,
+        1 - views / firings,
+        (Fact("views", round(views, 1), "a week"),),
+        "estimated",
+        "by firings and views a week, as if views were spread evenly",
+        f"let it run {_times(views)}, as often as it is viewed",
+    )
+
+
+def _source(scene: Scene, project: Project) -> SourceUse | None:
+    source = scene.evidence.sources.get(project.project_id)
+    return source if source is not None and source.until_ms - source.since_ms >= _SHORTEST_WATCH_MS else None
+
+
+def _times(week: float) -> str:
+    if week < 2:
+        return "weekly" if week >= 0.5 else "monthly"
+    return "daily" if week <= 8 else f"{week:.0f} times a week"
+
+
+def _blind_spots(untold: int, unwatched: int) -> Found:
+    if untold:
+        why = f"Hex tells no views of {untold} scheduled projects"
+        for kind in (UNVIEWED, OVER_SCHEDULED):
+            yield NotJudged(kind=kind, why=why, needs="a token that may see their analytics", is_partial=True)
+    if unwatched:
+        why = f"{unwatched} scheduled projects have no source that was probed for a week; those are estimated by views"
+        yield NotJudged(kind=OVER_REFRESHED, why=why, needs="sources", is_partial=True)

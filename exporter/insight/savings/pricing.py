@@ -1,0 +1,63 @@
+"""What runs cost a month, by the tariff and the compute of their project."""
+
+from collections.abc import Mapping
+from math import fsum
+from typing import NamedTuple
+
+from exporter.insight.savings.finding import MONTH_MS, Saving
+from exporter.insight.tariff import Tariff
+
+_MINUTE_MS = 60_000
+_HOUR_MS = 3_600_000
+
+
+class Claim(NamedTuple):
+    """So much of a project's runs in the window: a part of them may be claimed, so `runs` need not be whole."""
+
+    runs: float
+    ms: int
+
+
+class Pricing:
+    """Prices of runs. Amounts are of a window of so many milliseconds, and are told for a month.
+
+    Every figure is rounded down and grows with runs and run time, so that parts never cost more than the whole.
+    """
+
+    def __init__(self, tariff: Tariff, compute_hour_micro: Mapping[str, int], window_ms: int) -> None:
+        self._tariff = tariff
+        self._compute_hour_micro = compute_hour_micro
+        self._window_ms = window_ms
+
+    def is_priced(self, project_id: str) -> bool:
+        """Whether anything gives this project's runs a price."""
+        return self._tariff.has_own_estimate or self._compute_hour_micro.get(project_id, 0) > 0
+
+    def month(self, project_id: str, claim: Claim) -> Saving:
+        """What so much of one project costs a month."""
+        return Saving(
+            micro=self._micro(project_id, claim) if self.is_priced(project_id) else None,
+            runs=claim.runs * MONTH_MS / self._window_ms,
+            ms=claim.ms * MONTH_MS // self._window_ms,
+        )
+
+    def months(self, claims: Mapping[str, Claim]) -> Saving:
+        """What so much of several projects costs a month."""
+        return added([self.month(project_id, claim) for project_id, claim in claims.items()])
+
+    def _micro(self, project_id: str, claim: Claim) -> int:
+        prices = self._tariff.prices
+        by_run = int((prices.run_micro_usd or 0) * claim.runs)
+        by_minute = (prices.warehouse_minute_micro_usd or 0) * claim.ms // _MINUTE_MS
+        by_hour = self._compute_hour_micro.get(project_id, 0) * claim.ms // _HOUR_MS
+        return (by_run + by_minute + by_hour) * MONTH_MS // self._window_ms
+
+
+def added(savings: list[Saving]) -> Saving:
+    """All of them together: money None where none of them has any. Runs are summed exactly, then rounded once."""
+    priced = [saving.micro for saving in savings if saving.micro is not None]
+    return Saving(
+        micro=sum(priced) if priced else None,
+        runs=fsum(saving.runs for saving in savings),
+        ms=sum(saving.ms for saving in savings),
+    )

@@ -87,6 +87,8 @@ def reading(
     except Exception as error:
         # Drivers raise what they like.
         reason = failure(error, address.secrets())
+    else:
+        return
     raise ProbeError(reason)
 
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from exporter import __version__
 from exporter.cli import main
 
-COMMANDS = ("check", "demo", "serve", "simulate")
+COMMANDS = ("bundle", "check", "demo", "history", "report", "run", "serve", "simulate")
 
 
 def run(*arguments: str, **environment: str):

@@ -2,12 +2,14 @@
 
 import hashlib
 import hmac
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 
 from exporter.clock import Clock
 
 REMEMBERED_SECONDS = 60.0
 MOST_PROOFS = 10_000
+
+_Key = tuple[str, str, str | None]
 
 
 class Callers:
@@ -19,7 +21,8 @@ class Callers:
     def __init__(self, secret: bytes, clock: Clock) -> None:
         self._secret = secret
         self._clock = clock
-        self._proofs: OrderedDict[tuple[str, str, str | None], float] = OrderedDict()
+        self._proofs: OrderedDict[_Key, float] = OrderedDict()
+        self._keys_of: defaultdict[str, set[_Key]] = defaultdict(set)
 
     def __len__(self) -> int:
         return len(self._proofs)
@@ -37,8 +40,9 @@ class Callers:
         key = (name, project_id, run_id)
         self._proofs[key] = self._clock.monotonic()
         self._proofs.move_to_end(key)
+        self._keys_of[name].add(key)
         while len(self._proofs) > MOST_PROOFS:
-            self._proofs.popitem(last=False)
+            self._drop(next(iter(self._proofs)))
 
     def is_proven(self, name: str, project_id: str, run_id: str | None = None) -> bool:
         """Whether Hex has shown it within the last 60 seconds; asking does not make that longer."""
@@ -47,6 +51,12 @@ class Callers:
 
     def forget(self, name: str, project_id: str | None = None) -> None:
         """Take back what was proven of a caller, for one project or for all: Hex has refused it."""
-        stale = [key for key in self._proofs if key[0] == name and project_id in (None, key[1])]
-        for key in stale:
-            del self._proofs[key]
+        for key in [key for key in self._keys_of.get(name, ()) if project_id in (None, key[1])]:
+            self._drop(key)
+
+    def _drop(self, key: _Key) -> None:
+        del self._proofs[key]
+        keys = self._keys_of[key[0]]
+        keys.remove(key)
+        if not keys:
+            del self._keys_of[key[0]]

@@ -31,7 +31,7 @@ def rewrite(body: bytes, content_type: str | None, upstream_base: str, public_ba
         return body
     try:
         msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return body
 
     def replaced(found: re.Match[bytes]) -> bytes:

@@ -1,13 +1,15 @@
 """`check`: what is wrong, in sentences a person can act on; what the token may read; what polling costs."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from exporter.cli.data_sources import source_faults, source_figure, source_notes
+from exporter.cli.gateway_door import gateway_faults, gateway_notes
 from exporter.cli.logs import configure_logs
 from exporter.cli.money import budget_notes, price_notes
 from exporter.cli.probe import SCOPES, Findings, probe
@@ -43,7 +45,13 @@ def run_check(config_file: Path | None, environ: Mapping[str, str]) -> int:
     console = Console(soft_wrap=True, highlight=False)
     source = "No configuration file: the defaults." if config_file is None else f"{config_file} is right."
     console.print(escape(source))
-    return asyncio.run(_check(config, tokens, console))
+    here = [*source_faults(config, environ), *gateway_faults(config)]
+    _print_wrong(here, console)
+    status = asyncio.run(_check(config, tokens, console))
+    if status or here:
+        return 1
+    console.print("\n[green]Nothing is wrong.[/green]")
+    return 0
 
 
 async def _check(config: Config, tokens: Mapping[str, TokenSource], console: Console) -> int:
@@ -51,19 +59,30 @@ async def _check(config: Config, tokens: Mapping[str, TokenSource], console: Con
     status = 0
     for workspace in config.workspaces:
         console.print(f"\n[bold]Workspace {escape(workspace.name)}[/bold] at {escape(workspace.base_url)}")
-        found = await probe(workspace, config, tokens[workspace.name], clock)
+        found = await probe(workspace, config, tokens[workspace.name], clock, _teller(console))
         console.print(_table(found))
-        for line in _figures(found):
+        for line in _figures(found, config):
             console.print(line)
         wrong = list(_wrong(found))
-        for sentence in wrong:
-            console.print(f"[red]wrong[/red]  {escape(sentence)}")
+        _print_wrong(wrong, console)
         for sentence in _notes(found, config, tokens[workspace.name], clock):
             console.print(f"[yellow]note[/yellow]   {escape(sentence)}")
         status = 1 if wrong else status
-    if not status:
-        console.print("\n[green]Nothing is wrong.[/green]")
     return status
+
+
+def _print_wrong(sentences: Iterable[str], console: Console) -> None:
+    for sentence in sentences:
+        console.print(f"[red]wrong[/red]  {escape(sentence)}")
+
+
+def _teller(console: Console) -> Callable[[float, str], None]:
+    """Says what is waited for, before it is."""
+
+    def tell(seconds: float, why: str) -> None:
+        console.print(f"waits  {_duration(seconds)}: {escape(why)}")
+
+    return tell
 
 
 def _table(found: Findings) -> Table:
@@ -79,7 +98,7 @@ def _table(found: Findings) -> Table:
     return table
 
 
-def _figures(found: Findings) -> Iterator[str]:
+def _figures(found: Findings, config: Config) -> Iterator[str]:
     if Endpoint.PROJECTS not in found.answered:
         return
     published = sum(one.published_ms is not None for one in found.projects)
@@ -89,6 +108,8 @@ def _figures(found: Findings) -> Iterator[str]:
     week = _duration(found.seconds_for(found.first_read.week_requests))
     history = _duration(found.seconds_for(found.first_read.history_requests))
     yield f"needs  {week} until this week is complete, {history} until all history is read"
+    if figure := source_figure(found.projects, config, found.workspace):
+        yield figure
 
 
 def _wrong(found: Findings) -> Iterator[str]:
@@ -123,6 +144,8 @@ def _notes(found: Findings, config: Config, token: TokenSource, clock: Clock) ->
     for team in config.teams:
         if found.projects and not any(team.match.fits(found.workspace, project) for project in found.projects):
             yield f"team {team.name!r} matches no project"
+    yield from source_notes(found.projects, config, found.workspace)
+    yield from gateway_notes(found.projects, config, found.workspace)
     yield from price_notes(found, config)
     yield from budget_notes(found, config, clock)
 

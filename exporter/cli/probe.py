@@ -1,14 +1,14 @@
 """Asks a workspace once, each endpoint, and tells what this token may read and what following it costs."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from exporter.clock import Clock
 from exporter.config import Config, Workspace
 from exporter.errors import ApiError, UnauthorizedError
 from exporter.facts import Connection, Identity, Project, Seat
-from exporter.hexapi import Ask, Endpoint, Exchange, HexClient, Pace, TokenSource, Walk
+from exporter.hexapi import Ask, Endpoint, Exchange, HexClient, Pace, Page, TokenSource, Walk
 from exporter.hexapi.asks import OF_ONE_PROJECT
 from exporter.ledger import open_ledger
 from exporter.metrics import Status, build_page, collect
@@ -21,8 +21,15 @@ from exporter.polling.requests import (
     turn_requests_per_hour,
 )
 
+_Ask = Callable[[Ask], Awaitable[Page]]
+
 _MOST_PAGES = 50
+_NOTICED_SECONDS = 5.0
 _SECONDS_PER_HOUR = 3600
+
+
+def _untold(seconds: float, why: str) -> None:
+    """Nobody waits at a terminal."""
 
 
 @dataclass(slots=True)
@@ -56,8 +63,17 @@ class Findings:
         return max(per_minute, (requests - self.allowed_per_hour) / self.allowed_per_hour * _SECONDS_PER_HOUR)
 
 
-async def probe(workspace: Workspace, config: Config, token: TokenSource, clock: Clock) -> Findings:
-    """Ask each endpoint once, whole listings up to 5,000 projects, within the configured share of the limits."""
+async def probe(
+    workspace: Workspace,
+    config: Config,
+    token: TokenSource,
+    clock: Clock,
+    tell: Callable[[float, str], None] = _untold,
+) -> Findings:
+    """Ask each endpoint once, whole listings up to 5,000 projects, within the configured share of the limits.
+
+    `tell` hears before each wait that a person would notice how many seconds it takes, and why.
+    """
     found = Findings(workspace=workspace.name)
     limit = workspace.rate_limit
     pace = Pace(
@@ -68,28 +84,43 @@ async def probe(workspace: Workspace, config: Config, token: TokenSource, clock:
         rng=random.Random(),  # noqa: S311 - jitter
     )
     client = HexClient(base_url=workspace.base_url, token=token, pace=pace, clock=clock, observe=_unseen)
+
+    async def ask(what: Ask) -> Page:
+        if (seconds := pace.wait_seconds()) >= _NOTICED_SECONDS:
+            tell(seconds, f"{_why_waiting(pace, clock)}; {what.endpoint.value} is asked next")
+        return await client.ask(what)
+
     try:
         for endpoint in LISTINGS:
-            await _listing(client, found, endpoint)
+            await _listing(ask, found, endpoint)
             if found.is_locked or (endpoint is Endpoint.PROJECTS and not found.answered):
                 break
-        await _of_a_project(client, found)
+        await _of_a_project(ask, found)
     finally:
         await client.aclose()
     _estimate(found, config, pace, clock)
     return found
 
 
+def _why_waiting(pace: Pace, clock: Clock) -> str:
+    if pace.cool_down_until_ms is not None and pace.cool_down_until_ms > clock.now() * 1000:
+        return "Hex wants no requests for so long"
+    return (
+        f"rate_limit lets {pace.allowed_per_minute} requests a minute and {pace.allowed_per_hour} an hour go, and one "
+        "run of this check is a dozen or more"
+    )
+
+
 def _unseen(exchange: Exchange) -> None:
     """The check keeps no counters."""
 
 
-async def _listing(client: HexClient, found: Findings, endpoint: Endpoint) -> None:
+async def _listing(ask: _Ask, found: Findings, endpoint: Endpoint) -> None:
     walk = Walk(endpoint)
     pages = 0
     try:
         while walk.next is not None and pages < _MOST_PAGES:
-            walk.add(await client.ask(walk.next))
+            walk.add(await ask(walk.next))
             pages += 1
     except ApiError as error:
         found.refusals[endpoint] = error
@@ -102,13 +133,13 @@ async def _listing(client: HexClient, found: Findings, endpoint: Endpoint) -> No
     found.identity = next(iter(walk.only(Identity)), found.identity)
 
 
-async def _of_a_project(client: HexClient, found: Findings) -> None:
+async def _of_a_project(ask: _Ask, found: Findings) -> None:
     published = next((one for one in found.projects if one.state == "published"), None)
     if published is None:
         return
     for endpoint in sorted(OF_ONE_PROJECT):
         try:
-            await client.ask(Ask(endpoint, published.project_id))
+            await ask(Ask(endpoint, published.project_id))
         except ApiError as error:
             found.refusals[endpoint] = error
         else:
@@ -121,7 +152,9 @@ def _estimate(found: Findings, config: Config, pace: Pace, clock: Clock) -> None
     published = [one for one in found.projects if one.state == "published"]
     listings = listing_requests_per_hour(found.pages, allowed)
     scheduled = scheduled_requests_per_hour(published, now_ms)
-    turns = min(turn_requests_per_hour(allowed, listings, scheduled), len(published) * _SECONDS_PER_HOUR / 15)
+    turns = min(
+        turn_requests_per_hour(allowed, listings, scheduled, is_settled=True), len(published) * _SECONDS_PER_HOUR / 15
+    )
     found.allowed_per_hour = allowed
     found.allowed_per_minute = pace.allowed_per_minute
     found.planned_per_hour = listings + scheduled + turns

@@ -1,7 +1,10 @@
 """`check` against a simulated workspace: what it says, and with what status it ends."""
 
+import socket
+from collections.abc import Mapping
 from functools import partial
 
+import bcrypt
 import httpx
 import pytest
 
@@ -35,12 +38,19 @@ class Check:
     def fault(self, kind: str, **more) -> None:
         self.app.faults.add(Fault(kind=kind, **more))
 
-    def __call__(self, more: str = "", *, token: str = TOKEN, rate_limit: str = "per_minute: 600, per_hour: 36000"):
+    def __call__(
+        self,
+        more: str = "",
+        *,
+        token: str = TOKEN,
+        rate_limit: str = "per_minute: 600, per_hour: 36000",
+        environ: Mapping[str, str] | None = None,
+    ):
         """Exit status and output."""
         path = self._folder / "c.yml"
         workspace = f"{{name: w, base_url: http://localhost/api/v1, rate_limit: {{{rate_limit}}}, token_env: T}}"
         path.write_text(f"workspaces: [{workspace}]\n{more}")
-        status = run_check(path, {"T": token, "XDG_STATE_HOME": str(self._folder)})
+        status = run_check(path, {"T": token, "XDG_STATE_HOME": str(self._folder), **(environ or {})})
         return status, self._capsys.readouterr().out
 
 
@@ -184,3 +194,153 @@ class TestNotes:
 
         assert status == 0
         assert "team 'nobody' matches no project" in notes(output)
+
+
+class TestSources:
+    def test_that_can_be_asked_are_counted(self, check, tmp_path):
+        (tmp_path / "rates.csv").write_text("a")
+
+        status, output = check(
+            "sources:\n- {match: {title: '*'}, file: {paths: ['*.csv']}}\n"
+            "- {match: {title: 'x*'}, name: far, sql: {url_env: D, query: select 1}}\n"
+            "- {match: {title: 'x*'}, http: {url: 'https://a.example', authorization_env: H}}",
+            environ={"D": "sqlite:////data/x.db", "H": "Bearer secret"},
+        )
+
+        assert status == 0
+        assert "knows  the source of 12 of 12 projects" in output
+        assert "source far is for no project: none fits, or an earlier source has them all" in notes(output)
+        assert "secret" not in output
+
+    @pytest.mark.parametrize(
+        ("source", "environ", "sentence"),
+        [
+            ("sql: {url_env: D, query: a}", {}, "the environment variable D is empty or not set"),
+            ("sql: {url_file: none, query: a}", {}, "the file {folder}/none cannot be read: No such file or directory"),
+            ("sql: {url_env: D, query: a}", {"D": "hidden"}, "the database URL cannot be read, expected "
+             "DIALECT://USER:PASSWORD@HOST/DATABASE"),
+            ("sql: {url_env: D, query: a}", {"D": "snowflake://u:hidden@a"}, "no driver for snowflake is installed: "
+             "pip install hex-exporter[snowflake]"),
+            ("sql: {url_env: D, query: a}", {"D": "nosuch://u:hidden@a"}, "no driver for nosuch is installed, expected "
+             "its SQLAlchemy dialect and driver beside hex-exporter"),
+            ("http: {url: 'https://a.example', authorization_env: H}", {}, "the environment variable H is empty or "
+             "not set"),
+            ("file: {paths: [none.csv, '*.none']}", {}, "no file fits {folder}/none.csv"),
+        ],
+    )  # fmt: skip
+    def test_that_cannot_be_asked_are_wrong(self, check, tmp_path, source, environ, sentence):
+        status, output = check(f"sources: [{{name: a, match: {{title: '*'}}, {source}}}]", environ=environ)
+
+        assert status == 1
+        assert wrong(output) == [f"source a: {sentence.format(folder=tmp_path)}"]
+        assert "hidden" not in output
+        assert "Nothing is wrong" not in output
+
+    def test_that_need_tables_which_nobody_collects_are_wrong(self, check):
+        status, output = check(
+            "sources: [{name: a, match: {title: '*'}, sql: {url_env: D, connection: 'W*'}}]\n"
+            "collect: {queried_tables: false}",
+            environ={"D": "sqlite:////x.db"},
+        )
+
+        assert status == 1
+        assert wrong(output) == [
+            "source a needs collect.queried_tables, which is false: its tables come from there"
+        ]  # fmt: skip
+
+
+class TestGateway:
+    def test_that_can_listen_is_no_news(self, check):
+        status, output = check("gateway: {listen_address: '127.0.0.1:0'}")
+
+        assert status == 0
+        assert not any("gateway" in line for line in notes(output))
+
+    def test_address_in_use_is_noted_for_the_exporter_may_run(self, check):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+            status, output = check(f"gateway: {{listen_address: '127.0.0.1:{port}'}}")
+
+        assert status == 0
+        assert (
+            f"gateway: cannot listen on 127.0.0.1:{port}: Address already in use; by this exporter, if it runs already"
+        ) in notes(output)
+
+    def test_address_of_another_machine_is_wrong(self, check):
+        status, output = check("gateway: {listen_address: '192.0.2.1:9892', allow_insecure: true}")
+
+        assert status == 1
+        assert wrong(output) == ["gateway: cannot listen on 192.0.2.1:9892: Cannot assign requested address"]
+
+    def test_policies_for_nobody_are_noted(self, check):
+        _, output = check(
+            "gateway: {listen_address: '127.0.0.1:0', policies: [{match: {title: none}}, {}, {max_age: 1h}]}"
+        )
+
+        assert [line for line in notes(output) if line.startswith("gateway")] == [
+            "gateway.policies[0] is for no project: none fits, or an earlier policy has them all",
+            "gateway.policies[2] is for no project: none fits, or an earlier policy has them all",
+        ]
+
+    @pytest.mark.parametrize(
+        ("content", "sentence"),
+        [
+            (
+                "{}",
+                "gateway.web_config_file: found a file without tls_server_config for the public address :0, expected "
+                "TLS, a loopback address, or allow_insecure: true; callers send their Hex tokens there",
+            ),
+            ("tls: {}", None),
+        ],
+    )
+    def test_public_address_needs_tls_in_the_file(self, check, tmp_path, content, sentence):
+        (tmp_path / "web.yml").write_text(content)
+
+        status, output = check("gateway: {listen_address: ':0', web_config_file: web.yml}")
+
+        assert status == 1
+        assert len(wrong(output)) == 1
+        assert sentence is None or wrong(output) == [sentence]
+
+    def test_passwords_cannot_stand_where_tokens_do(self, check, tmp_path):
+        (tmp_path / "web.yml").write_text(
+            f"basic_auth_users: {{ann: '{bcrypt.hashpw(b'x', bcrypt.gensalt(4)).decode()}'}}"
+        )
+
+        status, output = check("gateway: {listen_address: '127.0.0.1:0', web_config_file: web.yml}")
+
+        assert status == 1
+        assert wrong(output) == [
+            "gateway.web_config_file: found basic_auth_users, expected none: a caller's Authorization is its Hex token"
+        ]
+
+
+class TestWaits:
+    """A rate limit that is too small for the check itself."""
+
+    @pytest.fixture
+    def hours(self, manual_clock, monkeypatch):
+        monkeypatch.setattr("exporter.cli.check.SystemClock", lambda: manual_clock)
+        return manual_clock
+
+    def test_are_said_before_they_begin(self, check, hours):
+        _, output = check(rate_limit="per_minute: 60, per_hour: 4, share: 1")
+
+        waits = [line for line in output.splitlines() if line.startswith("waits")]
+        assert waits[0] == (
+            "waits  1.0 hours: rate_limit lets 60 requests a minute and 4 an hour go, and one run of this check is a "
+            "dozen or more; groups is asked next"
+        )
+        assert output.index("waits") < output.index("endpoint")
+
+    def test_after_a_429_are_said_too(self, check, hours):
+        check.fault("429", endpoint="users", retry_after=40, count=1)
+
+        _, output = check()
+
+        assert any(line.startswith("waits  under a minute: Hex wants no requests") for line in output.splitlines())
+
+    def test_that_nobody_would_notice_are_not_said(self, check):
+        _, output = check()
+
+        assert "waits" not in output

@@ -1,0 +1,70 @@
+"""What `check` says of sources: secrets, drivers and files, without asking any of them, and whom they are for."""
+
+import glob
+import os
+from collections.abc import Iterator, Mapping, Sequence
+
+from exporter.config import Config, FileSource, HttpSource, Source, SqlSource
+from exporter.facts import Project
+from exporter.sources.credentials import Credential
+from exporter.sources.database import Address, missing_driver
+from exporter.sources.probe import ProbeError
+
+
+def source_faults(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
+    """What keeps sources from being asked: a secret that is not there, a driver that is not installed, no file."""
+    for source in config.sources:
+        try:
+            if source.sql is not None:
+                _look_at_database(source.sql, environ)
+            if source.http is not None:
+                _look_at_secret(source.http, environ)
+            if source.file is not None:
+                _look_at_files(source.file)
+        except ProbeError as error:
+            yield f"source {source.name}: {error}"
+        if source.sql is not None and source.sql.connection is not None and config.collect.queried_tables is False:
+            yield f"source {source.name} needs collect.queried_tables, which is false: its tables come from there"
+
+
+def source_notes(projects: Sequence[Project], config: Config, workspace_name: str) -> Iterator[str]:
+    """Which sources no project of the workspace is left for."""
+    if not projects:
+        return
+    served = {id(config.source_of(workspace_name, project)) for project in projects}
+    for source in config.sources:
+        if id(source) not in served and _is_for(source, workspace_name, config):
+            yield f"source {source.name} is for no project: none fits, or an earlier source has them all"
+
+
+def source_figure(projects: Sequence[Project], config: Config, workspace_name: str) -> str | None:
+    """How many projects have a source; None where no source is configured."""
+    if not config.sources:
+        return None
+    count = sum(config.source_of(workspace_name, project) is not None for project in projects)
+    return f"knows  the source of {count} of {len(projects)} projects"
+
+
+def _look_at_database(sql: SqlSource, environ: Mapping[str, str]) -> None:
+    address = Address(Credential(environ, env=sql.url_env, file=sql.url_file).read())
+    try:
+        address.url.get_dialect().import_dbapi()
+    except Exception:
+        # Dialects of third parties raise what they like where a part of them is missing.
+        raise ProbeError(missing_driver(address.dialect)) from None
+
+
+def _look_at_secret(http: HttpSource, environ: Mapping[str, str]) -> None:
+    if http.authorization_env is not None or http.authorization_file is not None:
+        Credential(environ, env=http.authorization_env, file=http.authorization_file).read()
+
+
+def _look_at_files(files: FileSource) -> None:
+    for pattern in files.paths:
+        if not os.path.lexists(pattern) and next(glob.iglob(pattern, recursive=True), None) is None:
+            raise ProbeError(f"no file fits {pattern}")
+
+
+def _is_for(source: Source, workspace_name: str, config: Config) -> bool:
+    """Whether it can be meant for this workspace: one that names another is no news here."""
+    return len(config.workspaces) == 1 or source.match.workspace in (None, "*", workspace_name)

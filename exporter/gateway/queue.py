@@ -6,7 +6,7 @@ A place belongs to a caller and a fingerprint. Callers take turns; within one ca
 import itertools
 import math
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 KEPT_SECONDS = 60.0
@@ -79,11 +79,13 @@ class Queue:
         """How many runs are on."""
         return len(self._active)
 
-    def offer(self, caller: str, fingerprint: str, now: float, *, is_alone: bool = False) -> Place | Refused:
+    def offer(
+        self, caller: str, fingerprint: str, now: float, *, is_alone: bool = False, held_seconds: float = 0.0
+    ) -> Place | Refused:
         """The place of a request: the one that this caller has for the fingerprint already, or a new one.
 
         With `is_alone` the run is for one request only: two such requests at a time have two places, and only a place
-        that was left is taken up again.
+        that was left is taken up again. Nothing starts for the next `held_seconds`, which a refusal takes into account.
         """
         self.expire(now)
         line = self._lines.get(caller, ())
@@ -93,25 +95,28 @@ class Queue:
                 stay.attached += 1
                 return place
         if len(line) >= self._per_caller:
-            return Refused(self._until_room(now, caller), f"{self._per_caller} places are taken by this caller")
+            return Refused(
+                self._until_room(line, now, held_seconds), f"{self._per_caller} places are taken by this caller"
+            )
         if len(self._waiting) >= self._length:
-            return Refused(self._until_room(now), f"all {self._length} places are taken")
+            return Refused(self._until_room(self._waiting, now, held_seconds), f"all {self._length} places are taken")
 
         place = Place(caller, fingerprint, next(self._numbers), is_alone)
         self._waiting[place] = _Stay()
         self._lines.setdefault(caller, deque()).append(place)
         return place
 
-    def next(self, now: float, most: int | None = None) -> tuple[Place, ...]:
+    def next(self, now: float, most: int | None = None, *, held: Collection[str] = ()) -> tuple[Place, ...]:
         """The places whose runs may start now, at most `most`; from here on they are active, until `done` or `back`.
 
-        Never one whose fingerprint has a run on already, which is to be joined instead.
+        Never one whose fingerprint has a run on already, which is to be joined instead; nor one of the callers in
+        `held`, for whom nothing can be started at the moment.
         """
         self.expire(now)
         started: list[Place] = []
         room = self._concurrency - len(self._active)
         while len(started) < (room if most is None else min(room, most)):
-            place = next(self._startable(), None)
+            place = next(self._startable(held), None)
             if place is None:
                 break
             stay = self._take_out(place)
@@ -141,6 +146,11 @@ class Queue:
         if stay is not None and stay.attached:
             stay.attached -= 1
             stay.left_at = now
+
+    def withdraw(self, place: Place) -> None:
+        """Take a waiting place out whose requests have been answered in another way."""
+        if place in self._waiting:
+            self._take_out(place)
 
     def done(self, place: Place, now: float, *, has_run: bool = True) -> None:
         """Note that the run of a place is over, or, without `has_run`, that there was none."""
@@ -180,14 +190,13 @@ class Queue:
         When its run can be expected to start, nothing starting for the next `held_seconds`; but soon enough to find
         the place still kept.
         """
-        ahead = self._ahead(place)
-        estimate = max(held_seconds, self._until_start(ahead, now)) if ahead is not None else 1.0
+        estimate = max(held_seconds, self._until_start(self._ahead(place), now)) if place in self._waiting else 1.0
         return _whole(min(estimate, self._kept_seconds / 2))
 
-    def _startable(self) -> Iterator[Place]:
+    def _startable(self, held: Collection[str]) -> Iterator[Place]:
         """The waiting places that somebody is at and whose fingerprint has no run, in the order of turns."""
         on = {place.fingerprint for place in self._active if not place.is_alone}
-        for line in self._lines.values():
+        for line in (line for caller, line in self._lines.items() if caller not in held):
             for place in line:
                 if self._waiting[place].attached and (place.is_alone or place.fingerprint not in on):
                     yield place
@@ -200,10 +209,8 @@ class Queue:
             del self._lines[place.caller]
         return self._waiting.pop(place)
 
-    def _ahead(self, place: Place) -> int | None:
-        """How many waiting places come before this one if everybody stays; None if it does not wait."""
-        if place not in self._waiting:
-            return None
+    def _ahead(self, place: Place) -> int:
+        """How many waiting places come before this one if everybody stays."""
         own = self._lines[place.caller].index(place)
         ahead, is_before = own, True
         for caller, line in self._lines.items():
@@ -216,19 +223,24 @@ class Queue:
     def _until_start(self, ahead: int, now: float) -> float:
         """Seconds until a run starts that has so many before it, if each lasts as long as those seen did on average."""
         lasting = self._mean_seconds()
-        ends = sorted(max(0.0, stay.started_at + lasting - now) for stay in self._active.values())
+        # A run that lasts longer than others will still last a while.
+        ends = sorted(max(lasting / 4, stay.started_at + lasting - now) for stay in self._active.values())
         free = self._concurrency - len(ends)
         slots = [0.0] * max(0, free) + ends[max(0, -free) :]
         # The slots come free in this order again and again, one run's time apart.
         rounds, slot = divmod(ahead, self._concurrency)
         return slots[slot] + rounds * lasting
 
-    def _until_room(self, now: float, caller: str | None = None) -> int:
-        """Seconds until a place is free again: a caller's own, or any."""
-        places = self._lines[caller] if caller is not None else self._waiting
-        starts = [self._until_start(ahead, now) for place in places if (ahead := self._ahead(place)) is not None]
-        kept = (stay.left_at + self._kept_seconds - now for p in places if not (stay := self._waiting[p]).attached)
-        return _whole(min(min(starts, default=0.0), min(kept, default=math.inf)))
+    def _until_room(self, places: Iterable[Place], now: float, held_seconds: float) -> int:
+        """Seconds until one of the places is free: its run starts, or it is kept no longer."""
+        waits = []
+        for place in places:
+            stay = self._waiting[place]
+            if stay.attached:
+                waits.append(max(held_seconds, self._until_start(self._ahead(place), now)))
+            else:
+                waits.append(stay.left_at + self._kept_seconds - now)
+        return _whole(min(waits, default=math.inf))
 
     def _mean_seconds(self) -> float:
         return sum(self._durations) / len(self._durations) if self._durations else FIRST_GUESS_SECONDS

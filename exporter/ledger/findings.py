@@ -1,51 +1,41 @@
 """The findings of the audit over time: an identity each, and what has been saved since one went."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from sqlalchemy import delete, select
 
+from exporter.insight.savings.known import KnownFinding
 from exporter.ledger.codec import storable
 from exporter.ledger.histograms import Amounts
+from exporter.ledger.notes import Notes
 from exporter.ledger.schema import FINDINGS, upsert
 from exporter.ledger.store import Store, Transaction
 
 REALISED = "hex_findings_realised_usd_total"
 """In millionths of a dollar; label kind."""
 
+_WRITTEN = "findings_written_ms"
+
 Count = Callable[[Transaction, Amounts, int], None]
 """Adds amounts to the workspace's counters within a transaction, at a time by the wall clock."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownFinding:
-    """A finding as it was last, known by kind and subject.
-
-    `gone_ms`: since when it is not found any more, None while it is. The saving is of a month: money None where nothing
-    prices it. `cost_micro`: what its subject cost a month when that was known last. `realised_micro`: what has been
-    saved since it went.
-    """
-
-    kind: str
-    subject: str
-    first_seen_ms: int
-    last_seen_ms: int
-    gone_ms: int | None = None
-    saving_micro: int | None = None
-    saving_runs: float = 0.0
-    saving_ms: int = 0
-    cost_micro: int | None = None
-    realised_micro: int = 0
 
 
 class FindingBook:
     """The findings of one workspace. Safe to write and to read from any thread."""
 
-    def __init__(self, store: Store, workspace: str, count: Count) -> None:
+    def __init__(self, store: Store, workspace: str, count: Count, notes: Notes) -> None:
         self._store = store
         self._workspace = workspace
         self._count = count
+        self._notes = notes
         self._mine = FINDINGS.c.workspace == workspace
+
+    @property
+    def written_ms(self) -> int | None:
+        """The `now_ms` of the last `write`, None before the first."""
+        written: int | None = self._notes.read(_WRITTEN)
+        return written
 
     def known(self) -> tuple[KnownFinding, ...]:
         """Every finding that was ever made and not yet forgotten, those that are gone included."""
@@ -70,7 +60,8 @@ class FindingBook:
     def write(self, records: Iterable[KnownFinding], realised: Mapping[str, int], now_ms: int) -> None:
         """Findings as they are now, and by kind the millionths of a dollar that were saved since the last time.
 
-        One transaction with hex_findings_realised_usd_total. Findings that are not among the records stay as they were.
+        One transaction with hex_findings_realised_usd_total and `written_ms`, so that no time counts twice. Findings
+        that are not among the records stay as they were.
         """
         rows = [
             {"workspace": self._workspace}
@@ -80,6 +71,7 @@ class FindingBook:
         with self._store.transaction() as transaction:
             upsert(transaction.connection, FINDINGS, rows)
             self._count(transaction, {(REALISED, (kind,)): amount for kind, amount in realised.items()}, now_ms)
+            self._notes.write(transaction, _WRITTEN, now_ms)
 
     def prune(self, transaction: Transaction, before_ms: int) -> None:
         """Forget the findings that were made last, and gone, before then."""

@@ -34,6 +34,7 @@ from exporter.ledger.runs import Runs
 from exporter.ledger.schema import WORKSPACES, upsert
 from exporter.ledger.sources import SourceBook
 from exporter.ledger.store import Store, Transaction
+from exporter.ledger.summaries import RunSummaries
 from exporter.ledger.threads import record_growth
 
 _FACTS = {"users": Seat, "groups": Group, "connections": Connection, "threads": Thread, "me": Identity}
@@ -61,7 +62,8 @@ class WorkspaceLedger:
         self._notes = Notes(store, name)
         self.sources = SourceBook(store, name, self._count)
         self.gateway = GatewayBook(store, name, self._notes)
-        self.findings = FindingBook(store, name, self._count)
+        self.findings = FindingBook(store, name, self._count, self._notes)
+        self.run_sums = RunSummaries(store, name)
         self._has_gateway = False
         self._load()
         store.when_lost(self._reload)

@@ -14,10 +14,19 @@ from exporter.web.visitors import Phase, Visitors
 class HttpConnection(H11Protocol):
     """HTTP/1.1 that says what it waits for; uvicorn limits only the time between requests."""
 
-    def __init__(self, config: uvicorn.Config, state: ServerState, visitors: Visitors, tls: Tls | None) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        state: ServerState,
+        visitors: Visitors,
+        tls: Tls | None,
+        *,
+        answers_half_closed: bool = True,
+    ) -> None:
         super().__init__(config, state, {}, asyncio.get_running_loop())
         self._visitors = visitors
         self._tls = tls
+        self._answers_half_closed = answers_half_closed
         self._known: tuple[Phase, object] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
@@ -33,8 +42,8 @@ class HttpConnection(H11Protocol):
         self._note(self._phase())
 
     def eof_received(self) -> bool:  # type: ignore[override] # uvicorn's never keeps a connection open
-        """Let a client that closed its sending side have the answer it waits for (TLS cannot)."""
-        if self.scheme == "http" and self._is_answering():
+        """Let a client that closed its sending side have the answer it waits for (TLS cannot), if that is wanted."""
+        if self._answers_half_closed and self.scheme == "http" and self._is_answering():
             self.cycle.keep_alive = False
             return True
         return False

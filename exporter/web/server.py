@@ -35,10 +35,12 @@ class Server:
         web_file: WebFile | None = None,
         limits: Limits | None = None,
         takes_whole_urls: bool = True,
+        answers_half_closed: bool = True,
     ) -> None:
         """Without `takes_whole_urls` a target that names the whole URL reaches the application as it came.
 
-        Raises ConfigError for an address that cannot be read.
+        Without `answers_half_closed` a client that closes its sending side counts as gone, so that an application
+        whose answers take long learns of it at once. Raises ConfigError for an address that cannot be read.
         """
         self._wanted = tuple(parse_address(text) for text in listen)
         self._web_file = web_file
@@ -46,6 +48,7 @@ class Server:
         inner = self._guard or app
         self._app = _ending_quietly(_at_the_root(inner) if takes_whole_urls else inner)
         self._limits = limits or Limits()
+        self._answers_half_closed = answers_half_closed
         self._sockets: list[socket.socket] = []
 
     def bind(self) -> tuple[Address, ...]:
@@ -75,7 +78,7 @@ class Server:
         _set_date(state)
 
         def connection(tls: Tls | None) -> HttpConnection:
-            return HttpConnection(config, state, visitors, tls)
+            return HttpConnection(config, state, visitors, tls, answers_half_closed=self._answers_half_closed)
 
         doors = [
             Door(listener, connection, tls=self._tls, visitors=visitors, limits=self._limits)

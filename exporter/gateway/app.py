@@ -1,0 +1,191 @@
+"""The gateway's HTTP side: one request in, one answer out, and a caller that hangs up is let go at once."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+from starlette.types import Receive, Scope, Send
+
+from exporter.gateway.answers import Answer, refused, too_many
+from exporter.gateway.headers import HeaderError, authorization
+from exporter.gateway.links import moved, rewrite
+from exporter.gateway.request import BODY_LIMIT_BYTES
+from exporter.gateway.shapes import refusal, unauthorized
+from exporter.gateway.target import Target, TargetError, parse_target
+from exporter.gateway.upstream import NoAnswerError, NoRoomError, RawHeaders
+
+_API = "/api/v1"
+_SOURCE = re.compile(rb"/gateway/v1/projects/([A-Za-z0-9._~-]{1,200})/source\Z")
+_BEARER = re.compile(rb"bearer +[\x21-\x7e]{1,4096}\Z", re.IGNORECASE)
+_HEALTHY = Answer(200, ((b"content-type", b"text/plain; charset=utf-8"),), b"OK\n")
+_NO_BODY = frozenset({204, 304})
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """A request that has come whole: its token is well-formed, its target checked; `peer` is the caller's address."""
+
+    target: Target
+    method: str
+    authorization: bytes = field(repr=False)
+    headers: RawHeaders = field(repr=False)
+    body: bytes = field(repr=False)
+    peer: str
+
+
+class Handler(Protocol):
+    """What answers the requests that are fit to be answered; `upstream_base` is where links in them lead."""
+
+    upstream_base: str
+    public_base: str | None
+
+    async def answer(self, incoming: Incoming) -> Answer:
+        """The answer to a request of Hex's API."""
+
+    async def source(self, project_id: str, authorization: bytes, peer: str) -> Answer:
+        """What is known of a project's source."""
+
+
+class _TooLargeError(Exception):
+    """The body is larger than the gateway takes."""
+
+
+class _GoneError(Exception):
+    """The caller hung up before its request had come whole."""
+
+
+class App:
+    """The ASGI application. Until `open` is called every request but that for health is told to come back."""
+
+    def __init__(self) -> None:
+        self._handler: Handler | None = None
+
+    def open(self, handler: Handler) -> None:
+        """Have requests answered by this handler from now on."""
+        self._handler = handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, as ASGI has it."""
+        if scope["type"] != "http":
+            return
+        try:
+            answer = await self._answer(scope, receive)
+        except _GoneError:
+            return
+        if answer is not None:
+            await self._send(scope, answer, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer | None:
+        """The answer, None if nobody is there to take it any more."""
+        method, raw_path, headers = scope["method"], scope["raw_path"], scope["headers"]
+        if raw_path == b"/-/healthy" and method in ("GET", "HEAD"):
+            return _HEALTHY
+        handler = self._handler
+        if handler is None:
+            return refused(refusal(503, "The gateway is starting", retry_after_seconds=1))
+        peer = (scope.get("client") or ("", 0))[0]
+        try:
+            token = authorization(headers)
+            source = _SOURCE.match(raw_path) if method == "GET" else None
+            target = None if source else parse_target(method, raw_path, scope.get("query_string", b""))
+        except (TargetError, HeaderError) as error:
+            return refused(refusal(400, _sentence(error)))
+        if token is None or not _BEARER.match(token):
+            # Without asking Hex: strangers must not spend what callers may ask.
+            return refused(unauthorized(token_sent=token is not None))
+
+        if target is None:
+            assert source is not None
+            return await _unless_gone(handler.source(source[1].decode(), token, peer), receive)
+        try:
+            body = await _body(receive)
+        except _TooLargeError:
+            return refused(refusal(400, f"The body has more than {BODY_LIMIT_BYTES} bytes"))
+        incoming = Incoming(target=target, method=method, authorization=token, headers=headers, body=body, peer=peer)
+        return await _unless_gone(handler.answer(incoming), receive)
+
+    async def _send(self, scope: Scope, answer: Answer, send: Send) -> None:
+        handler = self._handler
+        headers, body = list(answer.headers), answer.body
+        if handler is not None:
+            content_type = next((value.decode("latin-1") for name, value in headers if name == b"content-type"), None)
+            public_base = handler.public_base or _address(scope)
+            body = rewrite(body, content_type, handler.upstream_base, public_base)
+            headers = [_moved(header, handler.upstream_base, public_base) for header in headers]
+        if answer.cache is not None:
+            headers.append((b"x-hex-exporter-cache", answer.cache.encode()))
+        if answer.status not in _NO_BODY and scope["method"] != "HEAD":
+            headers.append((b"content-length", str(len(body)).encode()))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if answer.status in _NO_BODY else body})
+
+
+async def _body(receive: Receive) -> bytes:
+    """The whole body; _TooLargeError as soon as it is, _GoneError if the caller does not finish it."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _GoneError
+        body += message.get("body", b"")
+        if len(body) > BODY_LIMIT_BYTES:
+            raise _TooLargeError
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+async def _unless_gone(answering: Awaitable[Answer], receive: Receive) -> Answer | None:
+    """The answer, or None as soon as the caller has hung up; what was being done for it is cancelled then."""
+    answered = asyncio.ensure_future(_told(lambda: answering))
+    gone = asyncio.ensure_future(_gone(receive))
+    try:
+        await asyncio.wait({answered, gone}, return_when=asyncio.FIRST_COMPLETED)
+        return answered.result() if answered.done() else None
+    finally:
+        gone.cancel()
+        if not answered.done():
+            answered.cancel()
+            await asyncio.wait({answered})
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        continue
+
+
+async def _told(answering: Callable[[], Awaitable[Answer]]) -> Answer:
+    """The answer, whatever goes wrong."""
+    try:
+        return await answering()
+    except NoRoomError as error:
+        message = "Hex's rate limit leaves no room for this request now"
+        return too_many(message, error.retry_after_seconds)
+    except NoAnswerError as error:
+        return refused(refusal(504, str(error)))
+    except Exception:
+        _log.exception("The gateway cannot answer a request")
+        return refused(refusal(500, "The gateway failed"))
+
+
+def _address(scope: Scope) -> str:
+    """Where the caller has connected to, for links, where no public address is configured."""
+    host, port = scope.get("server") or ("127.0.0.1", None)
+    shown = f"[{host}]" if ":" in host else host
+    return f"{scope.get('scheme', 'http')}://{shown}" + ("" if port is None else f":{port}") + _API
+
+
+def _moved(header: tuple[bytes, bytes], upstream_base: str, public_base: str) -> tuple[bytes, bytes]:
+    name, value = header
+    if name != b"location":
+        return header
+    return name, moved(value.decode("latin-1"), upstream_base, public_base).encode("latin-1")
+
+
+def _sentence(error: Exception) -> str:
+    said = str(error)
+    return said[:1].upper() + said[1:]

@@ -1,0 +1,70 @@
+"""CancelRun: a caller lets go of a run, and the last one to do so stops it."""
+
+import asyncio
+
+from exporter.clock import Clock
+from exporter.gateway.answers import Answer, not_active, passed_on
+from exporter.gateway.ends import Ends
+from exporter.gateway.flights import Board, Underway
+from exporter.gateway.rights import Caller
+from exporter.gateway.upstream import Reply, Request, Upstream
+
+_OVER = frozenset({400, 404, 409, 422})
+
+
+class Cancels:
+    """Answers DELETE on runs. Used on one event loop."""
+
+    def __init__(self, board: Board, ends: Ends, upstream: Upstream, clock: Clock) -> None:
+        self._board = board
+        self._ends = ends
+        self._upstream = upstream
+        self._clock = clock
+        self._asked: set[asyncio.Task[Reply]] = set()
+
+    async def answer(
+        self, caller: Caller, project_id: str, run_id: str, request: Request, patience_seconds: float
+    ) -> Answer:
+        """Let go of a run: 204, or what Hex says to the last one, or that the run is over.
+
+        A run that the caller was not given by the gateway is Hex's affair. Raises NoRoomError and NoAnswerError as
+        `Upstream.ask` does.
+        """
+        underway = self._board.run(run_id)
+        if underway is None or underway.run.project_id != project_id or caller.name not in underway.given:
+            return passed_on(await self._ask(request, patience_seconds))
+        if not underway.attached[caller.name]:
+            is_expired = underway.is_over and underway.run.status is None
+            return passed_on(await self._ask(request, patience_seconds)) if is_expired else not_active()
+        if underway.attached.total() > 1:
+            underway.attached[caller.name] -= 1
+            return Answer(204, headers=())
+        return await self._stop(underway, caller, request, patience_seconds)
+
+    async def _stop(self, underway: Underway, caller: Caller, request: Request, patience_seconds: float) -> Answer:
+        """Have Hex stop the run; whoever asks for the same from now on is given another."""
+        underway.attached[caller.name] -= 1
+        underway.is_leaving = True
+        reply: Reply | None = None
+        try:
+            reply = await self._ask(request, patience_seconds)
+        finally:
+            if reply is None or not (200 <= reply.status < 300 or reply.status in _OVER):
+                underway.is_leaving = False
+                if not underway.is_over:
+                    underway.attached[caller.name] += 1
+        if 200 <= reply.status < 300 and underway.run.status is None:
+            self._ends.finish(underway, "killed", round(self._clock.now() * 1000), None)
+        return passed_on(reply)
+
+    async def _ask(self, request: Request, patience_seconds: float) -> Reply:
+        """Hex's answer; once begun the request is carried through, even if its caller hangs up."""
+        task = asyncio.ensure_future(self._upstream.ask(request, patience_seconds))
+        self._asked.add(task)
+        task.add_done_callback(self._done)
+        return await asyncio.shield(task)
+
+    def _done(self, task: "asyncio.Task[Reply]") -> None:
+        self._asked.discard(task)
+        if not task.cancelled():
+            task.exception()  # it has been seen: whoever waited for it may be gone

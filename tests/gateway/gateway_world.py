@@ -1,0 +1,238 @@
+"""A simulated workspace, the gateway before it, and callers; all in one process and in virtual time."""
+
+import asyncio
+import json
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+from virtual import LoopClock
+
+from exporter.config import Config, FileSource, Match, Policy, RateLimit, Source, Storage, Workspace
+from exporter.config import Gateway as GatewaySettings
+from exporter.config import Queue as QueueSettings
+from exporter.facts import Project
+from exporter.gateway import Gateway
+from exporter.hexapi import Pace
+from exporter.ledger import Ledger, WorkspaceLedger, open_ledger
+from exporter.simulator import Faults, Limits, Simulation, Tokens, create_app
+
+ALICE = "hxtp_" + "a1" * 48
+BOB = "hxtp_" + "b0" * 48
+EVE = "hxtp_" + "ee" * 48
+
+HEX = "http://hex.test/api/v1"
+PUBLIC = "https://gateway.test"
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+class World:
+    """One workspace behind one gateway. `restart` is what a kill and a new start do to the gateway."""
+
+    def __init__(
+        self,
+        clock: LoopClock,
+        *,
+        policies: tuple[Policy, ...] = (),
+        sources: tuple[Source, ...] = (),
+        limits: Limits | None = None,
+        tokens: Tokens | None = None,
+        queue: QueueSettings | None = None,
+        concurrency: int = 3,
+        run_seconds: float = 20.0,
+        projects: int = 40,
+        url: str = "sqlite://",
+    ) -> None:
+        self.clock = clock
+        self.simulation = Simulation(1, projects, clock=clock, run_seconds=run_seconds)
+        self.faults = Faults(seed=1)
+        self.service = create_app(
+            self.simulation, faults=self.faults, limits=limits or Limits.documented(), tokens=tokens
+        )
+        self.sent: list[tuple[str, str, dict[str, str]]] = []
+        self.transport = httpx.ASGITransport(app=self._recorded)
+        self.workspace = Workspace(name="w", base_url=HEX, rate_limit=RateLimit())
+        settings = GatewaySettings(
+            public_url=PUBLIC, policies=policies, queue=queue or QueueSettings(), concurrency=concurrency
+        )
+        self.config = Config(workspaces=(self.workspace,), storage=Storage(url=url), sources=sources, gateway=settings)
+        self.book: Ledger = open_ledger(url, clock=clock)
+        self.list_projects()
+        self.nudged: list[str] = []
+        self.pace = self._new_pace()
+        self._started: list[asyncio.Task[None]] = []
+        self.gateway = self._new_gateway()
+        self.client = self._new_client()
+
+    @property
+    def ledger(self) -> WorkspaceLedger:
+        return self.book.workspace("w")
+
+    @property
+    def now_ms(self) -> int:
+        return round(self.clock.now() * 1000)
+
+    @property
+    def projects(self) -> list[str]:
+        """The projects that can be run."""
+        return [one.project_id for one in self.simulation.projects if one.is_runnable]
+
+    def start(self) -> None:
+        self._started.append(asyncio.ensure_future(self.gateway.run()))
+
+    async def open(self) -> None:
+        self.start()
+        while self.gateway.app._handler is None:  # noqa: ASYNC110 - a test's own patience
+            await asyncio.sleep(0.01)
+
+    async def kill(self) -> None:
+        """End the gateway as SIGKILL does: nothing is flushed, nothing is told to anybody."""
+        for task in self._started:
+            task.cancel()
+        await asyncio.gather(*self._started, return_exceptions=True)
+        self._started.clear()
+        for task in tuple(self.gateway._launches._tasks):
+            task.cancel()
+        await asyncio.sleep(0)
+
+    async def restart(self) -> None:
+        self.pace = self._new_pace()
+        self.gateway = self._new_gateway()
+        await self.client.aclose()
+        self.client = self._new_client()
+        await self.open()
+
+    async def aclose(self) -> None:
+        for task in self._started:
+            task.cancel()
+        await asyncio.gather(*self._started, return_exceptions=True)
+        await self.gateway.aclose()
+        await self.client.aclose()
+        self.book.close()
+
+    # What callers do
+
+    async def run(self, project_id: str, body: object = None, *, token: str = ALICE, **headers: str) -> httpx.Response:
+        content = b"" if body is None else json.dumps(body).encode()
+        kind = {"Content-Type": "application/json"} if content else {}
+        return await self.client.post(
+            f"/api/v1/projects/{project_id}/runs",
+            content=content,
+            headers={**bearer(token), **kind, **{name.replace("_", "-"): value for name, value in headers.items()}},
+        )
+
+    async def status(self, project_id: str, run_id: str, *, token: str = ALICE) -> httpx.Response:
+        return await self.client.get(f"/api/v1/projects/{project_id}/runs/{run_id}", headers=bearer(token))
+
+    async def cancel(self, project_id: str, run_id: str, *, token: str = ALICE) -> httpx.Response:
+        return await self.client.delete(f"/api/v1/projects/{project_id}/runs/{run_id}", headers=bearer(token))
+
+    async def ended(self, project_id: str, run_id: str, *, token: str = ALICE, every: float = 3.0) -> str:
+        """Poll a run as a client does until it has ended; its end state."""
+        while True:
+            answer = await self.status(project_id, run_id, token=token)
+            if answer.status_code == 429:
+                await asyncio.sleep(float(answer.headers["Retry-After"]))
+                continue
+            assert answer.status_code == 200, answer.text
+            status = str(answer.json()["status"])
+            if status not in ("PENDING", "RUNNING"):
+                return status
+            await asyncio.sleep(every)
+
+    # What is true
+
+    def started(self, project_id: str | None = None) -> int:
+        """How many runs Hex has started."""
+        asked = self.simulation._asked
+        return sum(len(runs) for one, runs in asked.items() if project_id in (None, one))
+
+    def asked(self, endpoint: str, code: str | None = None) -> int:
+        """How many requests have reached Hex."""
+        tally = self.service.tally
+        return sum(count for (one, answer), count in tally.items() if one == endpoint and code in (None, answer))
+
+    async def counted(self, metric: str) -> Counter[tuple[str, ...]]:
+        """The sums of a counter that are not 0."""
+        await self.gateway._journal.flush()
+        self.ledger.release_holds(self.now_ms + 90_001)
+        return Counter({one.labels: one.value for one in self.ledger.counters() if one.metric == metric and one.value})
+
+    def list_projects(self) -> None:
+        """What the exporter's own polling does: the projects are known, and have series of their own."""
+        now_ms = self.now_ms
+        listed = [
+            Project(project_id=one.project_id, title=one.title, published_ms=one.published_ms)
+            for one in self.simulation.projects
+        ]
+        self.ledger.record_projects(listed, now_ms)
+        self.ledger.choose_members(500, now_ms)
+
+    # What happens to sources
+
+    def probe(self, source: Source, project_id: str, digest: str, seconds: float = 0.0) -> None:
+        """A probe that has just ended, having taken so long, and saw this."""
+        began_ms = self.now_ms - round(seconds * 1000)
+        self.ledger.sources.record(source.key(project_id), digest, began_ms, self.now_ms)
+
+    async def _recorded(self, scope: Any, receive: Any, send: Any) -> None:
+        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+        self.sent.append((scope["method"], scope["raw_path"].decode(), headers))
+        await self.service(scope, receive, send)
+
+    def _new_pace(self) -> Pace:
+        limit = self.workspace.rate_limit
+        pace = Pace(
+            per_minute=limit.per_minute,
+            per_hour=limit.per_hour,
+            share=limit.share,
+            clock=self.clock,
+            rng=random.Random(1),
+            on_cool_down=self.ledger.set_cool_down,
+        )
+        sent = self.ledger.requests_by_minute(self.now_ms - 3_600_000)
+        pace.restore(self.ledger.cool_down_until_ms or 0, [], sent)
+        return pace
+
+    def _new_gateway(self) -> Gateway:
+        return Gateway(
+            self.config,
+            self.workspace,
+            self.ledger,
+            lambda: self.pace,
+            self.clock,
+            random.Random(self.now_ms),
+            transport=self.transport,
+            nudge=self.nudged.append,
+        )
+
+    def _new_client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=self.gateway.app), base_url="http://gateway", timeout=None
+        )
+
+
+def file_source(*project_ids: str, every_seconds: float = 300.0) -> Source:
+    match = Match(project_id=project_ids[0]) if project_ids else Match(project_id="*")
+    return Source(match=match, file=FileSource(paths=("/data/orders.csv",)), every_seconds=every_seconds)
+
+
+@asynccontextmanager
+async def opened(clock: LoopClock, **settings: Any) -> AsyncIterator[World]:
+    """A world whose gateway answers."""
+    world = World(clock, **settings)
+    try:
+        await world.open()
+        yield world
+    finally:
+        await world.aclose()
+
+
+async def together(*coroutines: Coroutine[Any, Any, Any]) -> list[Any]:
+    return list(await asyncio.gather(*coroutines))

@@ -354,7 +354,7 @@ GROUPS = (
             _gauge(
                 "hex_source_projects",
                 "workspace source state",
-                "Listed projects whose data the source tells of, by what is known: known, the last probe told the "
+                "Published projects whose data the source tells of, by what is known: known, the last probe told the "
                 "state; unknown, it failed or is still to come. From the project listing.",
             ),
             _gauge(
@@ -491,9 +491,9 @@ GROUPS = (
             ),
             _gauge(
                 "hex_finding_info",
-                "workspace kind subject name team confidence",
-                "Always 1: what the subject of one of the top findings (audit.top) is called, whose it is, and whether "
-                "its saving is measured or estimated.",
+                "workspace kind subject subject_type name team confidence action",
+                "Always 1: of one of the top findings (audit.top) what its subject is (project, user, connection, plan, "
+                "owner) and is called, whose it is, whether its saving is measured or estimated, and what to do.",
             ),
             _gauge(
                 "hex_finding_saving_month_usd",

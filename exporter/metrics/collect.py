@@ -10,6 +10,8 @@ from exporter.metrics.budgets import budget_families
 from exporter.metrics.connections import connection_families
 from exporter.metrics.costs import cost_families
 from exporter.metrics.counters import counter_families
+from exporter.metrics.findings import finding_families
+from exporter.metrics.gateway import gateway_families
 from exporter.metrics.health import health_families
 from exporter.metrics.own import ledger_families, own_families, progress_families
 from exporter.metrics.owner import owner_label
@@ -21,6 +23,7 @@ from exporter.metrics.runs import run_families
 from exporter.metrics.schedules import schedule_families
 from exporter.metrics.seats import seat_families
 from exporter.metrics.snapshot import Snapshot
+from exporter.metrics.sources import source_families
 from exporter.metrics.status import Status, WorkspaceStatus
 from exporter.metrics.weeks import week_families
 
@@ -35,6 +38,9 @@ CONCEPTS: tuple[Callable[[Snapshot], Iterable[Family]], ...] = (
     connection_families,
     budget_families,
     cost_families,
+    source_families,
+    gateway_families,
+    finding_families,
     api_families,
     progress_families,
 )

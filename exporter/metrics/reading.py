@@ -58,6 +58,7 @@ class Reader:
             last_runs=ledger.last_runs(),
             counters=tuple(ledger.counters()),
             cool_down_until_ms=ledger.cool_down_until_ms,
+            sources=ledger.sources.states(),
             recent=self._recently(ledger, tables, week.timezone, now_ms),
         )
 

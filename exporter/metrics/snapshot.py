@@ -6,7 +6,7 @@ from functools import cached_property
 
 from exporter.config import Config, Workspace
 from exporter.facts import Connection, Identity, QueriedTable, Run, Seat
-from exporter.ledger import OTHER, CollectorState, CounterValue, KnownProject, Listing
+from exporter.ledger import OTHER, CollectorState, CounterValue, KnownProject, Listing, SourceState
 from exporter.metrics.books import Books
 from exporter.metrics.completeness import awaited, complete_until_ms, is_complete_from
 from exporter.metrics.owner import OwnerLabel
@@ -36,6 +36,7 @@ class Stored:
     last_runs: Mapping[tuple[str, str], int]
     counters: tuple[CounterValue, ...]
     cool_down_until_ms: int | None
+    sources: Mapping[str, SourceState]
     recent: Recent
 
 

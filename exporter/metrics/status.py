@@ -7,19 +7,30 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import exporter
+from exporter.insight.savings.finding import Audit
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayState:
+    """How busy the run gateway is: the requests that wait, and the runs that it sent and that may still run."""
+
+    queue_length: int
+    active_runs: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspaceStatus:
     """The process's view of one workspace; None where it has none yet.
 
-    `clock_skew_seconds` is this machine's clock minus Hex's.
+    `clock_skew_seconds` is this machine's clock minus Hex's. `audit` is the last search for savings.
     """
 
     planned_requests_per_hour: float | None = None
     allowed_requests_per_hour: float | None = None
     overdue_projects: int | None = None
     clock_skew_seconds: float | None = None
+    gateway: GatewayState | None = None
+    audit: Audit | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +89,8 @@ class Status:
         allowed_requests_per_hour: float | None = None,
         overdue_projects: int | None = None,
         clock_skew_seconds: float | None = None,
+        gateway: GatewayState | None = None,
+        audit: Audit | None = None,
     ) -> None:
         """Take in what is new about a workspace; None leaves what was known."""
         with self._guard:
@@ -87,6 +100,8 @@ class Status:
                 allowed_requests_per_hour=_either(allowed_requests_per_hour, known.allowed_requests_per_hour),
                 overdue_projects=known.overdue_projects if overdue_projects is None else overdue_projects,
                 clock_skew_seconds=_either(clock_skew_seconds, known.clock_skew_seconds),
+                gateway=known.gateway if gateway is None else gateway,
+                audit=known.audit if audit is None else audit,
             )
             workspaces = MappingProxyType({**self._current.workspaces, workspace: news})
             self._current = replace(self._current, workspaces=workspaces)

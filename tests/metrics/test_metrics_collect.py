@@ -8,15 +8,18 @@ from unittest import mock
 
 import pytest
 
-from exporter.config import Compute, Match, Prices, Profile, Seats, Team, Week, Workspace
+from exporter.config import Compute, FileSource, Gateway, Match, Prices, Profile, Seats, Source, Team, Week, Workspace
 from exporter.errors import LedgerError
 from exporter.facts import Connection, Identity, QueriedTable, Schedule, Seat, Thread
+from exporter.insight.savings.finding import Audit, Finding, NotJudged, Saving, Total
 from exporter.ledger import open_ledger
-from exporter.metrics import CATALOGUE, Collector, Status, build_page, collect
+from exporter.ledger.histograms import observed
+from exporter.metrics import CATALOGUE, Collector, GatewayState, Status, build_page, collect
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 GOLDEN = Path(__file__).with_name("golden.prom")
+ORDERS = Source(match=Match(project_id="orders"), name="orders", file=FileSource(paths=("/data/orders.csv",)))
 
 
 @pytest.fixture
@@ -28,6 +31,8 @@ def busy(world: Any) -> Any:
         seats=Seats(reviewed_on=date(2026, 10, 1)),
         price_lists=(Prices(plan="team", run_micro_usd=50_000, warehouse_minute_micro_usd=10_000),),
         compute_lists=(Compute(profiles=(Profile(match=Match(project_id="orders"), profile="4xl"),)),),
+        sources=(ORDERS,),
+        gateway=Gateway(),
     )
     daily = Schedule(cadence="daily", enabled=True, cron="5 9 * * *")
     weekly = Schedule(cadence="weekly", enabled=True, cron="0 7 * * 1", timezone="+01:00")
@@ -71,7 +76,22 @@ def busy(world: Any) -> Any:
     world.acme.record_exchange("runs", "429", 0.05, world.now_ms)
     world.acme.count("hex_exporter_bad_items_total", ("projects",))
     world.acme.set_cool_down(world.now_ms + 30_000)
+    world.acme.foresee_gateway(world.now_ms)
+    key = ORDERS.key("orders")
+    for digest in ("before", "after"):
+        world.acme.sources.record(key, digest, world.now_ms - 1000, world.now_ms)
+    world.acme.sources.record_judged("orders", key, world.now_ms, {"scheduled": (3, 2)}, world.now_ms)
+    world.acme.findings.write([], {"idle_paid_seat": 1_250_000}, world.now_ms)
     world.release()
+    world.acme.count_many(
+        {
+            ("hex_cache_lookups_total", ("orders",)): 5,
+            ("hex_cache_hits_total", ("orders",)): 3,
+            ("hex_cache_saved_seconds_total", ("orders",)): 180_500,
+            ("hex_gateway_requests_total", ("hit",)): 3,
+        }
+        | observed("hex_gateway_queue_seconds", (), 2_500)
+    )
     world.read_runs(
         "orders",
         world.run("o1", 10 * 60_000, project_id="orders"),
@@ -91,8 +111,40 @@ def busy(world: Any) -> Any:
         allowed_requests_per_hour=900,
         overdue_projects=1,
         clock_skew_seconds=0.5,
+        gateway=GatewayState(queue_length=2, active_runs=3),
+        audit=_audit(world),
     )
     return world
+
+
+def _audit(world: Any) -> Audit:
+    """One project that nobody needs, seats that could not be judged."""
+    saving = Saving(micro=36_525_000, runs=730.5, ms=43_830_000)
+    finding = Finding(
+        kind="abandoned_project",
+        subject="orders",
+        subject_type="project",
+        subject_name='Orders "daily"',
+        subjects=("orders",),
+        team="sales",
+        owner="ada@acme.example",
+        saving=saving,
+        counted=saving,
+        confidence="measured",
+        why="nobody edited, viewed, published or started it",
+        action="archive it, or switch its schedule off",
+        where="Hex: the project, Schedule",
+    )
+    return Audit(
+        now_ms=world.now_ms,
+        since_ms=0,
+        findings=(finding,),
+        ignored=(),
+        not_judged=(NotJudged(kind="idle_paid_seat", why="the users cannot be listed", needs="a scope"),),
+        totals={finding.kind: Total(kind=finding.kind, findings=1, saving=saving)},
+        saving=saving,
+        spent=saving,
+    )
 
 
 def test_the_whole_page_of_a_small_workspace(busy: Any) -> None:

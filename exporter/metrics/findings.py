@@ -1,0 +1,98 @@
+"""What the last audit found: by kind, and the largest findings by their subjects."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from exporter.insight.savings.finding import KINDS, Audit, Finding, Total
+from exporter.insight.tariff import MICRO
+from exporter.metrics.catalogue import METRICS
+from exporter.metrics.page import Family
+from exporter.metrics.snapshot import Snapshot
+
+
+def finding_families(snapshot: Snapshot) -> Iterator[Family]:
+    """The totals of the kinds that could be judged, and the top findings; nothing before the first audit."""
+    audit = snapshot.status.audit
+    if audit is None:
+        return
+    name = snapshot.name
+    yield Family(METRICS["hex_findings_last_audit_timestamp_seconds"], [((name,), audit.now_ms / 1000)])
+    yield Family(METRICS["hex_findings_judged"], [((name, kind), int(kind in audit.totals)) for kind in KINDS])
+    yield from _by_kind(name, audit)
+    yield from _top(snapshot, audit)
+
+
+def _by_kind(name: str, audit: Audit) -> Iterator[Family]:
+    totals = audit.totals
+    ignored = Counter(finding.kind for finding in audit.ignored)
+    savings = {kind: _saving_micro(total, audit) for kind, total in totals.items()}
+    yield Family(METRICS["hex_findings"], [((name, kind), total.findings) for kind, total in totals.items()])
+    yield Family(METRICS["hex_findings_ignored"], [((name, kind), ignored[kind]) for kind in totals])
+    yield Family(
+        METRICS["hex_findings_saving_month_usd"],
+        [((name, kind), micro / MICRO) for kind, micro in savings.items() if micro is not None],
+    )
+    yield Family(
+        METRICS["hex_findings_saving_month_runs"],
+        [((name, kind), total.saving.runs) for kind, total in totals.items()],
+    )
+
+
+def _saving_micro(total: Total, audit: Audit) -> int | None:
+    """What a kind would save; 0 where there is nothing to save and money is known at all."""
+    if total.saving.micro is None and not total.findings and audit.spent.micro is not None:
+        return 0
+    return total.saving.micro
+
+
+def _top(snapshot: Snapshot, audit: Audit) -> Iterator[Family]:
+    """The largest findings, as many as `audit.top`; those of an owner not where owners are not shown."""
+    name = snapshot.name
+    shown = [
+        (finding, subject)
+        for finding in audit.findings[: snapshot.config.audit.top]
+        if (subject := _subject(snapshot, finding))
+    ]
+    yield Family(
+        METRICS["hex_finding_info"],
+        [
+            (
+                (
+                    name,
+                    finding.kind,
+                    subject,
+                    finding.subject_type,
+                    _called(snapshot, finding),
+                    finding.team,
+                    finding.confidence,
+                    finding.action,
+                ),
+                1,
+            )
+            for finding, subject in shown
+        ],
+    )
+    yield Family(
+        METRICS["hex_finding_saving_month_usd"],
+        [
+            ((name, finding.kind, subject), finding.saving.micro / MICRO)
+            for finding, subject in shown
+            if finding.saving.micro is not None
+        ],
+    )
+    yield Family(
+        METRICS["hex_finding_saving_month_runs"],
+        [((name, finding.kind, subject), finding.saving.runs) for finding, subject in shown],
+    )
+
+
+def _subject(snapshot: Snapshot, finding: Finding) -> str:
+    """The subject's id; an owner's is an address, and shown as owners are: empty where they are not."""
+    return snapshot.owner_label(finding.subject) if finding.subject_type == "owner" else finding.subject
+
+
+def _called(snapshot: Snapshot, finding: Finding) -> str:
+    """The subject's name, people's as owners are shown; else the subject itself."""
+    if finding.subject_type in {"user", "owner"}:
+        return snapshot.owner_label(finding.subject_name) or finding.subject
+    return finding.subject_name

@@ -99,7 +99,7 @@ class Limiter:
             for name in (EVERYTHING, group)
             for window in self.limits.windows.get(name, ())
         ]
-        waits = [count.since + window.seconds - monotonic for window, count in counts if count.used >= window.requests]
+        waits = [window.seconds - (monotonic - count.since) for window, count in counts if count.used >= window.requests]
         if waits:
             raise RefusalError(429, "Too Many Requests", self._told(max(waits), now))
         for _, count in counts:
@@ -122,7 +122,7 @@ class Limiter:
         return {
             "RateLimit-Limit": str(window.requests),
             "RateLimit-Remaining": str(window.requests - count.used),
-            "RateLimit-Reset": str(ceil(count.since + window.seconds - monotonic)),
+            "RateLimit-Reset": str(ceil(window.seconds - (monotonic - count.since))),
         }
 
 

@@ -1,6 +1,6 @@
 """The mixture of the simulated workspace: which sorts of project there are, and why in these numbers.
 
-Forty projects have about 370 runs a week, most of the usual budget of 500, and 336 more from two hourly schedules
+Forty projects have about 390 runs a week, most of the usual budget of 500, and 336 more from two hourly schedules
 that nobody needs: enough to break the budget, and visible at first sight on a board.
 """
 
@@ -63,11 +63,12 @@ SORTS: dict[str, Sort] = {
     "office": Sort(
         schedules="cron:0 8-18 * * 1-5", views=140.0, seconds=45.0, near="over_refreshed", source_changes=200.0
     ),
-    "twice": Sort(schedules="daily@07:15;daily@13:15", views=40.0, source_changes=28.0),
+    "twice": Sort(schedules="daily@07:15;daily@13:15", views=40.0, near="over_scheduled", source_changes=28.0),
     "weekdays": Sort(schedules="cron:30 6 * * 1-5", views=18.0, seconds=150.0),
     "api": Sort(api=25.0, views=8.0, seconds=60.0, failures=0.05),
     "refresh": Sort(refreshes=15.0, views=45.0, seconds=20.0),
     "over_refreshed": Sort(schedules="cron:20 */3 * * *", views=1.0, waste="over_refreshed", source_changes=1.0),
+    "over_scheduled": Sort(schedules="cron:45 */6 * * *", views=2.0, waste="over_scheduled", source_changes=90.0),
     "abandoned": Sort(
         schedules="hourly", views=0.0, edits=0.0, seconds=130.0, waste="abandoned_project", source_changes=0.5
     ),
@@ -76,6 +77,8 @@ SORTS: dict[str, Sort] = {
     "unviewed": Sort(schedules="daily", views=0.0, waste="unviewed_schedule"),
     "original": Sort(schedules="daily@05:40", views=16.0),
     "copy": Sort(schedules="daily@05:40", views=14.0, waste="duplicate_projects"),
+    "sibling": Sort(schedules="weekly", views=5.0, source_changes=3.0, near="duplicate_projects"),
+    "inherited": Sort(schedules="daily", views=16.0, near="abandoned_project"),
     "disabled": Sort(schedules="!daily", views=3.0, near="unviewed_schedule"),
     "on_demand": Sort(api=1.0, views=4.0, near="abandoned_project"),
     "unlisted": Sort(schedules="weekly", views=4.0, state="unlisted"),
@@ -90,6 +93,6 @@ MIXTURE: tuple[str, ...] = (
     *("daily", "abandoned", "api", "weekly", "refresh", "six", "failing", "original", "copy", "office"),
     *("draft", "over_refreshed", "twice", "archived", "six", "weekdays", "api", "daily", "unviewed", "weekly"),
     *("abandoned", "six", "refresh", "disabled", "flaky", "monthly", "six", "unlisted", "on_demand", "trashed"),
-    *("daily", "api", "weekly", "refresh", "twice", "component", "weekdays", "weekly", "daily", "draft"),
+    *("inherited", "api", "weekly", "refresh", "twice", "component", "weekdays", "sibling", "over_scheduled", "draft"),
 )
 """Project number n is of sort n modulo 40; a small workspace gets the telling ones first."""

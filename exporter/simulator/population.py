@@ -14,7 +14,10 @@ PUBLISHES_SHARE = 0.4
 """How many edits are followed by a new published version."""
 
 GONE_OWNER = address("Gil Former", "operations")
-"""The owner of abandoned projects: no seat has this address any more."""
+"""The owner of abandoned and inherited projects: no seat has this address any more."""
+
+_OWNERLESS = frozenset({"abandoned", "inherited"})
+_COPIED_AFTER_MS = 30 * DAY_MS
 
 _SUBJECTS = {
     "marketing": ("Campaigns", "Attribution", "Newsletter", "Web traffic", "Leads", "Ad spend", "Landing pages"),
@@ -98,7 +101,7 @@ def populate(
     found: list[SimulatedProject] = []
     for index in range(number):
         sort = MIXTURE[index % len(MIXTURE)]
-        original = found[-1] if sort == "copy" else None
+        original = found[-1] if sort in ("copy", "sibling") else None
         found.append(_project(seed, index, sort, anchor_ms, calendar, staff, links, original))
     return tuple(found)
 
@@ -118,11 +121,15 @@ def _project(
     links: Sequence[Link],
     original: SimulatedProject | None,
 ) -> SimulatedProject:
+    """One project; with an `original` it has that one's tables, and a copy its schedules and title as well."""
     sort = SORTS[name]
     dice = chance(seed, "project", index)
     department = DEPARTMENTS[index % len(DEPARTMENTS)]
     owner = staff.authors[index % len(staff.authors)].email
     created_ms = anchor_ms - dice.randrange(200 * DAY_MS, 900 * DAY_MS)
+    copied = original if name == "copy" else None
+    if copied is not None:
+        created_ms = copied.created_ms + _COPIED_AFTER_MS
     left_ms = anchor_ms - dice.randrange(10 * DAY_MS, 60 * DAY_MS)
     published = sort.state not in ("unpublished", "component")
     connection = _connection(sort, links, index)
@@ -136,12 +143,12 @@ def _project(
     return SimulatedProject(
         number=index,
         project_id=identifier(seed, "project", index),
-        title=f"{original.title} (copy)" if original else _title(name, index, department),
+        title=f"{copied.title} (copy)" if copied else _title(name, index, department),
         description=dice.choice((None, "Numbers for the weekly meeting.", "Ask the owner before changing it.")),
         sort=name,
         department=department,
-        owner_email=GONE_OWNER if name == "abandoned" else owner,
-        creator_email=GONE_OWNER if name == "abandoned" else owner,
+        owner_email=GONE_OWNER if name in _OWNERLESS else owner,
+        creator_email=GONE_OWNER if name in _OWNERLESS else owner,
         status_name=dice.choice(_STATUSES),
         categories=tuple(category for category in _CATEGORIES if dice.random() < 0.3),
         group_names=(department.title(), "Everyone") if dice.random() < 0.4 else (department.title(),),
@@ -150,8 +157,8 @@ def _project(
         published_ms=created_ms + DAY_MS if published else None,
         archived_ms=left_ms if sort.state == "archived" else None,
         trashed_ms=left_ms if sort.state == "trashed" else None,
-        schedules=original.schedules
-        if original
+        schedules=copied.schedules
+        if copied
         else cadences(sort.schedules, dice.randrange(60), dice.randrange(14), offset_minutes),
         median_seconds=sort.seconds * dice.lognormvariate(0.0, 0.3),
         failure_share=sort.failures,

@@ -88,6 +88,9 @@ class Talks:
         dice = chance(self._seed, "thread", ordinal)
         source, kind = dice.choice(_RARE if dice.random() < 0.1 else _MIX)
         person: Person = dice.choice(self._users)
+        if not person.is_working:
+            # The agents of notebooks and models are for those who make projects.
+            kind = "THREADS"
         steps, at_ms, used = [], created_ms, 0
         for _ in range(1 + int(dice.expovariate(0.3))):
             at_ms += 20_000 + int(dice.expovariate(1 / 240_000))

@@ -112,7 +112,7 @@ class TestProjects:
         tables = Counter(project.tables for project in projects)
 
         assert max(titles.values()) == 1
-        assert sum(count == 2 for count in tables.values()) == MIXTURE.count("copy") * 25
+        assert sum(count == 2 for count in tables.values()) == (MIXTURE.count("copy") + MIXTURE.count("sibling")) * 25
         assert max(tables.values()) == 2
 
     def test_two_thousand_projects_keep_the_shares(self, make_simulation):
@@ -120,8 +120,8 @@ class TestProjects:
 
         assert sorts["abandoned"] == 100
 
-    def test_the_owner_of_abandoned_projects_has_left(self, simulation):
-        owners = {project.owner_email for project in simulation.projects if project.sort == "abandoned"}
+    def test_the_owner_of_abandoned_and_inherited_projects_has_left(self, simulation):
+        owners = {project.owner_email for project in simulation.projects if project.sort in ("abandoned", "inherited")}
 
         assert owners == {GONE_OWNER}
         assert GONE_OWNER not in {seat.email for seat in simulation.seats}
@@ -129,7 +129,9 @@ class TestProjects:
     def test_all_other_owners_have_a_seat(self, simulation):
         seats = {seat.email for seat in simulation.seats}
 
-        assert all(project.owner_email in seats for project in simulation.projects if project.sort != "abandoned")
+        left = {project.sort for project in simulation.projects if project.owner_email not in seats}
+
+        assert left == {"abandoned", "inherited"}
 
     def test_ordinary_schedules_are_viewed_more_often_than_they_run(self, simulation):
         """What was not planted as waste must not look like it."""
@@ -202,13 +204,15 @@ class TestWaste:
         assert {one.kind for one in simulation.waste if one.is_waste} == {
             *("abandoned_project", "failing_schedule", "unviewed_schedule", "over_refreshed", "duplicate_projects"),
             *("colliding_schedules", "idle_paid_seat", "costly_role", "unused_connection", "overlapping_connections"),
+            *("over_scheduled", "costly_plan"),
         }
 
-    def test_most_kinds_have_a_near_miss(self, simulation):
-        assert {one.kind for one in simulation.waste if not one.is_waste} == {
-            *("abandoned_project", "failing_schedule", "unviewed_schedule", "over_refreshed"),
-            *("idle_paid_seat", "overlapping_connections"),
-        }
+    def test_every_kind_has_a_near_miss(self, simulation):
+        planted, near = (
+            {one.kind for one in simulation.waste if one.is_waste is is_waste} for is_waste in (True, False)
+        )
+
+        assert near == planted
 
     def test_its_price_in_runs_is_what_happens(self, simulation):
         now_ms = simulation.now_ms
@@ -218,14 +222,14 @@ class TestWaste:
                 assert runs / 8 == pytest.approx(one.runs_per_week, rel=0.03, abs=2)
 
     def test_duplicates_have_the_same_tables_and_nearly_the_same_title(self, simulation):
-        (pair,) = [one for one in simulation.waste if one.kind == "duplicate_projects"]
+        (pair,) = [one for one in simulation.waste if one.kind == "duplicate_projects" and one.is_waste]
         original, copy = (simulation.by_id[subject] for subject in pair.subjects)
 
         assert original.tables == copy.tables
         assert copy.title == f"{original.title} (copy)"
 
     def test_colliding_schedules_fall_due_in_the_same_minute_on_one_connection(self, simulation):
-        (collision,) = [one for one in simulation.waste if one.kind == "colliding_schedules"]
+        (collision,) = [one for one in simulation.waste if one.kind == "colliding_schedules" and one.is_waste]
         projects = [simulation.by_id[subject] for subject in collision.subjects]
         due = {tuple(project.schedules[0].due(0, WEEK_MS)) for project in projects}
 
@@ -235,7 +239,7 @@ class TestWaste:
 
     def test_the_unused_connection_is_the_only_one(self, simulation):
         used = {project.connection.connection_id for project in simulation.projects}
-        (unused,) = [one for one in simulation.waste if one.kind == "unused_connection"]
+        (unused,) = [one for one in simulation.waste if one.kind == "unused_connection" and one.is_waste]
 
         assert {link.connection_id for link in simulation.links} - used == set(unused.subjects)
 

@@ -99,7 +99,9 @@ class Limiter:
             for name in (EVERYTHING, group)
             for window in self.limits.windows.get(name, ())
         ]
-        waits = [window.seconds - (monotonic - count.since) for window, count in counts if count.used >= window.requests]
+        waits = [
+            window.seconds - (monotonic - count.since) for window, count in counts if count.used >= window.requests
+        ]
         if waits:
             raise RefusalError(429, "Too Many Requests", self._told(max(waits), now))
         for _, count in counts:

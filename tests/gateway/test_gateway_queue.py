@@ -1,11 +1,12 @@
 """The queue: never above its limits, nobody starves, and places are kept for those who come back."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from exporter.gateway.queue import FIRST_GUESS_SECONDS, KEPT_SECONDS, LONGEST_RETRY_SECONDS, Place, Queue, Refused
 
@@ -301,12 +302,17 @@ class TestRetryAfter:
 
 CALLERS = st.sampled_from(["ada", "bob", "cyd"])
 FINGERPRINTS = st.sampled_from(["1", "2", "3", "4"])
+PICKS = st.integers(0, 5)
+
+
+def picked(pick: int, places: Iterable[Place]) -> Place:
+    """One of the places, the same for the same number."""
+    ordered = sorted(places, key=lambda place: place.number)
+    return ordered[pick % len(ordered)]
 
 
 class Machine(RuleBasedStateMachine):
     """The queue beside a plain account of who waits where; everything that is promised of it always holds."""
-
-    places = Bundle("places")
 
     @initialize(concurrency=st.integers(1, 3), length=st.integers(1, 6), per_caller=st.integers(1, 3))
     def start(self, concurrency: int, length: int, per_caller: int) -> None:
@@ -320,8 +326,8 @@ class Machine(RuleBasedStateMachine):
         self.put_back = 0
         self.overtaken: Counter[tuple[str, str]] = Counter()
 
-    @rule(target=places, caller=CALLERS, fingerprint=FINGERPRINTS, is_alone=st.booleans())
-    def offer(self, caller: str, fingerprint: str, is_alone: bool) -> object:
+    @rule(caller=CALLERS, fingerprint=FINGERPRINTS, is_alone=st.booleans())
+    def offer(self, caller: str, fingerprint: str, is_alone: bool) -> None:
         self.forget_kept()
         mine = [place for place in self.waiting if place.caller == caller]
         same = [place for place in mine if (place.fingerprint, place.is_alone) == (fingerprint, is_alone)]
@@ -333,7 +339,7 @@ class Machine(RuleBasedStateMachine):
             assert not reusable
             assert len(mine) >= per_caller or len(self.waiting) >= length
             assert 1 <= found.retry_after_seconds <= LONGEST_RETRY_SECONDS
-            return multiple()
+            return
         if reusable:
             assert found in reusable
         else:
@@ -342,7 +348,6 @@ class Machine(RuleBasedStateMachine):
             assert found not in self.waiting | self.active
         self.waiting.add(found)
         self.attached[found] += 1
-        return found
 
     @rule(most=st.none() | st.integers(0, 2), held=st.frozensets(CALLERS, max_size=1))
     def next(self, most: int | None, held: frozenset[str]) -> None:
@@ -359,34 +364,41 @@ class Machine(RuleBasedStateMachine):
         if len(started) < (room if most is None else min(room, most)):
             assert not [place for place in self.waiting if self.is_startable(place) and place.caller not in held]
 
-    @rule(place=places)
-    def leave(self, place: Place) -> None:
-        if self.attached[place] and place in self.waiting | self.active:
-            self.attached[place] -= 1
-            self.left_at[place] = self.now
-            self.queue.leave(place, self.now)
+    @precondition(lambda self: any(self.attached[place] for place in self.waiting | self.active))
+    @rule(pick=PICKS)
+    def leave(self, pick: int) -> None:
+        place = picked(pick, [place for place in self.waiting | self.active if self.attached[place]])
+        self.attached[place] -= 1
+        self.left_at[place] = self.now
+        self.queue.leave(place, self.now)
 
-    @rule(place=consumes(places), has_run=st.booleans())
-    def done(self, place: Place, has_run: bool) -> None:
-        if place in self.active:
-            self.active.remove(place)
-            self.queue.done(place, self.now, has_run=has_run)
+    @precondition(lambda self: self.active)
+    @rule(pick=PICKS, has_run=st.booleans(), goes_on=st.booleans())
+    def done(self, pick: int, has_run: bool, goes_on: bool) -> None:
+        place = picked(pick, self.active)
+        self.active.remove(place)
+        self.queue.done(place, self.now, has_run=has_run)
+        if goes_on:
+            self.next(None, frozenset())
 
-    @rule(place=places)
-    def back(self, place: Place) -> None:
-        if place in self.active:
-            self.active.remove(place)
-            self.waiting.add(place)
-            self.left_at[place] = self.now
-            self.put_back += 1
-            self.queue.back(place, self.now)
-            # It has had no run: its turn is not over.
-            for key in [key for key in self.overtaken if key[1] == place.caller]:
-                self.overtaken[key] -= 1
+    @precondition(lambda self: self.active)
+    @rule(pick=PICKS)
+    def back(self, pick: int) -> None:
+        place = picked(pick, self.active)
+        self.active.remove(place)
+        self.waiting.add(place)
+        self.left_at[place] = self.now
+        self.put_back += 1
+        self.queue.back(place, self.now)
+        # It has had no run: its turn is not over.
+        for key in [key for key in self.overtaken if key[1] == place.caller]:
+            self.overtaken[key] -= 1
 
-    @rule(place=consumes(places))
-    def withdraw(self, place: Place) -> None:
-        self.waiting.discard(place)
+    @precondition(lambda self: self.waiting)
+    @rule(pick=PICKS)
+    def withdraw(self, pick: int) -> None:
+        place = picked(pick, self.waiting)
+        self.waiting.remove(place)
         self.queue.withdraw(place)
 
     @rule(fingerprint=FINGERPRINTS)
@@ -399,8 +411,10 @@ class Machine(RuleBasedStateMachine):
     def pass_time(self, seconds: float) -> None:
         self.now += seconds
 
-    @rule(place=places, held_seconds=st.sampled_from([0.0, 7.0, 10_000.0]))
-    def ask(self, place: Place, held_seconds: float) -> None:
+    @precondition(lambda self: self.waiting | self.active)
+    @rule(pick=PICKS, held_seconds=st.sampled_from([0.0, 7.0, 10_000.0]))
+    def ask(self, pick: int, held_seconds: float) -> None:
+        place = picked(pick, self.waiting | self.active)
         assert 1 <= self.queue.retry_after(place, self.now, held_seconds) <= KEPT_SECONDS / 2
 
     @invariant()
@@ -424,8 +438,8 @@ class Machine(RuleBasedStateMachine):
             return
         rounds = len(self.waiting) + len(self.active) + 1
         for _ in range(rounds):
-            for place in list(self.active):
-                self.done(place, True)
+            while self.active:
+                self.done(0, True, False)
             self.next(None, frozenset())
         assert not any(self.attached[place] for place in self.waiting)
         assert not self.active

@@ -1,7 +1,7 @@
 """Programs from Debian that the tests drive, as pytest fixtures: fetched once, unpacked into `.cache/programs/`.
 
 No root is needed, nothing is installed and no service is started. A test asks for `prometheus`, `promtool`,
-`alertmanager` or `amtool` and gets the path of bookworm's; for others,
+`alertmanager`, `amtool` or `postgres` and gets the path of bookworm's; for others than PostgreSQL's,
 `@pytest.mark.parametrize("promtool", ["bookworm", "trixie", "sid"], indirect=True)`.
 `buildah` and `debootstrap` have to be installed; `./test` does that where it may.
 
@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -30,8 +31,10 @@ PACKAGES = {
     "promtool": "promtool",
     "alertmanager": "prometheus-alertmanager",
     "amtool": "prometheus-alertmanager",
+    "postgres": "postgresql-15",
 }
 BINARIES = {"alertmanager": "prometheus-alertmanager"}
+FOLDERS = {"postgres": "usr/lib/postgresql/15/bin"}
 
 _absent = pytest.StashKey[dict[str, str]]()
 
@@ -57,6 +60,12 @@ def alertmanager(request: pytest.FixtureRequest) -> Path:
 @pytest.fixture
 def amtool(request: pytest.FixtureRequest) -> Path:
     """Alertmanager's tool for checking its configuration and routes."""
+    return _program(request)
+
+
+@pytest.fixture(scope="session")
+def postgres(request: pytest.FixtureRequest) -> Path:
+    """PostgreSQL's server; `initdb` lies beside it. `postgres.py` has one that runs."""
     return _program(request)
 
 
@@ -116,6 +125,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line("Not to be had, so not tested: " + "; ".join(grouped))
 
 
+def skip_absent(config: pytest.Config, what: str, how: str) -> NoReturn:
+    """Skip the test that needs what could not be had; the end of the run names it, and how to get it."""
+    config.stash[_absent][what] = how
+    pytest.skip(f"{what} could not be had")
+
+
 def unpacked(package: str, suite: str) -> Path | None:
     """The folder that `package` of `suite` was unpacked into, if it was."""
     return next((CACHE / suite).glob(f"{package}-[0-9]*"), None)
@@ -161,16 +176,15 @@ def _program(request: pytest.FixtureRequest) -> Path:
     suite = getattr(request, "param", DEFAULT_SUITE)
 
     tree = unpacked(_package(name, suite), suite)
-    if tree is not None and (tree / "usr" / "bin" / binary).exists():
-        return tree / "usr" / "bin" / binary
+    place = Path(FOLDERS.get(name, "usr/bin")) / binary
+    if tree is not None and (tree / place).exists():
+        return tree / place
 
     on_path = shutil.which(binary)
     if on_path is not None and suite == DEFAULT_SUITE:
-        return Path(on_path)
+        return Path(on_path).resolve()
 
-    what = f"{name} of Debian {suite}"
-    request.config.stash[_absent][what] = "run ./test on Debian where apt reaches a mirror"
-    pytest.skip(f"{what} could not be had")
+    skip_absent(request.config, f"{name} of Debian {suite}", "run ./test on Debian where apt reaches a mirror")
 
 
 def _installed(config: pytest.Config, name: str) -> Path:

@@ -1,7 +1,7 @@
 """The state of a database: the rows of a query, or what it tells about when tables changed."""
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 
 from sqlalchemy import Connection, text
 
@@ -82,14 +82,15 @@ def _rows_of(connection: Connection, query: str) -> str:
         raise ProbeError("the query returns no rows, expected one that does")
     encoded: list[str] = []
     characters = 0
-    for row in result.yield_per(_FETCHED_AT_ONCE):
-        encoded.append(encoded_row(row))
-        characters += len(encoded[-1])
-        if len(encoded) > MOST_ROWS or characters > MOST_CHARACTERS:
-            raise ProbeError(
-                f"the query returns more than {MOST_ROWS} rows or {MOST_CHARACTERS} characters, "
-                "expected few: max(updated_at), count(*) or the like"
-            )
+    with closing(result):
+        for row in result.yield_per(_FETCHED_AT_ONCE):
+            encoded.append(encoded_row(row))
+            characters += len(encoded[-1])
+            if len(encoded) > MOST_ROWS or characters > MOST_CHARACTERS:
+                raise ProbeError(
+                    f"the query returns more than {MOST_ROWS} rows or {MOST_CHARACTERS} characters, "
+                    "expected few: max(updated_at), count(*) or the like"
+                )
     return digest("rows", *sorted(encoded))
 
 

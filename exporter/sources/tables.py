@@ -9,7 +9,7 @@ from exporter.sources.reasons import harmless
 _LONGEST_PART = 255
 _LONGEST_NAME = 3 * _LONGEST_PART + 8
 _MOST_PARTS = 3
-_PLAIN = re.compile(r"[^\W\d][\w$-]*")
+_PLAIN = re.compile(r"[^\W\d][\w$]*(?:-[\w$]+)*")
 _QUOTED = re.compile(r'"((?:[^"]|"")+)"')
 _BACKTICKED = re.compile(r"`([^`]+)`")
 

@@ -1,11 +1,14 @@
 """What recent runs say about the next ones: how often they come unforeseen, how long they take, how late they start."""
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
+from operator import attrgetter
 from statistics import quantiles
 
-from exporter.facts import Project, Run
+from exporter.facts import ACTIVE_STATUSES, Project
 from exporter.insight.schedules import ALLOWED_DELAY_MS, ALLOWED_EARLY_MS, project_firings
+from exporter.insight.usage import UNBILLED, Use
 from exporter.polling.outlook import HOUR_MS, Habits
 
 HABIT_DAYS_MS = 14 * 24 * HOUR_MS
@@ -14,11 +17,11 @@ HABIT_DAYS_MS = 14 * 24 * HOUR_MS
 _SAMPLES = 20
 
 
-def habits_of(projects: Iterable[Project], runs: Iterable[Run], now_ms: int) -> dict[str, Habits]:
+def habits_of(projects: Iterable[Project], uses: Iterable[Use], now_ms: int) -> dict[str, Habits]:
     """The habits of each project from its runs of the last two weeks; projects without runs are left out."""
-    by_project: dict[str, list[Run]] = defaultdict(list)
-    for run in runs:
-        by_project[run.project_id].append(run)
+    by_project: dict[str, list[Use]] = defaultdict(list)
+    for use in uses:
+        by_project[use.project_id].append(use)
     return {
         project.project_id: _habits(project, by_project[project.project_id], now_ms)
         for project in projects
@@ -26,34 +29,37 @@ def habits_of(projects: Iterable[Project], runs: Iterable[Run], now_ms: int) -> 
     }
 
 
-def _habits(project: Project, runs: list[Run], now_ms: int) -> Habits:
-    scheduled = sorted(
-        (run for run in runs if run.trigger == "scheduled" and run.start_ms is not None),
-        key=lambda run: run.start_ms or 0,
-    )[-_SAMPLES:]
-    durations = [run.duration_ms for run in runs if run.duration_ms is not None and not run.is_active]
+def _habits(project: Project, uses: list[Use], now_ms: int) -> Habits:
+    uses.sort(key=attrgetter("started_ms"))
+    # A run that got no kernel has no start that a schedule could be measured by.
+    scheduled = [use for use in uses if use.trigger == "scheduled" and use.status != UNBILLED][-_SAMPLES:]
+    durations = [use.duration_ms for use in uses[-2 * _SAMPLES :] if _is_measured(use)]
     typical = Habits()
     return Habits(
-        unforeseen_per_hour=sum(run.trigger != "scheduled" for run in runs) * HOUR_MS / HABIT_DAYS_MS,
+        unforeseen_per_hour=sum(use.trigger != "scheduled" for use in uses) * HOUR_MS / HABIT_DAYS_MS,
         lag_ms=_high(_lags(project, scheduled), typical.lag_ms),
         duration_ms=_high(durations[-_SAMPLES:], typical.duration_ms),
-        last_scheduled_start_ms=scheduled[-1].start_ms if scheduled else None,
+        last_scheduled_start_ms=scheduled[-1].started_ms if scheduled else None,
     )
 
 
-def _lags(project: Project, scheduled: list[Run]) -> list[int]:
+def _lags(project: Project, scheduled: list[Use]) -> list[int]:
     """For each run the time from the firing that it answers to its end; runs that answer none are left out."""
-    if not scheduled:
+    ended = [use for use in scheduled if _is_measured(use)]
+    if not ended:
         return []
-    first, last = scheduled[0].start_ms or 0, scheduled[-1].start_ms or 0
-    due = project_firings(project, first - ALLOWED_DELAY_MS, last + ALLOWED_EARLY_MS)
+    due = project_firings(project, ended[0].started_ms - ALLOWED_DELAY_MS, ended[-1].started_ms + ALLOWED_EARLY_MS)
     lags: list[int] = []
-    for run in scheduled:
-        start_ms, ended_ms = run.start_ms or 0, run.ended_ms
-        answered = [at for at in due if at - ALLOWED_EARLY_MS <= start_ms <= at + ALLOWED_DELAY_MS]
-        if answered and ended_ms is not None:
-            lags.append(ended_ms - answered[-1])
+    for use in ended:
+        before = bisect_right(due, use.started_ms + ALLOWED_EARLY_MS)
+        if before and due[before - 1] >= use.started_ms - ALLOWED_DELAY_MS:
+            lags.append(use.started_ms + use.duration_ms - due[before - 1])
     return lags
+
+
+def _is_measured(use: Use) -> bool:
+    """Whether it has ended and says how long it took."""
+    return use.duration_ms > 0 and use.status not in ACTIVE_STATUSES
 
 
 def _high(values: list[int], otherwise: int) -> int:

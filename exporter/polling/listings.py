@@ -76,6 +76,10 @@ class ListingReader:
         """How many pages each enabled listing had when it was last read, one where it was not read yet."""
         return {endpoint: self._pages.get(endpoint, 1) for endpoint in self._due_ms}
 
+    def is_under_way(self, endpoint: Endpoint) -> bool:
+        """Whether some of its pages have come and some have not."""
+        return endpoint in self._walks
+
     def take(self, page: Page, sent_ms: int, now_ms: int) -> str | None:
         """Add a page; at the listing's end it goes into the ledger. Returns why a listing was given up, if it was."""
         endpoint = page.ask.endpoint

@@ -72,17 +72,20 @@ def due_ms(
     habits: Habits,
     rest_ms: int,
     now_ms: int,
+    nudged_ms: int | None = None,
 ) -> int:
     """The instant from which asking for the project's runs is worth a request; 0 if they were never read.
 
     `read_ms` when they were last read, `active_since_ms` start of its oldest active run, `rest_ms` how long it may
-    go unasked when nothing points at it.
+    go unasked when nothing points at it, `nudged_ms` when a run should have ended of which only its start was told.
     """
     if read_ms is None:
         return 0
     due = read_ms + rest_ms
     if active_since_ms is not None:
         due = min(due, _active_due_ms(read_ms, active_since_ms, habits.duration_ms))
+    if nudged_ms is not None:
+        due = min(due, max(nudged_ms, read_ms + _SHORTEST_RECHECK_MS))
     due = min(due, _schedule_due_ms(read_ms, firings, habits, now_ms))
     if max(project.results_updated_ms or 0, project.published_ms or 0) > read_ms:
         due = min(due, read_ms + _SHORTEST_RECHECK_MS)

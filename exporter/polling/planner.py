@@ -1,6 +1,6 @@
 """The next request: facts, clock and request budget in, one request out. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from exporter.hexapi import Ask, Endpoint
@@ -25,20 +25,20 @@ class ListingOutlook:
 class ProjectOutlook:
     """One project that can have runs.
 
-    `due_ms` from when its newest runs are worth a request; `paused_until_ms` before that nothing of it may be asked;
+    `due_ms` from when its newest runs are worth a request; `is_turn`: nothing but its turn makes them so;
+    `paused_until_ms` before that nothing of it may be asked;
     `under_way` the page to go on with if a read of it has begun; `older` the page behind what is known, None if all is
-    known; `known_from_ms` how far back it is known; `activity` orders projects that wait for the same thing;
-    `detail` what is still to be asked about its queried tables, None for nothing.
+    known; `known_from_ms` how far back it is known; `activity` orders projects that wait for the same thing.
     """
 
     project_id: str
     due_ms: int
+    is_turn: bool = False
     paused_until_ms: int = 0
     under_way: Ask | None = None
     older: Ask | None = None
     known_from_ms: int | None = None
     activity: int = 0
-    detail: Ask | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,28 +56,40 @@ def plan(
     weeks_ms: tuple[int, int],
     turn: int,
     runs_paused_until_ms: int = 0,
+    next_turn_ms: int = 0,
 ) -> Ask | Idle:
     """The request to send now, or how long nothing is worth one.
 
     The project listing goes first: one page covers a hundred projects and tells what changed. Then the other listings
     and the newest runs take turns, each the most overdue first; then history, breadth first: this week of every
-    project, last week (`weeks_ms`: where the two start), the rest; then queried tables. While history is missing, one
-    request in five is spent on it.
+    project, last week (`weeks_ms`: where the two start), the rest. While history is missing, one request in five is
+    spent on it. Where nothing is left, there is time for `plan_detail`. No project has its turn before `next_turn_ms`:
+    turns that fall together must not use up the requests of the hour, and with them those for runs that are foretold.
     """
     first = _due_listing((one for one in listings if one.endpoint is Endpoint.PROJECTS), now_ms)
     if first is not None:
         return first
     open_projects = [] if runs_paused_until_ms > now_ms else [one for one in projects if one.paused_until_ms <= now_ms]
     other = _due_listing((one for one in listings if one.endpoint is not Endpoint.PROJECTS), now_ms)
-    newest = _newest_runs(open_projects, now_ms)
+    newest = _newest_runs((one for one in open_projects if not one.is_turn or next_turn_ms <= now_ms), now_ms)
     older = _older_runs(open_projects, weeks_ms)
     if older is not None and turn % BACKFILL_TURN == 0:
         return older
     present = (other, newest) if turn % 2 else (newest, other)
-    for ask in (*present, older, _detail(projects, now_ms)):
+    for ask in (*present, older):
         if ask is not None:
             return ask
-    return Idle(_wake_ms(listings, projects, now_ms, runs_paused_until_ms))
+    return Idle(_wake_ms(listings, projects, now_ms, runs_paused_until_ms, next_turn_ms))
+
+
+def plan_detail(projects: Iterable[ProjectOutlook], detail: Callable[[str], Ask | None], *, now_ms: int) -> Ask | None:
+    """What to ask about the queried tables of a project, the most active first; None if nothing is to be learned.
+
+    `detail` tells the request for a project's id, None for nothing.
+    """
+    waiting = [one for one in projects if one.paused_until_ms <= now_ms]
+    waiting.sort(key=lambda one: (one.activity, one.project_id), reverse=True)
+    return next((ask for one in waiting if (ask := detail(one.project_id)) is not None), None)
 
 
 def _due_listing(listings: Iterable[ListingOutlook], now_ms: int) -> Ask | None:
@@ -88,7 +100,7 @@ def _due_listing(listings: Iterable[ListingOutlook], now_ms: int) -> Ask | None:
     return chosen.under_way or Ask(endpoint=chosen.endpoint)
 
 
-def _newest_runs(projects: Sequence[ProjectOutlook], now_ms: int) -> Ask | None:
+def _newest_runs(projects: Iterable[ProjectOutlook], now_ms: int) -> Ask | None:
     due = [one for one in projects if one.due_ms <= now_ms or one.under_way is not None]
     if not due:
         return None
@@ -112,14 +124,16 @@ def _older_runs(projects: Sequence[ProjectOutlook], weeks_ms: tuple[int, int]) -
     return chosen.older
 
 
-def _detail(projects: Sequence[ProjectOutlook], now_ms: int) -> Ask | None:
-    waiting = [one for one in projects if one.detail is not None and one.paused_until_ms <= now_ms]
-    return max(waiting, key=lambda one: (one.activity, one.project_id)).detail if waiting else None
-
-
 def _wake_ms(
-    listings: Sequence[ListingOutlook], projects: Sequence[ProjectOutlook], now_ms: int, runs_paused_until_ms: int
+    listings: Sequence[ListingOutlook],
+    projects: Sequence[ProjectOutlook],
+    now_ms: int,
+    runs_paused_until_ms: int,
+    next_turn_ms: int,
 ) -> int:
     nearest = [one.due_ms for one in listings]
-    nearest += [max(one.due_ms, one.paused_until_ms, runs_paused_until_ms) for one in projects]
+    nearest += [
+        max(one.due_ms, one.paused_until_ms, runs_paused_until_ms, next_turn_ms if one.is_turn else 0)
+        for one in projects
+    ]
     return max(min(nearest, default=NEVER_MS), now_ms + 1)

@@ -1,6 +1,7 @@
 """The loop of one workspace: plan, ask, put what came into the ledger, and again; it never ends by itself."""
 
 import random
+from collections import deque
 from dataclasses import dataclass, replace
 
 import httpx
@@ -16,7 +17,7 @@ from exporter.polling.details import DetailReader
 from exporter.polling.listings import LISTINGS, ListingReader
 from exporter.polling.outlook import HOUR_MS, MINUTE_MS
 from exporter.polling.pauses import Pauses
-from exporter.polling.planner import Idle, ProjectOutlook, plan
+from exporter.polling.planner import Idle, ProjectOutlook, plan, plan_detail
 from exporter.polling.requests import listing_requests_per_hour
 from exporter.polling.runs import RunReader
 
@@ -33,6 +34,7 @@ _IDLE_LONGEST_SECONDS = 60.0
 _HOUSEKEEPING_MS = 10 * MINUTE_MS
 _RUNS_REFUSED_ALL = 3
 _MOST_LOGGED_ITEMS = 1000
+_MOST_NUDGES = 1000
 
 _NO_ANSWER = "Hex does not answer as it should"
 _EVENTS = {
@@ -65,7 +67,7 @@ class PollReport:
 class Poller:
     """Follows one workspace: `step` does one request at the most and says how long to wait, `run` does so for ever.
 
-    Runs in one thread, the one that writes the ledger. `report` and `pace` may be read from any thread.
+    Runs in one thread. `report` and `pace` may be read, and `nudge` called, from any.
     """
 
     def __init__(
@@ -129,6 +131,7 @@ class Poller:
         self._refused_in_a_row: set[str] = set()
         self._said: dict[str, str] = {}
         self._logged_items: set[tuple[str, str]] = set()
+        self._nudged: deque[tuple[str, int]] = deque(maxlen=_MOST_NUDGES)
         self._skew_ms = 0
         self._turn = 0
         self._housekept_ms: int | None = None
@@ -138,6 +141,14 @@ class Poller:
     async def aclose(self) -> None:
         """Close the connections to Hex."""
         await self._client.aclose()
+
+    def nudge(self, project_id: str) -> None:
+        """Tell that a run of this project has been started, by a gateway say: it is asked when that should have ended.
+
+        From any thread. It costs one request at the most; what that shows in progress is then followed to its end, as
+        any active run is.
+        """
+        self._nudged.append((project_id, round(self._clock.now() * 1000)))
 
     async def run(self) -> None:
         """Step for ever; ends only by cancellation. A fault of this program is logged and the loop goes on."""
@@ -176,30 +187,38 @@ class Poller:
     def _plan(self, now_ms: int) -> Ask | Idle:
         listings = self._listings.outlooks(now_ms, lambda endpoint: self._paused_until_ms(endpoint.value, now_ms))
         projects = self._project_outlooks(now_ms)
+        self._report(projects, now_ms)
         week, _ = week_bounds(now_ms, self._week.timezone, self._week.starts)
         last_week, _ = previous_week_bounds(now_ms, self._week.timezone, self._week.starts)
-        self._report(projects, now_ms)
-        return plan(
+        planned = plan(
             listings,
             projects,
             now_ms=now_ms,
             weeks_ms=(week, last_week),
             turn=self._turn,
             runs_paused_until_ms=self._paused_until_ms(Endpoint.RUNS.value, now_ms),
+            next_turn_ms=0 if self._runs is None else self._runs.next_turn_ms(now_ms),
+        )
+        return planned if isinstance(planned, Ask) else self._plan_detail(projects, now_ms) or planned
+
+    def _plan_detail(self, projects: list[ProjectOutlook], now_ms: int) -> Ask | None:
+        tables_paused_ms = self._paused_until_ms(Endpoint.QUERIED_TABLES.value, now_ms)
+        cells_paused_ms = self._paused_until_ms(Endpoint.CELLS.value, now_ms)
+        if tables_paused_ms > now_ms and cells_paused_ms > now_ms:
+            return None
+        return plan_detail(
+            projects,
+            lambda project_id: self._details.ask(self._known[project_id], now_ms, tables_paused_ms),
+            now_ms=now_ms,
         )
 
     def _project_outlooks(self, now_ms: int) -> list[ProjectOutlook]:
         if self._runs is None:
             return []
-        tables_paused_ms = self._paused_until_ms(Endpoint.QUERIED_TABLES.value, now_ms)
-        cells_paused_ms = self._paused_until_ms(Endpoint.CELLS.value, now_ms)
-        outlooks = self._runs.outlooks(now_ms, lambda project_id: self._retries.until_ms(project_id, now_ms))
-        if tables_paused_ms > now_ms and cells_paused_ms > now_ms:
-            return outlooks
-        return [
-            replace(one, detail=self._details.ask(self._known[one.project_id], now_ms, tables_paused_ms))
-            for one in outlooks
-        ]
+        while self._nudged:
+            project_id, at_ms = self._nudged.popleft()
+            self._runs.nudge(project_id, at_ms + self._skew_ms)
+        return self._runs.outlooks(now_ms, lambda project_id: self._retries.until_ms(project_id, now_ms))
 
     def _report(self, projects: list[ProjectOutlook], now_ms: int) -> None:
         runs = self._runs
@@ -250,7 +269,7 @@ class Poller:
             self._retries.failed(ask.endpoint.value, now_ms)
             self._say(ask.endpoint.value, problem)
             return
-        elif ask.endpoint is Endpoint.PROJECTS:
+        elif ask.endpoint is Endpoint.PROJECTS and not self._listings.is_under_way(Endpoint.PROJECTS):
             self._refresh(now_ms)
         self._recovered(ask, now_ms)
 

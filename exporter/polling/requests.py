@@ -11,8 +11,10 @@ from exporter.polling.listings import listing_interval_ms
 from exporter.polling.outlook import HOUR_MS
 
 REST_SHARE = 0.6
-"""The share of the allowed requests that listings, schedules and turns together may take; the rest is for history,
-changes and a gateway."""
+"""The share of the allowed requests that listings, schedules and turns together may take while history is read."""
+
+SETTLED_SHARE = 0.9
+"""The same once all history is read; the rest is for changes, active runs and what a gateway has started."""
 
 _LEAST_TURNS_SHARE = 0.2
 _REQUESTS_PER_SCHEDULED_RUN = 1.3
@@ -28,9 +30,15 @@ def scheduled_requests_per_hour(projects: Iterable[Project], now_ms: int) -> flo
     return runs * _REQUESTS_PER_SCHEDULED_RUN * HOUR_MS / WEEK_MS
 
 
-def turn_requests_per_hour(allowed_per_hour: int, listings_per_hour: float, scheduled_per_hour: float) -> float:
-    """What is left for asking every project in turn, at least a fifth of what is allowed."""
-    spare = allowed_per_hour * REST_SHARE - listings_per_hour - scheduled_per_hour
+def turn_requests_per_hour(
+    allowed_per_hour: int, listings_per_hour: float, scheduled_per_hour: float, *, is_settled: bool
+) -> float:
+    """What is left for asking every project in turn, at least a fifth of what is allowed.
+
+    `is_settled`: no history is left to be read.
+    """
+    share = SETTLED_SHARE if is_settled else REST_SHARE
+    spare = allowed_per_hour * share - listings_per_hour - scheduled_per_hour
     return max(spare, allowed_per_hour * _LEAST_TURNS_SHARE)
 
 

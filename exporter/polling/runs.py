@@ -9,6 +9,7 @@ from exporter.insight.schedules import ALLOWED_DELAY_MS, ALLOWED_EARLY_MS, misse
 from exporter.ledger import KnownProject, RunProgress, WorkspaceLedger
 from exporter.polling.habits import HABIT_DAYS_MS, habits_of
 from exporter.polling.history import ALL_KNOWN_MS, HeadRead, extend_back, older_page
+from exporter.polling.nudge import Nudge
 from exporter.polling.outlook import HOUR_MS, MINUTE_MS, Firings, Habits, due_ms, rest_intervals_ms
 from exporter.polling.planner import ProjectOutlook
 from exporter.polling.requests import scheduled_requests_per_hour, turn_requests_per_hour
@@ -19,6 +20,8 @@ OVERDUE_MS = 10 * MINUTE_MS
 _REFUSED_MS = HOUR_MS
 _LONGEST_REFUSED_MS = 24 * HOUR_MS
 _SHORTEST_REST_MS = 30_000
+_TURN_HASTE = 0.8  # turns that fell behind catch up
+_NUDGE_MARGIN_MS = 2_000  # a read counts as a second older than it is
 _HABITS_EVERY_MS = 30 * MINUTE_MS
 
 
@@ -33,6 +36,7 @@ class _Tracked:
     read: HeadRead | None = None
     rest_ms: int = 0
     known_runs: int | None = None
+    nudge: Nudge = field(default_factory=Nudge)
 
 
 class RunReader:
@@ -45,6 +49,9 @@ class RunReader:
         self._habits: dict[str, Habits] = {}
         self._habits_at_ms: int | None = None
         self._scheduled_per_hour = 0.0
+        self._turns: set[str] = set()
+        self._turn_every_ms = 0
+        self._last_turn_ms: int | None = None
         self._active: dict[str, dict[str, int | None]] = {}
         for run in ledger.active_runs():
             self._active.setdefault(run.project_id, {})[run.run_id] = run.start_ms
@@ -53,7 +60,7 @@ class RunReader:
         """Follow the projects that the ledger lists now; reads under way go on."""
         projects = [one for one in self._ledger.projects() if one.project.published_ms is not None]
         if self._habits_at_ms is None or abs(now_ms - self._habits_at_ms) > _HABITS_EVERY_MS:
-            recent = self._ledger.runs_between(now_ms - HABIT_DAYS_MS, now_ms)
+            recent = self._ledger.uses_between(now_ms - HABIT_DAYS_MS, now_ms)
             self._habits = habits_of((one.project for one in projects), recent, now_ms)
             self._habits_at_ms = now_ms
         self._tracked = {one.project.project_id: self._follow(one, now_ms) for one in projects}
@@ -61,12 +68,21 @@ class RunReader:
 
     def outlooks(self, now_ms: int, paused_until_ms: Callable[[str], int]) -> list[ProjectOutlook]:
         """What the planner is told of every project that can have runs."""
-        return [self._outlook(project_id, one, now_ms, paused_until_ms) for project_id, one in self._tracked.items()]
+        outlooks = [
+            self._outlook(project_id, one, now_ms, paused_until_ms) for project_id, one in self._tracked.items()
+        ]
+        self._turns = {one.project_id for one in outlooks if one.is_turn}
+        return outlooks
+
+    def next_turn_ms(self, now_ms: int) -> int:
+        """Before when no project is asked for nothing but its turn."""
+        if self._last_turn_ms is None or self._last_turn_ms > now_ms:
+            return 0
+        return self._last_turn_ms + self._turn_every_ms
 
     def requests_per_hour(self) -> float:
         """What following the projects costs once all history is read."""
-        turns = sum(HOUR_MS / one.rest_ms for one in self._tracked.values() if one.rest_ms)
-        return turns + self._scheduled_per_hour
+        return self._turns_per_hour() + self._scheduled_per_hour
 
     @property
     def behind(self) -> int:
@@ -87,6 +103,8 @@ class RunReader:
         if tracked.read is None and page.ask.offset > 0:
             self._take_older(project_id, tracked, page, runs, now_ms)
         else:
+            if project_id in self._turns and tracked.read is None:
+                self._last_turn_ms = now_ms
             self._take_newest(project_id, tracked, page, runs, sent_ms, now_ms)
         self._observe(project_id, tracked, runs)
 
@@ -95,6 +113,11 @@ class RunReader:
         if tracked := self._tracked.get(project_id):
             tracked.read = None
             tracked.known_runs = None
+
+    def nudge(self, project_id: str, started_ms: int) -> None:
+        """A run of the project was started then: ask when it should have ended."""
+        if tracked := self._tracked.get(project_id):
+            tracked.nudge.started(started_ms + self._habit(project_id).duration_ms)
 
     def refused(self, project_id: str, now_ms: int) -> None:
         """Leave a project alone whose runs this token may not see, longer each time."""
@@ -125,11 +148,23 @@ class RunReader:
         running = [one.known.project for one in self._tracked.values() if one.known.project.state == "published"]
         self._scheduled_per_hour = scheduled_requests_per_hour(running, now_ms)
         rates = {one.project_id: self._habit(one.project_id).unforeseen_per_hour for one in running}
-        turns = turn_requests_per_hour(self._requests_per_hour, listings_per_hour, self._scheduled_per_hour)
+        turns = turn_requests_per_hour(
+            self._requests_per_hour,
+            listings_per_hour,
+            self._scheduled_per_hour,
+            # What is refused has no history that could be read.
+            is_settled=all(
+                one.progress.known_from_ms == ALL_KNOWN_MS or one.progress.refusals for one in self._tracked.values()
+            ),
+        )
         rest = rest_intervals_ms(rates, turns, _SHORTEST_REST_MS)
         for project_id, one in self._tracked.items():
             # Archived and trashed projects no longer run; once a day shows whether one was brought back and ran.
             one.rest_ms = rest.get(project_id, 24 * HOUR_MS)
+        self._turn_every_ms = int(_TURN_HASTE * HOUR_MS / max(self._turns_per_hour(), 1.0))
+
+    def _turns_per_hour(self) -> float:
+        return sum(HOUR_MS / one.rest_ms for one in self._tracked.values() if one.rest_ms)
 
     def _habit(self, project_id: str) -> Habits:
         return self._habits.get(project_id) or Habits()
@@ -149,6 +184,7 @@ class RunReader:
             habits=self._habit(project_id),
             rest_ms=one.rest_ms,
             now_ms=now_ms,
+            nudged_ms=None if one.nudge.due_ms is None else one.nudge.due_ms + _NUDGE_MARGIN_MS,
         )
         refused_until_ms = one.progress.refused_until_ms or 0
         if refused_until_ms - now_ms > _LONGEST_REFUSED_MS:
@@ -157,6 +193,7 @@ class RunReader:
         return ProjectOutlook(
             project_id=project_id,
             due_ms=due,
+            is_turn=read_ms is not None and due >= read_ms + one.rest_ms,
             paused_until_ms=max(refused_until_ms, paused_until_ms(project_id)),
             under_way=one.read.next if one.read is not None else None,
             older=self._older(project_id, one),
@@ -194,6 +231,8 @@ class RunReader:
         one.progress = progress
         one.read = None
         one.known_runs = None
+        if progress.last_read_ms is not None:
+            one.nudge.read(progress.last_read_ms)
 
     def _take_older(self, project_id: str, one: _Tracked, page: Page, runs: Sequence[Run], now_ms: int) -> None:
         progress = extend_back(one.progress, page)

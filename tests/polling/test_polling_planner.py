@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.hexapi import Ask, Endpoint
-from exporter.polling.planner import Idle, ListingOutlook, ProjectOutlook, plan
+from exporter.polling.planner import Idle, ListingOutlook, ProjectOutlook, plan, plan_detail
 
 NOW = 1_000_000
 WEEKS = (900_000, 800_000)
@@ -83,12 +83,31 @@ def test_paused_projects_and_endpoints_are_left_alone():
     assert planned((), [project("p", 0)], runs_paused_until_ms=LATER) == Idle(LATER)
 
 
-def test_queried_tables_come_last():
-    detail = Ask(endpoint=Endpoint.QUERIED_TABLES, project_id="a")
-    projects = [project("a", detail=detail), project("b", older=older("b"), known_from_ms=1)]
+def test_turns_wait_for_one_another_and_what_is_foretold_does_not():
+    turns = [project("a", 0, is_turn=True), project("b", 1, is_turn=True)]
 
-    assert planned((), projects).project_id == "b"
-    assert planned((), projects[:1]) == detail
+    assert planned((), turns, next_turn_ms=NOW + 7) == Idle(NOW + 7)
+    assert planned((), turns, next_turn_ms=NOW).project_id == "a"
+    assert planned((), [*turns, project("foretold", 5)], next_turn_ms=NOW + 7).project_id == "foretold"
+
+
+def test_queried_tables_of_the_most_active_project_come_first_and_no_further_one_is_looked_at():
+    looked_at = []
+
+    def detail(project_id: str) -> Ask | None:
+        looked_at.append(project_id)
+        return None if project_id == "known" else Ask(endpoint=Endpoint.QUERIED_TABLES, project_id=project_id)
+
+    projects = [
+        project("quiet", activity=1),
+        project("known", activity=9),
+        project("paused", activity=8, paused_until_ms=LATER),
+        project("busy", activity=7),
+    ]
+
+    assert plan_detail(projects, detail, now_ms=NOW).project_id == "busy"
+    assert looked_at == ["known", "busy"]
+    assert plan_detail(projects[1:3], detail, now_ms=NOW) is None
 
 
 def test_idle_until_the_first_thing_is_due():

@@ -10,6 +10,8 @@ import structlog
 from exporter.config import Collect
 from exporter.errors import LedgerError
 from exporter.hexapi import TokenSource
+from exporter.ledger import WorkspaceLedger
+from exporter.polling.details import DetailReader
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -169,6 +171,105 @@ class TestWhatIsAsked:
         go(following, 120 + 8 * 60)
 
         assert following.counted() == {("p", "scheduled", "completed"): 1}
+
+    def test_nudged_project_is_asked_when_its_run_should_have_ended_and_hardly_more(self, hand_made, follow, clock):
+        for number in range(60):
+            hand_made.add_project(f"quiet{number}")
+        hand_made.add_project("p")
+        following = follow(hand_made.transport, per_minute=4, per_hour=240)
+        hand_made.add_run("p", "past", clock.now() - DAY, end=clock.now() - DAY + 180)
+        go(following, 2 * HOUR)
+        before = hand_made.asked("projects/p/runs")
+
+        hand_made.add_run("p", "r", clock.now(), end=clock.now() + 170)
+        following.poller.nudge("p")
+        following.poller.nudge("unknown")
+        go(following, 240)
+
+        assert following.counted() == {("p", "api", "completed"): 1}
+        assert hand_made.asked("projects/p/runs") <= before + 2
+
+    def test_nudges_without_a_run_cost_one_request_each_at_the_most(self, hand_made, follow, clock):
+        for number in range(60):
+            hand_made.add_project(f"quiet{number}")
+        hand_made.add_project("p")
+        following = follow(hand_made.transport, per_minute=4, per_hour=240)
+        go(following, 2 * HOUR)
+        before = hand_made.asked("projects/p/runs")
+
+        for _ in range(10):
+            following.poller.nudge("p")
+        go(following, 600)
+
+        assert before < hand_made.asked("projects/p/runs") <= before + 2
+
+    def test_projects_are_taken_up_once_a_listing_not_once_a_page(self, hand_made, follow, monkeypatch):
+        values = [{"id": f"p{number}", "lastPublishedAt": "2026-01-01T00:00:00Z"} for number in range(5)]
+
+        def page(request):
+            first = int(request.url.params.get("after") or 0)
+            after = str(first + 1) if first + 1 < len(values) else None
+            return httpx.Response(200, json={"values": values[first : first + 1], "pagination": {"after": after}})
+
+        hand_made.answers["projects"] = page
+        hand_made.runs |= {value["id"]: [] for value in values}
+        taken_up = []
+        choose = WorkspaceLedger.choose_members
+        monkeypatch.setattr(WorkspaceLedger, "choose_members", lambda *arguments: taken_up.append(choose(*arguments)))
+        following = follow(hand_made.transport)
+
+        go(following, HOUR)
+
+        listings = hand_made.asked("projects") / len(values)
+        assert len(following.known.projects()) == 5
+        assert listings >= 2
+        assert len(taken_up) == int(listings)
+
+    def test_queried_tables_are_not_looked_for_while_something_else_is_due(self, hand_made, follow, monkeypatch):
+        for number in range(30):
+            hand_made.add_project(f"p{number}")
+        looked_for = []
+        ask = DetailReader.ask
+        monkeypatch.setattr(DetailReader, "ask", lambda *arguments: looked_for.append(arguments[1]) or ask(*arguments))
+        following = follow(hand_made.transport)
+
+        go(following, 100)
+        assert len(hand_made.requests) > 10
+        assert looked_for == []
+        go(following, HOUR)
+
+        assert hand_made.asked("projects/p7/queriedTables") == 1
+
+    def test_turns_come_sooner_once_all_history_is_read(self, hand_made, follow, clock):
+        for number in range(40):
+            hand_made.add_project(f"p{number}")
+        for number in range(450):
+            hand_made.add_run("p0", f"old{number}", clock.now() - (500 - number) * 3600, end=clock.now() - 60)
+        following = follow(hand_made.transport)
+        planned = {}
+
+        def note():
+            report = following.poller.report
+            if report.planned_requests_per_hour and following.known.projects():
+                planned.setdefault(report.projects_with_older_history == 0, []).append(report.planned_requests_per_hour)
+
+        go(following, 3 * HOUR, each=note)
+
+        assert planned[False][0] < 0.61 * 120
+        assert 0.8 * 120 < planned[True][-1] < 0.91 * 120
+
+    def test_turns_that_fall_together_are_spread(self, hand_made, follow, clock):
+        for number in range(40):
+            hand_made.add_project(f"p{number}")
+        following = follow(hand_made.transport, per_minute=10, per_hour=120)
+        go(following, 2 * HOUR)
+        hand_made.requests.clear()
+
+        go(following, 2 * HOUR)
+
+        asked = [at for at, path in hand_made.requests if path.endswith("/runs")]
+        assert len(asked) > 60
+        assert max(sum(at <= other < at + 600 for other in asked) for at in asked) <= 25
 
     def test_cells_are_asked_where_queried_tables_are_not_to_be_had_once_per_project_and_edit(
         self, hand_made, follow, clock

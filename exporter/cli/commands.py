@@ -11,6 +11,7 @@ import click
 
 from exporter import __version__
 from exporter.errors import ConfigError, HexExporterError
+from exporter.insight.savings.finding import KINDS
 
 DEFAULT_LISTEN_ADDRESS = "127.0.0.1:9891"
 
@@ -164,6 +165,31 @@ def report(config_file: Path | None, week: str | None, workspace: str | None, fo
     from exporter.cli.report import run_report
 
     run_report(config_file, os.environ, week, workspace, form)
+
+
+@main.command()
+@_config_flag
+@click.option("--kind", "kinds", metavar="KIND", multiple=True, type=click.Choice(KINDS), help="Findings of this kind.")
+@click.option("--min-saving", metavar="USD", type=click.FloatRange(0), help="Findings that save so much a month.")
+@click.option("--workspace", metavar="NAME", help="One workspace; all of them if not given.")
+@click.option("--team", metavar="NAME", help="What belongs to one team.")
+@click.option("--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]), default="table")
+@_says_errors
+def audit(
+    config_file: Path | None,
+    kinds: tuple[str, ...],
+    min_saving: float | None,
+    workspace: str | None,
+    team: str | None,
+    form: str,
+) -> None:
+    """What to switch off, ranked by what it costs; works beside a running server and changes nothing in Hex."""
+    from exporter.cli.audit import run_audit
+    from exporter.cli.found import Wanted
+
+    least_micro = None if min_saving is None else round(min_saving * 1_000_000)
+    wanted = Wanted(kinds=kinds, least_micro=least_micro, workspace=workspace, team=team)
+    run_audit(config_file, os.environ, wanted, form)
 
 
 @main.command()

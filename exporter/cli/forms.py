@@ -26,7 +26,7 @@ def _as_table(all_reports: Sequence[Report]) -> str:
         console.print(f"[bold]{escape(for_terminal(report.title))}[/bold]", soft_wrap=True)
         for table in report.tables:
             console.print()
-            console.print(_grid(table, report.timezone))
+            console.print(grid(table, report.timezone))
             if len(table.rows) > _MOST_ROWS:
                 console.print(f"and {len(table.rows) - _MOST_ROWS} more; the other formats have them all")
         console.print()
@@ -37,17 +37,17 @@ def _as_table(all_reports: Sequence[Report]) -> str:
     return written.getvalue().rstrip()
 
 
-def _grid(table: Table, timezone: str) -> Grid:
-    """The first rows, figures to the right."""
-    grid = Grid(box=None, pad_edge=False)
+def grid(table: Table, timezone: str, most: int = _MOST_ROWS) -> Grid:
+    """The first rows for a terminal, figures to the right, whatever the cells say."""
+    shown = Grid(box=None, pad_edge=False)
     for index, column in enumerate(table.columns):
         has_figures = any(isinstance(row[index], int | float) for row in table.rows)
         is_id = table.name == "project" and column == "project"
         justify: Literal["left", "right"] = "right" if has_figures else "left"
-        grid.add_column(heading(column), justify=justify, no_wrap=has_figures or is_id)
-    for row in table.rows[:_MOST_ROWS]:
-        grid.add_row(*(escape(for_terminal(text)) for text in _texts(table, row, timezone)))
-    return grid
+        shown.add_column(heading(column), justify=justify, no_wrap=has_figures or is_id)
+    for row in table.rows[:most]:
+        shown.add_row(*(escape(for_terminal(text)) for text in _texts(table, row, timezone)))
+    return shown
 
 
 def _as_markdown(all_reports: Sequence[Report]) -> str:

@@ -14,6 +14,7 @@ from exporter.clock import Clock
 from exporter.config import Config
 from exporter.errors import LedgerError
 from exporter.insight.savings.audit import audit
+from exporter.insight.savings.evidence import Evidence
 from exporter.insight.savings.finding import Audit
 from exporter.insight.savings.lifecycle import advance
 from exporter.ledger import WorkspaceLedger
@@ -28,13 +29,10 @@ _LOOK_SECONDS = 5.0
 _LONGEST_WAIT_SECONDS = 900.0
 
 
-def audit_of(
-    ledger: WorkspaceLedger, config: Config, now_ms: int, is_wanted: Callable[[], bool] = lambda: True
-) -> Audit:
-    """What the ledger shows that need not be spent, as of now. Raises LedgerError; only reads, from any thread."""
-    evidence = evidence_of(ledger, config, now_ms, is_wanted)
-    zone = ZoneInfo(config.week(ledger.name).timezone)
-    return audit(evidence, config.ignore, datetime.fromtimestamp(now_ms / 1000, zone).date())
+def audit_of(workspace: str, config: Config, evidence: Evidence) -> Audit:
+    """What the evidence shows that need not be spent; days are those of the configured zone."""
+    zone = ZoneInfo(config.week(workspace).timezone)
+    return audit(evidence, config.ignore, datetime.fromtimestamp(evidence.now_ms / 1000, zone).date())
 
 
 class Auditor:
@@ -79,10 +77,14 @@ class Auditor:
     async def once(self) -> Audit:
         """Audit now, and keep what was found. Raises LedgerError; nothing is kept then."""
         now_ms = self._now_ms()
-        found = await _in_thread(lambda: audit_of(self._ledger, self._config, now_ms, lambda: not self._is_stopped))
+        found = await _in_thread(lambda: self._made(now_ms))
         self._keep(found)
         self._audit = found
         return found
+
+    def _made(self, now_ms: int) -> Audit:
+        evidence = evidence_of(self._ledger, self._config, now_ms, lambda: not self._is_stopped)
+        return audit_of(self.workspace, self._config, evidence)
 
     def _keep(self, found: Audit) -> None:
         book = self._ledger.findings

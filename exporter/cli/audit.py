@@ -1,0 +1,35 @@
+"""`audit`: what to switch off, ranked, out of the ledger; beside a running server or without one."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from exporter.cli.audit_forms import FORMS, not_judged_lines
+from exporter.cli.found import Wanted, found
+from exporter.cli.harmless import for_terminal
+from exporter.cli.logs import configure_logs
+from exporter.cli.settings import read_config
+from exporter.clock import SystemClock
+from exporter.ledger import open_ledger
+
+
+def run_audit(config_file: Path | None, environ: Mapping[str, str], wanted: Wanted, form: str) -> None:
+    """Print it in one of the forms of `FORMS`.
+
+    Raises ConfigError if what was asked for does not exist, LedgerError where there is no ledger.
+    """
+    configure_logs("error", "logfmt")
+    config = read_config(config_file, environ)
+    clock = SystemClock()
+    ledger = open_ledger(config.storage.url, clock=clock, read_only=True)
+    try:
+        audits = list(found(ledger, config, clock, wanted))
+    finally:
+        ledger.close()
+    click.echo(FORMS[form](audits))
+    if form == "csv":
+        # Rows have no place for what is missing, and what was not judged must not pass for nothing found.
+        for audit in audits:
+            for line in (*not_judged_lines(audit.not_judged), *audit.remarks):
+                click.echo(f"hex-exporter: {for_terminal(line)}", err=True)

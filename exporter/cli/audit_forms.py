@@ -1,0 +1,370 @@
+"""The forms of an audit: a table for people, JSON and CSV for programs, Markdown for a chat or a wiki."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.markup import escape
+
+from exporter.cli.forms import grid, markdown_table
+from exporter.cli.found import NO_TEAM, Found, Shown
+from exporter.cli.harmless import for_markdown, for_spreadsheet, for_terminal
+from exporter.insight.savings.finding import Fact, NotJudged, Saving
+from exporter.insight.savings.known import KnownFinding
+from exporter.insight.tariff import MICRO
+from exporter.metrics.summary import Cell, Table
+
+_PIPE_WIDTH = 200
+_MOST_ROWS = 40
+_DAY_MS = 86_400_000
+
+_COLUMNS = (
+    "workspace",
+    "kind",
+    "subject",
+    "subject_type",
+    "name",
+    "team",
+    "owner",
+    "saving_month_usd",
+    "saving_month_runs",
+    "saving_month_minutes",
+    "counted_month_usd",
+    "counted_month_runs",
+    "counted_month_minutes",
+    "cost_month_usd",
+    "confidence",
+    "evidence",
+    "why",
+    "action",
+    "where",
+    "first_seen",
+    "days",
+    "ignored",
+    "ignored_until",
+)
+
+
+def usd(micro: int | None) -> float | None:
+    """An amount in dollars, None where there is none."""
+    return None if micro is None else micro / MICRO
+
+
+def kind_words(kind: str) -> str:
+    """A kind as people call it."""
+    return kind.replace("_", " ")
+
+
+def not_judged_lines(all_missing: Iterable[NotJudged]) -> Iterator[str]:
+    """What could not be judged and what it would take, one sentence for all kinds that lack the same."""
+    kinds: dict[tuple[str, str, bool], list[str]] = {}
+    for one in all_missing:
+        kinds.setdefault((one.why, one.needs, one.is_partial), []).append(kind_words(one.kind))
+    for (why, needs, is_partial), named in kinds.items():
+        verb = "not judged everywhere" if is_partial else "not judged"
+        yield f"{verb}: {', '.join(dict.fromkeys(named))}: {why}; needed: {needs}"
+
+
+def evidence_text(found: Found, facts: Iterable[Fact]) -> str:
+    """The figures of a finding in one line."""
+    return ", ".join(_fact(found, fact) for fact in facts)
+
+
+def finding_table(found: Found, shown: Sequence[Shown], *, is_ignored: bool = False) -> Table:
+    """Findings as rows; money, teams and decisions where there are any."""
+    has_team = any(one.finding.team for one in (*found.findings, *found.ignored))
+    money = ("saving_usd", "cost_usd") if found.is_priced else ()
+    last = ("reason", "until") if is_ignored else ("action", "known_for")
+    columns = (*money, "runs", "minutes", "kind", "subject", *(("team",) if has_team else ()), "evidence", *last)
+
+    def cells(one: Shown) -> tuple[Cell, ...]:
+        finding = one.finding
+        amounts: tuple[Cell, ...] = (usd(finding.saving.micro), usd(finding.cost.micro)) if found.is_priced else ()
+        decision: tuple[Cell, ...]
+        if is_ignored:
+            decision = (finding.ignored, "for ever" if finding.ignored_until is None else str(finding.ignored_until))
+        else:
+            decision = (f"{finding.action} ({finding.where})", _known_for(found, one))
+        return (
+            *amounts,
+            _about(finding.saving.runs),
+            _about(finding.saving.minutes),
+            kind_words(finding.kind),
+            one.name,
+            *((finding.team or None,) if has_team else ()),
+            f"{evidence_text(found, finding.evidence)} ({finding.confidence})",
+            *decision,
+        )
+
+    return Table("ignored" if is_ignored else "finding", columns, tuple(map(cells, shown)))
+
+
+def kind_table(found: Found) -> Table:
+    """Totals by kind, in which nothing counts twice."""
+    rows: list[tuple[Cell, ...]] = [
+        (
+            kind_words(total.kind),
+            total.findings,
+            total.ignored,
+            *((usd(total.saving.micro),) if found.is_priced else ()),
+            _about(total.saving.runs),
+            _about(total.saving.minutes),
+            usd(total.realised_micro),
+        )
+        for total in found.totals
+        if total.findings or total.ignored or total.realised_micro
+    ]
+    saving = found.saving
+    rows.append(
+        (
+            "all",
+            sum(total.findings for total in found.totals),
+            sum(total.ignored for total in found.totals),
+            *((usd(saving.micro),) if found.is_priced else ()),
+            _about(saving.runs),
+            _about(saving.minutes),
+            usd(found.realised_micro),
+        )
+    )
+    money = ("saving_usd",) if found.is_priced else ()
+    return Table("kind", ("kind", "findings", "ignored", *money, "runs", "minutes", "realised_usd"), tuple(rows))
+
+
+def team_table(found: Found) -> Table | None:
+    """What each team costs a month and could save; None without teams."""
+    if not found.teams:
+        return None
+    rows = tuple(
+        (
+            row.team or NO_TEAM,
+            row.findings,
+            usd(row.saving.micro),
+            _about(row.saving.runs),
+            usd(row.cost.micro),
+            _about(row.cost.runs),
+            _about(row.cost.minutes),
+        )
+        for row in found.teams
+    )
+    columns = ("team", "findings", "saving_usd", "saved_runs", "cost_usd", "runs", "minutes")
+    return Table("team", columns, rows)
+
+
+def title(found: Found) -> str:
+    """The workspace and the time that its figures are of."""
+    audit = found.audit
+    if audit.since_ms is None:
+        return f"{found.workspace}, {found.day(audit.now_ms)}"
+    return f"{found.workspace}, by the runs of {found.day(audit.since_ms)} to {found.day(audit.now_ms)}"
+
+
+def summary(found: Found) -> str:
+    """What could be saved a month, and of how much."""
+    saving, spent = found.saving, found.audit.spent
+    parts = [
+        f"{saving.runs:,.0f} of {spent.runs:,.0f} runs",
+        f"{saving.minutes:,.0f} of {spent.minutes:,.0f} minutes",
+    ]
+    if saving.micro is not None and spent.micro is not None:
+        parts.insert(0, f"{saving.micro / MICRO:,.2f} of {spent.micro / MICRO:,.2f} USD")
+    count = len(found.findings)
+    return f"{count} finding{'' if count == 1 else 's'}; to be saved a month: {', '.join(parts)}"
+
+
+def _as_table(all_found: Sequence[Found]) -> str:
+    console = Console(file=io.StringIO(), highlight=False, width=None if Console().is_terminal else _PIPE_WIDTH)
+    for found in all_found:
+        console.print(f"[bold]{escape(for_terminal(title(found)))}[/bold]", soft_wrap=True)
+        tables = [finding_table(found, found.findings)] if found.findings else []
+        if found.ignored:
+            tables.append(finding_table(found, found.ignored, is_ignored=True))
+        tables += [table for table in (kind_table(found), team_table(found)) if table is not None]
+        for table in tables:
+            console.print()
+            if table.name == "ignored":
+                console.print("Ignored, and in no total:")
+            console.print(grid(table, found.timezone, _MOST_ROWS))
+            if len(table.rows) > _MOST_ROWS:
+                console.print(f"and {len(table.rows) - _MOST_ROWS} more; the other formats have them all")
+        console.print()
+        console.print(escape(summary(found)), soft_wrap=True)
+        for line in not_judged_lines(found.not_judged):
+            console.print(escape(for_terminal(line)), soft_wrap=True, style="yellow")
+        for remark in found.remarks:
+            console.print(f"[yellow]note[/yellow] {escape(for_terminal(remark))}", soft_wrap=True)
+        console.print()
+    written = console.file
+    assert isinstance(written, io.StringIO)
+    return written.getvalue().rstrip()
+
+
+def markdown_lines(found: Found, *, most: int | None = None) -> Iterator[str]:
+    """One audit below a heading that is not part of it; the first `most` findings, None: all."""
+    yield for_markdown(summary(found))
+    yield ""
+    if found.findings:
+        yield from markdown_table(finding_table(found, found.findings[:most]), found.timezone)
+        yield ""
+    if found.ignored and most is None:
+        yield from ("Ignored, and in no total:", "")
+        yield from markdown_table(finding_table(found, found.ignored, is_ignored=True), found.timezone)
+        yield ""
+    for table in (kind_table(found), team_table(found)):
+        if table is not None and most is None:
+            yield from markdown_table(table, found.timezone)
+            yield ""
+    for line in (*not_judged_lines(found.not_judged), *found.remarks):
+        yield f"- {for_markdown(line)}"
+
+
+def _as_markdown(all_found: Sequence[Found]) -> str:
+    lines: list[str] = []
+    for found in all_found:
+        lines += [f"# Savings: {for_markdown(title(found))}", "", *markdown_lines(found), ""]
+    return "\n".join(lines).rstrip()
+
+
+def _as_csv(all_found: Sequence[Found]) -> str:
+    """One finding a row, ignored ones last."""
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for found in all_found:
+        for one in (*found.findings, *found.ignored):
+            plain = {**_finding(found, one), "evidence": evidence_text(found, one.finding.evidence)}
+            cells = ({"workspace": found.workspace} | plain).get
+            writer.writerow(for_spreadsheet(cell) if isinstance(cell, str) else cell for cell in map(cells, _COLUMNS))
+    return written.getvalue().rstrip()
+
+
+def _as_json(all_found: Sequence[Found]) -> str:
+    def plain(found: Found) -> dict[str, object]:
+        audit = found.audit
+        return {
+            "workspace": found.workspace,
+            "as_of": _instant(audit.now_ms),
+            "runs_since": None if audit.since_ms is None else _instant(audit.since_ms),
+            "saving": _saving("saving", found.saving),
+            "spent": _saving("spent", audit.spent),
+            "realised_usd": usd(found.realised_micro),
+            "findings": [_finding(found, one) for one in found.findings],
+            "ignored": [_finding(found, one) for one in found.ignored],
+            "kinds": [
+                {
+                    "kind": total.kind,
+                    "findings": total.findings,
+                    "ignored": total.ignored,
+                    **_saving("saving", total.saving),
+                    "realised_usd": usd(total.realised_micro),
+                }
+                for total in found.totals
+            ],
+            "teams": [
+                {
+                    "team": row.team or NO_TEAM,
+                    "findings": row.findings,
+                    **_saving("saving", row.saving),
+                    **_saving("cost", row.cost),
+                }
+                for row in found.teams
+            ],
+            "not_judged": [
+                {"kind": one.kind, "why": one.why, "needs": one.needs, "is_partial": one.is_partial}
+                for one in found.not_judged
+            ],
+            "gone": [_gone(one) for one in found.gone],
+            "remarks": list(found.remarks),
+        }
+
+    return json.dumps([plain(found) for found in all_found], indent=2, ensure_ascii=False)
+
+
+FORMS: Mapping[str, Callable[[Sequence[Found]], str]] = {
+    "table": _as_table,
+    "json": _as_json,
+    "csv": _as_csv,
+    "markdown": _as_markdown,
+}
+"""How an audit is printed, by the word for it."""
+
+
+def _finding(found: Found, shown: Shown) -> dict[str, object]:
+    finding = shown.finding
+    return {
+        "kind": finding.kind,
+        "subject": shown.subject,
+        "subject_type": finding.subject_type,
+        "name": shown.name,
+        "team": finding.team,
+        "owner": shown.owner,
+        **_saving("saving", finding.saving),
+        **_saving("counted", finding.counted),
+        "cost_month_usd": usd(finding.cost.micro),
+        "confidence": finding.confidence,
+        "evidence": {fact.name: _value(fact) for fact in finding.evidence},
+        "why": finding.why,
+        "action": finding.action,
+        "where": finding.where,
+        "moves": [
+            {"project": move.project_id, "from": move.cron, "to": move.to_cron, "timezone": move.timezone}
+            for move in finding.moves
+        ],
+        "first_seen": None if shown.first_seen_ms is None else _instant(shown.first_seen_ms),
+        "days": _days(found, shown),
+        "ignored": finding.ignored,
+        "ignored_until": None if finding.ignored_until is None else finding.ignored_until.isoformat(),
+    }
+
+
+def _gone(known: KnownFinding) -> dict[str, object]:
+    return {
+        "kind": known.kind,
+        "subject": known.subject,
+        "first_seen": _instant(known.first_seen_ms),
+        "gone_since": None if known.gone_ms is None else _instant(known.gone_ms),
+        "realised_usd": usd(known.realised_micro),
+    }
+
+
+def _saving(name: str, saving: Saving) -> dict[str, object]:
+    return {
+        f"{name}_month_usd": usd(saving.micro),
+        f"{name}_month_runs": round(saving.runs, 3),
+        f"{name}_month_minutes": round(saving.minutes, 3),
+    }
+
+
+def _fact(found: Found, fact: Fact) -> str:
+    if fact.unit == "ms":
+        known = isinstance(fact.value, int | float)
+        return f"{fact.name}: {found.day(round(float(fact.value or 0))) if known else 'never'}"
+    value = f"{fact.value:.10g}" if isinstance(fact.value, float) else fact.value
+    return f"{fact.name}: {'not told' if value is None else value} {fact.unit}".rstrip()
+
+
+def _value(fact: Fact) -> object:
+    return _instant(fact.value) if fact.unit == "ms" and isinstance(fact.value, int) else fact.value
+
+
+def _about(amount: float) -> float:
+    """A figure for people: whole, unless it is small."""
+    return round(amount, 1) if amount < 10 else round(amount)
+
+
+def _known_for(found: Found, shown: Shown) -> str:
+    days = _days(found, shown)
+    return "new" if days is None else f"{days:,} days" if days != 1 else "1 day"
+
+
+def _days(found: Found, shown: Shown) -> int | None:
+    """For how many days it has been known."""
+    if shown.first_seen_ms is None:
+        return None
+    return max(0, found.audit.now_ms - shown.first_seen_ms) // _DAY_MS
+
+
+def _instant(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat()

@@ -1,11 +1,9 @@
 """Secrets of sources: read from the environment or a file when they are needed, so that a new one counts at once."""
 
-import os
-import stat
 from collections.abc import Mapping
-from pathlib import Path
 
 from exporter.hexapi import Secret
+from exporter.sources.opening import opened_regular
 from exporter.sources.probe import ProbeError
 
 _LENGTH_LIMIT = 16 * 1024
@@ -27,7 +25,7 @@ class Credential:
     def read(self) -> Secret:
         """The secret as it is right now; raises ProbeError that names the place when there is none to be had."""
         where = f"the environment variable {self._env}" if self._env is not None else f"the file {self._file}"
-        written = self._environ.get(self._env, "") if self._env is not None else _content(Path(str(self._file)))
+        written = self._environ.get(self._env, "") if self._env is not None else _content(str(self._file))
         secret = Secret(written.strip("\r\n \t"))
         if not secret.reveal():
             raise ProbeError(f"{where} is empty or not set")
@@ -36,12 +34,9 @@ class Credential:
         return secret
 
 
-def _content(file: Path) -> str:
+def _content(file: str) -> str:
     try:
-        # Not blocking, so that a pipe in the file's place cannot hold the program up.
-        with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as opened:
-            if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
-                raise ProbeError(f"the file {file} is not a regular file")
+        with opened_regular(file) as opened:
             return opened.read(_LENGTH_LIMIT + 1).decode("utf-8", "replace")
     except OSError as error:
         raise ProbeError(f"the file {file} cannot be read: {error.strerror or type(error).__name__}") from None

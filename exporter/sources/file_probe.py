@@ -2,7 +2,6 @@
 
 import glob
 import os
-import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from typing import NamedTuple
 from exporter.config import FileSource
 from exporter.sources.digest import digest
 from exporter.sources.errand import Errand
+from exporter.sources.opening import opened_regular
 from exporter.sources.probe import ProbeError
 from exporter.sources.reasons import failure, harmless
 
@@ -95,19 +95,17 @@ class FileProbe:
 
     def _content(self, path: str, is_stopped: Callable[[], bool]) -> tuple[str, str]:
         """The file's size and the hash of what it holds."""
-        # Not blocking, so that a pipe in the file's place cannot hold the thread up.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0) as opened:
-            before = os.fstat(opened.fileno())
-            if not stat.S_ISREG(before.st_mode):
-                raise ProbeError(f"{harmless(path)} is not a regular file")
-            identity = _identity(before)
+        with opened_regular(path) as opened:
+            identity = _identity(os.fstat(opened.fileno()))
             known = self._known.get(path)
             if known is not None and known[0] == identity:
                 return str(identity.size), known[1]
-            sum_of_content = sha256()
-            while piece := opened.read(_PIECE_BYTES):
+            sum_of_content, size = sha256(), 0
+            # A file that grows as fast as it is read would have no end.
+            while size <= identity.size and (piece := opened.read(_PIECE_BYTES)):
                 _check(is_stopped)
                 sum_of_content.update(piece)
+                size += len(piece)
             if _identity(os.fstat(opened.fileno())) != identity:
                 raise ProbeError(f"{harmless(path)} changed while it was read")
             if _is_settled(identity):

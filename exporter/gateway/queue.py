@@ -79,13 +79,11 @@ class Queue:
         """How many runs are on."""
         return len(self._active)
 
-    def offer(
-        self, caller: str, fingerprint: str, now: float, *, is_alone: bool = False, held_seconds: float = 0.0
-    ) -> Place | Refused:
+    def offer(self, caller: str, fingerprint: str, now: float, *, is_alone: bool = False) -> Place | Refused:
         """The place of a request: the one that this caller has for the fingerprint already, or a new one.
 
         With `is_alone` the run is for one request only: two such requests at a time have two places, and only a place
-        that was left is taken up again. Nothing starts for the next `held_seconds`, which a refusal takes into account.
+        that was left is taken up again.
         """
         self.expire(now)
         line = self._lines.get(caller, ())
@@ -95,11 +93,9 @@ class Queue:
                 stay.attached += 1
                 return place
         if len(line) >= self._per_caller:
-            return Refused(
-                self._until_room(line, now, held_seconds), f"{self._per_caller} places are taken by this caller"
-            )
+            return Refused(self._until_room(line, now), f"{self._per_caller} places are taken by this caller")
         if len(self._waiting) >= self._length:
-            return Refused(self._until_room(self._waiting, now, held_seconds), f"all {self._length} places are taken")
+            return Refused(self._until_room(self._waiting, now), f"all {self._length} places are taken")
 
         place = Place(caller, fingerprint, next(self._numbers), is_alone)
         self._waiting[place] = _Stay()
@@ -126,13 +122,6 @@ class Queue:
             self._active[place] = stay
             started.append(place)
         return tuple(started)
-
-    def joined(self, fingerprint: str) -> tuple[Place, ...]:
-        """Take out and return the waiting places that a run with this fingerprint answers as well."""
-        found = tuple(place for place in self._waiting if place.fingerprint == fingerprint and not place.is_alone)
-        for place in found:
-            self._take_out(place)
-        return found
 
     def adopt(self, caller: str, fingerprint: str, now: float) -> Place:
         """The active place of a run that is on already, from an earlier process; it may exceed the concurrency."""
@@ -231,13 +220,13 @@ class Queue:
         rounds, slot = divmod(ahead, self._concurrency)
         return slots[slot] + rounds * lasting
 
-    def _until_room(self, places: Iterable[Place], now: float, held_seconds: float) -> int:
+    def _until_room(self, places: Iterable[Place], now: float) -> int:
         """Seconds until one of the places is free: its run starts, or it is kept no longer."""
         waits = []
         for place in places:
             stay = self._waiting[place]
             if stay.attached:
-                waits.append(max(held_seconds, self._until_start(self._ahead(place), now)))
+                waits.append(self._until_start(self._ahead(place), now))
             else:
                 waits.append(stay.left_at + self._kept_seconds - now)
         return _whole(min(waits, default=math.inf))

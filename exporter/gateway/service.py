@@ -175,7 +175,7 @@ class Gateway:
             project=project,
             request=request.under(policy, incoming.headers),
             url=target.upstream_url(self.upstream_base),
-            headers=to_upstream(incoming.headers),
+            headers=to_upstream(incoming.headers, without=() if policy.sample is None else (policy.sample.header,)),
         )
         return await self._requests.answer(asked, give_up_at - self._clock.monotonic())
 

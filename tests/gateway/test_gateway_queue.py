@@ -21,8 +21,8 @@ def placed(queue: Queue, caller: str, fingerprint: str = "f", now: float = 0.0, 
     return place
 
 
-def refused(queue: Queue, caller: str, fingerprint: str, now: float = 0.0, held_seconds: float = 0.0) -> Refused:
-    found = queue.offer(caller, fingerprint, now, held_seconds=held_seconds)
+def refused(queue: Queue, caller: str, fingerprint: str, now: float = 0.0) -> Refused:
+    found = queue.offer(caller, fingerprint, now)
     assert isinstance(found, Refused)
     return found
 
@@ -68,14 +68,11 @@ class TestTurns:
         queue.done(first, 1)
         assert queue.next(1) == (second,)
 
-    def test_whoever_waits_for_the_same_run_is_told_apart_from_it(self) -> None:
+    def test_a_run_of_ones_own_starts_beside_the_same_of_others(self) -> None:
         queue = make_queue(concurrency=3)
-        first, second, alone = placed(queue, "ada"), placed(queue, "bob"), placed(queue, "cyd", is_alone=True)
-        assert queue.next(0, 1) == (first,)
+        first, alone = placed(queue, "ada"), placed(queue, "cyd", is_alone=True)
 
-        assert queue.joined("f") == (second,)
-        assert queue.waiting == 1
-        assert queue.next(0) == (alone,)
+        assert queue.next(0) == (first, alone)
 
     def test_a_caller_that_is_held_keeps_its_turn(self) -> None:
         queue = make_queue(concurrency=3)
@@ -258,7 +255,6 @@ class TestRetryAfter:
 
         assert queue.retry_after(place, 104) == 16
         assert refused(queue, "f", "f", now=104).retry_after_seconds == 6
-        assert refused(queue, "f", "f", now=104, held_seconds=40).retry_after_seconds == 40
 
     def test_runs_that_were_none_teach_nothing(self) -> None:
         queue = make_queue(length=1)
@@ -295,9 +291,14 @@ class TestRetryAfter:
 
     def test_it_is_an_hour_at_most(self) -> None:
         queue = make_queue(length=1)
-        placed(queue, "ada", "1")
+        slow = placed(queue, "ada", "slow")
+        queue.next(0)
+        queue.done(slow, 10**6)
+        placed(queue, "ada", "1", 10**6)
+        queue.next(10**6)
+        placed(queue, "ada", "2", 10**6)
 
-        assert refused(queue, "bob", "2", held_seconds=10**6).retry_after_seconds == LONGEST_RETRY_SECONDS
+        assert refused(queue, "bob", "3", now=10**6).retry_after_seconds == LONGEST_RETRY_SECONDS
 
 
 CALLERS = st.sampled_from(["ada", "bob", "cyd"])
@@ -400,12 +401,6 @@ class Machine(RuleBasedStateMachine):
         place = picked(pick, self.waiting)
         self.waiting.remove(place)
         self.queue.withdraw(place)
-
-    @rule(fingerprint=FINGERPRINTS)
-    def joined(self, fingerprint: str) -> None:
-        expected = {place for place in self.waiting if place.fingerprint == fingerprint and not place.is_alone}
-        assert set(self.queue.joined(fingerprint)) == expected
-        self.waiting -= expected
 
     @rule(seconds=st.sampled_from([0.5, 10.0, 59.0, 60.0]))
     def pass_time(self, seconds: float) -> None:

@@ -138,14 +138,14 @@ class Errand:
             return None
 
     async def _patiently(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
-        """What is answered in the end: a 429 is waited out for as long as it says."""
+        """What is answered in the end: a 429, and a 503 that says when, are waited out for as long as they say."""
         while True:
             try:
                 return await ask()
             except LaterError as later:
                 seconds = max(1.0, _UNTOLD_SECONDS if later.seconds is None else later.seconds)
-                self._progress.doing(f"429 {later.reason}; again in {seconds:.0f} s")
-                await self._sleep(seconds, f"429 {later.reason}")
+                self._progress.doing(f"{later.status} {later.reason}; again in {seconds:.0f} s")
+                await self._sleep(seconds, f"{later.status} {later.reason}")
 
     async def _sleep(self, seconds: float, why: str) -> None:
         """Wait, unless the time would be up by then: raises UnavailableError."""

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, cast
 from urllib.parse import quote
@@ -12,7 +13,7 @@ import httpx
 
 from exporter import __version__
 from exporter.cli.destination import Destination
-from exporter.errors import BadAnswerError, ConfigError, ConfigProblem, RateLimitedError, UnavailableError
+from exporter.errors import ApiError, BadAnswerError, ConfigError, ConfigProblem, UnavailableError
 from exporter.hexapi.body import BodyError, read_body
 from exporter.hexapi.faults import fault, safe
 from exporter.hexapi.fields import mapping
@@ -25,10 +26,10 @@ _BODY_LIMIT_BYTES = 1024 * 1024
 _CONNECT_SECONDS = 10.0
 
 
-class LaterError(RateLimitedError):
-    """A 429; `seconds` is how long it says to wait, None if it does not say."""
+class LaterError(ApiError):
+    """A 429, or a 503 that says when to come again; `seconds` is how long it says to wait, None if it does not say."""
 
-    def __init__(self, refusal: RateLimitedError, seconds: float | None) -> None:
+    def __init__(self, refusal: ApiError, seconds: float | None) -> None:
         super().__init__(refusal.endpoint, refusal.reason, status=refusal.status, trace_id=refusal.trace_id)
         self.seconds = seconds
 
@@ -71,7 +72,7 @@ class RunApi:
     ) -> Reply:
         """Ask for a run, and wait so long for the answer. Never asks twice.
 
-        Raises an ApiError: LaterError for a 429, UnavailableError without an answer, and so on.
+        Raises an ApiError: LaterError for one that says when to come again, UnavailableError where there is none.
         """
         path = f"/api/v1/projects/{quote(project_id, safe='')}/runs"
         request = self._http.build_request("POST", self._url + path, json=body, headers=dict(headers))
@@ -110,8 +111,10 @@ class RunApi:
 
         if response.status_code not in good:
             refusal = fault(endpoint, response.status_code, body, response.headers.get("X-Trace-Id"), secret)
-            if isinstance(refusal, RateLimitedError):
-                told = retry_after_seconds(response.headers.get("Retry-After"), response.headers, 0.0)
+            told = retry_after_seconds(response.headers.get("Retry-After"), response.headers, 0.0)
+            if response.status_code == HTTPStatus.TOO_MANY_REQUESTS or (
+                response.status_code == HTTPStatus.SERVICE_UNAVAILABLE and told is not None
+            ):
                 raise LaterError(refusal, told)
             raise refusal
         try:

@@ -221,6 +221,15 @@ class TestPatience:
         assert wait.said[:3] == ["asking for a run", "429 The queue is full; again in 17 s",
                                  "hit     no run was started, an earlier result is still right"]  # fmt: skip
 
+    def test_a_503_that_says_when_is_waited_out_too(self, wait, manual_clock):
+        starting = JSONResponse({"message": "The gateway is starting"}, 503, {"Retry-After": "1"})
+        before = manual_clock.monotonic()
+        with serving(Gateway(starting, granted())) as url:
+            assert wait(url, waits=False) == 0
+
+        assert manual_clock.monotonic() - before == 1
+        assert "503 The gateway is starting; again in 1 s" in wait.said
+
     def test_a_429_that_says_nothing_is_waited_out_for_a_minute(self, wait, manual_clock):
         before = manual_clock.monotonic()
         with serving(Gateway(JSONResponse({}, 429), granted())) as url:

@@ -27,7 +27,7 @@ MOST_POLLERS = 2_000
 _PAGE = "limit=100&offset=0"
 _INTEREST_SECONDS = 120.0
 _SHORTEST_INTERVAL_SECONDS = 1.0
-_SHARE_FOR_POLLS = 0.5
+_SHARE_FOR_POLLS = 2 / 3
 _EXPANDED = b"enable-expanded-stats"
 _CONDITIONS = frozenset({b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since", b"range"})
 

@@ -11,7 +11,7 @@ from exporter.gateway.flights import Board, Flight, Order, Underway
 from exporter.gateway.hits import Results, Wish, find_hit, is_stale
 from exporter.gateway.journal import Journal
 from exporter.gateway.launches import Launches
-from exporter.gateway.queue import Place, Queue, Refused
+from exporter.gateway.queue import KEPT_SECONDS, Place, Queue, Refused
 from exporter.gateway.request import RunRequest
 from exporter.gateway.rights import Caller, Rights
 from exporter.gateway.upstream import NoRoomError, RawHeaders
@@ -171,10 +171,10 @@ class RunRequests:
             if not await first_of(self._clock, patience, flight.outcome, flight.stirred):
                 self._journal.count("hex_gateway_requests_total", ("refused",))
                 now, held = self._clock.monotonic(), self._launches.held_seconds()
-                return too_many(
-                    "Other runs are still before this one; its place is kept for a minute",
-                    self._queue.retry_after(flight.place, now, held),
-                )
+                retry_after = self._queue.retry_after(flight.place, now, held)
+                if held > KEPT_SECONDS:
+                    return too_many("Hex lets no more runs start for now", held)
+                return too_many("Other runs are still before this one; its place is kept for a minute", retry_after)
             if not flight.outcome.done():
                 flight.calm()
                 joined = await self._join(wish, order, give_up_at)

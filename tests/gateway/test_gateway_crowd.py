@@ -1,0 +1,117 @@
+"""Many clients at once, against Hex's real limits: nobody sees a 429 of Hex, and nothing runs twice."""
+
+import asyncio
+from collections import Counter
+from itertools import islice
+
+from gateway_world import ALICE, World, file_source, opened
+from virtual import LoopClock, in_virtual_time
+
+CLIENTS = 100
+FINGERPRINTS = 20
+
+
+class Client:
+    """A client as schedulers are: it asks until it is given a run, then polls every three seconds until that ends."""
+
+    def __init__(self, world: World, project_id: str, body: object, *, token: str = ALICE) -> None:
+        self.world = world
+        self.project_id = project_id
+        self.body = body
+        self.token = token
+        self.statuses: list[int] = []
+        self.cache = ""
+        self.run_id = ""
+        self.end = ""
+
+    async def live(self) -> None:
+        while True:
+            answer = await self.world.run(self.project_id, self.body, token=self.token)
+            self.statuses.append(answer.status_code)
+            if answer.status_code == 201:
+                break
+            assert answer.status_code == 429, answer.text
+            assert answer.json()["code"] == "TOO_MANY_REQUESTS"
+            await asyncio.sleep(int(answer.headers["Retry-After"]))
+        self.cache = answer.headers["X-Hex-Exporter-Cache"]
+        self.run_id = answer.json()["runId"]
+        self.end = await self.world.ended(self.project_id, self.run_id, token=self.token)
+
+
+async def most_at_once(world: World, clients: asyncio.Task[object]) -> int:
+    """The most runs that Hex had active at any look."""
+    most = 0
+    while not clients.done():
+        most = max(most, world.simulation.kernels_of(ALICE))
+        await asyncio.sleep(0.5)
+    return most
+
+
+def test_100_clients_over_20_fingerprints_start_20_runs_three_at_a_time() -> None:
+    async def live(clock: LoopClock) -> None:
+        async with opened(clock) as world:
+            projects = world.projects[:10]
+            clients = [
+                Client(world, projects[number % 10], {"inputParams": {"half": number % FINGERPRINTS // 10}})
+                for number in range(CLIENTS)
+            ]
+            crowd = asyncio.gather(*(client.live() for client in clients))
+            most = await most_at_once(world, crowd)
+            await crowd
+            truth = world.started()
+            assert truth == FINGERPRINTS
+            assert most == 3
+            assert len({client.run_id for client in clients}) == FINGERPRINTS
+            runs = {
+                run.run_id: run.seen(world.now_ms).status for one in world.simulation._asked.values() for run in one
+            }
+            assert all(client.end.lower() == runs[client.run_id] for client in clients)
+            assert world.asked("run_project", "429") + world.asked("run_status", "429") == 0
+
+            caches = Counter(client.cache for client in clients)
+            assert caches["miss"] == truth
+            requests = await world.counted("hex_gateway_requests_total")
+            refused = sum(status == 429 for client in clients for status in client.statuses)
+            expected = {(outcome,): count for outcome, count in (caches | Counter(refused=refused)).items() if count}
+            assert requests == expected
+            lookups = await world.counted("hex_cache_lookups_total")
+            hits = await world.counted("hex_cache_hits_total")
+            assert lookups.total() == CLIENTS
+            assert lookups - hits == Counter({(project,): 2 for project in projects})
+
+    in_virtual_time(live)
+
+
+def test_ten_projects_triggered_each_minute_for_an_hour_run_when_their_source_changes() -> None:
+    async def live(clock: LoopClock) -> None:
+        source = file_source(every_seconds=90)
+        async with opened(clock, sources=(source,), run_seconds=10) as world:
+            projects = [project for project in world.projects if not fails(world, project)][:10]
+            clients: list[Client] = []
+            waiting: list[asyncio.Task[None]] = []
+            for minute in range(60):
+                world.probe(source, projects[0], f"changed {(minute >= 20) + (minute >= 40)} times")
+                for project in projects:
+                    clients.append(Client(world, project, None))
+                    waiting.append(asyncio.ensure_future(clients[-1].live()))
+                    await asyncio.sleep(6)
+            await asyncio.gather(*waiting)
+
+            assert len(clients) == 600
+            assert {status for client in clients for status in client.statuses} == {201}
+            assert not any(code == "429" for _, code in world.service.tally)
+            results = {run.run_id for runs in world.simulation._asked.values() for run in runs}
+            assert all(client.run_id in results and client.end == "COMPLETED" for client in clients)
+            hits, lookups = await world.counted("hex_cache_hits_total"), await world.counted("hex_cache_lookups_total")
+            assert world.started() == 30
+            assert (lookups.total(), hits.total()) == (600, 570)
+            assert await world.counted("hex_gateway_stale_hits_total") == {}
+            assert (await world.counted("hex_cache_saved_seconds_total")).total() == 570 * 10_000
+
+    in_virtual_time(live)
+
+
+def fails(world: World, project_id: str) -> bool:
+    """Whether runs of this project tend to fail, for which there is no result to give."""
+    runs = list(islice(world.simulation.newest(project_id), 20))
+    return sum(run.outcome != "completed" for run in runs) > 2

@@ -138,7 +138,7 @@ def _beyond_views(project: Project, firings: float) -> _Excess | None:
     return _Excess(
         OVER_SCHEDULED,
         1 - views / firings,
-        (Fact("views", round(views, 1), "a week"),),
+        (),
         "estimated",
         "by firings and views a week, as if views were spread evenly",
         f"let it run {_times(views)}, as often as it is viewed",

@@ -3,13 +3,13 @@
 import asyncio
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
 import click
-from starlette.types import ASGIApp
 
+from exporter.cli.demo_client import trigger
 from exporter.cli.follower import Assignment
 from exporter.cli.logs import configure_logs
 from exporter.cli.serve import Service, end_quietly_on_signals
@@ -19,12 +19,14 @@ from exporter.errors import ConfigError, LedgerError
 from exporter.hexapi import TokenSource
 from exporter.ledger import open_ledger
 from exporter.simulator import Fault, Faults, Limits, Simulation, create_app
-from exporter.web import Address, Server
+from exporter.web import Server
+from exporter.web.address import bind, parse_address
 
 PLANT_EVERY_SECONDS = 5.0
 """So that something is always to be seen: a run every few seconds."""
 
 _PLANT_MEMORY_SECONDS = 2 * 3600
+_TRIGGERED_PROJECTS = 10
 _TOKEN = "hxtw_" + "de" * 48
 
 _NOW_AND_THEN_429 = Fault(kind="429", retry_after=3, probability=0.0002)
@@ -51,46 +53,65 @@ def run_demo(
 
     simulation = Simulation(seed, projects, clock=SystemClock(), plant_since_ms=_plant_since_ms(url))
     app = create_app(simulation, faults=Faults([_NOW_AND_THEN_429], seed), limits=Limits.off())
-    hex_server, hex_address = _listening(app)
+    hex_server = Server(app, listen=[_free("127.0.0.1:9890")])
+    hex_address = hex_server.bind()[0]
     base_url = f"http://{hex_address}/api/v1"
 
-    config_file = _write_config(folder, base_url, url)
+    config_file = _write_config(folder, str(hex_address), url)
     token = TokenSource(value=_TOKEN)
-    service = Service(lambda: Assignment(read_config(config_file, environ), {"demo": token}))
+    service = Service(lambda: Assignment(read_config(config_file, environ), {"demo": token}, environ))
     server = service.server(listen_addresses, telemetry_path, web_config_file, enable_lifecycle)
     address = server.bind()[0]
+    assert service.gateway is not None
+    gateway_url = f"http://{service.gateway.bind()}/api/v1"
     click.echo(
         f"""A simulated Hex workspace of {projects} projects with 90 days of history, and the exporter that follows it.
 
   metrics    http://{address}{telemetry_path}
   overview   http://{address}/
   Hex API    {base_url} (any token)
+  gateway    {gateway_url} (the same, without runs that repeat what is known)
   ledger     {url.removeprefix("sqlite:///")}
   report     hex-exporter report --config.file {config_file}
+  audit      hex-exporter audit --config.file {config_file}
 
-A run starts every {PLANT_EVERY_SECONDS:.0f} seconds. Reading the history takes about a minute. Ctrl-C ends it.
+A run starts every {PLANT_EVERY_SECONDS:.0f} seconds, and a client asks the gateway for one every fifteen. A new
+counter shows 0 for its first 90 seconds; reading the history takes about a minute. Ctrl-C ends it.
 """
     )
     sys.stdout.flush()
-    asyncio.run(service.run([hex_server, server]))
+    triggered = [project.project_id for project in simulation.projects if project.is_runnable][:_TRIGGERED_PROJECTS]
+    asyncio.run(_serve(service, [hex_server, server], trigger(gateway_url, _TOKEN, triggered)))
 
 
-def _listening(app: ASGIApp) -> tuple[Server, Address]:
-    """A server for the simulated API and its address: the usual one, so that links stay, or any if that is taken."""
+async def _serve(service: Service, servers: Sequence[Server], client: Coroutine[None, None, None]) -> None:
+    """Serve until a signal, with the client at work meanwhile."""
+    asking = asyncio.ensure_future(client)
     try:
-        server = Server(app, listen=["127.0.0.1:9890"])
-        return server, server.bind()[0]
+        await service.run(servers)
+    finally:
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+
+
+def _free(usual: str) -> str:
+    """The usual address, so that links stay, or any of this machine if that is taken."""
+    try:
+        bind(parse_address(usual)).close()
     except ConfigError:
-        server = Server(app, listen=["127.0.0.1:0"])
-        return server, server.bind()[0]
+        return "127.0.0.1:0"
+    return usual
 
 
-def _write_config(folder: Path, base_url: str, url: str) -> Path:
+def _write_config(folder: Path, hex_address: str, url: str) -> Path:
     """Write the demo's configuration to its folder, for `report` and for trying changes with a reload; the file."""
     template = (resources.files("exporter.cli") / "demo.yml").read_text("utf-8")
     file = folder / "demo.yml"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file.write_text(template.replace("BASE_URL", base_url).replace("STORAGE_URL", url), "utf-8")
+    values = {"HEX_ADDRESS": hex_address, "STORAGE_URL": url, "GATEWAY_ADDRESS": _free("127.0.0.1:9892")}
+    for name, value in values.items():
+        template = template.replace(name, value)
+    file.write_text(template, "utf-8")
     return file
 
 

@@ -4,21 +4,23 @@ import asyncio
 import random
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
 from exporter.clock import Clock
 from exporter.config import Config
 from exporter.errors import LedgerError
-from exporter.hexapi import TokenSource
+from exporter.hexapi import Pace, TokenSource
 from exporter.ledger import Ledger, open_ledger
-from exporter.metrics import METRICS, Collector, Family, PageBuilder, Publisher, Status, build_page
+from exporter.metrics import METRICS, Collector, Family, GatewayState, PageBuilder, Publisher, Status, build_page
+from exporter.metrics.audit import Auditor
 from exporter.metrics.own import own_families
 from exporter.polling import Poller, PollReport
+from exporter.sources import Watch
 
 _log = structlog.get_logger()
 
@@ -31,23 +33,27 @@ _ALIVE_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What to follow: a configuration and the token of each of its workspaces."""
+    """What to follow: a configuration, the token of each of its workspaces, and where its sources' secrets are."""
 
     config: Config
     tokens: Mapping[str, TokenSource]
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Follower:
     """Polls in a thread of its own, so that a scrape never waits for SQLite or for a page being built.
 
-    `start` returns at once; `opened` tells when the ledger is open, or why it is not, and `showed` when the page first
-    shows what the ledger knows. `assign` puts another configuration in force; `stop` ends the thread. All may be
-    called from any thread.
+    `start` returns at once; `opened` tells when the ledger is open, or why it is not, `showed` when the page first
+    shows what the ledger knows, and `followed`, with the ledger, when every workspace has its pace. `assign` puts
+    another configuration in force; `stop` ends the thread. `gateways` tell their state, by workspace, for the page. All
+    may be used from any thread.
     """
 
     def __init__(self, assignment: Assignment, publisher: Publisher, status: Status, clock: Clock) -> None:
         self.opened: Future[Ledger] = Future()
         self.showed: Future[None] = Future()
+        self.followed: Future[Ledger] = Future()
+        self.gateways: dict[str, Callable[[], GatewayState]] = {}
         self._assignment = assignment
         self._publisher = publisher
         self._status = status
@@ -57,6 +63,7 @@ class Follower:
         self._changed = asyncio.Event()
         self._stopping = False
         self._pollers: tuple[Poller, ...] = ()
+        self._auditors: tuple[Auditor, ...] = ()
         self._alive_at = time.monotonic()
 
     def start(self) -> None:
@@ -95,6 +102,20 @@ class Follower:
         """How the loop of each workspace is doing."""
         return {poller.workspace: poller.report for poller in self._pollers}
 
+    def pace(self, workspace: str) -> Pace:
+        """What every request to the workspace has to ask at this moment; RuntimeError before it is followed."""
+        return self._poller_of(workspace).pace
+
+    def nudge(self, workspace: str, project_id: str) -> None:
+        """Have a project looked at soon, as a run of it has been started by other means."""
+        self._poller_of(workspace).nudge(project_id)
+
+    def _poller_of(self, workspace: str) -> Poller:
+        for poller in self._pollers:
+            if poller.workspace == workspace:
+                return poller
+        raise RuntimeError(f"{workspace}: not followed yet")
+
     def _wake(self) -> None:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._changed.set)
@@ -104,6 +125,7 @@ class Follower:
             ledger = open_ledger(self._assignment.config.storage.url, clock=self._clock)
         except LedgerError as error:
             self.opened.set_exception(error)
+            self.followed.set_exception(error)
             return
         if ledger.problem is not None:
             _log.error("The ledger is not as it should be", problem=ledger.problem)
@@ -122,13 +144,18 @@ class Follower:
             # The first page comes before the clients, which take longer to make than it does.
             await asyncio.sleep(0)
             self._pollers = tuple(self._poller(assignment, ledger, name) for name in assignment.tokens)
-            tasks += [asyncio.ensure_future(poller.run()) for poller in self._pollers]
+            watches = tuple(self._watch(assignment, ledger, name) for name in assignment.tokens)
+            self._auditors = tuple(self._auditor(assignment, ledger, name) for name in assignment.tokens)
+            companions: tuple[Poller | Watch, ...] = (*self._pollers, *watches)
+            tasks += [asyncio.ensure_future(companion.run()) for companion in (*companions, *self._auditors)]
+            if not self.followed.done():
+                self.followed.set_result(ledger)
             await self._changed.wait()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            for poller in self._pollers:
-                await poller.aclose()
+            for companion in companions:
+                await companion.aclose()
 
     def _poller(self, assignment: Assignment, ledger: Ledger, name: str) -> Poller:
         workspace = next(one for one in assignment.config.workspaces if one.name == name)
@@ -140,6 +167,12 @@ class Follower:
             clock=self._clock,
             rng=random.Random(),  # noqa: S311 - jitter
         )
+
+    def _watch(self, assignment: Assignment, ledger: Ledger, name: str) -> Watch:
+        return Watch(name, assignment.config, ledger.workspace(name), self._clock, assignment.environ)
+
+    def _auditor(self, assignment: Assignment, ledger: Ledger, name: str) -> Auditor:
+        return Auditor(ledger.workspace(name), assignment.config, self._clock)
 
     async def _publish(self, ledger: Ledger, config: Config) -> None:
         """Build the page after each change, though not more than a tenth of the time, and for its own metrics' sake."""
@@ -174,6 +207,10 @@ class Follower:
                 overdue_projects=report.overdue_projects,
                 clock_skew_seconds=report.clock_skew_seconds,
             )
+        for auditor in self._auditors:
+            self._status.update(auditor.workspace, audit=auditor.audit)
+        for name, state in list(self.gateways.items()):
+            self._status.update(name, gateway=state())
         for workspace in config.workspaces:
             # What cannot be released stays at 0; the ledger reports its own trouble.
             with suppress(LedgerError):

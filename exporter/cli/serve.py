@@ -5,18 +5,24 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
+from msgspec import structs
 
 from exporter import __version__
 from exporter.cli.follower import Assignment, Follower
 from exporter.cli.logs import configure_logs
 from exporter.cli.settings import read_config, tokens_of
 from exporter.clock import SystemClock
+from exporter.config import Config
 from exporter.errors import ConfigError, ConfigProblem
 from exporter.metrics import Publisher, Status
 from exporter.polling import PollReport
 from exporter.web import Landing, ReloadOutcome, Server, WebFile, WorkspaceState, create_app
+
+if TYPE_CHECKING:
+    from exporter.cli.gateway import GatewayServer
 
 DOCS_URL = "https://github.com/hex-exporter/hex-exporter"
 
@@ -43,12 +49,14 @@ def run_serve(
 
     def assignment() -> Assignment:
         config = read_config(config_file, environ)
-        return Assignment(config, tokens_of(config, environ))
+        return Assignment(config, tokens_of(config, environ), environ)
 
     service = Service(assignment)
     server = service.server(listen_addresses, telemetry_path, web_config_file, enable_lifecycle)
     for address in server.bind():
         _log.info("Listening", address=str(address), telemetry_path=telemetry_path)
+    if gateway := service.gateway:
+        _log.info("The gateway is listening", address=str(gateway.bind()))
     asyncio.run(service.run([server]))
 
 
@@ -69,6 +77,8 @@ class Service:
         self._status = Status()
         self._clock = SystemClock()
         self._follower = Follower(self._assignment, self._publisher, self._status, self._clock)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.gateway = self._gateway()
 
     def server(
         self,
@@ -94,19 +104,22 @@ class Service:
         try:
             assignment = self._read_assignment()
             self._refuse_other_ledger(assignment)
+            self._refuse_other_gateway(assignment.config)
         except ConfigError as error:
             self._status.reloaded(False, self._now_ms())
             _log.error("The configuration is refused, the running one stays in force", reason=str(error))
             return ReloadOutcome(False, str(error))
         self._assignment = assignment
         self._follower.assign(assignment)
+        if self.gateway is not None and self._loop is not None:
+            self._loop.call_soon_threadsafe(self.gateway.assign, assignment.config)
         self._status.reloaded(True, self._now_ms())
         _log.info("The configuration has been read again")
         return ReloadOutcome(True, "The configuration is in force.")
 
     async def run(self, servers: Sequence[Server]) -> None:
         """Serve until a signal; a second one ends at once. Raises LedgerError if the ledger cannot be had."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop = asyncio.get_running_loop()
         stop = asyncio.Event()
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signal_number, self._stop, loop, signal_number, stop)
@@ -118,7 +131,10 @@ class Service:
         # Scrapes queue at the bound socket for as long as it usually takes to open a ledger, no longer.
         await asyncio.wait([asyncio.wrap_future(self._follower.showed)], timeout=_FIRST_PAGE_SECONDS)
         try:
-            await asyncio.gather(*(server.serve(stop) for server in servers))
+            serving = [server.serve(stop) for server in servers]
+            if self.gateway is not None:
+                serving.append(self.gateway.serve(stop))
+            await asyncio.gather(*serving)
         finally:
             self._follower.stop(_STOP_SECONDS)
         if self._follower.opened.done():
@@ -138,12 +154,33 @@ class Service:
             problem = f"found {wanted!r}, expected {running!r}: another ledger needs a restart"
             raise ConfigError(ConfigProblem("storage.url", problem))
 
+    def _refuse_other_gateway(self, wanted: Config) -> None:
+        if _lasting(wanted) != _lasting(self._assignment.config):
+            problem = "found another gateway, expected only its policies to differ: the rest needs a restart"
+            raise ConfigError(ConfigProblem("gateway", problem))
+
+    def _gateway(self) -> "GatewayServer | None":
+        config = self._assignment.config
+        if config.gateway is None:
+            return None
+        # Most have none, and loading it takes a good part of the time that a start may take.
+        from exporter.cli.gateway import GatewayServer
+
+        return GatewayServer(config, self._follower, self._clock)
+
     def _landing(self) -> Landing:
         return Landing(
             version=__version__,
             workspaces=[_state(name, report) for name, report in self._follower.reports().items()],
             docs_url=DOCS_URL,
         )
+
+
+def _lasting(config: Config) -> object:
+    """What of a gateway stays as it was at the start, whatever is read again."""
+    if config.gateway is None:
+        return None
+    return structs.replace(config.gateway, policies=()), config.gateway_workspace
 
 
 def _state(name: str, report: PollReport) -> WorkspaceState:

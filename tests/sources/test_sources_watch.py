@@ -7,7 +7,7 @@ import threading
 import httpx
 import pytest
 from structlog.testing import capture_logs
-from watching_sources import Scene, http_source, sql_source
+from watching_sources import Scene, http_source, sql_source, until
 
 from exporter.clock import SystemClock
 from exporter.config import FileSource, Match, Source
@@ -113,8 +113,7 @@ def test_a_source_that_hangs_delays_no_other(manual_clock, tmp_path):
 
     async def watch():
         scene.watch.step()
-        while scene.standing("b").state is None:
-            await asyncio.sleep(0.01)
+        await until(lambda: scene.standing("b").state is not None)
         assert scene.standing("a").state is None
         await scene.watch.settled()
 
@@ -142,8 +141,7 @@ def test_few_of_one_entry_are_asked_at_a_time_and_fewer_of_those_that_fail(manua
         scene.watch.step()
         scene.watch.step()
         await asyncio.sleep(0)
-        while len(asked_at_once) < 4:
-            await asyncio.sleep(0)
+        await until(lambda: len(asked_at_once) >= 4)
         gate.set()
         while len(scene.asked) < 20:
             manual_clock.advance(0.25)
@@ -155,8 +153,7 @@ def test_few_of_one_entry_are_asked_at_a_time_and_fewer_of_those_that_fail(manua
         manual_clock.advance(100)
         scene.watch.step()
         scene.watch.step()
-        while len(asked_at_once) < 2:
-            await asyncio.sleep(0)
+        await until(lambda: len(asked_at_once) >= 2)
         for _ in range(20):
             await asyncio.sleep(0)
         assert max(together) == 2
@@ -220,22 +217,21 @@ def test_a_driver_that_hangs_gets_one_thread_and_no_more(manual_clock, tmp_path,
         return ask(self, *arguments)
 
     monkeypatch.setattr(SqlProbe, "_ask", hang)
-    scene = Scene(manual_clock, sql_source(query="select 1", deadline=0.1), environ={"URL": f"sqlite:///{path}"})
+    scene = Scene(manual_clock, sql_source(query="select 1", deadline=0.5), environ={"URL": f"sqlite:///{path}"})
 
     async def watch():
         await scene.follow(3600, step=60)
         assert len(started) == 1
-        assert scene.standing().state.failure == "no answer within 0.1 s"
+        assert scene.standing().state.failure == "no answer within 0.5 s"
         monkeypatch.setattr(SqlProbe, "_ask", ask)
         release.set()
         for thread in threading.enumerate():
             if thread.name == "source-sql":
                 await asyncio.to_thread(thread.join, 30)
-        await scene.follow(1200, step=60)
+        while not scene.standing().is_fresh:
+            await scene.look(after=60)
 
     asyncio.run(watch())
-
-    assert scene.standing().state.failure is None or "within 0.1 s" in scene.standing().state.failure
 
 
 def test_a_ledger_that_cannot_be_written_is_told_once_and_the_watch_goes_on(manual_clock, monkeypatch):
@@ -275,8 +271,7 @@ def test_it_runs_until_it_is_cancelled_and_drops_what_is_under_way(tmp_path):
 
     async def watch():
         running = asyncio.ensure_future(scene.watch.run())
-        while not scene.asked:
-            await asyncio.sleep(0.01)
+        await until(lambda: scene.asked)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         await scene.watch.aclose()
@@ -304,8 +299,7 @@ def test_a_stumble_is_logged_and_the_watch_goes_on(manual_clock, monkeypatch):
     async def watch():
         monkeypatch.setattr(scene.watch, "step", stumble)
         running = asyncio.ensure_future(scene.watch.run())
-        while not scene.asked:
-            await asyncio.sleep(0)
+        await until(lambda: scene.asked)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         await scene.watch.aclose()

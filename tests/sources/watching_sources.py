@@ -23,6 +23,15 @@ def sql_source(*, title="*", every=300.0, deadline=5.0, **settings):
     return Source(match=Match(title=title), sql=sql, every_seconds=every)
 
 
+async def until(condition):
+    """Let the event loop go on until the condition holds."""
+    for _ in range(20_000):
+        if condition():
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("the condition never held")
+
+
 class Scene:
     """Projects by their ids, the sources they have, and the server behind all addresses.
 

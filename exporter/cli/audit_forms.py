@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from exporter.cli.forms import grid, markdown_table
-from exporter.cli.found import NO_TEAM, Found, Shown
+from exporter.cli.found import Found, Shown
 from exporter.cli.harmless import for_markdown, for_spreadsheet, for_terminal
 from exporter.insight.savings.finding import Fact, NotJudged, Saving
 from exporter.insight.savings.known import KnownFinding
 from exporter.insight.tariff import MICRO
-from exporter.metrics.summary import Cell, Table
+from exporter.metrics.summary import WITHOUT_TEAM, Cell, Table
 
 _PIPE_WIDTH = 200
 _MOST_ROWS = 40
@@ -139,7 +139,7 @@ def team_table(found: Found) -> Table | None:
         return None
     rows = tuple(
         (
-            row.team or NO_TEAM,
+            row.team or WITHOUT_TEAM,
             row.findings,
             usd(row.saving.micro),
             _about(row.saving.runs),
@@ -264,7 +264,7 @@ def _as_json(all_found: Sequence[Found]) -> str:
             ],
             "teams": [
                 {
-                    "team": row.team or NO_TEAM,
+                    "team": row.team or WITHOUT_TEAM,
                     "findings": row.findings,
                     **_saving("saving", row.saving),
                     **_saving("cost", row.cost),

@@ -158,13 +158,22 @@ def check(config_file: Path | None) -> None:
 @_config_flag
 @click.option("--week", metavar="WEEK", help="A week such as 2026-W47, or a day in it; else this week.")
 @click.option("--workspace", metavar="NAME", help="One workspace; all of them if not given.")
-@click.option("--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]), default="table")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv", "markdown"]),
+    default="table",
+    help="csv is the bill in the columns of FOCUS.",
+)
+@click.option("--digest", "is_digest", is_flag=True, help="A few paragraphs of Markdown, to be mailed or posted.")
 @_says_errors
-def report(config_file: Path | None, week: str | None, workspace: str | None, form: str) -> None:
+def report(config_file: Path | None, week: str | None, workspace: str | None, form: str, is_digest: bool) -> None:
     """The week's runs, costs and budgets, against the week before; works beside a running server."""
     from exporter.cli.report import run_report
 
-    run_report(config_file, os.environ, week, workspace, form)
+    if is_digest and form not in ("table", "markdown"):
+        raise click.UsageError(f"found --digest with --format {form}, expected markdown: a digest is Markdown")
+    run_report(config_file, os.environ, week, workspace, form, is_digest=is_digest)
 
 
 @main.command()

@@ -18,8 +18,6 @@ from exporter.metrics.evidence import evidence_of
 from exporter.metrics.owner import OwnerLabel, owner_label
 from exporter.metrics.team_costs import TeamCost, team_costs
 
-NO_TEAM = "(no team)"
-
 _HIDDEN = "(not shown)"
 
 

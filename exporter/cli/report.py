@@ -5,7 +5,9 @@ from pathlib import Path
 
 import click
 
+from exporter.cli.digest import digest
 from exporter.cli.forms import FORMS
+from exporter.cli.found import Wanted, found
 from exporter.cli.harmless import for_terminal
 from exporter.cli.logs import configure_logs
 from exporter.cli.settings import read_config
@@ -15,9 +17,17 @@ from exporter.ledger import open_ledger
 
 
 def run_report(
-    config_file: Path | None, environ: Mapping[str, str], week: str | None, workspace: str | None, form: str
+    config_file: Path | None,
+    environ: Mapping[str, str],
+    week: str | None,
+    workspace: str | None,
+    form: str,
+    *,
+    is_digest: bool = False,
 ) -> None:
-    """Print it in one of the forms of `FORMS`.
+    """Print it in one of the forms of `FORMS`, or the digest of it with what the audit finds now.
+
+    A digest is of the last whole week unless another was asked for.
 
     Raises ConfigError if what was asked for does not exist, LedgerError where there is no ledger.
     """
@@ -26,11 +36,16 @@ def run_report(
     clock = SystemClock()
     ledger = open_ledger(config.storage.url, clock=clock, read_only=True)
     try:
-        found = list(reports(ledger, config, clock, week=week, workspace=workspace))
-        click.echo(FORMS[form](found))
+        all_reports = list(reports(ledger, config, clock, week=week, workspace=workspace, wants_whole=is_digest))
+        if is_digest:
+            audits = found(ledger, config, clock, Wanted(workspace=workspace))
+            by_name = {one.workspace: one for one in audits}
+            click.echo(digest((one, by_name[one.workspace]) for one in all_reports))
+            return
+        click.echo(FORMS[form](all_reports))
         if form == "csv":
             # A bill has no place for them, and one that is not whole must not pass for one that is.
-            for remark in (remark for report in found for remark in report.all_remarks):
+            for remark in (remark for report in all_reports for remark in report.all_remarks):
                 click.echo(f"hex-exporter: {for_terminal(remark)}", err=True)
     finally:
         ledger.close()

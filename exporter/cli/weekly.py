@@ -1,7 +1,7 @@
 """One week of each workspace from the ledger: its tables, and remarks on what is missing."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -9,12 +9,14 @@ from zoneinfo import ZoneInfo
 from exporter.clock import Clock
 from exporter.config import Config, Week
 from exporter.errors import ConfigError, ConfigProblem
-from exporter.insight.period import Period, midnight_ms, period_at
+from exporter.insight.period import Period, midnight_ms, period_at, period_before
+from exporter.insight.savings.known import KnownFinding
 from exporter.ledger import Ledger
 from exporter.metrics import Collector, Status
 from exporter.metrics.charges import Charge, charges
 from exporter.metrics.snapshot import Snapshot
 from exporter.metrics.summary import Table, tables
+from exporter.metrics.team_week import with_savings
 
 _WEEK = re.compile(r"(\d{4})-W(\d{2})")
 
@@ -35,6 +37,7 @@ class Report:
     fit: str | None
     charges: tuple[Charge, ...] = ()
     org_id: str | None = None
+    is_over: bool = True
 
     @property
     def all_remarks(self) -> tuple[str, ...]:
@@ -50,9 +53,17 @@ class Report:
 
 
 def reports(
-    ledger: Ledger, config: Config, clock: Clock, *, week: str | None = None, workspace: str | None = None
+    ledger: Ledger,
+    config: Config,
+    clock: Clock,
+    *,
+    week: str | None = None,
+    workspace: str | None = None,
+    wants_whole: bool = False,
 ) -> Iterator[Report]:
     """The report of each workspace, or of the one named, for a week such as `2026-W47` or a day in it.
+
+    Without a week it is this one, or with `wants_whole` the last that is over.
 
     Raises ConfigError if there is no such workspace or week.
     """
@@ -62,15 +73,28 @@ def reports(
     now_ms = round(clock.now() * 1000)
     collector = Collector(ledger, Status())
     for name in names if workspace is None else [workspace]:
-        wanted = _week_of(week, config.week(name), now_ms)
+        wanted = _week_of(week, config.week(name), now_ms, wants_whole=wants_whole)
         at_ms = min(now_ms, wanted[1] - 1)
         for snapshot in collector.snapshots(config, at_ms):
             if snapshot.name == name:
-                yield _report(snapshot, wanted, config, is_over=wanted[1] <= now_ms, now_ms=now_ms)
+                findings = ledger.workspace(name).findings
+                known = None if findings.written_ms is None else findings.known()
+                yield _report(snapshot, wanted, config, known, is_over=wanted[1] <= now_ms, now_ms=now_ms)
 
 
-def _report(snapshot: Snapshot, week: Period, config: Config, *, is_over: bool, now_ms: int) -> Report:
+def _report(
+    snapshot: Snapshot,
+    week: Period,
+    config: Config,
+    known: Sequence[KnownFinding] | None,
+    *,
+    is_over: bool,
+    now_ms: int,
+) -> Report:
     books = snapshot.books
+    all_charges = () if books is None else tuple(charges(snapshot, books))
+    timezone = config.week(snapshot.name).timezone
+    today = local(now_ms, timezone).date()
     remarks: list[str] = []
     if books is None or books.week.totals is None:
         remarks.append("this week is not completely known: its runs are still being read, or were never seen")
@@ -85,20 +109,27 @@ def _report(snapshot: Snapshot, week: Period, config: Config, *, is_over: bool, 
     return Report(
         workspace=snapshot.name,
         week=week,
-        timezone=config.week(snapshot.name).timezone,
+        timezone=timezone,
         known_until_ms=snapshot.complete_until_ms,
-        tables=() if books is None else tuple(tables(snapshot, books, is_over=is_over)),
+        tables=()
+        if books is None
+        else tuple(
+            with_savings(table, snapshot, all_charges, known, today) if table.name == "team" else table
+            for table in tables(snapshot, books, is_over=is_over)
+        ),
         remarks=tuple(remarks),
         fit=None if books is None else books.fit,
-        charges=() if books is None else tuple(charges(snapshot, books)),
+        charges=all_charges,
+        is_over=is_over,
         org_id=None if snapshot.stored.identity is None else snapshot.stored.identity.org_id,
     )
 
 
-def _week_of(text: str | None, week: Week, now_ms: int) -> Period:
+def _week_of(text: str | None, week: Week, now_ms: int, *, wants_whole: bool) -> Period:
     """The configured week that was asked for: an ISO week stands for the one that holds its Monday."""
     if text is None:
-        return period_at(now_ms, "week", week)
+        current = period_at(now_ms, "week", week)
+        return period_before(current, "week", week) if wants_whole else current
     try:
         found = _WEEK.fullmatch(text)
         day = date.fromisocalendar(int(found[1]), int(found[2]), 1) if found else date.fromisoformat(text)

@@ -24,7 +24,8 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
 
 
-_WITHOUT_TEAM = "(no team)"
+WITHOUT_TEAM = "(no team)"
+"""Stands for the projects and people of no team."""
 
 
 def tables(snapshot: Snapshot, books: Books, *, is_over: bool) -> Iterator[Table]:
@@ -68,7 +69,7 @@ def tables(snapshot: Snapshot, books: Books, *, is_over: bool) -> Iterator[Table
     projects = {known.project.project_id: known.project for known in snapshot.stored.projects}
     teams = {one: snapshot.config.team_of(snapshot.name, project) for one, project in projects.items()}
     if snapshot.config.teams:
-        yield comparison("team", lambda kind: teams.get(kind[0]) or _WITHOUT_TEAM)
+        yield comparison("team", lambda kind: teams.get(kind[0]) or WITHOUT_TEAM)
     facts = {one: (project.title, snapshot.owner_label(project.owner), teams[one]) for one, project in projects.items()}
     rows = _compared(now, before, lambda kind: kind[0], books.is_run_priced)
     yield Table(

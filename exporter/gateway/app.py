@@ -18,7 +18,7 @@ from exporter.gateway.target import Target, TargetError, parse_target
 from exporter.gateway.upstream import NoAnswerError, NoRoomError, RawHeaders
 
 _API = "/api/v1"
-_SOURCE = re.compile(rb"/gateway/v1/projects/([A-Za-z0-9._~-]{1,200})/source\Z")
+_SOURCE = re.compile(rb"/gateway/v1/projects/([^/]*)/source\Z")
 _BEARER = re.compile(rb"bearer +[\x21-\x7e]{1,4096}\Z", re.IGNORECASE)
 _HEALTHY = Answer(200, ((b"content-type", b"text/plain; charset=utf-8"),), b"OK\n")
 _NO_BODY = frozenset({204, 304})
@@ -92,16 +92,16 @@ class App:
         try:
             token = authorization(headers)
             source = _SOURCE.match(raw_path) if method == "GET" else None
-            target = None if source else parse_target(method, raw_path, scope.get("query_string", b""))
+            path = raw_path if source is None else b"/api/v1/projects/" + source[1]
+            target = parse_target(method, path, scope.get("query_string", b""))
         except (TargetError, HeaderError) as error:
             return refused(refusal(400, _sentence(error)))
         if token is None or not _BEARER.match(token):
             # Without asking Hex: strangers must not spend what callers may ask.
             return refused(unauthorized(token_sent=token is not None))
 
-        if target is None:
-            assert source is not None
-            return await _unless_gone(handler.source(source[1].decode(), token, peer), receive)
+        if source is not None:
+            return await _unless_gone(handler.source(target.project_id or "", token, peer), receive)
         try:
             body = await _body(receive)
         except _TooLargeError:

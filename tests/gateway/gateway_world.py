@@ -47,6 +47,7 @@ class World:
         concurrency: int = 3,
         run_seconds: float = 20.0,
         projects: int = 40,
+        rate_limit: RateLimit = RateLimit(),  # noqa: B008 - it is frozen
         url: str = "sqlite://",
     ) -> None:
         self.clock = clock
@@ -57,7 +58,7 @@ class World:
         )
         self.sent: list[tuple[str, str, dict[str, str]]] = []
         self.transport = httpx.ASGITransport(app=self._recorded)
-        self.workspace = Workspace(name="w", base_url=HEX, rate_limit=RateLimit())
+        self.workspace = Workspace(name="w", base_url=HEX, rate_limit=rate_limit)
         settings = GatewaySettings(
             public_url=PUBLIC, policies=policies, queue=queue or QueueSettings(), concurrency=concurrency
         )

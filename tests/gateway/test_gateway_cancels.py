@@ -1,0 +1,131 @@
+"""CancelRun through the gateway: who lets go, who stops a run, and when Hex is asked."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+from gateway_world import ALICE, BOB, World, file_source, opened, together
+from virtual import LoopClock, in_virtual_time
+
+from exporter.config import Policy
+from exporter.simulator import Fault
+
+SHARED = (Policy(shared=True),)
+
+
+def tell(story: Callable[[World, str], Awaitable[None]], **settings: Any) -> None:
+    async def live(clock: LoopClock) -> None:
+        async with opened(clock, **settings) as world:
+            await story(world, world.projects[3])
+
+    in_virtual_time(live)
+
+
+def killed(world: World, project: str, run_id: str) -> bool:
+    return world.simulation.find_run(project, run_id).status(world.now_ms) == "killed"
+
+
+def assert_over(answer: httpx.Response) -> None:
+    assert (answer.status_code, answer.json()) == (400, {"reason": "Run is not active"})
+
+
+def test_a_cancel_by_one_of_two_detaches_it_and_that_of_the_last_reaches_hex() -> None:
+    async def story(world: World, project: str) -> None:
+        first = await world.run(project)
+        second = await world.run(project, token=BOB)
+        run_id = first.json()["runId"]
+        assert second.json()["runId"] == run_id
+        detached = await world.cancel(project, run_id, token=BOB)
+        assert (detached.status_code, detached.content) == (204, b"")
+        assert world.asked("cancel_run") == 0
+        assert not killed(world, project, run_id)
+        assert_over(await world.cancel(project, run_id, token=BOB))
+        assert (await world.cancel(project, run_id)).status_code == 204
+        assert world.asked("cancel_run", "204") == 1
+        assert killed(world, project, run_id)
+        assert_over(await world.cancel(project, run_id))
+        assert world.asked("cancel_run") == 1
+        assert world.gateway.state.active_runs == 0
+
+    tell(story, policies=SHARED)
+
+
+def test_each_joined_request_of_one_caller_is_let_go_of_on_its_own() -> None:
+    async def story(world: World, project: str) -> None:
+        answers = await together(*(world.run(project) for _ in range(3)))
+        run_id = answers[0].json()["runId"]
+        assert [(await world.cancel(project, run_id)).status_code for _ in range(4)] == [204, 204, 204, 400]
+        assert world.asked("cancel_run") == 1
+        assert killed(world, project, run_id)
+
+    tell(story)
+
+
+def test_a_cancel_of_a_hit_never_reaches_hex() -> None:
+    source = file_source()
+
+    async def story(world: World, project: str) -> None:
+        world.probe(source, project, "state")
+        first = await world.run(project)
+        await world.ended(project, first.json()["runId"])
+        hit = await world.run(project)
+        assert hit.headers["X-Hex-Exporter-Cache"] == "hit"
+        for _ in range(2):
+            assert_over(await world.cancel(project, hit.json()["runId"]))
+        await world.kill()
+        await world.restart()
+        assert_over(await world.cancel(project, hit.json()["runId"]))
+        assert world.asked("cancel_run") == 0
+
+    tell(story, sources=(source,))
+
+
+def test_a_request_after_the_last_cancel_is_given_another_run() -> None:
+    async def story(world: World, project: str) -> None:
+        first = await world.run(project)
+        stopping = asyncio.ensure_future(world.cancel(project, first.json()["runId"]))
+        await asyncio.sleep(0)
+        assert (await stopping).status_code == 204
+        second = await world.run(project)
+        assert second.headers["X-Hex-Exporter-Cache"] == "miss"
+        assert second.json()["runId"] != first.json()["runId"]
+
+    tell(story)
+
+
+def test_a_cancel_that_hex_could_not_take_can_be_repeated() -> None:
+    async def story(world: World, project: str) -> None:
+        run_id = (await world.run(project)).json()["runId"]
+        world.faults.add(Fault(kind="500", endpoint="cancel_run", count=1))
+        assert (await world.cancel(project, run_id)).status_code == 500
+        assert (await world.cancel(project, run_id)).status_code == 204
+        assert killed(world, project, run_id)
+
+    tell(story)
+
+
+def test_a_cancel_of_somebody_else_is_for_hex_to_judge() -> None:
+    async def story(world: World, project: str) -> None:
+        run_id = (await world.run(project)).json()["runId"]
+        assert (await world.cancel(project, run_id, token=BOB)).status_code == 204
+        assert world.asked("cancel_run", "204") == 1
+        assert killed(world, project, run_id)
+        asked = [headers["authorization"] for method, _, headers in world.sent if method == "DELETE"]
+        assert asked == [f"Bearer {BOB}"]
+        assert await world.ended(project, run_id, token=ALICE) == "KILLED"
+        assert_over(await world.cancel(project, run_id, token=ALICE))
+
+    tell(story)
+
+
+def test_a_run_that_the_gateway_does_not_know_is_hexs_affair() -> None:
+    async def story(world: World, project: str) -> None:
+        run = world.simulation.start_run(world.simulation.by_id[project])
+        assert (await world.cancel(project, run.run_id)).status_code == 204
+        again = await world.cancel(project, run.run_id)
+        assert again.status_code == 400
+        assert again.json()["reason"] == "Run is not active"
+        assert world.asked("cancel_run") == 2
+
+    tell(story)

@@ -6,6 +6,8 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import httpx
@@ -174,6 +176,13 @@ class World:
         ]
         self.ledger.record_projects(listed, now_ms)
         self.ledger.choose_members(500, now_ms)
+
+    def read_runs(self, project_id: str) -> None:
+        """What the exporter's own polling does when it reads a project's runs."""
+        known = next(one for one in self.ledger.projects() if one.project.project_id == project_id)
+        runs = [run.seen(self.now_ms) for run in islice(self.simulation.newest(project_id), 50)]
+        progress = replace(known.progress, known_until_ms=self.now_ms, known_from_ms=0, last_read_ms=self.now_ms)
+        self.ledger.record_runs(project_id, runs, progress, self.now_ms)
 
     # What happens to sources
 

@@ -15,7 +15,7 @@ from exporter.insight.savings.finding import KINDS, Audit, Finding, NotJudged, S
 from exporter.insight.savings.frequency import frequency
 from exporter.insight.savings.plan import costly_plan, current_month
 from exporter.insight.savings.pricing import Claim, added
-from exporter.insight.savings.scene import Scene
+from exporter.insight.savings.scene import Scene, has_schedule
 from exporter.insight.savings.seats import costly_roles, idle_seats, role_after
 from exporter.insight.seats import roles_of, unpriced_keys
 
@@ -125,7 +125,11 @@ def _spent(scene: Scene) -> Saving:
 
 
 def _costs(scene: Scene) -> Mapping[str, int | None]:
-    costs = {one.project_id: scene.schedules_cost(one).micro for one in scene.scheduled_projects}
+    costs = {
+        one.project_id: scene.schedules_cost(one).micro
+        for one in scene.projects.values()
+        if one.state == "published" and has_schedule(one)
+    }
     costs.update(_seat_prices(scene))
     plan = scene.evidence.tariff.prices.plan
     return costs if plan is None else {**costs, plan: current_month(scene)}

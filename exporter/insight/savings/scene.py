@@ -96,8 +96,14 @@ class Scene:
         return Claim(amount.runs * part, int(amount.ms * part) if part < 1 else amount.ms)
 
     def schedules_cost(self, project: Project) -> Saving:
-        """What its schedules cost a month from now on."""
-        return self.pricing.month(project.project_id, self.claim(project))
+        """What its schedules cost a month from now on: as many runs as they start, each of the usual run time.
+
+        Schedules that were just switched on, or off, cost what they will, whatever they cost in the window.
+        """
+        runs = self.week_runs(project) * self.window_ms / WEEK_MS
+        done = self.scheduled(project.project_id)
+        ms = int(done.ms * runs / done.runs) if done.runs else 0
+        return self.pricing.month(project.project_id, Claim(runs, ms))
 
     # People
 

@@ -71,7 +71,7 @@ class Journal:
                 await self.write(self._ledger.count_many, amounts, round(self._clock.now() * 1000))
                 amounts = {}
             while exchanges:
-                await self.write(self._ledger.record_exchange, *exchanges[0])
+                await self.write(self._ledger.record_exchange, *exchanges[0], for_caller=True)
                 del exchanges[0]
         except LedgerError as error:
             for (metric, labels), amount in amounts.items():

@@ -41,6 +41,7 @@ class Pace:
         self._rng = rng
         self._on_cool_down = on_cool_down
         self._lock = threading.Lock()
+        self._telling = threading.Lock()
         self._tiers = Tiers(per_minute=per_minute, per_hour=per_hour, share=share)
         self._held_until = -math.inf
         self._cool_down_until_ms: int | None = None
@@ -114,18 +115,20 @@ class Pace:
         sent: Sequence[tuple[int, int]],
         callers_sent: Sequence[tuple[int, int]] = (),
     ) -> None:
-        """Take up what an earlier process left behind: its cool-down, its own requests and those of its callers.
+        """Take up what an earlier process left behind: its cool-down and its requests.
 
-        `sent` has (start of a minute in epoch milliseconds, requests in it); each is taken to have left as late as it
-        can have, so that the windows hold across the restart. Requests that are still to come by this machine's clock
-        show that it was put back; the cool-down, told by that clock, is then put back as far.
+        `sent` has (start of a minute in epoch milliseconds, requests in it), `callers_sent` those of them that were
+        sent on for callers; each is taken to have left as late as it can have, so that the windows hold across the
+        restart. Requests that are still to come by this machine's clock show that it was put back; the cool-down, told
+        by that clock, is then put back as far.
         """
         now, steady = self._clock.now(), self._clock.monotonic()
         with self._lock:
-            self._tiers.restore(sent, callers_sent, now, steady)
+            callers = dict(callers_sent)
+            own = [(minute_ms, count - callers.get(minute_ms, 0)) for minute_ms, count in sent]
+            self._tiers.restore(own, callers_sent, now, steady)
             if cool_down_until_ms:
-                minutes = [minute_ms / 1000 for minute_ms, _ in (*sent, *callers_sent)]
-                ahead = max(0.0, max(minutes, default=now) - now)
+                ahead = max(0.0, max((minute_ms / 1000 - now for minute_ms, _ in sent), default=0.0))
                 self._cool_down_until_ms = cool_down_until_ms - round(ahead * 1000)
                 remaining = min(self._cool_down_until_ms / 1000 - now, _TOLD_LIMIT_SECONDS)
                 self._held_until = max(self._held_until, steady + remaining)
@@ -156,7 +159,9 @@ class Pace:
             self._held_until = held_until
             self._cool_down_until_ms = until_ms
         if self._on_cool_down is not None:
-            self._on_cool_down(until_ms)
+            # One thread after another tells what holds then, so that what is written down last is the longest.
+            with self._telling:
+                self._on_cool_down(self._cool_down_until_ms or until_ms)
 
 
 class CallersPace:

@@ -1,9 +1,9 @@
 """Requests to Hex: counted by answer and, for pacing after a restart, by the minute."""
 
-from sqlalchemy import delete, select
+from sqlalchemy import Table, delete, select
 
 from exporter.ledger.histograms import Amounts, observed
-from exporter.ledger.schema import REQUESTS, upsert
+from exporter.ledger.schema import CALLER_REQUESTS, REQUESTS, upsert
 from exporter.ledger.store import Store, Transaction
 
 _MINUTE_MS = 60_000
@@ -16,24 +16,34 @@ class Exchanges:
     def __init__(self, store: Store, workspace: str) -> None:
         self._store = store
         self._workspace = workspace
-        self._mine = REQUESTS.c.workspace == workspace
 
-    def record(self, transaction: Transaction, sent_ms: int) -> None:
+    def record(self, transaction: Transaction, sent_ms: int, *, for_caller: bool = False) -> None:
         """Add one request to its minute, and forget those that no window reaches."""
-        upsert(
-            transaction.connection,
-            REQUESTS,
-            [{"workspace": self._workspace, "minute_ms": sent_ms - sent_ms % _MINUTE_MS, "count": 1}],
-            add=["count"],
-        )
-        transaction.connection.execute(delete(REQUESTS).where(self._mine, REQUESTS.c.minute_ms < sent_ms - _KEEP_MS))
+        for table in (REQUESTS, CALLER_REQUESTS) if for_caller else (REQUESTS,):
+            upsert(
+                transaction.connection,
+                table,
+                [{"workspace": self._workspace, "minute_ms": sent_ms - sent_ms % _MINUTE_MS, "count": 1}],
+                add=["count"],
+            )
+            transaction.connection.execute(
+                delete(table).where(table.c.workspace == self._workspace, table.c.minute_ms < sent_ms - _KEEP_MS)
+            )
 
     def by_minute(self, since_ms: int) -> list[tuple[int, int]]:
         """The minutes in which requests left, the one of `since_ms` included, and how many each, in order."""
-        minute = REQUESTS.c.minute_ms
-        wanted = select(minute, REQUESTS.c.count).where(self._mine, minute > since_ms - _MINUTE_MS)
+        return self._by_minute(REQUESTS, since_ms)
+
+    def of_callers_by_minute(self, since_ms: int) -> list[tuple[int, int]]:
+        """As `by_minute`, only those that were sent on for callers."""
+        return self._by_minute(CALLER_REQUESTS, since_ms)
+
+    def _by_minute(self, table: Table, since_ms: int) -> list[tuple[int, int]]:
+        wanted = select(table.c.minute_ms, table.c.count).where(
+            table.c.workspace == self._workspace, table.c.minute_ms > since_ms - _MINUTE_MS
+        )
         with self._store.reading() as connection:
-            return [(at_ms, count) for at_ms, count in connection.execute(wanted.order_by(minute))]
+            return [(at_ms, count) for at_ms, count in connection.execute(wanted.order_by(table.c.minute_ms))]
 
 
 def exchange_amounts(endpoint: str, code: str, seconds: float) -> Amounts:

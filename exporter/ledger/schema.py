@@ -141,6 +141,16 @@ REQUESTS = Table(
     Column("minute_ms", BigInteger, primary_key=True),
     Column("count", Integer, nullable=False),
 )
+"""The requests to Hex of each minute, whoever they were for."""
+
+CALLER_REQUESTS = Table(
+    "caller_requests",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("minute_ms", BigInteger, primary_key=True),
+    Column("count", Integer, nullable=False),
+)
+"""Those of them that were sent on for callers of the gateway."""
 
 NOTES = Table(
     "notes",

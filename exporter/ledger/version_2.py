@@ -70,6 +70,14 @@ TABLES = (
     )
     """,
     """
+    CREATE TABLE caller_requests (
+        workspace TEXT NOT NULL,
+        minute_ms BIGINT NOT NULL,
+        count INTEGER NOT NULL,
+        PRIMARY KEY (workspace, minute_ms)
+    )
+    """,
+    """
     CREATE TABLE findings (
         workspace TEXT NOT NULL,
         kind TEXT NOT NULL,

@@ -153,6 +153,10 @@ class WorkspaceLedger:
         """The minutes since then in which requests left, and how many."""
         return self._exchanges.by_minute(since_ms)
 
+    def caller_requests_by_minute(self, since_ms: int) -> list[tuple[int, int]]:
+        """The minutes since then in which requests were sent on for callers of the gateway, and how many."""
+        return self._exchanges.of_callers_by_minute(since_ms)
+
     def noted(self, key: str) -> Any:
         """What was noted under the key, None if nothing was."""
         return self._notes.read(key)
@@ -167,11 +171,13 @@ class WorkspaceLedger:
         assert self._first_contact_ms is not None
         return self._first_contact_ms
 
-    def record_exchange(self, endpoint: str, code: str, seconds: float, sent_ms: int) -> None:
+    def record_exchange(
+        self, endpoint: str, code: str, seconds: float, sent_ms: int, *, for_caller: bool = False
+    ) -> None:
         """One request to Hex: `code` is the HTTP status, or `timeout` or `error`."""
         with self._store.transaction() as transaction:
             self._add(transaction, exchange_amounts(endpoint, code, seconds))
-            self._exchanges.record(transaction, sent_ms)
+            self._exchanges.record(transaction, sent_ms, for_caller=for_caller)
 
     def record_projects(self, projects: Iterable[Project], at_ms: int) -> None:
         """A whole listing of projects; what it lacks is gone since then."""

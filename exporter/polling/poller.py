@@ -99,7 +99,11 @@ class Poller:
             on_cool_down=self._on_cool_down,
         )
         now_ms = round(clock.now() * 1000)
-        self.pace.restore(ledger.cool_down_until_ms or 0, ledger.requests_by_minute(now_ms - HOUR_MS))
+        self.pace.restore(
+            ledger.cool_down_until_ms or 0,
+            ledger.requests_by_minute(now_ms - HOUR_MS),
+            ledger.caller_requests_by_minute(now_ms - HOUR_MS),
+        )
         self._client = HexClient(
             base_url=workspace.base_url,
             token=token,

@@ -169,6 +169,17 @@ def test_requests_are_remembered_by_the_minute_for_two_hours(bench: Any, now_ms:
 
     assert bench.workspace.requests_by_minute(0) == [(minute - 60_000, 1), (minute, 2)]
     assert bench.workspace.requests_by_minute(minute + 30_000) == [(minute, 2)]
+    assert bench.workspace.caller_requests_by_minute(0) == []
+
+
+def test_those_sent_on_for_callers_are_told_apart(bench: Any, now_ms: int) -> None:
+    minute = now_ms - now_ms % 60_000
+    for sent_ms, for_caller in ((minute - 7_300_000, True), (minute, True), (minute, False), (minute + 1, True)):
+        bench.workspace.record_exchange("runs", "200", 0.1, sent_ms, for_caller=for_caller)
+    bench.restart()
+
+    assert bench.workspace.requests_by_minute(0) == [(minute, 3)]
+    assert bench.workspace.caller_requests_by_minute(0) == [(minute, 2)]
 
 
 def test_bounds_are_written_as_prometheus_writes_them() -> None:

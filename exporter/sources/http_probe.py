@@ -72,8 +72,7 @@ class HttpProbe:
         except TimeoutError:
             reason = f"no complete answer within {self._source.deadline_seconds:g} s"
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-            hidden = [address, *([] if secret is None else [secret.reveal(), *secret.reveal().split()])]
-            reason = failure(error, hidden)
+            reason = failure(error, _secrets(address, secret))
         raise ProbeError(reason)
 
     async def aclose(self) -> None:
@@ -133,6 +132,12 @@ class HttpProbe:
                 raise ProbeError(f"a body of more than {limit} bytes and no ETag, expected a shorter one")
             sum_of_content.update(piece)
         return digest("content", sum_of_content.hexdigest())
+
+
+def _secrets(address: str, authorization: Secret | None) -> list[str]:
+    """What no reason may hold: in a variable of the caller, a crash report would."""
+    written = "" if authorization is None else authorization.reveal()
+    return [address, written, *written.split()]
 
 
 @cache

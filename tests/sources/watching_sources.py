@@ -4,6 +4,7 @@ import asyncio
 import random
 
 import httpx
+import msgspec
 
 from exporter.config import Config, HttpSource, Match, Source, SqlSource, Storage, Workspace
 from exporter.facts import Project, Run
@@ -75,6 +76,17 @@ class Scene:
             rng=random.Random(3),
             transport=httpx.MockTransport(self._answer),
         )
+
+    def reopen(self):
+        """What a kill and a new start do."""
+        self.ledger.close()
+        self.ledger = open_ledger(self.config.storage.url, clock=self.clock)
+        self.watch = self.new_watch()
+
+    def configure(self, *sources):
+        """Other sources from now on."""
+        self.config = msgspec.structs.replace(self.config, sources=sources)
+        self.watch = self.new_watch()
 
     async def look(self, *, after=0.0):
         """Let so many seconds pass, begin what is due, and wait until it is over."""

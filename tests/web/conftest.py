@@ -24,9 +24,12 @@ def serve() -> Iterator[Callable[..., Running]]:
         listen: tuple[str, ...] = ("127.0.0.1:0",),
         web_file: Path | None = None,
         limits: Limits | None = None,
+        takes_whole_urls: bool = True,
     ) -> Running:
         watched = WebFile(web_file) if web_file else None
-        server = Server(app or make_app(), listen=listen, web_file=watched, limits=limits)
+        server = Server(
+            app or make_app(), listen=listen, web_file=watched, limits=limits, takes_whole_urls=takes_whole_urls
+        )
         addresses = server.bind()
         loop, stop = asyncio.new_event_loop(), asyncio.Event()
 

@@ -15,6 +15,8 @@ from pathlib import Path
 import bcrypt
 import pytest
 import trustme
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 from web_client import OPENMETRICS, TEXT, Running, StandInPage, StandInPublisher, make_app, read_answer, until_closed
 
 from exporter.web import Address, Limits
@@ -183,6 +185,19 @@ class TestOddRequests:
 
     def test_the_whole_url_without_a_path_is_the_landing_page(self, serve: Serve) -> None:
         assert serve().get("http://localhost").headers["content-type"].startswith("text/html")
+
+    @pytest.mark.parametrize("target", ["http://localhost/metrics", "HTTPS://x/%2e%2e/metrics"])
+    def test_an_application_that_asks_for_it_is_shown_the_whole_url(self, serve: Serve, target: str) -> None:
+        shown: list[bytes] = []
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            shown.append(scope["raw_path"])
+            await PlainTextResponse("")(scope, receive, send)
+
+        running = serve(app, takes_whole_urls=False)
+        running.get(target)
+
+        assert shown == [target.encode()]
 
     def test_http_1_0_without_a_host_is_served_and_closed(self, serve: Serve) -> None:
         with serve().connect() as client:

@@ -11,8 +11,8 @@ from exporter.insight.schedules import firings
 _MINUTE_MS = 60_000
 _HOUR_MINUTES = 60
 
-MOST_MOVES = 100
-"""So many schedules are moved at the most: nobody would follow a longer list."""
+MOST_TRIED = 100
+"""So many schedules are tried at other minutes at the most: nobody would follow a longer list of moves."""
 
 
 class Slot(NamedTuple):
@@ -55,14 +55,16 @@ def stagger(slots: Sequence[Slot], limit: int, start_ms: int, end_ms: int) -> St
         load.add(minutes, length, 1)
     meeting = tuple(number for number in range(len(slots)) if load.most(starts[number], lengths[number]) > limit)
 
+    tried = 0
     moved: dict[int, Schedule] = {}
     # The longest first, into the emptiest minutes; the short ones fill the gaps.
     for number in sorted(meeting, key=lambda number: (-lengths[number] * len(starts[number]), number)):
-        if len(moved) == MOST_MOVES:
-            break
         minute, minutes, length = minute_of(slots[number].schedule), starts[number], lengths[number]
         if minute is None or load.most(minutes, length) <= limit:
             continue
+        if tried == MOST_TRIED:
+            break
+        tried += 1
         load.add(minutes, length, -1)
         shift = load.best_shift(minutes, length, minute, limit)
         load.add([at + shift for at in minutes], length, 1)

@@ -1,0 +1,212 @@
+"""How long an audit takes, and how much memory: 10,000 projects with a million runs in four weeks.
+
+First the thinking alone, then `hex-exporter audit` on a ledger that holds all of it.
+"""
+
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from exporter.config import Prices, SeatPrices
+from exporter.facts import Connection, Project, QueriedTable, Run, Schedule, Seat
+from exporter.insight.savings.audit import audit
+from exporter.insight.savings.evidence import DAY_MS, WINDOW_MS, Amount, Evidence, ProjectUse, SourceUse
+from exporter.insight.tariff import tariff
+from exporter.ledger import RunProgress, open_ledger
+
+PROJECTS = int(os.environ.get("BENCH_PROJECTS", "10000"))
+SEATS = PROJECTS * 7 // 10
+CONNECTIONS = 40
+RUNS_EACH = 100
+NOW_MS = int(time.time() * 1000)
+
+SECONDS = 60
+MB = 700
+"""What is promised of a whole `hex-exporter audit`, on a machine that does other things as well."""
+
+CONFIG = """
+workspaces: [{{name: bench}}]
+storage: {{url: "{url}"}}
+prices: {{plan: team, run_usd: 0.05, overrides: {{team: {{explorer_month: 10}}}}}}
+limits: {{connection_runs: 5}}
+"""
+
+CADENCES = (
+    # What fires, how many runs that is in four weeks, and how many of a hundred projects have it.
+    ("{minute} * * * *", 672, 9),
+    ("{minute} */3 * * *", 224, 8),
+    ("{minute} 8-18 * * 1-5", 220, 6),
+    ("{minute} {hour} * * *", 28, 47),
+    ("{minute} {hour} * * 1", 4, 20),
+    ("{minute} {hour} 3 * *", 1, 10),
+)
+
+
+def workspace() -> Evidence:
+    """Projects of every cadence, viewed or not, changing or not, on few tables and with few titles."""
+    dice = random.Random(1)
+    projects, uses, tables, sources = [], {}, {}, {}
+    for number in range(PROJECTS):
+        project_id = f"{number:08x}-0000-4000-8000-000000000000"
+        pattern, runs, _ = dice.choices(CADENCES, [share for _, _, share in CADENCES])[0]
+        cron = pattern.format(minute=dice.randrange(60), hour=dice.choice((5, 6, 6, 6, 7, 8)))
+        views = dice.choice((0, 0, 1, 5, 30, 200))
+        at_ms = NOW_MS - dice.randrange(1, 300) * DAY_MS
+        projects.append(
+            Project(
+                project_id=project_id,
+                title=f"{dice.choice(('Sales', 'Costs', 'Leads'))} {dice.choice('abcdefgh') * 4} {number % 700}",
+                owner=f"user{dice.randrange(SEATS * 11 // 10)}@x.example",
+                created_ms=NOW_MS - 400 * DAY_MS,
+                edited_ms=at_ms,
+                published_ms=at_ms,
+                viewed_ms=NOW_MS - DAY_MS if views else None,
+                views_30d=views,
+                schedules=(Schedule(cadence="custom", enabled=True, cron=cron, timezone="+01:00"),),
+            )
+        )
+        failed = runs if number % 50 == 0 else runs // 20
+        uses[project_id] = ProjectUse(
+            by={
+                ("scheduled", "completed"): Amount(runs - failed, (runs - failed) * 90_000),
+                ("scheduled", "errored"): Amount(failed, failed * 40_000),
+                ("api", "completed"): Amount(12, 240_000),
+            },
+            last_scheduled=("errored" if number % 50 == 0 else "completed",) * 5,
+            last_ms={"scheduled": NOW_MS - 3_600_000},
+            unviewed_week=runs / 5,
+        )
+        names = dice.sample(range(PROJECTS // 3), 3) if number % 10 else (1, 2)
+        tables[project_id] = tuple(
+            QueriedTable(connection_id=f"c{number % CONNECTIONS}", table=f"analytics.shop.table_{name}")
+            for name in names
+        )
+        if number % 2:
+            sources[project_id] = SourceUse("sql:1", NOW_MS - WINDOW_MS, NOW_MS, dice.choice((2, 30, 400)), 20, 12)
+    seats = tuple(
+        Seat(
+            user_id=f"u{number}",
+            email=f"user{number}@x.example",
+            role=("editor", "member", "explorer", "admin")[min(3, number % 7)],
+            last_login_ms=NOW_MS - dice.randrange(200) * DAY_MS,
+        )
+        for number in range(SEATS)
+    )
+    prices = Prices(
+        plan="team",
+        run_micro_usd=50_000,
+        warehouse_minute_micro_usd=10_000,
+        overrides={"team": SeatPrices(explorer_month_micro_usd=10_000_000)},
+    )
+    return Evidence(
+        now_ms=NOW_MS,
+        since_ms=NOW_MS - WINDOW_MS,
+        tariff=tariff(prices),
+        month=(NOW_MS - 60 * DAY_MS, NOW_MS - 30 * DAY_MS),
+        projects=tuple(projects),
+        uses=uses,
+        seats=seats,
+        threads=(),
+        connections=tuple(
+            Connection(connection_id=f"c{number}", name=f"Warehouse {number}", target=f"host{number // 2}/db")
+            for number in range(CONNECTIONS)
+        ),
+        tables=tables,
+        sources=sources,
+        connection_runs=5,
+    )
+
+
+def pure() -> None:
+    """Print how long the thinking takes, without the reading."""
+    evidence = workspace()
+    runs = sum(amount.runs for use in evidence.uses.values() for amount in use.by.values())
+    for what in ("first", "again"):
+        began = time.monotonic()
+        found = audit(evidence)
+        seconds = time.monotonic() - began
+        print(
+            f"{what}: {PROJECTS:,} projects, {SEATS:,} seats, {runs:,} runs as sums: {len(found.findings):,} findings"
+            f" in {seconds:.1f} s"
+        )
+
+
+def learn(url: str) -> int:
+    """Put the workspace into a ledger, each project with a hundred runs; returns how many there are."""
+    evidence = workspace()
+    ledger = open_ledger(url, clock=Still())
+    known = ledger.workspace("bench")
+    known.first_contact(NOW_MS - 40 * DAY_MS)
+    known.record_projects(evidence.projects or (), NOW_MS)
+    known.record_seats(evidence.seats or (), NOW_MS)
+    known.record_connections(evidence.connections or (), NOW_MS)
+    known.record_threads((), NOW_MS)
+    for collector in ("projects", "users", "connections", "threads", "queried_tables", "runs"):
+        known.record_collector(collector, True, NOW_MS)
+    progress = RunProgress(known_until_ms=NOW_MS, known_from_ms=0, last_read_ms=NOW_MS)
+    step_ms = WINDOW_MS // RUNS_EACH
+    for project in evidence.projects or ():
+        known.record_tables(project.project_id, (evidence.tables or {})[project.project_id], NOW_MS)
+        starts = range(NOW_MS - WINDOW_MS + step_ms, NOW_MS, step_ms)
+        runs = [
+            Run(
+                run_id=f"{project.project_id[:8]}-{number:04x}-4000-8000-000000000000",
+                project_id=project.project_id,
+                status="errored" if number % 9 == 0 else "completed",
+                trigger="scheduled",
+                start_ms=at_ms,
+                end_ms=at_ms + 90_000,
+                elapsed_ms=90_000,
+            )
+            for number, at_ms in enumerate(starts)
+        ]
+        known.record_runs(project.project_id, runs, progress, NOW_MS)
+    ledger.close()
+    return PROJECTS * len(starts)
+
+
+def whole() -> None:
+    """Print what `hex-exporter audit` takes on a ledger with a million runs."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        url = f"sqlite:///{folder / 'ledger.db'}"
+        began = time.monotonic()
+        runs = learn(url)
+        print(f"a ledger of {runs:,} runs was made in {time.monotonic() - began:.0f} s")
+        config = folder / "config.yml"
+        config.write_text(CONFIG.format(url=url))
+        for what in ("cold", "warm"):
+            seconds, peak = measured([sys.executable, "-m", "exporter", "audit", f"--config.file={config}"])
+            verdict = "kept" if seconds <= SECONDS and peak <= MB else "NOT KEPT"
+            print(f"hex-exporter audit, {what}: {seconds:.1f} s, {peak:.0f} MB   <= {SECONDS} s, {MB} MB: {verdict}")
+
+
+def measured(command: list[str]) -> tuple[float, float]:
+    """Seconds and peak memory in MB of a program that is run to its end."""
+    began = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0, command
+    return time.monotonic() - began, usage.ru_maxrss / 1024
+
+
+class Still:
+    """It is always the same moment."""
+
+    def now(self) -> float:
+        return NOW_MS / 1000
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        raise AssertionError("nothing sleeps here")
+
+
+if __name__ == "__main__":
+    pure()
+    whole()

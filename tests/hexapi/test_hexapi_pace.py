@@ -184,6 +184,24 @@ class TestCoolDown:
 
         assert waits == [30]
 
+    def test_the_longest_is_told_last_whichever_thread_brings_it(self, manual_clock: Any) -> None:
+        told: list[int] = []
+        longer = threading.Thread(target=lambda: pace.throttled("60", {}))
+
+        def write_down(until_ms: int) -> None:
+            if longer.ident is None:
+                longer.start()
+                while pace.cool_down_until_ms == until_ms:
+                    pass  # until the other thread's news is in
+            told.append(until_ms)
+
+        pace: Pace = make_pace(manual_clock, on_cool_down=write_down)
+        pace.throttled("30", {})
+        longer.join()
+
+        assert len(told) == 2
+        assert told[-1] == pace.cool_down_until_ms
+
     @pytest.mark.parametrize(
         "retry_after", [None, "", "0", "-1", "nan", "inf", "soon", "Tue, 24 Nov 1999 12:00:00 GMT"]
     )

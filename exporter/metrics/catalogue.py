@@ -492,8 +492,8 @@ GROUPS = (
             _gauge(
                 "hex_finding_info",
                 "workspace kind subject subject_type name team confidence action",
-                "Always 1: of one of the top findings (audit.top) what its subject is (project, user, connection, plan, "
-                "owner) and is called, whose it is, whether its saving is measured or estimated, and what to do.",
+                "Always 1: of one of the top findings (audit.top) what its subject is (project, user, connection, "
+                "plan, owner) and is called, whose it is, whether its saving is measured or estimated, and what to do.",
             ),
             _gauge(
                 "hex_finding_saving_month_usd",
@@ -505,6 +505,27 @@ GROUPS = (
                 "hex_finding_saving_month_runs",
                 "workspace kind subject",
                 "Runs a month that acting on one of the top findings (audit.top) would save. Never to be added up.",
+            ),
+            _gauge(
+                "hex_finding_first_seen_timestamp_seconds",
+                "workspace kind subject",
+                "When one of the top findings (audit.top) was first made; one that went and came back keeps its time.",
+            ),
+            _gauge(
+                "hex_team_findings",
+                "workspace team",
+                "Findings of the last audit by the team of their subject, without the ignored.",
+            ),
+            _gauge(
+                "hex_team_saving_month_usd",
+                "workspace team",
+                "What acting on the findings of this team would save a month, in dollars; the teams add up. Absent "
+                "where nothing has a price.",
+            ),
+            _gauge(
+                "hex_team_saving_month_runs",
+                "workspace team",
+                "Runs a month that acting on the findings of this team would save; the teams add up.",
             ),
             _counter(
                 "hex_findings_realised_usd_total",

@@ -1,6 +1,6 @@
 """What the last audit found: by kind, and the largest findings by their subjects."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from exporter.insight.savings.finding import KINDS, Audit, Finding, Total
@@ -19,6 +19,7 @@ def finding_families(snapshot: Snapshot) -> Iterator[Family]:
     yield Family(METRICS["hex_findings_last_audit_timestamp_seconds"], [((name,), audit.now_ms / 1000)])
     yield Family(METRICS["hex_findings_judged"], [((name, kind), int(kind in audit.totals)) for kind in KINDS])
     yield from _by_kind(name, audit)
+    yield from _by_team(name, audit)
     yield from _top(snapshot, audit)
 
 
@@ -36,6 +37,22 @@ def _by_kind(name: str, audit: Audit) -> Iterator[Family]:
         METRICS["hex_findings_saving_month_runs"],
         [((name, kind), total.saving.runs) for kind, total in totals.items()],
     )
+
+
+def _by_team(name: str, audit: Audit) -> Iterator[Family]:
+    """By the team of each subject, what totals count of it."""
+    micro: dict[str, int] = {}
+    runs: dict[str, float] = defaultdict(float)
+    for finding in audit.findings:
+        runs[finding.team] += finding.counted.runs
+        if finding.counted.micro is not None:
+            micro[finding.team] = micro.get(finding.team, 0) + finding.counted.micro
+    counts = Counter(finding.team for finding in audit.findings)
+    yield Family(METRICS["hex_team_findings"], [((name, team), count) for team, count in counts.items()])
+    yield Family(
+        METRICS["hex_team_saving_month_usd"], [((name, team), amount / MICRO) for team, amount in micro.items()]
+    )
+    yield Family(METRICS["hex_team_saving_month_runs"], [((name, team), amount) for team, amount in runs.items()])
 
 
 def _saving_micro(total: Total, audit: Audit) -> int | None:
@@ -83,6 +100,15 @@ def _top(snapshot: Snapshot, audit: Audit) -> Iterator[Family]:
     yield Family(
         METRICS["hex_finding_saving_month_runs"],
         [((name, finding.kind, subject), finding.saving.runs) for finding, subject in shown],
+    )
+    first_ms = {(known.kind, known.subject): known.first_seen_ms for known in snapshot.stored.findings}
+    yield Family(
+        METRICS["hex_finding_first_seen_timestamp_seconds"],
+        [
+            ((name, finding.kind, subject), first_ms[finding.key] / 1000)
+            for finding, subject in shown
+            if finding.key in first_ms
+        ],
     )
 
 

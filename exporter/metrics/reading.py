@@ -59,6 +59,7 @@ class Reader:
             counters=tuple(ledger.counters()),
             cool_down_until_ms=ledger.cool_down_until_ms,
             sources=ledger.sources.states(),
+            findings=ledger.findings.known(),
             recent=self._recently(ledger, tables, week.timezone, now_ms),
         )
 

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from exporter.config import Config, Workspace
 from exporter.facts import Connection, Identity, QueriedTable, Run, Seat
-from exporter.ledger import OTHER, CollectorState, CounterValue, KnownProject, Listing, SourceState
+from exporter.ledger import OTHER, CollectorState, CounterValue, KnownFinding, KnownProject, Listing, SourceState
 from exporter.metrics.books import Books
 from exporter.metrics.completeness import awaited, complete_until_ms, is_complete_from
 from exporter.metrics.owner import OwnerLabel
@@ -37,6 +37,7 @@ class Stored:
     counters: tuple[CounterValue, ...]
     cool_down_until_ms: int | None
     sources: Mapping[str, SourceState]
+    findings: tuple[KnownFinding, ...]
     recent: Recent
 
 

@@ -14,6 +14,8 @@ BOARDS = {
     "hex-seats",
     "hex-schedules",
     "hex-connections",
+    "hex-gateway",
+    "hex-savings",
     "hex-project",
     "hex-exporter",
 }

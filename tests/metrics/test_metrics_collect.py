@@ -12,7 +12,7 @@ from exporter.config import Compute, FileSource, Gateway, Match, Prices, Profile
 from exporter.errors import LedgerError
 from exporter.facts import Connection, Identity, QueriedTable, Schedule, Seat, Thread
 from exporter.insight.savings.finding import Audit, Finding, NotJudged, Saving, Total
-from exporter.ledger import open_ledger
+from exporter.ledger import KnownFinding, open_ledger
 from exporter.ledger.histograms import observed
 from exporter.metrics import CATALOGUE, Collector, GatewayState, Status, build_page, collect
 
@@ -81,7 +81,8 @@ def busy(world: Any) -> Any:
     for digest in ("before", "after"):
         world.acme.sources.record(key, digest, world.now_ms - 1000, world.now_ms)
     world.acme.sources.record_judged("orders", key, world.now_ms, {"scheduled": (3, 2)}, world.now_ms)
-    world.acme.findings.write([], {"idle_paid_seat": 1_250_000}, world.now_ms)
+    found = KnownFinding(kind="abandoned_project", subject="orders", first_seen_ms=1, last_seen_ms=world.now_ms)
+    world.acme.findings.write([found], {"idle_paid_seat": 1_250_000}, world.now_ms)
     world.release()
     world.acme.count_many(
         {

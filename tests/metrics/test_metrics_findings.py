@@ -8,6 +8,7 @@ import pytest
 from exporter.config import Audit as AuditSettings
 from exporter.config import Labels
 from exporter.insight.savings.finding import KINDS, Audit, Finding, NotJudged, Saving, Total
+from exporter.ledger import KnownFinding
 
 SEAT = Finding(
     kind="idle_paid_seat",
@@ -162,6 +163,25 @@ def test_where_owners_are_not_shown_their_findings_have_no_series(world: Any, sh
 
     assert {labels[:4] for labels in figures["hex_finding_info"]} == {("idle_paid_seat", "u1", "user", "u1")}
     assert figures["hex_findings"][("colliding_schedules",)] == 1
+
+
+def test_teams_add_up_to_what_kinds_add_up_to(shown: Any) -> None:
+    figures = shown(audited(SEAT, HOURLY, CROWD))
+
+    assert figures["hex_team_findings"] == {("sales",): 1, ("",): 2}
+    assert figures["hex_team_saving_month_usd"] == {("sales",): 75, ("",): 36.5}
+    assert sum(figures["hex_team_saving_month_runs"].values()) == sum(
+        figures["hex_findings_saving_month_runs"].values()
+    )
+
+
+def test_a_finding_is_as_old_as_its_first_sight(world: Any, shown: Any) -> None:
+    known = KnownFinding(kind="idle_paid_seat", subject="u1", first_seen_ms=400_000, last_seen_ms=1_000_000)
+    world.acme.findings.write([known], {}, world.now_ms)
+
+    figures = shown(audited(SEAT, HOURLY))
+
+    assert figures["hex_finding_first_seen_timestamp_seconds"] == {("idle_paid_seat", "u1"): 400}
 
 
 def test_realised_savings_are_dollars(world: Any) -> None:

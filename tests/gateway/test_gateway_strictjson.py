@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exporter.gateway.strictjson import DEPTH_LIMIT, JsonError, Number, canonical, plain, read, written
+from exporter.gateway.strictjson import DEPTH_LIMIT, VALUES_LIMIT, JsonError, Number, canonical, plain, read, written
 
 NUMBERS = (
     st.integers()
@@ -78,6 +78,9 @@ class TestRefused:
             b"[" * (DEPTH_LIMIT + 1) + b"]" * (DEPTH_LIMIT + 1),
             b"[" * 500_000,
             b'{"a":' * 200_000,
+            b"[" + b"1," * VALUES_LIMIT + b"1]",
+            b"[" + b"[]," * VALUES_LIMIT + b"1]",
+            b'{"a":["' + b'\\"' * 400_000,
             b"1" * 1001,
             b"1e" + b"9" * 1001,
             b"true false",
@@ -95,6 +98,10 @@ class TestRefused:
 
         assert written(read(deepest)) == deepest
         assert written(read(b"9" * 1000)) == b"9" * 1000
+        most = b"[" + b"1," * (VALUES_LIMIT - 3) + b"1]"
+        assert written(read(most)) == most
+        text = b'{"a":"' + b"1,[{" * VALUES_LIMIT + b'","b":1}'
+        assert written(read(text)) == text
 
 
 class TestWritten:

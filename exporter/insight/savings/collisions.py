@@ -9,13 +9,16 @@ from exporter.insight.savings.candidate import TABLES_NEEDED, TABLES_UNKNOWN, Ca
 from exporter.insight.savings.finding import Fact, Finding, Move, Saving, SubjectType
 from exporter.insight.savings.pricing import Claim
 from exporter.insight.savings.scene import Scene, plain
-from exporter.insight.savings.stagger import Slot, stagger
+from exporter.insight.savings.stagger import Slot, minute_of, stagger
 from exporter.insight.schedules import WEEK_MS
 
 COLLIDING = "colliding_schedules"
 
 OWNER_KERNELS = 25
 """How many kernels Hex grants one person at a time; a scheduled run takes one of its project's owner (Hex, kernels)."""
+
+
+_HOUR_MS = 3_600_000
 
 
 class _Group(NamedTuple):
@@ -66,6 +69,8 @@ def _colliding(scene: Scene, group: _Group, planned: Sequence[_Planned]) -> Foun
     start_ms = scene.week_start_ms
     end_ms = start_ms + WEEK_MS
     slots = [one.slot for one in planned]
+    if len(slots) <= group.limit and all(_meets_no_other_of_its_own(slot) for slot in slots):
+        return
     staggered = stagger(slots, group.limit, start_ms, end_ms)
     if staggered.before <= group.limit:
         return
@@ -105,6 +110,11 @@ def _planned(scene: Scene, project: Project) -> tuple[_Planned, ...]:
     runs, ms = scene.scheduled(project.project_id)
     duration_ms = max(1, ms // runs) if runs else 1
     return tuple(_Planned(project, Slot(schedule, duration_ms)) for schedule in project.schedules if schedule.enabled)
+
+
+def _meets_no_other_of_its_own(slot: Slot) -> bool:
+    """Whether a run is over before the next of its schedule, which is an hour later at the soonest."""
+    return minute_of(slot.schedule) is not None and slot.duration_ms <= _HOUR_MS
 
 
 def _move(project: Project, schedule: Schedule, to: Schedule) -> Move:

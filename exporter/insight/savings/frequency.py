@@ -47,11 +47,11 @@ def frequency(scene: Scene) -> Found:
     for project in scene.scheduled_projects:
         untold += not are_views_told(project)
         unwatched += _source(scene, project) is None
-        if not is_abandoned(scene, project):
-            if are_views_told(project) and is_unviewed(scene, project):
+        if are_views_told(project) and is_unviewed(scene, project):
+            if not is_abandoned(scene, project):
                 yield _unviewed(scene, project)
-            elif excess := _excess(scene, project):
-                yield _candidate(scene, project, excess)
+        elif excess := _excess(scene, project):
+            yield _candidate(scene, project, excess)
     yield from _blind_spots(untold, unwatched)
 
 

@@ -28,7 +28,7 @@ RUNS_EACH = 100
 NOW_MS = int(time.time() * 1000)
 
 SECONDS = 60
-MB = 700
+MB = 250
 """What is promised of a whole `hex-exporter audit`, on a machine that does other things as well."""
 
 CONFIG = """

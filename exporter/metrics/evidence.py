@@ -157,12 +157,8 @@ class _View:
         self.missing[collector] = reason
 
     def _refusal(self, endpoint: str) -> str | None:
-        """That Hex refuses it, by the requests that were counted."""
-        codes = [
-            one.labels[1]
-            for one in self._counters
-            if one.metric == _REQUESTS and one.labels[0] == endpoint and one.value
-        ]
+        """That Hex refuses it, by the answers that were counted: none of these codes is foreseen, so a series tells."""
+        codes = [one.labels[1] for one in self._counters if one.metric == _REQUESTS and one.labels[0] == endpoint]
         refused = [code for code in codes if code in _REFUSALS]
         return f"Hex answered {' or '.join(sorted(refused))}" if refused else None
 

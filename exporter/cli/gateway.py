@@ -10,7 +10,7 @@ from exporter.cli.follower import Follower
 from exporter.cli.gateway_door import gateway_web_file
 from exporter.clock import Clock
 from exporter.config import Config
-from exporter.errors import LedgerError
+from exporter.errors import ConfigError, ConfigProblem, LedgerError
 from exporter.gateway import App, Gateway
 from exporter.ledger import WorkspaceLedger
 from exporter.web import Address, Limits, Server
@@ -53,7 +53,12 @@ class GatewayServer:
 
     def bind(self) -> Address:
         """Take the address and return it as it is; raises ConfigError if it cannot be had."""
-        return self._server.bind()[0]
+        try:
+            return self._server.bind()[0]
+        except ConfigError as error:
+            # The server knows only the flag for its own address.
+            said = (ConfigProblem("gateway.listen_address", one.message) for one in error.problems)
+            raise ConfigError(*said) from None
 
     def assign(self, config: Config) -> None:
         """Go by the policies and sources of this configuration from now on. For the event loop that serves."""

@@ -96,3 +96,14 @@ def test_address_that_cannot_be_had_ends_with_1_and_names_it(address, tmp_path):
 
     assert result.exit_code == 1
     assert address in result.output
+
+
+def test_address_of_the_gateway_that_cannot_be_had_is_told_by_its_key(tmp_path):
+    path = tmp_path / "c.yml"
+    path.write_text("gateway: {listen_address: '192.0.2.1:80', allow_insecure: true}")
+    token = {"HEX_API_TOKEN": "hxtw_x", "XDG_STATE_HOME": str(tmp_path)}
+
+    result = run("serve", "--config.file", str(path), "--web.listen-address", "127.0.0.1:0", **token)
+
+    assert result.exit_code == 1
+    assert "gateway.listen_address: cannot listen on 192.0.2.1:80: Cannot assign requested address" in result.output

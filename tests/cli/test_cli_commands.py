@@ -4,6 +4,7 @@ import re
 
 import pytest
 from click.testing import CliRunner
+from running import SCRIPT, Running, environment
 
 from exporter import __version__
 from exporter.cli import main
@@ -101,9 +102,10 @@ def test_address_that_cannot_be_had_ends_with_1_and_names_it(address, tmp_path):
 def test_address_of_the_gateway_that_cannot_be_had_is_told_by_its_key(tmp_path):
     path = tmp_path / "c.yml"
     path.write_text("gateway: {listen_address: '192.0.2.1:80', allow_insecure: true}")
-    token = {"HEX_API_TOKEN": "hxtw_x", "XDG_STATE_HOME": str(tmp_path)}
+    command = [SCRIPT, "serve", "--config.file", path, "--web.listen-address", "127.0.0.1:0"]
 
-    result = run("serve", "--config.file", str(path), "--web.listen-address", "127.0.0.1:0", **token)
+    with Running(command, tmp_path / "out", env=environment(HEX_API_TOKEN="hxtw_x", HOME=str(tmp_path))) as exporter:
+        status = exporter.exit_status()
 
-    assert result.exit_code == 1
-    assert "gateway.listen_address: cannot listen on 192.0.2.1:80: Cannot assign requested address" in result.output
+    assert status == 1
+    assert "gateway.listen_address: cannot listen on 192.0.2.1:80: Cannot assign requested address" in exporter.text

@@ -4,16 +4,17 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from exporter.web import Server
+from exporter.web import Server, WebFile
 
 
 @contextmanager
-def serving(app: ASGIApp) -> Iterator[str]:
-    """Serve it; the address, such as `http://127.0.0.1:40123`."""
-    server = Server(app, listen=["127.0.0.1:0"])
+def serving(app: ASGIApp, *, web_file: Path | None = None) -> Iterator[str]:
+    """Serve it, with a web file over TLS; the address, such as `http://127.0.0.1:40123`."""
+    server = Server(app, listen=["127.0.0.1:0"], web_file=None if web_file is None else WebFile(web_file))
     (address,) = server.bind()
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
 
@@ -24,7 +25,7 @@ def serving(app: ASGIApp) -> Iterator[str]:
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        yield f"http://{address}"
+        yield f"http://{address}" if web_file is None else f"https://{address}"
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join(20)

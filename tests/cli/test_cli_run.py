@@ -7,6 +7,7 @@ import signal
 import socket
 
 import pytest
+import trustme
 from click.testing import CliRunner
 from rich.console import Console
 from running import SCRIPT, Running, environment
@@ -391,6 +392,34 @@ class TestDestination:
 
         assert result.exit_code == 1
         assert "none.pem: cannot be read as certificates" in result.output
+
+
+class TestTls:
+    @pytest.fixture
+    def web_file(self, tmp_path):
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+        certificate = authority.issue_cert("127.0.0.1")
+        certificate.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+        certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+        path = tmp_path / "web.yml"
+        path.write_text("tls_server_config: {cert_file: cert.pem, key_file: key.pem}")
+        return path
+
+    def test_certificates_of_ones_own_are_trusted_where_the_environment_says_so(self, web_file, tmp_path):
+        with serving(Gateway(granted("hit")), web_file=web_file) as url:
+            result = run("p1", "--gateway", url, SSL_CERT_FILE=str(tmp_path / "ca.pem"))
+
+        assert result.exit_code == 0, result.output
+
+    def test_others_are_not_and_the_token_is_not_sent(self, web_file):
+        gateway = Gateway(granted("hit"))
+        with serving(gateway, web_file=web_file) as url:
+            result = run("p1", "--gateway", url)
+
+        assert result.exit_code == 1
+        assert "certificate verify failed" in result.output
+        assert not gateway.asked
 
 
 class TestProgress:

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import wraps
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +197,8 @@ def audit(
     from exporter.cli.audit import run_audit
     from exporter.cli.found import Wanted
 
+    if min_saving is not None and not isfinite(min_saving):
+        raise click.BadParameter(f"found {min_saving}, expected an amount in dollars", param_hint="--min-saving")
     least_micro = None if min_saving is None else round(min_saving * 1_000_000)
     wanted = Wanted(kinds=kinds, least_micro=least_micro, workspace=workspace, team=team)
     run_audit(config_file, os.environ, wanted, form)

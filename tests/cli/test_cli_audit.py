@@ -1,0 +1,384 @@
+"""`audit`: ranked, in four forms, beside a running server, whatever the titles say."""
+
+import asyncio
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from exporter.cli.audit_forms import FORMS
+from exporter.cli.commands import main
+from exporter.cli.found import Wanted, found
+from exporter.config import Config, load_config
+from exporter.errors import ConfigError
+from exporter.facts import Connection, Project, QueriedTable, Run, Schedule, Seat
+from exporter.ledger import Ledger, RunProgress, open_ledger
+from exporter.metrics.audit import Auditor
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+HOSTILE = "=HYPERLINK(1) | <b>x</b>\x1b[2J\n[bold]rows"
+
+CONFIG = """\
+workspaces: [{name: acme, token_env: A}, {name: beta, token_env: B}]
+storage: {url: "sqlite:///ledger.db"}
+week: {timezone: Europe/Zurich}
+teams: [{name: sales, match: {owner: "*@sales.example"}}, {name: ops, match: {owner: "*@ops.example"}}]
+prices: {plan: team, run_usd: 0.05, overrides: {team: {editor_month: 28, explorer_month: 10}}}
+ignore:
+  - {kind: failing_schedule, subject: "Nightly*", reason: "fixed | next week", until: 2026-12-31}
+  - {kind: abandoned_project, subject: p1, reason: "it was kept until summer", until: 2026-07-01}
+"""
+
+
+def record(ledger: Ledger, now_ms: int) -> None:
+    """An abandoned hourly project, a failing daily one, a busy one, and two idle seats."""
+    acme = ledger.workspace("acme")
+    acme.first_contact(now_ms)
+    old_ms = now_ms - 300 * DAY_MS
+    hourly = Schedule(cadence="hourly", enabled=True, cron="0 * * * *")
+    daily = Schedule(cadence="daily", enabled=True, cron="0 6 * * *")
+    views = {"viewed_ms": now_ms - HOUR_MS, "views_7d": 90, "views_14d": 180, "views_30d": 400}
+    common = {"created_ms": old_ms, "published_ms": old_ms}
+    busy = {"owner": "a@ops.example", "edited_ms": now_ms, "schedules": (daily,), **common, **views}
+    projects = [
+        Project(
+            project_id="p1",
+            title=HOSTILE,
+            owner="gone@sales.example",
+            edited_ms=old_ms,
+            views_30d=0,
+            views_7d=0,
+            views_14d=0,
+            schedules=(hourly,),
+            **common,
+        ),
+        Project(project_id="p2", title="Nightly", **busy),
+        Project(project_id="p3", title="Busy", **busy),
+    ]
+    acme.record_projects(projects, now_ms)
+    for collector in ("projects", "users", "connections", "threads"):
+        acme.record_collector(collector, True, now_ms)
+    acme.record_seats(
+        [
+            Seat(user_id="u1", email="a@ops.example", role="editor", last_login_ms=now_ms),
+            Seat(user_id="u2", email="idle@sales.example", role="editor", last_login_ms=old_ms),
+            Seat(user_id="u3", email="never@ops.example", role="explorer"),
+        ],
+        now_ms,
+    )
+    acme.record_connections([Connection(connection_id="c1", name="Warehouse", target="db")], now_ms)
+    acme.record_threads([], now_ms)
+    progress = RunProgress(known_until_ms=now_ms, known_from_ms=0)
+    for project_id, every_ms, status in (
+        ("p1", HOUR_MS, "completed"),
+        ("p2", DAY_MS, "errored"),
+        ("p3", DAY_MS, "completed"),
+    ):
+        acme.record_tables(project_id, [QueriedTable(connection_id="c1", table=f"t.{project_id}")], now_ms)
+        runs = [
+            Run(
+                run_id=f"{project_id}-{number}",
+                project_id=project_id,
+                status=status,
+                trigger="scheduled",
+                start_ms=now_ms - number * every_ms - HOUR_MS,
+                elapsed_ms=60_000,
+            )
+            for number in range(30 * DAY_MS // every_ms)
+        ]
+        acme.record_runs(project_id, runs, progress, now_ms)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, manual_clock: Any) -> Path:
+    """A ledger as a server leaves it, and its configuration."""
+    (tmp_path / "hex.yml").write_text(CONFIG)
+    ledger = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=manual_clock)
+    record(ledger, round(manual_clock.now() * 1000))
+    ledger.close()
+    return tmp_path
+
+
+@pytest.fixture
+def config(folder: Path) -> Config:
+    file = folder / "hex.yml"
+    return load_config(file.read_bytes(), source=str(file), environ={}, state_dir=folder)
+
+
+@pytest.fixture
+def told(config: Config, manual_clock: Any) -> Any:
+    """What the audit prints in a form."""
+
+    def tell(form: str = "json", settings: Config | None = None, **wanted: Any) -> Any:
+        settings = settings or config
+        ledger = open_ledger(config.storage.url, clock=manual_clock, read_only=True)
+        try:
+            text = FORMS[form](list(found(ledger, settings, manual_clock, Wanted(**wanted))))
+        finally:
+            ledger.close()
+        return json.loads(text) if form == "json" else text
+
+    return tell
+
+
+def changed(folder: Path, before: str, after: str) -> Config:
+    text = CONFIG.replace(before, after)
+    assert text != CONFIG
+    return load_config(text.encode(), source="hex.yml", environ={}, state_dir=folder)
+
+
+class TestFindings:
+    def test_are_ranked_by_what_they_save(self, told: Any) -> None:
+        acme, _ = told()
+
+        kinds = [(row["kind"], row["subject"]) for row in acme["findings"]]
+        assert kinds == [("abandoned_project", "p1"), ("idle_paid_seat", "u2"), ("idle_paid_seat", "u3")]
+        savings = [row["saving_month_usd"] for row in acme["findings"]]
+        assert savings == [pytest.approx(24 * 0.05 * 365.25 / 12, rel=0.01), 28.0, 10.0]
+        assert acme["saving"]["saving_month_usd"] == pytest.approx(sum(savings))
+        assert acme["spent"]["spent_month_usd"] > acme["saving"]["saving_month_usd"]
+
+    def test_each_tells_figures_action_and_place(self, told: Any) -> None:
+        row = told()[0]["findings"][0]
+
+        assert row["evidence"]["views"] == 0
+        assert (row["confidence"], row["team"], row["owner"]) == ("measured", "sales", "gone@sales.example")
+        assert row["action"]
+        assert "Hex" in row["where"]
+        assert row["saving_month_minutes"] == pytest.approx(row["saving_month_runs"])
+
+    def test_ignored_ones_are_shown_with_reason_and_end_and_count_nowhere(self, told: Any) -> None:
+        acme, _ = told()
+
+        (row,) = acme["ignored"]
+        assert (row["kind"], row["subject"], row["ignored"]) == ("failing_schedule", "p2", "fixed | next week")
+        assert row["ignored_until"] == "2026-12-31"
+        (total,) = [one for one in acme["kinds"] if one["kind"] == "failing_schedule"]
+        assert (total["findings"], total["ignored"], total["saving_month_runs"]) == (0, 1, 0)
+
+    def test_one_whose_end_has_passed_counts_again(self, told: Any, folder: Path) -> None:
+        (acme, _) = told(settings=changed(folder, "2026-12-31", "2026-11-17"))
+
+        assert acme["ignored"] == []
+        assert "failing_schedule" in {row["kind"] for row in acme["findings"]}
+
+    def test_what_could_not_be_judged_is_said_with_what_is_needed(self, told: Any) -> None:
+        acme, beta = told()
+
+        missing = {row["kind"]: row for row in acme["not_judged"]}
+        assert missing["colliding_schedules"]["needs"] == "limits.connection_runs"
+        assert all(row["needs"] and row["why"] for row in acme["not_judged"])
+        assert beta["findings"] == beta["kinds"] == []
+        assert len({row["kind"] for row in beta["not_judged"]}) == 12
+        assert any("has not listed them yet" in remark for remark in beta["remarks"])
+
+    def test_without_prices_it_ranks_by_runs_and_names_the_keys(self, told: Any, folder: Path) -> None:
+        settings = changed(
+            folder,
+            "prices: {plan: team, run_usd: 0.05, overrides: {team: {editor_month: 28, explorer_month: 10}}}",
+            "",
+        )
+        (acme,) = told(settings=settings, workspace="acme")
+
+        assert acme["findings"][0]["subject"] == "p1"
+        assert {row["saving_month_usd"] for row in acme["findings"]} == {None}
+        assert acme["findings"][0]["saving_month_runs"] > 700
+        assert any("prices.run_usd" in remark for remark in acme["remarks"])
+        assert "usd" not in told("table", settings=settings, workspace="acme").splitlines()[2]
+
+    def test_people_are_shown_as_owners_are(self, told: Any, folder: Path) -> None:
+        settings = changed(folder, "week:", "labels: {owner: none}\nweek:")
+
+        for form in FORMS:
+            text = json.dumps(told(form, settings=settings, workspace="acme"))
+            assert "example" not in text, form
+        (acme,) = told(settings=settings, workspace="acme")
+        assert [row["name"] for row in acme["findings"][1:]] == ["u2", "u3"]
+
+
+class TestFilters:
+    def test_by_kind(self, told: Any) -> None:
+        (acme,) = told(kinds=("idle_paid_seat", "unused_connection"), workspace="acme")
+
+        assert {row["kind"] for row in acme["findings"]} == {"idle_paid_seat"}
+        assert {row["kind"] for row in acme["kinds"]} == {"idle_paid_seat", "unused_connection"}
+        assert acme["saving"]["saving_month_usd"] == 38.0
+
+    def test_by_saving(self, told: Any) -> None:
+        (acme,) = told(least_micro=28_000_000, workspace="acme")
+
+        assert [row["subject"] for row in acme["findings"]] == ["p1", "u2"]
+        assert acme["ignored"] == []
+
+    def test_by_team(self, told: Any) -> None:
+        (acme,) = told(team="ops", workspace="acme")
+
+        assert [row["subject"] for row in acme["findings"]] == ["u3"]
+        assert [row["team"] for row in acme["teams"]] == ["ops"]
+
+    @pytest.mark.parametrize(
+        ("wanted", "said"),
+        [
+            ({"workspace": "gamma"}, "--workspace: found 'gamma', expected one of acme, beta"),
+            ({"team": "it"}, "--team: found 'it', expected one of sales, ops"),
+        ],
+    )
+    def test_what_does_not_exist_is_refused(self, told: Any, wanted: dict[str, str], said: str) -> None:
+        with pytest.raises(ConfigError) as caught:
+            told(**wanted)
+
+        assert str(caught.value) == said
+
+
+class TestTeams:
+    def test_each_has_its_findings_cost_and_runs(self, told: Any) -> None:
+        (acme,) = told(workspace="acme")
+
+        teams = {row["team"]: row for row in acme["teams"]}
+        assert set(teams) == {"sales", "ops"}
+        assert teams["sales"]["findings"] == 2
+        assert teams["sales"]["saving_month_usd"] == pytest.approx(
+            sum(row["counted_month_usd"] for row in acme["findings"] if row["team"] == "sales")
+        )
+        assert teams["sales"]["cost_month_usd"] == pytest.approx(28 + 36.5, rel=0.01)
+        assert teams["ops"]["cost_month_runs"] == pytest.approx(2 * 30.4, rel=0.05)
+        spent = acme["spent"]["spent_month_usd"]
+        assert sum(row["cost_month_usd"] for row in teams.values()) == pytest.approx(spent)
+
+
+class TestOverTime:
+    def test_tells_since_when_and_what_was_saved(self, told: Any, config: Config, manual_clock: Any) -> None:
+        assert told()[0]["findings"][0]["first_seen"] is None
+
+        def serve(*, idle: bool) -> None:
+            ledger = open_ledger(config.storage.url, clock=manual_clock)
+            now_ms = round(manual_clock.now() * 1000)
+            record(ledger, now_ms)
+            if not idle:
+                seats = [Seat(user_id="u1", email="a@ops.example", role="editor", last_login_ms=now_ms)]
+                ledger.workspace("acme").record_seats(seats, now_ms)
+            asyncio.run(Auditor(ledger.workspace("acme"), config, manual_clock).once())
+            ledger.close()
+
+        serve(idle=True)
+        for days, idle in ((3, True), (1, False), (10, False)):
+            manual_clock.advance(days * 86_400)
+            serve(idle=idle)
+
+        (acme,) = told(workspace="acme")
+        assert acme["findings"][0]["days"] == 14
+        assert {row["subject"] for row in acme["gone"]} == {"u2", "u3"}
+        assert acme["realised_usd"] == pytest.approx(38 * 10 / 30.4375, abs=0.01)
+        (total,) = [row for row in acme["kinds"] if row["kind"] == "idle_paid_seat"]
+        assert (total["findings"], total["realised_usd"]) == (0, acme["realised_usd"])
+        assert "14 days" in told("table", workspace="acme")
+
+    def test_a_ledger_that_nobody_writes_any_more_is_judged_as_of_its_last_day(
+        self, told: Any, manual_clock: Any
+    ) -> None:
+        manual_clock.advance(3 * 86_400)
+
+        (acme,) = told(workspace="acme")
+
+        assert len(acme["findings"]) == 3
+        assert any(remark.startswith("as of 2026-11-18") for remark in acme["remarks"])
+
+
+class TestForms:
+    def test_a_table_is_one_row_a_finding_whatever_its_title_says(self, told: Any) -> None:
+        text = told("table", workspace="acme")
+
+        assert "\x1b" not in text
+        assert "[bold]rows" in " ".join(text.split())
+        assert "idle@sales.example" in text
+        assert "not judged everywhere: colliding schedules" in text
+        assert "3 findings; to be saved a month: 74." in text
+        assert "fixed | next week" in text
+
+    def test_csv_has_no_formula_and_one_row_a_finding(self, told: Any) -> None:
+        rows = list(csv.DictReader(io.StringIO(told("csv"))))
+
+        assert [row["subject"] for row in rows] == ["p1", "u2", "u3", "p2"]
+        assert rows[0]["name"].startswith("'=HYPERLINK(1)")
+        assert float(rows[1]["saving_month_usd"]) == 28.0
+        assert (rows[3]["ignored"], rows[3]["ignored_until"]) == ("fixed | next week", "2026-12-31")
+        for row in rows:
+            assert not any(cell[:1] in tuple("=+-@\t\r") and cell for cell in row.values())
+
+    def test_markdown_keeps_every_row_in_its_table(self, told: Any) -> None:
+        lines = told("markdown", workspace="acme").splitlines()
+
+        assert lines[0].startswith("# Savings: acme, by the runs of 2026-10-21 to 2026-11-18")
+        (row,) = [line for line in lines if "HYPERLINK" in line]
+        (head,) = [line for line in lines if line.startswith("| saving usd") and "known for" in line]
+        assert row.replace("\\|", "").count("|") == head.count("|")
+        assert r"\<b\>x\</b\>" in row
+        assert any(line.startswith("- not judged everywhere: colliding schedules") for line in lines)
+
+    def test_json_is_what_it_says(self, told: Any) -> None:
+        acme = told()[0]
+
+        assert acme["findings"][0]["name"] == HOSTILE
+        assert acme["as_of"].startswith("2026-11-18T")
+        assert acme["runs_since"].startswith("2026-10-21T")
+
+
+class TestCommand:
+    def ask(self, folder: Path, *flags: str) -> Any:
+        return CliRunner().invoke(main, ["audit", "--config.file", str(folder / "hex.yml"), *flags])
+
+    def test_reads_beside_a_writer_and_creates_nothing(self, folder: Path, manual_clock: Any) -> None:
+        writer = open_ledger(f"sqlite:///{folder / 'ledger.db'}", clock=manual_clock)
+        before = set(folder.iterdir())
+
+        result = self.ask(folder, "--format", "json", "--kind", "idle_paid_seat", "--min-saving", "20")
+        writer.close()
+
+        assert result.exit_code == 0, result.output
+        acme, _ = json.loads(result.stdout)
+        assert [row["subject"] for row in acme["findings"]] == ["u2"]
+        assert before >= set(folder.iterdir())
+
+    def test_csv_says_beside_it_what_could_not_be_judged(self, folder: Path) -> None:
+        result = self.ask(folder, "--format", "csv")
+
+        assert result.stdout.startswith("workspace,kind,subject,")
+        assert "hex-exporter: not judged" in result.stderr
+        assert "has not listed them yet" in result.stderr
+
+    def test_without_a_ledger_says_what_is_missing(self, tmp_path: Path) -> None:
+        (tmp_path / "hex.yml").write_text("storage: {url: 'sqlite:///none.db'}")
+
+        result = self.ask(tmp_path)
+
+        assert result.exit_code == 1
+        assert "found no ledger, expected the one that `hex-exporter serve` keeps" in result.stderr
+        assert [one.name for one in tmp_path.iterdir()] == ["hex.yml"]
+
+    def test_an_empty_ledger_is_one_clear_sentence(self, tmp_path: Path, manual_clock: Any) -> None:
+        (tmp_path / "hex.yml").write_text("storage: {url: 'sqlite:///ledger.db'}")
+        open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=manual_clock).close()
+
+        result = self.ask(tmp_path)
+
+        assert result.exit_code == 0, result.output
+        assert "the ledger knows no projects of this workspace" in result.stdout
+
+    @pytest.mark.parametrize(
+        "flags",
+        [
+            ("--kind", "nonsense"),
+            ("--min-saving", "-1"),
+            ("--min-saving", "nan"),
+            ("--min-saving", "inf"),
+            ("--format", "xml"),
+        ],
+    )
+    def test_what_cannot_be_asked_is_a_usage_error(self, folder: Path, flags: tuple[str, str]) -> None:
+        assert self.ask(folder, *flags).exit_code == 2

@@ -1,0 +1,166 @@
+"""The digest: a week in Markdown that can be mailed, and the teams of the report."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from test_cli_audit import CONFIG, record
+
+from exporter.cli.commands import main
+from exporter.cli.digest import digest
+from exporter.cli.forms import FORMS
+from exporter.cli.found import Wanted, found
+from exporter.cli.weekly import reports
+from exporter.config import Config, load_config
+from exporter.ledger import open_ledger
+from exporter.metrics.audit import Auditor
+
+
+@pytest.fixture
+def config(tmp_path: Path, manual_clock: Any) -> Config:
+    """A ledger as a server leaves it on Wednesday, 18 November 2026, an audit in it, and its configuration."""
+    file = tmp_path / "hex.yml"
+    file.write_text(CONFIG)
+    config = load_config(file.read_bytes(), source=str(file), environ={}, state_dir=tmp_path)
+    ledger = open_ledger(config.storage.url, clock=manual_clock)
+    record(ledger, round(manual_clock.now() * 1000))
+    asyncio.run(Auditor(ledger.workspace("acme"), config, manual_clock).once())
+    ledger.close()
+    return config
+
+
+@pytest.fixture
+def opened(config: Config, manual_clock: Any) -> Any:
+    ledger = open_ledger(config.storage.url, clock=manual_clock, read_only=True)
+    yield ledger
+    ledger.close()
+
+
+@pytest.fixture
+def told(opened: Any, config: Config, manual_clock: Any) -> Any:
+    def tell(week: str | None = None, workspace: str | None = "acme") -> str:
+        pairs = zip(
+            reports(opened, config, manual_clock, week=week, workspace=workspace, wants_whole=True),
+            found(opened, config, manual_clock, Wanted(workspace=workspace)),
+            strict=True,
+        )
+        return digest(pairs)
+
+    return tell
+
+
+def section(text: str, name: str) -> list[str]:
+    return text.split(f"## {name}\n")[1].split("\n## ")[0].strip().splitlines()
+
+
+class TestDigest:
+    def test_is_of_the_last_whole_week(self, told: Any) -> None:
+        lines = told().splitlines()
+
+        assert lines[0] == "# acme, 2026-11-09 to 2026-11-15 (2026-W46, Europe/Zurich)"
+        assert lines[2].startswith("182 runs (+0% against the week before); ")
+        assert lines[2].endswith(" against the week before).")
+
+    def test_a_week_that_is_not_over_is_not_compared(self, told: Any) -> None:
+        text = told("2026-W47")
+
+        assert "so far." in text.splitlines()[2]
+        assert "%" not in text.splitlines()[2]
+        assert "Largest changes" not in text
+
+    def test_tells_how_far_each_budget_is_gone(self, told: Any) -> None:
+        rows = section(told(), "Budgets")
+
+        assert rows[2].startswith("| weekly-runs | runs a week | 182 | 500 | 36% |")
+
+    def test_tells_the_top_findings_with_what_to_do(self, told: Any) -> None:
+        rows = section(told(), "What to switch off")
+
+        assert rows[0].startswith("3 findings; to be saved a month: 74.")
+        assert [row for row in rows if "idle@sales.example" in row and "move to Viewer" in row]
+        (title,) = [row for row in rows if "HYPERLINK" in row]
+        assert r"\|" in title
+        assert "\x1b" not in title
+        assert "- found in the last seven days for the first time: 3" in rows
+
+    def test_says_what_could_not_be_judged(self, told: Any) -> None:
+        assert "- not judged everywhere: colliding schedules" in told()
+
+    def test_changes_are_the_largest_first(self, told: Any, opened: Any, config: Config, manual_clock: Any) -> None:
+        rows = section(told("2026-W43"), "Largest changes against the week before")
+
+        # The history begins in the week before: everything has grown, the hourly project most.
+        assert "HYPERLINK" in rows[2]
+        assert len(rows) == 5
+
+    def test_a_workspace_without_data_has_a_section_of_its_own(self, told: Any) -> None:
+        text = told(workspace=None)
+
+        beta = text.split("# beta, ")[1]
+        assert "runs not known; cost not known." in beta
+        assert "has not listed them yet" in beta
+
+    def test_the_command_prints_it(self, config: Config, tmp_path: Path) -> None:
+        command = ["report", "--digest", "--config.file", str(tmp_path / "hex.yml")]
+
+        result = CliRunner().invoke(main, command)
+
+        assert result.exit_code == 0, result.output
+        assert result.stdout.count("## What to switch off") == 2
+        assert CliRunner().invoke(main, [*command, "--format", "csv"]).exit_code == 2
+        assert CliRunner().invoke(main, [*command, "--format", "markdown"]).exit_code == 0
+
+
+class TestTeams:
+    @pytest.fixture
+    def teams(self, opened: Any, config: Config, manual_clock: Any) -> Any:
+        def of_week(form: str = "json") -> Any:
+            text = FORMS[form](list(reports(opened, config, manual_clock, week="2026-W46", workspace="acme")))
+            return text if form != "json" else {row["team"]: row for row in json.loads(text)[0]["team"]}
+
+        return of_week
+
+    def test_each_has_its_runs_cost_seats_and_findings(self, teams: Any) -> None:
+        sales, ops = teams()["sales"], teams()["ops"]
+
+        assert (sales["runs"], sales["usd"]) == (168, pytest.approx(8.4))
+        assert (sales["findings"], sales["saving_month_usd"]) == (2, pytest.approx(36.5 + 28, rel=0.01))
+        assert (ops["runs"], ops["findings"], ops["saving_month_usd"]) == (14, 1, 10.0)
+        assert sales["seats_usd"] == pytest.approx(28 * 7 / 30, abs=0.01)
+        assert ops["seats_usd"] == pytest.approx(38 * 7 / 30, abs=0.01)
+
+    @pytest.mark.parametrize("form", ["table", "markdown"])
+    def test_the_other_forms_have_them(self, teams: Any, form: str) -> None:
+        (line,) = [line for line in teams(form).splitlines() if line.lstrip("| ").startswith("sales")]
+
+        assert "168" in line
+        assert "64.5" in line
+
+    def test_before_any_audit_nothing_is_said_of_findings(self, tmp_path: Path, manual_clock: Any) -> None:
+        folder = tmp_path / "fresh"
+        folder.mkdir()
+        config = load_config(CONFIG.encode(), source="hex.yml", environ={}, state_dir=folder)
+        ledger = open_ledger("sqlite://", clock=manual_clock)
+        record(ledger, round(manual_clock.now() * 1000))
+
+        (report,) = json.loads(FORMS["json"](list(reports(ledger, config, manual_clock, workspace="acme"))))
+
+        assert {row["findings"] for row in report["team"]} == {None}
+        assert {row["seats_usd"] is None for row in report["team"]} == {False}
+
+    def test_gone_findings_do_not_count(self, config: Config, manual_clock: Any) -> None:
+        ledger = open_ledger(config.storage.url, clock=manual_clock)
+        manual_clock.advance(86_400)
+        now_ms = round(manual_clock.now() * 1000)
+        record(ledger, now_ms)
+        ledger.workspace("acme").record_seats([], now_ms)
+        asyncio.run(Auditor(ledger.workspace("acme"), config, manual_clock).once())
+
+        (report,) = json.loads(FORMS["json"](list(reports(ledger, config, manual_clock, workspace="acme"))))
+        ledger.close()
+
+        teams = {row["team"]: row["findings"] for row in report["team"]}
+        assert teams == {"sales": 1, "ops": 0}

@@ -14,15 +14,8 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
-from programs import DEFAULT_SUITE, fetch, skip_absent, unpacked
+from programs import library_path, linked, skip_absent
 
-# What PostgreSQL of bookworm links that a slim image may lack; fetched only where something is missing.
-LIBRARIES = (
-    *("libpq5", "libicu72", "libxml2", "libldap-2.5-0", "libsasl2-2", "libgssapi-krb5-2", "libkrb5-3", "libk5crypto3"),
-    *("libkrb5support0", "libkeyutils1", "libcom-err2", "libgnutls30", "libp11-kit0", "libidn2-0", "libunistring2"),
-    *("libtasn1-6", "libnettle8", "libhogweed8", "libgmp10", "libffi8", "libssl3", "libzstd1", "liblz4-1"),
-    *("liblzma5", "libpam0g", "libaudit1", "libcap-ng0", "libsystemd0", "libcap2", "libgcrypt20", "libgpg-error0"),
-)
 READY = "database system is ready to accept connections"
 SETTINGS = ("fsync=off", "listen_addresses=", "max_connections=40", "jit=off", "unix_socket_permissions=0777")
 DEADLINE_SECONDS = 60
@@ -71,14 +64,10 @@ class PostgresServer:
         return name
 
     def stop(self) -> None:
-        """End the server, whoever is connected."""
+        """End the server at once, whoever is connected; what it held is not kept."""
         if self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
-            try:
-                self._process.wait(DEADLINE_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.send_signal(signal.SIGQUIT)
-                self._process.wait(DEADLINE_SECONDS)
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait(DEADLINE_SECONDS)
         self._reader.join(DEADLINE_SECONDS)
 
     def _read(self) -> None:
@@ -94,8 +83,9 @@ class PostgresServer:
 @pytest.fixture(scope="session")
 def postgres_server(request: pytest.FixtureRequest, postgres: Path) -> Iterator[PostgresServer]:
     """A server that runs as long as the tests do."""
-    env = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "LD_LIBRARY_PATH": _library_path(postgres)}
-    if "not found" in _linked(postgres, env):
+    libraries = library_path(postgres)
+    env = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "LD_LIBRARY_PATH": libraries}
+    if "not found" in linked(postgres, libraries):
         skip_absent(request.config, "the libraries of PostgreSQL", "as root: apt-get install postgresql-15")
     # Short, since the path of a socket is, and where another user can get at it.
     folder = Path(tempfile.mkdtemp(prefix="hexpg-", dir="/tmp"))
@@ -126,19 +116,3 @@ def _reachable(binary: Path, folder: Path) -> Path:
     # The server finds what belongs to it by its own place.
     shutil.copytree(binary.parents[4], tree / "usr", symlinks=True)
     return tree / "usr" / binary.relative_to(binary.parents[4])
-
-
-def _linked(binary: Path, env: Mapping[str, str]) -> str:
-    """What the loader says about the libraries of the server and of initdb."""
-    command = ["ldd", binary, binary.with_name("initdb")]
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False).stdout
-
-
-def _library_path(binary: Path) -> str:
-    """Where libraries are that this machine lacks; empty if it has all."""
-    if "not found" not in _linked(binary, os.environ):
-        return ""
-    fetch((package, DEFAULT_SUITE) for package in LIBRARIES if unpacked(package, DEFAULT_SUITE) is None)
-    trees = filter(None, (unpacked(package, DEFAULT_SUITE) for package in LIBRARIES))
-    folders = [folder for tree in trees for place in ("lib", "usr/lib") for folder in (tree / place).glob("*-linux-*")]
-    return ":".join(map(str, folders))

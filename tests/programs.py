@@ -36,6 +36,15 @@ PACKAGES = {
 BINARIES = {"alertmanager": "prometheus-alertmanager"}
 FOLDERS = {"postgres": "usr/lib/postgresql/15/bin"}
 
+# What PostgreSQL of bookworm links that a slim machine may lack; fetched only where something is missing.
+LIBRARIES = (
+    *("libpq5", "libicu72", "libxml2", "libldap-2.5-0", "libsasl2-2", "libgssapi-krb5-2", "libkrb5-3", "libk5crypto3"),
+    *("libkrb5support0", "libkeyutils1", "libcom-err2", "libgnutls30", "libp11-kit0", "libidn2-0", "libunistring2"),
+    *("libtasn1-6", "libnettle8", "libhogweed6", "libgmp10", "libffi8", "libssl3", "libzstd1", "liblz4-1", "zlib1g"),
+    *("liblzma5", "libpam0g", "libaudit1", "libcap-ng0", "libsystemd0", "libcap2", "libgcrypt20", "libgpg-error0"),
+    *("libstdc++6", "libgcc-s1"),
+)
+
 _absent = pytest.StashKey[dict[str, str]]()
 
 
@@ -114,6 +123,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     missing = sorted(package for package in wanted if unpacked(*package) is None)
     if missing:
         fetch(missing)
+    server = unpacked(PACKAGES["postgres"], DEFAULT_SUITE)
+    if server is not None and (PACKAGES["postgres"], DEFAULT_SUITE) in wanted:
+        library_path(server / FOLDERS["postgres"] / "postgres")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -134,6 +146,23 @@ def skip_absent(config: pytest.Config, what: str, how: str) -> NoReturn:
 def unpacked(package: str, suite: str) -> Path | None:
     """The folder that `package` of `suite` was unpacked into, if it was."""
     return next((CACHE / suite).glob(f"{package}-[0-9]*"), None)
+
+
+def library_path(server: Path) -> str:
+    """Where the libraries of a PostgreSQL are that this machine lacks, fetched if need be; empty if it has all."""
+    if "not found" not in linked(server):
+        return ""
+    fetch((package, DEFAULT_SUITE) for package in LIBRARIES if unpacked(package, DEFAULT_SUITE) is None)
+    trees = filter(None, (unpacked(package, DEFAULT_SUITE) for package in LIBRARIES))
+    folders = [folder for tree in trees for place in ("lib", "usr/lib") for folder in (tree / place).glob("*-linux-*")]
+    return ":".join(map(str, folders))
+
+
+def linked(server: Path, path: str = "") -> str:
+    """What the loader says about the libraries of a PostgreSQL server and of its initdb."""
+    command = ["ldd", str(server), str(server.with_name("initdb"))]
+    env = {**os.environ, "LD_LIBRARY_PATH": path, "LC_ALL": "C"}
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False).stdout
 
 
 def fetch(packages: Iterable[tuple[str, str]]) -> None:

@@ -2,13 +2,13 @@
 
 import asyncio
 import sqlite3
+import sys
 import threading
 
 import pytest
 from asking import refusal, sql_probe, sqlite_url, state
 
 from exporter.sources import sql_probe as sql_probe_module
-from exporter.sources.database import missing_driver
 from exporter.sources.probe import ProbeError
 
 ENDLESS = "with recursive n(i) as (select 1 union all select i + 1 from n) select max(i) from n"
@@ -160,8 +160,21 @@ def test_a_url_that_leads_nowhere_is_explained(written, reason):
     assert "secret" not in found
 
 
-def test_postgresql_names_its_extra_too():
-    assert missing_driver("postgresql") == "no driver for postgresql is installed: pip install hex-exporter[postgres]"
+@pytest.mark.parametrize(
+    ("written", "module", "extra"),
+    [
+        ("snowflake://u:secret@account/db", "snowflake.sqlalchemy", "snowflake"),
+        ("bigquery://project/dataset", "sqlalchemy_bigquery", "bigquery"),
+        ("postgresql://u:secret@host/db", "psycopg", "postgres"),
+        ("postgres://u:secret@host/db", "psycopg", "postgres"),
+    ],
+)
+def test_a_missing_driver_is_named_with_the_extra_that_brings_it(written, module, extra, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)
+
+    reason = refusal(sql_probe(written, "select 1"))
+
+    assert reason == f"no driver for {reason.split()[3]} is installed: pip install hex-exporter[{extra}]"
 
 
 def test_an_error_of_the_database_is_told_in_one_line(orders):

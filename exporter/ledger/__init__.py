@@ -1,8 +1,9 @@
 """What is known, durable: the only room with SQL. One writer, any number of readers."""
 
+from exporter.insight.savings.known import KnownFinding
 from exporter.ledger.counters import HOLD_MS, CounterValue
 from exporter.ledger.counting import OTHER, PROJECT_METRICS
-from exporter.ledger.findings import FindingBook, KnownFinding
+from exporter.ledger.findings import FindingBook
 from exporter.ledger.gateway import GatewayBook, GatewayRun
 from exporter.ledger.histograms import BOUNDS_MS, Amounts, observed
 from exporter.ledger.ledger import Ledger, open_ledger

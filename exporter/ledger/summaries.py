@@ -44,15 +44,15 @@ class RunSummaries:
                 run.project_id,
                 run.trigger,
                 run.status,
-                func.sum(case((is_within, 1), else_=0)),
-                func.sum(case((is_within, duration), else_=0)),
-                func.max(run.started_ms),
+                func.sum(case((is_within, 1), else_=0)).label("runs"),
+                func.sum(case((is_within, duration), else_=0)).label("ms"),
+                func.max(run.started_ms).label("last_ms"),
             )
             .where(self._mine)
             .group_by(run.project_id, run.trigger, run.status)
         )
         for row in self._store.stream(wanted):
-            yield RunSum(*row)
+            yield RunSum(row.project_id, row.trigger, row.status, int(row.runs), int(row.ms), row.last_ms)
 
     def last_scheduled(self, most: int) -> Iterator[tuple[str, str]]:
         """Project and status of the last scheduled runs that ended, newest first for each project, `most` of each.
@@ -77,4 +77,5 @@ class RunSummaries:
             .where(ended.c.place <= most)
             .order_by(ended.c.project_id, ended.c.place)
         )
-        yield from ((project_id, status) for project_id, status in self._store.stream(wanted))
+        for row in self._store.stream(wanted):
+            yield row.project_id, row.status

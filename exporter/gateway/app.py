@@ -21,6 +21,7 @@ _API = "/api/v1"
 _SOURCE = re.compile(rb"/gateway/v1/projects/([^/]*)/source\Z")
 _BEARER = re.compile(rb"bearer +[\x21-\x7e]{1,4096}\Z", re.IGNORECASE)
 _HEALTHY = Answer(200, ((b"content-type", b"text/plain; charset=utf-8"),), b"OK\n")
+_BODIES_LIMIT_BYTES = 64 * BODY_LIMIT_BYTES
 _NO_BODY = frozenset({204, 304})
 
 _log = structlog.get_logger()
@@ -55,6 +56,10 @@ class _TooLargeError(Exception):
     """The body is larger than the gateway takes."""
 
 
+class _TooManyError(Exception):
+    """All bodies together are larger than the gateway takes at once."""
+
+
 class _GoneError(Exception):
     """The caller hung up before its request had come whole."""
 
@@ -64,6 +69,7 @@ class App:
 
     def __init__(self) -> None:
         self._handler: Handler | None = None
+        self._held_bytes = 0
 
     def open(self, handler: Handler) -> None:
         """Have requests answered by this handler from now on."""
@@ -102,12 +108,35 @@ class App:
 
         if source is not None:
             return await _unless_gone(handler.source(target.project_id or "", token, peer), receive)
+        body = bytearray()
         try:
-            body = await _body(receive)
+            await self._read(receive, body)
+            incoming = Incoming(
+                target=target, method=method, authorization=token, headers=headers, body=bytes(body), peer=peer
+            )
+            return await _unless_gone(handler.answer(incoming), receive)
         except _TooLargeError:
             return refused(refusal(400, f"The body has more than {BODY_LIMIT_BYTES} bytes"))
-        incoming = Incoming(target=target, method=method, authorization=token, headers=headers, body=body, peer=peer)
-        return await _unless_gone(handler.answer(incoming), receive)
+        except _TooManyError:
+            return refused(refusal(503, "The gateway holds too many requests", retry_after_seconds=10))
+        finally:
+            self._held_bytes -= len(body)
+
+    async def _read(self, receive: Receive, body: bytearray) -> None:
+        """Read the whole body; _GoneError if the caller does not finish it."""
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _GoneError
+            piece = message.get("body", b"")
+            body += piece
+            self._held_bytes += len(piece)
+            if len(body) > BODY_LIMIT_BYTES:
+                raise _TooLargeError
+            if self._held_bytes > _BODIES_LIMIT_BYTES:
+                raise _TooManyError
+            more = message.get("more_body", False)
 
     async def _send(self, scope: Scope, answer: Answer, send: Send) -> None:
         handler = self._handler
@@ -123,20 +152,6 @@ class App:
             headers.append((b"content-length", str(len(body)).encode()))
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if answer.status in _NO_BODY else body})
-
-
-async def _body(receive: Receive) -> bytes:
-    """The whole body; _TooLargeError as soon as it is, _GoneError if the caller does not finish it."""
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _GoneError
-        body += message.get("body", b"")
-        if len(body) > BODY_LIMIT_BYTES:
-            raise _TooLargeError
-        if not message.get("more_body", False):
-            return bytes(body)
 
 
 async def _unless_gone(answering: Awaitable[Answer], receive: Receive) -> Answer | None:

@@ -80,7 +80,7 @@ class Ends:
                 _log.warning(
                     "The end of a run was not seen", project_id=underway.run.project_id, run_id=underway.run_id
                 )
-                self._release(underway)
+                self._release(underway, has_ended=False)
 
     async def settled(self) -> None:
         """Return when every end that was noted is written."""
@@ -90,12 +90,12 @@ class Ends:
     def _runs_since(self, project_id: str, since_ms: int) -> list[Run]:
         return list(self._ledger.runs_between(since_ms, None, project_id))
 
-    def _release(self, underway: Underway) -> None:
+    def _release(self, underway: Underway, *, has_ended: bool = True) -> None:
         if underway.is_over:
             return
         self._board.over(underway)
         if underway.place is not None:
-            self._queue.done(underway.place, self._clock.monotonic())
+            self._queue.done(underway.place, self._clock.monotonic(), has_run=has_ended)
         self._on_end()
 
     async def _write(self, underway: Underway) -> None:

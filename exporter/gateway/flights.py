@@ -76,6 +76,7 @@ class Flight:
         self.order = order
         self.offered_at = at
         self.waiting = 0
+        self.was_sent = False
         self.is_claimed = False
         self.outcome: asyncio.Future[Underway | Answer] = asyncio.get_running_loop().create_future()
         self.stirred: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -159,7 +159,9 @@ class Launches:
             return None
         intent = self._intent(flight)
         await self._journal.write(self._ledger.gateway.intend, intent)
-        self._journal.observe("hex_gateway_queue_seconds", self._clock.monotonic() - flight.offered_at)
+        if not flight.was_sent:
+            flight.was_sent = True
+            self._journal.observe("hex_gateway_queue_seconds", self._clock.monotonic() - flight.offered_at)
         order = flight.order
         request = Request(
             method="POST", url=order.url, endpoint=Operation.RUN_PROJECT.value, headers=order.headers, body=order.body

@@ -14,7 +14,7 @@ from exporter.gateway.callers import Callers
 from exporter.gateway.headers import to_caller
 from exporter.gateway.journal import Journal
 from exporter.gateway.target import Operation, Target
-from exporter.gateway.upstream import RawHeaders, Reply, Request, Upstream
+from exporter.gateway.upstream import NoRoomError, RawHeaders, Reply, Request, Upstream
 from exporter.hexapi import Ask, Endpoint
 from exporter.hexapi.answers import read_item
 from exporter.hexapi.pages import parse_json
@@ -119,7 +119,13 @@ class Polls:
             task.add_done_callback(partial(self._forget_task, key))
         else:
             self._journal.count("hex_gateway_saved_calls_total", ("recent",))
-        return await asyncio.shield(task), None
+        try:
+            return await asyncio.shield(task), None
+        except NoRoomError:
+            state = self._states.get(key[1:])
+            if state is None or not self._may_have(poll):
+                raise
+            return state.reply, self._clock.monotonic() - state.reply.at
 
     def _forget_task(self, key: tuple[str, str, str, str], task: "asyncio.Task[Reply]") -> None:
         del self._asked[key]
@@ -159,7 +165,6 @@ class Polls:
         return max(_SHORTEST_INTERVAL_SECONDS, len(groups) / per_second)
 
     async def _ask(self, poll: Poll, patience_seconds: float) -> Reply:
-        self._note_interest(poll)
         if not poll.variant and self._active_of(poll) >= 2:
             found = await self._ask_page(poll, patience_seconds)
             if found is not None:
@@ -194,7 +199,7 @@ class Polls:
             items = msgspec.json.decode(reply.body, type=_RunsPage).runs
         except msgspec.DecodeError:
             return None
-        wanted = self._interests.get((poll.caller, poll.project_id), {})
+        wanted = self._interests.get((poll.caller, poll.project_id), {}).keys() | {poll.run_id}
         found = None
         for item in items:
             run = _read_run(bytes(item), poll.project_id)
@@ -229,7 +234,10 @@ class Polls:
         self._states.move_to_end((poll.project_id, run.run_id, variant))
         while len(self._states) > MOST_STATES:
             self._states.popitem(last=False)
-        if not run.is_active:
+        if run.is_active:
+            if run.run_id == poll.run_id:
+                self._note_interest(poll)
+        else:
             for (_, project_id), runs in self._interests.items():
                 if project_id == poll.project_id:
                     runs.pop(run.run_id, None)
@@ -246,8 +254,8 @@ class Polls:
             self._interests.popitem(last=False)
 
     def _active_of(self, poll: Poll) -> int:
-        """How many runs of the project this caller has lately asked about that are not known to have ended."""
-        return len(self._interests.get((poll.caller, poll.project_id), {}))
+        """How many runs of the project this caller asks about, this one included, that may still be on."""
+        return len(self._interests.get((poll.caller, poll.project_id), {}).keys() | {poll.run_id})
 
 
 def _read_run(body: bytes, project_id: str) -> Run | None:

@@ -16,7 +16,7 @@ from exporter.gateway.request import RunRequest
 from exporter.gateway.rights import Caller, Rights
 from exporter.gateway.upstream import NoRoomError, RawHeaders
 from exporter.gateway.waiting import first_of
-from exporter.ledger import WorkspaceLedger
+from exporter.ledger import SourceState, WorkspaceLedger
 from exporter.sources.standing import judged
 
 _OWN_HEADERS = frozenset({b"content-type", b"accept", b"accept-encoding", b"cache-control"})
@@ -113,10 +113,10 @@ class RunRequests:
         if not may_have:
             return None
         state = self._ledger.sources.states().get(wish.standing.key or "")
+        if hit.heeds_source and state != wish.standing.state and _digest(state) != _digest(wish.standing.state):
+            return None  # it changed while Hex was asked for the rights
         if is_stale(hit, state):
-            # Nothing that find_hit lets through can be, unless the source changed while Hex was asked for the rights.
-            if state == wish.standing.state:
-                self._journal.count("hex_gateway_stale_hits_total")
+            self._journal.count("hex_gateway_stale_hits_total")
             return None
         self._board.given(run, caller.name, self._clock.monotonic())
         self._count("hit", wish.project_id)
@@ -213,6 +213,10 @@ class RunRequests:
 
     def _now_ms(self) -> int:
         return round(self._clock.now() * 1000)
+
+
+def _digest(state: SourceState | None) -> str | None:
+    return None if state is None else state.digest
 
 
 def _order(asked: Asked) -> Order:

@@ -125,11 +125,10 @@ class Rights:
 
     def _merged(self, project: Project) -> Project:
         """The project with what only the exporter's own listing tells: whom it is shared with, a newer version."""
-        known = next(
-            (one.project for one in self._ledger.projects() if one.project.project_id == project.project_id), None
-        )
-        if known is None:
+        listed = self._ledger.project(project.project_id)
+        if listed is None:
             return project
+        known = listed.project
         return replace(
             project,
             groups=project.groups or known.groups,

@@ -190,7 +190,8 @@ class Gateway:
 
     def _caller(self, authorization: bytes, peer: str) -> Caller:
         assert self._callers is not None
-        name = self._callers.name(authorization)
+        _, _, token = authorization.partition(b" ")  # the scheme may be written in any case
+        name = self._callers.name(token.strip())
         return Caller(name, self._callers.seat(name, peer), authorization)
 
     async def _open(self) -> bool:

@@ -85,6 +85,11 @@ class WorkspaceLedger:
         known = self._projects.known.values()
         return tuple(one for one in known if include_gone or one.gone_since_ms is None)
 
+    def project(self, project_id: str) -> KnownProject | None:
+        """The project as last listed, None if it is not, or no longer."""
+        known = self._projects.known.get(storable(project_id))
+        return known if known is not None and known.gone_since_ms is None else None
+
     @property
     def projects_without_series(self) -> int:
         """How many listed projects share the series of `other`."""

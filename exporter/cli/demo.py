@@ -80,7 +80,10 @@ counter shows 0 for its first 90 seconds; reading the history takes about a minu
 """
     )
     sys.stdout.flush()
-    triggered = [project.project_id for project in simulation.projects if project.is_runnable][:_TRIGGERED_PROJECTS]
+    # What was planted to be switched off stays as it was planted.
+    planted = {subject for waste in simulation.waste for subject in waste.subjects}
+    runnable = [project.project_id for project in simulation.projects if project.is_runnable]
+    triggered = [project_id for project_id in runnable if project_id not in planted][:_TRIGGERED_PROJECTS]
     asyncio.run(_serve(service, [hex_server, server], trigger(gateway_url, _TOKEN, triggered)))
 
 

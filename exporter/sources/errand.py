@@ -18,13 +18,13 @@ class Errand(Generic[T]):
         self._work = work
         self._loop = asyncio.get_running_loop()
         self._done: asyncio.Future[T] = self._loop.create_future()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+        self._returned = threading.Event()
+        threading.Thread(target=self._run, name=name, daemon=True).start()
 
     @property
     def is_running(self) -> bool:
-        """Whether the thread is still at it."""
-        return self._thread.is_alive()
+        """Whether the call has not returned yet."""
+        return not self._returned.is_set()
 
     async def result(self, deadline_seconds: float) -> T:
         """What the call returned or raised; TimeoutError when the time is up first, and the thread goes on."""
@@ -41,6 +41,7 @@ class Errand(Generic[T]):
             self._tell(lambda: self._done.set_result(result))
 
     def _tell(self, settle: Callable[[], None]) -> None:
+        self._returned.set()
         try:
             self._loop.call_soon_threadsafe(lambda: None if self._done.done() else settle())
         except RuntimeError:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import traceback
-from collections import Counter
+from collections import deque
 from collections.abc import Mapping
 
 import httpx
@@ -54,8 +54,9 @@ class Watch:
         self._makes = Probes(ledger, clock, environ, transport)
         self._judge = Judge(ledger)
         self._probes: dict[str, Probe] = {}
-        self._entries: dict[str, str] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._lanes: dict[str, set[str]] = {}
+        self._waiting: dict[str, deque[Duty]] = {}
         self._said: dict[str, str] = {}
         self._log = _log.bind(workspace=workspace_name)
 
@@ -74,6 +75,7 @@ class Watch:
 
     async def aclose(self) -> None:
         """Drop the probes that are under way; what is recorded stays."""
+        self._waiting = {}
         tasks = list(self._running.values())
         for task in tasks:
             task.cancel()
@@ -85,24 +87,22 @@ class Watch:
         """Begin the probes that are due and may run; seconds until another look is worth it."""
         duties = self._duties.of(self._ledger.projects())
         self._forget_all_but(duties)
+        self._free_lanes()
         now = self._clock.monotonic()
-        busy, busy_failed = self._busy()
         soonest = now + _LOOK_SECONDS
+        self._waiting = {}
         for key, duty in duties.items():
             due = self._due(duty, now)
-            soonest = min(soonest, due)
-            if due > now or key in self._running or (key in self._probes and self._probes[key].is_stuck):
-                continue
-            entry, has_failed = duty.source.name, self._timetable.has_failed(key)
-            if busy[entry] >= _LANES or (has_failed and busy_failed[entry] >= _LANES_OF_FAILED):
-                continue
-            busy[entry] += 1
-            busy_failed[entry] += has_failed
-            self._begin(duty)
+            if due > now:
+                soonest = min(soonest, due)
+            elif key not in self._lanes.get(duty.source.name, ()):
+                self._waiting.setdefault(duty.source.name, deque()).append(duty)
+        for entry in self._waiting:
+            self._fill(entry)
         return max(_SHORTEST_LOOK_SECONDS, soonest - now)
 
     async def settled(self) -> None:
-        """Return when no probe is under way."""
+        """Return when no probe is under way, nor any that waited for one."""
         while self._running:
             await asyncio.wait(list(self._running.values()))
 
@@ -117,23 +117,40 @@ class Watch:
         self._timetable.begin(duty.key, duty.source.every_seconds, now, age_seconds)
         return self._timetable.due(duty.key) or now
 
-    def _busy(self) -> tuple[Counter[str], Counter[str]]:
-        """How many lanes of each entry are taken, and how many of those by sources that failed last time."""
-        busy: Counter[str] = Counter()
-        busy_failed: Counter[str] = Counter()
-        for key, probe in self._probes.items():
-            if key in self._running or probe.is_stuck:
-                busy[self._entries[key]] += 1
-                busy_failed[self._entries[key]] += self._timetable.has_failed(key)
-        return busy, busy_failed
+    def _fill(self, entry: str) -> None:
+        """Begin what waits for a lane of this entry, as far as there are any."""
+        lanes = self._lanes.setdefault(entry, set())
+        waiting = self._waiting.get(entry, deque())
+        failed = sum(map(self._timetable.has_failed, lanes))
+        kept: deque[Duty] = deque()
+        while waiting and len(lanes) < _LANES:
+            duty = waiting.popleft()
+            has_failed = self._timetable.has_failed(duty.key)
+            if has_failed and failed >= _LANES_OF_FAILED:
+                kept.append(duty)
+                continue
+            failed += has_failed
+            lanes.add(duty.key)
+            self._begin(duty)
+        waiting.extendleft(reversed(kept))
 
     def _begin(self, duty: Duty) -> None:
         if duty.key not in self._probes:
             self._probes[duty.key] = self._makes.make(duty.source, duty.project_ids[0])
-            self._entries[duty.key] = duty.source.name
         task = asyncio.ensure_future(self._probe(duty, self._probes[duty.key]))
         self._running[duty.key] = task
-        task.add_done_callback(lambda _: self._running.pop(duty.key, None))
+        task.add_done_callback(lambda _: self._ended(duty))
+
+    def _ended(self, duty: Duty) -> None:
+        del self._running[duty.key]
+        if not self._probes[duty.key].is_stuck:
+            self._lanes[duty.source.name].discard(duty.key)
+            self._fill(duty.source.name)
+
+    def _free_lanes(self) -> None:
+        """Take back the lanes of probes that were stuck and are no longer."""
+        for lanes in self._lanes.values():
+            lanes -= {key for key in lanes if key not in self._running and not self._probes[key].is_stuck}
 
     async def _probe(self, duty: Duty, probe: Probe) -> None:
         began, began_ms = self._clock.monotonic(), round(self._clock.now() * 1000)
@@ -190,7 +207,8 @@ class Watch:
         for key in [key for key in self._probes if key not in duties]:
             if key not in self._running and not self._probes[key].is_stuck:
                 del self._probes[key]
-                self._entries.pop(key, None)
+                for lanes in self._lanes.values():
+                    lanes.discard(key)
                 self._timetable.forget(key)
                 self._said.pop(key, None)
 

@@ -1,0 +1,174 @@
+"""What the gateway costs and saves: a read that it passes on, a hit and a poll, each against the same request direct.
+
+Hex is simulated, with no limits and runs of a fifth of a second; Hex, the gateway and the client are processes of
+their own on one machine. Each line has the middle and the 99th percentile of both ways, what the gateway adds in the
+middle, and how many requests reached Hex for each request of the client. A direct run request starts a run, which a
+hit does not.
+"""
+
+import asyncio
+import http.client
+import json
+import multiprocessing
+import os
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from exporter.clock import SystemClock
+from exporter.config import Config, FileSource, Match, Source, Storage, Workspace
+from exporter.config import Gateway as GatewaySettings
+from exporter.gateway import Gateway
+from exporter.hexapi import Pace
+from exporter.ledger import open_ledger
+from exporter.simulator import Limits, Simulation, create_app
+from exporter.web import Server
+
+REQUESTS = 1_000
+WARM_UP = 50
+HEADERS = {"Authorization": "Bearer hxtp_" + "be" * 48, "Content-Type": "application/json"}
+SOURCE = Source(match=Match(project_id="*"), file=FileSource(paths=("/data",)), every_seconds=86_400)
+PROJECTS = 40
+
+
+def main() -> None:
+    print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors, {REQUESTS} requests each")
+    with tempfile.TemporaryDirectory() as folder:
+        hex_process, hex_port = started(serve_hex)
+        gateway_process, gateway_port = started(serve_gateway, hex_port, folder)
+        try:
+            measure(Client(hex_port), Client(gateway_port))
+        finally:
+            for process in (gateway_process, hex_process):
+                process.kill()
+                process.join()
+
+
+def measure(direct: "Client", gateway: "Client") -> None:
+    project = direct.project()
+    run_path, read_path = f"/api/v1/projects/{project}/runs", f"/api/v1/projects/{project}"
+    run_id = gateway.completed(run_path)
+    poll_path = f"{run_path}/{run_id}"
+    print(f"{'request':<20} {'direct p50':>11} {'p99':>8} {'gateway p50':>12} {'p99':>8} {'added':>8}  Hex calls each")
+    for name, method, path, more in (
+        ("read, passed on", "GET", read_path, {}),
+        ("hit", "POST", run_path, {}),
+        ("poll of an ended run", "GET", poll_path, {}),
+        ("run, passed on", "POST", run_path, {"Cache-Control": "no-cache"}),
+    ):
+        count = 15 if more else REQUESTS  # runs themselves are bounded, 20 a minute
+        theirs = direct.times(method, path, count, more)
+        before = direct.calls()
+        ours = gateway.times(method, path, count, more)
+        calls = (direct.calls() - before) / (count + (0 if more else WARM_UP))
+        added = statistics.median(ours) - statistics.median(theirs)
+        print(
+            f"{name:<20} {milliseconds(statistics.median(theirs)):>11} {milliseconds(p99(theirs)):>8} "
+            f"{milliseconds(statistics.median(ours)):>12} {milliseconds(p99(ours)):>8} {milliseconds(added):>8}  "
+            f"{calls:.2f}"
+        )
+
+
+def milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.2f} ms"
+
+
+def p99(times: list[float]) -> float:
+    return statistics.quantiles(times, n=100)[98]
+
+
+class Client:
+    """One client that keeps its connection."""
+
+    def __init__(self, port: int) -> None:
+        self._client = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+
+    def ask(self, method: str, path: str, more: dict[str, str] | None = None) -> tuple[http.client.HTTPResponse, bytes]:
+        self._client.request(method, path, headers=HEADERS | (more or {}))
+        answer = self._client.getresponse()
+        return answer, answer.read()
+
+    def times(self, method: str, path: str, count: int, more: dict[str, str]) -> list[float]:
+        """Seconds of so many requests one after the other."""
+        for _ in range(0 if more else WARM_UP):
+            self.ask(method, path)
+        taken = []
+        for _ in range(count):
+            began = time.perf_counter()
+            answer, body = self.ask(method, path, more)
+            taken.append(time.perf_counter() - began)
+            assert answer.status in (200, 201), body
+        return taken
+
+    def project(self) -> str:
+        """A project that can be run."""
+        listed = json.loads(self.ask("GET", "/api/v1/projects?limit=100")[1])["values"]
+        wanted = [one for one in listed if one["lastPublishedAt"] and not one["archivedAt"] and not one["trashedAt"]]
+        return str(wanted[0]["id"])
+
+    def completed(self, path: str) -> str:
+        """A run that has completed through the gateway, so that the next request of the kind is a hit."""
+        while True:
+            answer, body = self.ask("POST", path)
+            run_id = json.loads(body)["runId"]
+            if answer.getheader("X-Hex-Exporter-Cache") == "hit":
+                return str(run_id)
+            while json.loads(self.ask("GET", f"{path}/{run_id}")[1])["status"] in ("PENDING", "RUNNING"):
+                time.sleep(0.1)
+
+    def calls(self) -> int:
+        """How many requests the simulated Hex has had."""
+        return sum(one["count"] for one in json.loads(self.ask("GET", "/_simulator/state")[1])["requests"])
+
+
+def started(serve: Callable[..., None], *arguments: object) -> tuple[multiprocessing.process.BaseProcess, int]:
+    """A process that serves, and its port."""
+    here, there = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=serve, args=(there, *arguments), daemon=True)
+    process.start()
+    return process, here.recv()
+
+
+def serve_hex(pipe: Connection) -> None:
+    simulation = Simulation(1, PROJECTS, clock=SystemClock(), run_seconds=0.2)
+    server = Server(create_app(simulation, limits=Limits(kernels=None)), listen=["127.0.0.1:0"])
+    pipe.send(server.bind()[0].port)
+    asyncio.run(server.serve(asyncio.Event()))
+
+
+def serve_gateway(pipe: Connection, hex_port: int, folder: str) -> None:
+    clock = SystemClock()
+    workspace = Workspace(name="w", base_url=f"http://127.0.0.1:{hex_port}/api/v1")
+    url = f"sqlite:///{folder}/ledger.db"
+    config = Config(
+        workspaces=(workspace,), storage=Storage(url=url), sources=(SOURCE,), gateway=GatewaySettings(concurrency=1_000)
+    )
+    ledger = open_ledger(url, clock=clock).workspace("w")
+    now_ms = round(time.time() * 1000)
+    ledger.sources.record(SOURCE.key(""), "state", now_ms - 20, now_ms - 10)
+    pace = Pace(per_minute=10_000_000, per_hour=600_000_000, share=0.5, clock=clock, rng=random.Random(1))
+
+    async def serve() -> None:
+        gateway = Gateway(config, workspace, ledger, lambda: pace, clock, random.Random(1))
+        server = Server(gateway.app, listen=["127.0.0.1:0"], takes_whole_urls=False, answers_half_closed=False)
+        port = server.bind()[0].port
+        running = asyncio.ensure_future(gateway.run())
+        await asyncio.sleep(1)
+        pipe.send(port)
+        await server.serve(asyncio.Event())
+        await running
+
+    with suppress(KeyboardInterrupt):
+        asyncio.run(serve())
+
+
+if __name__ == "__main__":
+    main()

@@ -356,7 +356,9 @@ def _about(amount: float) -> float:
 
 def _known_for(found: Found, shown: Shown) -> str:
     days = _days(found, shown)
-    return "new" if days is None else f"{days:,} days" if days != 1 else "1 day"
+    if days is None:
+        return "new"
+    return "1 day" if days == 1 else f"{days:,} days" if days else "today"
 
 
 def _days(found: Found, shown: Shown) -> int | None:

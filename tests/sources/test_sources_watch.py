@@ -6,6 +6,7 @@ import threading
 
 import httpx
 import pytest
+from msgspec import structs
 from structlog.testing import capture_logs
 from watching_sources import Scene, http_source, sql_source, until
 
@@ -162,6 +163,42 @@ def test_few_of_one_entry_are_asked_at_a_time_and_fewer_of_those_that_fail(manua
 
     scene.answer = answer
     asyncio.run(flood())
+
+
+def test_what_waits_for_a_lane_follows_without_another_look(manual_clock):
+    scene = Scene(manual_clock, http_source(PER_PROJECT), projects=[f"p{number}" for number in range(30)])
+
+    asyncio.run(scene.look())
+
+    assert len(scene.asked) == len(set(scene.asked)) == 30
+
+
+def test_a_database_that_hangs_gets_four_threads_at_most_and_no_thread_outlives_it(manual_clock, tmp_path, monkeypatch):
+    release = threading.Event()
+    started = []
+
+    def hang(self, *arguments):
+        started.append(arguments)
+        release.wait(60)
+        return "state"
+
+    monkeypatch.setattr(SqlProbe, "_ask", hang)
+    sources = [
+        structs.replace(sql_source(title=f"p{number}", query=f"select {number}", deadline=0.1), name="warehouse")
+        for number in range(10)
+    ]
+    projects = [f"p{number}" for number in range(10)]
+    scene = Scene(manual_clock, *sources, http_source(), projects=[*projects, "other"], environ={"URL": "sqlite:///x"})
+
+    async def watch():
+        await scene.follow(3600, step=60)
+        assert len(started) == 4
+        assert scene.standing("other").is_fresh
+        release.set()
+        while not all(scene.standing(one).is_known for one in projects):
+            await scene.look(after=60)
+
+    asyncio.run(watch())
 
 
 def test_failures_are_recorded_told_once_for_each_reason_and_their_end_too(manual_clock):

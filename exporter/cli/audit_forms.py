@@ -102,8 +102,10 @@ def finding_table(found: Found, shown: Sequence[Shown], *, is_ignored: bool = Fa
     return Table("ignored" if is_ignored else "finding", columns, tuple(map(cells, shown)))
 
 
-def kind_table(found: Found) -> Table:
-    """Totals by kind, in which nothing counts twice."""
+def kind_table(found: Found) -> Table | None:
+    """Totals by kind, in which nothing counts twice; None where nothing could be judged."""
+    if not found.totals:
+        return None
     rows: list[tuple[Cell, ...]] = [
         (
             kind_words(total.kind),
@@ -162,16 +164,19 @@ def title(found: Found) -> str:
 
 
 def summary(found: Found) -> str:
-    """What could be saved a month, and of how much."""
+    """What could be saved a month, and of how much, as far as that is known."""
+    if not found.totals:
+        return "nothing of what was asked for could be judged"
     saving, spent = found.saving, found.audit.spent
-    parts = [
-        f"{saving.runs:,.0f} of {spent.runs:,.0f} runs",
-        f"{saving.minutes:,.0f} of {spent.minutes:,.0f} minutes",
-    ]
+    parts = []
     if saving.micro is not None and spent.micro is not None:
-        parts.insert(0, f"{saving.micro / MICRO:,.2f} of {spent.micro / MICRO:,.2f} USD")
+        parts.append(f"{saving.micro / MICRO:,.2f} of {spent.micro / MICRO:,.2f} USD")
+    if found.audit.since_ms is not None:
+        parts.append(f"{saving.runs:,.0f} of {spent.runs:,.0f} runs")
+        parts.append(f"{saving.minutes:,.0f} of {spent.minutes:,.0f} minutes")
     count = len(found.findings)
-    return f"{count} finding{'' if count == 1 else 's'}; to be saved a month: {', '.join(parts)}"
+    text = f"{count} finding{'' if count == 1 else 's'}"
+    return f"{text}; to be saved a month: {', '.join(parts)}" if parts else text
 
 
 def _as_table(all_found: Sequence[Found]) -> str:

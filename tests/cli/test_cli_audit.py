@@ -201,6 +201,25 @@ class TestFindings:
         (acme,) = told(settings=settings, workspace="acme")
         assert [row["name"] for row in acme["findings"][1:]] == ["u2", "u3"]
 
+    def test_what_is_not_judged_is_never_said_to_be_nothing(self, told: Any, config: Config, manual_clock: Any) -> None:
+        ledger = open_ledger(config.storage.url, clock=manual_clock)
+        ledger.workspace("acme").record_collector("users", False, round(manual_clock.now() * 1000))
+        ledger.close()
+        manual_clock.advance(7 * 3600)
+        ledger = open_ledger(config.storage.url, clock=manual_clock)
+        ledger.workspace("acme").record_projects([], round(manual_clock.now() * 1000))
+        ledger.workspace("acme").record_collector("projects", True, round(manual_clock.now() * 1000))
+        ledger.close()
+
+        (acme,) = told(workspace="acme", kinds=("idle_paid_seat", "costly_role"))
+
+        assert acme["kinds"] == []
+        assert {row["kind"] for row in acme["not_judged"]} == {"idle_paid_seat", "costly_role"}
+        assert all("the last attempt failed" in row["why"] for row in acme["not_judged"])
+        text = told("table", workspace="acme", kinds=("idle_paid_seat", "costly_role"))
+        assert "nothing of what was asked for could be judged" in text
+        assert "needed: a token that may read users" in text
+
 
 class TestFilters:
     def test_by_kind(self, told: Any) -> None:
@@ -369,6 +388,8 @@ class TestCommand:
 
         assert result.exit_code == 0, result.output
         assert "the ledger knows no projects of this workspace" in result.stdout
+        assert "nothing of what was asked for could be judged" in result.stdout
+        assert "findings" not in result.stdout
 
     @pytest.mark.parametrize(
         "flags",

@@ -17,6 +17,8 @@ NAMES = {
     "hex-seats": "Seats",
     "hex-schedules": "Schedules",
     "hex-connections": "Connections",
+    "hex-gateway": "Run gateway",
+    "hex-savings": "Savings",
     "hex-project": "One project",
     "hex-exporter": "API and exporter",
 }

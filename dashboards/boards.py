@@ -3,10 +3,12 @@
 from dashboards.budget import BOARD as BUDGET
 from dashboards.connections import BOARD as CONNECTIONS
 from dashboards.cost import BOARD as COST
+from dashboards.gateway import BOARD as GATEWAY
 from dashboards.project import BOARD as PROJECT
 from dashboards.runs import BOARD as RUNS
+from dashboards.savings import BOARD as SAVINGS
 from dashboards.schedules import BOARD as SCHEDULES
 from dashboards.seats import BOARD as SEATS
 from dashboards.trust import BOARD as TRUST
 
-BOARDS = (BUDGET, RUNS, COST, SEATS, SCHEDULES, CONNECTIONS, PROJECT, TRUST)
+BOARDS = (BUDGET, RUNS, COST, SEATS, SCHEDULES, CONNECTIONS, GATEWAY, SAVINGS, PROJECT, TRUST)

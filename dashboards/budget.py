@@ -138,6 +138,7 @@ def _figures() -> list[tuple[int, Any]]:
         unit="none",
         empty="Not read yet",
         steps=((BAD, None), (PLAIN, 0)),
+        links=[link("What can be switched off?", "hex-savings")],
     )
     heading = figure(
         4,

@@ -215,9 +215,13 @@ def curve(
     min_step: str = "",
     points: int = 0,
     colors: Mapping[str, str] | None = None,
+    names: Mapping[str, str] | None = None,
     links: Sequence[dict[str, Any]] = (),
 ) -> Any:
-    """Values over the chosen time. `draw` is `line`, `steps` (a value that holds) or `bars` (an amount by interval)."""
+    """Values over the chosen time. `draw` is `line`, `steps` (a value that holds) or `bars` (an amount by interval).
+
+    `colors` and `names` are for series by their legend.
+    """
     panel = (
         timeseries.Panel()
         .line_width(2 if draw != "bars" else 0)
@@ -246,6 +250,8 @@ def curve(
     )
     for name, color in (colors or {}).items():
         panel.override_by_name(name, _properties(painted(color)))
+    for name, shown in (names or {}).items():
+        panel.override_by_name(name, _properties({"displayName": shown}))
     if span_gaps:
         panel.span_nulls(True)
     if stacked:

@@ -9,11 +9,13 @@ from typing import Any
 
 import httpx
 import msgspec
+from board_traffic import Traffic
 
 from exporter.config import Config, Storage, load_config
 from exporter.hexapi import TokenSource
 from exporter.ledger import Ledger, open_ledger
-from exporter.metrics import Collector, Status, build_page
+from exporter.metrics import Collector, GatewayState, Status, build_page
+from exporter.metrics.audit import Auditor
 from exporter.metrics.history import Written, history, read_past, span_of
 from exporter.polling import Poller
 from exporter.simulator import Fault, Faults, Limits, Simulation, create_app
@@ -39,6 +41,10 @@ teams:
 prices: {plan: team, run_usd: 0.05, overrides: {team: {explorer_month: 12}}}
 compute: {default: large}
 seats: {reviewed_on: 2026-09-01}
+sources:
+  - {match: {title: "R*"}, name: revenue, file: {paths: [/data/revenue.csv]}}
+  - {match: {title: "*"}, name: warehouse, http: {url: "http://localhost/_simulator/sources/{project_id}"}}
+gateway: {}
 """
 
 
@@ -62,14 +68,16 @@ def live_through(clock: Any) -> World:
     transport = httpx.ASGITransport(create_app(simulation, faults=faults, limits=Limits.off()))
     ledger = open_ledger(config.storage.url, clock=clock)
     try:
-        scraped = asyncio.run(_follow(clock, config, ledger, transport))
+        scraped = asyncio.run(_follow(clock, config, ledger, simulation, transport))
         past = _past(config, ledger, clock)
         return World(_text(past, scraped), CONTACT + LIVE_SECONDS, _choices(ledger), _facts(ledger))
     finally:
         ledger.close()
 
 
-async def _follow(clock: Any, config: Config, ledger: Ledger, transport: Any) -> list[tuple[int, str]]:
+async def _follow(
+    clock: Any, config: Config, ledger: Ledger, simulation: Simulation, transport: Any
+) -> list[tuple[int, str]]:
     """Poll for the live hours; the pages with the seconds at which they were scraped."""
     workspace = config.workspaces[0]
     known = ledger.workspace(workspace.name)
@@ -77,6 +85,8 @@ async def _follow(clock: Any, config: Config, ledger: Ledger, transport: Any) ->
     poller = Poller(workspace, config, token, known, clock=clock, rng=random.Random(3), transport=transport)
     status = Status()
     collector = Collector(ledger, status)
+    traffic = Traffic(config, known, simulation)
+    auditor = Auditor(known, config, clock)
     pages = []
     for at in range(CONTACT + SCRAPE_SECONDS, CONTACT + LIVE_SECONDS + 1, SCRAPE_SECONDS):
         while clock.now() < at:
@@ -93,6 +103,11 @@ async def _follow(clock: Any, config: Config, ledger: Ledger, transport: Any) ->
             overdue_projects=report.overdue_projects,
             clock_skew_seconds=report.clock_skew_seconds,
         )
+        traffic.pass_by(now_ms)
+        if (at - CONTACT) % 3600 < SCRAPE_SECONDS:
+            await auditor.once()
+        state = GatewayState(traffic.waiting, traffic.running)
+        status.update(workspace.name, gateway=state, audit=auditor.audit)
         known.release_holds(now_ms)
         page = build_page(collector.collect(config, now_ms))
         status.page_built(0.01, page.series, page.duplicates)

@@ -10,7 +10,7 @@ from grafana_foundation_sdk.cog import plugins
 
 from dashboards.encode import Dashboard, encode
 
-UIDS = ("budget", "runs", "cost", "seats", "schedules", "connections", "project", "exporter")
+UIDS = ("budget", "runs", "cost", "seats", "schedules", "connections", "gateway", "savings", "project", "exporter")
 
 
 def lost(given, kept, path=""):

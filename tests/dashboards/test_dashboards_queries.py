@@ -140,7 +140,7 @@ def test_gauges_are_not_asked_for_their_growth(board):
 
 def test_windows_are_the_interval_or_said_in_the_title(board):
     """target-rate-interval: a curve's window follows its step; a fixed one is part of what the panel says it is."""
-    said = {"7d": "7 days", "24h": "24 h", "1h": "hour"}
+    said = {"30d": "30 days", "7d": "7 days", "24h": "24 h", "1h": "hour"}
     for panel in panels_of(board):
         for target in panel["targets"]:
             for window in re.findall(r"increase\([^\[]*\[([^\]]+)\]", target["expr"]):

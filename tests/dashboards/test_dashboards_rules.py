@@ -172,10 +172,17 @@ class TestLinks:
     def addresses(self, board):
         return [text for panel in panels_of(board) for text in texts(panel) if text.startswith("/d/")]
 
-    def test_targets_exist(self, addresses, boards):
+    @pytest.fixture
+    def of_rows(self, board):
+        """The boards that rows lead to by a label which their query makes."""
+        return {uid for _, query in queries_of(board) for uid in re.findall(r'"board", "([\w-]+)"', query)}
+
+    def test_targets_exist(self, addresses, of_rows, boards):
         for address in addresses:
             uid, _, query = address.removeprefix("/d/").partition("?")
-            there = {one["name"] for one in boards[uid]["templating"]["list"]}
+            uids = of_rows if uid == "${__data.fields.board}" else {uid}
+            assert uids
+            there = {one["name"] for uid in uids for one in boards[uid]["templating"]["list"]}
             assert set(re.findall(r"var-(\w+)=", query)) <= there, address
 
     def test_keep_time_data_source_and_workspace(self, addresses):

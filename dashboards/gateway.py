@@ -1,0 +1,411 @@
+"""Run gateway: which runs were not needed, and does anybody wait for those that were?"""
+
+from typing import Any
+
+from dashboards.board import board
+from dashboards.panels import (
+    BAD,
+    CALM,
+    GOOD,
+    NOTE,
+    PLAIN,
+    PROJECT_ID,
+    TO_PROJECT_OF_SERIES,
+    WARN,
+    Column,
+    Query,
+    about,
+    bars,
+    curve,
+    data_age,
+    figure,
+    link,
+    meter,
+    painted,
+    project_column,
+    table,
+    tinted,
+)
+from dashboards.promql import age, gauge, increase, part_increase, titled
+
+USD = "currencyUSD"
+_OUTCOMES = {"hit": GOOD, "joined": "light-green", "miss": CALM, "bypass": "purple", "refused": BAD}
+_NO_GATEWAY = "No gateway is configured"
+_NO_SOURCE = "No source is configured: see `sources`"
+_NO_REQUEST = "No run was asked for in this time"
+_DASHED = {"custom.lineStyle": {"fill": "dash", "dash": [8, 6]}, "custom.lineWidth": 1}
+
+
+def _week(name: str, *matchers: str) -> str:
+    """The growth of a counter by project in 7 days."""
+    return f"sum by (workspace, project_id) ({increase(name, *matchers, window='7d')})"
+
+
+_HITS, _LOOKUPS = _week("hex_cache_hits_total"), _week("hex_cache_lookups_total")
+_CHECKED, _UNCHANGED = _week("hex_source_checked_runs_total"), _week("hex_source_unchanged_runs_total")
+
+
+def _of_two_weeks(this_week: str, week_before: str) -> str:
+    return f"({gauge(this_week)} + {gauge(week_before)} or {gauge(this_week)})"
+
+
+_RUN_USD = (
+    f"({_of_two_weeks('hex_project_cost_week_usd', 'hex_project_cost_previous_week_usd')}"
+    f" / ({_of_two_weeks('hex_project_week_runs', 'hex_project_previous_week_runs')} > 0))"
+)
+"""What a run of each project costs on average, by this week and the one before."""
+
+
+def _figures() -> list[tuple[int, Any]]:
+    absorbed = f"sum({increase('hex_gateway_absorbed_total', window='7d')})"
+    stale = f"sum({increase('hex_gateway_stale_hits_total', window='7d')})"
+    rate = figure(
+        1,
+        "Hit rate, 7 days",
+        about(
+            "Run requests of 7 days that started no run, because the data had not changed since the last result or the "
+            "same run was on its way, as a part of those for which a result was looked for.",
+            normal="as high as the data allows: an hourly request of data that changes daily makes 95 %.",
+            act="Low with many lookups: see `Projects at the gateway` for those without a source, and `Sources`.",
+        ),
+        [Query(f"sum({_HITS}) / (sum({_LOOKUPS}) > 0)")],
+        unit="percentunit",
+        empty="No lookups yet",
+        links=[link("Which runs are these?", "hex-runs")],
+    )
+    lookups = figure(
+        2,
+        "Lookups, 7 days",
+        about(
+            "Run requests of 7 days for which the gateway looked for a result: what the hit rate is a part of.",
+            normal="what your schedulers and scripts ask for.",
+            act="0 although clients run: they still go to Hex by themselves; change their base URL.",
+        ),
+        [Query(f"sum({_LOOKUPS})")],
+        unit="none",
+        empty=_NO_GATEWAY,
+    )
+    saved = figure(
+        3,
+        "Runs saved, 7 days",
+        about(
+            "Run requests of 7 days that were answered without a run.",
+            normal="the larger the better.",
+            act="Nothing. These fill neither the budget of runs nor the kernels.",
+        ),
+        [Query(f"sum({_HITS})")],
+        unit="none",
+        empty=_NO_GATEWAY,
+    )
+    cost = figure(
+        4,
+        "They would have cost",
+        about(
+            "The runs saved in 7 days, each at the mean cost of its project's runs of this week and the last: an "
+            "estimate.",
+            normal="its share of the compute cost of a week.",
+            act="Compare it with **Cost and plan**.",
+        ),
+        [Query(f"sum({_HITS} * on (workspace, project_id) {_RUN_USD})")],
+        unit=USD,
+        decimals=2,
+        empty="No run has a price: see `prices`",
+        links=[link("What does the rest cost?", "hex-cost")],
+    )
+    waits = figure(
+        5,
+        "429s absorbed",
+        about(
+            "429s, and 503s that say no more kernels may start, that the gateway waited out and no client saw.",
+            normal="a few.",
+            act="Many: `gateway.concurrency` is more than there are kernels for, or something else uses the limit.",
+        ),
+        [Query(absorbed)],
+        unit="none",
+        empty=_NO_GATEWAY,
+    )
+    old = figure(
+        6,
+        "Old results",
+        about(
+            "Hits of 7 days whose run turned out to have been sent before the data changed.",
+            normal="0, always: HexGatewayStaleHit pages otherwise.",
+            act="Follow its runbook.",
+        ),
+        [Query(stale)],
+        unit="none",
+        empty=_NO_GATEWAY,
+        steps=((GOOD, None), (BAD, 0.5)),
+    )
+    return [(4, rate), (3, lookups), (4, saved), (4, cost), (3, waits), (3, old), (3, data_age(7))]
+
+
+def _outcomes() -> Any:
+    return curve(
+        8,
+        "Run requests by what became of them",
+        about(
+            "Green started no run: `hit` was answered from an earlier result, `joined` got a run that was on its way. "
+            "Blue and purple ran: `miss` had to, `bypass` asked for a run of its own. Red was refused.",
+            normal="mostly green, blue when data has changed, no red.",
+            act="Purple: a client sends `Cache-Control: no-cache` or asks for notifications. Red: see the queue below.",
+        ),
+        [
+            Query(
+                f"sum by (outcome) ({increase('hex_gateway_requests_total', _matcher('outcome', outcome))})",
+                "{{outcome}}",
+                painted(color),
+            )
+            for outcome, color in _OUTCOMES.items()
+        ],
+        unit="none",
+        empty=_NO_REQUEST,
+        draw="bars",
+        stacked=True,
+        min_step="1h",
+        points=84,
+    )
+
+
+def _rate() -> Any:
+    hits, lookups = (f"sum({increase(f'hex_cache_{name}_total', window='24h')})" for name in ("hits", "lookups"))
+    return curve(
+        9,
+        "Hit rate over 24 h, and lookups",
+        about(
+            "At each moment the hits of the last 24 h as a part of the lookups. Thin: how many lookups that were.",
+            normal="level. A step down comes with a new version of a client, or with a source that fails.",
+            act="Fallen with as many lookups as before: the table below says of which project.",
+        ),
+        [
+            Query(f"{hits} / ({lookups} > 0)", "Hit rate", painted(GOOD) | {"custom.lineWidth": 3, "max": 1}),
+            Query(
+                lookups,
+                "Lookups",
+                painted("text")
+                | {"unit": "none", "custom.lineWidth": 1, "custom.axisPlacement": "right", "decimals": 0},
+            ),
+        ],
+        unit="percentunit",
+        empty=_NO_REQUEST,
+        span_gaps=True,
+    )
+
+
+def _projects() -> Any:
+    return table(
+        10,
+        "Projects at the gateway",
+        about(
+            "Every project for which runs were asked for at the gateway in 7 days, most first, and what that saved. "
+            "`Data changed` is when its source was last seen to change; a dash: no source, or no change seen yet.",
+            normal="projects that are asked for often have a source and many hits.",
+            act="Many lookups, few hits and a dash: give the project a source, or its policy an `unchanged_for`. "
+            "Few hits with a source: its requests differ each time, or its data does change.",
+        ),
+        titled(f"(round({_LOOKUPS}) > 0)"),
+        [
+            project_column(),
+            PROJECT_ID,
+            Column("Lookups", expr=f"round({_LOOKUPS})", width=140, properties=meter()),
+            Column("Hits", expr=f"round({_HITS})", width=90),
+            Column(
+                "Hit rate",
+                expr=f"{_HITS} / ({_LOOKUPS} > 0)",
+                unit="percentunit",
+                width=140,
+                properties=meter(high=1, color=GOOD) | {"decimals": 0},
+            ),
+            Column("Run time saved", expr=_week("hex_cache_saved_seconds_total"), unit="s", width=130),
+            Column("Cost saved", expr=f"{_HITS} * on (workspace, project_id) {_RUN_USD}", unit=USD, width=110),
+            Column("Data changed, ago", expr=age("hex_source_changed_timestamp_seconds"), unit="s", width=150),
+        ],
+        empty="No run was asked for at a gateway in 7 days",
+        sort_by="Lookups",
+        needs="title",
+    )
+
+
+def _queue() -> Any:
+    return curve(
+        11,
+        "Waiting and running",
+        about(
+            "Run requests that wait at the gateway, and the runs that it has sent; dashed: as many as may run at once.",
+            normal="the queue fills on the hour and empties within minutes.",
+            act="Long for hours: runs became slower, or more is asked for than the limit lets through.",
+        ),
+        [
+            Query(gauge("hex_gateway_queue_length"), "Waiting", painted(WARN) | {"custom.fillOpacity": 20}),
+            Query(gauge("hex_gateway_active_runs"), "Running", painted(CALM)),
+            Query(gauge("hex_gateway_active_runs_limit"), "May run", painted("text") | _DASHED),
+        ],
+        unit="none",
+        empty=_NO_GATEWAY,
+        draw="steps",
+    )
+
+
+def _waits() -> Any:
+    buckets = part_increase("hex_gateway_queue_seconds", "bucket")
+    return curve(
+        12,
+        "How long requests waited",
+        about(
+            "From a run request's arrival until it was sent to Hex: half of them waited less than the dashed line, 19 "
+            "in 20 less than the other.",
+            normal="seconds.",
+            act="Near `gateway.queue.wait` (50 s unless set): clients are about to be refused.",
+        ),
+        [
+            Query(f"histogram_quantile(0.5, sum by (le) ({buckets}))", "half of them", painted(CALM) | _DASHED),
+            Query(f"histogram_quantile(0.95, sum by (le) ({buckets}))", "19 in 20", painted(CALM)),
+        ],
+        unit="s",
+        decimals=None,
+        empty="No request had to wait in this time",
+        min_step="1h",
+        points=84,
+        span_gaps=True,
+    )
+
+
+def _spared() -> Any:
+    return curve(
+        13,
+        "What Hex was spared, and what it refused",
+        about(
+            "Reads that the gateway answered by itself: `remembered` a final state, `recent` one asked a moment ago, "
+            "`shared_page` one page for all runs of a project. And the refusals that it waited out.",
+            normal="polls of clients make most of it.",
+            act="Refusals that grow: see **API and exporter** for who else asks.",
+        ),
+        [
+            Query(f"sum by (reason) ({increase('hex_gateway_saved_calls_total')})", "{{reason}}"),
+            Query(f"sum by (reason) ({increase('hex_gateway_absorbed_total')})", "{{reason}}"),
+        ],
+        unit="none",
+        empty="Nothing was read through the gateway in this time",
+        draw="bars",
+        stacked=True,
+        min_step="1h",
+        points=84,
+        colors={"rate_limit": BAD, "kernel_limit": WARN},
+    )
+
+
+def _sources() -> Any:
+    projects, known, unknown = (
+        f"max by (workspace, source) ({gauge('hex_source_projects', *matchers)})"
+        for matchers in ((), (_matcher("state", "known"),), (_matcher("state", "unknown"),))
+    )
+    states = {"0": ("Fails", BAD), "1": ("Told", GOOD)}
+    options = {
+        value: {"text": text, "color": color, "index": index}
+        for index, (value, (text, color)) in enumerate(states.items())
+    }
+    return table(
+        14,
+        "Sources",
+        about(
+            "Each configured source: whether its last probe told the state, for how many projects that is known, and "
+            "when it was last told (for a source per project: the longest ago).",
+            normal="every source tells, within its interval.",
+            act="Fails: its projects run each time they are asked to. The log of the exporter has the reason.",
+        ),
+        projects,
+        [
+            Column("Source", label="source", properties={"custom.minWidth": 110}),
+            Column(
+                "Last probe",
+                expr=gauge("hex_source_success"),
+                width=100,
+                properties={
+                    "mappings": [{"type": "value", "options": options}],
+                    "custom.cellOptions": {"type": "color-text"},
+                },
+            ),
+            Column("Projects known", expr=known, width=125),
+            Column(
+                "Unknown",
+                expr=unknown,
+                width=115,
+                properties=tinted((PLAIN, None), (WARN, 1)),
+            ),
+            Column("Told, ago", expr=age("hex_source_last_success_timestamp_seconds"), unit="s", width=110),
+        ],
+        empty=_NO_SOURCE,
+        sort_by="Unknown",
+    )
+
+
+def _repeated() -> Any:
+    share = f"sum({_UNCHANGED}) / (sum({_CHECKED}) > 0)"
+    return figure(
+        15,
+        "Repeated unchanged data, 7 days",
+        about(
+            "Of the runs of 7 days for which sources tell the state of the data, the part that repeated it unchanged, "
+            "whoever started them. Hits are not among them: they started no run.",
+            normal="low for what goes through the gateway; what is left is what it would save.",
+            act="See beside it which projects these are.",
+        ),
+        [Query(share)],
+        unit="percentunit",
+        empty="No checked run yet",
+        steps=((GOOD, None), (NOTE, 0.3), (WARN, 0.6)),
+    )
+
+
+def _unviewed() -> Any:
+    return figure(
+        16,
+        "Nobody looked, 7 days",
+        about(
+            "Scheduled and refresh runs of 7 days whose result nobody had viewed when the next one came: an estimate "
+            "that needs neither a gateway nor a source.",
+            normal="less than half of the scheduled runs.",
+            act="Open **Schedules**: it says whose.",
+        ),
+        [Query(f"sum({_week('hex_unviewed_runs_total')})")],
+        unit="none",
+        empty="Known after two runs of a project",
+        links=[link("Whose are they?", "hex-schedules")],
+    )
+
+
+def _would_save() -> Any:
+    unchanged = titled(f"(round({_UNCHANGED}) > 0)")
+    return bars(
+        17,
+        "What the gateway would save: runs that repeated unchanged data, 7 days",
+        about(
+            "Observed runs of 7 days that repeated unchanged data, by project, the twelve largest.",
+            normal="short bars.",
+            act="Have whatever starts these runs ask the gateway instead, or make their schedule as rare as their data "
+            "changes. Click a bar for its project.",
+        ),
+        [Query(f"sort_desc(topk(12, {unchanged}))", "{{title}}")],
+        unit="none",
+        empty="No checked run repeated unchanged data in 7 days",
+        steps=((NOTE, None),),
+        links=[TO_PROJECT_OF_SERIES],
+    )
+
+
+def _matcher(label: str, value: str) -> str:
+    return f'{label}="{value}"'
+
+
+BOARD = board(
+    "hex-gateway",
+    "Which runs were not needed, and does anybody wait for those that were?",
+    [
+        (4, _figures()),
+        (9, [(12, _outcomes()), (12, _rate())]),
+        (10, [(24, _projects())]),
+        (9, [(8, _queue()), (8, _waits()), (8, _spared())]),
+        (5, [(12, _sources()), (6, _repeated()), (6, _unviewed())]),
+        (9, [(24, _would_save())]),
+    ],
+)

@@ -1,0 +1,359 @@
+"""Savings: what can be switched off, and what has that brought?"""
+
+from typing import Any
+
+from grafana_foundation_sdk.builders import common
+
+from dashboards.board import board
+from dashboards.panels import (
+    GOOD,
+    NOTE,
+    PLAIN,
+    WARN,
+    Column,
+    Query,
+    about,
+    curve,
+    data_age,
+    figure,
+    link,
+    meter,
+    table,
+    tinted,
+)
+from dashboards.promql import WORKSPACE, age, gauge, increase
+
+USD = "currencyUSD"
+KINDS = {
+    "abandoned_project": "Abandoned project",
+    "unviewed_schedule": "Schedule nobody views",
+    "over_refreshed": "Refreshed more often than data changes",
+    "over_scheduled": "Refreshed more often than viewed",
+    "failing_schedule": "Schedule that only fails",
+    "duplicate_projects": "Duplicate projects",
+    "idle_paid_seat": "Idle paid seat",
+    "costly_role": "Role with more than is used",
+    "costly_plan": "Plan with more than is used",
+    "overlapping_connections": "Connections that overlap",
+    "unused_connection": "Unused connection",
+    "colliding_schedules": "Schedules that collide",
+}
+"""Kinds of findings as people call them."""
+
+BOARD_OF = {
+    "project": "hex-project",
+    "user": "hex-seats",
+    "connection": "hex-connections",
+    "plan": "hex-cost",
+    "owner": "hex-schedules",
+}
+"""By what a finding is about, the board that has more on it."""
+
+_UNPRICED = "Nothing has a price: see `prices`"
+_NO_AUDIT = "No audit yet: the first comes with the first whole reading"
+_BY = "workspace, kind, subject"
+_OPEN = link("More on this", "${__data.fields.board}", project="${__data.fields.subject:percentencode}")
+
+
+def _figures() -> list[tuple[int, Any]]:
+    return [
+        (
+            4,
+            figure(
+                1,
+                "Could be saved a month",
+                about(
+                    "What acting on all findings would save a month. No run and no seat counts twice.",
+                    normal="small against the bill, which **Cost and plan** shows.",
+                    act="Begin with the first line of the table: it is sorted by money.",
+                ),
+                [Query(f"sum({gauge('hex_findings_saving_month_usd')})")],
+                unit=USD,
+                decimals=2,
+                empty=_UNPRICED,
+                steps=((GOOD, None), (NOTE, 50), (WARN, 200)),
+                links=[link("What is the bill?", "hex-cost")],
+            ),
+        ),
+        (
+            4,
+            figure(
+                2,
+                "Runs to spare a month",
+                about(
+                    "Runs a month that acting on all findings would save, counted once each.",
+                    normal="a small part of the runs of a month.",
+                    act="The same table, by runs.",
+                ),
+                [Query(f"sum({gauge('hex_findings_saving_month_runs')})")],
+                unit="none",
+                empty=_NO_AUDIT,
+            ),
+        ),
+        (
+            4,
+            figure(
+                3,
+                "Realised, 30 days",
+                about(
+                    "Saved within 30 days because findings went away together with their cost: what somebody has done.",
+                    normal="grows after each clearing up.",
+                    act="Show it to whoever did it.",
+                ),
+                [Query(f"sum({increase('hex_findings_realised_usd_total', window='30d')})")],
+                unit=USD,
+                decimals=2,
+                empty="Nothing has gone yet",
+                steps=((GOOD, None),),
+            ),
+        ),
+        (
+            3,
+            figure(
+                4,
+                "Findings",
+                about(
+                    "Findings of the last audit, without those that the configuration ignores.",
+                    normal="a handful.",
+                    act="Say of what is wanted that it is: `ignore`, with a reason.",
+                ),
+                [Query(f"sum({gauge('hex_findings')})")],
+                unit="none",
+                empty=_NO_AUDIT,
+            ),
+        ),
+        (
+            3,
+            figure(
+                5,
+                "Not judged",
+                about(
+                    "Kinds of findings that the last audit could not tell, because a scope, a price or a source is "
+                    "missing.",
+                    normal="0.",
+                    act="`hex-exporter audit` says under its table what each of them needs.",
+                ),
+                [Query(f"count({gauge('hex_findings_judged')} == 0) or 0 * count({gauge('hex_findings_judged')})")],
+                unit="none",
+                empty=_NO_AUDIT,
+                steps=((GOOD, None), (NOTE, 1)),
+            ),
+        ),
+        (
+            3,
+            figure(
+                6,
+                "Audit, ago",
+                about(
+                    "When the ledger was last searched for savings.",
+                    normal="within the hour.",
+                    act="Older than six hours: HexAuditStale fires; the log of the exporter has the reason.",
+                ),
+                [Query(age("hex_findings_last_audit_timestamp_seconds"))],
+                unit="s",
+                empty=_NO_AUDIT,
+                steps=((GOOD, None), (NOTE, 2 * 3600), (WARN, 6 * 3600)),
+            ),
+        ),
+        (3, data_age(7)),
+    ]
+
+
+def _kinds() -> list[dict[str, Any]]:
+    options = {kind: {"text": text, "index": index} for index, (kind, text) in enumerate(KINDS.items())}
+    return [{"type": "value", "options": options}]
+
+
+def _found() -> str:
+    """Always 1: the top findings with what their subject is called, the board that has more, and Hex's address."""
+    info = f"topk by ({_BY}) (1, hex_finding_info{{{WORKSPACE}}})"
+    for kind, uid in BOARD_OF.items():
+        info = f'label_replace({info}, "board", "{uid}", "subject_type", "{kind}")'
+    address = f"topk by (workspace, project_id) (1, hex_project_info{{{WORKSPACE}}})"
+    of_subject = f'max by (workspace, subject, url) (label_replace({address}, "subject", "$1", "project_id", "(.+)"))'
+    return f"{info} * on (workspace, subject) group_left (url) {of_subject} or on ({_BY}) {info}"
+
+
+def _ranked() -> Any:
+    certain = {"measured": {"text": "measured", "index": 0}, "estimated": {"text": "estimated", "index": 1}}
+    panel = table(
+        8,
+        "What to switch off, largest first",
+        about(
+            "The largest findings: what it is, whose, what acting on it would save a month, and what to do. Findings "
+            "that overlap each show their whole saving, so that the column adds up to more than the figure above.",
+            normal="short, and nothing in it is old.",
+            act="Take the first line. Its name leads to the board that has more, `In Hex` to where it is changed.",
+        ),
+        _found(),
+        [
+            Column("What", label="kind", width=255, properties={"mappings": _kinds()}),
+            Column("Which", label="name", properties={"links": [_OPEN], "custom.minWidth": 180}),
+            Column(
+                "In Hex",
+                label="url",
+                width=65,
+                properties={
+                    "links": [{"title": "Open in Hex", "url": "${__value.raw}", "targetBlank": True}],
+                    "mappings": [
+                        {"type": "regex", "options": {"pattern": ".+", "result": {"text": "Open", "index": 0}}}
+                    ],
+                    "noValue": "–",
+                },
+            ),
+            Column("Team", label="team", width=95, properties={"noValue": "–"}),
+            Column(
+                "Saves a month",
+                expr=gauge("hex_finding_saving_month_usd"),
+                unit=USD,
+                width=155,
+                properties=meter(color=GOOD),
+            ),
+            Column("Runs a month", expr=gauge("hex_finding_saving_month_runs"), width=130),
+            Column("Saving is", label="confidence", width=95, properties={"mappings": [_values(certain)]}),
+            Column(
+                "Known for",
+                expr=age("hex_finding_first_seen_timestamp_seconds"),
+                unit="s",
+                width=95,
+                properties=tinted((PLAIN, None), (NOTE, 14 * 86400), (WARN, 60 * 86400)),
+            ),
+            Column("What to do", label="action", properties={"custom.minWidth": 330}),
+            Column("subject", label="subject", properties={"custom.hidden": True}),
+            Column("board", label="board", properties={"custom.hidden": True}),
+        ],
+        empty="Nothing was found, or there was no audit yet",
+        sort_by="Saves a month",
+        hidden=("workspace", "subject_type", "instance", "job", "__name__"),
+    )
+    # Where nothing has a price, runs rank.
+    by = ("Saves a month", "Runs a month")
+    return panel.sort_by([common.TableSortByFieldState().display_name(one).desc(True) for one in by])
+
+
+def _values(options: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "value", "options": options}
+
+
+def _by_kind() -> Any:
+    judged = {"0": {"text": "no", "color": NOTE, "index": 0}, "1": {"text": "yes", "color": PLAIN, "index": 1}}
+    return table(
+        9,
+        "By kind",
+        about(
+            "Every kind of finding, what acting on all of a kind would save, and whether it could be judged. Here the "
+            "kinds add up.",
+            normal="every kind is judged, and most have no finding.",
+            act="Not judged: `hex-exporter audit` says which scope, price or source that takes.",
+        ),
+        gauge("hex_findings_judged"),
+        [
+            Column("Kind", label="kind", properties={"mappings": _kinds(), "custom.minWidth": 250}),
+            Column(
+                "Saves a month",
+                expr=gauge("hex_findings_saving_month_usd"),
+                unit=USD,
+                width=160,
+                properties=meter(color=GOOD),
+            ),
+            Column("Runs", expr=gauge("hex_findings_saving_month_runs"), width=75),
+            Column("Findings", expr=gauge("hex_findings"), width=85),
+            Column("Ignored", expr=gauge("hex_findings_ignored"), width=80),
+            Column(
+                "Judged",
+                expr=gauge("hex_findings_judged"),
+                width=75,
+                properties={"mappings": [_values(judged)], "custom.cellOptions": {"type": "color-text"}},
+            ),
+        ],
+        empty=_NO_AUDIT,
+        sort_by="Saves a month",
+    )
+
+
+def _by_team() -> Any:
+    team = "topk by (workspace, project_id) (1, hex_project_info{" + WORKSPACE + "})"
+    cost, runs = (
+        f"sum by (workspace, team) ({gauge(name)} * on (workspace, project_id) group_left (team) {team})"
+        for name in ("hex_project_cost_week_usd", "hex_project_week_runs")
+    )
+    nobody = {"type": "special", "options": {"match": "empty", "result": {"text": "No team", "index": 0}}}
+    return table(
+        10,
+        "By team",
+        about(
+            "What the findings of each team would save a month, beside what its projects cost and run in this week.",
+            normal="savings are a small part of four weeks' cost.",
+            act="Send each team its part: `hex-exporter audit` and `hex-exporter report` know teams too.",
+        ),
+        f"sum by (workspace, team) ({gauge('hex_team_findings')})",
+        [
+            Column("Team", label="team", properties={"mappings": [nobody], "custom.minWidth": 90}),
+            Column(
+                "Saves a month",
+                expr=gauge("hex_team_saving_month_usd"),
+                unit=USD,
+                width=150,
+                properties=meter(color=GOOD),
+            ),
+            Column("Findings", expr=gauge("hex_team_findings"), width=85),
+            Column("Cost this week", expr=cost, unit=USD, width=120),
+            Column("Runs this week", expr=runs, width=120),
+        ],
+        empty="No finding has a team: see `teams`",
+        sort_by="Saves a month",
+    )
+
+
+def _over_time() -> Any:
+    return curve(
+        11,
+        "What could have been saved, over time",
+        about(
+            "What acting on the findings would have saved a month, by kind, as each audit found it.",
+            normal="falls when somebody acts, and does not creep up.",
+            act="A step up is one new finding: HexSavingsNew says which. A creep is habits: copies, leavers.",
+        ),
+        [Query(f"sum by (kind) ({gauge('hex_findings_saving_month_usd')}) > 0", "{{kind}}")],
+        unit=USD,
+        decimals=0,
+        empty=_UNPRICED,
+        draw="steps",
+        stacked=True,
+        area=True,
+        names=KINDS,
+    )
+
+
+def _realised() -> Any:
+    return curve(
+        12,
+        "Realised, day by day",
+        about(
+            "Dollars saved on each day because a finding went away together with its cost; for at most a year each.",
+            normal="grows with everything that is cleared up.",
+            act="It falls when what was switched off is back: the table above has it again, as old as it was.",
+        ),
+        [Query(f"sum by (kind) ({increase('hex_findings_realised_usd_total')})", "{{kind}}")],
+        unit=USD,
+        decimals=2,
+        empty="Nothing that was found has gone yet",
+        draw="bars",
+        stacked=True,
+        min_step="1d",
+        points=31,
+        names=KINDS,
+    )
+
+
+BOARD = board(
+    "hex-savings",
+    "What can be switched off, and what has that brought?",
+    [
+        (4, _figures()),
+        (13, [(24, _ranked())]),
+        (14, [(13, _by_kind()), (11, _over_time())]),
+        (9, [(12, _by_team()), (12, _realised())]),
+    ],
+    time=("now-30d", "now"),
+)

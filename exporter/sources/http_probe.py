@@ -7,6 +7,7 @@ from functools import cache
 from hashlib import sha256
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import NamedTuple
 from urllib.parse import quote
 
 import httpx
@@ -15,12 +16,14 @@ from exporter import __version__
 from exporter.config import HttpSource
 from exporter.config.places import PROJECT_PLACEHOLDER
 from exporter.hexapi import Secret
+from exporter.hexapi.moments import http_date_ms
 from exporter.sources.credentials import Credential
 from exporter.sources.digest import digest
 from exporter.sources.probe import ProbeError
 from exporter.sources.reasons import failure
 
 _MOST_REDIRECTS = 5
+_SETTLED_MS = 2_000
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # One encoding, since servers make another ETag for each, and the content itself rather than a packing of it.
 _HEADERS = {"User-Agent": f"hex-exporter/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"}
@@ -35,6 +38,14 @@ class _Authorization(httpx.Auth):
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         request.headers["Authorization"] = self._secret.reveal()
         yield request
+
+
+class _ReadEarly(NamedTuple):
+    """A state told by the content, for validators that were too young to tell it; `is_settled`: read again since."""
+
+    validators: str
+    state: str
+    is_settled: bool
 
 
 class HttpProbe:
@@ -56,6 +67,7 @@ class HttpProbe:
         self._authorization = authorization
         self._transport = transport
         self._seen: tuple[httpx.URL, str, str] | None = None
+        self._read_early: _ReadEarly | None = None
 
     @property
     def is_stuck(self) -> bool:
@@ -118,10 +130,24 @@ class HttpProbe:
             return state
         self._seen = None
         modified = response.headers.get("Last-Modified", "").strip()
-        if modified:
-            # A second may hold two changes; most of them change the length too.
-            return digest("modified", str(url), modified, response.headers.get("Content-Length", ""))
-        return await self._content(response)
+        if not modified:
+            return await self._content(response)
+        validators = digest("modified", str(url), modified, response.headers.get("Content-Length", ""))
+        return await self._dated(response, validators, _is_settled(modified, response.headers.get("Date", "")))
+
+    async def _dated(self, response: httpx.Response, validators: str, is_settled: bool) -> str:
+        """The state by when it was modified; by the content, if it was first seen within the second of the change.
+
+        Another change may come in that second and leave the time as it is. What was read then is read once more when
+        the second is over, and stays the name of the state.
+        """
+        read = self._read_early if self._read_early is not None and self._read_early.validators == validators else None
+        if read is None and is_settled:
+            return validators
+        if read is None or not read.is_settled:
+            read = _ReadEarly(validators, await self._content(response), is_settled)
+            self._read_early = read
+        return read.state
 
     async def _content(self, response: httpx.Response) -> str:
         limit = self._source.body_limit_bytes
@@ -129,7 +155,7 @@ class HttpProbe:
         async for piece in response.aiter_raw():
             size += len(piece)
             if size > limit:
-                raise ProbeError(f"a body of more than {limit} bytes and no ETag, expected a shorter one")
+                raise ProbeError(f"a body of more than {limit} bytes, and neither an ETag nor a time tells its state")
             sum_of_content.update(piece)
         return digest("content", sum_of_content.hexdigest())
 
@@ -152,6 +178,12 @@ def _segment(project_id: str) -> str:
     if not quoted.strip("."):
         raise ProbeError("found a project id that cannot stand in an address")
     return quoted
+
+
+def _is_settled(modified: str, date: str) -> bool:
+    """Whether a change after this answer would have another time; a server that tells no time is believed."""
+    modified_ms, date_ms = http_date_ms(modified), http_date_ms(date)
+    return modified_ms is None or date_ms is None or date_ms - modified_ms >= _SETTLED_MS
 
 
 def _next(first: httpx.URL, url: httpx.URL, location: str) -> httpx.URL:

@@ -93,6 +93,34 @@ def test_without_an_etag_the_time_and_length_are_the_state(origin):
     assert told(origin, response("200 OK", "Last-Modified: Mon, 23 Nov 2026 00:00:01 GMT", body=b"one")) != first
 
 
+def test_a_time_of_this_very_second_does_not_tell_the_state_yet(origin):
+    def at(second, body):
+        return response(
+            "200 OK",
+            "Last-Modified: Mon, 23 Nov 2026 00:00:00 GMT",
+            f"Date: Mon, 23 Nov 2026 00:00:{second:02} GMT",
+            body=body,
+        )
+
+    answers = [at(0, b"one"), at(1, b"two"), at(2, b"six"), at(50, b"ten")]
+    origin.answers["/data"] = [*answers, response("200 OK", "Last-Modified: Mon, 23 Nov 2026 00:01:00 GMT")]
+    probe = probe_of(origin)
+
+    first, second, third, fourth, fifth = (state(probe) for _ in range(5))
+
+    assert len({first, second, third}) == 3
+    assert fourth == third
+    assert fifth not in (first, second, third)
+
+
+def test_what_was_modified_long_ago_or_by_a_server_without_a_clock_is_told_by_its_time(origin):
+    modified = "Last-Modified: Mon, 23 Nov 2026 00:00:00 GMT"
+    first = told(origin, response("200 OK", modified, "Date: Mon, 23 Nov 2026 00:00:02 GMT", body=b"one"))
+
+    assert told(origin, response("200 OK", modified, body=b"two")) == first
+    assert told(origin, response("200 OK", modified, "Date: yesterday", body=b"six")) == first
+
+
 def test_without_both_the_content_is_the_state(origin):
     first = told(origin, response(body=b"one", length=False))
 

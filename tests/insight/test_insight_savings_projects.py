@@ -158,7 +158,8 @@ class TestTooOften:
         assert found(self.often(source=self.source(0, days=1))) == {("over_scheduled", "p")}
 
     def test_refreshed_again_before_anybody_looked_is_estimated(self):
-        one = finding(audit(self.often(unviewed=53.0)), "over_refreshed")
+        """A hundred views a month, and all of them on one morning."""
+        one = finding(audit(self.often(views=100, unviewed=53.0)), "over_refreshed")
 
         assert one.confidence == "estimated"
         assert one.saving.runs == pytest.approx(224 * 30.4375 / 28 * 53 / 56)
@@ -167,6 +168,12 @@ class TestTooOften:
         one = finding(audit(self.often(views=4)), "over_scheduled")
 
         assert one.saving.runs == pytest.approx(224 * 30.4375 / 28 * (1 - 4 * 7 / 30 / 56))
+
+    def test_what_a_young_ledger_learns_later_does_not_change_the_kind(self):
+        assert found(self.often()) == found(self.often(unviewed=53.0)) == {("over_scheduled", "p")}
+
+    def test_views_in_between_are_no_reason(self):
+        assert found(self.often(views=100, unviewed=20.0)) == set()
 
     def test_a_weekly_schedule_is_never_too_often(self):
         assert found(self.often(views=1, cron="20 6 * * 1", count=4, source=self.source(0))) == set()

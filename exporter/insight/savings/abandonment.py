@@ -69,9 +69,8 @@ def failing(scene: Scene) -> Found:
                 project,
                 scene.claim(project, 1.0, *_FAILED),
                 evidence=(
-                    Fact("scheduled runs failed in a row", asked, "runs at least"),
-                    Fact("failed", failed.runs, "runs in the window"),
-                    Fact("scheduled", scheduled.runs, "runs in the window"),
+                    Fact("failed in a row", asked, "scheduled runs or more"),
+                    Fact("failed in the window", failed.runs, f"of {scheduled.runs} scheduled runs"),
                 ),
                 confidence="measured",
                 why=f"each of the last {asked} scheduled runs ended without a result",

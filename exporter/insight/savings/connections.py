@@ -50,7 +50,7 @@ def unused_connections(scene: Scene) -> Found:
                 (connection.connection_id,),
                 (
                     Fact("type", connection.connection_type),
-                    Fact("projects", len(users), "query it"),
+                    Fact("projects that query it", len(users)),
                     Fact("last run", _last_run_ms(scene, users), "ms"),
                 ),
                 "no project that the token can see queries it in its published version, or none that is still used",
@@ -87,8 +87,8 @@ def overlapping_connections(scene: Scene) -> Found:
                 (
                     Fact("same target as", kept.name),
                     Fact("type", connection.connection_type),
-                    Fact("projects", _known_users(scene, connection), "query it"),
-                    Fact("projects of the other", _known_users(scene, kept), "query it"),
+                    Fact("projects that query it", _known_users(scene, connection)),
+                    Fact("projects that query the other", _known_users(scene, kept)),
                 ),
                 "host or account and database are the same; roles and warehouses may differ on purpose",
                 "move its projects to the other one and remove it",

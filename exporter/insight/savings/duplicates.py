@@ -86,7 +86,7 @@ def _candidate(scene: Scene, project: Project, first: Project, tables: int) -> C
         others=(first.project_id,),
         evidence=(
             Fact("like", first.title),
-            Fact("tables in common", tables, "all of both"),
+            Fact("tables, the same of both", tables),
             Fact("views", project.views_30d, "in 30 days"),
             Fact("views of the other", first.views_30d, "in 30 days"),
         ),

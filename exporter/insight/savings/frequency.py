@@ -37,7 +37,8 @@ class _Excess(NamedTuple):
 def frequency(scene: Scene) -> Found:
     """One finding at the most for each project: unviewed, else faster than its source, else faster than its views.
 
-    What is measured goes before what is estimated. Abandoned projects are left out: theirs is the stronger finding.
+    Without a source it is compared with how often it is viewed, and then with when it was: many views may all come on
+    one morning. Abandoned projects are left out: theirs is the stronger finding.
     """
     if reason := unready(scene, UNVIEWED):
         for kind in (UNVIEWED, OVER_REFRESHED, OVER_SCHEDULED):
@@ -88,14 +89,13 @@ def _excess(scene: Scene, project: Project) -> _Excess | None:
     if firings < _FEWEST_WEEK_RUNS:
         return None
     source = _source(scene, project)
-    if source is not None:
-        by_source = _beyond_source(scene, project, source, firings)
-    else:
-        by_source = _beyond_last_views(scene, project, firings)
-    return by_source or _beyond_views(project, firings)
+    by_source = None if source is None else _beyond_source(source, firings)
+    # Views come before guesses at the source, so that a finding keeps its kind when a young ledger learns more.
+    by_use = by_source or _beyond_views(project, firings)
+    return by_use or (_beyond_last_views(scene, project, firings) if source is None else None)
 
 
-def _beyond_source(scene: Scene, project: Project, source: SourceUse, firings: float) -> _Excess | None:
+def _beyond_source(source: SourceUse, firings: float) -> _Excess | None:
     changes = source.changes * WEEK_MS / (source.until_ms - source.since_ms)
     if firings < TOO_OFTEN * changes:
         return None

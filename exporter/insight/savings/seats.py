@@ -56,7 +56,7 @@ def idle_seats(scene: Scene) -> Found:
                     Fact("role", seat.role),
                     Fact("last login", seat.last_login_ms, "ms"),
                     Fact("last seen", scene.seen_ms(seat), "ms"),
-                    Fact("projects", len(owned), "owned or made"),
+                    Fact("projects owned or made", len(owned)),
                 ),
                 "no login, and no project of theirs edited or started by hand",
                 is_measured=True,
@@ -82,7 +82,7 @@ def costly_roles(scene: Scene) -> Found:
                 (
                     Fact("role", seat.role),
                     Fact("last login", seat.last_login_ms, "ms"),
-                    Fact("projects", 0, "owned or made"),
+                    Fact("projects owned or made", 0),
                 ),
                 "they own and made no project that the token sees; who edits other people's projects is not told",
                 is_measured=False,

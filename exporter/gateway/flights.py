@@ -78,11 +78,11 @@ class Flight:
         self.waiting = 0
         self.was_sent = False
         self.is_claimed = False
-        self.outcome: asyncio.Future[Underway | Answer] = asyncio.get_running_loop().create_future()
+        self.outcome: asyncio.Future[Underway | GatewayRun | Answer] = asyncio.get_running_loop().create_future()
         self.stirred: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def settle(self, outcome: Underway | Answer) -> None:
-        """Tell those who wait what came of it: a run, or an answer that is none."""
+    def settle(self, outcome: Underway | GatewayRun | Answer) -> None:
+        """Tell those who wait what came of it: a run, one that is over and answers them too, or a refusal."""
         if not self.outcome.done():
             self.outcome.set_result(outcome)
 

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 from exporter.config.gateway import Policy
+from exporter.facts import Project
 from exporter.ledger.gateway import GatewayRun
 from exporter.ledger.sources import SourceState
 from exporter.sources.standing import Standing
@@ -43,13 +44,18 @@ class Results:
 class Wish:
     """What a run request asks for: its digest without and with the state of the source, and what holds for it."""
 
-    project_id: str
+    project: Project
     request: str
     fingerprint: str
     version: str
     is_sampled: bool
     policy: Policy
     standing: Standing
+
+    @property
+    def project_id(self) -> str:
+        """The project's id."""
+        return self.project.project_id
 
     @property
     def state(self) -> SourceState | None:
@@ -59,6 +65,10 @@ class Wish:
     def printed(self, fingerprint: str) -> "Wish":
         """The same with this fingerprint."""
         return replace(self, fingerprint=fingerprint)
+
+    def under(self, standing: Standing) -> "Wish":
+        """The same as the source stands now; the fingerprint is still the old one."""
+        return replace(self, standing=standing)
 
 
 @dataclass(frozen=True, slots=True)

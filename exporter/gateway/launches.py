@@ -5,7 +5,7 @@ Only a refusal of which it is certain that no run came of it, a 429 or a full ke
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -42,10 +42,14 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Unresolved:
-    """A run that was sent and of which it is not known whether Hex started it; `place` is what it keeps meanwhile."""
+    """A run that was sent and of which it is not known whether Hex started it; `place` is what it keeps meanwhile.
+
+    `has_failed`: Hex said that it failed, so that where no run is found there is none.
+    """
 
     intent: GatewayRun
     place: Place | None
+    has_failed: bool = False
 
 
 @dataclass(slots=True)
@@ -59,8 +63,8 @@ class _Pause:
 class Launches:
     """Starts what the queue lets start. Used on one event loop.
 
-    `on_started` is told the project of each run that Hex has started, `on_unresolved` of each that it cannot be told
-    whether it was.
+    `again` looks, when a request's turn has come, whether it can now be answered without a run. `on_started` is told
+    the project of each run that Hex has started, `on_unresolved` of each that it cannot be told whether it was.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class Launches:
         ledger: WorkspaceLedger,
         clock: Clock,
         rng: random.Random,
+        again: Callable[[Flight], Awaitable[Underway | GatewayRun | None]],
         on_started: Callable[[str], None],
         on_unresolved: Callable[[Unresolved], None],
     ) -> None:
@@ -85,6 +90,7 @@ class Launches:
         self._ledger = ledger
         self._clock = clock
         self._rng = rng
+        self._again = again
         self._on_started = on_started
         self._on_unresolved = on_unresolved
         self._windows = Windows(per_minute=RUNS_PER_MINUTE, per_hour=RUNS_PER_HOUR, margin_seconds=MARGIN_SECONDS)
@@ -135,8 +141,14 @@ class Launches:
             await asyncio.wait(self._tasks)
 
     async def _launch(self, flight: Flight) -> None:
+        outcome: Underway | GatewayRun | Answer | None
         try:
-            outcome = await self._send(flight)
+            outcome = await self._again(flight)
+            if outcome is None:
+                outcome = await self._send(flight)
+            else:
+                flight.is_claimed = True
+                self._done(flight)
         except LedgerError as error:
             _log.warning("A run is not started, as it cannot be written down", reason=str(error))
             self._done(flight)
@@ -184,7 +196,7 @@ class Launches:
             if reply.status in (401, 403, 404):
                 self._callers.forget(order.caller.name, flight.wish.project_id)
         else:
-            self._on_unresolved(Unresolved(intent, None))
+            self._on_unresolved(Unresolved(intent, None, has_failed=True))
         self._done(flight)
         return passed_on(reply)
 

@@ -21,10 +21,11 @@ from exporter.gateway.headers import to_upstream
 from exporter.gateway.hits import Results
 from exporter.gateway.journal import Journal
 from exporter.gateway.launches import Launches, Unresolved
+from exporter.gateway.lookups import Asked, Lookups
 from exporter.gateway.polls import Poll, Polls
 from exporter.gateway.queue import Queue
 from exporter.gateway.request import BodyError, parse_run
-from exporter.gateway.requests import Asked, RunRequests
+from exporter.gateway.requests import RunRequests
 from exporter.gateway.rights import Caller, Rights
 from exporter.gateway.shapes import refusal
 from exporter.gateway.source_answer import source_answer
@@ -105,7 +106,7 @@ class Gateway:
             return
         self._config = config
         if self._callers is not None:
-            self._requests.config = config
+            self._lookups.config = config
 
     async def run(self) -> None:
         """Read what an earlier process left, then answer, count and look for ends until cancelled."""
@@ -206,6 +207,16 @@ class Gateway:
             return False
         self._callers = Callers(secret, self._clock)
         self._rights = Rights(self._upstream, self._callers, self._ledger, self.upstream_base)
+        self._lookups = Lookups(
+            config=self._config,
+            workspace_name=self._workspace_name,
+            board=self._board,
+            results=self._results,
+            rights=self._rights,
+            journal=self._journal,
+            ledger=self._ledger,
+            clock=self._clock,
+        )
         self._launches = Launches(
             queue=self._queue,
             board=self._board,
@@ -215,6 +226,7 @@ class Gateway:
             ledger=self._ledger,
             clock=self._clock,
             rng=self._rng,
+            again=lambda flight: self._lookups.again(flight, self._patience_seconds),
             on_started=self._look_at,
             on_unresolved=self._not_answered,
         )
@@ -229,16 +241,7 @@ class Gateway:
             on_seen=self._ends.seen,
         )
         self._requests = RunRequests(
-            config=self._config,
-            workspace_name=self._workspace_name,
-            queue=self._queue,
-            board=self._board,
-            results=self._results,
-            launches=self._launches,
-            rights=self._rights,
-            journal=self._journal,
-            ledger=self._ledger,
-            clock=self._clock,
+            self._lookups, self._queue, self._board, self._launches, self._journal, self._clock
         )
         self._launches.restore(runs, now_ms)
         for run in runs:

@@ -53,6 +53,9 @@ class UnresolvedRuns:
         self._open.remove(one)
         if found.run is not None:
             return await self._started(one, found.run)
+        if one.has_failed:
+            await self._journal.write(self._ledger.gateway.not_started, intent.intent_id, "not_started")
+            return self._release(one.place)
         await self._journal.write(self._ledger.gateway.not_started, intent.intent_id, "unknown")
         self._journal.count("hex_gateway_unknown_runs_total")
         _log.warning(

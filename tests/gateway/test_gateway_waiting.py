@@ -274,9 +274,14 @@ class TestRefusalsOfHex:
             answer = await world.run(projects[3])
             assert answer.status_code == int(kind)
             assert "X-Hex-Exporter-Cache" not in answer.headers
-            await asyncio.sleep(300)
-            assert world.asked("run_project") == 1
             assert world.gateway.state.active_runs == 0
+            await asyncio.sleep(700)
+            world.read_runs(projects[3])
+            await asyncio.sleep(10)
+            assert world.asked("run_project") == 1
+            (sent,) = world.ledger.gateway.runs(0)
+            assert sent.state == "not_started"
+            assert await world.counted("hex_gateway_unknown_runs_total") == {}
 
         tell(story)
 

@@ -83,12 +83,13 @@ class TestPlanted:
             assert one.confidence in ("measured", "estimated")
             assert all((one.subject_name, one.why, one.action, one.where, one.evidence))
 
-    def test_the_abandoned_hourly_projects_come_first(self, workspace, findings):
+    def test_the_abandoned_hourly_projects_and_the_overlapping_connection_come_first(self, workspace, findings):
         hourly = sum(project.sort == "abandoned" for project in workspace.projects)
+        first = [one.kind for one in findings[: hourly + 1]]
 
-        assert [one.kind for one in findings[:hourly]] == ["abandoned_project"] * hourly
-        money = [one.saving.micro or 0 for one in findings]
-        assert money == sorted(money, reverse=True)
+        assert sorted(set(first)) == ["abandoned_project", "overlapping_connections"]
+        at_stake = [(one.cost if one.kind == "overlapping_connections" else one.saving).micro or 0 for one in findings]
+        assert at_stake == sorted(at_stake, reverse=True)
 
 
 class TestWithLess:

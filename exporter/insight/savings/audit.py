@@ -8,7 +8,7 @@ from exporter.config import Ignore
 from exporter.insight.savings.abandonment import abandoned, failing
 from exporter.insight.savings.candidate import Candidate
 from exporter.insight.savings.collisions import collisions
-from exporter.insight.savings.connections import overlapping_connections, unused_connections
+from exporter.insight.savings.connections import OVERLAPPING, overlapping_connections, unused_connections
 from exporter.insight.savings.duplicates import duplicates
 from exporter.insight.savings.evidence import Evidence
 from exporter.insight.savings.finding import KINDS, Audit, Finding, NotJudged, Saving, Total
@@ -30,6 +30,9 @@ _FINDERS = (
     overlapping_connections,
     collisions,
 )
+
+_BY_COST = frozenset({OVERLAPPING})
+"""What these save is on the bill of a database, which nobody here sees: they rank by what runs through them."""
 
 
 def audit(evidence: Evidence, ignore: Iterable[Ignore] = (), today: date | None = None) -> Audit:
@@ -107,7 +110,7 @@ def _counted(scene: Scene, candidates: Iterable[Candidate]) -> Iterator[Finding]
 
 def _rank(finding: Finding) -> tuple[object, ...]:
     """Money first, then runs and run time; what saves nothing by itself comes by what it costs."""
-    money, runs, ms = finding.saving.rank
+    money, runs, ms = (finding.cost if finding.kind in _BY_COST else finding.saving).rank
     return (-money, -runs, -ms, *(-one for one in finding.cost.rank), KINDS.index(finding.kind), finding.subject)
 
 

@@ -127,7 +127,8 @@ class Total:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
-    """Everything that was found. `findings` are ranked, `ignored` too, and count in no total.
+    """Everything that was found. `findings` are ranked by saving, overlapping connections by cost; so are `ignored`,
+    which count in no total.
 
     `totals` has every kind that was judged, with 0 where nothing was found. `spent` is what the runs, and the seats if
     they are priced, cost a month. `costs` is what each project's scheduled runs and each seat cost a month now, in

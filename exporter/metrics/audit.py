@@ -99,7 +99,7 @@ class Auditor:
                 if is_settled(self._ledger, self._config, self._now_ms()):
                     return
             except LedgerError:
-                pass
+                pass  # it may be readable the next time, and reports its own trouble
             await self._clock.sleep(_LOOK_SECONDS)
 
     def _now_ms(self) -> int:

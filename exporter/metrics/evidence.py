@@ -13,7 +13,7 @@ from exporter.insight.tariff import tariff
 from exporter.insight.usage import UNBILLED
 from exporter.ledger import CollectorState, KnownProject, Listing, WorkspaceLedger
 from exporter.metrics.charges import team_of_person
-from exporter.metrics.completeness import awaited, complete_since_ms
+from exporter.metrics.completeness import awaited, complete_since_ms, complete_until_ms
 from exporter.metrics.probed import sources_of
 
 Item = TypeVar("Item")
@@ -213,16 +213,31 @@ def _teams(config: Config, name: str, projects: Iterable[Project], seats: Iterab
 
 
 def is_settled(ledger: WorkspaceLedger, config: Config, now_ms: int) -> bool:
-    """Whether an audit would see all that is to be seen: each listing was tried, and the window's history is read."""
+    """Whether an audit would see all that is to be seen: each listing was tried, and the window's runs are known.
+
+    After a pause that means that the projects are listed again and what ran meanwhile has been read.
+    """
     states = ledger.collectors()
     wanted = [one for one in ("projects", "users", "connections", "threads") if getattr(config.collect, one)]
-    if any(one not in states for one in wanted) or states["projects"].last_success_ms is None:
+    listed = states.get("projects")
+    oldest_ms = now_ms - round(config.collect.max_age_seconds * 1000)
+    if any(one not in states for one in wanted) or listed is None or (listed.last_success_ms or 0) < oldest_ms:
         return False
     known = ledger.projects()
-    since_ms = complete_since_ms(awaited(known), ledger.first_contact_ms)
-    if config.collect.runs and (since_ms is None or since_ms > now_ms - WINDOW_MS):
-        return False
-    return _are_tables_settled(ledger, config, known, states)
+    return _are_runs_settled(ledger, config, known, now_ms, oldest_ms) and _are_tables_settled(
+        ledger, config, known, states
+    )
+
+
+def _are_runs_settled(
+    ledger: WorkspaceLedger, config: Config, known: Sequence[KnownProject], now_ms: int, oldest_ms: int
+) -> bool:
+    waited_for = awaited(known)
+    if not config.collect.runs or not waited_for:
+        return True
+    since_ms = complete_since_ms(waited_for, ledger.first_contact_ms)
+    until_ms = complete_until_ms(waited_for, ledger.first_contact_ms)
+    return since_ms is not None and since_ms <= now_ms - WINDOW_MS and until_ms is not None and until_ms >= oldest_ms
 
 
 def _are_tables_settled(

@@ -474,6 +474,28 @@ class TestAuditor:
     def test_a_workspace_that_is_read_is_settled(self, idle: Known) -> None:
         assert is_settled(idle.ledger, config_of(), idle.now_ms)
 
+    def test_after_a_pause_it_is_settled_once_everything_is_read_again(self, idle: Known, manual_clock: Any) -> None:
+        manual_clock.advance(3 * 86_400)
+        later_ms = idle.now_ms + 3 * DAY_MS
+        assert not is_settled(idle.ledger, config_of(), later_ms)
+        idle.ledger.record_projects([Project(project_id="p", published_ms=1)], later_ms)
+        idle.ledger.record_collector("projects", True, later_ms)
+        assert not is_settled(idle.ledger, config_of(), later_ms)
+        idle.ledger.record_runs("p", [], RunProgress(known_until_ms=later_ms, known_from_ms=0), later_ms)
+
+        assert is_settled(idle.ledger, config_of(), later_ms)
+
+    @pytest.mark.parametrize("collector", ["projects", "runs", "users", "connections", "threads", "queried_tables"])
+    def test_what_is_not_collected_is_not_waited_for(self, known: Known, collector: str) -> None:
+        known.projects(Project(project_id="p", published_ms=1), tables=collector != "queried_tables")
+        known.seats()
+        known.rest()
+
+        assert is_settled(known.ledger, config_of(collect=Collect(**{collector: False})), known.now_ms)
+
+    def test_without_a_listing_of_projects_nothing_is_settled(self, known: Known) -> None:
+        assert not is_settled(known.ledger, config_of(collect=Collect(projects=False)), known.now_ms)
+
     def test_trouble_with_the_ledger_ends_nothing(self, idle: Known, manual_clock: Any) -> None:
         auditor = Auditor(idle.ledger, config_of(), manual_clock)
         troubles = [LedgerError("no disk"), ValueError("a bug")]

@@ -170,7 +170,7 @@ def _found() -> str:
     for kind, uid in BOARD_OF.items():
         info = f'label_replace({info}, "board", "{uid}", "subject_type", "{kind}")'
     address = f"topk by (workspace, project_id) (1, hex_project_info{{{WORKSPACE}}})"
-    of_subject = f'max by (workspace, subject, url) (label_replace({address}, "subject", "$1", "project_id", "(.+)"))'
+    of_subject = f'max by (workspace, subject, url) (label_join({address}, "subject", "", "project_id"))'
     return f"{info} * on (workspace, subject) group_left (url) {of_subject} or on ({_BY}) {info}"
 
 
@@ -188,7 +188,7 @@ def _ranked() -> Any:
         _found(),
         [
             Column("What", label="kind", width=255, properties={"mappings": _kinds()}),
-            Column("Which", label="name", properties={"links": [_OPEN], "custom.minWidth": 180}),
+            Column("Which", label="name", width=235, properties={"links": [_OPEN]}),
             Column(
                 "In Hex",
                 label="url",

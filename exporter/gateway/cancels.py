@@ -1,6 +1,7 @@
 """CancelRun: a caller lets go of a run, and the last one to do so stops it."""
 
 import asyncio
+from collections.abc import Coroutine
 
 from exporter.clock import Clock
 from exporter.gateway.answers import Answer, not_active, passed_on
@@ -20,7 +21,7 @@ class Cancels:
         self._ends = ends
         self._upstream = upstream
         self._clock = clock
-        self._asked: set[asyncio.Task[Reply]] = set()
+        self._asked: set[asyncio.Task[Answer]] = set()
 
     async def answer(
         self, caller: Caller, project_id: str, run_id: str, request: Request, patience_seconds: float
@@ -31,40 +32,54 @@ class Cancels:
         `Upstream.ask` does.
         """
         underway = self._board.run(run_id)
-        if underway is None or underway.run.project_id != project_id or caller.name not in underway.given:
-            return passed_on(await self._ask(request, patience_seconds))
+        if underway is None or underway.run.project_id != project_id:
+            return await self._carried(self._passed(None, request, patience_seconds))
+        if caller.name not in underway.given:
+            return await self._carried(self._passed(underway, request, patience_seconds))
         if not underway.attached[caller.name]:
             is_expired = underway.is_over and underway.run.status is None
-            return passed_on(await self._ask(request, patience_seconds)) if is_expired else not_active()
-        if underway.attached.total() > 1:
-            underway.attached[caller.name] -= 1
+            if not is_expired:
+                return not_active()
+            return await self._carried(self._passed(underway, request, patience_seconds))
+        underway.attached[caller.name] -= 1
+        if underway.attached.total():
             return Answer(204, headers=())
-        return await self._stop(underway, caller, request, patience_seconds)
+        # At once, so that nobody is given it from here on.
+        underway.is_leaving = True
+        return await self._carried(self._stop(underway, caller, request, patience_seconds))
+
+    async def _passed(self, underway: Underway | None, request: Request, patience_seconds: float) -> Answer:
+        """What Hex says to somebody who was not given the run; once it has stopped it, nobody joins it any more."""
+        reply = await self._upstream.ask(request, patience_seconds)
+        if underway is not None:
+            self._heed(underway, reply)
+        return passed_on(reply)
 
     async def _stop(self, underway: Underway, caller: Caller, request: Request, patience_seconds: float) -> Answer:
         """Have Hex stop the run; whoever asks for the same from now on is given another."""
-        underway.attached[caller.name] -= 1
-        underway.is_leaving = True
         reply: Reply | None = None
         try:
-            reply = await self._ask(request, patience_seconds)
+            reply = await self._upstream.ask(request, patience_seconds)
         finally:
             if reply is None or not (200 <= reply.status < 300 or reply.status in _OVER):
                 underway.is_leaving = False
                 if not underway.is_over:
                     underway.attached[caller.name] += 1
-        if 200 <= reply.status < 300 and underway.run.status is None:
-            self._ends.finish(underway, "killed", round(self._clock.now() * 1000), None)
+        self._heed(underway, reply)
         return passed_on(reply)
 
-    async def _ask(self, request: Request, patience_seconds: float) -> Reply:
-        """Hex's answer; once begun the request is carried through, even if its caller hangs up."""
-        task = asyncio.ensure_future(self._upstream.ask(request, patience_seconds))
+    def _heed(self, underway: Underway, reply: Reply) -> None:
+        if 200 <= reply.status < 300 and underway.run.status is None:
+            self._ends.finish(underway, "killed", round(self._clock.now() * 1000), None)
+
+    async def _carried(self, answering: Coroutine[None, None, Answer]) -> Answer:
+        """The answer; once begun it is carried through and heeded, even if its caller hangs up."""
+        task = asyncio.ensure_future(answering)
         self._asked.add(task)
         task.add_done_callback(self._done)
         return await asyncio.shield(task)
 
-    def _done(self, task: "asyncio.Task[Reply]") -> None:
+    def _done(self, task: "asyncio.Task[Answer]") -> None:
         self._asked.discard(task)
         if not task.cancelled():
             task.exception()  # it has been seen: whoever waited for it may be gone

@@ -73,6 +73,10 @@ class Journal:
             while exchanges:
                 await self.write(self._ledger.record_exchange, *exchanges[0], for_caller=True)
                 del exchanges[0]
+        except asyncio.CancelledError:
+            # The write that was waited for is carried through; the rest is for the flush that comes last.
+            self._exchanges = [*(exchanges if amounts else exchanges[1:]), *self._exchanges]
+            raise
         except LedgerError as error:
             for (metric, labels), amount in amounts.items():
                 self.count(metric, labels, amount)

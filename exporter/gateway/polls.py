@@ -3,7 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import msgspec
@@ -51,7 +51,7 @@ class Poll:
 
     caller: str
     target: Target
-    headers: RawHeaders
+    headers: RawHeaders = field(repr=False)
 
     @property
     def project_id(self) -> str:
@@ -151,7 +151,7 @@ class Polls:
     def _may_have(self, poll: Poll) -> bool:
         if self._callers.is_proven(poll.caller, poll.project_id, poll.run_id):
             return True
-        return self._may_share(poll.caller, poll.run_id)
+        return self._may_share(poll.caller, poll.run_id) and not self._callers.is_refused(poll.caller, poll.project_id)
 
     def _interval(self) -> float:
         """Seconds between two questions about one run, so that all of them together leave room for other requests."""

@@ -7,12 +7,15 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import cast
 
 import httpx
+import structlog
 
 from exporter.clock import Clock
+from exporter.errors import LedgerError
 from exporter.gateway.journal import Journal
 from exporter.gateway.waiting import first_of
 from exporter.hexapi import Pace
 from exporter.hexapi.body import BodyError, read_body
+from exporter.hexapi.limits import reset_seconds
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 """Headers as they travel: names and values in order, a name as often as it comes."""
@@ -23,6 +26,9 @@ _BODY_LIMIT_BYTES = 16 * MIB
 _DEADLINE_SECONDS = 60.0
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _CONNECTIONS = httpx.Limits(max_connections=64, max_keepalive_connections=8, keepalive_expiry=30.0)
+_NO_BODY = frozenset({204, 304})
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,11 +180,12 @@ class Upstream:
             content=request.body or None,
         )
         response = await self._http.send(sent, stream=True)
+        has_body = request.method != "HEAD" and response.status_code not in _NO_BODY
         try:
             # The stream below httpx's own decoders: those unfold a piece whole, whatever it unfolds to.
             body = await read_body(
                 cast(AsyncIterable[bytes], response.stream),
-                encoding=response.headers.get("Content-Encoding", ""),
+                encoding=response.headers.get("Content-Encoding", "") if has_body else "",
                 limit_bytes=_BODY_LIMIT_BYTES,
             )
         finally:
@@ -186,14 +193,20 @@ class Upstream:
         return Reply(response.status_code, tuple(response.headers.raw), body, self._clock.monotonic())
 
     async def _heed(self, reply: Reply) -> None:
-        """Have the pace take in what the answer says, in the writer's thread: a cool-down is written to the ledger."""
+        """Have the pace take in what the answer says, in the writer's thread where a cool-down has to be written.
+
+        One that cannot be written holds all the same, and the answer is what it is.
+        """
         headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in reply.headers}
         now = self._clock.now()
-        if reply.status == 429:
-            async with self._told:
-                await self._journal.write(self._pace().throttled, reply.header("Retry-After"), headers, now)
-        elif any("ratelimit" in name.lower() for name in headers):
-            async with self._told:
-                await self._journal.write(self._pace().observe_headers, headers, now)
-        else:
-            self._pace().observe_headers({}, now)
+        try:
+            if reply.status == 429:
+                async with self._told:
+                    await self._journal.write(self._pace().throttled, reply.header("Retry-After"), headers, now)
+            elif (reset_seconds(headers, now) or 0) > 0:
+                async with self._told:
+                    await self._journal.write(self._pace().observe_headers, headers, now)
+            else:
+                self._pace().observe_headers(headers, now)
+        except LedgerError as error:
+            _log.warning("A cool-down cannot be written to the ledger", reason=str(error))

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from exporter.cli.audit_forms import FORMS, not_judged_lines
+from exporter.cli.audit_forms import FORMS
+from exporter.cli.audit_tables import not_judged_lines
 from exporter.cli.found import Wanted, found
 from exporter.cli.harmless import for_terminal
 from exporter.cli.logs import configure_logs

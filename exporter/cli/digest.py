@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from exporter.cli.audit_forms import kind_words, not_judged_lines, summary, usd
+from exporter.cli.audit_tables import kind_words, not_judged_lines, summary, usd
 from exporter.cli.forms import markdown_table
 from exporter.cli.found import Found, Shown
 from exporter.cli.harmless import for_markdown

@@ -7,12 +7,12 @@ from exporter.config import Config
 from exporter.facts import Project
 from exporter.gateway.fingerprint import fingerprint, request_digest
 from exporter.gateway.flights import Board, Flight, Underway
-from exporter.gateway.hits import Results, Wish, find_hit, is_stale
+from exporter.gateway.hits import Hit, Results, Wish, find_hit, is_stale
 from exporter.gateway.journal import Journal
 from exporter.gateway.request import RunRequest
 from exporter.gateway.rights import Caller, Rights
 from exporter.gateway.upstream import NoAnswerError, NoRoomError, RawHeaders
-from exporter.ledger import GatewayRun, SourceState, WorkspaceLedger
+from exporter.ledger import GatewayRun, WorkspaceLedger
 from exporter.sources.standing import Standing, judged
 
 
@@ -74,13 +74,15 @@ class Lookups:
 
         Raises NoRoomError and NoAnswerError as `Upstream.ask` does.
         """
-        hit = find_hit(wish, self._results, round(self._clock.now() * 1000))
-        if hit is None or not await self._may_have(wish, caller, hit.run, give_up_at):
+        found = self._find(wish)
+        if found is None or not await self._may_have(wish, caller, found.run, give_up_at):
             return None
-        state = self._ledger.sources.states().get(wish.standing.key or "")
-        if hit.heeds_source and _digest(state) != _digest(wish.standing.state):
-            return None  # it changed while Hex was asked for the rights
-        if is_stale(hit, state):
+        # Much may have happened to the source while Hex was asked for the rights.
+        wish = _printed(wish.under(self._standing(wish.project)))
+        hit = self._find(wish)
+        if hit is None or hit.run.run_id != found.run.run_id:
+            return None
+        if is_stale(hit, wish.standing.state):
             self._journal.count("hex_gateway_stale_hits_total")
             return None
         return hit.run
@@ -106,6 +108,9 @@ class Lookups:
         except (NoRoomError, NoAnswerError):
             return None
 
+    def _find(self, wish: Wish) -> Hit | None:
+        return find_hit(wish, self._results, round(self._clock.now() * 1000))
+
     def _standing(self, project: Project) -> Standing:
         states, now_ms = self._ledger.sources.states(), round(self._clock.now() * 1000)
         return judged(self.config, self._workspace_name, project, states, now_ms)
@@ -124,7 +129,3 @@ class Lookups:
 def _printed(wish: Wish) -> Wish:
     """The wish with the fingerprint that it has as its source stands."""
     return wish.printed(fingerprint(wish.request, None if wish.state is None else wish.state.digest))
-
-
-def _digest(state: SourceState | None) -> str | None:
-    return None if state is None else state.digest

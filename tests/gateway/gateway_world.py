@@ -140,8 +140,8 @@ class World:
         """Poll a run as a client does until it has ended; its end state."""
         while True:
             answer = await self.status(project_id, run_id, token=token)
-            if answer.status_code == 429:
-                await asyncio.sleep(float(answer.headers["Retry-After"]))
+            if answer.status_code == 429 or answer.status_code >= 500:
+                await asyncio.sleep(float(answer.headers.get("Retry-After", every)))
                 continue
             assert answer.status_code == 200, answer.text
             status = str(answer.json()["status"])

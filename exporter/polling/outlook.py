@@ -16,7 +16,7 @@ NEVER_MS = 1 << 62
 
 _SHORTEST_RECHECK_MS = 20 * SECOND_MS
 _LONGEST_RECHECK_MS = 10 * MINUTE_MS
-_STEADY_RATE_PER_HOUR = 0.02
+_STEADY_RATE_PER_HOUR = 0.5 / (14 * 24)  # what n runs in two weeks say of the rate: n and a half (Jeffreys)
 _LONGEST_REST_MS = 6 * HOUR_MS
 
 

@@ -2,6 +2,7 @@
 
 import random
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import httpx
@@ -206,15 +207,14 @@ class Poller:
         return planned if isinstance(planned, Ask) else self._plan_detail(projects, now_ms) or planned
 
     def _plan_detail(self, projects: list[ProjectOutlook], now_ms: int) -> Ask | None:
+        return plan_detail(projects, self._detail(now_ms), now_ms=now_ms)
+
+    def _detail(self, now_ms: int) -> Callable[[str], Ask | None]:
+        """What tells what is to be asked about a project's connections, None if nothing is or it is refused."""
         tables_paused_ms = self._paused_until_ms(Endpoint.QUERIED_TABLES.value, now_ms)
-        cells_paused_ms = self._paused_until_ms(Endpoint.CELLS.value, now_ms)
-        if tables_paused_ms > now_ms and cells_paused_ms > now_ms:
-            return None
-        return plan_detail(
-            projects,
-            lambda project_id: self._details.ask(self._known[project_id], now_ms, tables_paused_ms),
-            now_ms=now_ms,
-        )
+        if tables_paused_ms > now_ms and self._paused_until_ms(Endpoint.CELLS.value, now_ms) > now_ms:
+            return lambda _: None
+        return lambda project_id: self._details.ask(self._known[project_id], now_ms, tables_paused_ms)
 
     def _project_outlooks(self, now_ms: int) -> list[ProjectOutlook]:
         if self._runs is None:
@@ -281,7 +281,9 @@ class Poller:
         self._ledger.choose_members(self._config.limits.projects_with_series, now_ms)
         self._known = {one.project.project_id: one for one in self._ledger.projects()}
         if self._runs is not None:
-            self._runs.refresh(now_ms, self._listings_per_hour())
+            detail = self._detail(now_ms)
+            details_left = sum(detail(project_id) is not None for project_id in self._known)
+            self._runs.refresh(now_ms, self._listings_per_hour(), details_left=details_left)
 
     def _recovered(self, ask: Ask, now_ms: int) -> None:
         self._locks.succeeded("token")

@@ -11,10 +11,10 @@ from exporter.polling.listings import listing_interval_ms
 from exporter.polling.outlook import HOUR_MS
 
 REST_SHARE = 0.6
-"""The share of the allowed requests that listings, schedules and turns together may take while history is read."""
+"""The share of the allowed requests that listings, schedules and turns together may take until the past is read."""
 
 SETTLED_SHARE = 0.9
-"""The same once all history is read; the rest is for changes, active runs and what a gateway has started."""
+"""The same once nothing of the past is left to be read; the rest is for changes, active runs and a gateway's runs."""
 
 _LEAST_TURNS_SHARE = 0.2
 _REQUESTS_PER_SCHEDULED_RUN = 1.3
@@ -35,7 +35,7 @@ def turn_requests_per_hour(
 ) -> float:
     """What is left for asking every project in turn, at least a fifth of what is allowed.
 
-    `is_settled`: no history is left to be read.
+    `is_settled`: nothing of the past is left to be read.
     """
     share = SETTLED_SHARE if is_settled else REST_SHARE
     spare = allowed_per_hour * share - listings_per_hour - scheduled_per_hour

@@ -12,7 +12,7 @@ from exporter.polling.history import ALL_KNOWN_MS, HeadRead, extend_back, older_
 from exporter.polling.nudge import Nudge
 from exporter.polling.outlook import HOUR_MS, MINUTE_MS, Firings, Habits, due_ms, rest_intervals_ms
 from exporter.polling.planner import ProjectOutlook
-from exporter.polling.requests import scheduled_requests_per_hour, turn_requests_per_hour
+from exporter.polling.requests import SETTLED_SHARE, scheduled_requests_per_hour, turn_requests_per_hour
 
 OVERDUE_MS = 10 * MINUTE_MS
 """A project whose runs are due for longer than this is overdue."""
@@ -56,15 +56,18 @@ class RunReader:
         for run in ledger.active_runs():
             self._active.setdefault(run.project_id, {})[run.run_id] = run.start_ms
 
-    def refresh(self, now_ms: int, listings_per_hour: float) -> None:
-        """Follow the projects that the ledger lists now; reads under way go on."""
+    def refresh(self, now_ms: int, listings_per_hour: float, *, details_left: int = 0) -> None:
+        """Follow the projects that the ledger lists now; reads under way go on.
+
+        `details_left` is how many of them something else is still to be asked about, when nothing is due.
+        """
         projects = [one for one in self._ledger.projects() if one.project.published_ms is not None]
         if self._habits_at_ms is None or abs(now_ms - self._habits_at_ms) > _HABITS_EVERY_MS:
             recent = self._ledger.uses_between(now_ms - HABIT_DAYS_MS, now_ms)
             self._habits = habits_of((one.project for one in projects), recent, now_ms)
             self._habits_at_ms = now_ms
         self._tracked = {one.project.project_id: self._follow(one, now_ms) for one in projects}
-        self._spread(listings_per_hour, now_ms)
+        self._spread(listings_per_hour, details_left, now_ms)
 
     def outlooks(self, now_ms: int, paused_until_ms: Callable[[str], int]) -> list[ProjectOutlook]:
         """What the planner is told of every project that can have runs."""
@@ -144,7 +147,7 @@ class RunReader:
         before.known = known
         return before
 
-    def _spread(self, listings_per_hour: float, now_ms: int) -> None:
+    def _spread(self, listings_per_hour: float, details_left: int, now_ms: int) -> None:
         running = [one.known.project for one in self._tracked.values() if one.known.project.state == "published"]
         self._scheduled_per_hour = scheduled_requests_per_hour(running, now_ms)
         rates = {one.project_id: self._habit(one.project_id).unforeseen_per_hour for one in running}
@@ -152,16 +155,19 @@ class RunReader:
             self._requests_per_hour,
             listings_per_hour,
             self._scheduled_per_hour,
-            # What is refused has no history that could be read.
-            is_settled=all(
-                one.progress.known_from_ms == ALL_KNOWN_MS or one.progress.refusals for one in self._tracked.values()
-            ),
+            is_settled=self._is_all_read() and details_left <= self._requests_per_hour * (1 - SETTLED_SHARE),
         )
         rest = rest_intervals_ms(rates, turns, _SHORTEST_REST_MS)
         for project_id, one in self._tracked.items():
             # Archived and trashed projects no longer run; once a day shows whether one was brought back and ran.
             one.rest_ms = rest.get(project_id, 24 * HOUR_MS)
         self._turn_every_ms = int(_TURN_HASTE * HOUR_MS / max(self._turns_per_hour(), 1.0))
+
+    def _is_all_read(self) -> bool:
+        """Whether no history is left to be read; what is refused has none that could be."""
+        return all(
+            one.progress.known_from_ms == ALL_KNOWN_MS or one.progress.refusals for one in self._tracked.values()
+        )
 
     def _turns_per_hour(self) -> float:
         return sum(HOUR_MS / one.rest_ms for one in self._tracked.values() if one.rest_ms)

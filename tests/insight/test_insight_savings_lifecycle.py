@@ -167,6 +167,18 @@ class TestStates:
         assert one.gone_ms is not None
         assert (one.realised_micro, book.realised) == (0, {})
 
+    @pytest.mark.parametrize(("left", "per_cent"), [(0.9, 0), (0.6, 0), (0.5, 50), (0.25, 75)])
+    def test_what_became_a_little_cheaper_has_not_gone_with_its_cost(self, life, book, left, per_cent):
+        pass_days(life, book, 10)
+        life.viewed_ms["p0"] = life.now_ms
+        for _ in range(20):
+            life.now_ms += DAY_MS
+            found = audit(life.evidence())
+            book.take(replace(found, costs={**found.costs, "p0": int(HOURLY_MICRO * left)}))
+
+        expected = HOURLY_MICRO * per_cent // 100 * 19 * DAY_MS // MONTH_MS
+        assert book.of(*ABANDONED).realised_micro == pytest.approx(expected, abs=2)
+
     def test_back_again_it_keeps_its_identity_and_its_realised_savings_and_stops(self, life, book):
         pass_days(life, book, 10)
         life.switch_off("p0")

@@ -150,7 +150,7 @@ EVIDENCE = st.builds(
     sources=st.dictionaries(st.sampled_from(IDS), SOURCES),
     connection_runs=st.sampled_from((None, 1, 2)),
 )
-HURRIED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+HURRIED = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @HURRIED

@@ -4,7 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from exporter.facts import Seat
 from exporter.insight.plans import plan_month, ruled_out
-from exporter.insight.savings.candidate import SEATS_NEEDED, SEATS_UNKNOWN, Candidate, Found, not_judged
+from exporter.insight.savings.candidate import (
+    PROJECTS_NEEDED,
+    PROJECTS_UNKNOWN,
+    SEATS_NEEDED,
+    SEATS_UNKNOWN,
+    Candidate,
+    Found,
+    not_judged,
+)
 from exporter.insight.savings.finding import Fact, Finding, NotJudged, Saving
 from exporter.insight.savings.scene import Scene, has_schedule
 from exporter.insight.savings.seats import roles_after
@@ -34,6 +42,9 @@ def costly_plan(scene: Scene, moves: Mapping[str, str]) -> Found:
     current, now = tariff.prices.plan, current_month(scene)
     if evidence.seats is None:
         yield not_judged(scene, COSTLY_PLAN, "users", SEATS_UNKNOWN, SEATS_NEEDED)
+        return
+    if evidence.projects is None:
+        yield not_judged(scene, COSTLY_PLAN, "projects", PROJECTS_UNKNOWN, PROJECTS_NEEDED)
         return
     if current is None:
         yield NotJudged(kind=COSTLY_PLAN, why="the workspace's plan is not said", needs="prices.plan")
@@ -111,8 +122,6 @@ def _lacks(scene: Scene, plan: str) -> Iterator[str]:
         yield "Explorer seats"
     if plan not in _FREE_SCHEDULES and _has_free_schedules(scene):
         yield "several schedules of a project, or cron"
-    if evidence.projects is None:
-        yield "projects, which are not known"
 
 
 def _published(scene: Scene) -> int:

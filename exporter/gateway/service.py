@@ -1,6 +1,5 @@
 """The gateway as a whole: what the parts are, how they hang together, and what goes on in the background."""
 
-import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +12,7 @@ from exporter.config import Config, Workspace
 from exporter.errors import LedgerError
 from exporter.gateway.answers import Answer, passed_on, refused
 from exporter.gateway.app import App, Incoming
+from exporter.gateway.background import Background
 from exporter.gateway.callers import Callers
 from exporter.gateway.cancels import Cancels
 from exporter.gateway.ends import LEASE_SECONDS, Ends
@@ -32,15 +32,12 @@ from exporter.gateway.source_answer import source_answer
 from exporter.gateway.target import Operation
 from exporter.gateway.unresolved import UnresolvedRuns
 from exporter.gateway.upstream import RawHeaders, Request, Upstream
-from exporter.gateway.waiting import first_of
 from exporter.hexapi import Pace
 from exporter.ledger import WorkspaceLedger
 from exporter.ledger.gateway import KEEP_MS, GatewayRun
 from exporter.metrics.status import GatewayState
 from exporter.sources.standing import judged
 
-_FLUSH_SECONDS = 0.5
-_LOOK_SECONDS = 3.0
 _RETRY_SECONDS = 5.0
 
 _log = structlog.get_logger()
@@ -92,7 +89,6 @@ class Gateway:
         self._ends = Ends(self._board, self._queue, self._results, self._journal, ledger, clock, self._pump)
         self._cancels = Cancels(self._board, self._ends, self._upstream, clock)
         self._unresolved = UnresolvedRuns(self._board, self._queue, self._journal, ledger, clock)
-        self._opened = asyncio.Event()
         self._callers: Callers | None = None
 
     @property
@@ -113,7 +109,7 @@ class Gateway:
         while not await self._open():
             await self._clock.sleep(_RETRY_SECONDS)
         self.app.open(self)
-        await asyncio.gather(self._flush_often(), self._look_often(), self._pump_often())
+        await Background(self._journal, self._ends, self._unresolved, self._launches, self._clock).run()
 
     async def aclose(self) -> None:
         """End what is on its way, write what has been counted and close the connections."""
@@ -265,34 +261,6 @@ class Gateway:
         self._results.add(run)
         if is_on:
             self._look_at(run.project_id)
-
-    async def _flush_often(self) -> None:
-        while True:
-            await self._clock.sleep(_FLUSH_SECONDS)
-            await self._journal.flush()
-
-    async def _look_often(self) -> None:
-        while True:
-            try:
-                await self._ends.look()
-                if await self._unresolved.look():
-                    self._pump()
-            except Exception:
-                _log.exception("The gateway cannot look for the ends of runs")
-            await self._clock.sleep(_LOOK_SECONDS)
-
-    async def _pump_often(self) -> None:
-        """Start runs also where nothing happens but that time passes."""
-        while True:
-            self._launches.stirred.clear()
-            wait_seconds = self._launches.seconds_to_wait()
-            stirred = asyncio.ensure_future(self._launches.stirred.wait())
-            try:
-                await first_of(self._clock, 60.0 if wait_seconds is None else max(0.01, wait_seconds), stirred)
-            finally:
-                stirred.cancel()
-            if not self._launches.stirred.is_set():
-                self._launches.pump()
 
     def _pump(self) -> None:
         if self._callers is not None:

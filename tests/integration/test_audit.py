@@ -69,7 +69,7 @@ def test_finds_what_the_page_shows_and_what_was_planted(simulator: Simulator, tm
     shown = [(row["kind"], row["subject"]) for row in found["findings"] if row["subject_type"] in ("project", "user")]
     for kind, subject in shown:
         assert any(kind == other and subject in subjects for other, subjects in wasted), (kind, subject)
-    first = [(row["kind"], row["confidence"]) for row in found["findings"][:3]]
-    assert first[:2] == [("abandoned_project", "measured")] * 2
-    assert first[2][0] == "idle_paid_seat"
+    first = [row["kind"] for row in found["findings"][:4]]
+    assert first.count("abandoned_project") == 2
+    assert {"idle_paid_seat", "overlapping_connections"} <= set(first)
     assert all(row["first_seen"] for row in found["findings"])

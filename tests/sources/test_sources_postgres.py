@@ -1,5 +1,6 @@
 """Probes of a real PostgreSQL: what moves the state of a table, and that nothing else can be moved."""
 
+import socket
 import threading
 
 import psycopg
@@ -101,6 +102,32 @@ def test_the_server_ends_a_statement_at_the_deadline(shop):
         if thread.name == "source-sql":
             thread.join(30)
     assert not probe.is_stuck
+
+
+def test_a_table_that_somebody_has_locked_is_waited_for_until_the_deadline(shop):
+    probe = sql_probe(shop.url, "select count(*) from orders", deadline=1.0)
+    with shop.connection.transaction():
+        shop.connection.execute("lock table orders in access exclusive mode")
+        assert refusal(probe) in ("no answer within 1 s", "QueryCanceled: canceling statement due to statement timeout")
+        assert state(shop.probe("orders"))
+        for thread in threading.enumerate():
+            if thread.name == "source-sql":
+                thread.join(30)
+    assert not probe.is_stuck
+    assert state(probe)
+
+
+def test_a_server_that_accepts_and_says_nothing_is_given_up_and_its_thread_ends():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        probe = sql_probe(f"postgresql://user:secret@127.0.0.1:{port}/db?gssencmode=disable", "select 1", deadline=0.3)
+
+        assert refusal(probe) == "no answer within 0.3 s"
+        assert probe.is_stuck
+        for thread in threading.enumerate():
+            if thread.name == "source-sql":
+                thread.join(30)
+        assert not probe.is_stuck
 
 
 def test_a_password_is_in_no_reason(shop):

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import sys
 import threading
+from contextlib import closing
 
 import pytest
 from asking import refusal, sql_probe, sqlite_url, state
@@ -73,6 +74,20 @@ def test_a_missing_file_is_a_failure_and_is_not_made(tmp_path):
 
     assert "unable to open database file" in refusal(sql_probe(sqlite_url(path), "select 1"))
     assert not path.exists()
+
+
+def test_a_database_that_somebody_writes_right_now_is_read_as_it_was_committed(tmp_path):
+    path = tmp_path / "wal.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("pragma journal_mode = wal")
+        writer.execute("create table orders (id integer)")
+        probe = sql_probe(sqlite_url(path), "select count(*) from orders")
+        first = state(probe)
+        writer.execute("begin immediate")
+        writer.execute("insert into orders values (1)")
+        assert state(probe) == first
+        writer.execute("commit")
+        assert state(probe) != first
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def _figures() -> list[tuple[int, Any]]:
         5,
         "429s absorbed",
         about(
-            "429s of 7 days, and 503s that say no more kernels may start, that the gateway waited out and no client saw.",
+            "429s of 7 days, and 503s for want of kernels, that the gateway waited out and no client saw.",
             normal="a few.",
             act="Many: `gateway.concurrency` is more than there are kernels for, or something else uses the limit.",
         ),

@@ -118,4 +118,5 @@ def _counts_as_unchanged(wish: Wish, run: GatewayRun, age_ms: int) -> bool:
     if seconds is None or wish.state is not None or age_ms > seconds * 1000:
         return False
     known = wish.standing.state
-    return known is None or known.changed_ms is None or known.changed_ms <= run.sent_ms
+    # A change may have come at any time until the probe that saw it ended.
+    return known is None or known.changed_ms is None or known.since_ms <= run.sent_ms

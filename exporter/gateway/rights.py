@@ -6,12 +6,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from exporter import __version__
+from exporter.clock import Clock
 from exporter.facts import Project
 from exporter.gateway.answers import Answer, passed_on, refused
 from exporter.gateway.callers import Callers
 from exporter.gateway.shapes import refusal
 from exporter.gateway.target import Operation
-from exporter.gateway.upstream import Reply, Request, Upstream
+from exporter.gateway.upstream import NoAnswerError, NoRoomError, Reply, Request, Upstream
 from exporter.hexapi import Ask, Endpoint
 from exporter.hexapi.answers import read_item
 from exporter.hexapi.pages import parse_json
@@ -19,6 +20,9 @@ from exporter.ledger import WorkspaceLedger
 
 MOST_PROJECTS = 10_000
 """How many projects are remembered as they were last shown; the one shown longest ago gives way."""
+
+NEWS_SECONDS = 10.0
+"""How old what is known of a project may be, its version above all, while the rate leaves room to ask again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +47,37 @@ class Caller:
 class Rights:
     """Asks and remembers what callers may. Used on one event loop."""
 
-    def __init__(self, upstream: Upstream, callers: Callers, ledger: WorkspaceLedger, base_url: str) -> None:
+    def __init__(
+        self, upstream: Upstream, callers: Callers, ledger: WorkspaceLedger, clock: Clock, base_url: str
+    ) -> None:
         self._upstream = upstream
         self._callers = callers
         self._ledger = ledger
+        self._clock = clock
         self._base_url = base_url
-        self._projects: OrderedDict[str, Project] = OrderedDict()
+        self._projects: OrderedDict[str, tuple[Project, float]] = OrderedDict()
         self._asked: dict[tuple[str, str], asyncio.Task[Project | Answer]] = {}
 
     async def project(self, caller: Caller, project_id: str, patience_seconds: float) -> Project | Answer:
         """The project, once Hex has shown it to the caller; else what Hex answers, of which nothing is remembered.
 
+        The right to see it is remembered for a minute, as it is for NEWS_SECONDS: it may have been published anew.
         Raises NoRoomError and NoAnswerError as `Upstream.ask` does.
         """
-        if self._callers.is_proven(caller.name, project_id) and project_id in self._projects:
-            return self._merged(self._projects[project_id])
+        known = self._projects.get(project_id)
+        if known is None or not self._callers.is_proven(caller.name, project_id):
+            return await self._shown(caller, project_id, patience_seconds)
+        project, shown_at = known
+        if self._clock.monotonic() - shown_at < NEWS_SECONDS or not self._upstream.has_room:
+            return self._merged(project)
+        try:
+            shown = await self._shown(caller, project_id, patience_seconds)
+        except (NoRoomError, NoAnswerError):
+            return self._merged(project)
+        return self._merged(project) if isinstance(shown, Answer) and shown.status >= 500 else shown
+
+    async def _shown(self, caller: Caller, project_id: str, patience_seconds: float) -> Project | Answer:
+        """What Hex shows the caller now; who asks for it meanwhile shares the answer."""
         key = (caller.name, project_id)
         task = self._asked.get(key)
         if task is None:
@@ -100,7 +120,7 @@ class Rights:
             return None
         project = replace(project, project_id=project_id)
         self._callers.prove(caller.name, project_id)
-        self._projects[project_id] = project
+        self._projects[project_id] = project, reply.at
         self._projects.move_to_end(project_id)
         while len(self._projects) > MOST_PROJECTS:
             self._projects.popitem(last=False)

@@ -202,7 +202,7 @@ class Gateway:
             _log.warning("The gateway waits for the ledger", reason=str(error))
             return False
         self._callers = Callers(secret, self._clock)
-        self._rights = Rights(self._upstream, self._callers, self._ledger, self.upstream_base)
+        self._rights = Rights(self._upstream, self._callers, self._ledger, self._clock, self.upstream_base)
         self._lookups = Lookups(
             config=self._config,
             workspace_name=self._workspace_name,

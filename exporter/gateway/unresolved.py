@@ -50,13 +50,14 @@ class UnresolvedRuns:
         found = verdict(intent, runs, self._board.run_ids(), known_until_ms, now_ms)
         if found is None:
             return False
-        self._open.remove(one)
         if found.run is not None:
             return await self._started(one, found.run)
         if one.has_failed:
             await self._journal.write(self._ledger.gateway.not_started, intent.intent_id, "not_started")
+            self._open.remove(one)
             return self._release(one.place)
         await self._journal.write(self._ledger.gateway.not_started, intent.intent_id, "unknown")
+        self._open.remove(one)
         self._journal.count("hex_gateway_unknown_runs_total")
         _log.warning(
             "What became of a run is not known, it is not sent again",
@@ -69,6 +70,7 @@ class UnresolvedRuns:
     async def _started(self, one: Unresolved, run: Run) -> bool:
         """The intent became this run; its end is waited for like that of any other."""
         await self._journal.write(self._ledger.gateway.started, one.intent.intent_id, run.run_id, "")
+        self._open.remove(one)
         started = replace(one.intent, state="started", run_id=run.run_id, answer="")
         at = self._clock.monotonic()
         self._board.add(Underway(run=started, started_at=at, place=one.place))

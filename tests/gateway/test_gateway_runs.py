@@ -433,6 +433,7 @@ class TestRights:
         async def story(world: World, project: str) -> None:
             world.probe(SOURCE, project, "state-1")
             await completed(world, project)
+            await world.run(project)
             before = world.asked("project")
             await world.run(project)
             assert world.asked("project") == before

@@ -1,0 +1,248 @@
+"""The gateway where things go wrong at once: refused tokens, cancels, broken ledgers, slow disks, odd answers."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from gateway_world import ALICE, BOB, World, bearer, file_source, opened
+from virtual import LoopClock, in_virtual_time
+
+from exporter.clock import SystemClock
+from exporter.config import Policy
+from exporter.errors import LedgerError
+from exporter.gateway.journal import Journal
+from exporter.gateway.polls import Poll
+from exporter.gateway.target import parse_target
+from exporter.ledger import open_ledger
+from exporter.ledger.histograms import Amounts
+from exporter.simulator import Fault, Tokens
+from exporter.simulator.tokens import Token
+
+SOURCE = file_source()
+SHARED = (Policy(shared=True),)
+
+
+def tell(story: Callable[[World, str], Awaitable[None]], **settings: Any) -> None:
+    async def live(clock: LoopClock) -> None:
+        async with opened(clock, **settings) as world:
+            await story(world, world.projects[3])
+
+    in_virtual_time(live)
+
+
+def cache(answer: Any) -> str:
+    return str(answer.headers.get("X-Hex-Exporter-Cache"))
+
+
+def both_tokens() -> dict[str, Token]:
+    return {
+        ALICE: Token(account="alice", is_workspace=True),
+        BOB: Token(account="bob", is_workspace=True),
+    }
+
+
+class TestTokensThatHexRefuses:
+    def test_a_token_that_hex_has_just_refused_is_told_no_state_of_a_run_that_it_was_given(self) -> None:
+        known = both_tokens()
+
+        async def story(world: World, project: str) -> None:
+            run_id = (await world.run(project)).json()["runId"]
+            assert cache(await world.run(project, token=BOB)) == "joined"
+            del known[BOB]
+            await asyncio.sleep(61)
+            assert (await world.status(project, run_id, token=BOB)).status_code == 401
+            assert (await world.status(project, run_id)).status_code == 200
+            assert (await world.status(project, run_id, token=BOB)).status_code == 401
+
+        tell(story, policies=SHARED, tokens=Tokens(known), run_seconds=10_000)
+
+    def test_a_token_that_hex_refuses_is_told_no_final_state_an_hour_long(self) -> None:
+        known = both_tokens()
+
+        async def story(world: World, project: str) -> None:
+            run_id = (await world.run(project)).json()["runId"]
+            await world.ended(project, run_id)
+            del known[ALICE]
+            await asyncio.sleep(61)
+            assert (await world.run(project)).status_code == 401
+            assert (await world.status(project, run_id)).status_code == 401
+
+        tell(story, tokens=Tokens(known))
+
+    def test_what_holds_a_token_does_not_show_it(self) -> None:
+        target = parse_target("GET", b"/api/v1/projects/p/runs/r", b"")
+        poll = Poll(caller="c", target=target, headers=((b"authorization", b"Bearer hxtp_secret"),))
+        assert "hxtp_secret" not in repr(poll)
+
+
+class TestCancels:
+    def test_nobody_joins_a_run_that_somebody_else_has_stopped(self) -> None:
+        async def story(world: World, project: str) -> None:
+            run_id = (await world.run(project)).json()["runId"]
+            assert (await world.cancel(project, run_id, token=BOB)).status_code == 204
+            again = await world.run(project)
+            assert cache(again) == "miss"
+            assert again.json()["runId"] != run_id
+
+        tell(story, run_seconds=10_000)
+
+    def test_a_last_cancel_whose_caller_hangs_up_stops_the_run_for_all(self) -> None:
+        async def story(world: World, project: str) -> None:
+            run_id = (await world.run(project)).json()["runId"]
+            world.faults.add(Fault(kind="drip", endpoint="cancel_run", count=1, seconds=1))
+            world.faults.add(Fault(kind="slow", endpoint="cancel_run", count=1, seconds=5))
+            stopping = asyncio.ensure_future(world.cancel(project, run_id))
+            await asyncio.sleep(2)
+            stopping.cancel()
+            await asyncio.sleep(10)
+            assert world.asked("cancel_run", "204") == 1
+            again = await world.run(project)
+            assert cache(again) == "miss"
+            assert again.json()["runId"] != run_id
+            assert world.gateway.state.active_runs == 1
+
+        tell(story, run_seconds=10_000)
+
+
+class TestLedgersThatFail:
+    def test_a_run_that_hex_started_is_not_called_off_by_a_cool_down_that_cannot_be_written(self) -> None:
+        async def story(world: World, project: str) -> None:
+            def broken(until_ms: int) -> None:
+                raise LedgerError("disk full")
+
+            world.pace._on_cool_down = broken
+            # The answer is a 201 that says that it was the window's last request.
+            send = world.gateway._upstream._exchange
+
+            async def announced(request: Any) -> Any:
+                reply = await send(request)
+                if request.method != "POST":
+                    return reply
+                more = ((b"ratelimit-remaining", b"0"), (b"ratelimit-reset", b"30"))
+                return type(reply)(reply.status, (*reply.headers, *more), reply.body, reply.at)
+
+            world.gateway._upstream._exchange = announced  # type: ignore[method-assign]
+            answer = await world.run(project)
+            assert (answer.status_code, world.started()) == (201, 1)
+            assert world.gateway.state.active_runs == 1
+            assert world.gateway._upstream.wait_seconds() > 25
+
+        tell(story, run_seconds=10_000)
+
+    def test_a_cool_down_that_cannot_be_written_is_waited_out_all_the_same(self) -> None:
+        async def story(world: World, project: str) -> None:
+            def broken(until_ms: int) -> None:
+                raise LedgerError("disk full")
+
+            world.pace._on_cool_down = broken
+            world.faults.add(Fault(kind="429", count=1, retry_after=20))
+            answer = await world.client.get("/api/v1/users/me", headers=bearer(ALICE))
+            assert answer.status_code == 200
+
+        tell(story)
+
+    def test_an_unknown_run_keeps_nothing_for_ever_because_the_ledger_failed_once(self) -> None:
+        async def story(world: World, project: str) -> None:
+            world.faults.add(Fault(kind="slow", endpoint="run_project", count=1, seconds=100))
+            assert (await world.run(project)).status_code in (429, 504)
+            await asyncio.sleep(60)
+            assert world.gateway.state.active_runs == 1
+            book, right = world.ledger.gateway, world.ledger.gateway.not_started
+            failures: list[str] = []
+
+            def once(intent_id: str, state: Any) -> None:
+                book.not_started = right  # type: ignore[method-assign]
+                failures.append(intent_id)
+                raise LedgerError("database is locked")
+
+            book.not_started = once  # type: ignore[method-assign]
+            await asyncio.sleep(600)
+            world.read_runs(project)
+            await asyncio.sleep(30)
+            assert failures
+            assert world.gateway.state.active_runs == 0
+            assert await world.counted("hex_gateway_unknown_runs_total") == {(): 1}
+
+        tell(story)
+
+    def test_what_was_asked_is_counted_though_the_flush_is_cancelled(self) -> None:
+        async def story() -> None:
+            book = open_ledger("sqlite://", clock=SystemClock())
+            ledger = book.workspace("w")
+            journal = Journal(ledger, SystemClock())
+            now_ms = round(SystemClock().now() * 1000)
+            for _ in range(3):
+                journal.exchange("other", "200", 0.1, now_ms)
+            journal.count("hex_gateway_requests_total", ("miss",))
+            held, counted = threading.Event(), ledger.count_many
+
+            def slow(amounts: Amounts, now_ms: int) -> None:
+                held.wait(10)
+                counted(amounts, now_ms)
+
+            ledger.count_many = slow  # type: ignore[method-assign]
+            flushing = asyncio.ensure_future(journal.flush())
+            await asyncio.sleep(0)
+            flushing.cancel()
+            await asyncio.gather(flushing, return_exceptions=True)
+            held.set()
+            await journal.aclose()
+            asked = sum(count for _, count in ledger.requests_by_minute(now_ms - 600_000))
+            assert asked == 3
+            book.close()
+
+        asyncio.run(story())
+
+
+class TestOddAnswers:
+    @pytest.mark.parametrize("value", [None, 0, "", "false"])
+    def test_only_a_dry_run_takes_no_place(self, value: object) -> None:
+        async def story(world: World, project: str) -> None:
+            # Hex may take these for no dry run at all.
+            answer = await world.run(project, {"dryRun": value})
+            if answer.status_code == 201 and world.started():
+                assert world.gateway.state.active_runs == 1
+
+        tell(story, run_seconds=10_000)
+
+
+class TestUnchangedFor:
+    def test_a_run_that_was_sent_while_a_probe_saw_a_change_counts_as_older_than_it(self) -> None:
+        async def story(world: World, project: str) -> None:
+            world.probe(SOURCE, project, "state-1")
+            await asyncio.sleep(400)  # not fresh: nothing is known
+            first = await world.run(project)
+            await world.ended(project, first.json()["runId"])
+            # This probe began before that run was sent and ended after it.
+            world.probe(SOURCE, project, "state-2", seconds=40)
+            world.ledger.sources.record_failure(SOURCE.key(project), "no answer", world.now_ms)
+            assert cache(await world.run(project)) == "miss"
+
+        tell(story, sources=(SOURCE,), policies=(Policy(unchanged_for_seconds=3_600),), run_seconds=20)
+
+
+class TestVersions:
+    def test_a_version_published_after_the_first_look_runs_again(self) -> None:
+        async def story(world: World, project: str) -> None:
+            world.probe(SOURCE, project, "state-1")
+            first = await world.run(project)
+            await world.ended(project, first.json()["runId"])
+            assert cache(await world.run(project)) == "hit"
+            await asyncio.sleep(12)
+            published_ms = world.now_ms - 1_000
+            world.simulation.published_ms = lambda item, now_ms: published_ms  # type: ignore[method-assign]
+            assert cache(await world.run(project)) == "miss"
+
+        tell(story, sources=(SOURCE,))
+
+    def test_what_is_known_of_a_project_serves_while_hex_has_no_answer(self) -> None:
+        async def story(world: World, project: str) -> None:
+            world.probe(SOURCE, project, "state-1")
+            first = await world.run(project)
+            await world.ended(project, first.json()["runId"])
+            world.faults.add(Fault(kind="500", endpoint="project", count=1))
+            assert cache(await world.run(project)) == "hit"
+
+        tell(story, sources=(SOURCE,))

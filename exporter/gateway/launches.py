@@ -96,6 +96,9 @@ class Launches:
         self._windows = Windows(per_minute=RUNS_PER_MINUTE, per_hour=RUNS_PER_HOUR, margin_seconds=MARGIN_SECONDS)
         self._pauses: dict[str, _Pause] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        # Whose turn it is and who has not been counted in the windows yet; what is on its way to Hex, by fingerprint.
+        self._next: set[Place] = set()
+        self._sending: dict[str, asyncio.Future[None]] = {}
         self.stirred = asyncio.Event()
 
     def restore(self, runs: tuple[GatewayRun, ...], now_ms: int) -> None:
@@ -105,7 +108,8 @@ class Launches:
 
     def held_seconds(self) -> float:
         """Seconds for which no run can be sent, whoever asks for it."""
-        return max(self._windows.wait_seconds(self._clock.monotonic()), self._upstream.wait_seconds())
+        own = self._windows.wait_seconds(self._clock.monotonic(), len(self._next))
+        return max(own, self._upstream.wait_seconds())
 
     def seconds_to_wait(self) -> float | None:
         """Seconds until `pump` may have something to do that nobody tells it of, None if there is nothing."""
@@ -122,7 +126,7 @@ class Launches:
         self.expire(now)
         held = {seat for seat, pause in self._pauses.items() if pause.until > now}
         while self.held_seconds() <= 0 and (places := self._queue.next(now, 1, held=held)):
-            self._windows.record(now)
+            self._next.add(places[0])
             task = asyncio.ensure_future(self._launch(self._board.flights[places[0]]))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -144,8 +148,11 @@ class Launches:
         outcome: Underway | GatewayRun | Answer | None
         try:
             outcome = await self._again(flight)
+            while outcome is None and (other := self._same_as(flight)) is not None:
+                await asyncio.wait({other})
+                outcome = await self._again(flight)
             if outcome is None:
-                outcome = await self._send(flight)
+                outcome = await self._send_alone(flight)
             else:
                 flight.is_claimed = True
                 self._done(flight)
@@ -157,6 +164,7 @@ class Launches:
             _log.exception("A run request could not be sent")
             self._done(flight)
             outcome = refused(refusal(500, "The gateway failed; whether a run was started is not known"))
+        self._next.discard(flight.place)
         if outcome is None:
             self._queue.back(flight.place, self._clock.monotonic())
         else:
@@ -164,11 +172,29 @@ class Launches:
             flight.settle(outcome)
         self.pump()
 
+    def _same_as(self, flight: Flight) -> "asyncio.Future[None] | None":
+        """What is on its way with the same fingerprint, which another place has got since its source has changed."""
+        return None if flight.order.bypass is not None else self._sending.get(flight.wish.fingerprint)
+
+    async def _send_alone(self, flight: Flight) -> Underway | Answer | None:
+        """As `_send`, while others with the same fingerprint wait for what comes of it."""
+        if flight.order.bypass is not None:
+            return await self._send(flight)
+        fingerprint = flight.wish.fingerprint
+        sending = self._sending[fingerprint] = asyncio.get_running_loop().create_future()
+        try:
+            return await self._send(flight)
+        finally:
+            del self._sending[fingerprint]
+            sending.set_result(None)
+
     async def _send(self, flight: Flight) -> Underway | Answer | None:
         """What came of one try; None if it has to be made again."""
         await self._upstream.turn()
         if not flight.waiting:
             return None
+        self._next.discard(flight.place)
+        self._windows.record(self._clock.monotonic())
         intent = self._intent(flight)
         await self._journal.write(self._ledger.gateway.intend, intent)
         if not flight.was_sent:

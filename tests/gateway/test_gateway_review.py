@@ -246,3 +246,22 @@ class TestVersions:
             assert cache(await world.run(project)) == "hit"
 
         tell(story, sources=(SOURCE,))
+
+    def test_requests_that_a_change_of_the_source_has_made_the_same_start_one_run(self) -> None:
+        async def story(world: World, project: str) -> None:
+            others = world.projects[4:6]
+            world.probe(SOURCE, project, "state-1")
+            before = [(one, (await world.run(one)).json()["runId"]) for one in others]
+            first = asyncio.ensure_future(world.run(project))
+            await asyncio.sleep(5)
+            world.probe(SOURCE, project, "state-2")
+            second = asyncio.ensure_future(world.run(project))
+            await asyncio.sleep(1)
+            world.faults.add(Fault(kind="slow", endpoint="run_project", count=1, seconds=5))
+            for one, run_id in before:
+                await world.ended(one, run_id)
+            answers = [await first, await second]
+            assert sorted(cache(one) for one in answers) == ["joined", "miss"]
+            assert world.started(project) == 1
+
+        tell(story, sources=(SOURCE,), concurrency=2)

@@ -366,8 +366,8 @@ GROUPS = (
             _counter(
                 "hex_source_checked_runs_total",
                 "workspace project_id trigger",
-                "Completed runs, observed since first contact, of which probes tell the state of the source data "
-                "before them and at the run before.",
+                "Runs that have ended and got a kernel, of which probes tell the state of the source data "
+                "at their start and at the completed run before. Counted since first contact.",
             ),
             _counter(
                 "hex_source_unchanged_runs_total",

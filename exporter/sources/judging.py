@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from exporter.facts import Run
+from exporter.facts import TRIGGERS, Run
 from exporter.insight.redundancy import judged
 from exporter.ledger import KnownProject, WorkspaceLedger
+from exporter.ledger.counting import SOURCE_METRICS
 
 _DAY_MS = 86_400_000
 _GAP_OF_INTERVALS = 3
@@ -30,10 +31,13 @@ class Judge:
 
         A run that has not ended holds the line for a day; what it becomes after that is not judged.
         """
+        project_id = known.project.project_id
+        if project_id not in self._lines:
+            for metric in SOURCE_METRICS:
+                self._ledger.foresee(metric, [(project_id, trigger) for trigger in TRIGGERS], now_ms)
         known_until_ms = known.progress.known_until_ms
         if known_until_ms is None:
             return
-        project_id = known.project.project_id
         until_ms = min(began_ms, known_until_ms)
         since_ms = self._line_ms(project_id, key)
         if since_ms >= until_ms:

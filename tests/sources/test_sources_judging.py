@@ -39,6 +39,15 @@ def test_each_run_but_the_first_is_checked_and_those_after_a_change_are_no_repet
     assert scene.counted(UNCHANGED) == {("a", "scheduled"): 6}
 
 
+def test_every_series_of_a_watched_project_is_there_at_0_before_its_first_run(manual_clock):
+    scene = Scene(manual_clock, http_source())
+
+    asyncio.run(scene.follow(60, step=60))
+
+    shown = {counter.labels: counter.value for counter in scene.known.counters() if counter.metric == CHECKED}
+    assert shown == {("a", trigger): 0 for trigger in ("scheduled", "api", "app_refresh")}
+
+
 def test_triggers_and_projects_are_counted_apart(manual_clock):
     scene = Scene(manual_clock, http_source(), projects=("a", "b"))
 

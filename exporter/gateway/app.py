@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import structlog
@@ -95,6 +95,10 @@ class App:
         if handler is None:
             return refused(refusal(503, "The gateway is starting", retry_after_seconds=1))
         peer = (scope.get("client") or ("", 0))[0]
+        if {b"content-length", b"transfer-encoding"} <= {name for name, _ in headers}:
+            # Something on the way may read another request out of these bytes, so nothing more is taken of them.
+            twice = refused(refusal(400, "Found Content-Length beside Transfer-Encoding, expected one of them"))
+            return replace(twice, headers=(*twice.headers, (b"connection", b"close")))
         try:
             token = authorization(headers)
             source = _SOURCE.match(raw_path) if method == "GET" else None
@@ -134,7 +138,7 @@ class App:
             self._held_bytes += len(piece)
             if len(body) > BODY_LIMIT_BYTES:
                 raise _TooLargeError
-            if self._held_bytes > _BODIES_LIMIT_BYTES:
+            if piece and self._held_bytes > _BODIES_LIMIT_BYTES:
                 raise _TooManyError
             more = message.get("more_body", False)
 

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import httpx
 import pytest
 from gateway_world import ALICE, BOB, World, bearer, file_source, opened
 from virtual import LoopClock, in_virtual_time
@@ -194,6 +195,69 @@ class TestLedgersThatFail:
             book.close()
 
         asyncio.run(story())
+
+
+class TestFraming:
+    @pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 304)])
+    def test_an_answer_without_a_body_may_name_an_encoding(self, method: str, status: int) -> None:
+        def answer(request: httpx.Request) -> httpx.Response:
+            return httpx.Response(status, headers={"Content-Encoding": "gzip"}, stream=httpx.ByteStream(b""))
+
+        async def story(clock: LoopClock) -> None:
+            async with opened(clock) as world:
+                world.gateway._upstream._http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+                got = await world.client.request(method, "/api/v1/users/me", headers=bearer(ALICE))
+                assert got.status_code == status
+
+        in_virtual_time(story)
+
+    def test_bodies_of_others_refuse_no_request_without_one(self) -> None:
+        async def story(world: World, project: str) -> None:
+            world.gateway.app._held_bytes = 65 * 1024 * 1024
+            refused = await world.run(project, {"inputParams": {}})
+            assert (refused.status_code, refused.headers["Retry-After"]) == (503, "10")
+            read = await world.client.get("/api/v1/users/me", headers=bearer(ALICE))
+            assert read.status_code == 200
+
+        tell(story)
+
+    def test_a_request_with_two_lengths_is_refused_and_its_connection_closed(self) -> None:
+        async def story(world: World, project: str) -> None:
+            both = {"Content-Length": "2", "Transfer-Encoding": "chunked"}
+            answer = await world.client.post("/api/v1/users/me", content=b"{}", headers=bearer(ALICE) | both)
+            assert (answer.status_code, answer.headers["Connection"]) == (400, "close")
+            assert world.sent == []
+
+        tell(story)
+
+
+class TestClocks:
+    @pytest.mark.parametrize("seconds", [-7_200, -60, 90_000])
+    def test_a_clock_that_was_put_gives_nobody_an_older_result(self, seconds: float) -> None:
+        async def story(world: World, project: str) -> None:
+            world.probe(SOURCE, project, "state-1")
+            first = await world.run(project)
+            await world.ended(project, first.json()["runId"])
+            world.clock.step(seconds)
+            assert cache(await world.run(project)) == "miss"
+
+        tell(story, sources=(SOURCE,), policies=(Policy(min_interval_seconds=3_600),))
+
+    def test_runs_that_are_on_keep_their_places_though_the_clock_is_put_back_and_the_process_restarted(self) -> None:
+        async def story(world: World, project: str) -> None:
+            for one in world.projects[3:6]:
+                await world.run(one)
+            await world.kill()
+            world.clock.step(-3 * 3_600)
+            await world.restart()
+            assert world.gateway.state.active_runs == 3
+            waiting = asyncio.ensure_future(world.run(world.projects[6]))
+            await asyncio.sleep(10)
+            assert world.started() == 3
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+
+        tell(story, run_seconds=10_000)
 
 
 class TestOddAnswers:

@@ -217,6 +217,9 @@ class Launches:
         run_id = _run_id(reply) if reply.status == 201 else None
         if run_id is not None:
             return await self._started(flight, intent, run_id, reply)
+        if reply.status < 300:
+            self._on_unresolved(Unresolved(intent, flight.place))
+            return passed_on(reply)
         if 400 <= reply.status < 500:
             await self._not_started(intent)
             if reply.status in (401, 403, 404):

@@ -271,6 +271,23 @@ class TestOddAnswers:
 
         tell(story, run_seconds=10_000)
 
+    @pytest.mark.parametrize("kind", ["garbage", "truncation"])
+    def test_a_start_that_names_no_run_may_have_started_one_and_keeps_its_place(self, kind: str) -> None:
+        async def story(world: World, project: str) -> None:
+            world.faults.add(Fault(kind=kind, endpoint="run_project", count=1))
+            await world.run(project)
+            assert world.gateway.state.active_runs == 1
+            await asyncio.sleep(700)
+            started = world.started()
+            world.read_runs(project)
+            await asyncio.sleep(10)
+            (sent,) = world.ledger.gateway.runs(0)
+            assert sent.state == ("started" if started else "unknown")
+            assert world.gateway.state.active_runs == 0
+            assert world.asked("run_project") == 1
+
+        tell(story)
+
 
 class TestUnchangedFor:
     def test_a_run_that_was_sent_while_a_probe_saw_a_change_counts_as_older_than_it(self) -> None:

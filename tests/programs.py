@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -135,6 +135,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         ways = dict.fromkeys(absent.values())
         grouped = (", ".join(what for what, how in absent.items() if how == way) + f" ({way})" for way in ways)
         terminalreporter.write_line("Not to be had, so not tested: " + "; ".join(grouped))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In one of several processes: hand the list to the one that speaks at the end."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["absent"] = session.config.stash[_absent]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over the list of a process that has ended."""
+    node.config.stash[_absent].update(getattr(node, "workeroutput", {}).get("absent", {}))
 
 
 def skip_absent(config: pytest.Config, what: str, how: str) -> NoReturn:

@@ -96,7 +96,7 @@ def test_the_contract_is_kept_to_the_label(promised: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *OF_THE_PROCESS,
+        *sorted(OF_THE_PROCESS),
         "hex_exporter_overdue_projects",
         "hex_exporter_oldest_poll_timestamp_seconds",
         "hex_exporter_bad_items_total",

@@ -5,6 +5,7 @@ from collections.abc import Coroutine
 
 from exporter.clock import Clock
 from exporter.gateway.answers import Answer, not_active, passed_on
+from exporter.gateway.attachments import Attachments
 from exporter.gateway.ends import Ends
 from exporter.gateway.flights import Board, Underway
 from exporter.gateway.rights import Caller
@@ -16,9 +17,10 @@ _OVER = frozenset({400, 404, 409, 422})
 class Cancels:
     """Answers DELETE on runs. Used on one event loop."""
 
-    def __init__(self, board: Board, ends: Ends, upstream: Upstream, clock: Clock) -> None:
+    def __init__(self, board: Board, ends: Ends, attachments: Attachments, upstream: Upstream, clock: Clock) -> None:
         self._board = board
         self._ends = ends
+        self._attachments = attachments
         self._upstream = upstream
         self._clock = clock
         self._asked: set[asyncio.Task[Answer]] = set()
@@ -43,6 +45,8 @@ class Cancels:
             return await self._carried(self._passed(underway, request, patience_seconds))
         underway.attached[caller.name] -= 1
         if underway.attached.total():
+            self._attachments.note(underway, caller.name)
+            await self._attachments.settled()
             return Answer(204, headers=())
         # At once, so that nobody is given it from here on.
         underway.is_leaving = True
@@ -66,6 +70,7 @@ class Cancels:
                 if not underway.is_over:
                     underway.attached[caller.name] += 1
         self._heed(underway, reply)
+        self._attachments.note(underway, caller.name)
         return passed_on(reply)
 
     def _heed(self, underway: Underway, reply: Reply) -> None:

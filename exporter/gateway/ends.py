@@ -1,7 +1,7 @@
 """When runs end: learned from whoever polls them, else from the exporter's own listing, else assumed by a lease."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 
 import structlog
@@ -57,10 +57,8 @@ class Ends:
         """Note how a run ended."""
         underway.run = replace(underway.run, status=status, ended_ms=ended_ms, duration_ms=duration_ms)
         self._results.add(underway.run)
-        task = asyncio.ensure_future(self._write(underway))
-        self._writes.add(task)
-        task.add_done_callback(self._writes.discard)
         self._release(underway)
+        self._keep(self._write(underway))
 
     async def look(self) -> None:
         """Look for ends in what the exporter itself has read, and give up runs whose lease is over."""
@@ -81,6 +79,7 @@ class Ends:
                     "The end of a run was not seen", project_id=underway.run.project_id, run_id=underway.run_id
                 )
                 self._release(underway, has_ended=False)
+                self._keep(self._forget_attached(underway))
 
     async def settled(self) -> None:
         """Return when every end that was noted is written."""
@@ -97,6 +96,17 @@ class Ends:
         if underway.place is not None:
             self._queue.done(underway.place, self._clock.monotonic(), has_run=has_ended)
         self._on_end()
+
+    def _keep(self, writing: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(writing)
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
+
+    async def _forget_attached(self, underway: Underway) -> None:
+        try:
+            await self._journal.write(self._ledger.gateway.detach_all, underway.run_id)
+        except LedgerError as error:
+            _log.warning("Who held a run cannot be forgotten", run_id=underway.run_id, reason=str(error))
 
     async def _write(self, underway: Underway) -> None:
         run = underway.run

@@ -61,8 +61,12 @@ class Underway:
 
     def give(self, caller: str, at: float) -> None:
         """Note that a request of this caller has been given the run."""
+        self.take_up(caller, 1, at)
+
+    def take_up(self, caller: str, count: int, at: float) -> None:
+        """Note that so many more requests of this caller hold the run; 0: it was given it and has let go."""
         if not self.is_over:
-            self.attached[caller] += 1
+            self.attached[caller] += count
         if caller in self.given or len(self.given) < MOST_GIVEN:
             self.given[caller] = at
 

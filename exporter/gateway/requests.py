@@ -2,6 +2,7 @@
 
 from exporter.clock import Clock
 from exporter.gateway.answers import Answer, too_many
+from exporter.gateway.attachments import Attachments
 from exporter.gateway.flights import Board, Flight, Order, Underway
 from exporter.gateway.hits import Wish
 from exporter.gateway.journal import Journal
@@ -20,12 +21,20 @@ class RunRequests:
     """Answers run requests. Used on one event loop."""
 
     def __init__(
-        self, lookups: Lookups, queue: Queue, board: Board, launches: Launches, journal: Journal, clock: Clock
+        self,
+        lookups: Lookups,
+        queue: Queue,
+        board: Board,
+        launches: Launches,
+        attachments: Attachments,
+        journal: Journal,
+        clock: Clock,
     ) -> None:
         self._lookups = lookups
         self._queue = queue
         self._board = board
         self._launches = launches
+        self._attachments = attachments
         self._journal = journal
         self._clock = clock
 
@@ -128,7 +137,7 @@ class RunRequests:
         return Answer(201, body=(run.answer or "").encode(), cache="hit")
 
     def _given(self, underway: Underway, caller: Caller, cache: str) -> Answer:
-        underway.give(caller.name, self._clock.monotonic())
+        self._attachments.give(underway, caller.name)
         return Answer(201, body=(underway.run.answer or "").encode(), cache=cache)
 
     def _count(self, outcome: str, project_id: str) -> None:

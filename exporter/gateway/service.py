@@ -1,7 +1,7 @@
 """The gateway as a whole: what the parts are, how they hang together, and what goes on in the background."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import httpx
@@ -12,6 +12,7 @@ from exporter.config import Config, Workspace
 from exporter.errors import LedgerError
 from exporter.gateway.answers import Answer, passed_on, refused
 from exporter.gateway.app import App, Incoming
+from exporter.gateway.attachments import Attachments
 from exporter.gateway.background import Background
 from exporter.gateway.callers import Callers
 from exporter.gateway.cancels import Cancels
@@ -87,7 +88,8 @@ class Gateway:
             wait_seconds=settings.queue.wait_seconds,
         )
         self._ends = Ends(self._board, self._queue, self._results, self._journal, ledger, clock, self._pump)
-        self._cancels = Cancels(self._board, self._ends, self._upstream, clock)
+        self._attachments = Attachments(self._journal, ledger, clock)
+        self._cancels = Cancels(self._board, self._ends, self._attachments, self._upstream, clock)
         self._unresolved = UnresolvedRuns(self._board, self._queue, self._journal, ledger, clock)
         self._callers: Callers | None = None
 
@@ -115,6 +117,7 @@ class Gateway:
         """End what is on its way, write what has been counted and close the connections."""
         if self._callers is not None:
             await self._launches.aclose()
+            await self._attachments.settled()
             await self._ends.settled()
         await self._journal.aclose()
         await self._upstream.aclose()
@@ -198,6 +201,7 @@ class Gateway:
             secret = await self._journal.write(self._ledger.gateway.secret)
             await self._journal.write(self._ledger.foresee_gateway, now_ms)
             runs = await self._journal.read(self._ledger.gateway.runs, now_ms - self._longest_ms())
+            attached = await self._journal.read(self._ledger.gateway.attached)
         except LedgerError as error:
             _log.warning("The gateway waits for the ledger", reason=str(error))
             return False
@@ -237,15 +241,15 @@ class Gateway:
             on_seen=self._ends.seen,
         )
         self._requests = RunRequests(
-            self._lookups, self._queue, self._board, self._launches, self._journal, self._clock
+            self._lookups, self._queue, self._board, self._launches, self._attachments, self._journal, self._clock
         )
         self._launches.restore(runs, now_ms)
         for run in runs:
-            self._restore(run, now_ms)
+            self._restore(run, attached.get(run.run_id or "", {}), now_ms)
         return True
 
-    def _restore(self, run: GatewayRun, now_ms: int) -> None:
-        """Take up a run of an earlier process: its result, its place, or the question what became of it."""
+    def _restore(self, run: GatewayRun, attached: Mapping[str, int], now_ms: int) -> None:
+        """Take up a run of an earlier process: its result, its place and who holds it, or what is not known of it."""
         now = self._clock.monotonic()
         if run.state == "intended":
             self._unresolved.add(Unresolved(run, self._queue.adopt(run.caller, run.fingerprint, now)))
@@ -256,7 +260,9 @@ class Gateway:
         is_on = run.status is None and age_seconds < LEASE_SECONDS
         place = self._queue.adopt(run.caller, run.fingerprint, now) if is_on else None
         underway = Underway(run=run, started_at=now - age_seconds, place=place, is_over=not is_on)
-        underway.give(run.caller, underway.started_at)
+        # A starter that was not noted before the process died is taken to hold its run.
+        for caller, count in {run.caller: 1, **attached}.items():
+            underway.take_up(caller, count, underway.started_at)
         self._board.add(underway)
         self._results.add(run)
         if is_on:

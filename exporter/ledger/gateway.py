@@ -10,7 +10,7 @@ from sqlalchemy import Row, delete, select, update
 
 from exporter.ledger.codec import storable
 from exporter.ledger.notes import Notes
-from exporter.ledger.schema import GATEWAY_RUNS, GATEWAY_STARTERS, upsert
+from exporter.ledger.schema import GATEWAY_ATTACHED, GATEWAY_RUNS, GATEWAY_STARTERS, upsert
 from exporter.ledger.store import Store, Transaction
 
 KEEP_MS = 30 * 86_400_000
@@ -102,12 +102,50 @@ class GatewayBook:
         self._update(intent_id, {"state": state})
 
     def finished(self, run_id: str, status: str, ended_ms: int | None, duration_ms: int | None) -> None:
-        """How and when a run of the gateway ended; nothing happens for a run that is none."""
+        """How and when a run of the gateway ended, which nobody holds any more; nothing for a run that is none."""
         end = {"status": storable(status), "ended_ms": ended_ms, "duration_ms": duration_ms}
         with self._store.transaction() as transaction:
             transaction.connection.execute(
                 update(GATEWAY_RUNS).where(self._mine, GATEWAY_RUNS.c.run_id == storable(run_id)).values(end)
             )
+            self._detach_all(transaction, run_id)
+
+    def attach(self, counts: Mapping[tuple[str, str], int], at_ms: int) -> None:
+        """How many requests of a caller (a keyed hash) hold a run that is on, by run and caller.
+
+        0 is kept too, for a caller that has let go: its right to cancel the run is used up.
+        """
+        rows = [
+            {
+                "workspace": self._workspace,
+                "run_id": storable(run_id),
+                "caller": storable(caller),
+                "count": count,
+                "at_ms": at_ms,
+            }
+            for (run_id, caller), count in counts.items()
+        ]
+        with self._store.transaction() as transaction:
+            upsert(transaction.connection, GATEWAY_ATTACHED, rows)
+
+    def attached(self) -> dict[str, dict[str, int]]:
+        """How many requests hold each run that is on, by run and caller."""
+        columns = GATEWAY_ATTACHED.c
+        wanted = (
+            select(columns.run_id, columns.caller, columns.count)
+            .where(columns.workspace == self._workspace)
+            .order_by(columns.run_id, columns.caller)
+        )
+        found: dict[str, dict[str, int]] = {}
+        with self._store.reading() as connection:
+            for run_id, caller, count in connection.execute(wanted):
+                found.setdefault(run_id, {})[caller] = count
+        return found
+
+    def detach_all(self, run_id: str) -> None:
+        """Nobody is attached to the run any more, though its end has not been seen."""
+        with self._store.transaction() as transaction:
+            self._detach_all(transaction, run_id)
 
     def runs(self, since_ms: int) -> tuple[GatewayRun, ...]:
         """The runs that were sent since then, in that order."""
@@ -143,8 +181,18 @@ class GatewayBook:
         return (storable(project_id), storable(caller)) in self._starters
 
     def prune(self, transaction: Transaction, before_ms: int) -> None:
-        """Forget the runs that were sent before then."""
+        """Forget the runs that were sent before then, and who was attached to a run before then."""
+        attached = GATEWAY_ATTACHED.c
         transaction.connection.execute(delete(GATEWAY_RUNS).where(self._mine, GATEWAY_RUNS.c.sent_ms < before_ms))
+        transaction.connection.execute(
+            delete(GATEWAY_ATTACHED).where(attached.workspace == self._workspace, attached.at_ms < before_ms)
+        )
+
+    def _detach_all(self, transaction: Transaction, run_id: str) -> None:
+        attached = GATEWAY_ATTACHED.c
+        transaction.connection.execute(
+            delete(GATEWAY_ATTACHED).where(attached.workspace == self._workspace, attached.run_id == storable(run_id))
+        )
 
     def _update(self, intent_id: str, values: Mapping[str, object]) -> None:
         with self._store.transaction() as transaction:

@@ -236,6 +236,17 @@ GATEWAY_STARTERS = Table(
 )
 """Whom Hex has let start a project, by a keyed hash, and when last."""
 
+GATEWAY_ATTACHED = Table(
+    "gateway_attached",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("run_id", Text, primary_key=True),
+    Column("caller", Text, primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+"""How many requests of each caller hold a run that is on; 0 for one that was given it and has let go."""
+
 FINDINGS = Table(
     "findings",
     METADATA,

@@ -70,6 +70,16 @@ TABLES = (
     )
     """,
     """
+    CREATE TABLE gateway_attached (
+        workspace TEXT NOT NULL,
+        run_id TEXT NOT NULL,
+        caller TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        at_ms BIGINT NOT NULL,
+        PRIMARY KEY (workspace, run_id, caller)
+    )
+    """,
+    """
     CREATE TABLE caller_requests (
         workspace TEXT NOT NULL,
         minute_ms BIGINT NOT NULL,

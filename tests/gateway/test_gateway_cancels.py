@@ -5,10 +5,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
+import pytest
 from gateway_world import ALICE, BOB, World, file_source, opened, together
 from virtual import LoopClock, in_virtual_time
 
 from exporter.config import Policy
+from exporter.gateway.ends import LEASE_SECONDS
 from exporter.simulator import Fault
 
 SHARED = (Policy(shared=True),)
@@ -79,6 +81,75 @@ def test_a_cancel_of_a_hit_never_reaches_hex() -> None:
         assert world.asked("cancel_run") == 0
 
     tell(story, sources=(source,))
+
+
+async def restarted(world: World) -> None:
+    await world.gateway._attachments.settled()
+    await world.kill()
+    await world.restart()
+
+
+@pytest.mark.parametrize(("first", "second"), [(ALICE, BOB), (BOB, ALICE)])
+def test_who_is_attached_to_a_run_is_known_after_a_restart(first: str, second: str) -> None:
+    async def story(world: World, project: str) -> None:
+        run_id = (await world.run(project)).json()["runId"]
+        assert (await world.run(project, token=BOB)).json()["runId"] == run_id
+        await restarted(world)
+        assert (await world.cancel(project, run_id, token=first)).status_code == 204
+        assert world.asked("cancel_run") == 0
+        assert not killed(world, project, run_id)
+        await restarted(world)
+        assert_over(await world.cancel(project, run_id, token=first))
+        assert world.asked("cancel_run") == 0
+        assert (await world.cancel(project, run_id, token=second)).status_code == 204
+        assert world.asked("cancel_run", "204") == 1
+        assert killed(world, project, run_id)
+        await world.gateway._ends.settled()
+        assert world.ledger.gateway.attached() == {}
+
+    tell(story, policies=SHARED)
+
+
+def test_each_request_of_one_caller_is_attached_after_a_restart() -> None:
+    async def story(world: World, project: str) -> None:
+        answers = await together(*(world.run(project) for _ in range(3)))
+        run_id = answers[0].json()["runId"]
+        await restarted(world)
+        assert [(await world.cancel(project, run_id)).status_code for _ in range(4)] == [204, 204, 204, 400]
+        assert world.asked("cancel_run") == 1
+
+    tell(story)
+
+
+def test_a_cancel_that_hex_could_not_take_leaves_the_caller_attached_after_a_restart() -> None:
+    async def story(world: World, project: str) -> None:
+        run_id = (await world.run(project)).json()["runId"]
+        world.faults.add(Fault(kind="500", endpoint="cancel_run", count=1))
+        assert (await world.cancel(project, run_id)).status_code == 500
+        await restarted(world)
+        assert (await world.cancel(project, run_id)).status_code == 204
+        assert killed(world, project, run_id)
+
+    tell(story)
+
+
+def test_nobody_stays_attached_to_a_run_that_is_over() -> None:
+    async def story(world: World, project: str) -> None:
+        run_id = (await world.run(project)).json()["runId"]
+        await world.gateway._attachments.settled()
+        assert [sum(counts.values()) for counts in world.ledger.gateway.attached().values()] == [1]
+        await world.ended(project, run_id)
+        await world.gateway._ends.settled()
+        assert world.ledger.gateway.attached() == {}
+
+        lost = (await world.run(project)).json()["runId"]
+        await world.gateway._attachments.settled()
+        assert list(world.ledger.gateway.attached()) == [lost]
+        await asyncio.sleep(LEASE_SECONDS + 10)
+        await world.gateway._ends.settled()
+        assert world.ledger.gateway.attached() == {}
+
+    tell(story)
 
 
 def test_a_request_after_the_last_cancel_is_given_another_run() -> None:

@@ -80,6 +80,37 @@ class TestRuns:
         assert [run.intent_id for run in bench.workspace.gateway.runs(0)] == ["young"]
 
 
+class TestAttached:
+    def test_how_often_each_caller_is_attached_is_known_after_a_restart(self, bench: Any) -> None:
+        bench.workspace.gateway.attach({("r", "a"): 1, ("r", "b"): 2, ("s", "a"): 1}, 10)
+        bench.workspace.gateway.attach({("r", "a"): 3, ("r", "b"): 0}, 20)
+
+        bench.restart()
+
+        assert bench.workspace.gateway.attached() == {"r": {"a": 3, "b": 0}, "s": {"a": 1}}
+        assert bench.ledger.workspace("other").gateway.attached() == {}
+
+    def test_the_end_of_a_run_and_letting_go_of_it_remove_it(self, bench: Any) -> None:
+        gateway: GatewayBook = bench.workspace.gateway
+        gateway.attach({("r", "a"): 1, ("s", "a"): 1, ("t", "a"): 1}, 10)
+        bench.ledger.workspace("other").gateway.attach({("r", "a"): 1}, 10)
+
+        gateway.finished("r", "completed", 900, 700)
+        gateway.detach_all("s")
+
+        assert gateway.attached() == {"t": {"a": 1}}
+        assert bench.ledger.workspace("other").gateway.attached() == {"r": {"a": 1}}
+
+    def test_it_is_forgotten_after_thirty_days(self, bench: Any) -> None:
+        now_ms = int(bench.clock.now() * 1000)
+        bench.workspace.gateway.attach({("old", "a"): 1}, now_ms - 31 * DAY_MS)
+        bench.workspace.gateway.attach({("young", "a"): 1}, now_ms - 29 * DAY_MS)
+
+        bench.workspace.prune(now_ms - 400 * DAY_MS)
+
+        assert list(bench.workspace.gateway.attached()) == ["young"]
+
+
 class TestSecret:
     def test_it_is_random_and_stays_the_same(self, bench: Any) -> None:
         first = bench.workspace.gateway.secret()

@@ -22,6 +22,7 @@ _SOURCE = re.compile(rb"/gateway/v1/projects/([^/]*)/source\Z")
 _BEARER = re.compile(rb"bearer +[\x21-\x7e]{1,4096}\Z", re.IGNORECASE)
 _HEALTHY = Answer(200, ((b"content-type", b"text/plain; charset=utf-8"),), b"OK\n")
 _BODIES_LIMIT_BYTES = 64 * BODY_LIMIT_BYTES
+_REWRITTEN_AT_ONCE_BYTES = 256 * 1024
 _NO_BODY = frozenset({204, 304})
 
 _log = structlog.get_logger()
@@ -148,7 +149,10 @@ class App:
         if handler is not None:
             content_type = next((value.decode("latin-1") for name, value in headers if name == b"content-type"), None)
             public_base = handler.public_base or _address(scope)
-            body = rewrite(body, content_type, handler.upstream_base, public_base)
+            if len(body) <= _REWRITTEN_AT_ONCE_BYTES:
+                body = rewrite(body, content_type, handler.upstream_base, public_base)
+            else:
+                body = await asyncio.to_thread(rewrite, body, content_type, handler.upstream_base, public_base)
             headers = [_moved(header, handler.upstream_base, public_base) for header in headers]
         if answer.cache is not None:
             headers.append((b"x-hex-exporter-cache", answer.cache.encode()))

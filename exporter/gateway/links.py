@@ -2,14 +2,14 @@
 
 import json
 import re
+from collections.abc import Iterator
 
 import msgspec
 
-_NAMES = ("nextPage", "previousPage", "runStatusUrl")
-_NAMES_AS_WRITTEN = tuple(f'"{name}"'.encode() for name in _NAMES)
+_NAMES = (b'"nextPage"', b'"previousPage"', b'"runStatusUrl"')
 _JSON_TYPE = re.compile(r"\s*application/([\w.+-]+\+)?json\s*(;|\Z)", re.IGNORECASE)
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_STRING_OR_PAIR = re.compile(rb"(" + _STRING + rb")(?:(\s*:\s*)(" + _STRING + rb"))?", re.DOTALL)
+_STRING_AFTER = re.compile(rb"\s*:\s*+(" + _STRING + rb")", re.DOTALL)
 
 
 def moved(address: str, upstream_base: str, public_base: str) -> str:
@@ -27,19 +27,34 @@ def rewrite(body: bytes, content_type: str | None, upstream_base: str, public_ba
 
     Every other byte stays as it is; so does a body that is no JSON.
     """
-    if not _JSON_TYPE.match(content_type or "") or not any(name in body for name in _NAMES_AS_WRITTEN):
+    if not _JSON_TYPE.match(content_type or "") or not any(name in body for name in _NAMES):
         return body
     try:
-        msgspec.json.decode(body)
+        msgspec.json.decode(body, type=msgspec.Raw)  # is read through, but nothing is made of it
+        body.decode()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return body
 
-    def replaced(found: re.Match[bytes]) -> bytes:
-        name, between, value = found.groups()
-        if value is None or name not in _NAMES_AS_WRITTEN:
-            return found[0]
-        address = json.loads(value)
+    pieces, done = [], 0
+    for start, end in sorted(found for name in _NAMES for found in _strings_of(name, body)):
+        address = json.loads(body[start:end])
         new = moved(address, upstream_base, public_base)
-        return found[0] if new == address else name + between + json.dumps(new).encode()
+        if new != address:
+            pieces += [body[done:start], json.dumps(new).encode()]
+            done = end
+    return b"".join([*pieces, body[done:]])
 
-    return _STRING_OR_PAIR.sub(replaced, body)
+
+def _strings_of(name: bytes, body: bytes) -> Iterator[tuple[int, int]]:
+    """Where the strings begin and end that have this name in a JSON text.
+
+    A quote that no backslash stands before and a name follows begins a string: within one it would end it, and after
+    one comes no name. So what lies between need not be read, which for long answers takes a second.
+    """
+    at = body.find(name)
+    while at >= 0:
+        after = at + len(name)
+        found = _STRING_AFTER.match(body, after) if body[at - 1 : at] != b"\\" else None
+        if found is not None:
+            yield found.span(1)
+        at = body.find(name, after)

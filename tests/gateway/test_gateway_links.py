@@ -1,12 +1,17 @@
 """Links in answers lead to the gateway, and nothing else is touched."""
 
+import asyncio
 import json
+import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporter.gateway.answers import Answer
+from exporter.gateway.app import App
 from exporter.gateway.links import moved, rewrite
 
 HEX = "https://app.hex.tech/api/v1"
@@ -116,3 +121,27 @@ def test_it_does_what_a_parser_would_do(value: Any, indent: int | None, ascii_on
     body = json.dumps(value, indent=indent, ensure_ascii=ascii_only).encode()
 
     assert json.loads(rewrite(body, JSON, HEX, HERE)) == expected(value)
+
+
+def test_a_long_answer_is_rewritten_off_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[bool] = []
+
+    def observed(*more: Any) -> bytes:
+        threads.append(threading.current_thread() is threading.main_thread())
+        return rewrite(*more)
+
+    async def body_of(size: int) -> bytes:
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        app, long = App(), json.dumps({"x": "y" * size, "nextPage": f"{HEX}/z"}).encode()
+        app.open(SimpleNamespace(upstream_base=HEX, public_base=HERE))  # type: ignore[arg-type]
+        await app._send({"method": "GET"}, Answer(200, ((b"content-type", JSON.encode()),), long), send)
+        return bytes(sent[1]["body"])
+
+    monkeypatch.setattr("exporter.gateway.app.rewrite", observed)
+    for size in (10, 1_000_000):
+        assert json.loads(asyncio.run(body_of(size)))["nextPage"] == f"{HERE}/z"
+    assert threads == [True, False]

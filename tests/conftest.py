@@ -1,6 +1,11 @@
 """Fixtures that more than one room's tests use."""
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How fast a busy machine makes up its examples is no property of the program.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 class ManualClock:

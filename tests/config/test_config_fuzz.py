@@ -56,7 +56,9 @@ TEXTS = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(text=TEXTS)
 def test_any_text_is_a_configuration_or_is_refused_with_a_config_error(load, text):
     """No other error comes out, and each problem can be printed on a line of its own."""

@@ -172,7 +172,7 @@ def test_what_the_gateway_tells_of_a_source(tmp_path: Path) -> None:
         path = f"/gateway/v1/projects/{project}/source"
         unknown = (await sockets.client.get(path)).json()
         assert (unknown["known"], unknown["state"], unknown["changed_at"]) == (False, None, None)
-        now_ms = sockets.service.simulation.now_ms
+        now_ms = sockets.service.simulation.now_ms - 1000
         for number, state in enumerate(("one", "two")):
             sockets.ledger.sources.record(SOURCE.key(project), state, now_ms + 10 * number, now_ms + 10 * number + 5)
         told = (await sockets.client.get(path)).json()

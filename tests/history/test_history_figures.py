@@ -146,7 +146,11 @@ class TestCounters:
         active = samples["hex_runs_active"]["running",]
         assert active[max(active)] == 1
 
-    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=25,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
     @given(st.lists(st.tuples(st.integers(0, 50 * HOUR_MS), st.integers(0, 5 * HOUR_MS)), min_size=1, max_size=30))
     def test_never_fall_and_grow_by_the_runs(self, manual_clock: Any, spans: list[tuple[int, int]]) -> None:
         """Whatever the runs are: what the import has and what live counting has is every run once."""

@@ -144,7 +144,7 @@ def test_credits_cost_what_is_beyond_the_seats_grants(world: Any) -> None:
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(
     runs=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 10 * DAY_MS), st.integers(0, 10**8)), max_size=25),

@@ -56,9 +56,7 @@ TEXTS = st.one_of(
 )
 
 
-@settings(
-    max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(text=TEXTS)
 def test_any_text_is_a_configuration_or_is_refused_with_a_config_error(load, text):
     """No other error comes out, and each problem can be printed on a line of its own."""

@@ -28,7 +28,7 @@ class Attachments:
 
     def give(self, underway: Underway, caller: str) -> None:
         """Note that a request of this caller has been given the run; it is written soon."""
-        underway.give(caller, self._clock.monotonic())
+        underway.give(caller)
         self.note(underway, caller)
 
     def note(self, underway: Underway, caller: str) -> None:

@@ -23,7 +23,6 @@ class Callers:
         self._clock = clock
         self._proofs: OrderedDict[_Key, float] = OrderedDict()
         self._keys_of: defaultdict[str, set[_Key]] = defaultdict(set)
-        self._refused: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._proofs)
@@ -42,7 +41,6 @@ class Callers:
         self._proofs[key] = self._clock.monotonic()
         self._proofs.move_to_end(key)
         self._keys_of[name].add(key)
-        self._refused.pop((name, project_id), None)
         while len(self._proofs) > MOST_PROOFS:
             self._drop(next(iter(self._proofs)))
 
@@ -55,16 +53,6 @@ class Callers:
         """Take back what was proven of a caller, for one project or for all: Hex has refused it."""
         for key in [key for key in self._keys_of.get(name, ()) if project_id in (None, key[1])]:
             self._drop(key)
-        if project_id is None:
-            return
-        self._refused[name, project_id] = None
-        self._refused.move_to_end((name, project_id))
-        while len(self._refused) > MOST_PROOFS:
-            self._refused.popitem(last=False)
-
-    def is_refused(self, name: str, project_id: str) -> bool:
-        """Whether the last that Hex said of this caller and the project, or a run of it, was a refusal."""
-        return (name, project_id) in self._refused
 
     def _drop(self, key: _Key) -> None:
         del self._proofs[key]

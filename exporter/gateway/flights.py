@@ -1,7 +1,6 @@
 """Run requests on their way and runs under way: who waits for which, and who has been given which. No I/O."""
 
 import asyncio
-import math
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,9 +15,6 @@ MOST_RUNS = 10_000
 """How many runs that are over are remembered with those who were given them; the oldest give way."""
 
 MOST_GIVEN = 1_000
-
-GIVEN_SECONDS = 3600.0
-"""For how long a caller that was given a run may have its state from the gateway, unless Hex shows it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +43,7 @@ class Underway:
     is_over: bool = False
     is_leaving: bool = False
     attached: Counter[str] = field(default_factory=Counter)
-    given: dict[str, float] = field(default_factory=dict)
+    given: set[str] = field(default_factory=set)
 
     @property
     def run_id(self) -> str:
@@ -59,16 +55,16 @@ class Underway:
         """Whether another request may be given this run."""
         return not self.is_over and not self.is_leaving and bool(self.run.answer)
 
-    def give(self, caller: str, at: float) -> None:
+    def give(self, caller: str) -> None:
         """Note that a request of this caller has been given the run."""
-        self.take_up(caller, 1, at)
+        self.take_up(caller, 1)
 
-    def take_up(self, caller: str, count: int, at: float) -> None:
+    def take_up(self, caller: str, count: int) -> None:
         """Note that so many more requests of this caller hold the run; 0: it was given it and has let go."""
         if not self.is_over:
             self.attached[caller] += count
-        if caller in self.given or len(self.given) < MOST_GIVEN:
-            self.given[caller] = at
+        if len(self.given) < MOST_GIVEN:
+            self.given.add(caller)
 
 
 class Flight:
@@ -151,12 +147,12 @@ class Board:
         run_id = run.run_id or ""
         if run_id not in self._runs:
             self.add(Underway(run=run, started_at=at, is_over=True))
-        self._runs[run_id].give(caller, at)
+        self._runs[run_id].give(caller)
 
-    def was_given(self, caller: str, run_id: str, at: float) -> bool:
-        """Whether a request of the caller has been given the run within the last hour."""
+    def was_given(self, caller: str, run_id: str) -> bool:
+        """Whether a request of the caller has been given the run."""
         found = self._runs.get(run_id)
-        return found is not None and at - found.given.get(caller, -math.inf) < GIVEN_SECONDS
+        return found is not None and caller in found.given
 
     def _waiting_for(self, fingerprint: str) -> Iterator[Flight]:
         return (

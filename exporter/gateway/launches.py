@@ -234,6 +234,7 @@ class Launches:
         answer = reply.body.decode("utf-8", "replace")
         status = _DRY if flight.order.is_dry else None
         run = replace(intent, state="started", run_id=run_id, answer=answer, status=status)
+        self._callers.prove(caller, project_id)
         now_ms = round(self._clock.now() * 1000)
         try:
             await self._journal.write(self._ledger.gateway.started, intent.intent_id, run_id, answer)

@@ -76,7 +76,8 @@ class Polls:
     """Answers the polls of all callers. Used on one event loop.
 
     `may_share` tells whether a caller has been given a run by the gateway; such a caller may have what another one
-    has just learned of it. `on_seen` is told of every run whose state Hex shows.
+    has learned of it, if Hex has accepted its token for the project within the last minute.
+    `on_seen` is told of every run whose state Hex shows.
     """
 
     def __init__(
@@ -151,7 +152,7 @@ class Polls:
     def _may_have(self, poll: Poll) -> bool:
         if self._callers.is_proven(poll.caller, poll.project_id, poll.run_id):
             return True
-        return self._may_share(poll.caller, poll.run_id) and not self._callers.is_refused(poll.caller, poll.project_id)
+        return self._may_share(poll.caller, poll.run_id) and self._callers.is_proven(poll.caller, poll.project_id)
 
     def _interval(self) -> float:
         """Seconds between two questions about one run, so that all of them together leave room for other requests."""
@@ -229,6 +230,7 @@ class Polls:
     def _remember(self, poll: Poll, run: Run, reply: Reply, *, is_shared: bool) -> None:
         safe = Reply(reply.status, tuple(to_caller(reply.headers)), reply.body, reply.at)
         self._callers.prove(poll.caller, poll.project_id, run.run_id)
+        self._callers.prove(poll.caller, poll.project_id)
         variant = "" if is_shared else poll.variant
         self._states[poll.project_id, run.run_id, variant] = _State(safe, not run.is_active, is_shared)
         self._states.move_to_end((poll.project_id, run.run_id, variant))

@@ -237,7 +237,7 @@ class Gateway:
             self._clock,
             base_url=self.upstream_base,
             per_minute=lambda: self._pace().callers.allowed_per_minute,
-            may_share=lambda caller, run_id: self._board.was_given(caller, run_id, self._clock.monotonic()),
+            may_share=self._board.was_given,
             on_seen=self._ends.seen,
         )
         self._requests = RunRequests(
@@ -262,7 +262,7 @@ class Gateway:
         underway = Underway(run=run, started_at=now - age_seconds, place=place, is_over=not is_on)
         # A starter that was not noted before the process died is taken to hold its run.
         for caller, count in {run.caller: 1, **attached}.items():
-            underway.take_up(caller, count, underway.started_at)
+            underway.take_up(caller, count)
         self._board.add(underway)
         self._results.add(run)
         if is_on:

@@ -143,13 +143,48 @@ def test_those_who_were_given_a_run_share_what_is_known_of_it() -> None:
     async def story(world: World, projects: list[str]) -> None:
         run_id = (await world.run(projects[3])).json()["runId"]
         assert (await world.run(projects[3], token=BOB)).json()["runId"] == run_id
-        await asyncio.sleep(130)
+        await asyncio.sleep(30)
         await world.status(projects[3], run_id)
         before = world.asked("run_status")
         assert (await world.status(projects[3], run_id, token=BOB)).json()["status"] == "COMPLETED"
         assert world.asked("run_status") == before
 
     tell(story, policies=(Policy(shared=True),))
+
+
+def test_a_caller_that_was_given_a_run_is_asked_about_anew_each_minute_with_its_own_token() -> None:
+    async def story(world: World, projects: list[str]) -> None:
+        run_id = (await world.run(projects[3])).json()["runId"]
+        assert (await world.run(projects[3], token=BOB)).json()["runId"] == run_id
+        await asyncio.sleep(61)
+        await world.status(projects[3], run_id)
+        seen = len(world.sent)
+        for _ in range(10):
+            assert (await world.status(projects[3], run_id, token=BOB)).json()["status"] == "COMPLETED"
+            await asyncio.sleep(5)
+        asked = [headers["authorization"] for _, _, headers in world.sent[seen:]]
+        assert asked == [f"Bearer {BOB}"]
+
+    tell(story, policies=(Policy(shared=True),))
+
+
+def test_what_hex_shows_of_one_run_counts_for_the_others_that_the_caller_was_given() -> None:
+    async def story(world: World, projects: list[str]) -> None:
+        runs = [
+            (await world.run(projects[3], {"viewId": str(number)}, Cache_Control="no-cache")).json()["runId"]
+            for number in range(3)
+        ]
+        await asyncio.sleep(30)
+        for run_id in runs:
+            await world.status(projects[3], run_id)
+        seen = len(world.sent)
+        for minute in range(1, 4):
+            await asyncio.sleep(61)
+            for run_id in runs:
+                assert (await world.status(projects[3], run_id)).json()["status"] == "COMPLETED"
+            assert len(world.sent) == seen + minute
+
+    tell(story)
 
 
 def test_a_question_for_more_is_passed_on() -> None:

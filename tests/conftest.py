@@ -1,6 +1,9 @@
 """Fixtures that more than one room's tests use."""
 
+from collections.abc import Iterator
+
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 # How fast a busy machine makes up its examples is no property of the program.
@@ -38,3 +41,10 @@ class ManualClock:
 @pytest.fixture
 def manual_clock() -> ManualClock:
     return ManualClock()
+
+
+@pytest.fixture(autouse=True)
+def usual_logs() -> Iterator[None]:
+    """Commands change the logs of the whole process; what a test of one changed is put back."""
+    yield
+    structlog.reset_defaults()

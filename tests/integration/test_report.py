@@ -48,10 +48,10 @@ PLAN = {"hex_plan_month_usd": "month_usd"}
 METRICS = {*BUDGET, *COMPONENT, *PROJECT, *PLAN}
 
 
-def served(exporter: Exporter) -> Figures:
-    """The figures on the page by metric, each by its labels without the workspace; those that are 0 left out."""
+def figures(page: str) -> Figures:
+    """The figures on a page by metric, each by its labels without the workspace; those that are 0 left out."""
     found: Figures = {name: {} for name in METRICS}
-    for family in text_string_to_metric_families(exporter.get().text):
+    for family in text_string_to_metric_families(page):
         for sample in family.samples:
             if sample.name in found and sample.value:
                 _, *labels = sample.labels.values()
@@ -89,9 +89,10 @@ def test_prints_the_same_figures_as_the_page_at_the_same_moment(simulator: Simul
         simulator.kill()
 
         def same_moment() -> tuple[Figures, Figures] | None:
-            """The page and the report, if the page did not change while the report was made."""
-            before, report, after = served(exporter), printed(exporter), served(exporter)
-            return (before, report) if before == after else None
+            """The page and the report, if a page of before and one that was built afterwards say the same."""
+            before, report, page = exporter.get().text, printed(exporter), exporter.get().text
+            after = wait_for(lambda: later if (later := exporter.get().text) != page else None)
+            return (figures(before), report) if figures(before) == figures(after) else None
 
         moment = wait_for(same_moment)
 

@@ -174,14 +174,22 @@ def _found() -> str:
     return f"{info} * on (workspace, subject) group_left (url) {of_subject} or on ({_BY}) {info}"
 
 
+def _order() -> str:
+    """What findings are ranked by: their saving, or what runs through connections whose saving nobody can tell."""
+    through = gauge("hex_finding_cost_month_usd", 'kind="overlapping_connections"')
+    return f"{through} or {gauge('hex_finding_saving_month_usd')}"
+
+
 def _ranked() -> Any:
     certain = {"measured": {"text": "measured", "index": 0}, "estimated": {"text": "estimated", "index": 1}}
     panel = table(
         8,
         "What to switch off, largest first",
         about(
-            "The largest findings: what it is, whose, what acting on it would save a month, and what to do. Findings "
-            "that overlap each show their whole saving, so that the column adds up to more than the figure above.",
+            "The largest findings: what it is, whose, what it costs a month and what acting on it would save of that, "
+            "and what to do. Findings that overlap each show their whole saving, so that the column adds up to more "
+            "than the figure above. What the database behind a second connection would save is on the database's bill: "
+            "such connections are ranked by what runs through them.",
             normal="short, and nothing in it is old.",
             act="Take the first line. Its name leads to the board that has more, `In Hex` to where it is changed.",
         ),
@@ -209,6 +217,7 @@ def _ranked() -> Any:
                 width=155,
                 properties=meter(color=GOOD),
             ),
+            Column("Costs now", expr=gauge("hex_finding_cost_month_usd"), unit=USD, width=100),
             Column("Runs a month", expr=gauge("hex_finding_saving_month_runs"), width=130),
             Column("Saving is", label="confidence", width=95, properties={"mappings": [_values(certain)]}),
             Column(
@@ -221,13 +230,14 @@ def _ranked() -> Any:
             Column("What to do", label="action", properties={"custom.minWidth": 330}),
             Column("subject", label="subject", properties={"custom.hidden": True}),
             Column("board", label="board", properties={"custom.hidden": True}),
+            Column("order", expr=_order(), properties={"custom.hidden": True}),
         ],
         empty="Nothing was found, or there was no audit yet",
-        sort_by="Saves a month",
+        sort_by="order",
         hidden=("workspace", "subject_type", "instance", "job", "__name__"),
     )
     # Where nothing has a price, runs rank.
-    by = ("Saves a month", "Runs a month")
+    by = ("order", "Runs a month")
     return panel.sort_by([common.TableSortByFieldState().display_name(one).desc(True) for one in by])
 
 

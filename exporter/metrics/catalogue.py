@@ -507,6 +507,12 @@ GROUPS = (
                 "Runs a month that acting on one of the top findings (audit.top) would save. Never to be added up.",
             ),
             _gauge(
+                "hex_finding_cost_month_usd",
+                "workspace kind subject",
+                "What the subject of one of the top findings (audit.top) costs a month now, in dollars; of connections "
+                "that overlap, whose saving nobody can tell, what runs through the one to remove.",
+            ),
+            _gauge(
                 "hex_finding_first_seen_timestamp_seconds",
                 "workspace kind subject",
                 "When one of the top findings (audit.top) was first made; one that went and came back keeps its time.",

@@ -101,6 +101,14 @@ def _top(snapshot: Snapshot, audit: Audit) -> Iterator[Family]:
         METRICS["hex_finding_saving_month_runs"],
         [((name, finding.kind, subject), finding.saving.runs) for finding, subject in shown],
     )
+    yield Family(
+        METRICS["hex_finding_cost_month_usd"],
+        [
+            ((name, finding.kind, subject), finding.cost.micro / MICRO)
+            for finding, subject in shown
+            if finding.cost.micro is not None
+        ],
+    )
     first_ms = {(known.kind, known.subject): known.first_seen_ms for known in snapshot.stored.findings}
     yield Family(
         METRICS["hex_finding_first_seen_timestamp_seconds"],

@@ -131,6 +131,7 @@ def _audit(world: Any) -> Audit:
         owner="ada@acme.example",
         saving=saving,
         counted=saving,
+        cost=saving,
         confidence="measured",
         why="nobody edited, viewed, published or started it",
         action="archive it, or switch its schedule off",

@@ -37,6 +37,19 @@ HOURLY = Finding(
     action="archive it",
     where="Hex: the project, Schedule",
 )
+SECOND_WAY = Finding(
+    kind="overlapping_connections",
+    subject="c2",
+    subject_type="connection",
+    subject_name="Snowflake (old)",
+    subjects=("c2", "c1"),
+    saving=Saving(),
+    cost=Saving(micro=95_500_000),
+    confidence="measured",
+    why="they lead to the same database",
+    action="move its projects to the other one and remove it",
+    where="Hex: Settings, Data sources",
+)
 CROWD = Finding(
     kind="colliding_schedules",
     subject="bob@acme.example",
@@ -144,6 +157,14 @@ def test_the_top_findings_have_names_and_series_and_the_rest_have_none(world: An
     assert set(figures["hex_finding_info"]) == {
         ("idle_paid_seat", "u1", "user", "ada@acme.example", "sales", "measured", "give it a free role")
     }
+
+
+def test_what_a_subject_costs_is_told_where_nobody_can_tell_what_it_would_save(shown: Any) -> None:
+    """The board ranks connections that overlap by it."""
+    figures = shown(audited(SECOND_WAY, HOURLY))
+
+    assert figures["hex_finding_cost_month_usd"] == {("overlapping_connections", "c2"): 95.5}
+    assert ("overlapping_connections", "c2") not in figures["hex_finding_saving_month_usd"]
 
 
 def test_people_are_shown_as_owners_are(world: Any, shown: Any, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ PLANT_EVERY_SECONDS = 5.0
 """So that something is always to be seen: a run every few seconds."""
 
 _PLANT_MEMORY_SECONDS = 2 * 3600
-_TRIGGERED_PROJECTS = 10
+_TRIGGERED_PROJECTS = 4
 _TOKEN = "hxtw_" + "de" * 48
 
 _NOW_AND_THEN_429 = Fault(kind="429", retry_after=3, probability=0.0002)

@@ -29,10 +29,12 @@ RUNS = 2000
 """What the project that runs away adds: twice the budget in runs, less than the budget in dollars."""
 
 AMPLE = """
-  - {name: weekly-runs, unit: runs, limit: 1000}
-  - {name: worth, unit: usd, limit: 120}
+  - {name: weekly-runs, unit: runs, limit: 1000, thresholds: {info: 0.998, warning: 0.999}}
+  - {name: worth, unit: usd, limit: 120, thresholds: {info: 0.7999}}
   - {name: others, unit: runs, limit: 500, match: {title: "Revenue*"}}
 """
+"""The levels are a run apart, so that one poll passes all that are passed, however slowly a machine reads them."""
+
 USED_UP = """
   - {name: weekly-runs, unit: runs, limit: 42, match: {workspace: acme}}
   - {name: ample, unit: runs, limit: 1000}
@@ -103,7 +105,7 @@ class World:
         return answer.raise_for_status().json()
 
     def runaway(self) -> dict:
-        """Let a project of acme run away, faster than a lower level can fire; returns the project as Hex has it."""
+        """Let a project of acme run away; returns the project as Hex has it."""
         since_ms = round(self.time.now() * 1000) + 60_000
         every_ms = 50
         until_ms = since_ms + RUNS * every_ms

@@ -1,28 +1,43 @@
 """Who may what: always asked of Hex with the caller's own token, and remembered for a minute."""
 
 import asyncio
+import math
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TypeVar
 
 from exporter import __version__
 from exporter.clock import Clock
 from exporter.facts import Project
 from exporter.gateway.answers import Answer, passed_on, refused
 from exporter.gateway.callers import Callers
+from exporter.gateway.demand import Demand
 from exporter.gateway.shapes import refusal
 from exporter.gateway.target import Operation
 from exporter.gateway.upstream import NoAnswerError, NoRoomError, Reply, Request, Upstream
+from exporter.gateway.viewable import Viewable, ask_viewable
+from exporter.gateway.waiting import first_of
 from exporter.hexapi import Ask, Endpoint
 from exporter.hexapi.answers import read_item
+from exporter.hexapi.asks import SHAPES
 from exporter.hexapi.pages import parse_json
 from exporter.ledger import WorkspaceLedger
+
+_Key = TypeVar("_Key")
+_Answer = TypeVar("_Answer")
 
 MOST_PROJECTS = 10_000
 """How many projects are remembered as they were last shown; the one shown longest ago gives way."""
 
 NEWS_SECONDS = 10.0
 """How old what is known of a project may be, its version above all, while the rate leaves room to ask again."""
+
+MOST_PAGES = 5
+"""How many pages a caller's listing may have; in larger workspaces each project is asked for by itself."""
+
+_LISTING_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +71,28 @@ class Rights:
         self._clock = clock
         self._base_url = base_url
         self._projects: OrderedDict[str, tuple[Project, float]] = OrderedDict()
+        self._demand = Demand(clock)
         self._asked: dict[tuple[str, str], asyncio.Task[Project | Answer]] = {}
+        self._listing: dict[str, asyncio.Task[Viewable]] = {}
 
     async def project(self, caller: Caller, project_id: str, patience_seconds: float) -> Project | Answer:
         """The project, once Hex has shown it to the caller; else what Hex answers, of which nothing is remembered.
 
         The right to see it is remembered for a minute, as it is for NEWS_SECONDS: it may have been published anew.
-        Raises NoRoomError and NoAnswerError as `Upstream.ask` does.
+        A caller that asks for many is asked about once for all of them. Raises NoRoomError and NoAnswerError as
+        `Upstream.ask` does.
         """
+        shown = await self._known_or_shown(caller, project_id, patience_seconds)
+        if isinstance(shown, Project):
+            self._demand.note(caller.name, project_id)
+        return shown
+
+    async def _known_or_shown(self, caller: Caller, project_id: str, patience_seconds: float) -> Project | Answer:
         known = self._projects.get(project_id)
         if known is None or not self._callers.is_proven(caller.name, project_id):
             return await self._shown(caller, project_id, patience_seconds)
-        project, shown_at = known
-        if self._clock.monotonic() - shown_at < NEWS_SECONDS or not self._upstream.has_room:
+        project, _ = known
+        if self._is_new(caller, project_id) or not self._upstream.has_room:
             return self._merged(project)
         try:
             shown = await self._shown(caller, project_id, patience_seconds)
@@ -81,10 +105,76 @@ class Rights:
         key = (caller.name, project_id)
         task = self._asked.get(key)
         if task is None:
-            task = asyncio.ensure_future(self._ask(caller, project_id, patience_seconds))
-            self._asked[key] = task
-            task.add_done_callback(partial(self._asked_done, key))
+            task = self._asked[key] = asyncio.ensure_future(self._look(caller, project_id, patience_seconds))
+            task.add_done_callback(partial(_forget, self._asked, key))
         return await asyncio.shield(task)
+
+    async def _look(self, caller: Caller, project_id: str, patience_seconds: float) -> Project | Answer:
+        """Ask for the project alone, or for all that the caller can see where that takes fewer questions."""
+        if not self._is_worth_listing(caller, project_id):
+            return await self._ask(caller, project_id, patience_seconds)
+        give_up_at = self._clock.monotonic() + patience_seconds
+        viewable = await self._viewable(caller, patience_seconds)
+        known = self._projects.get(project_id) if project_id in viewable.project_ids else None
+        if known is not None and self._callers.is_proven(caller.name, project_id):
+            return self._merged(known[0])
+        shown = await self._ask(caller, project_id, give_up_at - self._clock.monotonic())
+        if isinstance(shown, Project) and viewable.is_complete and project_id not in viewable.project_ids:
+            self._demand.lacks(caller.name, project_id)
+        return shown
+
+    def _is_worth_listing(self, caller: Caller, project_id: str) -> bool:
+        if not self._demand.may_list(caller.name, project_id):
+            return False
+        if caller.name in self._listing:
+            return True
+        old = {one for one in self._demand.lately(caller.name) if not self._is_new(caller, one)}
+        pages = max(1, math.ceil(len(self._ledger.projects()) / SHAPES[Endpoint.PROJECTS].limit))
+        return len(self._on_their_way(caller) | old) > pages + 1 and pages <= MOST_PAGES
+
+    def _on_their_way(self, caller: Caller) -> frozenset[str]:
+        return frozenset(project_id for name, project_id in self._asked if name == caller.name)
+
+    async def _viewable(self, caller: Caller, patience_seconds: float) -> Viewable:
+        """What Hex lists for the caller now; its other requests meanwhile share the answer."""
+        task = self._listing.get(caller.name)
+        if task is None:
+            task = self._listing[caller.name] = asyncio.ensure_future(self._list(caller, patience_seconds))
+            task.add_done_callback(partial(_forget, self._listing, caller.name))
+        give_up_at = self._clock.monotonic() + patience_seconds
+        while not await first_of(self._clock, min(_LISTING_SECONDS, give_up_at - self._clock.monotonic()), task):
+            # Where it is the rate that it waits for, a question about one project would wait as long.
+            if self._upstream.has_room or self._clock.monotonic() >= give_up_at:
+                return Viewable()
+        return task.result()
+
+    async def _list(self, caller: Caller, patience_seconds: float) -> Viewable:
+        def take(projects: Sequence[Project], at: float) -> None:
+            wanted = self._on_their_way(caller) | self._demand.lately(caller.name)
+            for project in projects:
+                project_id = project.project_id.lower()
+                if project_id in wanted:
+                    self._keep(caller, project_id, project, at)
+
+        viewable = await ask_viewable(
+            self._upstream,
+            self._base_url,
+            caller.headers,
+            patience_seconds,
+            self._clock,
+            most_pages=MOST_PAGES,
+            on_page=take,
+        )
+        if not viewable.is_complete:
+            self._demand.avoid(caller.name)
+        return viewable
+
+    async def aclose(self) -> None:
+        """End what is asked that nobody waits for any more."""
+        tasks = [*self._asked.values(), *self._listing.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def may_have(
         self, caller: Caller, project_id: str, run_id: str, starter: str, *, shared: bool, patience_seconds: float
@@ -118,9 +208,13 @@ class Rights:
         project = _read_project(reply.body)
         if project is None or project.project_id.lower() != project_id.lower():
             return None
+        return self._keep(caller, project_id, project, reply.at)
+
+    def _keep(self, caller: Caller, project_id: str, project: Project, at: float) -> Project:
+        """Note that Hex has just shown the caller the project; `at` is when the answer arrived."""
         project = replace(project, project_id=project_id)
         self._callers.prove(caller.name, project_id)
-        self._projects[project_id] = project, reply.at
+        self._projects[project_id] = project, at
         self._projects.move_to_end(project_id)
         while len(self._projects) > MOST_PROJECTS:
             self._projects.popitem(last=False)
@@ -138,10 +232,11 @@ class Rights:
             return refused(refusal(502, "Hex answered with something that is not this project"))
         return passed_on(reply)
 
-    def _asked_done(self, key: tuple[str, str], task: "asyncio.Task[Project | Answer]") -> None:
-        del self._asked[key]
-        if not task.cancelled():
-            task.exception()  # it has been seen: whoever waited for it may be gone
+    def _is_new(self, caller: Caller, project_id: str) -> bool:
+        """Whether Hex has shown the project so lately that nothing is asked, and that to this caller too."""
+        _, shown_at = self._projects.get(project_id, (None, -math.inf))
+        is_proven = self._callers.is_proven(caller.name, project_id)
+        return is_proven and self._clock.monotonic() - shown_at < NEWS_SECONDS
 
     def _merged(self, project: Project) -> Project:
         """The project with what only the exporter's own listing tells: whom it is shared with, a newer version."""
@@ -166,3 +261,9 @@ def _read_project(body: bytes) -> Project | None:
         return None
     project = read_item(item, Ask(Endpoint.PROJECTS))
     return project if isinstance(project, Project) else None
+
+
+def _forget(tasks: "dict[_Key, asyncio.Task[_Answer]]", key: _Key, task: "asyncio.Task[_Answer]") -> None:
+    del tasks[key]
+    if not task.cancelled():
+        task.exception()  # it has been seen: whoever waited for it may be gone

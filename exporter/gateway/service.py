@@ -117,6 +117,7 @@ class Gateway:
         """End what is on its way, write what has been counted and close the connections."""
         if self._callers is not None:
             await self._launches.aclose()
+            await self._rights.aclose()
             await self._attachments.settled()
             await self._ends.settled()
         await self._journal.aclose()

@@ -8,6 +8,7 @@ from exporter.clock import Clock
 from exporter.gateway.ends import Ends
 from exporter.gateway.journal import Journal
 from exporter.gateway.launches import Launches
+from exporter.gateway.lookout import Lookout
 from exporter.gateway.unresolved import UnresolvedRuns
 from exporter.gateway.waiting import first_of
 
@@ -23,17 +24,24 @@ class Background:
     """The gateway's own work. `run` goes on until it is cancelled."""
 
     def __init__(
-        self, journal: Journal, ends: Ends, unresolved: UnresolvedRuns, launches: Launches, clock: Clock
+        self,
+        journal: Journal,
+        ends: Ends,
+        lookout: Lookout,
+        unresolved: UnresolvedRuns,
+        launches: Launches,
+        clock: Clock,
     ) -> None:
         self._journal = journal
         self._ends = ends
+        self._lookout = lookout
         self._unresolved = unresolved
         self._launches = launches
         self._clock = clock
 
     async def run(self) -> None:
         """Do all of it for ever; ends only by cancellation."""
-        await asyncio.gather(self._flush(), self._look(), self._pump())
+        await asyncio.gather(self._flush(), self._look(), self._look_out(), self._pump())
 
     async def _flush(self) -> None:
         while True:
@@ -51,6 +59,14 @@ class Background:
                     self._launches.pump()
             except Exception:
                 _log.exception("The gateway cannot look for the ends of runs")
+            await self._clock.sleep(_LOOK_SECONDS)
+
+    async def _look_out(self) -> None:
+        while True:
+            try:
+                await self._lookout.look()
+            except Exception:
+                _log.exception("The gateway cannot ask how runs are")
             await self._clock.sleep(_LOOK_SECONDS)
 
     async def _pump(self) -> None:

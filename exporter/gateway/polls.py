@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -14,7 +15,7 @@ from exporter.gateway.callers import Callers
 from exporter.gateway.headers import to_caller
 from exporter.gateway.journal import Journal
 from exporter.gateway.target import Operation, Target
-from exporter.gateway.upstream import NoRoomError, RawHeaders, Reply, Request, Upstream
+from exporter.gateway.upstream import NoAnswerError, NoRoomError, RawHeaders, Reply, Request, Upstream
 from exporter.hexapi import Ask, Endpoint
 from exporter.hexapi.answers import read_item
 from exporter.hexapi.pages import parse_json
@@ -62,6 +63,16 @@ class Poll:
     def run_id(self) -> str:
         """The run."""
         return self.target.run_id or ""
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What makes it the same question of the same caller."""
+        return (self.caller, *self.state_key)
+
+    @property
+    def state_key(self) -> tuple[str, str, str]:
+        """What its answer is remembered by."""
+        return (self.project_id, self.run_id, self.variant)
 
     @property
     def variant(self) -> str:
@@ -112,21 +123,34 @@ class Polls:
         remembered = self._remembered(poll)
         if remembered is not None:
             return remembered
-        key = (poll.caller, poll.project_id, poll.run_id, poll.variant)
-        task = self._asked.get(key)
+        task = self._asked.get(poll.key)
         if task is None:
-            task = asyncio.ensure_future(self._ask(poll, patience_seconds))
-            self._asked[key] = task
-            task.add_done_callback(partial(self._forget_task, key))
+            task = self._send(poll, patience_seconds)
         else:
             self._journal.count("hex_gateway_saved_calls_total", ("recent",))
         try:
             return await asyncio.shield(task), None
         except NoRoomError:
-            state = self._states.get(key[1:])
+            state = self._states.get(poll.state_key)
             if state is None or not self._may_have(poll):
                 raise
             return state.reply, self._clock.monotonic() - state.reply.at
+
+    async def look(self, poll: Poll) -> None:
+        """Ask how a run is without a caller's poll, unless somebody has asked lately or the rate leaves no room.
+
+        What comes of it is told to `on_seen`.
+        """
+        state = self._states.get(poll.state_key)
+        is_known = state is not None and (state.is_final or self._clock.monotonic() - state.reply.at < self._interval())
+        if not is_known and poll.key not in self._asked and self._upstream.has_room:
+            with suppress(NoRoomError, NoAnswerError):
+                await asyncio.shield(self._send(poll, 0.0))
+
+    def _send(self, poll: Poll, patience_seconds: float) -> "asyncio.Task[Reply]":
+        task = self._asked[poll.key] = asyncio.ensure_future(self._ask(poll, patience_seconds))
+        task.add_done_callback(partial(self._forget_task, poll.key))
+        return task
 
     def _forget_task(self, key: tuple[str, str, str, str], task: "asyncio.Task[Reply]") -> None:
         del self._asked[key]
@@ -134,7 +158,7 @@ class Polls:
             task.exception()  # it has been seen: whoever waited for it may be gone
 
     def _remembered(self, poll: Poll) -> tuple[Reply, float] | None:
-        state = self._states.get((poll.project_id, poll.run_id, poll.variant))
+        state = self._states.get(poll.state_key)
         if state is None or not self._may_have(poll):
             return None
         age = max(0.0, self._clock.monotonic() - state.reply.at)
@@ -145,7 +169,7 @@ class Polls:
             self._note_interest(poll)
         else:
             return None
-        self._states.move_to_end((poll.project_id, poll.run_id, poll.variant))
+        self._states.move_to_end(poll.state_key)
         self._journal.count("hex_gateway_saved_calls_total", (reason,))
         return state.reply, age
 

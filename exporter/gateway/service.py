@@ -22,6 +22,7 @@ from exporter.gateway.headers import to_upstream
 from exporter.gateway.hits import Results
 from exporter.gateway.journal import Journal
 from exporter.gateway.launches import Launches, Unresolved
+from exporter.gateway.lookout import Lookout
 from exporter.gateway.lookups import Asked, Lookups
 from exporter.gateway.polls import Poll, Polls
 from exporter.gateway.queue import Queue
@@ -111,7 +112,8 @@ class Gateway:
         while not await self._open():
             await self._clock.sleep(_RETRY_SECONDS)
         self.app.open(self)
-        await Background(self._journal, self._ends, self._unresolved, self._launches, self._clock).run()
+        lookout = Lookout(self._board, self._polls, self._clock)
+        await Background(self._journal, self._ends, lookout, self._unresolved, self._launches, self._clock).run()
 
     async def aclose(self) -> None:
         """End what is on its way, write what has been counted and close the connections."""

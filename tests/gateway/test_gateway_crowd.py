@@ -3,8 +3,9 @@
 import asyncio
 from collections import Counter
 
+import httpx
 import pytest
-from gateway_world import ALICE, World, file_source, opened
+from gateway_world import ALICE, World, file_source, opened, together
 from virtual import LoopClock, in_virtual_time
 
 CLIENTS = 100
@@ -91,7 +92,7 @@ def test_ten_projects_triggered_each_minute_for_an_hour_run_when_their_source_ch
             clients: list[Client] = []
             waiting: list[asyncio.Task[None]] = []
             for minute in range(60):
-                world.probe(source, projects[0], f"changed {(minute >= 20) + (minute >= 40)} times")
+                world.probe(source, projects[0], state_in(minute))
                 for project in projects:
                     clients.append(Client(world, project, None))
                     waiting.append(asyncio.ensure_future(clients[-1].live()))
@@ -110,3 +111,33 @@ def test_ten_projects_triggered_each_minute_for_an_hour_run_when_their_source_ch
             assert (await world.counted("hex_cache_saved_seconds_total")).total() == 570 * 10_000
 
     in_virtual_time(live)
+
+
+@pytest.mark.usefixtures("all_runs_complete")
+def test_all_ten_at_once_by_a_client_that_never_polls_are_served_as_well() -> None:
+    async def live(clock: LoopClock) -> None:
+        source = file_source(every_seconds=90)
+        async with opened(clock, sources=(source,), run_seconds=10) as world:
+            projects = world.projects[:10]
+            waiting: list[asyncio.Future[list[httpx.Response]]] = []
+            for minute in range(60):
+                world.probe(source, projects[0], state_in(minute))
+                waiting.append(asyncio.ensure_future(together(*(world.run(project) for project in projects))))
+                await asyncio.sleep(60)
+            answers = [answer for burst in await together(*waiting) for answer in burst]
+
+            assert [answer.status_code for answer in answers] == [201] * 600
+            assert world.started() == 30
+            assert not any(code == "429" for _, code in world.service.tally)
+            runs = {run.run_id: run for runs in world.simulation._asked.values() for run in runs}
+            assert {runs[answer.json()["runId"]].seen(world.now_ms).status for answer in answers} == {"completed"}
+            # One question about all projects in a minute, and about each run until it has ended.
+            assert world.asked("project") + world.asked("projects") <= 65
+            assert sum(world.service.tally.values()) < 150
+
+    in_virtual_time(live)
+
+
+def state_in(minute: int) -> str:
+    """What a probe of the source sees in that minute of the hour."""
+    return f"changed {(minute >= 20) + (minute >= 40)} times"

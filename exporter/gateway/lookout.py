@@ -6,7 +6,7 @@ from exporter.clock import Clock
 from exporter.gateway.flights import Board, Underway
 from exporter.gateway.polls import Poll, Polls
 from exporter.gateway.rights import Caller
-from exporter.gateway.target import parse_target
+from exporter.gateway.target import Operation, TargetError, parse_target
 
 _EVERY_SECONDS = 10.0
 
@@ -25,7 +25,8 @@ class Lookout:
 
         Returns when all is answered, or Hex has given no answer.
         """
-        await asyncio.gather(*(self._polls.look(_poll(caller, one)) for one, caller in self._due()))
+        polls = [_poll(caller, one) for one, caller in self._due()]
+        await asyncio.gather(*(self._polls.look(poll) for poll in polls if poll is not None))
 
     def _due(self) -> list[tuple[Underway, Caller]]:
         waiting = {one.order.caller.name: one.order.caller for one in self._board.flights.values() if one.waiting}
@@ -41,6 +42,12 @@ class Lookout:
         return due
 
 
-def _poll(caller: Caller, underway: Underway) -> Poll:
+def _poll(caller: Caller, underway: Underway) -> Poll | None:
+    """The question after one run; None where Hex has given it an id that no address should be made of."""
     path = f"/api/v1/projects/{underway.run.project_id}/runs/{underway.run_id}"
-    return Poll(caller=caller.name, target=parse_target("GET", path.encode(), b""), headers=caller.headers)
+    try:
+        target = parse_target("GET", path.encode(), b"")
+    except TargetError:
+        return None
+    is_plain = target.operation is Operation.RUN_STATUS
+    return Poll(caller=caller.name, target=target, headers=caller.headers) if is_plain else None

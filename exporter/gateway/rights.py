@@ -145,6 +145,7 @@ class Rights:
         while not await first_of(self._clock, min(_LISTING_SECONDS, give_up_at - self._clock.monotonic()), task):
             # Where it is the rate that it waits for, a question about one project would wait as long.
             if self._upstream.has_room or self._clock.monotonic() >= give_up_at:
+                self._demand.avoid(caller.name)
                 return Viewable()
         return task.result()
 

@@ -148,6 +148,21 @@ def test_a_bad_listing_keeps_nobody_from_a_result(kind: str) -> None:
     tell(story)
 
 
+def test_a_slow_listing_is_waited_for_once_and_not_again() -> None:
+    async def story(world: World, projects: list[str]) -> None:
+        world.faults.add(Fault(kind="slow", endpoint="projects", seconds=45))
+        began = world.clock.monotonic()
+        assert await all_run(world, projects) == [201] * 8
+        assert world.clock.monotonic() - began == pytest.approx(10, abs=1)
+        await asyncio.sleep(120)
+        began = world.clock.monotonic()
+        assert await all_run(world, projects) == [201] * 8
+        assert world.clock.monotonic() - began < 1
+        assert questions(world) == (16, 1)
+
+    tell(story)
+
+
 def test_a_project_that_is_not_listed_is_asked_for_by_itself_from_then_on() -> None:
     async def story(world: World, projects: list[str]) -> None:
         world.service.state = "october"

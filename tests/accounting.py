@@ -9,7 +9,7 @@ from following import Following
 
 from exporter.config import Collect, RateLimit
 from exporter.hexapi import TokenSource
-from exporter.insight.week import week_bounds
+from exporter.insight.calendar_week import week_bounds
 from exporter.simulator import Fault, Faults, Limits, Simulation, create_app
 
 MINUTE = 60

@@ -2,9 +2,9 @@
 
 from exporter.config import Prices, SeatPrices
 from exporter.facts import Project, QueriedTable, Schedule, Seat
-from exporter.insight.savings.audit import audit
-from exporter.insight.savings.evidence import DAY_MS, WINDOW_MS, Amount, Evidence, ProjectUse
+from exporter.insight.savings.audit_input import DAY_MS, WINDOW_MS, Amount, Evidence, ProjectUse
 from exporter.insight.savings.finding import Audit
+from exporter.insight.savings.ranking import audit
 from exporter.insight.tariff import tariff
 
 NOW_MS = 1_795_000_000_000

@@ -7,13 +7,13 @@ from itertools import pairwise
 
 from exporter.config import Prices, SeatPrices, Week
 from exporter.facts import Connection, Project, QueriedTable
-from exporter.hexapi.answers import read_item
-from exporter.hexapi.asks import Ask, Endpoint
-from exporter.insight.period import period_at
-from exporter.insight.savings.evidence import WINDOW_MS, Amount, Evidence, ProjectUse, SourceUse
+from exporter.hexapi.endpoints import Ask, Endpoint
+from exporter.hexapi.item_parsing import read_item
+from exporter.insight.calendar_period import period_at
+from exporter.insight.run_usage import UNBILLED
+from exporter.insight.savings.audit_input import WINDOW_MS, Amount, Evidence, ProjectUse, SourceUse
 from exporter.insight.savings.finding import Audit, Finding
 from exporter.insight.tariff import tariff
-from exporter.insight.usage import UNBILLED
 from exporter.simulator import Simulation, Waste, wire
 
 DAY_MS = 86_400_000

@@ -7,9 +7,9 @@ from evidencing import PRICES
 from following import Following
 from msgspec.structs import replace
 
+from exporter.audit.evidence import is_settled
 from exporter.config import Collect, Config, HttpSource, Limits, Match, RateLimit, Source, Storage, Team, Workspace
 from exporter.hexapi import TokenSource
-from exporter.metrics.evidence import is_settled
 from exporter.simulator import Limits as RequestLimits
 from exporter.simulator import Simulation, create_app
 from exporter.simulator.tokens import ALL_SCOPES, Token, Tokens

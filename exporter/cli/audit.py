@@ -5,14 +5,14 @@ from pathlib import Path
 
 import click
 
-from exporter.cli.audit_forms import FORMS
-from exporter.cli.audit_tables import not_judged_lines
-from exporter.cli.found import Wanted, found
-from exporter.cli.harmless import for_terminal
-from exporter.cli.logs import configure_logs
-from exporter.cli.settings import read_config
 from exporter.clock import SystemClock
 from exporter.ledger import open_ledger
+from exporter.report.audit_forms import FORMS
+from exporter.report.audit_report import Wanted, found
+from exporter.report.audit_tables import not_judged_lines
+from exporter.report.escaping import for_terminal
+from exporter.service.logs import configure_logs
+from exporter.service.settings import read_config
 
 
 def run_audit(config_file: Path | None, environ: Mapping[str, str], wanted: Wanted, form: str) -> None:

@@ -195,7 +195,7 @@ def audit(
 ) -> None:
     """What to switch off, ranked by what it costs; works beside a running server and changes nothing in Hex."""
     from exporter.cli.audit import run_audit
-    from exporter.cli.found import Wanted
+    from exporter.report.audit_report import Wanted
 
     if min_saving is not None and not isfinite(min_saving):
         raise click.BadParameter(f"found {min_saving}, expected an amount in dollars", param_hint="--min-saving")
@@ -271,6 +271,6 @@ def bundle(folder: Path, is_kubernetes: bool, is_forced: bool, **place: str) -> 
 
 
 def _serve(config_file: Path | None, **flags: Any) -> None:
-    from exporter.cli.serve import run_serve
+    from exporter.service.serve import run_serve
 
     run_serve(config_file, environ=os.environ, **flags)

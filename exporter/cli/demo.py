@@ -9,18 +9,18 @@ from pathlib import Path
 
 import click
 
-from exporter.cli.demo_client import trigger
-from exporter.cli.follower import Assignment
-from exporter.cli.logs import configure_logs
-from exporter.cli.serve import Service, end_quietly_on_signals
-from exporter.cli.settings import read_config, state_dir
+from exporter.cli.demo_traffic import trigger
 from exporter.clock import SystemClock
 from exporter.errors import ConfigError, LedgerError
 from exporter.hexapi import TokenSource
 from exporter.ledger import open_ledger
+from exporter.service.follower import Assignment
+from exporter.service.logs import configure_logs
+from exporter.service.serve import Service, end_quietly_on_signals
+from exporter.service.settings import read_config, state_dir
 from exporter.simulator import Fault, Faults, Limits, Simulation, create_app
 from exporter.web import Server
-from exporter.web.address import bind, parse_address
+from exporter.web.listen_address import bind, parse_address
 
 PLANT_EVERY_SECONDS = 5.0
 """So that something is always to be seen: a run every few seconds."""

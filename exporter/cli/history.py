@@ -14,15 +14,15 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from exporter.cli.logs import configure_logs
-from exporter.cli.settings import read_config
 from exporter.clock import Clock, SystemClock
 from exporter.config import Config
 from exporter.errors import ConfigError, ConfigProblem, LedgerError
+from exporter.history import Past, Span, Written, history, read_past, span_of
 from exporter.ledger import Ledger, open_ledger
 from exporter.metrics import Collector, Status
-from exporter.metrics.history import Past, Span, Written, history, read_past, span_of
-from exporter.metrics.snapshot import Snapshot
+from exporter.service.logs import configure_logs
+from exporter.service.settings import read_config
+from exporter.view.snapshot import Snapshot
 
 _LOOK_SECONDS = 2.0
 

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import click
 
-from exporter.cli.digest import digest
-from exporter.cli.forms import FORMS
-from exporter.cli.found import Wanted, found
-from exporter.cli.harmless import for_terminal
-from exporter.cli.logs import configure_logs
-from exporter.cli.settings import read_config
-from exporter.cli.weekly import reports
 from exporter.clock import SystemClock
 from exporter.ledger import open_ledger
+from exporter.report.audit_report import Wanted, found
+from exporter.report.digest import digest
+from exporter.report.escaping import for_terminal
+from exporter.report.week_forms import FORMS
+from exporter.report.week_report import reports
+from exporter.service.logs import configure_logs
+from exporter.service.settings import read_config
 
 
 def run_report(

@@ -9,16 +9,16 @@ from typing import Any, TypeVar
 import click
 from rich.console import Console
 
-from exporter.cli.destination import find_destination
-from exporter.cli.harmless import for_terminal
-from exporter.cli.inputs import read_inputs
-from exporter.cli.logs import configure_logs
-from exporter.cli.progress import Progress
-from exporter.cli.run_api import LaterError, Reply, RunApi
+from exporter.cli.run_destination import find_destination
+from exporter.cli.run_inputs import read_inputs
+from exporter.cli.run_progress import Progress
+from exporter.client.run_api import LaterError, Reply, RunApi
 from exporter.clock import Clock, SystemClock
 from exporter.config import Sample
 from exporter.errors import BadAnswerError, UnavailableError
 from exporter.facts import ACTIVE_STATUSES, TERMINAL_STATUSES
+from exporter.report.escaping import for_terminal
+from exporter.service.logs import configure_logs
 
 Answer = TypeVar("Answer")
 

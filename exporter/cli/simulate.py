@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import click
 import structlog
 
-from exporter.cli.logs import configure_logs
 from exporter.clock import SystemClock
 from exporter.errors import ConfigError, ConfigProblem
+from exporter.service.logs import configure_logs
 from exporter.simulator import Fault, Faults, Limits, Simulation, create_app, parse_fault, parse_limits
 from exporter.web import Server
 

@@ -1,12 +1,12 @@
 """The typed configuration, and where in the file each mistake is."""
 
-from exporter.config.audit import Audit, Ignore
-from exporter.config.book import BOOKS, Book, Plan, read_book
-from exporter.config.budget import DEFAULT_BUDGET, Budget, BudgetMatch, PeriodKind, Thresholds
-from exporter.config.gateway import Gateway, Policy, Queue, Sample
+from exporter.config.audit_settings import Audit, Ignore
+from exporter.config.budget_settings import DEFAULT_BUDGET, Budget, BudgetMatch, PeriodKind, Thresholds
+from exporter.config.gateway_settings import Gateway, Policy, Queue, Sample
 from exporter.config.load import load_config
 from exporter.config.match import Match
-from exporter.config.prices import Compute, Prices, Profile, SeatPrices
+from exporter.config.price_book import BOOKS, Book, Plan, read_book
+from exporter.config.price_settings import Compute, Prices, Profile, SeatPrices
 from exporter.config.settings import (
     Collect,
     Config,
@@ -19,7 +19,7 @@ from exporter.config.settings import (
     Week,
     Workspace,
 )
-from exporter.config.source import FileSource, HttpSource, Source, SqlSource
+from exporter.config.source_settings import FileSource, HttpSource, Source, SqlSource
 
 __all__ = [
     "BOOKS",

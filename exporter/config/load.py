@@ -6,12 +6,12 @@ from pathlib import Path
 
 import msgspec
 
-from exporter.config.address import normal_base_url
-from exporter.config.document import read_document
+from exporter.config.base_urls import normal_base_url
 from exporter.config.problems import Problems, RefusedError, UnfitError
 from exporter.config.readers import Spot
 from exporter.config.schema import schema
 from exporter.config.settings import PUBLIC_BASE_URL, Config, Storage, Workspace
+from exporter.config.yaml_document import read_document
 
 TOKEN_VARIABLE = "HEX_API_TOKEN"  # noqa: S105 - the variable's name, not a token
 BASE_URL_VARIABLE = "HEX_BASE_URL"

@@ -12,8 +12,8 @@ from typing import Any, Generic, Protocol, TypeVar
 import msgspec
 import yaml
 
+from exporter.config.error_wording import guess, kind, printable, shown, tag
 from exporter.config.problems import Problems, RefusedError, UnfitError
-from exporter.config.wording import guess, kind, printable, shown, tag
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

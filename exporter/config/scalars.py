@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from exporter.config.error_wording import guess, printable
 from exporter.config.problems import TOKEN, UnfitError
 from exporter.config.readers import Scalar
-from exporter.config.wording import guess, printable
 
 T = TypeVar("T")
 

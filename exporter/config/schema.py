@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from exporter.config.address import base_url, ledger_url
-from exporter.config.audit import Audit, Ignore
-from exporter.config.book import BOOKS, read_book
-from exporter.config.budget import Budget, BudgetMatch, PeriodKind, Thresholds, Unit
-from exporter.config.gateway import Gateway, Policy, Queue, Sample
+from exporter.config.audit_settings import Audit, Ignore
+from exporter.config.base_urls import base_url, ledger_url
+from exporter.config.budget_settings import Budget, BudgetMatch, PeriodKind, Thresholds, Unit
+from exporter.config.error_wording import printable
+from exporter.config.gateway_settings import Gateway, Policy, Queue, Sample
 from exporter.config.match import Match
-from exporter.config.places import listen_address, public_url, source_url
-from exporter.config.prices import Compute, Prices, Profile, SeatPrices
+from exporter.config.price_book import BOOKS, read_book
+from exporter.config.price_settings import Compute, Prices, Profile, SeatPrices
 from exporter.config.readers import Items, Keys, Reader, Spot, Table
 from exporter.config.scalars import (
     amount,
@@ -44,8 +44,8 @@ from exporter.config.settings import (
     Week,
     Workspace,
 )
-from exporter.config.source import FileSource, HttpSource, Source, SqlSource
-from exporter.config.wording import printable
+from exporter.config.source_settings import FileSource, HttpSource, Source, SqlSource
+from exporter.config.urls import listen_address, public_url, source_url
 from exporter.errors import ConfigError
 from exporter.facts import FINDING_KINDS
 

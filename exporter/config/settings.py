@@ -8,13 +8,13 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from exporter.config.audit import Audit, Ignore
-from exporter.config.budget import DEFAULT_BUDGET, Budget
-from exporter.config.gateway import Gateway
+from exporter.config.audit_settings import Audit, Ignore
+from exporter.config.budget_settings import DEFAULT_BUDGET, Budget
+from exporter.config.error_wording import guess, printable
+from exporter.config.gateway_settings import Gateway
 from exporter.config.match import Match, fits_glob
-from exporter.config.prices import Compute, Prices
-from exporter.config.source import Source
-from exporter.config.wording import guess, printable
+from exporter.config.price_settings import Compute, Prices
+from exporter.config.source_settings import Source
 from exporter.errors import ConfigError, ConfigProblem
 from exporter.facts import Project
 

@@ -1,7 +1,7 @@
 """The run gateway: run requests pass through, and those that would repeat what is known start nothing."""
 
 from exporter.gateway.app import App
-from exporter.gateway.service import Gateway
-from exporter.metrics.status import GatewayState
+from exporter.gateway.gateway import Gateway
+from exporter.view.status import GatewayState
 
 __all__ = ["App", "Gateway", "GatewayState"]

@@ -9,13 +9,13 @@ from typing import Protocol
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from exporter.gateway.answers import Answer, refused, too_many
-from exporter.gateway.headers import HeaderError, authorization
-from exporter.gateway.links import moved, rewrite
-from exporter.gateway.request import BODY_LIMIT_BYTES
-from exporter.gateway.shapes import refusal, unauthorized
-from exporter.gateway.target import Target, TargetError, parse_target
-from exporter.gateway.upstream import NoAnswerError, NoRoomError, RawHeaders
+from exporter.gateway.cache.run_request import BODY_LIMIT_BYTES
+from exporter.gateway.routing.answers import Answer, refused, too_many
+from exporter.gateway.routing.error_bodies import refusal, unauthorized
+from exporter.gateway.routing.headers import HeaderError, authorization
+from exporter.gateway.routing.links import moved, rewrite
+from exporter.gateway.routing.target import Target, TargetError, parse_target
+from exporter.gateway.upstream.upstream import NoAnswerError, NoRoomError, RawHeaders
 
 _API = "/api/v1"
 _SOURCE = re.compile(rb"/gateway/v1/projects/([^/]*)/source\Z")

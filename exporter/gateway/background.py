@@ -5,12 +5,12 @@ import asyncio
 import structlog
 
 from exporter.clock import Clock
-from exporter.gateway.ends import Ends
-from exporter.gateway.journal import Journal
-from exporter.gateway.launches import Launches
-from exporter.gateway.lookout import Lookout
-from exporter.gateway.unresolved import UnresolvedRuns
-from exporter.gateway.waiting import first_of
+from exporter.gateway.runs.completion_poller import Lookout
+from exporter.gateway.runs.dispatcher import Launches
+from exporter.gateway.runs.ends import Ends
+from exporter.gateway.runs.journal import Journal
+from exporter.gateway.runs.unresolved import UnresolvedRuns
+from exporter.gateway.upstream.waiting import first_of
 
 _FLUSH_SECONDS = 0.5
 _LOOK_SECONDS = 3.0

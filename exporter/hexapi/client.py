@@ -12,12 +12,12 @@ import structlog
 from exporter import __version__
 from exporter.clock import Clock
 from exporter.errors import BadAnswerError, ConfigError, RefusedError, UnauthorizedError, UnavailableError
-from exporter.hexapi.asks import Ask, Endpoint, address, query
-from exporter.hexapi.body import BodyError, read_body
-from exporter.hexapi.faults import fault, safe
-from exporter.hexapi.moments import http_date_ms
+from exporter.hexapi.bounded_body import BodyError, read_body
+from exporter.hexapi.endpoints import Ask, Endpoint, address, query
+from exporter.hexapi.error_answers import fault, safe
 from exporter.hexapi.pace import Pace
 from exporter.hexapi.pages import Page, read_page
+from exporter.hexapi.timestamps import http_date_ms
 from exporter.hexapi.token import Secret, TokenSource
 
 MIB = 1024 * 1024

@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from exporter.clock import Clock
-from exporter.hexapi.limits import reset_seconds, retry_after_seconds
-from exporter.hexapi.tiers import Ticket, Tiers
-from exporter.hexapi.windows import HOUR_SECONDS, MINUTE_SECONDS
+from exporter.hexapi.rate_tiers import Ticket, Tiers
+from exporter.hexapi.retry_after import reset_seconds, retry_after_seconds
+from exporter.hexapi.sliding_windows import HOUR_SECONDS, MINUTE_SECONDS
 
 _TOLD_LIMIT_SECONDS = 24 * HOUR_SECONDS
 _GUESS_LIMIT_SECONDS = HOUR_SECONDS

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from exporter.errors import BadAnswerError
-from exporter.hexapi.answers import Fact, read_item
-from exporter.hexapi.asks import SHAPES, Ask, Endpoint
-from exporter.hexapi.fields import Json, mapping
+from exporter.hexapi.endpoints import SHAPES, Ask, Endpoint
+from exporter.hexapi.field_readers import Json, mapping
+from exporter.hexapi.item_parsing import Fact, read_item
 
 _Kind = TypeVar("_Kind")
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 
 from exporter.config import Plan
 from exporter.facts import Seat, Thread
-from exporter.insight.credits import excess_milli, grants_of
-from exporter.insight.period import Period
-from exporter.insight.seats import roles_of, seats_month
+from exporter.insight.ai_credits import excess_milli, grants_of
+from exporter.insight.calendar_period import Period
+from exporter.insight.seat_costs import roles_of, seats_month
 from exporter.insight.tariff import Tariff
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from exporter.facts import Run
-from exporter.insight.usage import UNBILLED
+from exporter.insight.run_usage import UNBILLED
 
 _COMPLETED = "completed"
 

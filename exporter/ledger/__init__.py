@@ -1,16 +1,16 @@
 """What is known, durable: the only room with SQL. One writer, any number of readers."""
 
-from exporter.insight.savings.known import KnownFinding
-from exporter.ledger.counters import HOLD_MS, CounterValue
-from exporter.ledger.counting import OTHER, PROJECT_METRICS
+from exporter.insight.savings.known_finding import KnownFinding
 from exporter.ledger.findings import FindingBook
-from exporter.ledger.gateway import GatewayBook, GatewayRun
+from exporter.ledger.gateway_runs import GatewayBook, GatewayRun
+from exporter.ledger.held_counters import HOLD_MS, CounterValue
 from exporter.ledger.histograms import BOUNDS_MS, Amounts, observed
 from exporter.ledger.ledger import Ledger, open_ledger
 from exporter.ledger.listings import CollectorState, Listing
-from exporter.ledger.projects import KnownProject, RunProgress
+from exporter.ledger.project_records import KnownProject, RunProgress
+from exporter.ledger.run_counting import OTHER, PROJECT_METRICS
 from exporter.ledger.schema import SCHEMA_VERSION
-from exporter.ledger.sources import SourceBook, SourceState, Span
+from exporter.ledger.source_states import SourceBook, SourceState, Span
 from exporter.ledger.workspace import WorkspaceLedger
 
 __all__ = [

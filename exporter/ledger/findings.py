@@ -5,10 +5,10 @@ from dataclasses import asdict
 
 from sqlalchemy import delete, select
 
-from exporter.insight.savings.known import KnownFinding
+from exporter.insight.savings.known_finding import KnownFinding
 from exporter.ledger.codec import storable
 from exporter.ledger.histograms import Amounts
-from exporter.ledger.notes import Notes
+from exporter.ledger.key_values import Notes
 from exporter.ledger.schema import FINDINGS, upsert
 from exporter.ledger.store import Store, Transaction
 

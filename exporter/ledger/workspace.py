@@ -7,10 +7,17 @@ from sqlalchemy import select
 
 from exporter.facts import Cell, Connection, Group, Identity, Project, QueriedTable, Run, Seat, Thread
 from exporter.hexapi import Endpoint
-from exporter.insight.usage import Use
+from exporter.insight.run_usage import Use
 from exporter.ledger.codec import storable
-from exporter.ledger.counters import Counters, CounterValue, combined
-from exporter.ledger.counting import (
+from exporter.ledger.findings import FindingBook
+from exporter.ledger.gateway_runs import KEEP_MS, GatewayBook
+from exporter.ledger.held_counters import Counters, CounterValue, combined
+from exporter.ledger.histograms import Amounts
+from exporter.ledger.key_values import Notes
+from exporter.ledger.listings import CollectorState, Listing, Listings
+from exporter.ledger.project_records import KnownProject, Projects, RunProgress
+from exporter.ledger.request_counts import Exchanges, endpoint_series, exchange_amounts
+from exporter.ledger.run_counting import (
     OTHER,
     PROJECT_METRICS,
     REFRESHES,
@@ -23,19 +30,12 @@ from exporter.ledger.counting import (
     was_unviewed,
     workspace_series,
 )
-from exporter.ledger.exchanges import Exchanges, endpoint_series, exchange_amounts
-from exporter.ledger.findings import FindingBook
-from exporter.ledger.gateway import KEEP_MS, GatewayBook
-from exporter.ledger.histograms import Amounts
-from exporter.ledger.listings import CollectorState, Listing, Listings
-from exporter.ledger.notes import Notes
-from exporter.ledger.projects import KnownProject, Projects, RunProgress
-from exporter.ledger.runs import Runs
+from exporter.ledger.run_records import Runs
+from exporter.ledger.run_sums import RunSummaries
 from exporter.ledger.schema import WORKSPACES, upsert
-from exporter.ledger.sources import SourceBook
+from exporter.ledger.source_states import SourceBook
 from exporter.ledger.store import Store, Transaction
-from exporter.ledger.summaries import RunSummaries
-from exporter.ledger.threads import record_growth
+from exporter.ledger.thread_growth import record_growth
 
 _FACTS = {"users": Seat, "groups": Group, "connections": Connection, "threads": Thread, "me": Identity}
 

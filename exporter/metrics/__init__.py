@@ -3,7 +3,7 @@
 from exporter.metrics.catalogue import CATALOGUE, METRICS, Metric
 from exporter.metrics.collect import Collector, collect
 from exporter.metrics.page import Distribution, Family, Page, PageBuilder, Publisher, build_page
-from exporter.metrics.status import GatewayState, Status
+from exporter.view.status import GatewayState, Status
 
 __all__ = [
     "CATALOGUE",

@@ -4,28 +4,28 @@ from collections.abc import Callable, Iterable, Iterator
 
 from exporter.config import Config
 from exporter.ledger import Ledger
-from exporter.metrics.api import api_families
-from exporter.metrics.bookkeeping import Bookkeeper
-from exporter.metrics.budgets import budget_families
-from exporter.metrics.connections import connection_families
-from exporter.metrics.costs import cost_families
-from exporter.metrics.counters import counter_families
-from exporter.metrics.findings import finding_families
-from exporter.metrics.gateway import gateway_families
-from exporter.metrics.health import health_families
-from exporter.metrics.own import ledger_families, own_families, progress_families
-from exporter.metrics.owner import owner_label
+from exporter.metrics.families.api_requests import api_families
+from exporter.metrics.families.budgets import budget_families
+from exporter.metrics.families.connections import connection_families
+from exporter.metrics.families.costs import cost_families
+from exporter.metrics.families.exporter_itself import ledger_families, own_families, progress_families
+from exporter.metrics.families.findings import finding_families
+from exporter.metrics.families.gateway import gateway_families
+from exporter.metrics.families.health import health_families
+from exporter.metrics.families.projects import project_families
+from exporter.metrics.families.runs import run_families
+from exporter.metrics.families.schedules import schedule_families
+from exporter.metrics.families.seats import seat_families
+from exporter.metrics.families.sources import source_families
+from exporter.metrics.families.stored_counters import counter_families
+from exporter.metrics.families.weeks import week_families
 from exporter.metrics.page import Family
 from exporter.metrics.process import Process
-from exporter.metrics.projects import project_families
-from exporter.metrics.reading import Reader
-from exporter.metrics.runs import run_families
-from exporter.metrics.schedules import schedule_families
-from exporter.metrics.seats import seat_families
-from exporter.metrics.snapshot import Snapshot
-from exporter.metrics.sources import source_families
-from exporter.metrics.status import Status, WorkspaceStatus
-from exporter.metrics.weeks import week_families
+from exporter.view.bookkeeping import Bookkeeper
+from exporter.view.owner_label import owner_label
+from exporter.view.reader import Reader
+from exporter.view.snapshot import Snapshot
+from exporter.view.status import Status, WorkspaceStatus
 
 CONCEPTS: tuple[Callable[[Snapshot], Iterable[Family]], ...] = (
     health_families,

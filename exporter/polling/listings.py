@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from exporter.facts import Connection, Group, Identity, Project, Seat, Thread
 from exporter.hexapi import Endpoint, Page, Walk
 from exporter.ledger import WorkspaceLedger
-from exporter.polling.outlook import HOUR_MS, MINUTE_MS
+from exporter.polling.due_times import HOUR_MS, MINUTE_MS
 from exporter.polling.planner import ListingOutlook
 
 LISTINGS = (

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from exporter.hexapi import Ask, Endpoint
-from exporter.polling.outlook import NEVER_MS
+from exporter.polling.due_times import NEVER_MS
 
 BACKFILL_TURN = 5
 """Every so many requests one goes to history that is still to be read, however busy the present is."""

@@ -12,15 +12,15 @@ from exporter.clock import Clock
 from exporter.config import Config, Workspace
 from exporter.errors import ApiError, ConfigError, LedgerError, RateLimitedError, RefusedError, UnauthorizedError
 from exporter.hexapi import Ask, Endpoint, Exchange, HexClient, Pace, Page, Secret, TokenSource
-from exporter.insight.week import previous_week_bounds, week_bounds
+from exporter.insight.calendar_week import previous_week_bounds, week_bounds
 from exporter.ledger import WorkspaceLedger
-from exporter.polling.details import DetailReader
+from exporter.polling.back_off import Pauses
+from exporter.polling.due_times import HOUR_MS, MINUTE_MS
 from exporter.polling.listings import LISTINGS, ListingReader
-from exporter.polling.outlook import HOUR_MS, MINUTE_MS
-from exporter.polling.pauses import Pauses
 from exporter.polling.planner import Idle, ProjectOutlook, plan, plan_detail
-from exporter.polling.requests import listing_requests_per_hour
-from exporter.polling.runs import RunReader
+from exporter.polling.project_details import DetailReader
+from exporter.polling.request_estimate import listing_requests_per_hour
+from exporter.polling.run_reading import RunReader
 
 _log = structlog.get_logger()
 

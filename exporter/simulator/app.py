@@ -16,9 +16,9 @@ from exporter.simulator.chance import identifier
 from exporter.simulator.delivery import deliver, hang_up
 from exporter.simulator.distortion import distort
 from exporter.simulator.faults import STATUS_KINDS, Fault, Faults
-from exporter.simulator.limits import Limiter, Limits, told
 from exporter.simulator.operations import OPERATIONS, Operation
 from exporter.simulator.query import Query
+from exporter.simulator.rate_limits import Limiter, Limits, told
 from exporter.simulator.refusals import RefusalError, Shape
 from exporter.simulator.simulation import Simulation
 from exporter.simulator.tokens import Token, Tokens

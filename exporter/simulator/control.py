@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from exporter.simulator.faults import Fault, Faults
-from exporter.simulator.limits import Limiter, parse_limits
+from exporter.simulator.rate_limits import Limiter, parse_limits
 from exporter.simulator.refusals import RefusalError
 from exporter.simulator.simulation import Simulation
 from exporter.simulator.timeline import HISTORY_MS, Burst

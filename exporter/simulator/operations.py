@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from exporter.simulator import directory, projects
+from exporter.simulator import directory_operations, project_operations
 from exporter.simulator.call import Answer, Call
-from exporter.simulator.limits import Group
+from exporter.simulator.rate_limits import Group
 from exporter.simulator.refusals import Shape
 from exporter.simulator.tokens import Scope
 
@@ -47,7 +47,7 @@ def _projects() -> tuple[Operation, ...]:
         Operation(
             endpoint="projects",
             path="/v1/projects",
-            answer=projects.list_projects,
+            answer=project_operations.list_projects,
             scope=read,
             group=Group.NONE,
             shape=Shape.OLDER,
@@ -56,14 +56,14 @@ def _projects() -> tuple[Operation, ...]:
         Operation(
             endpoint="project",
             path="/v1/projects/{project_id}",
-            answer=projects.get_project,
+            answer=project_operations.get_project,
             scope=read,
             kept=_KEPT_PROJECT,
         ),
         Operation(
             endpoint="queried_tables",
             path="/v1/projects/{project_id}/queriedTables",
-            answer=projects.list_queried_tables,
+            answer=project_operations.list_queried_tables,
             scope=Scope.READ_QUERIED_TABLES,
             group=Group.NONE,
             shape=Shape.OLDER,
@@ -72,7 +72,7 @@ def _projects() -> tuple[Operation, ...]:
         Operation(
             endpoint="cells",
             path="/v1/cells",
-            answer=directory.list_cells,
+            answer=directory_operations.list_cells,
             scope=Scope.READ_CELLS,
             group=Group.SLOWER,
             kept=frozenset({"id", "dataConnectionId"}),
@@ -85,7 +85,7 @@ def _runs(runs: str, run: str) -> tuple[Operation, ...]:
         Operation(
             endpoint="runs",
             path=runs,
-            answer=projects.list_runs,
+            answer=project_operations.list_runs,
             scope=Scope.READ_PROJECTS,
             july_shape=Shape.OLDER,
             kept=_KEPT_RUN,
@@ -93,7 +93,7 @@ def _runs(runs: str, run: str) -> tuple[Operation, ...]:
         Operation(
             endpoint="run_status",
             path=run,
-            answer=projects.get_run,
+            answer=project_operations.get_run,
             scope=Scope.READ_PROJECTS,
             july_shape=Shape.OLDER,
             kept=_KEPT_RUN,
@@ -102,7 +102,7 @@ def _runs(runs: str, run: str) -> tuple[Operation, ...]:
             endpoint="run_project",
             path=runs,
             method="POST",
-            answer=projects.start_run,
+            answer=project_operations.start_run,
             scope=Scope.RUN_PROJECTS,
             group=Group.RUN,
             july_shape=Shape.OLDER,
@@ -111,7 +111,7 @@ def _runs(runs: str, run: str) -> tuple[Operation, ...]:
             endpoint="cancel_run",
             path=run,
             method="DELETE",
-            answer=projects.cancel_run,
+            answer=project_operations.cancel_run,
             scope=Scope.RUN_PROJECTS,
             group=Group.NONE,
             shape=Shape.OLDER,
@@ -123,14 +123,18 @@ def _directory() -> tuple[Operation, ...]:
     groups, collections, connections = Scope.READ_GROUPS, Scope.READ_COLLECTIONS, Scope.READ_CONNECTIONS
     none, slower, older = Group.NONE, Group.SLOWER, Shape.OLDER
     return (
-        Operation(endpoint="me", path="/v1/users/me", answer=directory.get_me, group=slower),
+        Operation(endpoint="me", path="/v1/users/me", answer=directory_operations.get_me, group=slower),
         Operation(
-            endpoint="users", path="/v1/users", answer=directory.list_users, scope=Scope.READ_USERS, group=slower
+            endpoint="users",
+            path="/v1/users",
+            answer=directory_operations.list_users,
+            scope=Scope.READ_USERS,
+            group=slower,
         ),
         Operation(
             endpoint="groups",
             path="/v1/groups",
-            answer=directory.list_groups,
+            answer=directory_operations.list_groups,
             scope=groups,
             group=none,
             shape=older,
@@ -138,7 +142,7 @@ def _directory() -> tuple[Operation, ...]:
         Operation(
             endpoint="group",
             path="/v1/groups/{group_id}",
-            answer=directory.get_group,
+            answer=directory_operations.get_group,
             scope=groups,
             group=none,
             shape=older,
@@ -146,7 +150,7 @@ def _directory() -> tuple[Operation, ...]:
         Operation(
             endpoint="collections",
             path="/v1/collections",
-            answer=directory.list_collections,
+            answer=directory_operations.list_collections,
             scope=collections,
             group=none,
             shape=older,
@@ -154,7 +158,7 @@ def _directory() -> tuple[Operation, ...]:
         Operation(
             endpoint="collection",
             path="/v1/collections/{collection_id}",
-            answer=directory.get_collection,
+            answer=directory_operations.get_collection,
             scope=collections,
             group=none,
             shape=older,
@@ -162,25 +166,32 @@ def _directory() -> tuple[Operation, ...]:
         Operation(
             endpoint="connections",
             path="/v1/data-connections",
-            answer=directory.list_connections,
+            answer=directory_operations.list_connections,
             scope=connections,
             july_shape=older,
         ),
         Operation(
             endpoint="connection",
             path="/v1/data-connections/{connection_id}",
-            answer=directory.get_connection,
+            answer=directory_operations.get_connection,
             scope=connections,
             july_shape=older,
         ),
-        Operation(endpoint="threads", path="/v1/threads", answer=directory.list_threads, scope=Scope.READ_THREADS),
+        Operation(
+            endpoint="threads", path="/v1/threads", answer=directory_operations.list_threads, scope=Scope.READ_THREADS
+        ),
         Operation(
             endpoint="thread",
             path="/v1/threads/{thread_id}",
-            answer=directory.get_thread,
+            answer=directory_operations.get_thread,
             scope=Scope.READ_THREADS,
         ),
-        Operation(endpoint="topics", path="/v1/context/topics", answer=directory.list_topics, scope=Scope.READ_THREADS),
+        Operation(
+            endpoint="topics",
+            path="/v1/context/topics",
+            answer=directory_operations.list_topics,
+            scope=Scope.READ_THREADS,
+        ),
     )
 
 

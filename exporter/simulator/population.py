@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from exporter.simulator.cadence import Cadence, cadences
 from exporter.simulator.chance import chance, identifier
+from exporter.simulator.connections import Link
 from exporter.simulator.mixture import MIXTURE, SORTS, ZONES_MINUTES, Sort
 from exporter.simulator.people import DEPARTMENTS, Staff, address
 from exporter.simulator.rhythm import DAY_MS, Calendar, Rhythm
-from exporter.simulator.warehouse import Link
 
 PUBLISHES_SHARE = 0.4
 """How many edits are followed by a new published version."""

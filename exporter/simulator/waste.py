@@ -6,11 +6,11 @@ from itertools import pairwise
 from math import exp
 
 from exporter.insight.tariff import Tariff
+from exporter.simulator.connections import Link
 from exporter.simulator.mixture import KILLED_SHARE, MISSED_SHARE, NO_KERNEL_SHARE, SORTS, SPREAD
 from exporter.simulator.people import Person
 from exporter.simulator.population import SimulatedProject
 from exporter.simulator.rhythm import WEEK_MS
-from exporter.simulator.warehouse import Link
 
 _MONTH_WEEKS = 365.25 / 12 / 7
 _FREE_ROLE = "member"

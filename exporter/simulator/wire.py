@@ -2,14 +2,14 @@
 
 from datetime import UTC, datetime
 
+from exporter.simulator.ai_threads import TOPICS, Talk
 from exporter.simulator.chance import identifier
+from exporter.simulator.connections import Link
 from exporter.simulator.people import Person, Staff, Team
 from exporter.simulator.population import SimulatedProject
 from exporter.simulator.rhythm import DAY_MS
 from exporter.simulator.simulation import Simulation
-from exporter.simulator.threads import TOPICS, Talk
 from exporter.simulator.timeline import PlannedRun
-from exporter.simulator.warehouse import Link
 
 Json = dict[str, object]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from exporter.hexapi import Secret
-from exporter.sources.opening import opened_regular
+from exporter.sources.open_file import opened_regular
 from exporter.sources.probe import ProbeError
 
 _LENGTH_LIMIT = 16 * 1024

@@ -11,8 +11,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
 from exporter.hexapi import Secret
+from exporter.sources.failure_reasons import failure
 from exporter.sources.probe import ProbeError
-from exporter.sources.reasons import failure
 
 _EXTRAS = {"postgresql": "postgres", "snowflake": "snowflake", "bigquery": "bigquery"}
 _SECRET_OPTION = re.compile(r"pass|pwd|token|secret|key|credential", re.IGNORECASE)

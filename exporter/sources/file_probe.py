@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from exporter.config import FileSource
 from exporter.sources.digest import digest
-from exporter.sources.errand import Errand
-from exporter.sources.opening import opened_regular
+from exporter.sources.failure_reasons import failure, harmless
+from exporter.sources.open_file import opened_regular
 from exporter.sources.probe import ProbeError
-from exporter.sources.reasons import failure, harmless
+from exporter.sources.worker_thread import Errand
 
 MOST_FILES = 10_000
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from exporter.sources.probe import ProbeError
-from exporter.sources.tables import Part, TableName
+from exporter.sources.table_names import Part, TableName
 
 MOST_TABLES = 1000
 

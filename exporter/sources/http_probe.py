@@ -14,13 +14,13 @@ import httpx
 
 from exporter import __version__
 from exporter.config import HttpSource
-from exporter.config.places import PROJECT_PLACEHOLDER
+from exporter.config.urls import PROJECT_PLACEHOLDER
 from exporter.hexapi import Secret
-from exporter.hexapi.moments import http_date_ms
+from exporter.hexapi.timestamps import http_date_ms
 from exporter.sources.credentials import Credential
 from exporter.sources.digest import digest
+from exporter.sources.failure_reasons import failure
 from exporter.sources.probe import ProbeError
-from exporter.sources.reasons import failure
 
 _MOST_REDIRECTS = 5
 _SETTLED_MS = 2_000

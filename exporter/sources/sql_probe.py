@@ -9,11 +9,11 @@ from exporter.config import SqlSource
 from exporter.sources.credentials import Credential
 from exporter.sources.database import Address, reading
 from exporter.sources.digest import digest, encoded_row
-from exporter.sources.errand import Errand
 from exporter.sources.freshness import checked, questions
 from exporter.sources.probe import ProbeError
-from exporter.sources.statement import check_reading, is_fetched_by_cursor
-from exporter.sources.tables import TableName, parse_table
+from exporter.sources.read_only_sql import check_reading, is_fetched_by_cursor
+from exporter.sources.table_names import TableName, parse_table
+from exporter.sources.worker_thread import Errand
 
 MOST_ROWS = 10_000
 MOST_CHARACTERS = 8 * 1024 * 1024

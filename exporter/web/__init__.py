@@ -1,11 +1,11 @@
 """HTTP: the metrics page, health, reload and a landing page, over TLS and with passwords where that is wanted."""
 
-from exporter.web.address import Address
-from exporter.web.app import Health, ReloadOutcome, create_app
-from exporter.web.landing import Landing, WorkspaceState
+from exporter.web.connection_limits import Limits
+from exporter.web.landing_page import Landing, WorkspaceState
+from exporter.web.listen_address import Address
+from exporter.web.routes import Health, ReloadOutcome, create_app
 from exporter.web.server import Server
-from exporter.web.visitors import Limits
-from exporter.web.webfile import WebFile
+from exporter.web.web_config_file import WebFile
 
 __all__ = [
     "Address",

@@ -7,8 +7,8 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from exporter.web.connection_limits import Phase, Visitors
 from exporter.web.tls import Tls
-from exporter.web.visitors import Phase, Visitors
 
 
 class HttpConnection(H11Protocol):

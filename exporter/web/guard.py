@@ -8,8 +8,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exporter.web.auth import BusyError, Passwords
-from exporter.web.config import RateLimit
-from exporter.web.webfile import WebFile
+from exporter.web.web_config_file import WebFile
+from exporter.web.web_config_schema import RateLimit
 
 
 class Guard:

@@ -15,13 +15,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from exporter.errors import ConfigError
-from exporter.web.address import Address, bind, bound_address, parse_address
+from exporter.web.accepting import Door
 from exporter.web.connection import HttpConnection
-from exporter.web.door import Door
+from exporter.web.connection_limits import Limits, Visitors
 from exporter.web.guard import Guard
+from exporter.web.listen_address import Address, bind, bound_address, parse_address
 from exporter.web.tls import Tls
-from exporter.web.visitors import Limits, Visitors
-from exporter.web.webfile import WebFile
+from exporter.web.web_config_file import WebFile
 
 
 class Server:

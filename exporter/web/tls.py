@@ -8,7 +8,7 @@ from pathlib import Path
 
 from exporter.errors import ConfigError, ConfigProblem
 from exporter.web.ciphers import CIPHERS_12, CURVES
-from exporter.web.config import TlsSettings
+from exporter.web.web_config_schema import TlsSettings
 
 _VERSIONS = {
     "TLS10": ssl.TLSVersion.TLSv1,

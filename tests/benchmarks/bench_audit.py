@@ -15,8 +15,8 @@ from pathlib import Path
 
 from exporter.config import Prices, SeatPrices
 from exporter.facts import Connection, Project, QueriedTable, Run, Schedule, Seat
-from exporter.insight.savings.audit import audit
-from exporter.insight.savings.evidence import DAY_MS, WINDOW_MS, Amount, Evidence, ProjectUse, SourceUse
+from exporter.insight.savings.audit_input import DAY_MS, WINDOW_MS, Amount, Evidence, ProjectUse, SourceUse
+from exporter.insight.savings.ranking import audit
 from exporter.insight.tariff import tariff
 from exporter.ledger import RunProgress, open_ledger
 from exporter.ledger.codec import encode

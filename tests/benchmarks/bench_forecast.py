@@ -15,9 +15,9 @@ from statistics import median
 from zoneinfo import ZoneInfo
 
 from exporter.config import Budget, Week
-from exporter.insight.budgets import Standing, standing
-from exporter.insight.period import period_before
-from exporter.insight.usage import Tally
+from exporter.insight.budget_standing import Standing, standing
+from exporter.insight.calendar_period import period_before
+from exporter.insight.run_usage import Tally
 
 ZONE = ZoneInfo("Europe/Zurich")
 WEEK = Week(timezone="Europe/Zurich")

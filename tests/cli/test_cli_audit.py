@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from exporter.cli.audit_forms import FORMS
+from exporter.audit.auditor import Auditor
 from exporter.cli.commands import main
-from exporter.cli.found import Wanted, found
 from exporter.config import Config, load_config
 from exporter.errors import ConfigError
 from exporter.facts import Connection, Project, QueriedTable, Run, Schedule, Seat
 from exporter.ledger import Ledger, RunProgress, open_ledger
-from exporter.metrics.audit import Auditor
+from exporter.report.audit_forms import FORMS
+from exporter.report.audit_report import Wanted, found
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

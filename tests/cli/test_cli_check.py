@@ -8,7 +8,7 @@ import bcrypt
 import httpx
 import pytest
 
-from exporter.cli import probe
+from exporter.check import workspace_probe
 from exporter.cli.check import run_check
 from exporter.clock import SystemClock
 from exporter.errors import ConfigError
@@ -33,7 +33,7 @@ class Check:
         self.lead_through(httpx.ASGITransport(app=app))
 
     def lead_through(self, transport: httpx.AsyncBaseTransport) -> None:
-        self._monkeypatch.setattr(probe, "HexClient", partial(HexClient, transport=transport))
+        self._monkeypatch.setattr(workspace_probe, "HexClient", partial(HexClient, transport=transport))
 
     def fault(self, kind: str, **more) -> None:
         self.app.faults.add(Fault(kind=kind, **more))

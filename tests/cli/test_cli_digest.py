@@ -9,14 +9,14 @@ import pytest
 from click.testing import CliRunner
 from test_cli_audit import CONFIG, record
 
+from exporter.audit.auditor import Auditor
 from exporter.cli.commands import main
-from exporter.cli.digest import digest
-from exporter.cli.forms import FORMS
-from exporter.cli.found import Wanted, found
-from exporter.cli.weekly import reports
 from exporter.config import Config, load_config
 from exporter.ledger import open_ledger
-from exporter.metrics.audit import Auditor
+from exporter.report.audit_report import Wanted, found
+from exporter.report.digest import digest
+from exporter.report.week_forms import FORMS
+from exporter.report.week_report import reports
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner
 
 from exporter.cli.commands import main
-from exporter.cli.forms import FORMS
-from exporter.cli.weekly import reports
 from exporter.config import Config, load_config
 from exporter.facts import Identity, Project, Run, Seat, Thread
 from exporter.ledger import RunProgress, open_ledger
+from exporter.report.week_forms import FORMS
+from exporter.report.week_report import reports
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

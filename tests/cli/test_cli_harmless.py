@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from exporter.cli.harmless import for_markdown, for_spreadsheet, for_terminal
+from exporter.report.escaping import for_markdown, for_spreadsheet, for_terminal
 
 ANY = st.text(st.characters(), max_size=40)
 

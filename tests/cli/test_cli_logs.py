@@ -5,7 +5,7 @@ import json
 import pytest
 import structlog
 
-from exporter.cli.logs import configure_logs
+from exporter.service.logs import configure_logs
 
 
 def test_logfmt_begins_with_time_and_level(capsys):

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from exporter.cli.money import budget_notes, price_notes
-from exporter.cli.probe import Findings
+from exporter.check.money_check import budget_notes, price_notes
+from exporter.check.workspace_probe import Findings
 from exporter.config import Budget, BudgetMatch, Config, Prices, Storage, Workspace
 from exporter.facts import Project, Run, Schedule, Seat
 from exporter.ledger import RunProgress, open_ledger

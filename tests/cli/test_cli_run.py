@@ -16,10 +16,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from exporter.cli import main
-from exporter.cli.destination import Destination
-from exporter.cli.progress import Progress
 from exporter.cli.run import Errand
-from exporter.cli.run_api import RunApi
+from exporter.client.destination import Destination
+from exporter.cli.run_progress import Progress
+from exporter.client.run_api import RunApi
 from exporter.errors import ApiError, RefusedError, UnavailableError
 from exporter.hexapi import TokenSource
 from exporter.simulator import Fault, Limits, Simulation, create_app

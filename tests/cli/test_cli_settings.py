@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from exporter.cli.settings import read_config, state_dir, token_of, tokens_of
 from exporter.config import Workspace
 from exporter.errors import ConfigError
+from exporter.service.settings import read_config, state_dir, token_of, tokens_of
 
 
 class TestStateDir:

@@ -3,7 +3,7 @@
 import pytest
 
 from exporter.config import Config, Gateway, Match, Policy, Sample, Storage, Workspace
-from exporter.config.places import host_and_port, is_public, normal_public_url
+from exporter.config.urls import host_and_port, is_public, normal_public_url
 from exporter.errors import ConfigError
 from exporter.facts import Project
 

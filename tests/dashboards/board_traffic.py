@@ -6,7 +6,7 @@ from exporter.config import Config
 from exporter.ledger import WorkspaceLedger
 from exporter.ledger.histograms import observed
 from exporter.simulator import Simulation
-from exporter.sources.judging import Judge
+from exporter.sources.run_judging import Judge
 
 _CALLED = 6
 _RUN_MS = 90_000

@@ -11,12 +11,12 @@ import httpx
 import msgspec
 from board_traffic import Traffic
 
+from exporter.audit.auditor import Auditor
 from exporter.config import Config, Storage, load_config
 from exporter.hexapi import TokenSource
+from exporter.history import Written, history, read_past, span_of
 from exporter.ledger import Ledger, open_ledger
 from exporter.metrics import Collector, GatewayState, Status, build_page
-from exporter.metrics.audit import Auditor
-from exporter.metrics.history import Written, history, read_past, span_of
 from exporter.polling import Poller
 from exporter.simulator import Fault, Faults, Limits, Simulation, create_app
 

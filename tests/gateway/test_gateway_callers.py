@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from exporter.gateway.callers import MOST_PROOFS, Callers
+from exporter.gateway.access.callers import MOST_PROOFS, Callers
 
 SECRET = bytes(range(32))
 TOKEN = b"Bearer hxtp_0123456789abcdef"

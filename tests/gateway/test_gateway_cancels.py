@@ -10,7 +10,7 @@ from gateway_world import ALICE, BOB, World, file_source, opened, together
 from virtual import LoopClock, in_virtual_time
 
 from exporter.config import Policy
-from exporter.gateway.ends import LEASE_SECONDS
+from exporter.gateway.runs.ends import LEASE_SECONDS
 from exporter.simulator import Fault
 
 SHARED = (Policy(shared=True),)

@@ -9,7 +9,7 @@ from gateway_world import ALICE, BOB, World, opened
 from virtual import LoopClock, in_virtual_time
 
 from exporter.facts import Run
-from exporter.gateway.recovery import SKEW_MS, WINDOW_MS, Verdict, verdict
+from exporter.gateway.runs.recovery import SKEW_MS, WINDOW_MS, Verdict, verdict
 from exporter.ledger import GatewayRun
 from exporter.simulator import Fault
 

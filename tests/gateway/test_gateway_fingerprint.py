@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.config import Match, Policy, Sample
-from exporter.gateway.fingerprint import fingerprint, request_digest
-from exporter.gateway.request import RunRequest, parse_run
+from exporter.gateway.cache.fingerprint import fingerprint, request_digest
+from exporter.gateway.cache.run_request import RunRequest, parse_run
 
 TRIAL = [(b"x-hex-trial", b"1")]
 SAMPLE = Policy(match=Match(title="x"), sample=Sample(header="X-Hex-Trial", parameter="rows", value=1000))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.gateway.headers import HeaderError, authorization, to_caller, to_upstream
+from exporter.gateway.routing.headers import HeaderError, authorization, to_caller, to_upstream
 
 TOKEN = (b"authorization", b"Bearer hxtp_1")
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.gateway.answers import Answer
 from exporter.gateway.app import App
-from exporter.gateway.links import moved, rewrite
+from exporter.gateway.routing.answers import Answer
+from exporter.gateway.routing.links import moved, rewrite
 
 HEX = "https://app.hex.tech/api/v1"
 HERE = "https://gateway.example/api/v1"

@@ -6,10 +6,11 @@ from typing import Any
 from virtual import LoopClock, in_virtual_time
 
 from exporter.errors import LedgerError
-from exporter.gateway import flights, hits
-from exporter.gateway.flights import Board, Underway
-from exporter.gateway.hits import Results
-from exporter.gateway.journal import Journal
+from exporter.gateway.cache import hits
+from exporter.gateway.cache.hits import Results
+from exporter.gateway.runs import active_runs
+from exporter.gateway.runs.active_runs import Board, Underway
+from exporter.gateway.runs.journal import Journal
 from exporter.ledger import GatewayRun
 
 
@@ -52,7 +53,7 @@ class TestResults:
 
 class TestBoard:
     def test_runs_that_are_over_give_way_and_those_that_are_on_never_do(self, monkeypatch: Any) -> None:
-        monkeypatch.setattr(flights, "MOST_RUNS", 3)
+        monkeypatch.setattr(active_runs, "MOST_RUNS", 3)
         board = Board()
         for number in range(2):
             board.add(Underway(run=run(number, status=None), started_at=0.0))
@@ -62,7 +63,7 @@ class TestBoard:
         assert len(board.active()) == 2
 
     def test_those_who_were_given_a_run_are_bounded(self, monkeypatch: Any) -> None:
-        monkeypatch.setattr(flights, "MOST_GIVEN", 2)
+        monkeypatch.setattr(active_runs, "MOST_GIVEN", 2)
         board = Board()
         for caller in ("a", "b", "c"):
             board.given(run(1), caller, 100.0)

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from exporter.gateway.queue import FIRST_GUESS_SECONDS, KEPT_SECONDS, LONGEST_RETRY_SECONDS, Place, Queue, Refused
+from exporter.gateway.runs.queue import FIRST_GUESS_SECONDS, KEPT_SECONDS, LONGEST_RETRY_SECONDS, Place, Queue, Refused
 
 
 def make_queue(concurrency: int = 1, length: int = 100, per_caller: int = 20) -> Queue:

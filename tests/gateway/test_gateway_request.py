@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from exporter.config import Match, Policy, Sample
-from exporter.gateway.request import BODY_LIMIT_BYTES, BodyError, RunRequest, parse_run
+from exporter.gateway.cache.run_request import BODY_LIMIT_BYTES, BodyError, RunRequest, parse_run
 
 JSON = [(b"content-type", b"application/json")]
 TRIAL = [(b"x-hex-trial", b"1")]

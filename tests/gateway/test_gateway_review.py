@@ -13,9 +13,9 @@ from virtual import LoopClock, in_virtual_time
 from exporter.clock import SystemClock
 from exporter.config import Policy
 from exporter.errors import LedgerError
-from exporter.gateway.journal import Journal
-from exporter.gateway.polls import Poll
-from exporter.gateway.target import parse_target
+from exporter.gateway.routing.target import parse_target
+from exporter.gateway.runs.journal import Journal
+from exporter.gateway.runs.polls import Poll
 from exporter.ledger import open_ledger
 from exporter.ledger.histograms import Amounts
 from exporter.simulator import Fault, Tokens

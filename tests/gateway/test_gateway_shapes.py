@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from exporter.gateway.shapes import refusal, unauthorized
+from exporter.gateway.routing.error_bodies import refusal, unauthorized
 from exporter.simulator.refusals import RefusalError, Shape
 
 

@@ -10,7 +10,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exporter.gateway.strictjson import DEPTH_LIMIT, VALUES_LIMIT, JsonError, Number, canonical, plain, read, written
+from exporter.gateway.routing.strict_json import (
+    DEPTH_LIMIT,
+    VALUES_LIMIT,
+    JsonError,
+    Number,
+    canonical,
+    plain,
+    read,
+    written,
+)
 
 NUMBERS = (
     st.integers()

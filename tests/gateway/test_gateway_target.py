@@ -9,7 +9,7 @@ from hostile import HOSTILE, OTHER, PROJECT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.gateway.target import Operation, Target, TargetError, parse_target
+from exporter.gateway.routing.target import Operation, Target, TargetError, parse_target
 
 BASE = "https://app.hex.tech/api/v1"
 RUN = "0199a7c1-3d5e-7000-8000-0000000000f1"

@@ -20,8 +20,8 @@ from exporter.facts import (
     Thread,
 )
 from exporter.hexapi import Ask, Endpoint
-from exporter.hexapi.answers import key, read_item
-from exporter.hexapi.asks import OF_ONE_PROJECT
+from exporter.hexapi.endpoints import OF_ONE_PROJECT
+from exporter.hexapi.item_parsing import key, read_item
 
 NOON = "2026-11-24T12:00:00.000Z"
 NOON_MS = 1_795_521_600_000

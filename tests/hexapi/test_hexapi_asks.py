@@ -3,7 +3,7 @@
 import pytest
 
 from exporter.hexapi import Ask, Endpoint
-from exporter.hexapi.asks import address, query
+from exporter.hexapi.endpoints import address, query
 
 PROJECT = "5a8f1c1e-0000-4000-8000-000000000001"
 

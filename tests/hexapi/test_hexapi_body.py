@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.hexapi.body import BodyError, read_body
+from exporter.hexapi.bounded_body import BodyError, read_body
 
 MIB = 1024 * 1024
 

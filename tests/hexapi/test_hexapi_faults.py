@@ -16,7 +16,7 @@ from exporter.errors import (
     UnavailableError,
 )
 from exporter.hexapi import Secret
-from exporter.hexapi.faults import fault, safe
+from exporter.hexapi.error_answers import fault, safe
 
 TOKEN = "a-token-of-another-shape-0001"
 SECRET = Secret(TOKEN)

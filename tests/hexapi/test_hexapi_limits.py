@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.hexapi.limits import reset_seconds, retry_after_seconds
+from exporter.hexapi.retry_after import reset_seconds, retry_after_seconds
 
 NOW = 1_795_521_600.0  # Tue, 24 Nov 2026 12:00:00 GMT
 DATE = "Tue, 24 Nov 2026 12:00:00 GMT"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.hexapi.moments import epoch_ms, http_date_ms, iso_ms
+from exporter.hexapi.timestamps import epoch_ms, http_date_ms, iso_ms
 
 NOON_MS = 1_795_521_600_000  # 2026-11-24T12:00:00Z
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.hexapi import Pace
-from exporter.hexapi.tiers import MARGIN_SECONDS
+from exporter.hexapi.rate_tiers import MARGIN_SECONDS
 
 HOUR = 3600.0
 MINUTE = 60 + MARGIN_SECONDS

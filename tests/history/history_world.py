@@ -9,9 +9,9 @@ import msgspec
 
 from exporter.config import Config, Storage, Workspace
 from exporter.facts import Project, Run
+from exporter.history import Past, Span, Written, history, read_past, span_of
 from exporter.ledger import RunProgress, open_ledger
 from exporter.metrics import Collector, Status
-from exporter.metrics.history import Past, Span, Written, history, read_past, span_of
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from exporter.config import Budget, BudgetMatch, Config, Prices, Storage, Week, Workspace
 from exporter.facts import Project, Run
+from exporter.history import Written, history, read_past, span_of
 from exporter.ledger import RunProgress, open_ledger
 from exporter.metrics import Collector, Status
-from exporter.metrics.history import Written, history, read_past, span_of
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

@@ -11,8 +11,8 @@ from history_world import DAY_MS, HOUR_MS, learn
 
 from exporter.config import Workspace
 from exporter.facts import Run
+from exporter.history import Written, history, read_past, span_of
 from exporter.metrics import Collector, Status
-from exporter.metrics.history import Written, history, read_past, span_of
 
 pytestmark = pytest.mark.integration
 

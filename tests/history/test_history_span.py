@@ -3,7 +3,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.metrics.history import span_of
+from exporter.history import span_of
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

@@ -6,8 +6,8 @@ from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from exporter.config import Prices
+from exporter.history import Written, history
 from exporter.metrics import METRICS
-from exporter.metrics.history import Written, history
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

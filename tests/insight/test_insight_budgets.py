@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from exporter.config import Budget, Week
-from exporter.insight.budgets import standing
+from exporter.insight.budget_standing import standing
 from exporter.insight.forecast import forecast
-from exporter.insight.usage import Tally
+from exporter.insight.run_usage import Tally
 
 ZONE = ZoneInfo("Europe/Zurich")
 WEEK = Week(timezone="Europe/Zurich")

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from exporter.config import Prices, SeatPrices, Week
 from exporter.facts import Seat, Thread
-from exporter.insight.credits import credit_tally, credits_cost, excess_milli, grants_of
-from exporter.insight.period import period_at, period_before
+from exporter.insight.ai_credits import credit_tally, credits_cost, excess_milli, grants_of
+from exporter.insight.calendar_period import period_at, period_before
 from exporter.insight.plans import plan_month, plan_months, ruled_out
-from exporter.insight.seats import moved, roles_of, seats_month, seats_share, unpriced_keys
+from exporter.insight.seat_costs import moved, roles_of, seats_month, seats_share, unpriced_keys
 from exporter.insight.tariff import MICRO, tariff
 
 WEEK = Week(timezone="Europe/Zurich")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.config import Week
-from exporter.insight.period import days_in_month, days_of, period_at, period_before, same_moment
+from exporter.insight.calendar_period import days_in_month, days_of, period_at, period_before, same_moment
 
 ZURICH = Week(timezone="Europe/Zurich")
 HOUR_MS = 3_600_000

@@ -7,8 +7,8 @@ import pytest
 from auditing import NOW_MS, boss, days_ago, project, runs, schedule, seat, world
 
 from exporter.config import Ignore, Prices
-from exporter.insight.savings.audit import audit
 from exporter.insight.savings.finding import KINDS, Saving
+from exporter.insight.savings.ranking import audit
 from exporter.insight.tariff import tariff
 
 TODAY = date(2026, 11, 18)

@@ -6,8 +6,8 @@ import pytest
 from auditing import NOW_MS, OLD_MS, days_ago, finding, found, project, runs, schedule, tables, world
 
 from exporter.facts import Connection
-from exporter.insight.savings.audit import audit
-from exporter.insight.savings.evidence import ProjectUse
+from exporter.insight.savings.audit_input import ProjectUse
+from exporter.insight.savings.ranking import audit
 
 ONE = Connection(connection_id="c1", name="One", connection_type="postgres", target="db/shop")
 TWO = Connection(connection_id="c2", name="Two", connection_type="postgres", target="db/shop")

@@ -7,10 +7,10 @@ import pytest
 
 from exporter.config import Ignore, Prices, SeatPrices
 from exporter.facts import Project, Schedule, Seat
-from exporter.insight.savings.audit import audit
-from exporter.insight.savings.evidence import DAY_MS, WINDOW_MS, Amount, Evidence, ProjectUse
+from exporter.insight.savings.audit_input import DAY_MS, WINDOW_MS, Amount, Evidence, ProjectUse
 from exporter.insight.savings.finding import MONTH_MS
 from exporter.insight.savings.lifecycle import YEAR_MS, advance
+from exporter.insight.savings.ranking import audit
 from exporter.insight.tariff import tariff
 
 START_MS = 1_767_225_600_000

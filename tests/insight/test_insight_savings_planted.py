@@ -6,8 +6,8 @@ import pytest
 from evidencing import PRICES, StillClock, evidence_of, is_found, is_of, without_tables
 from msgspec.structs import replace
 
-from exporter.insight.savings.audit import audit
 from exporter.insight.savings.finding import KINDS
+from exporter.insight.savings.ranking import audit
 from exporter.insight.tariff import tariff
 from exporter.simulator import Simulation
 

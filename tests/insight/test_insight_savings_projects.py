@@ -20,8 +20,8 @@ from auditing import (
 )
 
 from exporter.facts import Project
-from exporter.insight.savings.audit import audit
-from exporter.insight.savings.evidence import SourceUse
+from exporter.insight.savings.audit_input import SourceUse
+from exporter.insight.savings.ranking import audit
 
 ABANDONED = {("abandoned_project", "p")}
 UNVIEWED = {("unviewed_schedule", "p")}

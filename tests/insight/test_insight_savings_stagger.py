@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from exporter.facts import Schedule
 from exporter.insight.savings.stagger import Slot, peak_of, stagger
-from exporter.insight.schedules import WEEK_MS, firings
+from exporter.insight.schedule_firings import WEEK_MS, firings
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS

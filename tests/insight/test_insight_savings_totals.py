@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from exporter.config import Prices, SeatPrices
 from exporter.facts import ROLES, Connection, Project, QueriedTable, Schedule, Seat, Thread
-from exporter.insight.savings.audit import audit
-from exporter.insight.savings.evidence import DAY_MS, WINDOW_MS, Amount, Evidence, ProjectUse, SourceUse
+from exporter.insight.savings.audit_input import DAY_MS, WINDOW_MS, Amount, Evidence, ProjectUse, SourceUse
 from exporter.insight.savings.finding import KINDS
+from exporter.insight.savings.ranking import audit
 from exporter.insight.tariff import tariff
 
 NOW_MS = 1_795_000_000_000

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.facts import Project, Schedule
-from exporter.insight.schedules import (
+from exporter.insight.schedule_firings import (
     ALLOWED_DELAY_MS,
     firings,
     missed_firings,

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.insight.usage import Tally, Use
+from exporter.insight.run_usage import Tally, Use
 
 AMOUNTS = st.lists(st.tuples(st.integers(0, 100), st.integers(0, 10**6)), max_size=30)
 

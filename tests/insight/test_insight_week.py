@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.insight.week import previous_week_bounds, week_bounds
+from exporter.insight.calendar_week import previous_week_bounds, week_bounds
 
 HOUR_MS = 3_600_000
 

@@ -19,11 +19,11 @@ NOWHERE = "http://127.0.0.1:9/api/v1"
 AS_ANOTHER_USER = """
 import os
 import pathlib
-import exporter.cli.serve
-import exporter.cli.settings
+import exporter.service.serve
+import exporter.service.settings
 from exporter.cli import main
 # Another user may not be able to read what is imported only when it is needed.
-exporter.cli.settings.read_config(pathlib.Path("c.yml"), {})
+exporter.service.settings.read_config(pathlib.Path("c.yml"), {})
 if os.geteuid() == 0:
     os.setuid(65534)
 main()

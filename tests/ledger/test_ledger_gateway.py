@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from exporter.ledger import OTHER, GatewayBook, GatewayRun, observed
-from exporter.ledger import gateway as book
+from exporter.ledger import OTHER, GatewayBook, GatewayRun, gateway_runs, observed
 
 DAY_MS = 86_400_000
 
@@ -135,7 +134,7 @@ class TestStarters:
         assert not gateway.is_starter("p", "another")
 
     def test_who_started_longest_ago_gives_way(self, bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(book, "MOST_STARTERS", 3)
+        monkeypatch.setattr(gateway_runs, "MOST_STARTERS", 3)
         gateway: GatewayBook = bench.workspace.gateway
         for at_ms, caller in enumerate("abcad"):
             gateway.record_starter("p", caller, at_ms)

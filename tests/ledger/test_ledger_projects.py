@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from exporter.facts import Project, Run, Schedule
-from exporter.ledger.members import DAY_MS, Candidate, chosen
+from exporter.ledger.series_limit import DAY_MS, Candidate, chosen
 
 HOURLY = Schedule(cadence="hourly", enabled=True, cron="0 * * * *")
 DAILY = Schedule(cadence="daily", enabled=True, cron="0 6 * * *")

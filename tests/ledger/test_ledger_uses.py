@@ -1,6 +1,6 @@
 """What runs used, and the number that tells whether that can have changed."""
 
-from exporter.insight.usage import Use
+from exporter.insight.run_usage import Use
 from exporter.ledger import open_ledger
 
 MINUTE_MS = 60_000

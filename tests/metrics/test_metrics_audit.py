@@ -11,14 +11,14 @@ from evidencing import evidence_of as truth_of
 from evidencing import is_found, is_of
 from wasteful import DAY_MS, MovingClock, config_of, follow, probe
 
+from exporter.audit.auditor import Auditor, audit_of
+from exporter.audit.evidence import StoppedError, evidence_of, is_settled
 from exporter.config import Audit as AuditSettings
 from exporter.config import Collect, Ignore, Storage
 from exporter.errors import LedgerError
 from exporter.facts import Connection, Project, QueriedTable, Run, Schedule, Seat, Thread
 from exporter.insight.savings.finding import KINDS
 from exporter.ledger import RunProgress, open_ledger
-from exporter.metrics.audit import Auditor, audit_of
-from exporter.metrics.evidence import StoppedError, evidence_of, is_settled
 from exporter.simulator.tokens import Scope
 
 PROBED = ("over_refreshed", "over_scheduled", "office", "daily")
@@ -531,7 +531,7 @@ class TestAuditor:
             ended.append("wanted" if is_wanted() else "not wanted")
             raise StoppedError
 
-        monkeypatch.setattr("exporter.metrics.audit.evidence_of", slow)
+        monkeypatch.setattr("exporter.audit.auditor.evidence_of", slow)
 
         async def cancelled() -> None:
             task = asyncio.ensure_future(Auditor(idle.ledger, config_of(), manual_clock).run())

@@ -8,7 +8,7 @@ import pytest
 from exporter.facts import TERMINAL_STATUSES, TRIGGERS, Thread
 from exporter.metrics import METRICS, Distribution
 from exporter.metrics.catalogue import Metric
-from exporter.metrics.counters import _distribution
+from exporter.metrics.families.stored_counters import _distribution
 
 
 def test_foreseen_series_are_there_at_zero(world: Any) -> None:

@@ -3,9 +3,9 @@
 import pytest
 
 from exporter.facts import Project, Schedule
-from exporter.insight.usage import UNBILLED, Use
-from exporter.polling.habits import HABIT_DAYS_MS, habits_of
-from exporter.polling.outlook import HOUR_MS, MINUTE_MS, Habits
+from exporter.insight.run_usage import UNBILLED, Use
+from exporter.polling.due_times import HOUR_MS, MINUTE_MS, Habits
+from exporter.polling.run_habits import HABIT_DAYS_MS, habits_of
 
 NOW = 1_795_392_000_000  # Monday, 23 November 2026, 00:00 UTC
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from exporter.facts import Run
 from exporter.hexapi import Ask, Endpoint, Page
 from exporter.ledger import RunProgress
-from exporter.polling.history import ALL_KNOWN_MS, MARGIN_MS, HeadRead, extend_back, older_page
+from exporter.polling.history_reading import ALL_KNOWN_MS, MARGIN_MS, HeadRead, extend_back, older_page
 
 MINUTE_MS = 60_000
 SENT = 1_000_000_000

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.polling.nudge import Nudge
+from exporter.polling.run_hints import Nudge
 
 
 def test_one_read_when_a_run_should_have_ended():

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.facts import Project, Schedule
-from exporter.polling.outlook import (
+from exporter.polling.due_times import (
     HOUR_MS,
     MINUTE_MS,
     NEVER_MS,

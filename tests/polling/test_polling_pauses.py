@@ -5,7 +5,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.polling.pauses import Pauses
+from exporter.polling.back_off import Pauses
 
 FIRST, LONGEST = 5_000, 300_000
 

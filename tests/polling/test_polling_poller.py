@@ -11,7 +11,7 @@ from exporter.config import Collect
 from exporter.errors import LedgerError
 from exporter.hexapi import TokenSource
 from exporter.ledger import WorkspaceLedger
-from exporter.polling.details import DetailReader
+from exporter.polling.project_details import DetailReader
 
 HOUR = 3600
 DAY = 24 * HOUR

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.simulator import Limits, parse_limits
-from exporter.simulator.limits import Group, Limiter, Window
+from exporter.simulator.rate_limits import Group, Limiter, Window
 from exporter.simulator.refusals import RefusalError
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql
 
 from exporter.sources.freshness import checked, questions
 from exporter.sources.probe import ProbeError
-from exporter.sources.tables import parse_table
+from exporter.sources.table_names import parse_table
 
 
 def tables(*written):

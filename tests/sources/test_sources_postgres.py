@@ -7,8 +7,8 @@ import psycopg
 import pytest
 from asking import refusal, sql_probe, state
 
+from exporter.sources import read_only_sql
 from exporter.sources import sql_probe as sql_probe_module
-from exporter.sources import statement
 
 COUNTED = "select n_tup_ins + n_tup_upd + n_tup_del from pg_stat_all_tables where relid = to_regclass(%s)"
 
@@ -79,7 +79,7 @@ def test_the_transaction_refuses_writes_that_the_guard_would_let_through(shop, w
 
 
 def test_a_url_that_asks_for_autocommit_is_refused_or_read_only_all_the_same(shop, monkeypatch):
-    monkeypatch.setattr(statement, "_WRITING", frozenset())
+    monkeypatch.setattr(read_only_sql, "_WRITING", frozenset())
     monkeypatch.setattr(sql_probe_module, "is_fetched_by_cursor", lambda query: False)
     written = "with new as (insert into orders values (9, 'x') returning id) select id from new"
 

@@ -8,7 +8,7 @@ from watching_sources import Scene, sql_source
 
 from exporter.facts import Cell, QueriedTable
 from exporter.sources.probe import ProbeError
-from exporter.sources.queried import QueriedTables
+from exporter.sources.queried_tables import QueriedTables
 
 WAREHOUSE = {"connection_id": "c-1", "connection_name": "Warehouse"}
 

@@ -3,7 +3,7 @@
 import pytest
 
 from exporter.sources.probe import ProbeError
-from exporter.sources.statement import check_reading, is_fetched_by_cursor
+from exporter.sources.read_only_sql import check_reading, is_fetched_by_cursor
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from exporter.sources.freshness import questions
 from exporter.sources.probe import ProbeError
-from exporter.sources.tables import Part, TableName, parse_table
+from exporter.sources.table_names import Part, TableName, parse_table
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from exporter.sources.timetable import Timetable
+from exporter.sources.probe_schedule import Timetable
 
 
 @pytest.fixture

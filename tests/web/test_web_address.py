@@ -3,7 +3,7 @@ import socket
 import pytest
 
 from exporter.errors import ConfigError
-from exporter.web.address import Address, bind, bound_address, parse_address
+from exporter.web.listen_address import Address, bind, bound_address, parse_address
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from exporter.errors import ConfigError
-from exporter.web.config import RateLimit, WebConfig, parse_web_config
+from exporter.web.web_config_schema import RateLimit, WebConfig, parse_web_config
 
 FILE = Path("/etc/hex/web.yml")
 HASH = "$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi"

@@ -6,8 +6,8 @@ import bcrypt
 import pytest
 from web_client import TEXT, Running
 
-from exporter.web.config import RateLimit
 from exporter.web.guard import Bucket
+from exporter.web.web_config_schema import RateLimit
 
 Serve = Callable[..., Running]
 

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from exporter.web.visitors import Limits, Phase, Visitors
+from exporter.web.connection_limits import Limits, Phase, Visitors
 
 
 class Guest:

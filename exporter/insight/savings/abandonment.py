@@ -1,10 +1,10 @@
 """Projects that run although everybody has left them, and schedules that only fail."""
 
 from exporter.facts import Project
+from exporter.insight.savings.app_views import are_views_told, is_unviewed, view_facts
 from exporter.insight.savings.candidate import Found, project_candidate, unready
 from exporter.insight.savings.finding import Fact
-from exporter.insight.savings.scene import SCHEDULED, Scene, plain
-from exporter.insight.savings.views import are_views_told, is_unviewed, view_facts
+from exporter.insight.savings.lookup_tables import SCHEDULED, Scene, plain
 
 ABANDONED = "abandoned_project"
 FAILING = "failing_schedule"

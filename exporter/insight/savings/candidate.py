@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from exporter.facts import Project
 from exporter.insight.savings.finding import Confidence, Fact, Finding, NotJudged
+from exporter.insight.savings.lookup_tables import Scene
 from exporter.insight.savings.pricing import Claim
-from exporter.insight.savings.scene import Scene
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

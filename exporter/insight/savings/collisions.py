@@ -7,10 +7,10 @@ from typing import NamedTuple
 from exporter.facts import Project, Schedule
 from exporter.insight.savings.candidate import TABLES_NEEDED, TABLES_UNKNOWN, Candidate, Found, not_judged, unready
 from exporter.insight.savings.finding import Fact, Finding, Move, Saving, SubjectType
+from exporter.insight.savings.lookup_tables import Scene, plain
 from exporter.insight.savings.pricing import Claim
-from exporter.insight.savings.scene import Scene, plain
 from exporter.insight.savings.stagger import Slot, minute_of, stagger
-from exporter.insight.schedules import WEEK_MS
+from exporter.insight.schedule_firings import WEEK_MS
 
 COLLIDING = "colliding_schedules"
 

@@ -16,7 +16,7 @@ from exporter.insight.savings.candidate import (
     unready,
 )
 from exporter.insight.savings.finding import Fact
-from exporter.insight.savings.scene import Scene, has_schedule
+from exporter.insight.savings.lookup_tables import Scene, has_schedule
 
 DUPLICATES = "duplicate_projects"
 

@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 from exporter.facts import Project
 from exporter.insight.savings.abandonment import WHERE, is_abandoned
+from exporter.insight.savings.app_views import are_views_told, is_unviewed, view_facts, week_views
+from exporter.insight.savings.audit_input import DAY_MS, SourceUse
 from exporter.insight.savings.candidate import Candidate, Found, project_candidate, unready
-from exporter.insight.savings.evidence import DAY_MS, SourceUse
 from exporter.insight.savings.finding import Confidence, Fact, NotJudged
-from exporter.insight.savings.scene import Scene
-from exporter.insight.savings.views import are_views_told, is_unviewed, view_facts, week_views
-from exporter.insight.schedules import WEEK_MS
+from exporter.insight.savings.lookup_tables import Scene
+from exporter.insight.schedule_firings import WEEK_MS
 
 UNVIEWED = "unviewed_schedule"
 OVER_REFRESHED = "over_refreshed"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from exporter.insight.savings.finding import MONTH_MS, Audit, Finding
-from exporter.insight.savings.known import KnownFinding
+from exporter.insight.savings.known_finding import KnownFinding
 
 YEAR_MS = 12 * MONTH_MS
 """A finding that went saves for so long at the most: after it, nobody would have gone on paying."""

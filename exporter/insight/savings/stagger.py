@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from exporter.facts import Schedule
 from exporter.insight.concurrency import peak
-from exporter.insight.schedules import firings
+from exporter.insight.schedule_firings import firings
 
 _MINUTE_MS = 60_000
 _HOUR_MINUTES = 60

@@ -1,0 +1,125 @@
+"""The audit of one workspace, every hour, out of the way of those who poll and those who scrape."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from datetime import datetime
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from exporter.audit.evidence import evidence_of, is_settled
+from exporter.clock import Clock
+from exporter.config import Config
+from exporter.errors import LedgerError
+from exporter.insight.savings.audit_input import Evidence
+from exporter.insight.savings.finding import Audit
+from exporter.insight.savings.lifecycle import advance
+from exporter.insight.savings.ranking import audit
+from exporter.ledger import WorkspaceLedger
+
+Answer = TypeVar("Answer")
+
+_log = structlog.get_logger()
+
+_EVERY_SECONDS = 3600.0
+_LOOK_SECONDS = 5.0
+_LONGEST_WAIT_SECONDS = 900.0
+
+
+def audit_of(workspace: str, config: Config, evidence: Evidence) -> Audit:
+    """What the evidence shows that need not be spent; days are those of the configured zone."""
+    zone = ZoneInfo(config.week(workspace).timezone)
+    return audit(evidence, config.ignore, datetime.fromtimestamp(evidence.now_ms / 1000, zone).date())
+
+
+class Auditor:
+    """Audits one workspace soon after the start, and then every hour.
+
+    Reading and thinking are done by a thread of their own; what was found is written by the thread of the event loop
+    that `run` is in. `audit` may be read from any thread.
+    """
+
+    def __init__(self, ledger: WorkspaceLedger, config: Config, clock: Clock) -> None:
+        self._ledger = ledger
+        self._config = config
+        self._clock = clock
+        self._is_stopped = False
+        self._audit: Audit | None = None
+
+    @property
+    def workspace(self) -> str:
+        """Whose audits these are."""
+        return self._ledger.name
+
+    @property
+    def audit(self) -> Audit | None:
+        """The last audit, None before the first."""
+        return self._audit
+
+    async def run(self) -> None:
+        """Audit for ever; cancel it to end it. Trouble of the ledger is the ledger's to report."""
+        try:
+            await self._until_settled()
+            while True:
+                try:
+                    await self.once()
+                except LedgerError as error:
+                    _log.warning("The audit could not be made", workspace=self.workspace, reason=str(error))
+                except Exception:
+                    _log.exception("The audit failed; the last one stays", workspace=self.workspace)
+                await self._clock.sleep(_EVERY_SECONDS)
+        finally:
+            self._is_stopped = True
+
+    async def once(self) -> Audit:
+        """Audit now, and keep what was found. Raises LedgerError; nothing is kept then."""
+        now_ms = self._now_ms()
+        found = await _in_thread(lambda: self._made(now_ms))
+        self._keep(found)
+        self._audit = found
+        return found
+
+    def _made(self, now_ms: int) -> Audit:
+        evidence = evidence_of(self._ledger, self._config, now_ms, lambda: not self._is_stopped)
+        return audit_of(self.workspace, self._config, evidence)
+
+    def _keep(self, found: Audit) -> None:
+        book = self._ledger.findings
+        step = advance(book.known(), found, book.written_ms)
+        book.write(step.records, step.realised, found.now_ms)
+
+    async def _until_settled(self) -> None:
+        """Wait while what is to be judged is still being read, though not for ever."""
+        began = self._clock.monotonic()
+        while self._clock.monotonic() - began < _LONGEST_WAIT_SECONDS:
+            try:
+                if is_settled(self._ledger, self._config, self._now_ms()):
+                    return
+            except LedgerError:
+                pass  # it may be readable the next time, and reports its own trouble
+            await self._clock.sleep(_LOOK_SECONDS)
+
+    def _now_ms(self) -> int:
+        return round(self._clock.now() * 1000)
+
+
+async def _in_thread(work: Callable[[], Answer]) -> Answer:
+    """What the work returns or raises, done by a thread that the end of the process does not wait for."""
+    done: Future[Answer] = Future()
+
+    def do() -> None:
+        try:
+            answer = work()
+        except BaseException as error:
+            if not done.cancelled():
+                done.set_exception(error)
+        else:
+            if not done.cancelled():
+                done.set_result(answer)
+
+    done.set_running_or_notify_cancel()
+    threading.Thread(target=do, name="audit", daemon=True).start()
+    return await asyncio.wrap_future(done)

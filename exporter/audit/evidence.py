@@ -1,0 +1,256 @@
+"""What the audit goes by, out of the ledger: for each concept what is known, or why it is not."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from exporter.audit.source_changes import sources_of
+from exporter.config import Config
+from exporter.facts import Project, QueriedTable, Seat, Thread
+from exporter.insight.calendar_period import period_at, period_before
+from exporter.insight.run_usage import UNBILLED
+from exporter.insight.savings.audit_input import WINDOW_MS, Amount, Evidence, ProjectUse
+from exporter.insight.tariff import tariff
+from exporter.ledger import CollectorState, KnownProject, Listing, WorkspaceLedger
+from exporter.view.completeness import awaited, complete_since_ms, complete_until_ms
+from exporter.view.teams import team_of_person
+
+Item = TypeVar("Item")
+
+_WEEK_MS = 7 * 86_400_000
+_UNVIEWED = "hex_unviewed_runs_total"
+_REQUESTS = "hex_api_requests_total"
+_REFUSALS = ("401", "402", "403")
+
+
+def evidence_of(
+    ledger: WorkspaceLedger, config: Config, now_ms: int, is_wanted: Callable[[], bool] = lambda: True
+) -> Evidence:
+    """Everything that the ledger tells of one workspace as of now. Raises LedgerError, and StoppedError.
+
+    Only reads, from any thread. Runs are added up by the database: memory grows with projects, not with runs.
+    `is_wanted` is asked between the steps; once it says no, StoppedError ends the reading.
+    """
+    view = _View(ledger, config, now_ms)
+    known = view.projects
+    since_ms = view.since_ms(known)
+    _go_on(is_wanted)
+    uses = _uses(view, since_ms)
+    _go_on(is_wanted)
+    seats, threads = view.listed(ledger.listing("users"), "users"), view.listed(ledger.listing("threads"), "threads")
+    connections = view.listed(ledger.listing("connections"), "connections")
+    tables = view.tables(known)
+    _go_on(is_wanted)
+    name = ledger.name
+    projects = tuple(each.project for each in known)
+    prices, compute = tariff(config.prices(name)), config.compute(name)
+    hours = {one.project_id: prices.compute_hour_micro_usd(compute.profile_of(name, one)) for one in projects}
+    week = config.week(name)
+    return Evidence(
+        now_ms=now_ms,
+        since_ms=since_ms,
+        tariff=prices,
+        month=period_before(period_at(now_ms, "month", week), "month", week),
+        projects=projects if view.are_projects_known else None,
+        uses=uses,
+        compute_hour_micro={project_id: hour for project_id, hour in hours.items() if hour},
+        seats=seats,
+        seen_ms=_seen_ms(threads or ()),
+        threads=threads,
+        connections=connections,
+        tables=tables,
+        sources=sources_of(ledger, config, known, now_ms, is_wanted) if config.sources else {},
+        teams=_teams(config, name, projects, seats or ()),
+        missing=dict(view.missing),
+        connection_runs=config.limits.connection_runs,
+        inactive_after_ms=round(config.seats.inactive_after_seconds * 1000),
+        unused_after_ms=round(config.audit.unused_after_seconds * 1000),
+        failed_runs=config.audit.failed_runs,
+    )
+
+
+class StoppedError(Exception):
+    """Nobody wants the evidence any more."""
+
+
+def _go_on(is_wanted: Callable[[], bool]) -> None:
+    if not is_wanted():
+        raise StoppedError
+
+
+class _View:
+    """The ledger as of one instant, and for what it lacks the reason."""
+
+    def __init__(self, ledger: WorkspaceLedger, config: Config, now_ms: int) -> None:
+        self.ledger = ledger
+        self.config = config
+        self.now_ms = now_ms
+        self.missing: dict[str, str] = {}
+        self._oldest_ms = now_ms - round(config.collect.max_age_seconds * 1000)
+        self._collectors = ledger.collectors()
+        self._counters = ledger.counters()
+        self.are_projects_known = self._is_fresh("projects")
+        self.projects: tuple[KnownProject, ...] = ledger.projects() if self.are_projects_known else ()
+
+    def listed(self, listing: Listing[Item] | None, collector: str) -> tuple[Item, ...] | None:
+        """What a listing said, None with a reason if it could not be read or is too old."""
+        if listing is not None and listing.at_ms >= self._oldest_ms:
+            return listing.items
+        self._lacks(collector)
+        return None
+
+    def since_ms(self, known: Sequence[KnownProject]) -> int | None:
+        """From when on all runs are known, within the window; None unless that is a week."""
+        complete_ms = complete_since_ms(awaited(known), self.ledger.first_contact_ms)
+        if not self.are_projects_known or complete_ms is None:
+            self._lacks("runs")
+            return None
+        kept_ms = self.now_ms - round(self.config.storage.keep_runs_seconds * 1000)
+        since_ms = max(self.now_ms - WINDOW_MS, complete_ms, kept_ms)
+        if since_ms > self.now_ms - _WEEK_MS:
+            self.missing["runs"] = "their history is still being read"
+            return None
+        return since_ms
+
+    def tables(self, known: Sequence[KnownProject]) -> Mapping[str, tuple[QueriedTable, ...]] | None:
+        """What each listed project queries; None if that is known of none of those that could."""
+        listed = {each.project.project_id for each in known}
+        tables = {project_id: tables for project_id, tables in self.ledger.tables().items() if project_id in listed}
+        is_complete = all(each.project.project_id in tables for each in known if each.project.state == "published")
+        state = self._collectors.get("queried_tables")
+        if not is_complete and (state is None or not state.success):
+            self._lacks("queried_tables")
+        return tables if tables or is_complete else None
+
+    def unviewed_weeks(self) -> Iterator[tuple[str, float]]:
+        """The projects whose views were watched for a week with the same schedules, and their unviewed runs a week."""
+        contact_ms = self.ledger.first_contact_ms
+        if contact_ms is None:
+            return
+        counted = {one.labels[0]: one.value for one in self._counters if one.metric == _UNVIEWED}
+        for each in self.projects:
+            watched_ms = self.now_ms - max(contact_ms, each.first_seen_ms)
+            is_same = each.schedules_since_ms <= each.first_seen_ms
+            value = counted.get(each.project.project_id)
+            if value is not None and each.has_series and is_same and watched_ms >= _WEEK_MS:
+                yield each.project.project_id, value * _WEEK_MS / watched_ms
+
+    def _is_fresh(self, collector: str) -> bool:
+        state = self._collectors.get(collector)
+        is_fresh = state is not None and state.last_success_ms is not None and state.last_success_ms >= self._oldest_ms
+        if not is_fresh:
+            self._lacks(collector)
+        return is_fresh
+
+    def _lacks(self, collector: str) -> None:
+        """Note why a collector has nothing that counts."""
+        state = self._collectors.get(collector)
+        if getattr(self.config.collect, collector) is False:
+            reason = f"collect.{collector} is off"
+        elif state is not None and not state.success:
+            reason = self._refusal(collector) or "the last attempt failed"
+        elif state is None or state.last_success_ms is None:
+            reason = "not read yet"
+        else:
+            reason = f"last read {_ago(self.now_ms - state.last_success_ms)} ago"
+        self.missing[collector] = reason
+
+    def _refusal(self, endpoint: str) -> str | None:
+        """That Hex refuses it, by the answers that were counted: none of these codes is foreseen, so a series tells."""
+        codes = [one.labels[1] for one in self._counters if one.metric == _REQUESTS and one.labels[0] == endpoint]
+        refused = [code for code in codes if code in _REFUSALS]
+        return f"Hex answered {' or '.join(sorted(refused))}" if refused else None
+
+
+@dataclass(slots=True)
+class _Use:
+    """One project's runs in the making."""
+
+    by: dict[tuple[str, str], Amount]
+    last_ms: dict[str, int]
+
+
+def _uses(view: _View, since_ms: int | None) -> Mapping[str, ProjectUse]:
+    start_ms = view.now_ms if since_ms is None else since_ms
+    uses: dict[str, _Use] = defaultdict(lambda: _Use({}, {}))
+    for project_id, trigger, status, runs, ms, last_ms in view.ledger.run_sums.since(start_ms, view.now_ms):
+        if status != UNBILLED:
+            use = uses[project_id]
+            use.last_ms[trigger] = max(last_ms, use.last_ms.get(trigger, last_ms))
+            if runs:
+                use.by[trigger, status] = Amount(runs, ms)
+    last_scheduled: dict[str, list[str]] = defaultdict(list)
+    for project_id, status in view.ledger.run_sums.last_scheduled(view.config.audit.failed_runs):
+        last_scheduled[project_id].append(status)
+    unviewed = dict(view.unviewed_weeks())
+    return {
+        project_id: ProjectUse(
+            by=use.by,
+            last_scheduled=tuple(last_scheduled[project_id]),
+            last_ms=use.last_ms,
+            unviewed_week=unviewed.get(project_id),
+        )
+        for project_id, use in uses.items()
+    }
+
+
+def _seen_ms(threads: Iterable[Thread]) -> Mapping[str, int]:
+    """When each user last began an AI thread."""
+    seen: dict[str, int] = {}
+    for thread in threads:
+        if thread.user_id is not None and thread.created_ms is not None:
+            seen[thread.user_id] = max(thread.created_ms, seen.get(thread.user_id, 0))
+    return seen
+
+
+def _teams(config: Config, name: str, projects: Iterable[Project], seats: Iterable[Seat]) -> Mapping[str, str]:
+    if not config.teams:
+        return {}
+    teams = {project.project_id: config.team_of(name, project) for project in projects}
+    teams.update((seat.user_id, team_of_person(config, name, seat.email)) for seat in seats)
+    return {subject: team for subject, team in teams.items() if team}
+
+
+def is_settled(ledger: WorkspaceLedger, config: Config, now_ms: int) -> bool:
+    """Whether an audit would see all that is to be seen: each listing was tried, and the window's runs are known.
+
+    After a pause that means that the projects are listed again and what ran meanwhile has been read.
+    """
+    states = ledger.collectors()
+    wanted = [one for one in ("projects", "users", "connections", "threads") if getattr(config.collect, one)]
+    listed = states.get("projects")
+    oldest_ms = now_ms - round(config.collect.max_age_seconds * 1000)
+    if any(one not in states for one in wanted) or listed is None or (listed.last_success_ms or 0) < oldest_ms:
+        return False
+    known = ledger.projects()
+    return _are_runs_settled(ledger, config, known, now_ms, oldest_ms) and _are_tables_settled(
+        ledger, config, known, states
+    )
+
+
+def _are_runs_settled(
+    ledger: WorkspaceLedger, config: Config, known: Sequence[KnownProject], now_ms: int, oldest_ms: int
+) -> bool:
+    waited_for = awaited(known)
+    if not config.collect.runs or not waited_for:
+        return True
+    since_ms = complete_since_ms(waited_for, ledger.first_contact_ms)
+    until_ms = complete_until_ms(waited_for, ledger.first_contact_ms)
+    return since_ms is not None and since_ms <= now_ms - WINDOW_MS and until_ms is not None and until_ms >= oldest_ms
+
+
+def _are_tables_settled(
+    ledger: WorkspaceLedger, config: Config, known: Iterable[KnownProject], states: Mapping[str, CollectorState]
+) -> bool:
+    if config.collect.queried_tables is False:
+        return True
+    if any(name in states and not states[name].success for name in ("queried_tables", "cells")):
+        return True
+    tables = ledger.tables()
+    return all(each.project.project_id in tables for each in known if each.project.state == "published")
+
+
+def _ago(ms: int) -> str:
+    hours = ms / 3_600_000
+    return f"{hours:.0f} hours" if hours < 48 else f"{hours / 24:.0f} days"

@@ -1,0 +1,193 @@
+"""Asks a workspace once, each endpoint, and tells what this token may read and what following it costs."""
+
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from exporter.clock import Clock
+from exporter.config import Config, Workspace
+from exporter.errors import ApiError, UnauthorizedError
+from exporter.facts import Connection, Identity, Project, Seat
+from exporter.hexapi import Ask, Endpoint, Exchange, HexClient, Pace, Page, TokenSource, Walk
+from exporter.hexapi.endpoints import OF_ONE_PROJECT
+from exporter.ledger import open_ledger
+from exporter.metrics import Status, build_page, collect
+from exporter.polling.listings import LISTINGS
+from exporter.polling.request_estimate import (
+    FirstRead,
+    first_read,
+    listing_requests_per_hour,
+    scheduled_requests_per_hour,
+    turn_requests_per_hour,
+)
+
+_Ask = Callable[[Ask], Awaitable[Page]]
+
+_MOST_PAGES = 50
+_NOTICED_SECONDS = 5.0
+_SECONDS_PER_HOUR = 3600
+
+
+def _untold(seconds: float, why: str) -> None:
+    """Nobody waits at a terminal."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the probe of one workspace found; `refusals` has the error of each endpoint that did not answer."""
+
+    workspace: str
+    identity: Identity = field(default_factory=Identity)
+    projects: tuple[Project, ...] = ()
+    seats: tuple[Seat, ...] = ()
+    connections: tuple[Connection, ...] = ()
+    pages: dict[Endpoint, int] = field(default_factory=dict)
+    refusals: dict[Endpoint, ApiError] = field(default_factory=dict)
+    answered: set[Endpoint] = field(default_factory=set)
+    allowed_per_hour: int = 0
+    allowed_per_minute: int = 0
+    planned_per_hour: float = 0.0
+    first_read: FirstRead = field(default_factory=FirstRead)
+    series: int = 0
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether Hex does not accept the token at all."""
+        return any(isinstance(error, UnauthorizedError) for error in self.refusals.values())
+
+    def seconds_for(self, requests: int) -> float:
+        """How long so many requests take at the allowed pace."""
+        if requests <= self.allowed_per_minute:
+            return 0.0
+        per_minute = requests / self.allowed_per_minute * 60
+        return max(per_minute, (requests - self.allowed_per_hour) / self.allowed_per_hour * _SECONDS_PER_HOUR)
+
+
+async def probe(
+    workspace: Workspace,
+    config: Config,
+    token: TokenSource,
+    clock: Clock,
+    tell: Callable[[float, str], None] = _untold,
+) -> Findings:
+    """Ask each endpoint once, whole listings up to 5,000 projects, within the configured share of the limits.
+
+    `tell` hears before each wait that a person would notice how many seconds it takes, and why.
+    """
+    found = Findings(workspace=workspace.name)
+    limit = workspace.rate_limit
+    pace = Pace(
+        per_minute=limit.per_minute,
+        per_hour=limit.per_hour,
+        share=limit.share,
+        clock=clock,
+        rng=random.Random(),  # noqa: S311 - jitter
+    )
+    client = HexClient(base_url=workspace.base_url, token=token, pace=pace, clock=clock, observe=_unseen)
+
+    async def ask(what: Ask) -> Page:
+        if (seconds := pace.wait_seconds()) >= _NOTICED_SECONDS:
+            tell(seconds, f"{_why_waiting(pace, clock)}; {what.endpoint.value} is asked next")
+        return await client.ask(what)
+
+    try:
+        for endpoint in LISTINGS:
+            await _listing(ask, found, endpoint)
+            if found.is_locked or (endpoint is Endpoint.PROJECTS and not found.answered):
+                break
+        await _of_a_project(ask, found)
+    finally:
+        await client.aclose()
+    _estimate(found, config, pace, clock)
+    return found
+
+
+def _why_waiting(pace: Pace, clock: Clock) -> str:
+    if pace.cool_down_until_ms is not None and pace.cool_down_until_ms > clock.now() * 1000:
+        return "Hex wants no requests for so long"
+    return (
+        f"rate_limit lets {pace.allowed_per_minute} requests a minute and {pace.allowed_per_hour} an hour go, and one "
+        "run of this check is a dozen or more"
+    )
+
+
+def _unseen(exchange: Exchange) -> None:
+    """The check keeps no counters."""
+
+
+async def _listing(ask: _Ask, found: Findings, endpoint: Endpoint) -> None:
+    walk = Walk(endpoint)
+    pages = 0
+    try:
+        while walk.next is not None and pages < _MOST_PAGES:
+            walk.add(await ask(walk.next))
+            pages += 1
+    except ApiError as error:
+        found.refusals[endpoint] = error
+        return
+    found.answered.add(endpoint)
+    found.pages[endpoint] = pages
+    found.projects += walk.only(Project)
+    found.seats += walk.only(Seat)
+    found.connections += walk.only(Connection)
+    found.identity = next(iter(walk.only(Identity)), found.identity)
+
+
+async def _of_a_project(ask: _Ask, found: Findings) -> None:
+    published = next((one for one in found.projects if one.state == "published"), None)
+    if published is None:
+        return
+    for endpoint in sorted(OF_ONE_PROJECT):
+        try:
+            await ask(Ask(endpoint, published.project_id))
+        except ApiError as error:
+            found.refusals[endpoint] = error
+        else:
+            found.answered.add(endpoint)
+
+
+def _estimate(found: Findings, config: Config, pace: Pace, clock: Clock) -> None:
+    now_ms = round(clock.now() * 1000)
+    allowed = pace.allowed_per_hour
+    published = [one for one in found.projects if one.state == "published"]
+    listings = listing_requests_per_hour(found.pages, allowed)
+    scheduled = scheduled_requests_per_hour(published, now_ms)
+    turns = min(
+        turn_requests_per_hour(allowed, listings, scheduled, is_settled=True), len(published) * _SECONDS_PER_HOUR / 15
+    )
+    found.allowed_per_hour = allowed
+    found.allowed_per_minute = pace.allowed_per_minute
+    found.planned_per_hour = listings + scheduled + turns
+    found.first_read = first_read(found.projects, found.pages, now_ms)
+    found.series = _series(found, config, clock)
+
+
+def _series(found: Findings, config: Config, clock: Clock) -> int:
+    """How many series the page of this workspace has: built for real, from a ledger in memory."""
+    ledger = open_ledger("sqlite://", clock=clock)
+    now_ms = round(clock.now() * 1000)
+    workspace = ledger.workspace(found.workspace)
+    workspace.first_contact(now_ms)
+    workspace.record_projects(found.projects, now_ms)
+    workspace.choose_members(config.limits.projects_with_series, now_ms)
+    workspace.record_seats(found.seats, now_ms)
+    workspace.record_connections(found.connections, now_ms)
+    for endpoint in found.answered:
+        workspace.record_collector(endpoint.value, True, now_ms)
+    families = collect(ledger, config, Status(), now_ms)
+    ledger.close()
+    return build_page(families).series
+
+
+SCOPES: Mapping[Endpoint, str] = {
+    Endpoint.PROJECTS: "read projects",
+    Endpoint.RUNS: "read projects",
+    Endpoint.ME: "any",
+    Endpoint.USERS: "read users",
+    Endpoint.GROUPS: "read groups",
+    Endpoint.CONNECTIONS: "read data connections",
+    Endpoint.THREADS: "a Manager's or Admin's token",
+    Endpoint.QUERIED_TABLES: "read queried tables (Enterprise)",
+    Endpoint.CELLS: "read cells",
+}
+"""What a token needs for each endpoint, as the token dialog of Hex calls it."""

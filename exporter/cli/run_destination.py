@@ -1,0 +1,69 @@
+"""Where a run is asked for and with whose token: from flags, environment and configuration."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from exporter.client.destination import Destination
+from exporter.config import Config, Gateway
+from exporter.config.load import TOKEN_VARIABLE
+from exporter.config.problems import UnfitError
+from exporter.config.urls import host_and_port, is_plain_to_others, normal_public_url
+from exporter.errors import ConfigError, ConfigProblem
+from exporter.hexapi import TokenSource
+from exporter.service.settings import read_config, token_of
+
+GATEWAY_VARIABLE = "HEX_GATEWAY_URL"
+
+_ALL_ADDRESSES = ("", "0.0.0.0", "::")  # noqa: S104 - read, not bound
+
+
+def find_destination(
+    config_file: Path | None, environ: Mapping[str, str], gateway: str | None, *, allows_insecure: bool
+) -> Destination:
+    """The gateway that is named by the flag, else by `HEX_GATEWAY_URL`, else by the configuration.
+
+    The token is that of `HEX_API_TOKEN`, else of the gateway's workspace. Raises ConfigError when either cannot be had,
+    and for plain http to another machine unless that was allowed by the flag or the configuration.
+    """
+    config = read_config(config_file, environ)
+    where, written = _named(config, environ, gateway)
+    try:
+        url = normal_public_url(written)
+    except UnfitError as unfit:
+        raise ConfigError(ConfigProblem(where, str(unfit))) from None
+    is_allowed = allows_insecure or (config.gateway is not None and config.gateway.allow_insecure)
+    if is_plain_to_others(url) and not is_allowed:
+        problem = "found http:// to another machine, expected https://, or --allow-insecure: the token is sent there"
+        raise ConfigError(ConfigProblem(where, problem))
+    return Destination(url, _token(config, environ))
+
+
+def _named(config: Config, environ: Mapping[str, str], flag: str | None) -> tuple[str, str]:
+    """Which setting names the gateway, and what it says."""
+    if flag is not None:
+        return "--gateway", flag
+    if variable := environ.get(GATEWAY_VARIABLE):
+        return GATEWAY_VARIABLE, variable
+    if config.gateway is None:
+        problem = f"is not given, expected the gateway's address (or {GATEWAY_VARIABLE}, or gateway in --config.file)"
+        raise ConfigError(ConfigProblem("--gateway", problem))
+    if config.gateway.public_url is not None:
+        return "gateway.public_url", config.gateway.public_url
+    return "gateway.listen_address", _from_here(config.gateway)
+
+
+def _from_here(gateway: Gateway) -> str:
+    """The address at which a gateway is reached from its own machine."""
+    host, port = host_and_port(gateway.listen_address)
+    if port == 0:
+        problem = "found port 0, which is any that is free; expected --gateway with the one it is"
+        raise ConfigError(ConfigProblem("gateway.listen_address", problem))
+    name = "localhost" if host in _ALL_ADDRESSES else f"[{host}]" if ":" in host else host
+    scheme = "http" if gateway.web_config_file is None else "https"
+    return f"{scheme}://{name}:{port}"
+
+
+def _token(config: Config, environ: Mapping[str, str]) -> TokenSource:
+    if value := environ.get(TOKEN_VARIABLE, "").strip():
+        return TokenSource(value=value)
+    return token_of(config.gateway_workspace, environ)

@@ -1,0 +1,1 @@
+"""Starting runs from outside the process, through the gateway or straight at Hex."""

@@ -1,0 +1,112 @@
+"""The run gateway: where it listens, how much it takes, and what it may answer from an earlier result."""
+
+import re
+
+from msgspec import Struct, field
+
+from exporter.config.match import Match
+from exporter.config.urls import is_plain_to_others, is_public, normal_public_url
+from exporter.facts import Project
+
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_TAKEN_HEADERS = frozenset({
+    "authorization", "cache-control", "connection", "content-encoding", "content-length", "content-type", "cookie",
+    "host", "te", "trailer", "transfer-encoding", "upgrade", "user-agent", "x-hex-exporter-cache",
+})  # fmt: skip
+
+
+class Queue(Struct, frozen=True, kw_only=True):
+    """How many run requests wait, in all and for one caller, and for how long at most."""
+
+    length: int = 100
+    per_caller: int = 20
+    wait_seconds: float = field(default=50.0, name="wait")
+
+
+class Sample(Struct, frozen=True, kw_only=True):
+    """What makes a run a trial: a request with the header runs with this input parameter set to the value.
+
+    Raises ValueError for a header that means something else already.
+    """
+
+    header: str
+    parameter: str
+    value: int | float | str | bool
+
+    def __post_init__(self) -> None:
+        if not _HEADER.fullmatch(self.header):
+            raise ValueError("found a header that is no header's name, expected one such as X-Hex-Trial")
+        if self.header.lower() in _TAKEN_HEADERS:
+            raise ValueError(f"found the header {self.header}, which means something else; expected one of your own")
+
+
+class Policy(Struct, frozen=True, kw_only=True):
+    """What holds for run requests of the projects that fit; durations in seconds.
+
+    `max_age_seconds`: a result that is older answers nothing. `min_interval_seconds`: a younger one answers, whatever
+    the source says. `unchanged_for_seconds`: a project without a known source counts as unchanged for so long after a
+    run; None: it does not. `shared`: a result also answers others who may read the project and the run. The two
+    booleans are what a request that says nothing means; None: what Hex makes of it. Raises ValueError for intervals
+    that no result can live to see, and for a sample of projects that are not named.
+    """
+
+    match: Match = Match()
+    max_age_seconds: float = field(default=86_400.0, name="max_age")
+    min_interval_seconds: float = field(default=0.0, name="min_interval")
+    unchanged_for_seconds: float | None = field(default=None, name="unchanged_for")
+    shared: bool = False
+    update_published_results: bool | None = None
+    use_cached_sql_results: bool | None = None
+    sample: Sample | None = None
+
+    def __post_init__(self) -> None:
+        intervals = {"min_interval": self.min_interval_seconds, "unchanged_for": self.unchanged_for_seconds}
+        for key, seconds in intervals.items():
+            if seconds is not None and seconds > self.max_age_seconds:
+                raise ValueError(f"found {key} longer than max_age ({self.max_age_seconds:g}s), expected at most that")
+        if self.sample is not None and not _names_projects(self.match):
+            raise ValueError("found sample for every project, expected a match with a pattern other than * on projects")
+
+
+class Gateway(Struct, frozen=True, kw_only=True):
+    """The run gateway of one workspace. `concurrency`: how many runs it lets go at once.
+
+    `public_url` is what callers use, without `/api/v1`; None: the address it listens on. Raises ValueError for tokens
+    that would travel in the clear: a public address without `web_config_file`, an http `public_url`, each unless
+    `allow_insecure`.
+    """
+
+    listen_address: str = "127.0.0.1:9892"
+    workspace: str | None = None
+    public_url: str | None = None
+    web_config_file: str | None = None
+    allow_insecure: bool = False
+    concurrency: int = 3
+    queue: Queue = Queue()
+    policies: tuple[Policy, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.public_url is not None:
+            normal_public_url(self.public_url)
+        if self.allow_insecure:
+            return
+        if is_public(self.listen_address) and self.web_config_file is None:
+            raise ValueError(
+                f"found the public address {self.listen_address} without web_config_file, expected TLS by such a file, "
+                "a loopback address, or allow_insecure: true; callers send their Hex tokens there"
+            )
+        if self.public_url is not None and is_plain_to_others(self.public_url):
+            raise ValueError(
+                "found an http:// public_url, expected https:// or allow_insecure: true; callers send their Hex tokens "
+                "there"
+            )
+
+    def policy(self, workspace_name: str, project: Project) -> Policy:
+        """The first policy that the project fits; without one, the defaults."""
+        return next((policy for policy in self.policies if policy.match.fits(workspace_name, project)), Policy())
+
+
+def _names_projects(match: Match) -> bool:
+    """Whether the match tells projects apart: by a pattern that is more than `*`, on more than the workspace."""
+    patterns = (getattr(match, name) for name in Match.__struct_fields__ if name != "workspace")
+    return any(pattern is not None and pattern.strip("*") for pattern in patterns)

@@ -1,0 +1,140 @@
+"""Sources: what to ask to see whether the data behind a project changed. Secrets are named here, never held."""
+
+import json
+import re
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Literal
+
+from msgspec import Struct, field, structs
+
+from exporter.config.match import Match
+from exporter.config.urls import PROJECT_PLACEHOLDER, is_plain_to_others, normal_source_url
+
+SourceKind = Literal["sql", "http", "file"]
+
+_PART = r'(?:[A-Za-z0-9_$]+(?:-[A-Za-z0-9_$]+)*|"[^"\x00-\x1f]+"|`[^`\x00-\x1f]+`)'
+_TABLE = re.compile(rf"{_PART}(?:\.{_PART}){{0,2}}")
+_KEY_DIGITS = 16
+_NAME_DIGITS = 6
+
+
+class SqlSource(Struct, frozen=True, kw_only=True):
+    """A database, and what in it counts: the rows of a query, tables, or the tables of a data connection.
+
+    The SQLAlchemy URL is in an environment variable or a file. `connection` is a glob on a data connection's name or
+    id, and means the tables that Hex says a project queries through it: others for each project. Raises ValueError
+    unless the URL has one place and exactly one of the three is given.
+    """
+
+    url_env: str | None = None
+    url_file: str | None = None
+    query: str | None = None
+    tables: tuple[str, ...] = ()
+    connection: str | None = None
+    deadline_seconds: float = field(default=30.0, name="deadline")
+
+    def __post_init__(self) -> None:
+        if places := [key for key in ("url_env", "url_file") if getattr(self, key) is not None]:
+            _only_one(places)
+        else:
+            raise ValueError("found no url_env and no url_file, expected one of them: where the database's URL is")
+        asked = ("query", "tables", "connection")
+        if given := [key for key in asked if getattr(self, key)]:
+            _only_one(given)
+        else:
+            raise ValueError("found no query, no tables and no connection, expected one of them")
+        for number, table in enumerate(self.tables, 1):
+            if not _TABLE.fullmatch(table):
+                raise ValueError(f"found tables whose entry {number} is no table, expected NAME, SCHEMA.NAME or A.B.C")
+
+
+class HttpSource(Struct, frozen=True, kw_only=True):
+    """An address whose validators or content tell its state; with `{project_id}` in it, one for each project.
+
+    `authorization_env` and `authorization_file` name the place of the whole `Authorization` header. Raises ValueError
+    for both of them, for a secret that would travel in the clear, and for an address that is none.
+    """
+
+    url: str
+    authorization_env: str | None = None
+    authorization_file: str | None = None
+    body_limit_bytes: int = 64 * 1024 * 1024
+    deadline_seconds: float = field(default=30.0, name="deadline")
+
+    def __post_init__(self) -> None:
+        normal_source_url(self.url)
+        if places := [key for key in ("authorization_env", "authorization_file") if getattr(self, key) is not None]:
+            _only_one(places)
+            if is_plain_to_others(self.url):
+                raise ValueError(f"found {places[0]} for an http:// address, expected https://: it is a secret")
+
+
+class FileSource(Struct, frozen=True, kw_only=True):
+    """Files of this machine: paths and globs, absolute when read from a configuration file; at least one."""
+
+    paths: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.paths:
+            raise ValueError("found no paths, expected at least one")
+
+
+class Source(Struct, frozen=True, kw_only=True):
+    """What tells whether the data behind the projects that fit changed, and how often it is asked.
+
+    `name` is for labels and logs; where none is given it is the kind with a few digits that depend on what is asked,
+    and not on the place in the list. Raises ValueError unless it is of one kind, and for a match without patterns.
+    """
+
+    match: Match
+    name: str = ""
+    sql: SqlSource | None = None
+    http: HttpSource | None = None
+    file: FileSource | None = None
+    every_seconds: float = field(default=300.0, name="every")
+
+    def __post_init__(self) -> None:
+        if kinds := [key for key in ("sql", "http", "file") if getattr(self, key) is not None]:
+            _only_one(kinds)
+        else:
+            raise ValueError("found no sql, no http and no file, expected one of them")
+        if self.match == Match():
+            raise ValueError(f"found a match without patterns, expected one of {', '.join(Match.__struct_fields__)}")
+        if not self.name:
+            structs.force_setattr(self, "name", f"{self.kind}:{_digest(self._asked())[:_NAME_DIGITS]}")
+
+    @property
+    def kind(self) -> SourceKind:
+        """Which of the three it is."""
+        return "sql" if self.sql is not None else "http" if self.http is not None else "file"
+
+    @property
+    def is_per_project(self) -> bool:
+        """Whether each project that fits has a state of its own."""
+        if self.http is not None:
+            return PROJECT_PLACEHOLDER in self.http.url
+        return self.sql is not None and self.sql.connection is not None
+
+    def key(self, project_id: str) -> str:
+        """16 hex digits of what is asked for this project: the same wherever one answer holds, across restarts."""
+        return _digest([*self._asked(), *([project_id] if self.is_per_project else [])])[:_KEY_DIGITS]
+
+    def _asked(self) -> list[object]:
+        """All that an answer depends on; how long or how often one asks is not part of it."""
+        if self.sql is not None:
+            sql = self.sql
+            return ["sql", sql.url_env, sql.url_file, sql.query, sorted(sql.tables), sql.connection]
+        if self.http is not None:
+            return ["http", self.http.url, self.http.authorization_env, self.http.authorization_file]
+        return ["file", sorted(self.file.paths) if self.file is not None else []]
+
+
+def _only_one(given: Sequence[str]) -> None:
+    if len(given) > 1:
+        both = "both " if len(given) == 2 else ""
+        raise ValueError(f"found {both}{', '.join(given[:-1])} and {given[-1]}, expected one of them")
+
+
+def _digest(asked: Sequence[object]) -> str:
+    return sha256(json.dumps(asked).encode()).hexdigest()

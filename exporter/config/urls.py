@@ -1,0 +1,127 @@
+"""Addresses other than Hex's and the ledger's: of sources, and of the gateway. Messages never repeat a source's."""
+
+import re
+from urllib.parse import SplitResult, urlsplit
+
+from exporter.config.base_urls import is_loopback
+from exporter.config.error_wording import printable
+from exporter.config.problems import UnfitError
+from exporter.config.readers import Scalar
+
+PROJECT_PLACEHOLDER = "{project_id}"
+"""What stands in a source's address for the project's id."""
+
+_API_PATH = "/api/v1"
+_HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
+_PATH = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
+_PATH_AND_QUERY = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*")
+_HIGHEST_PORT = 65_535
+
+
+def source_url() -> Scalar[str]:
+    """The address of a source, see `normal_source_url`."""
+
+    def parse(text: str, tag: str) -> str:
+        if tag != "str":
+            raise ValueError
+        return normal_source_url(text)
+
+    return Scalar("an address such as https://data.example/orders.csv", parse, is_shown=False)
+
+
+def normal_source_url(text: str) -> str:
+    """The address as it is written; `{project_id}` may stand in its path and its query.
+
+    Raises UnfitError unless it is http or https to a host, without a user name and without a fragment.
+    """
+    expected = "expected https://HOST/PATH"
+    parts = _split(text, expected)
+    if "#" in text:
+        raise UnfitError("found a fragment, expected an address without one: it is never sent")
+    asked = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    if re.search(r"[{}]", asked.replace(PROJECT_PLACEHOLDER, "")):
+        raise UnfitError(f"found braces, expected none but in {PROJECT_PLACEHOLDER}")
+    if not _PATH_AND_QUERY.fullmatch(asked.replace(PROJECT_PLACEHOLDER, "")):
+        raise UnfitError(f"found an address that cannot be read, {expected}; odd characters are written as %XX")
+    return text
+
+
+def is_plain_to_others(url: str) -> bool:
+    """Whether what is sent there can be read on the way: http to a host that is not a loopback one."""
+    parts = urlsplit(url)
+    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
+
+
+def public_url() -> Scalar[str]:
+    """The address under which callers reach the gateway, see `normal_public_url`."""
+
+    def parse(text: str, tag: str) -> str:
+        if tag != "str":
+            raise ValueError
+        return normal_public_url(text)
+
+    return Scalar("an address such as https://hex-gateway.example", parse, is_shown=False)
+
+
+def normal_public_url(text: str) -> str:
+    """The address with its host in lower case, without a trailing slash and without `/api/v1`.
+
+    Raises UnfitError unless it is http or https to a host, with at most a port and a path.
+    """
+    expected = "expected https://HOST"
+    if "?" in text or "#" in text:
+        raise UnfitError(f"found a query or a fragment, {expected}")
+    parts = _split(text, expected)
+    if not _PATH.fullmatch(parts.path):
+        raise UnfitError(f"found an address that cannot be read, {expected}")
+    path = parts.path.rstrip("/").removesuffix(_API_PATH).rstrip("/")
+    return f"{parts.scheme}://{parts.netloc.lower().rstrip(':')}{path}"
+
+
+def listen_address() -> Scalar[str]:
+    """Where to listen, as `HOST:PORT`; no host means all of this machine's addresses."""
+
+    def parse(text: str, tag: str) -> str:
+        if tag not in ("str", "int"):  # YAML 1.1 takes `:9892` for text and `1:30` for a number
+            raise ValueError
+        host_and_port(text)
+        return text
+
+    return Scalar("HOST:PORT such as 127.0.0.1:9892", parse)
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """The parts of `HOST:PORT`, `[IPV6]:PORT` or `:PORT`; raises UnfitError."""
+    host, colon, port = text.rpartition(":")
+    is_bracketed = host.startswith("[") and host.endswith("]")
+    is_host = is_bracketed or not set(host) & set(":[]/@ ")
+    if not (colon and is_host and port.isascii() and port.isdigit() and int(port[:6]) <= _HIGHEST_PORT):
+        raise UnfitError(f'found "{printable(text)}", expected HOST:PORT, [IPV6]:PORT or :PORT')
+    return host.strip("[]"), int(port)
+
+
+def is_public(address: str) -> bool:
+    """Whether other machines can reach what listens on this `HOST:PORT`."""
+    return not is_loopback(host_and_port(address)[0])
+
+
+def _split(text: str, expected: str) -> SplitResult:
+    """The parts of an http address that names nothing before its host; raises UnfitError."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise UnfitError(f"found an address that cannot be read, {expected}") from None
+    if parts.scheme not in ("https", "http"):
+        raise UnfitError(f"found an address without https://, {expected}")
+    if "@" in parts.netloc:
+        raise UnfitError("found a user name before the host, expected the host alone")
+    host = re.sub(r":[0-9]*$", "", parts.netloc)
+    # urlsplit drops line ends and tabs, and lets odd characters through.
+    if (
+        port == 0
+        or not _HOST.fullmatch(host)
+        or not text.lower().startswith(f"{parts.scheme}://{parts.netloc}".lower())
+    ):
+        raise UnfitError(f"found an address that cannot be read, {expected}")
+    return parts

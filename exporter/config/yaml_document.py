@@ -1,0 +1,50 @@
+"""From a file's bytes to YAML nodes, which know their lines. Nothing in the file is run or constructed."""
+
+import yaml
+
+from exporter.config.error_wording import tag
+from exporter.config.problems import Problems
+
+
+def read_document(text: str | bytes, problems: Problems) -> yaml.Node | None:
+    """The top node of the one document in the text, None for one that says nothing.
+
+    What cannot be read as UTF-8 or YAML is added to the problems, and None returned.
+    """
+    if isinstance(text, bytes):
+        try:
+            return read_document(text.decode("utf-8-sig"), problems)
+        except UnicodeDecodeError as error:
+            line = text.count(b"\n", 0, error.start) + 1
+            problems.add(line, f"found the byte 0x{text[error.start]:02x}, expected text in UTF-8")
+            return None
+
+    try:
+        loader = yaml.SafeLoader(text)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        problems.add(line, f"found the character U+{ord(text[error.position]):04X}, which YAML does not allow")
+        return None
+
+    try:
+        node = loader.get_single_node()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problems.add(mark.line + 1 if mark else loader.line + 1, f"not YAML: {_said(error)}")
+    except RecursionError:
+        problems.add(loader.line + 1, "not readable: lists or mappings are nested too deeply")
+    except (ValueError, OverflowError):
+        # PyYAML lets these out for escapes beyond Unicode and for absurd version directives.
+        problems.add(loader.line + 1, "not YAML: an escape or a directive has an impossible number")
+    else:
+        return None if node is None or tag(node) == "null" else node
+    return None
+
+
+def _said(error: yaml.MarkedYAMLError) -> str:
+    said = ", ".join(part for part in (error.context, error.problem) if part)
+    if "\\t" in said:
+        return f"{said}; indent with spaces"
+    if "alias" in said or "cannot start any token" in said:
+        return f"{said}; text that begins with *, &, @, %, ! or ` stands in quotes"
+    return said

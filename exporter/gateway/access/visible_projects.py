@@ -1,0 +1,58 @@
+"""All projects that a caller can see, in one question: cheaper than one about each, where a caller asks for many."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from exporter.clock import Clock
+from exporter.errors import BadAnswerError
+from exporter.facts import Project
+from exporter.gateway.upstream.upstream import NoAnswerError, RawHeaders, Request, Upstream
+from exporter.hexapi import Endpoint, Walk
+from exporter.hexapi.endpoints import address, query
+from exporter.hexapi.pages import read_page
+
+
+@dataclass(frozen=True, slots=True)
+class Viewable:
+    """The ids of the projects that ListProjects showed, in lower case; `is_complete`: it would show no others."""
+
+    project_ids: frozenset[str] = frozenset()
+    is_complete: bool = False
+
+
+async def ask_viewable(
+    upstream: Upstream,
+    base_url: str,
+    headers: RawHeaders,
+    patience_seconds: float,
+    clock: Clock,
+    *,
+    most_pages: int,
+    on_page: Callable[[Sequence[Project], float], None],
+) -> Viewable:
+    """Read ListProjects with the caller's own token, which `headers` hold, for so many pages at most.
+
+    `on_page` is given the projects of each page and the steady clock's time of its arrival, at once. A refusal or a
+    bad answer ends the reading. Raises NoRoomError as `Upstream.ask` does.
+    """
+    give_up_at = clock.monotonic() + patience_seconds
+    walk = Walk(Endpoint.PROJECTS)
+    project_ids: set[str] = set()
+    for _ in range(most_pages):
+        if (ask := walk.next) is None:
+            break
+        url = f"{address(base_url, ask)}?{urlencode(query(ask))}"
+        request = Request(method="GET", url=url, endpoint=ask.endpoint.value, headers=headers)
+        try:
+            reply = await upstream.ask(request, give_up_at - clock.monotonic())
+            if reply.status != 200:
+                break
+            page = read_page(ask, reply.body, sent_ms=0)
+        except (NoAnswerError, BadAnswerError):
+            break
+        walk.add(page)
+        projects = page.only(Project)
+        project_ids.update(one.project_id.lower() for one in projects)
+        on_page(projects, reply.at)
+    return Viewable(frozenset(project_ids), walk.is_complete and not walk.bad)

@@ -1,0 +1,1 @@
+"""Whether an earlier or a running run answers a request: run requests, fingerprints, hits."""

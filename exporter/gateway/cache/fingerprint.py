@@ -1,0 +1,24 @@
+"""Fingerprints: two run requests have the same one if, and only if, one run answers both."""
+
+import hashlib
+
+from exporter.gateway.cache.run_request import RunRequest
+from exporter.gateway.routing import strict_json
+
+
+def request_digest(project_id: str, version: str, request: RunRequest) -> str:
+    """What is asked for, as 64 hexadecimal digits: project, published version, the request after its policy.
+
+    Key order and number forms do not matter. A trial never has the digest of a full run, even with the same body.
+    """
+    return _digest("request", project_id, version, request.is_sampled, request.meaning)
+
+
+def fingerprint(request_digest: str, source_digest: str | None) -> str:
+    """What is asked for and the state of its source, None where that is not known, as 64 hexadecimal digits."""
+    return _digest("fingerprint", request_digest, source_digest)
+
+
+def _digest(*parts: object) -> str:
+    """The hash of a JSON array: its text says where each part ends, so no two lists of parts have the same."""
+    return hashlib.sha256(strict_json.canonical(list(parts))).hexdigest()

@@ -1,0 +1,220 @@
+"""Items of Hex's answers as facts, field by field: an unreadable optional field is None and costs nothing else."""
+
+import re
+from collections.abc import Callable, Mapping
+
+from exporter.facts import (
+    UNKNOWN_TRIGGER,
+    Cell,
+    Connection,
+    Group,
+    Identity,
+    Project,
+    QueriedTable,
+    Run,
+    Schedule,
+    Seat,
+    Thread,
+)
+from exporter.hexapi.endpoints import Ask, Endpoint
+from exporter.hexapi.field_readers import (
+    Json,
+    entries,
+    enum,
+    expiry,
+    identifier,
+    mapping,
+    moment,
+    text,
+    thousandths,
+    version,
+    whole,
+)
+from exporter.hexapi.schedule_parsing import read_schedule
+
+Fact = Project | Run | Seat | Identity | Group | Connection | Thread | QueriedTable | Cell
+"""Whatever an answer can hold."""
+
+_HOST_KEYS = ("accountName", "account", "hostname", "host", "projectId", "jdbcUrl")
+_DATABASE_KEYS = ("database", "catalog")
+_HOST = re.compile(r"(?:.*//)?(?:[^/@]*@)?(?P<host>[^/:;?@\s]+)")
+
+
+def read_item(item: Json, ask: Ask) -> Fact | None:
+    """The fact that one item of the answer to `ask` holds, None if it has no usable id."""
+    return _READERS[ask.endpoint](item, ask)
+
+
+def key(fact: Fact) -> tuple[str, ...]:
+    """What makes the fact the same one when it is met again in its listing."""
+    match fact:
+        case Project(project_id=one) | Run(run_id=one) | Seat(user_id=one) | Group(group_id=one):
+            return (one,)
+        case Connection(connection_id=one) | Thread(thread_id=one) | Cell(cell_id=one):
+            return (one,)
+        case QueriedTable():
+            return (fact.connection_id, fact.table)
+        case Identity():
+            return ()
+
+
+def _project(item: Json, _: Ask) -> Project | None:
+    project_id = identifier(item.get("id"))
+    if project_id is None:
+        return None
+    analytics, sharing = mapping(item.get("analytics")), mapping(item.get("sharing"))
+    views = mapping(analytics.get("appViews"))
+    return Project(
+        project_id=project_id,
+        title=text(item.get("title")) or "",
+        owner=text(mapping(item.get("owner")).get("email")),
+        creator=text(mapping(item.get("creator")).get("email")),
+        project_status=text(mapping(item.get("status")).get("name")),
+        categories=_names(item.get("categories")),
+        groups=_names(sharing.get("groups"), within="group"),
+        collections=_names(sharing.get("collections"), within="collection"),
+        created_ms=moment(item.get("createdAt")),
+        edited_ms=moment(item.get("lastEditedAt")),
+        published_ms=moment(item.get("lastPublishedAt")),
+        viewed_ms=moment(analytics.get("lastViewedAt")),
+        results_updated_ms=moment(analytics.get("publishedResultsUpdatedAt")),
+        archived_ms=moment(item.get("archivedAt")),
+        trashed_ms=moment(item.get("trashedAt")),
+        views_7d=whole(views.get("lastSevenDays")),
+        views_14d=whole(views.get("lastFourteenDays")),
+        views_30d=whole(views.get("lastThirtyDays")),
+        views_all=whole(views.get("allTime")),
+        schedules=_schedules(item.get("schedules")),
+    )
+
+
+def _names(value: object, within: str | None = None) -> tuple[str, ...]:
+    """The names of an array's entries, each once; `within` is the nested object of an entry that has been shared."""
+    names: dict[str, None] = {}
+    for entry in map(mapping, entries(value)):
+        if enum(entry.get("access")) == "none":
+            continue
+        name = text(mapping(entry.get(within)).get("name") if within else entry.get("name"))
+        if name:
+            names[name] = None
+    return tuple(names)
+
+
+def _schedules(value: object) -> tuple[Schedule, ...]:
+    return tuple(read_schedule(entry) for entry in map(mapping, entries(value)) if entry)
+
+
+def _run(item: Json, ask: Ask) -> Run | None:
+    run_id = identifier(item.get("runId"))
+    if run_id is None or ask.project_id is None:
+        return None
+    return Run(
+        run_id=run_id,
+        project_id=ask.project_id,
+        status=enum(item.get("status")) or "unknown",
+        trigger=enum(item.get("runTrigger")) or UNKNOWN_TRIGGER,
+        start_ms=moment(item.get("startTime")),
+        end_ms=moment(item.get("endTime")),
+        elapsed_ms=whole(item.get("elapsedTime")),
+        version=version(item.get("projectVersion")),
+    )
+
+
+def _seat(item: Json, _: Ask) -> Seat | None:
+    user_id = identifier(item.get("id"))
+    if user_id is None:
+        return None
+    return Seat(
+        user_id=user_id,
+        email=text(item.get("email")) or "",
+        name=text(item.get("name")),
+        role=enum(item.get("role")) or "unknown",
+        last_login_ms=moment(item.get("lastLoginDate")),
+    )
+
+
+def _identity(item: Json, _: Ask) -> Identity:
+    return Identity(
+        org_id=identifier(mapping(item.get("org")).get("id")),
+        email=text(item.get("email")),
+        role=enum(item.get("role")),
+        token_expires_ms=expiry(mapping(item.get("token")).get("exp")),
+    )
+
+
+def _group(item: Json, _: Ask) -> Group | None:
+    group_id = identifier(item.get("id"))
+    return None if group_id is None else Group(group_id=group_id, name=text(item.get("name")) or "")
+
+
+def _connection(item: Json, _: Ask) -> Connection | None:
+    connection_id = identifier(item.get("id"))
+    if connection_id is None:
+        return None
+    connection_type = enum(item.get("type")) or "unknown"
+    return Connection(
+        connection_id=connection_id,
+        name=text(item.get("name")) or "",
+        connection_type=connection_type,
+        target=_target(mapping(item.get("connectionDetails")), connection_type),
+    )
+
+
+def _target(details: Json, connection_type: str) -> str | None:
+    """`host/database`, or the host alone; a JDBC URL gives its host and nothing else, as it may hold a password."""
+    by_type = {name.lower(): inner for name, inner in details.items()}
+    chosen = mapping(by_type.get(connection_type)) or details
+    host = _first_text(chosen, _HOST_KEYS)
+    found = _HOST.match(host.strip()) if host else None
+    if found is None:
+        return None
+    database = (_first_text(chosen, _DATABASE_KEYS) or "").strip()
+    target = found["host"].lower().removesuffix(".snowflakecomputing.com")
+    return f"{target}/{database.lower()}" if database else target
+
+
+def _first_text(details: Json, names: tuple[str, ...]) -> str | None:
+    return next((found for name in names if (found := text(details.get(name)))), None)
+
+
+def _thread(item: Json, _: Ask) -> Thread | None:
+    thread_id = identifier(item.get("id"))
+    if thread_id is None:
+        return None
+    return Thread(
+        thread_id=thread_id,
+        source=enum(item.get("source")) or "unknown",
+        thread_type=enum(item.get("type")) or "unknown",
+        user_id=identifier(item.get("userId")),
+        created_ms=moment(item.get("createdAt")),
+        credits_milli=thousandths(item.get("creditsUsed")),
+    )
+
+
+def _queried_table(item: Json, _: Ask) -> QueriedTable | None:
+    connection_id, table = identifier(item.get("dataConnectionId")), text(item.get("tableName"))
+    if connection_id is None or not table:
+        return None
+    return QueriedTable(
+        connection_id=connection_id, table=table, connection_name=text(item.get("dataConnectionName")) or ""
+    )
+
+
+def _cell(item: Json, _: Ask) -> Cell | None:
+    cell_id = identifier(item.get("id"))
+    if cell_id is None:
+        return None
+    return Cell(cell_id=cell_id, connection_id=identifier(item.get("dataConnectionId")))
+
+
+_READERS: Mapping[Endpoint, Callable[[Json, Ask], Fact | None]] = {
+    Endpoint.PROJECTS: _project,
+    Endpoint.RUNS: _run,
+    Endpoint.USERS: _seat,
+    Endpoint.ME: _identity,
+    Endpoint.GROUPS: _group,
+    Endpoint.CONNECTIONS: _connection,
+    Endpoint.THREADS: _thread,
+    Endpoint.QUERIED_TABLES: _queried_table,
+    Endpoint.CELLS: _cell,
+}

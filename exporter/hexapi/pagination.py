@@ -1,0 +1,71 @@
+"""Several pages of one listing, read one after the other until there are no more: an end is always reached."""
+
+from typing import TypeVar
+
+from exporter.hexapi.endpoints import Ask, Endpoint
+from exporter.hexapi.item_parsing import Fact, key
+from exporter.hexapi.pages import BadItem, Page
+
+_Kind = TypeVar("_Kind")
+
+_PAGES_LIMIT = 2000
+
+
+class Walk:
+    """One reading of one listing, from its first page to its last.
+
+    Ask `next`, `add` the page, until `next` is None. Only a walk that `is_complete` has read the whole listing;
+    otherwise `flaw` says in one phrase why it ended early. Not for use by several threads.
+    """
+
+    def __init__(self, endpoint: Endpoint, project_id: str | None = None) -> None:
+        self.next: Ask | None = Ask(endpoint, project_id)
+        self.flaw: str | None = None
+        self.bad: tuple[BadItem, ...] = ()
+        self._found: dict[tuple[str, ...], Fact] = {}
+        self._cursors: set[str] = set()
+        self._pages = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the listing was read to its end."""
+        return self.next is None and self.flaw is None
+
+    @property
+    def items(self) -> tuple[Fact, ...]:
+        """What has been found, each thing once, as it was seen last, in the order of first sight."""
+        return tuple(self._found.values())
+
+    def only(self, kind: type[_Kind]) -> tuple[_Kind, ...]:
+        """The items of one kind of fact, for callers that know what they asked."""
+        return tuple(item for item in self._found.values() if isinstance(item, kind))
+
+    def add(self, page: Page) -> None:
+        """Take the answer to `next` in; ValueError if it answers something else."""
+        if page.ask != self.next:
+            raise ValueError(f"the page of {page.ask} was added where {self.next} was expected")
+        known = len(self._found)
+        self._found.update((key(item), item) for item in page.items)
+        self.bad += page.bad
+        self._pages += 1
+        self.next = None
+        # An empty page is an end too: some servers hand out a cursor as long as they are asked.
+        if page.has_more and page.size:
+            self.flaw = self._loop(page, is_new=len(self._found) > known or bool(page.bad))
+            if self.flaw is None:
+                self.next = self._following(page)
+
+    def _loop(self, page: Page, *, is_new: bool) -> str | None:
+        if page.after in self._cursors:
+            return "a cursor came twice"
+        if not is_new:
+            return "a page brought nothing new, yet said that more follows"
+        if self._pages >= _PAGES_LIMIT:
+            return f"more than {_PAGES_LIMIT} pages"
+        return None
+
+    def _following(self, page: Page) -> Ask:
+        if page.after is not None:
+            self._cursors.add(page.after)
+        offset = page.ask.offset + page.size if page.ask.endpoint is Endpoint.RUNS else 0
+        return Ask(page.ask.endpoint, page.ask.project_id, page.after, offset)

@@ -1,0 +1,224 @@
+"""What a workspace's runs were, folded into numbers: read from the ledger once, in memory that a workspace can afford.
+
+A run takes forty bytes here, whatever Hex said of it.
+"""
+
+from array import array
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from exporter.config import Budget, Week
+from exporter.facts import Project, Run, Thread
+from exporter.history.span import HOUR_MS, Span
+from exporter.history.time_slots import Slots
+from exporter.insight.ai_credits import credit_tally
+from exporter.insight.calendar_period import Period, period_at, period_before
+from exporter.insight.run_usage import UNBILLED, Tally
+from exporter.insight.tariff import Tariff, tariff
+from exporter.ledger import BOUNDS_MS, KnownProject, WorkspaceLedger
+from exporter.view.completeness import awaited, complete_since_ms
+from exporter.view.snapshot import Snapshot
+
+DURATION = "hex_run_duration_seconds"
+
+_WEEKS_BEFORE_MS = 5 * 7 * 86_400_000
+_MONTHS_BEFORE_MS = 5 * 31 * 86_400_000
+
+
+def _integers() -> "array[int]":
+    return array("q")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The runs of one series that ended within the span, by start, and how long they ran."""
+
+    start_ms: "array[int]" = field(default_factory=_integers)
+    end_ms: "array[int]" = field(default_factory=_integers)
+    duration_ms: "array[int]" = field(default_factory=_integers)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The runs of one project that count towards weeks, by start, and what each cost in millionths of a dollar."""
+
+    start_ms: "array[int]" = field(default_factory=_integers)
+    micro_usd: "array[int]" = field(default_factory=_integers)
+
+
+class Past:
+    """One workspace over a span. Made by `read_past`.
+
+    `ended` is by series (a project's id or `other`), trigger and status; `started` by series; `durations` has a row of
+    counts for each hour, by trigger and status. `used` has what each budget used, by its index.
+    """
+
+    def __init__(self, snapshot: Snapshot, span: Span, oldest_ms: int, threads: Sequence[Thread]) -> None:
+        self.snapshot = snapshot
+        self.span = span
+        self.week: Week = snapshot.config.week(snapshot.name)
+        self.budgets = snapshot.config.budgets_of(snapshot.name)
+        self.tariff: Tariff = tariff(snapshot.config.prices(snapshot.name))
+        self.ended: dict[tuple[str, str, str], Ended] = defaultdict(Ended)
+        self.started: dict[str, Started] = defaultdict(Started)
+        self.durations: dict[tuple[str, str], list[array[int]]] = {}
+        self._oldest_ms = oldest_ms
+        has_months = any(budget.period == "month" for budget in self.budgets)
+        before_ms = _MONTHS_BEFORE_MS if has_months else _WEEKS_BEFORE_MS
+        self.load_from_ms = max(oldest_ms, span.start_ms - before_ms)
+        self.active = self._slots()
+        self.compute = self._slots()
+        self.own = self._slots()
+        self.used: tuple[Slots | Tally, ...] = tuple(
+            credit_tally(threads) if budget.unit == "ai_credits" else self._slots() for budget in self.budgets
+        )
+
+    @property
+    def name(self) -> str:
+        """The workspace."""
+        return self.snapshot.name
+
+    def known_since_ms(self, projects: Sequence[KnownProject] | None = None) -> int | None:
+        """Since when every run of these projects is known, of all if None; None if that cannot be said.
+
+        Hex does not say how far back it lists runs. Everything before the oldest run is taken to be beyond that.
+        """
+        if self.snapshot.listed_ms is None:
+            return None
+        projects = self.snapshot.stored.projects if projects is None else projects
+        since_ms = complete_since_ms(awaited(projects), self.snapshot.stored.first_contact_ms)
+        return None if since_ms is None else max(since_ms, self._oldest_ms)
+
+    @cached_property
+    def hours_by_week(self) -> Sequence[tuple[Period, Period]]:
+        """The week and the week before of each hour of the span."""
+        found: list[tuple[Period, Period]] = []
+        for at_ms in self.span.hours:
+            found.append(found[-1] if found and at_ms < found[-1][0][1] else self._weeks(at_ms))
+        return found
+
+    def weeks_at(self, at_ms: int) -> tuple[Period, Period]:
+        """The week that holds this instant, within the span, and the one before."""
+        return self.hours_by_week[bisect_right(self.span.hours, at_ms) - 1]
+
+    @cached_property
+    def hour_micro_usd(self) -> Mapping[str, int]:
+        """What an hour of compute costs by project id."""
+        compute = self.snapshot.config.compute(self.name)
+        return {
+            project.project_id: self.tariff.compute_hour_micro_usd(compute.profile_of(self.name, project))
+            for project in self._projects
+        }
+
+    @property
+    def is_run_priced(self) -> bool:
+        """Whether runs cost anything."""
+        return self.tariff.has_own_estimate or any(self.hour_micro_usd.values())
+
+    def matched(self, budget: Budget) -> frozenset[str]:
+        """The ids of the projects whose runs count towards the budget."""
+        return frozenset(one.project_id for one in self._projects if budget.match.fits(self.name, one))
+
+    @property
+    def _projects(self) -> Iterator[Project]:
+        return (known.project for known in self.snapshot.stored.projects)
+
+    def _slots(self) -> Slots:
+        return Slots(self.load_from_ms, self.span.end_ms)
+
+    def _weeks(self, at_ms: int) -> tuple[Period, Period]:
+        week = period_at(at_ms, "week", self.week)
+        return week, period_before(week, "week", self.week)
+
+
+def read_past(
+    ledger: WorkspaceLedger,
+    snapshot: Snapshot,
+    span: Span,
+    oldest_ms: int,
+    watch: Callable[[Iterable[Run]], Iterable[Run]] = iter,
+) -> Past:
+    """Fold the workspace's runs over the span, and those before it that its first figures need.
+
+    `oldest_ms` is when the first known run started; the runs are read through `watch`. Raises LedgerError.
+    """
+    listing = ledger.listing("threads")
+    past = Past(snapshot, span, oldest_ms, () if listing is None else listing.items)
+    fold = _Fold(past)
+    for run in watch(ledger.runs_between(past.load_from_ms, span.contact_ms)):
+        fold.add(run)
+    for slots in (past.active, past.compute, past.own, *past.used):
+        if isinstance(slots, Slots):
+            slots.close()
+    return past
+
+
+class _Fold:
+    """Adds one run after the other to a past."""
+
+    def __init__(self, past: Past) -> None:
+        self._past = past
+        self._hour_micro_usd = past.hour_micro_usd
+        self._budgets = [
+            (slots, budget, past.matched(budget))
+            for slots, budget in zip(past.used, past.budgets, strict=True)
+            if isinstance(slots, Slots)
+        ]
+
+    def add(self, run: Run) -> None:
+        if run.start_ms is None:
+            return  # it was first seen after the end
+        if run.status != UNBILLED:
+            self._add_started(run, run.start_ms)
+        if run.ended_ms is not None and self._past.span.start_ms <= run.ended_ms < self._past.span.contact_ms:
+            self._add_ended(run, run.start_ms, run.ended_ms)
+
+    def _add_started(self, run: Run, start_ms: int) -> None:
+        past = self._past
+        duration_ms = run.duration_ms or 0
+        cost = past.tariff.run_cost(self._hour_micro_usd.get(run.project_id, 0), duration_ms)
+        past.compute.add(start_ms, cost.compute_micro_usd)
+        past.own.add(start_ms, cost.own_micro_usd)
+        past.active.add(start_ms, 1)
+        if run.ended_ms is not None:
+            past.active.add(run.ended_ms, -1)
+        micro_usd = cost.compute_micro_usd + cost.own_micro_usd
+        started = past.started[past.snapshot.series_of(run.project_id)]
+        started.start_ms.append(start_ms)
+        started.micro_usd.append(micro_usd)
+        for slots, budget, project_ids in self._budgets:
+            if run.project_id in project_ids and budget.match.fits_trigger(run.trigger):
+                amounts = {"runs": 1, "usd": micro_usd, "compute_minutes": duration_ms}
+                slots.add(start_ms, amounts[budget.unit])
+
+    def _add_ended(self, run: Run, start_ms: int, end_ms: int) -> None:
+        past = self._past
+        ended = past.ended[past.snapshot.series_of(run.project_id), run.trigger, run.status]
+        ended.start_ms.append(start_ms)
+        ended.end_ms.append(end_ms)
+        ended.duration_ms.append(run.duration_ms or 0)
+        if run.duration_ms is not None:
+            self._observe((run.trigger, run.status), hour_of(past.span, end_ms), run.duration_ms)
+
+    def _observe(self, labels: tuple[str, str], hour: int, duration_ms: int) -> None:
+        bounds = BOUNDS_MS[DURATION]
+        rows = self._past.durations.get(labels)
+        if rows is None:
+            rows = [array("q", bytes(8 * (len(bounds) + 2))) for _ in self._past.span.hours]
+            self._past.durations[labels] = rows
+        row = rows[hour]
+        for index, bound in enumerate(bounds):
+            row[index] += duration_ms <= bound
+        row[-2] += 1
+        row[-1] += duration_ms
+
+
+def hour_of(span: Span, ended_ms: int) -> int:
+    """The index of the first sample that has a run which ended then.
+
+    The last one has all that ended before counting began, so that no sum over the seam misses any.
+    """
+    return min((ended_ms - span.start_ms) // HOUR_MS + 1, len(span.hours) - 1)

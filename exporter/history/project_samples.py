@@ -1,0 +1,73 @@
+"""What each project was doing, hour by hour."""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import accumulate
+from math import nan
+
+from exporter.history.past import Past
+from exporter.history.series import Track, track
+from exporter.insight.tariff import MICRO
+from exporter.metrics.families.projects import project_families
+
+
+def project_infos(past: Past) -> Iterator[Track]:
+    """What the projects are called today, since each was created; without it, nothing of the past has a name."""
+    created = {known.project.project_id: known.project.created_ms or 0 for known in past.snapshot.stored.projects}
+    for family in project_families(past.snapshot):
+        if family.metric.name == "hex_project_info":
+            for labels, _ in family.samples:
+                hours = past.span.hours[bisect_left(past.span.hours, created[labels[1]]) :]
+                yield track("hex_project_info", labels, hours, [1] * len(hours))
+
+
+def week_runs(past: Past) -> Iterator[Track]:
+    """Runs in the week so far."""
+    return _by_week(past, "hex_project_week_runs", is_previous=False, is_money=False)
+
+
+def previous_week_runs(past: Past) -> Iterator[Track]:
+    """Runs in the week before."""
+    return _by_week(past, "hex_project_previous_week_runs", is_previous=True, is_money=False)
+
+
+def week_costs(past: Past) -> Iterator[Track]:
+    """What the runs of the week so far cost, where runs cost anything."""
+    return _by_week(past, "hex_project_cost_week_usd", is_previous=False, is_money=True)
+
+
+def previous_week_costs(past: Past) -> Iterator[Track]:
+    """What the runs of the week before cost."""
+    return _by_week(past, "hex_project_cost_previous_week_usd", is_previous=True, is_money=True)
+
+
+def last_runs(past: Past) -> Iterator[Track]:
+    """When the last run that had ended with each status started."""
+    runs: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    for (series, _, status), ended in past.ended.items():
+        if series in past.snapshot.members:
+            runs[series, status].extend(zip(ended.end_ms, ended.start_ms, strict=True))
+    for (project_id, status), found in runs.items():
+        found.sort()
+        ends = [end_ms for end_ms, _ in found]
+        latest = list(accumulate((start_ms for _, start_ms in found), max))
+        values = [latest[count - 1] / 1000 if (count := bisect_left(ends, at_ms)) else nan for at_ms in past.span.hours]
+        labels = (past.name, project_id, status)
+        yield track("hex_project_last_run_timestamp_seconds", labels, past.span.hours, values)
+
+
+def _by_week(past: Past, metric: str, *, is_previous: bool, is_money: bool) -> Iterator[Track]:
+    since_ms = past.known_since_ms()
+    if since_ms is None or (is_money and not past.is_run_priced):
+        return
+    for series, started in past.started.items():
+        starts = started.start_ms
+        sums = list(accumulate(started.micro_usd, initial=0)) if is_money else range(len(starts) + 1)
+        unit = MICRO if is_money else 1
+        values: list[float] = []
+        for at_ms, (week, before) in zip(past.span.hours, past.hours_by_week, strict=True):
+            start_ms, end_ms = before if is_previous else (week[0], at_ms)
+            amount = sums[bisect_left(starts, end_ms)] - sums[bisect_left(starts, start_ms)]
+            values.append(nan if start_ms < since_ms else amount / unit if is_money else amount)
+        yield track(metric, (past.name, series), past.span.hours, values)

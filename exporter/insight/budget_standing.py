@@ -1,0 +1,90 @@
+"""How a budget stands: used, used before, expected, and the rolling windows beside it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from exporter.config import Budget, Week
+from exporter.insight.calendar_period import Period, period_at, period_before, same_moment
+from exporter.insight.forecast import MOST_PERIODS, forecast
+from exporter.insight.run_usage import UNITS
+
+HOUR_MS = 3_600_000
+
+WINDOWS_MS: Mapping[str, int] = {"1h": HOUR_MS, "6h": 6 * HOUR_MS, "7d": 168 * HOUR_MS}
+"""The rolling windows by their label."""
+
+_WEEK_MS = 168 * HOUR_MS
+
+
+class Spent(Protocol):
+    """What has been used of a budget, and how far that is known."""
+
+    def between(self, start_ms: int, end_ms: int) -> int:
+        """What was used in [start, end), in the integers of `UNITS`."""
+
+    def is_known_from(self, start_ms: int) -> bool:
+        """Whether everything that was used since then is known, so that sums from there on are whole."""
+
+    def existed_by(self, at_ms: int) -> bool:
+        """Whether there was anything then that could use the budget: a period before that tells nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a budget stands, in its unit; None where that is not completely known.
+
+    `windows` has for each rolling window what was used in it, and in the same window 168 hours earlier. `recent` are
+    the earlier periods that are known whole, the latest first.
+    """
+
+    budget: Budget
+    period: Period
+    used: float | None = None
+    previous_used: float | None = None
+    forecast: float | None = None
+    windows: Mapping[str, tuple[float | None, float | None]]
+    recent: tuple[float, ...] = ()
+
+
+def standing(budget: Budget, spent: Spent | None, week: Week, now_ms: int) -> Standing:
+    """How the budget stands at this instant. `spent` None: it cannot be known, as when nothing has a price.
+
+    Used is everything from the period's start to its end, so that a run which Hex's clock puts a little ahead counts.
+    """
+    period = period_at(now_ms, budget.period, week)
+    if spent is None:
+        return Standing(budget=budget, period=period, windows=dict.fromkeys(WINDOWS_MS, (None, None)))
+
+    earlier = [period_before(period, budget.period, week)]
+    while len(earlier) < MOST_PERIODS:
+        earlier.append(period_before(earlier[-1], budget.period, week))
+    known = [one for one in earlier if spent.is_known_from(one[0])]
+    telling = [one for one in known if spent.existed_by(one[0])]
+
+    used = _sum(spent, *period)
+    later = [spent.between(same_moment(now_ms, period, one, week.timezone), one[1]) for one in telling]
+    size = UNITS[budget.unit]
+    return Standing(
+        budget=budget,
+        period=period,
+        used=_scaled(used, size),
+        previous_used=_scaled(_sum(spent, *earlier[0]), size),
+        forecast=None if used is None else _scaled(forecast(used, later), size),
+        windows={
+            name: (
+                _scaled(_sum(spent, now_ms - length, now_ms), size),
+                _scaled(_sum(spent, now_ms - length - _WEEK_MS, now_ms - _WEEK_MS), size),
+            )
+            for name, length in WINDOWS_MS.items()
+        },
+        recent=tuple(spent.between(*one) / size for one in telling),
+    )
+
+
+def _sum(spent: Spent, start_ms: int, end_ms: int) -> int | None:
+    return spent.between(start_ms, end_ms) if spent.is_known_from(start_ms) else None
+
+
+def _scaled(amount: float | None, size: int) -> float | None:
+    return None if amount is None else amount / size

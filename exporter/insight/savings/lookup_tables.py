@@ -1,0 +1,194 @@
+"""The evidence, looked up by project, by person and by connection; worked out once for all finders."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from exporter.facts import Project, Seat
+from exporter.insight.savings.audit_input import DAY_MS, Amount, Evidence, ProjectUse
+from exporter.insight.savings.finding import Saving
+from exporter.insight.savings.pricing import Claim, Pricing
+from exporter.insight.schedule_firings import WEEK_MS, firings
+
+SCHEDULED = "scheduled"
+
+_HOUR_MS = 3_600_000
+_SHORTEST_WINDOW_MS = 7 * DAY_MS
+_NO_USE = ProjectUse()
+_RARE_WEEKS = 12
+"""Over so many weeks the firings are counted of what does not fire every week."""
+
+
+class Scene:
+    """One workspace's evidence. Answers are of the evidence's instant, and never change."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence = evidence
+        self.now_ms = evidence.now_ms
+        since_ms = evidence.since_ms
+        self.window_ms = 0 if since_ms is None else max(0, evidence.now_ms - since_ms)
+        self.week_start_ms = evidence.now_ms // _HOUR_MS * _HOUR_MS
+        self.pricing = Pricing(evidence.tariff, evidence.compute_hour_micro, max(1, self.window_ms))
+        self._week_firings: dict[str, float] = {}
+
+    @property
+    def are_runs_known(self) -> bool:
+        """Whether the runs are known for a week at least."""
+        return self.window_ms >= _SHORTEST_WINDOW_MS
+
+    @cached_property
+    def projects(self) -> Mapping[str, Project]:
+        """The known projects by id."""
+        return {project.project_id: project for project in self.evidence.projects or ()}
+
+    @cached_property
+    def scheduled_projects(self) -> tuple[Project, ...]:
+        """The published projects that have an enabled schedule, and whose schedules did run in the window."""
+        return tuple(
+            project
+            for project in self.projects.values()
+            if project.state == "published" and has_schedule(project) and self.scheduled(project.project_id).runs
+        )
+
+    def use(self, project_id: str) -> ProjectUse:
+        """The project's runs; none if there were none."""
+        return self.evidence.uses.get(project_id, _NO_USE)
+
+    def total(self, project_id: str) -> Amount:
+        """All of the project's runs in the window."""
+        return _sum(list(self.use(project_id).by.values()))
+
+    def scheduled(self, project_id: str, *statuses: str) -> Amount:
+        """Its scheduled runs in the window, of these statuses if any are given."""
+        return _sum(
+            [
+                amount
+                for (trigger, status), amount in self.use(project_id).by.items()
+                if trigger == SCHEDULED and (not statuses or status in statuses)
+            ]
+        )
+
+    def week_runs(self, project: Project) -> float:
+        """How many runs a week its schedules start from now on; what fires more rarely counts as a part of one.
+
+        Where a schedule cannot be understood, as many as it started so far.
+        """
+        known = self._week_firings.get(project.project_id)
+        if known is None:
+            told = _week_firings(project, self.week_start_ms)
+            known = self.observed_week_runs(project.project_id) if told is None else told
+            self._week_firings[project.project_id] = known
+        return known
+
+    def observed_week_runs(self, project_id: str) -> float:
+        """How many scheduled runs it had in a week of the window."""
+        return self.scheduled(project_id).runs * WEEK_MS / max(1, self.window_ms)
+
+    def lasting(self, project: Project) -> float:
+        """The part of its scheduled runs that goes on: below 1 once schedules were slowed down or switched off."""
+        observed = self.observed_week_runs(project.project_id)
+        return min(1.0, self.week_runs(project) / observed) if observed else 0.0
+
+    def claim(self, project: Project, share: float = 1.0, *statuses: str) -> Claim:
+        """So large a part of the scheduled runs that go on, of these statuses if any are given."""
+        amount = self.scheduled(project.project_id, *statuses)
+        part = max(0.0, min(1.0, share)) * self.lasting(project)
+        return Claim(amount.runs * part, int(amount.ms * part) if part < 1 else amount.ms)
+
+    def schedules_cost(self, project: Project) -> Saving:
+        """What its schedules cost a month from now on: as many runs as they start, each of the usual run time.
+
+        Schedules that were just switched on, or off, cost what they will, whatever they cost in the window.
+        """
+        runs = self.week_runs(project) * self.window_ms / WEEK_MS
+        done = self.scheduled(project.project_id)
+        ms = int(done.ms * runs / done.runs) if done.runs else 0
+        return self.pricing.month(project.project_id, Claim(runs, ms))
+
+    # People
+
+    @cached_property
+    def projects_by_address(self) -> Mapping[str, Sequence[Project]]:
+        """The projects that somebody with this address owns or made, those in the bin left out."""
+        found: dict[str, list[Project]] = defaultdict(list)
+        for project in self.projects.values():
+            if project.state != "trashed":
+                for address in {plain(project.owner), plain(project.creator)} - {""}:
+                    found[address].append(project)
+        return found
+
+    @cached_property
+    def seats_by_address(self) -> Mapping[str, Sequence[Seat]]:
+        """Everybody with this address; Hex lets several share one."""
+        found: dict[str, list[Seat]] = defaultdict(list)
+        for seat in self.evidence.seats or ():
+            found[plain(seat.email)].append(seat)
+        return found
+
+    def seen_ms(self, seat: Seat) -> int | None:
+        """When this person was last seen to do anything, None if never.
+
+        Logins, edits of their projects, runs of those that no schedule started, and whatever else the evidence has.
+        """
+        moments = [seat.last_login_ms, self.evidence.seen_ms.get(seat.user_id)]
+        address = plain(seat.email)
+        for project in self.projects_by_address.get(address, ()) if address else ():
+            moments.append(project.edited_ms)
+            moments += [at for trigger, at in self.use(project.project_id).last_ms.items() if trigger != SCHEDULED]
+        return max((at_ms for at_ms in moments if at_ms is not None), default=None)
+
+    def is_idle(self, seat: Seat) -> bool:
+        """Whether nobody has used the seat for long, or ever."""
+        seen_ms = self.seen_ms(seat)
+        return seen_ms is None or seen_ms <= self.now_ms - self.evidence.inactive_after_ms
+
+    # Connections
+
+    @cached_property
+    def projects_by_connection(self) -> Mapping[str, Sequence[str]]:
+        """The ids of the known projects that query each connection."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for project_id, tables in (self.evidence.tables or {}).items():
+            if project_id in self.projects:
+                for connection_id in dict.fromkeys(table.connection_id for table in tables):
+                    found[connection_id].append(project_id)
+        return found
+
+    def connection_cost(self, connection_id: str) -> Saving:
+        """What the runs of the projects that query it cost a month; what else these query is not told apart."""
+        amounts = {one: self.total(one) for one in self.projects_by_connection.get(connection_id, ())}
+        return self.pricing.months({one: Claim(*amount) for one, amount in amounts.items()})
+
+    # Time
+
+    def is_quiet_since(self, at_ms: int | None, span_ms: int) -> bool:
+        """Whether something happened that long ago, or never; a moment ahead of this clock is recent."""
+        return at_ms is None or at_ms <= self.now_ms - span_ms
+
+
+def plain(address: str | None) -> str:
+    """An address for comparison: upper and lower case are alike; empty where there is none."""
+    return (address or "").strip().lower()
+
+
+def has_schedule(project: Project) -> bool:
+    """Whether any of its schedules is enabled."""
+    return any(schedule.enabled for schedule in project.schedules)
+
+
+def _week_firings(project: Project, start_ms: int) -> float | None:
+    """None if nothing tells when an enabled schedule fires."""
+    total = 0.0
+    for schedule in project.schedules if project.state == "published" else ():
+        if schedule.enabled:
+            found: float = len(firings(schedule, start_ms, start_ms + WEEK_MS))
+            if not found:
+                found = len(firings(schedule, start_ms, start_ms + _RARE_WEEKS * WEEK_MS)) / _RARE_WEEKS
+            if not found:
+                return None
+            total += found
+    return total
+
+
+def _sum(amounts: Sequence[Amount]) -> Amount:
+    return Amount(sum(amount.runs for amount in amounts), sum(amount.ms for amount in amounts))

@@ -1,0 +1,158 @@
+"""The audit: every finder over one workspace's evidence, ranked, with totals in which nothing counts twice."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+from exporter.config import Ignore
+from exporter.insight.savings.abandonment import abandoned, failing
+from exporter.insight.savings.audit_input import Evidence
+from exporter.insight.savings.candidate import Candidate
+from exporter.insight.savings.collisions import collisions
+from exporter.insight.savings.duplicates import duplicates
+from exporter.insight.savings.finding import KINDS, Audit, Finding, NotJudged, Saving, Total
+from exporter.insight.savings.frequency import frequency
+from exporter.insight.savings.idle_seats import costly_roles, idle_seats, role_after
+from exporter.insight.savings.lookup_tables import Scene, has_schedule
+from exporter.insight.savings.plan_choice import costly_plan, current_month
+from exporter.insight.savings.pricing import Claim, added
+from exporter.insight.savings.unused_connections import OVERLAPPING, overlapping_connections, unused_connections
+from exporter.insight.seat_costs import roles_of, unpriced_keys
+
+_FINDERS = (
+    abandoned,
+    frequency,
+    failing,
+    duplicates,
+    idle_seats,
+    costly_roles,
+    unused_connections,
+    overlapping_connections,
+    collisions,
+)
+
+_BY_COST = frozenset({OVERLAPPING})
+"""What these save is on the bill of a database, which nobody here sees: they rank by what runs through them."""
+
+
+def audit(evidence: Evidence, ignore: Iterable[Ignore] = (), today: date | None = None) -> Audit:
+    """What is found by the evidence. `today` decides which entries of `ignore` still hold; None: the day in UTC."""
+    scene = Scene(evidence)
+    today = today or datetime.fromtimestamp(evidence.now_ms / 1000, UTC).date()
+    rules = tuple(ignore)
+    candidates: list[Candidate] = []
+    not_judged: list[NotJudged] = []
+
+    def take(found: Iterator[Candidate | NotJudged]) -> None:
+        for one in found:
+            if isinstance(one, NotJudged):
+                not_judged.append(one)
+            else:
+                candidates.append(_marked(one, rules, today))
+
+    for finder in _FINDERS:
+        take(finder(scene))
+    take(costly_plan(scene, _moves(scene, candidates)))
+
+    wanted = [one for one in candidates if one.finding.ignored is None]
+    findings = sorted(_counted(scene, wanted), key=_rank)
+    ignored = sorted((one.finding for one in candidates if one.finding.ignored is not None), key=_rank)
+    judged = [kind for kind in KINDS if not any(one.kind == kind and not one.is_partial for one in not_judged)]
+    return Audit(
+        now_ms=evidence.now_ms,
+        since_ms=evidence.since_ms if scene.are_runs_known else None,
+        findings=tuple(findings),
+        ignored=tuple(replace(one, counted=Saving()) for one in ignored),
+        not_judged=tuple(sorted(not_judged, key=lambda one: (KINDS.index(one.kind), one.why))),
+        totals={kind: _total(kind, findings) for kind in judged},
+        saving=added([one.counted for one in findings]),
+        spent=_spent(scene),
+        hints=tuple(_hints(scene)),
+        costs=_costs(scene),
+    )
+
+
+def _marked(candidate: Candidate, rules: tuple[Ignore, ...], today: date) -> Candidate:
+    finding = candidate.finding
+    for rule in rules:
+        if rule.covers(finding.kind, (finding.subject, finding.subject_name), today):
+            marked = replace(finding, ignored=rule.reason, ignored_until=rule.until)
+            return replace(candidate, finding=marked)
+    return candidate
+
+
+def _moves(scene: Scene, candidates: Iterable[Candidate]) -> Mapping[str, str]:
+    """The roles that the findings on seats propose, by user id."""
+    roles = {seat.user_id: seat.role for seat in scene.evidence.seats or ()}
+    return {
+        one.finding.subject: role_after(scene, roles[one.finding.subject])
+        for one in candidates
+        if one.finding.subject_type == "user" and one.finding.ignored is None
+    }
+
+
+def _counted(scene: Scene, candidates: Iterable[Candidate]) -> Iterator[Finding]:
+    """The findings with what totals count of each: of several that claim one project's runs, the largest alone."""
+    candidates = tuple(candidates)
+    largest: dict[str, tuple[tuple[int, float, int, int], tuple[str, str]]] = {}
+    for one in candidates:
+        for project_id, claim in one.claims.items():
+            size = (*scene.pricing.month(project_id, claim).rank, -KINDS.index(one.finding.kind))
+            if project_id not in largest or size > largest[project_id][0]:
+                largest[project_id] = (size, one.finding.key)
+    for one in candidates:
+        if one.claims:
+            won = {at: claim for at, claim in one.claims.items() if largest[at][1] == one.finding.key}
+            yield replace(one.finding, counted=scene.pricing.months(won))
+        else:
+            yield one.finding
+
+
+def _rank(finding: Finding) -> tuple[object, ...]:
+    """Money first, then runs and run time; what saves nothing by itself comes by what it costs."""
+    money, runs, ms = (finding.cost if finding.kind in _BY_COST else finding.saving).rank
+    return (-money, -runs, -ms, *(-one for one in finding.cost.rank), KINDS.index(finding.kind), finding.subject)
+
+
+def _total(kind: str, findings: Iterable[Finding]) -> Total:
+    own = [finding for finding in findings if finding.kind == kind]
+    return Total(kind=kind, findings=len(own), saving=added([finding.counted for finding in own]))
+
+
+def _spent(scene: Scene) -> Saving:
+    """What all runs cost a month, and the plan; where that is not known, the seats that have a price."""
+    runs = [scene.pricing.month(one, Claim(*scene.total(one))) for one in scene.evidence.uses]
+    plan = current_month(scene)
+    prices = _seat_prices(scene).values() if plan is None else (plan,)
+    return added([*runs, *(Saving(micro=price) for price in prices if price is not None)])
+
+
+def _costs(scene: Scene) -> Mapping[str, int | None]:
+    costs = {
+        one.project_id: scene.schedules_cost(one).micro
+        for one in scene.projects.values()
+        if one.state == "published" and has_schedule(one)
+    }
+    costs.update(_seat_prices(scene))
+    plan = scene.evidence.tariff.prices.plan
+    return costs if plan is None else {**costs, plan: current_month(scene)}
+
+
+def _hints(scene: Scene) -> Iterator[str]:
+    """Which keys would turn figures into money."""
+    tariff = scene.evidence.tariff
+    if not tariff.has_own_estimate:
+        yield "prices.run_usd or prices.warehouse_usd_per_minute would turn runs and minutes into money"
+    if scene.evidence.seats is not None:
+        plan = tariff.prices.plan
+        keys = ["prices.plan"] if plan is None else unpriced_keys(tariff, plan, roles_of(scene.evidence.seats))
+        for key in keys:
+            yield f"{key} would turn seats into money"
+
+
+def _seat_prices(scene: Scene) -> Mapping[str, int | None]:
+    tariff, plan = scene.evidence.tariff, scene.evidence.tariff.prices.plan
+    return {
+        seat.user_id: None if plan is None else tariff.seat_month_micro_usd(plan, seat.role)
+        for seat in scene.evidence.seats or ()
+    }

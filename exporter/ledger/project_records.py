@@ -1,0 +1,184 @@
+"""The projects of a workspace: listed, gone, with series of their own or not, and how far their runs are known."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import func, select
+
+from exporter.facts import Project
+from exporter.ledger.codec import decode, encode, storable
+from exporter.ledger.schema import PROJECTS, RUNS, WORKSPACES, upsert
+from exporter.ledger.series_limit import ACTIVITY_MS, DAY_MS, FORGET_GONE_MS, Candidate, chosen
+from exporter.ledger.store import Store, Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunProgress:
+    """How far a project's run history is known, for the planner to go on from.
+
+    `known_until_ms`: every run that started before it is known; `known_from_ms`: back to there (0: all that the API
+    has). `is_unordered`: its pages do not fall by start time. `last_read_ms`: when its newest page was read last.
+    `refused_until_ms`, `refusals`: Hex refused it, so often in a row. `schedule_checked_ms`: its schedules have been
+    compared with its runs up to then.
+    """
+
+    known_until_ms: int | None = None
+    known_from_ms: int | None = None
+    is_unordered: bool = False
+    last_read_ms: int | None = None
+    refused_until_ms: int | None = None
+    refusals: int = 0
+    schedule_checked_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownProject:
+    """A project as last listed. `gone_since_ms`: the first listing without it, None while it is listed.
+
+    `has_series`: its counters carry its own id rather than `other`. `schedules_since_ms`: its schedules are the same
+    since then.
+    """
+
+    project: Project
+    first_seen_ms: int
+    gone_since_ms: int | None = None
+    has_series: bool = False
+    schedules_since_ms: int
+    progress: RunProgress = field(default_factory=RunProgress)
+
+
+class Projects:
+    """The projects of one workspace: in the table, and mirrored in memory once they are committed."""
+
+    def __init__(self, store: Store, workspace: str) -> None:
+        self._store = store
+        self._workspace = workspace
+        self.load()
+
+    def load(self) -> None:
+        """Read every project from the table."""
+        mine = PROJECTS.c.workspace == self._workspace
+        with self._store.reading() as connection:
+            rows = connection.execute(select(PROJECTS).where(mine).order_by(PROJECTS.c.project_id)).all()
+        self._known: Mapping[str, KnownProject] = {
+            row.project_id: KnownProject(
+                project=decode(row.body, Project) or Project(project_id=row.project_id),
+                first_seen_ms=row.first_seen_ms,
+                gone_since_ms=row.gone_since_ms,
+                has_series=row.has_series,
+                schedules_since_ms=row.schedules_since_ms,
+                progress=decode(row.progress, RunProgress) or RunProgress(),
+            )
+            for row in rows
+        }
+
+    @property
+    def known(self) -> Mapping[str, KnownProject]:
+        """Every project by id, those that are gone included; never changed in place."""
+        return self._known
+
+    def record_listing(
+        self, transaction: Transaction, listed: Iterable[Project], at_ms: int
+    ) -> Mapping[str, KnownProject]:
+        """Take in a whole listing: what it lacks is gone. Returns all projects as they are then."""
+        changes: dict[str, KnownProject] = {}
+        present = {storable(project.project_id): project for project in listed}
+        for project_id, project in present.items():
+            known = self._known.get(project_id)
+            after = _listed(known, project, at_ms)
+            if after != known:
+                changes[project_id] = after
+        for project_id, known in self._known.items():
+            if project_id not in present and known.gone_since_ms is None:
+                changes[project_id] = replace(known, gone_since_ms=at_ms)
+        return self._write(transaction, changes)
+
+    def record_progress(self, transaction: Transaction, project_id: str, progress: RunProgress, at_ms: int) -> None:
+        """Remember how far the project's runs are known."""
+        known = self._known.get(project_id) or KnownProject(
+            project=Project(project_id=project_id), first_seen_ms=at_ms, schedules_since_ms=at_ms
+        )
+        self._write(transaction, {project_id: replace(known, progress=progress)})
+
+    def choose_members(self, transaction: Transaction, limit: int, now_ms: int) -> Mapping[str, KnownProject]:
+        """Decide who has series: room is filled at once, members are displaced at most daily.
+
+        Returns all projects as they are then.
+        """
+        workspace = transaction.connection.execute(
+            select(WORKSPACES.c.members_chosen_ms, WORKSPACES.c.members_limit).where(
+                WORKSPACES.c.workspace == self._workspace
+            )
+        ).one_or_none()
+        chosen_ms, last_limit = (None, None) if workspace is None else workspace
+        is_due = chosen_ms is None or not 0 <= now_ms - chosen_ms < DAY_MS or last_limit != limit
+        runs = self._recent_runs(transaction, now_ms) if is_due else {}
+        candidates = [
+            Candidate(
+                project_id=project_id,
+                is_member=known.has_series,
+                runs=runs.get(project_id, 0),
+                is_published=known.project.published_ms is not None,
+                viewed_ms=known.project.viewed_ms or 0,
+            )
+            for project_id, known in self._known.items()
+            if known.gone_since_ms is None or now_ms - known.gone_since_ms < FORGET_GONE_MS
+        ]
+        members = chosen(candidates, limit, may_displace=is_due)
+        changes = {
+            project_id: replace(known, has_series=project_id in members)
+            for project_id, known in self._known.items()
+            if known.has_series != (project_id in members)
+        }
+        if is_due:
+            upsert(
+                transaction.connection,
+                WORKSPACES,
+                [{"workspace": self._workspace, "members_chosen_ms": now_ms, "members_limit": limit}],
+            )
+        return self._write(transaction, changes)
+
+    def _recent_runs(self, transaction: Transaction, now_ms: int) -> dict[str, int]:
+        rows = transaction.connection.execute(
+            select(RUNS.c.project_id, func.count())
+            .where(RUNS.c.workspace == self._workspace, RUNS.c.started_ms >= now_ms - ACTIVITY_MS)
+            .group_by(RUNS.c.project_id)
+        )
+        return {row[0]: row[1] for row in rows}
+
+    def _write(self, transaction: Transaction, changes: Mapping[str, KnownProject]) -> Mapping[str, KnownProject]:
+        upsert(
+            transaction.connection,
+            PROJECTS,
+            [
+                {
+                    "workspace": self._workspace,
+                    "project_id": project_id,
+                    "body": encode(known.project),
+                    "first_seen_ms": known.first_seen_ms,
+                    "gone_since_ms": known.gone_since_ms,
+                    "has_series": known.has_series,
+                    "schedules_since_ms": known.schedules_since_ms,
+                    "progress": encode(known.progress),
+                }
+                for project_id, known in changes.items()
+            ],
+        )
+        after = {**self._known, **changes}
+        transaction.after_commit(lambda: self._replace(after))
+        return after
+
+    def _replace(self, after: Mapping[str, KnownProject]) -> None:
+        self._known = after
+
+
+def _listed(known: KnownProject | None, project: Project, at_ms: int) -> KnownProject:
+    if known is None:
+        return KnownProject(project=project, first_seen_ms=at_ms, schedules_since_ms=at_ms)
+    is_same = frozenset(known.project.schedules) == frozenset(project.schedules)
+    return replace(
+        known,
+        project=project,
+        gone_since_ms=None,
+        schedules_since_ms=known.schedules_since_ms if is_same else at_ms,
+    )

@@ -1,0 +1,214 @@
+"""The run records: taken in, asked for, forgotten."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from sqlalchemy import ColumnElement, Connection, Row, delete, false, func, or_, select, true, update
+
+from exporter.facts import Run
+from exporter.insight.run_usage import UNBILLED, Use
+from exporter.ledger.run_counting import REFRESHES, Border, KnownRun, sighted
+from exporter.ledger.schema import RUNS, WORKSPACES, upsert
+from exporter.ledger.store import Store, Transaction
+
+_IDS_AT_ONCE = 500
+_DAY_MS = 86_400_000
+
+
+class Runs:
+    """The runs of one workspace. Reads may come from any thread."""
+
+    def __init__(self, store: Store, workspace: str) -> None:
+        self._store = store
+        self._workspace = workspace
+        self._mine = RUNS.c.workspace == workspace
+        self._written_days: Counter[int] = Counter()
+        self._everything_written = 0
+        store.when_lost(self._forget_everything)
+
+    def revision(self, start_ms: int, end_ms: int) -> int:
+        """A number that grows when this process writes a run placed in [start, end), and maybe at other times."""
+        days = range(start_ms // _DAY_MS, (end_ms - 1) // _DAY_MS + 1)
+        return self._everything_written + sum(self._written_days[day] for day in days)
+
+    def record(self, transaction: Transaction, seen: Sequence[Run], border: Border, at_ms: int) -> list[KnownRun]:
+        """Take in runs as they were listed; returns those that have come to count by it, the earliest first."""
+        connection = transaction.connection
+        before = self._known(connection, {run.run_id for run in seen})
+        after = dict(before)
+        for run in seen:
+            known = sighted(after.get(run.run_id), run, border, at_ms)
+            if known is not None:
+                after[run.run_id] = known
+        changed = [known for run_id, known in after.items() if known != before.get(run_id)]
+        upsert(connection, RUNS, [self._columns(known) for known in changed])
+        places = {
+            known.started_ms // _DAY_MS for run in changed for known in (run, before.get(run.run.run_id)) if known
+        }
+        transaction.after_commit(lambda: self._written_days.update(places))
+        counted = [
+            known
+            for known in changed
+            if known.is_counted and not ((old := before.get(known.run.run_id)) and old.is_counted)
+        ]
+        return sorted(counted, key=lambda known: (known.started_ms, known.run.run_id))
+
+    def refresh_before(self, transaction: Transaction, run: KnownRun) -> Run | None:
+        """The scheduled or refresh run of the same project that started last before this one."""
+        row = transaction.connection.execute(
+            select(RUNS)
+            .where(
+                self._mine,
+                RUNS.c.project_id == run.run.project_id,
+                RUNS.c.trigger.in_(REFRESHES),
+                RUNS.c.started_ms < run.started_ms,
+            )
+            .order_by(RUNS.c.started_ms.desc())
+            .limit(1)
+        ).one_or_none()
+        return None if row is None else _known_run(row).run
+
+    def record_gone(self, transaction: Transaction, project_id: str, run_ids: Sequence[str]) -> None:
+        """Active runs that Hex no longer lists: they count only if they are ever seen again, ended."""
+        for ids in _batches(run_ids):
+            transaction.connection.execute(
+                update(RUNS)
+                .where(
+                    self._mine,
+                    RUNS.c.project_id == project_id,
+                    RUNS.c.run_id.in_(ids),
+                    RUNS.c.is_active == true(),
+                )
+                .values(is_active=False, is_gone=True)
+            )
+
+    def prune(self, transaction: Transaction, before_ms: int) -> int:
+        """Forget the ended runs from before then and remember the line; returns how many they were.
+
+        A run without start and end could not be told from a new one when it is listed again, so it stays.
+        """
+        line_ms = max(before_ms, self.pruned_before_ms(transaction.connection) or before_ms)
+        upsert(transaction.connection, WORKSPACES, [{"workspace": self._workspace, "pruned_before_ms": line_ms}])
+        deleted = transaction.connection.execute(
+            delete(RUNS).where(
+                self._mine,
+                RUNS.c.started_ms < before_ms,
+                RUNS.c.is_active == false(),
+                or_(RUNS.c.ended_ms < before_ms, RUNS.c.is_gone == true()),
+            )
+        )
+        transaction.after_commit(self._forget_everything)
+        return deleted.rowcount
+
+    def pruned_before_ms(self, connection: Connection) -> int | None:
+        """The line before which ended runs have been forgotten."""
+        return connection.execute(
+            select(WORKSPACES.c.pruned_before_ms).where(WORKSPACES.c.workspace == self._workspace)
+        ).scalar()
+
+    def between(self, start_ms: int, end_ms: int | None, project_id: str | None = None) -> Iterator[Run]:
+        """The runs placed in [start, end) by start (None: no end), read as of one moment, never all in memory."""
+        wanted = [self._mine, *self._within(start_ms, end_ms)]
+        if project_id is not None:
+            wanted.append(RUNS.c.project_id == project_id)
+        statement = select(RUNS).where(*wanted).order_by(RUNS.c.started_ms, RUNS.c.run_id)
+        for row in self._store.stream(statement):
+            yield _known_run(row).run
+
+    def uses(self, start_ms: int, end_ms: int) -> Iterator[Use]:
+        """What each run used that is placed in [start, end), in no order; many times faster than whole runs."""
+        run = RUNS.c
+        wanted = select(
+            run.project_id, run.trigger, run.status, run.started_ms, run.elapsed_ms, run.start_ms, run.end_ms
+        ).where(self._mine, *self._within(start_ms, end_ms))
+        with self._store.reading() as connection:
+            rows = connection.execute(wanted).all()
+        for project_id, trigger, status, started_ms, elapsed_ms, from_ms, to_ms in rows:
+            if elapsed_ms is None and from_ms is not None and to_ms is not None:
+                elapsed_ms = to_ms - from_ms
+            yield Use(project_id, trigger, status, started_ms, max(0, elapsed_ms or 0))
+
+    def active(self) -> tuple[Run, ...]:
+        """The runs that were active when they were seen last."""
+        statement = select(RUNS).where(self._mine, RUNS.c.is_active == true()).order_by(RUNS.c.run_id)
+        with self._store.reading() as connection:
+            return tuple(_known_run(row).run for row in connection.execute(statement))
+
+    def counts(self, start_ms: int, end_ms: int) -> dict[str, int]:
+        """How many runs each project started in [start, end), those that got no kernel left out."""
+        statement = (
+            select(RUNS.c.project_id, func.count())
+            .where(self._mine, *self._within(start_ms, end_ms), RUNS.c.status != UNBILLED)
+            .group_by(RUNS.c.project_id)
+        )
+        with self._store.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(statement)}
+
+    def latest(self) -> dict[tuple[str, str], int]:
+        """When the last run of each project in each status started, in milliseconds."""
+        statement = (
+            select(RUNS.c.project_id, RUNS.c.status, func.max(RUNS.c.started_ms))
+            .where(self._mine)
+            .group_by(RUNS.c.project_id, RUNS.c.status)
+        )
+        with self._store.reading() as connection:
+            return {(project, status): start for project, status, start in connection.execute(statement)}
+
+    def _forget_everything(self) -> None:
+        self._everything_written += 1
+
+    def _known(self, connection: Connection, run_ids: Iterable[str]) -> dict[str, KnownRun]:
+        known = {}
+        for ids in _batches(list(run_ids)):
+            for row in connection.execute(select(RUNS).where(self._mine, RUNS.c.run_id.in_(ids))):
+                known[row.run_id] = _known_run(row)
+        return known
+
+    def _within(self, start_ms: int, end_ms: int | None) -> list[ColumnElement[bool]]:
+        started = RUNS.c.started_ms
+        return [started >= start_ms] if end_ms is None else [started >= start_ms, started < end_ms]
+
+    def _columns(self, known: KnownRun) -> dict[str, object]:
+        run = known.run
+        return {
+            "workspace": self._workspace,
+            "run_id": run.run_id,
+            "project_id": run.project_id,
+            "status": run.status,
+            "trigger": run.trigger,
+            "start_ms": run.start_ms,
+            "end_ms": run.end_ms,
+            "elapsed_ms": run.elapsed_ms,
+            "version": run.version,
+            "first_seen_ms": known.first_seen_ms,
+            "started_ms": known.started_ms,
+            "ended_ms": run.ended_ms,
+            "is_active": run.is_active and not known.is_gone,
+            "was_active": known.was_active,
+            "is_counted": known.is_counted,
+            "is_gone": known.is_gone,
+        }
+
+
+def _known_run(row: Row[tuple[object, ...]]) -> KnownRun:
+    return KnownRun(
+        run=Run(
+            run_id=row.run_id,
+            project_id=row.project_id,
+            status=row.status,
+            trigger=row.trigger,
+            start_ms=row.start_ms,
+            end_ms=row.end_ms,
+            elapsed_ms=row.elapsed_ms,
+            version=row.version,
+        ),
+        first_seen_ms=row.first_seen_ms,
+        was_active=row.was_active,
+        is_counted=row.is_counted,
+        is_gone=row.is_gone,
+    )
+
+
+def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        yield ids[start : start + _IDS_AT_ONCE]

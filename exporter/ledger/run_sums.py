@@ -1,0 +1,81 @@
+"""What the runs of each project come to, added up by the database: a million of them never get into memory."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sqlalchemy import case, false, func, select
+
+from exporter.insight.run_usage import UNBILLED
+from exporter.ledger.schema import RUNS
+from exporter.ledger.store import Store
+
+SCHEDULED = "scheduled"
+
+
+class RunSum(NamedTuple):
+    """The runs of one project, trigger and status: those placed from an instant on, and the start of the last of all.
+
+    `ms` is their run time in milliseconds, 0 for those whose is not known.
+    """
+
+    project_id: str
+    trigger: str
+    status: str
+    runs: int
+    ms: int
+    last_ms: int
+
+
+class RunSummaries:
+    """Sums over the runs of one workspace. Reads may come from any thread."""
+
+    def __init__(self, store: Store, workspace: str) -> None:
+        self._store = store
+        self._mine = RUNS.c.workspace == workspace
+
+    def since(self, start_ms: int, end_ms: int) -> Iterator[RunSum]:
+        """Every project, trigger and status that was ever seen; the sums are over [start, end) by start."""
+        run = RUNS.c
+        measured = func.coalesce(run.elapsed_ms, run.end_ms - run.start_ms, 0)
+        duration = case((measured > 0, measured), else_=0)
+        is_within = (run.started_ms >= start_ms) & (run.started_ms < end_ms)
+        wanted = (
+            select(
+                run.project_id,
+                run.trigger,
+                run.status,
+                func.sum(case((is_within, 1), else_=0)).label("runs"),
+                func.sum(case((is_within, duration), else_=0)).label("ms"),
+                func.max(run.started_ms).label("last_ms"),
+            )
+            .where(self._mine)
+            .group_by(run.project_id, run.trigger, run.status)
+        )
+        for row in self._store.stream(wanted):
+            yield RunSum(row.project_id, row.trigger, row.status, int(row.runs), int(row.ms), row.last_ms)
+
+    def last_scheduled(self, most: int) -> Iterator[tuple[str, str]]:
+        """Project and status of the last scheduled runs that ended, newest first for each project, `most` of each.
+
+        Those that got no kernel, and those that vanished while they ran, are left out.
+        """
+        run = RUNS.c
+        place = func.row_number().over(partition_by=run.project_id, order_by=(run.started_ms.desc(), run.run_id))
+        ended = (
+            select(run.project_id, run.status, place.label("place"))
+            .where(
+                self._mine,
+                run.trigger == SCHEDULED,
+                run.status != UNBILLED,
+                run.is_active == false(),
+                run.is_gone == false(),
+            )
+            .subquery()
+        )
+        wanted = (
+            select(ended.c.project_id, ended.c.status)
+            .where(ended.c.place <= most)
+            .order_by(ended.c.project_id, ended.c.place)
+        )
+        for row in self._store.stream(wanted):
+            yield row.project_id, row.status

@@ -1,0 +1,1 @@
+"""The metric families of one page, one file a concept."""

@@ -1,0 +1,53 @@
+"""Data connections, and which projects put how much load on them, where that can be known."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from exporter.metrics.catalogue import METRICS
+from exporter.metrics.page import Family
+from exporter.view.recent_runs import SPAN_MS, users_of_connections
+from exporter.view.snapshot import Snapshot
+
+
+def connection_families(snapshot: Snapshot) -> Iterator[Family]:
+    """The connections of the last listing while it is fresh; their use, if any project's tables could be read."""
+    listing = snapshot.stored.connections
+    if listing is None or not snapshot.is_fresh(listing.at_ms):
+        return
+
+    name, connections = snapshot.name, listing.items
+    types = Counter(connection.connection_type for connection in connections)
+    yield Family(METRICS["hex_connections"], [((name, kind), count) for kind, count in types.items()])
+    yield Family(
+        METRICS["hex_connection_info"],
+        [((name, each.connection_id, each.name, each.connection_type), 1) for each in connections],
+    )
+    if snapshot.stored.tables:
+        yield from _use(snapshot, [connection.connection_id for connection in connections])
+
+
+def _use(snapshot: Snapshot, connection_ids: list[str]) -> Iterator[Family]:
+    name = snapshot.name
+    users = users_of_connections(snapshot.stored.tables)
+    yield Family(
+        METRICS["hex_connection_projects"],
+        [((name, each), len(users.get(each, ()))) for each in connection_ids],
+    )
+
+    last_start_ms: dict[str, int] = {}
+    for (project_id, _), start_ms in snapshot.stored.last_runs.items():
+        last_start_ms[project_id] = max(start_ms, last_start_ms.get(project_id, start_ms))
+    yield Family(
+        METRICS["hex_connection_last_run_timestamp_seconds"],
+        [
+            ((name, each), max(starts) / 1000)
+            for each in connection_ids
+            if (starts := [last_start_ms[user] for user in users.get(each, ()) if user in last_start_ms])
+        ],
+    )
+
+    if snapshot.is_complete_from(snapshot.now_ms - SPAN_MS):
+        peaks = snapshot.stored.recent.peaks
+        yield Family(
+            METRICS["hex_connection_peak_runs"], [((name, each), peaks.get(each, 0)) for each in connection_ids]
+        )

@@ -1,0 +1,83 @@
+"""Projects as they were last listed: what they are called, whose they are, and what people did with them."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from urllib.parse import quote, urlsplit
+
+from exporter.facts import Project
+from exporter.metrics.catalogue import METRICS
+from exporter.metrics.page import Family, Sample
+from exporter.view.snapshot import Snapshot
+
+_STATES = ("published", "unpublished", "archived", "trashed")
+
+_TIMES: tuple[tuple[str, Callable[[Project], int | None]], ...] = (
+    ("hex_project_last_viewed_timestamp_seconds", lambda project: project.viewed_ms),
+    ("hex_project_last_edited_timestamp_seconds", lambda project: project.edited_ms),
+    ("hex_project_last_published_timestamp_seconds", lambda project: project.published_ms),
+    ("hex_project_results_updated_timestamp_seconds", lambda project: project.results_updated_ms),
+)
+
+_VIEWS: tuple[tuple[str, Callable[[Project], int | None]], ...] = (
+    ("7d", lambda project: project.views_7d),
+    ("14d", lambda project: project.views_14d),
+    ("30d", lambda project: project.views_30d),
+)
+
+
+def project_families(snapshot: Snapshot) -> Iterator[Family]:
+    """What the listing tells of projects; details only of those with series of their own."""
+    yield _info(snapshot)
+    if not snapshot.is_fresh(snapshot.listed_ms):
+        return
+
+    states = Counter(dict.fromkeys(_STATES, 0))
+    states.update(known.project.state for known in snapshot.listed)
+    yield Family(METRICS["hex_projects"], [((snapshot.name, state), count) for state, count in states.items()])
+
+    details = [known.project for known in snapshot.listed if known.has_series]
+    for metric, time_of in _TIMES:
+        yield Family(
+            METRICS[metric],
+            [
+                ((snapshot.name, project.project_id), at_ms / 1000)
+                for project in details
+                if (at_ms := time_of(project)) is not None
+            ],
+        )
+    yield Family(
+        METRICS["hex_project_app_views"],
+        [
+            ((snapshot.name, project.project_id, window), views)
+            for project in details
+            for window, views_of in _VIEWS
+            if (views := views_of(project)) is not None
+        ],
+    )
+
+
+def _info(snapshot: Snapshot) -> Family:
+    address = _address(snapshot)
+    samples: list[Sample] = []
+    for known in snapshot.stored.projects:
+        if known.has_series:
+            project = known.project
+            labels = (
+                snapshot.name,
+                project.project_id,
+                project.title,
+                snapshot.owner_label(project.owner),
+                snapshot.config.team_of(snapshot.name, project),
+                project.project_status or "",
+                f"{address}/hex/{quote(project.project_id, safe='')}",
+            )
+            samples.append((labels, 1))
+    return Family(METRICS["hex_project_info"], samples)
+
+
+def _address(snapshot: Snapshot) -> str:
+    """Where people find the workspace's projects: the host that the API has, and the organisation if it is known."""
+    base = urlsplit(snapshot.workspace.base_url)
+    host = f"{base.scheme}://{base.netloc.rpartition('@')[2]}"
+    identity = snapshot.stored.identity
+    return host if identity is None or identity.org_id is None else f"{host}/{identity.org_id}"

@@ -1,0 +1,77 @@
+"""Which connections a project uses: its queried tables, or, where the plan has none, the cells of its draft."""
+
+from exporter.facts import Cell, QueriedTable
+from exporter.hexapi import Ask, Endpoint, Page, Walk
+from exporter.ledger import KnownProject, WorkspaceLedger
+from exporter.polling.due_times import HOUR_MS
+
+CELLS_PER_DAY = 200
+"""Requests a day for cells, which only hint at what a project uses."""
+
+_DAY_MS = 24 * HOUR_MS
+_TABLES_EVERY_MS = 7 * _DAY_MS
+_SPENT_KEY = "cells_requests_of_day"
+_READ_KEY = "details_read"
+
+
+class DetailReader:
+    """What is still to be asked about each project's connections, and where the answers go.
+
+    Queried tables are read when a project was published since, and once a week; cells once per project and edit.
+    """
+
+    def __init__(self, ledger: WorkspaceLedger, *, wants_tables: bool, wants_cells: bool) -> None:
+        self._ledger = ledger
+        self._wants_tables = wants_tables
+        self._wants_cells = wants_cells
+        self._walk: Walk | None = None
+        self._read_ms: dict[str, int] = dict(ledger.noted(_READ_KEY) or {})
+        self._spent_on: tuple[int, int] = tuple(ledger.noted(_SPENT_KEY) or (0, 0))
+
+    def ask(self, known: KnownProject, now_ms: int, tables_paused_until_ms: int) -> Ask | None:
+        """The next page to ask for about this project, None if nothing new is to be learned now."""
+        project = known.project
+        if project.state != "published":
+            return None
+        walk = self._walk
+        if walk is not None and walk.next is not None and walk.next.project_id == project.project_id:
+            return walk.next
+        read_ms = self._read_ms.get(project.project_id, 0)
+        if self._wants_tables and tables_paused_until_ms <= now_ms:
+            if max(project.published_ms or 0, now_ms - _TABLES_EVERY_MS) >= read_ms:
+                return Ask(endpoint=Endpoint.QUERIED_TABLES, project_id=project.project_id)
+        elif self._wants_cells and (project.edited_ms or 1) >= read_ms and self._cells_left(now_ms) > 0:
+            return Ask(endpoint=Endpoint.CELLS, project_id=project.project_id)
+        return None
+
+    def sent(self, ask: Ask, now_ms: int) -> None:
+        """Note that a request leaves, since cells have a daily allowance."""
+        if ask.endpoint is Endpoint.CELLS:
+            self._spent_on = (now_ms // _DAY_MS, CELLS_PER_DAY - self._cells_left(now_ms) + 1)
+            self._ledger.note(_SPENT_KEY, self._spent_on)
+
+    def take(self, known: KnownProject, page: Page, sent_ms: int) -> None:
+        """Add a page; the last one brings the project's connections into the ledger."""
+        project_id = known.project.project_id
+        if page.ask.after is None or self._walk is None:
+            self._walk = Walk(page.ask.endpoint, project_id)
+        walk = self._walk
+        walk.add(page)
+        if walk.next is not None:
+            return
+        self._walk = None
+        if page.ask.endpoint is Endpoint.CELLS:
+            self._ledger.record_cells(project_id, walk.only(Cell), known.project.edited_ms, sent_ms)
+        else:
+            self._ledger.record_tables(project_id, walk.only(QueriedTable), sent_ms)
+        self.skip(project_id, sent_ms)
+
+    def skip(self, project_id: str, now_ms: int) -> None:
+        """Do not ask about this project again before it changes."""
+        self._walk = None
+        self._read_ms[project_id] = now_ms
+        self._ledger.note(_READ_KEY, self._read_ms)
+
+    def _cells_left(self, now_ms: int) -> int:
+        day, spent = self._spent_on
+        return CELLS_PER_DAY - (spent if day == now_ms // _DAY_MS else 0)

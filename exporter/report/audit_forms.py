@@ -1,0 +1,228 @@
+"""The forms of an audit: a table for people, JSON and CSV for programs, Markdown for a chat or a wiki."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.markup import escape
+
+from exporter.insight.savings.finding import Fact, Saving
+from exporter.insight.savings.known_finding import KnownFinding
+from exporter.report.audit_report import Found, Shown
+from exporter.report.audit_tables import (
+    evidence_text,
+    finding_table,
+    kind_table,
+    known_days,
+    not_judged_lines,
+    summary,
+    team_table,
+    title,
+    usd,
+)
+from exporter.report.escaping import for_markdown, for_spreadsheet, for_terminal
+from exporter.report.week_forms import grid, markdown_table
+from exporter.report.week_tables import WITHOUT_TEAM
+
+_PIPE_WIDTH = 200
+_MOST_ROWS = 40
+
+_COLUMNS = (
+    "workspace",
+    "kind",
+    "subject",
+    "subject_type",
+    "name",
+    "team",
+    "owner",
+    "saving_month_usd",
+    "saving_month_runs",
+    "saving_month_minutes",
+    "counted_month_usd",
+    "counted_month_runs",
+    "counted_month_minutes",
+    "cost_month_usd",
+    "confidence",
+    "evidence",
+    "why",
+    "action",
+    "where",
+    "first_seen",
+    "days",
+    "ignored",
+    "ignored_until",
+)
+
+
+def _as_table(all_found: Sequence[Found]) -> str:
+    console = Console(file=io.StringIO(), highlight=False, width=None if Console().is_terminal else _PIPE_WIDTH)
+    for found in all_found:
+        console.print(f"[bold]{escape(for_terminal(title(found)))}[/bold]", soft_wrap=True)
+        tables = [finding_table(found, found.findings)] if found.findings else []
+        if found.ignored:
+            tables.append(finding_table(found, found.ignored, is_ignored=True))
+        tables += [table for table in (kind_table(found), team_table(found)) if table is not None]
+        for table in tables:
+            console.print()
+            if table.name == "ignored":
+                console.print("Ignored, and in no total:")
+            console.print(grid(table, found.timezone, _MOST_ROWS))
+            if len(table.rows) > _MOST_ROWS:
+                console.print(f"and {len(table.rows) - _MOST_ROWS} more; the other formats have them all")
+        console.print()
+        console.print(escape(summary(found)), soft_wrap=True)
+        for line in not_judged_lines(found.not_judged):
+            console.print(escape(for_terminal(line)), soft_wrap=True, style="yellow")
+        for remark in found.remarks:
+            console.print(f"[yellow]note[/yellow] {escape(for_terminal(remark))}", soft_wrap=True)
+        console.print()
+    written = console.file
+    assert isinstance(written, io.StringIO)
+    return written.getvalue().rstrip()
+
+
+def markdown_lines(found: Found, *, most: int | None = None) -> Iterator[str]:
+    """One audit below a heading that is not part of it; the first `most` findings, None: all."""
+    yield for_markdown(summary(found))
+    yield ""
+    if found.findings:
+        yield from markdown_table(finding_table(found, found.findings[:most]), found.timezone)
+        yield ""
+    if found.ignored and most is None:
+        yield from ("Ignored, and in no total:", "")
+        yield from markdown_table(finding_table(found, found.ignored, is_ignored=True), found.timezone)
+        yield ""
+    for table in (kind_table(found), team_table(found)):
+        if table is not None and most is None:
+            yield from markdown_table(table, found.timezone)
+            yield ""
+    for line in (*not_judged_lines(found.not_judged), *found.remarks):
+        yield f"- {for_markdown(line)}"
+
+
+def _as_markdown(all_found: Sequence[Found]) -> str:
+    lines: list[str] = []
+    for found in all_found:
+        lines += [f"# Savings: {for_markdown(title(found))}", "", *markdown_lines(found), ""]
+    return "\n".join(lines).rstrip()
+
+
+def _as_csv(all_found: Sequence[Found]) -> str:
+    """One finding a row, ignored ones last."""
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for found in all_found:
+        for one in (*found.findings, *found.ignored):
+            plain = {**_finding(found, one), "evidence": evidence_text(found, one.finding.evidence)}
+            cells = ({"workspace": found.workspace} | plain).get
+            writer.writerow(for_spreadsheet(cell) if isinstance(cell, str) else cell for cell in map(cells, _COLUMNS))
+    return written.getvalue().rstrip()
+
+
+def _as_json(all_found: Sequence[Found]) -> str:
+    def plain(found: Found) -> dict[str, object]:
+        audit = found.audit
+        return {
+            "workspace": found.workspace,
+            "as_of": _instant(audit.now_ms),
+            "runs_since": None if audit.since_ms is None else _instant(audit.since_ms),
+            "saving": _saving("saving", found.saving),
+            "spent": _saving("spent", audit.spent),
+            "realised_usd": usd(found.realised_micro),
+            "findings": [_finding(found, one) for one in found.findings],
+            "ignored": [_finding(found, one) for one in found.ignored],
+            "kinds": [
+                {
+                    "kind": total.kind,
+                    "findings": total.findings,
+                    "ignored": total.ignored,
+                    **_saving("saving", total.saving),
+                    "realised_usd": usd(total.realised_micro),
+                }
+                for total in found.totals
+            ],
+            "teams": [
+                {
+                    "team": row.team or WITHOUT_TEAM,
+                    "findings": row.findings,
+                    **_saving("saving", row.saving),
+                    **_saving("cost", row.cost),
+                }
+                for row in found.teams
+            ],
+            "not_judged": [
+                {"kind": one.kind, "why": one.why, "needs": one.needs, "is_partial": one.is_partial}
+                for one in found.not_judged
+            ],
+            "gone": [_gone(one) for one in found.gone],
+            "remarks": list(found.remarks),
+        }
+
+    return json.dumps([plain(found) for found in all_found], indent=2, ensure_ascii=False)
+
+
+FORMS: Mapping[str, Callable[[Sequence[Found]], str]] = {
+    "table": _as_table,
+    "json": _as_json,
+    "csv": _as_csv,
+    "markdown": _as_markdown,
+}
+"""How an audit is printed, by the word for it."""
+
+
+def _finding(found: Found, shown: Shown) -> dict[str, object]:
+    finding = shown.finding
+    return {
+        "kind": finding.kind,
+        "subject": shown.subject,
+        "subject_type": finding.subject_type,
+        "name": shown.name,
+        "team": finding.team,
+        "owner": shown.owner,
+        **_saving("saving", finding.saving),
+        **_saving("counted", finding.counted),
+        "cost_month_usd": usd(finding.cost.micro),
+        "confidence": finding.confidence,
+        "evidence": {fact.name: _value(fact) for fact in finding.evidence},
+        "why": finding.why,
+        "action": finding.action,
+        "where": finding.where,
+        "moves": [
+            {"project": move.project_id, "from": move.cron, "to": move.to_cron, "timezone": move.timezone}
+            for move in finding.moves
+        ],
+        "first_seen": None if shown.first_seen_ms is None else _instant(shown.first_seen_ms),
+        "days": known_days(found, shown),
+        "ignored": finding.ignored,
+        "ignored_until": None if finding.ignored_until is None else finding.ignored_until.isoformat(),
+    }
+
+
+def _gone(known: KnownFinding) -> dict[str, object]:
+    return {
+        "kind": known.kind,
+        "subject": known.subject,
+        "first_seen": _instant(known.first_seen_ms),
+        "gone_since": None if known.gone_ms is None else _instant(known.gone_ms),
+        "realised_usd": usd(known.realised_micro),
+    }
+
+
+def _saving(name: str, saving: Saving) -> dict[str, object]:
+    return {
+        f"{name}_month_usd": usd(saving.micro),
+        f"{name}_month_runs": round(saving.runs, 3),
+        f"{name}_month_minutes": round(saving.minutes, 3),
+    }
+
+
+def _value(fact: Fact) -> object:
+    return _instant(fact.value) if fact.unit == "ms" and isinstance(fact.value, int) else fact.value
+
+
+def _instant(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat()

@@ -1,0 +1,207 @@
+"""What the audit says of one workspace, for printing: findings with their past, totals, teams, and what is missing."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from exporter.audit.auditor import audit_of
+from exporter.audit.evidence import evidence_of
+from exporter.audit.team_costs import TeamCost, team_costs
+from exporter.clock import Clock
+from exporter.config import Config
+from exporter.errors import ConfigError, ConfigProblem
+from exporter.insight.savings.finding import KINDS, Audit, Finding, NotJudged, Saving
+from exporter.insight.savings.known_finding import KnownFinding
+from exporter.insight.savings.pricing import added
+from exporter.ledger import Ledger, WorkspaceLedger
+from exporter.view.owner_label import OwnerLabel, owner_label
+
+_HIDDEN = "(not shown)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which findings are asked for; what is empty or None asks nothing. `least_micro` is of the saving of each."""
+
+    kinds: tuple[str, ...] = ()
+    least_micro: int | None = None
+    workspace: str | None = None
+    team: str | None = None
+
+    def fits(self, finding: Finding) -> bool:
+        """Whether this one is meant; one without a price saves no amount that could be compared."""
+        return (
+            (not self.kinds or finding.kind in self.kinds)
+            and (self.team is None or finding.team == self.team)
+            and (self.least_micro is None or (finding.saving.micro or 0) >= self.least_micro)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A finding as it is shown: people as owners are, and since when it is known (None: nobody wrote it down yet)."""
+
+    finding: Finding
+    subject: str
+    name: str
+    owner: str
+    first_seen_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindTotal:
+    """One kind: how many findings are shown, what they count, and what was saved by those that are gone."""
+
+    kind: str
+    findings: int
+    ignored: int
+    saving: Saving
+    realised_micro: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One workspace's audit. `remarks` are sentences on what the figures are made of, and what they leave out."""
+
+    workspace: str
+    timezone: str
+    audit: Audit
+    findings: tuple[Shown, ...]
+    ignored: tuple[Shown, ...]
+    totals: tuple[KindTotal, ...]
+    teams: tuple[TeamCost, ...]
+    not_judged: tuple[NotJudged, ...]
+    gone: tuple[KnownFinding, ...]
+    remarks: tuple[str, ...]
+
+    @property
+    def saving(self) -> Saving:
+        """What all that is shown would save together, nothing counted twice."""
+        return added([total.saving for total in self.totals])
+
+    @property
+    def realised_micro(self) -> int:
+        """What was saved since findings went."""
+        return sum(total.realised_micro for total in self.totals)
+
+    @property
+    def is_priced(self) -> bool:
+        """Whether anything that is shown has a price."""
+        return self.saving.micro is not None or any(
+            shown.finding.cost.micro is not None for shown in (*self.findings, *self.ignored)
+        )
+
+    def day(self, at_ms: int) -> str:
+        """The local date of an instant."""
+        return _local(at_ms, self.timezone).strftime("%Y-%m-%d")
+
+
+def found(ledger: Ledger, config: Config, clock: Clock, wanted: Wanted) -> Iterator[Found]:
+    """The audit of each workspace, or of the one named. Raises ConfigError for names that do not exist, LedgerError."""
+    names = [one.name for one in config.workspaces]
+    if wanted.workspace is not None and wanted.workspace not in names:
+        problem = f"found {wanted.workspace!r}, expected one of {', '.join(names)}"
+        raise ConfigError(ConfigProblem("--workspace", problem))
+    teams = [team.name for team in config.teams]
+    if wanted.team is not None and wanted.team not in teams:
+        expected = f"one of {', '.join(teams)}" if teams else "none, as the configuration has no teams"
+        raise ConfigError(ConfigProblem("--team", f"found {wanted.team!r}, expected {expected}"))
+    now_ms = round(clock.now() * 1000)
+    label = owner_label(config.labels)
+    for name in names if wanted.workspace is None else [wanted.workspace]:
+        yield _found(ledger.workspace(name), config, now_ms, wanted, label)
+
+
+def _found(ledger: WorkspaceLedger, config: Config, now_ms: int, wanted: Wanted, label: OwnerLabel) -> Found:
+    at_ms = _known_at_ms(ledger, config, now_ms)
+    evidence = evidence_of(ledger, config, at_ms)
+    audit = audit_of(ledger.name, config, evidence)
+    known = ledger.findings.known()
+    first_ms = {(one.kind, one.subject): one.first_seen_ms for one in known}
+    timezone = config.week(ledger.name).timezone
+
+    def shown(findings: Iterable[Finding]) -> tuple[Shown, ...]:
+        return tuple(_shown(one, first_ms.get(one.key), label) for one in findings if wanted.fits(one))
+
+    findings, ignored = shown(audit.findings), shown(audit.ignored)
+    kinds = [kind for kind in KINDS if not wanted.kinds or kind in wanted.kinds]
+    gone = tuple(one for one in known if one.gone_ms is not None and one.kind in kinds)
+    teams = team_costs(evidence, [one.finding for one in findings]) if config.teams else ()
+    return Found(
+        workspace=ledger.name,
+        timezone=timezone,
+        audit=audit,
+        findings=findings,
+        ignored=ignored,
+        totals=tuple(_totals(kinds, audit, findings, ignored, known)),
+        teams=tuple(row for row in teams if wanted.team in (None, row.team)),
+        not_judged=tuple(one for one in audit.not_judged if one.kind in kinds),
+        gone=gone,
+        remarks=tuple(_remarks(ledger, audit, wanted, now_ms, timezone)),
+    )
+
+
+def _shown(finding: Finding, first_seen_ms: int | None, label: OwnerLabel) -> Shown:
+    is_person = finding.subject_type in ("user", "owner")
+    subject = (label(finding.subject) or _HIDDEN) if finding.subject_type == "owner" else finding.subject
+    name = label(finding.subject_name) if is_person else finding.subject_name
+    return Shown(
+        finding=finding,
+        subject=subject,
+        name=name or subject,
+        owner=label(finding.owner),
+        first_seen_ms=first_seen_ms,
+    )
+
+
+def _totals(
+    kinds: Sequence[str],
+    audit: Audit,
+    findings: Sequence[Shown],
+    ignored: Sequence[Shown],
+    known: Iterable[KnownFinding],
+) -> Iterator[KindTotal]:
+    """The kinds that were judged, and those with something saved before they could not be judged any more."""
+    realised: Counter[str] = Counter()
+    for one in known:
+        realised[one.kind] += one.realised_micro
+    passed_over = Counter(one.finding.kind for one in ignored)
+    for kind in kinds:
+        own = [one.finding for one in findings if one.finding.kind == kind]
+        if kind in audit.totals or realised[kind] or own:
+            saving = added([one.counted for one in own])
+            yield KindTotal(
+                kind=kind,
+                findings=len(own),
+                ignored=passed_over[kind],
+                saving=saving,
+                realised_micro=realised[kind],
+            )
+
+
+def _remarks(ledger: WorkspaceLedger, audit: Audit, wanted: Wanted, now_ms: int, timezone: str) -> Iterator[str]:
+    if not ledger.projects(include_gone=True):
+        yield "the ledger knows no projects of this workspace: `hex-exporter serve` has not listed them yet"
+        return
+    if audit.now_ms < now_ms:
+        at = _local(audit.now_ms, timezone).strftime("%Y-%m-%d %H:%M")
+        yield f"as of {at}: nothing has been read from Hex since"
+    if wanted.least_micro is not None:
+        count = sum(1 for one in audit.findings if one.saving.micro is None)
+        if count:
+            yield f"{count} findings without a saving in money are left out by --min-saving"
+    yield from audit.hints
+
+
+def _known_at_ms(ledger: WorkspaceLedger, config: Config, now_ms: int) -> int:
+    """When the workspace was known last: now, unless nobody has listed its projects for long."""
+    state = ledger.collectors().get("projects")
+    last_ms = None if state is None else state.last_success_ms
+    is_old = last_ms is not None and last_ms < now_ms - config.collect.max_age_seconds * 1000
+    return last_ms if is_old and last_ms is not None else now_ms
+
+
+def _local(at_ms: int, timezone: str) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, ZoneInfo(timezone))

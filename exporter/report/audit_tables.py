@@ -1,0 +1,168 @@
+"""An audit as tables and sentences for people; the forms, and the digest, print them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from exporter.insight.savings.finding import Fact, NotJudged
+from exporter.insight.tariff import MICRO
+from exporter.report.audit_report import Found, Shown
+from exporter.report.week_tables import WITHOUT_TEAM, Cell, Table
+
+_DAY_MS = 86_400_000
+
+
+def usd(micro: int | None) -> float | None:
+    """An amount in dollars, None where there is none."""
+    return None if micro is None else micro / MICRO
+
+
+def kind_words(kind: str) -> str:
+    """A kind as people call it."""
+    return kind.replace("_", " ")
+
+
+def not_judged_lines(all_missing: Iterable[NotJudged]) -> Iterator[str]:
+    """What could not be judged and what it would take, one sentence for all kinds that lack the same."""
+    kinds: dict[tuple[str, str, bool], list[str]] = {}
+    for one in all_missing:
+        kinds.setdefault((one.why, one.needs, one.is_partial), []).append(kind_words(one.kind))
+    for (why, needs, is_partial), named in kinds.items():
+        verb = "not judged everywhere" if is_partial else "not judged"
+        yield f"{verb}: {', '.join(dict.fromkeys(named))}: {why}; needed: {needs}"
+
+
+def evidence_text(found: Found, facts: Iterable[Fact]) -> str:
+    """The figures of a finding in one line."""
+    return ", ".join(_fact(found, fact) for fact in facts)
+
+
+def finding_table(found: Found, shown: Sequence[Shown], *, is_ignored: bool = False) -> Table:
+    """Findings as rows; money, teams and decisions where there are any."""
+    has_team = any(one.finding.team for one in (*found.findings, *found.ignored))
+    money = ("saving_usd", "cost_usd") if found.is_priced else ()
+    last = ("reason", "until") if is_ignored else ("action", "known_for")
+    columns = (*money, "runs", "minutes", "kind", "subject", *(("team",) if has_team else ()), "evidence", *last)
+
+    def cells(one: Shown) -> tuple[Cell, ...]:
+        finding = one.finding
+        amounts: tuple[Cell, ...] = (usd(finding.saving.micro), usd(finding.cost.micro)) if found.is_priced else ()
+        decision: tuple[Cell, ...]
+        if is_ignored:
+            decision = (finding.ignored, "for ever" if finding.ignored_until is None else str(finding.ignored_until))
+        else:
+            decision = (f"{finding.action} ({finding.where})", _known_for(found, one))
+        return (
+            *amounts,
+            _about(finding.saving.runs),
+            _about(finding.saving.minutes),
+            kind_words(finding.kind),
+            one.name,
+            *((finding.team or None,) if has_team else ()),
+            f"{evidence_text(found, finding.evidence)} ({finding.confidence})",
+            *decision,
+        )
+
+    return Table("ignored" if is_ignored else "finding", columns, tuple(map(cells, shown)))
+
+
+def kind_table(found: Found) -> Table | None:
+    """Totals by kind, in which nothing counts twice; None where nothing could be judged."""
+    if not found.totals:
+        return None
+    rows: list[tuple[Cell, ...]] = [
+        (
+            kind_words(total.kind),
+            total.findings,
+            total.ignored,
+            *((usd(total.saving.micro),) if found.is_priced else ()),
+            _about(total.saving.runs),
+            _about(total.saving.minutes),
+            usd(total.realised_micro),
+        )
+        for total in found.totals
+        if total.findings or total.ignored or total.realised_micro
+    ]
+    saving = found.saving
+    rows.append(
+        (
+            "all",
+            sum(total.findings for total in found.totals),
+            sum(total.ignored for total in found.totals),
+            *((usd(saving.micro),) if found.is_priced else ()),
+            _about(saving.runs),
+            _about(saving.minutes),
+            usd(found.realised_micro),
+        )
+    )
+    money = ("saving_usd",) if found.is_priced else ()
+    return Table("kind", ("kind", "findings", "ignored", *money, "runs", "minutes", "realised_usd"), tuple(rows))
+
+
+def team_table(found: Found) -> Table | None:
+    """What each team costs a month and could save; None without teams."""
+    if not found.teams:
+        return None
+    rows = tuple(
+        (
+            row.team or WITHOUT_TEAM,
+            row.findings,
+            usd(row.saving.micro),
+            _about(row.saving.runs),
+            usd(row.cost.micro),
+            _about(row.cost.runs),
+            _about(row.cost.minutes),
+        )
+        for row in found.teams
+    )
+    columns = ("team", "findings", "saving_usd", "saved_runs", "cost_usd", "runs", "minutes")
+    return Table("team", columns, rows)
+
+
+def title(found: Found) -> str:
+    """The workspace and the time that its figures are of."""
+    audit = found.audit
+    if audit.since_ms is None:
+        return f"{found.workspace}, {found.day(audit.now_ms)}"
+    return f"{found.workspace}, by the runs of {found.day(audit.since_ms)} to {found.day(audit.now_ms)}"
+
+
+def summary(found: Found) -> str:
+    """What could be saved a month, and of how much, as far as that is known."""
+    if not found.totals:
+        return "nothing of what was asked for could be judged"
+    saving, spent = found.saving, found.audit.spent
+    parts = []
+    if saving.micro is not None and spent.micro is not None:
+        parts.append(f"{saving.micro / MICRO:,.2f} of {spent.micro / MICRO:,.2f} USD")
+    if found.audit.since_ms is not None:
+        parts.append(f"{saving.runs:,.0f} of {spent.runs:,.0f} runs")
+        parts.append(f"{saving.minutes:,.0f} of {spent.minutes:,.0f} minutes")
+    count = len(found.findings)
+    text = f"{count} finding{'' if count == 1 else 's'}"
+    return f"{text}; to be saved a month: {', '.join(parts)}" if parts else text
+
+
+def _about(amount: float) -> float:
+    """A figure for people: whole, unless it is small."""
+    return round(amount, 1) if amount < 10 else round(amount)
+
+
+def _known_for(found: Found, shown: Shown) -> str:
+    days = known_days(found, shown)
+    if days is None:
+        return "new"
+    return "1 day" if days == 1 else f"{days:,} days" if days else "today"
+
+
+def known_days(found: Found, shown: Shown) -> int | None:
+    """For how many days a finding has been known, None if nobody wrote it down yet."""
+    if shown.first_seen_ms is None:
+        return None
+    return max(0, found.audit.now_ms - shown.first_seen_ms) // _DAY_MS
+
+
+def _fact(found: Found, fact: Fact) -> str:
+    if fact.unit == "ms":
+        known = isinstance(fact.value, int | float)
+        return f"{fact.name}: {found.day(round(float(fact.value or 0))) if known else 'never'}"
+    value = f"{fact.value:.10g}" if isinstance(fact.value, float) else fact.value
+    return f"{fact.name}: {'not told' if value is None else value} {fact.unit}".rstrip()

@@ -1,0 +1,142 @@
+"""A workspace's week as charges, each with who caused it: what a bill in FOCUS's columns is made of."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from exporter.facts import Project, Seat
+from exporter.insight.apportion import apportioned
+from exporter.insight.calendar_period import Period, period_at
+from exporter.insight.run_usage import UNBILLED
+from exporter.insight.tariff import Tariff, tariff
+from exporter.view.accounts import Books, WeekBook
+from exporter.view.daily_usage import Total
+from exporter.view.snapshot import Snapshot
+from exporter.view.teams import team_of_person
+
+Component = Literal["seats", "compute", "ai_credits", "own_estimate"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """What one thing cost in the part of a week that lies in one month; money in millionths of a dollar.
+
+    `resource_id` is a project's or a user's, None for credits. `quantity` is in `unit`, both as FOCUS writes them;
+    `sku` says what was bought. `runs` stands beside one charge of a project alone, so that it can be summed. `team`
+    and `owner` are empty where there is none, or none to show.
+    """
+
+    component: Component
+    period: Period
+    month: Period
+    micro_usd: int
+    resource_id: str | None
+    resource_name: str
+    team: str
+    owner: str
+    quantity: float
+    unit: str
+    sku: str
+    runs: int | None = None
+
+
+def charges(snapshot: Snapshot, books: Books) -> Iterator[Charge]:
+    """The charges of the week that the snapshot is in. They add up to the costs of its components, to the millionth."""
+    week = snapshot.config.week(snapshot.name)
+    prices = tariff(snapshot.config.prices(snapshot.name))
+    seats = _seats_of(snapshot)
+    parts = [(part, period_at(part.period[0], "month", week)) for part in books.months]
+    if "seats" in books.week.costs and seats:
+        yield from _seat_charges(snapshot, books, parts, seats)
+    for part, month in parts:
+        yield from _project_charges(snapshot, part, month, prices)
+    if "ai_credits" in books.week.costs:
+        yield from _credit_charges(books, parts)
+
+
+def _seats_of(snapshot: Snapshot) -> tuple[Seat, ...]:
+    listing = snapshot.stored.users
+    return listing.items if listing is not None and snapshot.is_fresh(listing.at_ms) else ()
+
+
+def _seat_charges(
+    snapshot: Snapshot, books: Books, parts: list[tuple[WeekBook, Period]], seats: tuple[Seat, ...]
+) -> Iterator[Charge]:
+    """Each paid seat on its own: the parts of the price that fall on the week are shared out by price."""
+    paid = [(seat, price) for seat in seats if (price := books.seat_months.get(seat.role, 0))]
+    if not paid:
+        return
+    weights = [price * part.costs.get("seats", 0) for part, _ in parts for _, price in paid]
+    shares = iter(apportioned(books.week.costs["seats"], weights))
+    for part, month in parts:
+        for seat, price in paid:
+            micro_usd = next(shares)
+            yield Charge(
+                component="seats",
+                period=part.period,
+                month=month,
+                micro_usd=micro_usd,
+                resource_id=seat.user_id,
+                resource_name=snapshot.owner_label(seat.email),
+                team=team_of_person(snapshot.config, snapshot.name, seat.email),
+                owner=snapshot.owner_label(seat.email),
+                quantity=round(micro_usd / price, 6),
+                unit="Seat-Months",
+                sku=f"seat-{seat.role}",
+            )
+
+
+def _project_charges(snapshot: Snapshot, part: WeekBook, month: Period, prices: Tariff) -> Iterator[Charge]:
+    """What each project's runs cost, by what Hex bills and by the owners' own estimate."""
+    sums: dict[str, Total] = {}
+    for (project_id, _, status), total in (part.totals or {}).items():
+        if status != UNBILLED:
+            sums[project_id] = sums.get(project_id, Total()).plus(total)
+    known = {each.project.project_id: each.project for each in snapshot.stored.projects}
+    compute = snapshot.config.compute(snapshot.name)
+    for project_id, total in sums.items():
+        project = known.get(project_id) or Project(project_id=project_id)
+        billed = Charge(
+            component="compute",
+            period=part.period,
+            month=month,
+            micro_usd=total.compute_micro_usd,
+            resource_id=project_id,
+            resource_name=project.title,
+            team=snapshot.config.team_of(snapshot.name, project),
+            owner=snapshot.owner_label(project.owner),
+            quantity=total.duration_ms / 1000,
+            unit="Seconds",
+            sku=f"compute-{compute.profile_of(snapshot.name, project)}",
+            runs=total.runs,
+        )
+        yield billed
+        if prices.has_own_estimate:
+            yield replace(
+                billed,
+                component="own_estimate",
+                micro_usd=total.own_micro_usd,
+                quantity=total.runs,
+                unit="Runs",
+                sku="own-estimate",
+                runs=None,
+            )
+
+
+def _credit_charges(books: Books, parts: list[tuple[WeekBook, Period]]) -> Iterator[Charge]:
+    """AI credits belong to no project; what is beyond the grants is billed to the workspace."""
+    shares = apportioned(books.week.costs["ai_credits"], [part.costs.get("ai_credits", 0) for part, _ in parts])
+    for (part, month), micro_usd in zip(parts, shares, strict=True):
+        yield Charge(
+            component="ai_credits",
+            period=part.period,
+            month=month,
+            micro_usd=micro_usd,
+            resource_id=None,
+            resource_name="",
+            team="",
+            owner="",
+            quantity=(part.credits_milli or 0) / 1000,
+            unit="Credits",
+            sku="ai-credit",
+        )

@@ -1,0 +1,138 @@
+"""A week's bill as CSV in the columns of FOCUS, the FinOps Open Cost and Usage Specification, version 1.2.
+
+Beside the columns that it demands stand those by which a bill is told to those who cause it. Costs before discounts
+are those after them, as no invoice is read. What is the owners' own estimate was never billed: it costs, but its
+BilledCost is 0.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from exporter.insight.tariff import MICRO
+from exporter.report.charges import Charge
+from exporter.report.escaping import for_spreadsheet
+
+COLUMNS = (
+    "BilledCost",
+    "BillingAccountId",
+    "BillingAccountName",
+    "BillingCurrency",
+    "BillingPeriodEnd",
+    "BillingPeriodStart",
+    "ChargeCategory",
+    "ChargeClass",
+    "ChargeDescription",
+    "ChargeFrequency",
+    "ChargePeriodEnd",
+    "ChargePeriodStart",
+    "ConsumedQuantity",
+    "ConsumedUnit",
+    "ContractedCost",
+    "EffectiveCost",
+    "InvoiceIssuerName",
+    "ListCost",
+    "PricingCategory",
+    "PricingQuantity",
+    "PricingUnit",
+    "ProviderName",
+    "PublisherName",
+    "ResourceId",
+    "ResourceName",
+    "ResourceType",
+    "ServiceCategory",
+    "ServiceName",
+    "SkuId",
+    "SkuPriceId",
+    "SubAccountId",
+    "SubAccountName",
+    "Tags",
+    "x_Runs",
+    "x_Team",
+)
+"""Those of FOCUS in its own order, then ours."""
+
+_SERVICES = {
+    "seats": ("Hex seats", "Analytics", "User"),
+    "compute": ("Hex compute", "Analytics", "Project"),
+    "ai_credits": ("Hex AI credits", "AI and Machine Learning", ""),
+    "own_estimate": ("Own estimate", "Other", "Project"),
+}
+_FIGURES = frozenset(
+    {"BilledCost", "ConsumedQuantity", "ContractedCost", "EffectiveCost", "ListCost", "PricingQuantity", "x_Runs"}
+)
+
+
+def focus_csv(bills: Iterable[tuple[str, str | None, Iterable[Charge]]]) -> str:
+    """The charges of each workspace: its name, the id of its organisation if Hex told it, and what it was charged."""
+    written = io.StringIO()
+    writer = csv.DictWriter(written, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for workspace, org_id, charges in bills:
+        for charge in charges:
+            row = _row(workspace, org_id or workspace, charge)
+            writer.writerow(
+                {name: cell if name in _FIGURES else for_spreadsheet(str(cell)) for name, cell in row.items()}
+            )
+    return written.getvalue().rstrip()
+
+
+def _row(workspace: str, account: str, charge: Charge) -> Mapping[str, object]:
+    """One line; an empty cell is FOCUS's null."""
+    service, category, resource_type = _SERVICES[charge.component]
+    is_own = charge.component == "own_estimate"
+    is_seat = charge.component == "seats"
+    provider = "Own estimate" if is_own else "Hex"
+    cost = dollars(charge.micro_usd)
+    billed = "0" if is_own else cost
+    quantity = f"{charge.quantity:.6f}".rstrip("0").rstrip(".")
+    tags = {name: value for name, value in (("team", charge.team), ("owner", charge.owner)) if value}
+    return {
+        "BilledCost": billed,
+        "BillingAccountId": account,
+        "BillingAccountName": "",
+        "BillingCurrency": "USD",
+        "BillingPeriodEnd": _instant(charge.month[1]),
+        "BillingPeriodStart": _instant(charge.month[0]),
+        "ChargeCategory": "Purchase" if is_seat else "Usage",
+        "ChargeClass": "",
+        "ChargeDescription": f"{service}: {charge.sku}, {quantity} {charge.unit}",
+        "ChargeFrequency": "Recurring" if is_seat else "Usage-Based",
+        "ChargePeriodEnd": _instant(charge.period[1]),
+        "ChargePeriodStart": _instant(charge.period[0]),
+        "ConsumedQuantity": "" if is_seat else quantity,
+        "ConsumedUnit": "" if is_seat else charge.unit,
+        "ContractedCost": billed,
+        "EffectiveCost": cost,
+        "InvoiceIssuerName": provider,
+        "ListCost": billed,
+        "PricingCategory": "Standard",
+        "PricingQuantity": quantity,
+        "PricingUnit": charge.unit,
+        "ProviderName": provider,
+        "PublisherName": provider,
+        "ResourceId": charge.resource_id or "",
+        "ResourceName": charge.resource_name,
+        "ResourceType": resource_type,
+        "ServiceCategory": category,
+        "ServiceName": service,
+        "SkuId": charge.sku,
+        "SkuPriceId": charge.sku,
+        "SubAccountId": workspace,
+        "SubAccountName": workspace,
+        "Tags": json.dumps(tags, ensure_ascii=False),
+        "x_Runs": "" if charge.runs is None else charge.runs,
+        "x_Team": charge.team,
+    }
+
+
+def dollars(micro_usd: int) -> str:
+    """An amount of none below 0 in dollars, to the millionth and no further than it goes."""
+    whole, rest = divmod(micro_usd, MICRO)
+    return f"{whole}.{rest:06d}".rstrip("0").rstrip(".")
+
+
+def _instant(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,148 @@
+"""One week of each workspace from the ledger: its tables, and remarks on what is missing."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from exporter.clock import Clock
+from exporter.config import Config, Week
+from exporter.errors import ConfigError, ConfigProblem
+from exporter.insight.calendar_period import Period, midnight_ms, period_at, period_before
+from exporter.insight.savings.known_finding import KnownFinding
+from exporter.ledger import Ledger
+from exporter.metrics import Collector, Status
+from exporter.report.charges import Charge, charges
+from exporter.report.team_week import with_savings
+from exporter.report.week_tables import Table, tables
+from exporter.view.snapshot import Snapshot
+
+_WEEK = re.compile(r"(\d{4})-W(\d{2})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One workspace's week. `remarks` say what is missing, and why; `fit` how the default budget compares.
+
+    `charges` are what the week is made of, by who caused it; `org_id` is Hex's own for the organisation.
+    """
+
+    workspace: str
+    week: Period
+    timezone: str
+    known_until_ms: int | None
+    tables: tuple[Table, ...]
+    remarks: tuple[str, ...]
+    fit: str | None
+    charges: tuple[Charge, ...] = ()
+    org_id: str | None = None
+    is_over: bool = True
+
+    @property
+    def all_remarks(self) -> tuple[str, ...]:
+        """Everything there is to say beside the figures."""
+        return self.remarks if self.fit is None else (*self.remarks, self.fit)
+
+    @property
+    def title(self) -> str:
+        """The workspace, and the first and the last day of the week."""
+        first, last = (local(at_ms, self.timezone).date() for at_ms in (self.week[0], self.week[1] - 1))
+        year, number, _ = first.isocalendar()
+        return f"{self.workspace}, {first} to {last} ({year}-W{number:02}, {self.timezone})"
+
+
+def reports(
+    ledger: Ledger,
+    config: Config,
+    clock: Clock,
+    *,
+    week: str | None = None,
+    workspace: str | None = None,
+    wants_whole: bool = False,
+) -> Iterator[Report]:
+    """The report of each workspace, or of the one named, for a week such as `2026-W47` or a day in it.
+
+    Without a week it is this one, or with `wants_whole` the last that is over.
+
+    Raises ConfigError if there is no such workspace or week.
+    """
+    names = [one.name for one in config.workspaces]
+    if workspace is not None and workspace not in names:
+        raise ConfigError(ConfigProblem("--workspace", f"found {workspace!r}, expected one of {', '.join(names)}"))
+    now_ms = round(clock.now() * 1000)
+    collector = Collector(ledger, Status())
+    for name in names if workspace is None else [workspace]:
+        wanted = _week_of(week, config.week(name), now_ms, wants_whole=wants_whole)
+        at_ms = min(now_ms, wanted[1] - 1)
+        for snapshot in collector.snapshots(config, at_ms):
+            if snapshot.name == name:
+                findings = ledger.workspace(name).findings
+                known = None if findings.written_ms is None else findings.known()
+                yield _report(snapshot, wanted, config, known, is_over=wanted[1] <= now_ms, now_ms=now_ms)
+
+
+def _report(
+    snapshot: Snapshot,
+    week: Period,
+    config: Config,
+    known: Sequence[KnownFinding] | None,
+    *,
+    is_over: bool,
+    now_ms: int,
+) -> Report:
+    books = snapshot.books
+    all_charges = () if books is None else tuple(charges(snapshot, books))
+    timezone = config.week(snapshot.name).timezone
+    today = local(now_ms, timezone).date()
+    remarks: list[str] = []
+    if books is None or books.week.totals is None:
+        remarks.append("this week is not completely known: its runs are still being read, or were never seen")
+    elif not any(total.runs for total in books.week.totals.values()):
+        remarks.append("no run started in this week")
+    if week[0] < now_ms - config.storage.keep_runs_seconds * 1000:
+        remarks.append("runs of this week have been forgotten: it began before storage.keep_runs")
+    if is_over:
+        remarks.append("seats are those of today, and so is their cost")
+    if books is not None:
+        remarks += [*books.unmatched, *books.unpriced]
+    return Report(
+        workspace=snapshot.name,
+        week=week,
+        timezone=timezone,
+        known_until_ms=snapshot.complete_until_ms,
+        tables=()
+        if books is None
+        else tuple(
+            with_savings(table, snapshot, all_charges, known, today) if table.name == "team" else table
+            for table in tables(snapshot, books, is_over=is_over)
+        ),
+        remarks=tuple(remarks),
+        fit=None if books is None else books.fit,
+        charges=all_charges,
+        is_over=is_over,
+        org_id=None if snapshot.stored.identity is None else snapshot.stored.identity.org_id,
+    )
+
+
+def _week_of(text: str | None, week: Week, now_ms: int, *, wants_whole: bool) -> Period:
+    """The configured week that was asked for: an ISO week stands for the one that holds its Monday."""
+    if text is None:
+        current = period_at(now_ms, "week", week)
+        return period_before(current, "week", week) if wants_whole else current
+    try:
+        found = _WEEK.fullmatch(text)
+        day = date.fromisocalendar(int(found[1]), int(found[2]), 1) if found else date.fromisoformat(text)
+        # Noon: a week begins at midnight, and clocks change before it.
+        wanted = period_at(midnight_ms(day, ZoneInfo(week.timezone)) + 43_200_000, "week", week)
+    except (ValueError, OverflowError):
+        problem = f"found {text!r}, expected a week such as 2026-W47 or a day such as 2026-11-18"
+        raise ConfigError(ConfigProblem("--week", problem)) from None
+    if wanted[0] > now_ms:
+        raise ConfigError(ConfigProblem("--week", f"found {text!r}, expected a week that has begun"))
+    return wanted
+
+
+def local(at_ms: int, timezone: str) -> datetime:
+    """An instant in the zone's time."""
+    return datetime.fromtimestamp(at_ms / 1000, ZoneInfo(timezone))

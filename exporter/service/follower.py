@@ -1,0 +1,219 @@
+"""The thread that follows Hex: it owns the ledger, polls every workspace and builds the page after a change."""
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import structlog
+
+from exporter.audit.auditor import Auditor
+from exporter.clock import Clock
+from exporter.config import Config
+from exporter.errors import LedgerError
+from exporter.hexapi import Pace, TokenSource
+from exporter.ledger import Ledger, open_ledger
+from exporter.metrics import METRICS, Collector, Family, GatewayState, PageBuilder, Publisher, Status, build_page
+from exporter.metrics.families.exporter_itself import own_families
+from exporter.polling import Poller, PollReport
+from exporter.sources import Watch
+
+_log = structlog.get_logger()
+
+_OWN_METRICS_SECONDS = 10.0
+_SHORTEST_PAUSE_SECONDS = 1.0
+_PAUSE_PER_BUILD_SECOND = 10
+_LOOK_SECONDS = 0.25
+_ALIVE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What to follow: a configuration, the token of each of its workspaces, and where its sources' secrets are."""
+
+    config: Config
+    tokens: Mapping[str, TokenSource]
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+class Follower:
+    """Polls in a thread of its own, so that a scrape never waits for SQLite or for a page being built.
+
+    `start` returns at once; `opened` tells when the ledger is open, or why it is not, `showed` when the page first
+    shows what the ledger knows, and `followed`, with the ledger, when every workspace has its pace. `assign` puts
+    another configuration in force; `stop` ends the thread. `gateways` tell their state, by workspace, for the page. All
+    may be used from any thread.
+    """
+
+    def __init__(self, assignment: Assignment, publisher: Publisher, status: Status, clock: Clock) -> None:
+        self.opened: Future[Ledger] = Future()
+        self.showed: Future[None] = Future()
+        self.followed: Future[Ledger] = Future()
+        self.gateways: dict[str, Callable[[], GatewayState]] = {}
+        self._assignment = assignment
+        self._publisher = publisher
+        self._status = status
+        self._clock = clock
+        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._changed = asyncio.Event()
+        self._stopping = False
+        self._pollers: tuple[Poller, ...] = ()
+        self._auditors: tuple[Auditor, ...] = ()
+        self._alive_at = time.monotonic()
+
+    def start(self) -> None:
+        """Begin to follow; until the ledger is open the page says that no workspace is up."""
+        ups = [((name,), 0) for name in self._assignment.tokens]
+        self._publisher.publish(build_page([Family(METRICS["hex_up"], ups), *own_families(self._status.current)]))
+        self._thread.start()
+
+    def assign(self, assignment: Assignment) -> None:
+        """Follow this from now on; what is under way for the old configuration is dropped."""
+        self._assignment = assignment
+        self._wake()
+
+    def stop(self, timeout_seconds: float) -> None:
+        """End the thread; returns when it has ended or the time is up. What is committed stays."""
+        self._stopping = True
+        self._wake()
+        self._thread.join(timeout_seconds)
+
+    def health(self) -> tuple[bool, str]:
+        """Whether the thread is alive and its loop goes round; Hex has no part in it."""
+        if not self._thread.is_alive():
+            return False, "The polling thread has ended."
+        quiet = time.monotonic() - self._alive_at
+        if quiet > _ALIVE_SECONDS:
+            return False, f"The polling loop has not moved for {quiet:.0f} seconds."
+        return True, "OK"
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether the page shows what the ledger knows."""
+        if self.showed.done():
+            return True, "OK"
+        return False, "The ledger is being opened."
+
+    def reports(self) -> dict[str, PollReport]:
+        """How the loop of each workspace is doing."""
+        return {poller.workspace: poller.report for poller in self._pollers}
+
+    def pace(self, workspace: str) -> Pace:
+        """What every request to the workspace has to ask at this moment; RuntimeError before it is followed."""
+        return self._poller_of(workspace).pace
+
+    def nudge(self, workspace: str, project_id: str) -> None:
+        """Have a project looked at soon, as a run of it has been started by other means."""
+        self._poller_of(workspace).nudge(project_id)
+
+    def _poller_of(self, workspace: str) -> Poller:
+        for poller in self._pollers:
+            if poller.workspace == workspace:
+                return poller
+        raise RuntimeError(f"{workspace}: not followed yet")
+
+    def _wake(self) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._changed.set)
+
+    def _run(self) -> None:
+        try:
+            ledger = open_ledger(self._assignment.config.storage.url, clock=self._clock)
+        except LedgerError as error:
+            self.opened.set_exception(error)
+            self.followed.set_exception(error)
+            return
+        if ledger.problem is not None:
+            _log.error("The ledger is not as it should be", problem=ledger.problem)
+        self.opened.set_result(ledger)
+        try:
+            asyncio.run(self._follow(ledger))
+        finally:
+            ledger.close()
+
+    async def _follow(self, ledger: Ledger) -> None:
+        self._loop = asyncio.get_running_loop()
+        while not self._stopping:
+            self._changed.clear()
+            assignment = self._assignment
+            tasks = [asyncio.ensure_future(self._publish(ledger, assignment.config))]
+            # The first page comes before the clients, which take longer to make than it does.
+            await asyncio.sleep(0)
+            self._pollers = tuple(self._poller(assignment, ledger, name) for name in assignment.tokens)
+            watches = tuple(self._watch(assignment, ledger, name) for name in assignment.tokens)
+            self._auditors = tuple(self._auditor(assignment, ledger, name) for name in assignment.tokens)
+            companions: tuple[Poller | Watch, ...] = (*self._pollers, *watches)
+            tasks += [asyncio.ensure_future(companion.run()) for companion in (*companions, *self._auditors)]
+            if not self.followed.done():
+                self.followed.set_result(ledger)
+            await self._changed.wait()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for companion in companions:
+                await companion.aclose()
+
+    def _poller(self, assignment: Assignment, ledger: Ledger, name: str) -> Poller:
+        workspace = next(one for one in assignment.config.workspaces if one.name == name)
+        return Poller(
+            workspace,
+            assignment.config,
+            assignment.tokens[name],
+            ledger.workspace(name),
+            clock=self._clock,
+            rng=random.Random(),  # noqa: S311 - jitter
+        )
+
+    def _watch(self, assignment: Assignment, ledger: Ledger, name: str) -> Watch:
+        return Watch(name, assignment.config, ledger.workspace(name), self._clock, assignment.environ)
+
+    def _auditor(self, assignment: Assignment, ledger: Ledger, name: str) -> Auditor:
+        return Auditor(ledger.workspace(name), assignment.config, self._clock)
+
+    async def _publish(self, ledger: Ledger, config: Config) -> None:
+        """Build the page after each change, though not more than a tenth of the time, and for its own metrics' sake."""
+        collector = Collector(ledger, self._status)
+        builder = PageBuilder()
+        while True:
+            began = time.monotonic()
+            self._alive_at = began
+            version = ledger.version
+            try:
+                self._build(ledger, collector, builder, config)
+            except Exception:
+                _log.exception("The page cannot be built; the last one stays")
+            else:
+                if not self.showed.done():
+                    self.showed.set_result(None)
+            taken = time.monotonic() - began
+            page = self._publisher.page
+            self._status.page_built(taken, page.series, page.duplicates)
+            await self._clock.sleep(max(_SHORTEST_PAUSE_SECONDS, _PAUSE_PER_BUILD_SECOND * taken))
+            while ledger.version == version and time.monotonic() - began < _OWN_METRICS_SECONDS:
+                await self._clock.sleep(_LOOK_SECONDS)
+
+    def _build(self, ledger: Ledger, collector: Collector, builder: PageBuilder, config: Config) -> None:
+        now_ms = round(self._clock.now() * 1000)
+        self._status.beat(now_ms)
+        for name, report in self.reports().items():
+            self._status.update(
+                name,
+                planned_requests_per_hour=report.planned_requests_per_hour,
+                allowed_requests_per_hour=report.allowed_requests_per_hour,
+                overdue_projects=report.overdue_projects,
+                clock_skew_seconds=report.clock_skew_seconds,
+            )
+        for auditor in self._auditors:
+            self._status.update(auditor.workspace, audit=auditor.audit)
+        for name, state in list(self.gateways.items()):
+            self._status.update(name, gateway=state())
+        for workspace in config.workspaces:
+            # What cannot be released stays at 0; the ledger reports its own trouble.
+            with suppress(LedgerError):
+                ledger.workspace(workspace.name).release_holds(now_ms)
+        page = builder.build(collector.collect(config, now_ms))
+        self._publisher.publish(page)

@@ -1,0 +1,102 @@
+"""The run gateway beside the exporter: bound at once, open when the ledger is, closed before the ledger closes."""
+
+import asyncio
+import random
+from contextlib import suppress
+
+import structlog
+
+from exporter.check.gateway_check import gateway_web_file
+from exporter.clock import Clock
+from exporter.config import Config
+from exporter.errors import ConfigError, ConfigProblem, LedgerError
+from exporter.gateway import App, Gateway
+from exporter.ledger import WorkspaceLedger
+from exporter.service.follower import Follower
+from exporter.web import Address, Limits, Server
+
+_HEX_SECONDS = 120.0
+"""What an answer may take beyond the wait in the queue: the caller's rights are asked for and the run is sent."""
+
+_CONNECTIONS = 1024
+_HEAD_BYTES = 32 * 1024
+_STOP_SECONDS = 0.5
+
+_log = structlog.get_logger()
+
+
+class GatewayServer:
+    """The gateway on an address of its own, in the event loop of `serve`; it asks Hex at the follower's pace."""
+
+    def __init__(self, config: Config, follower: Follower, clock: Clock) -> None:
+        """Not yet bound. Raises ConfigError for an address or a web file that cannot be used."""
+        assert config.gateway is not None
+        self._config = config
+        self._name = config.gateway_workspace.name
+        self._follower = follower
+        self._clock = clock
+        self._app = App()
+        self._gateway: Gateway | None = None
+        settings = config.gateway
+        self._server = Server(
+            self._app,
+            listen=[settings.listen_address],
+            web_file=gateway_web_file(settings),
+            limits=Limits(
+                answer_seconds=settings.queue.wait_seconds + _HEX_SECONDS,
+                connections=_CONNECTIONS,
+                head_bytes=_HEAD_BYTES,
+            ),
+            takes_whole_urls=False,
+            answers_half_closed=False,
+        )
+
+    def bind(self) -> Address:
+        """Take the address and return it as it is; raises ConfigError if it cannot be had."""
+        try:
+            return self._server.bind()[0]
+        except ConfigError as error:
+            # The server knows only the flag for its own address.
+            said = (ConfigProblem("gateway.listen_address", one.message) for one in error.problems)
+            raise ConfigError(*said) from None
+
+    def assign(self, config: Config) -> None:
+        """Go by the policies and sources of this configuration from now on. For the event loop that serves."""
+        self._config = config
+        if self._gateway is not None:
+            self._gateway.assign(config)
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Serve until the event is set; what was under way then is given up and written down."""
+        working = asyncio.ensure_future(self._work())
+        try:
+            await self._server.serve(stop)
+        finally:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+
+    async def _work(self) -> None:
+        with suppress(LedgerError):  # without a ledger the process ends and says why
+            ledger = await asyncio.wrap_future(self._follower.followed)
+            await self._work_with(ledger.workspace(self._name))
+
+    async def _work_with(self, ledger: WorkspaceLedger) -> None:
+        gateway = Gateway(
+            self._config,
+            self._config.gateway_workspace,
+            ledger,
+            lambda: self._follower.pace(self._name),
+            self._clock,
+            random.Random(),  # noqa: S311 - jitter
+            nudge=lambda project_id: self._follower.nudge(self._name, project_id),
+            app=self._app,
+        )
+        self._gateway = gateway
+        self._follower.gateways[self._name] = lambda: gateway.state
+        try:
+            await gateway.run()
+        except Exception:
+            _log.exception("The gateway has stopped")
+        finally:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(gateway.aclose(), _STOP_SECONDS)

@@ -1,0 +1,191 @@
+"""`serve`: bind first, then follow Hex in a thread and serve in this one, until a signal ends both."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+from msgspec import structs
+
+from exporter import __version__
+from exporter.clock import SystemClock
+from exporter.config import Config
+from exporter.errors import ConfigError, ConfigProblem
+from exporter.metrics import Publisher, Status
+from exporter.polling import PollReport
+from exporter.service.follower import Assignment, Follower
+from exporter.service.logs import configure_logs
+from exporter.service.settings import read_config, tokens_of
+from exporter.web import Landing, ReloadOutcome, Server, WebFile, WorkspaceState, create_app
+
+if TYPE_CHECKING:
+    from exporter.service.gateway_server import GatewayServer
+
+DOCS_URL = "https://github.com/hex-exporter/hex-exporter"
+
+_STOP_SECONDS = 0.8
+_FIRST_PAGE_SECONDS = 0.5
+
+_log = structlog.get_logger()
+
+
+def run_serve(
+    config_file: Path | None,
+    *,
+    environ: Mapping[str, str],
+    listen_addresses: Sequence[str],
+    telemetry_path: str,
+    web_config_file: Path | None,
+    enable_lifecycle: bool,
+    log_level: str,
+    log_format: str,
+) -> None:
+    """Serve until SIGTERM or SIGINT. Raises ConfigError or LedgerError where it cannot start."""
+    end_quietly_on_signals()
+    configure_logs(log_level, log_format)
+
+    def assignment() -> Assignment:
+        config = read_config(config_file, environ)
+        return Assignment(config, tokens_of(config, environ), environ)
+
+    service = Service(assignment)
+    server = service.server(listen_addresses, telemetry_path, web_config_file, enable_lifecycle)
+    for address in server.bind():
+        _log.info("Listening", address=str(address), telemetry_path=telemetry_path)
+    if gateway := service.gateway:
+        _log.info("The gateway is listening", address=str(gateway.bind()))
+    asyncio.run(service.run([server]))
+
+
+def end_quietly_on_signals() -> None:
+    """Let SIGTERM and SIGINT end the process with exit status 0 from the first moment, before there is a loop."""
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, lambda *_: sys.exit(0))
+
+
+class Service:
+    """The exporter as a whole: one follower, one page, and what HTTP may ask of them."""
+
+    def __init__(self, read_assignment: Callable[[], Assignment]) -> None:
+        """Reads the first assignment; raises ConfigError if it cannot be used."""
+        self._read_assignment = read_assignment
+        self._assignment = read_assignment()
+        self._publisher = Publisher()
+        self._status = Status()
+        self._clock = SystemClock()
+        self._follower = Follower(self._assignment, self._publisher, self._status, self._clock)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.gateway = self._gateway()
+
+    def server(
+        self,
+        listen_addresses: Sequence[str],
+        telemetry_path: str,
+        web_config_file: Path | None,
+        enable_lifecycle: bool,
+    ) -> Server:
+        """The HTTP side, not yet bound."""
+        app = create_app(
+            self._publisher,
+            health=self._follower.health,
+            ready=self._follower.ready,
+            reload=self.reload if enable_lifecycle else None,
+            landing=self._landing,
+            telemetry_path=telemetry_path,
+        )
+        web_file = None if web_config_file is None else WebFile(web_config_file)
+        return Server(app, listen=listen_addresses, web_file=web_file)
+
+    def reload(self) -> ReloadOutcome:
+        """Put the configuration of now in force; one that cannot be used is refused and the running one goes on."""
+        try:
+            assignment = self._read_assignment()
+            self._refuse_other_ledger(assignment)
+            self._refuse_other_gateway(assignment.config)
+        except ConfigError as error:
+            self._status.reloaded(False, self._now_ms())
+            _log.error("The configuration is refused, the running one stays in force", reason=str(error))
+            return ReloadOutcome(False, str(error))
+        self._assignment = assignment
+        self._follower.assign(assignment)
+        if self.gateway is not None and self._loop is not None:
+            self._loop.call_soon_threadsafe(self.gateway.assign, assignment.config)
+        self._status.reloaded(True, self._now_ms())
+        _log.info("The configuration has been read again")
+        return ReloadOutcome(True, "The configuration is in force.")
+
+    async def run(self, servers: Sequence[Server]) -> None:
+        """Serve until a signal; a second one ends at once. Raises LedgerError if the ledger cannot be had."""
+        loop = self._loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signal_number, self._stop, loop, signal_number, stop)
+        loop.add_signal_handler(signal.SIGHUP, lambda: loop.run_in_executor(None, self.reload))
+        self._follower.opened.add_done_callback(
+            lambda opened: loop.call_soon_threadsafe(stop.set) if opened.exception() else None
+        )
+        self._follower.start()
+        # Scrapes queue at the bound socket for as long as it usually takes to open a ledger, no longer.
+        await asyncio.wait([asyncio.wrap_future(self._follower.showed)], timeout=_FIRST_PAGE_SECONDS)
+        try:
+            serving = [server.serve(stop) for server in servers]
+            if self.gateway is not None:
+                serving.append(self.gateway.serve(stop))
+            await asyncio.gather(*serving)
+        finally:
+            self._follower.stop(_STOP_SECONDS)
+        if self._follower.opened.done():
+            self._follower.opened.result()
+
+    def _stop(self, loop: asyncio.AbstractEventLoop, signal_number: signal.Signals, stop: asyncio.Event) -> None:
+        loop.remove_signal_handler(signal_number)
+        _log.info("Stopping", signal=signal_number.name)
+        stop.set()
+
+    def _now_ms(self) -> int:
+        return round(self._clock.now() * 1000)
+
+    def _refuse_other_ledger(self, assignment: Assignment) -> None:
+        running, wanted = self._assignment.config.storage.url, assignment.config.storage.url
+        if wanted != running:
+            problem = f"found {wanted!r}, expected {running!r}: another ledger needs a restart"
+            raise ConfigError(ConfigProblem("storage.url", problem))
+
+    def _refuse_other_gateway(self, wanted: Config) -> None:
+        if _lasting(wanted) != _lasting(self._assignment.config):
+            problem = "found another gateway, expected only its policies to differ: the rest needs a restart"
+            raise ConfigError(ConfigProblem("gateway", problem))
+
+    def _gateway(self) -> "GatewayServer | None":
+        config = self._assignment.config
+        if config.gateway is None:
+            return None
+        # Most have none, and loading it takes a good part of the time that a start may take.
+        from exporter.service.gateway_server import GatewayServer
+
+        return GatewayServer(config, self._follower, self._clock)
+
+    def _landing(self) -> Landing:
+        return Landing(
+            version=__version__,
+            workspaces=[_state(name, report) for name, report in self._follower.reports().items()],
+            docs_url=DOCS_URL,
+        )
+
+
+def _lasting(config: Config) -> object:
+    """What of a gateway stays as it was at the start, whatever is read again."""
+    if config.gateway is None:
+        return None
+    return structs.replace(config.gateway, policies=()), config.gateway_workspace
+
+
+def _state(name: str, report: PollReport) -> WorkspaceState:
+    detail = f"{report.planned_requests_per_hour:.0f} of {report.allowed_requests_per_hour} requests an hour"
+    if report.projects_with_older_history:
+        detail += f"; history of {report.projects_with_older_history} projects still to be read"
+    state = "followed" if report.is_followed else "not followed"
+    return WorkspaceState(name=name, state=state, detail="; ".join((*report.problems, detail)))

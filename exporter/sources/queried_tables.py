@@ -1,0 +1,44 @@
+"""The tables that a project queries through a connection that the configuration allows."""
+
+from collections.abc import Sequence
+
+from exporter.clock import Clock
+from exporter.config.match import fits_glob
+from exporter.facts import QueriedTable
+from exporter.ledger import WorkspaceLedger
+from exporter.sources.failure_reasons import harmless
+from exporter.sources.probe import ProbeError
+
+_KEPT_SECONDS = 30.0
+
+
+class QueriedTables:
+    """What Hex says that projects query, read again from the ledger at most twice a minute."""
+
+    def __init__(self, ledger: WorkspaceLedger, clock: Clock) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._read: tuple[float, dict[str, tuple[QueriedTable, ...]]] | None = None
+
+    def through(self, connection: str, project_id: str) -> Sequence[str]:
+        """The names of the tables that the project queries, all through connections whose name or id fits the glob.
+
+        Raises ProbeError where they do not tell all of the project's data: no table is known, or it queries another
+        connection too, whose changes nobody would see.
+        """
+        tables = self._tables().get(project_id, ())
+        if not tables:
+            raise ProbeError("Hex has not told yet which tables the project queries, or it queries none")
+        for table in tables:
+            if not (fits_glob(connection, table.connection_name) or fits_glob(connection, table.connection_id)):
+                name = harmless(table.connection_name or table.connection_id)
+                raise ProbeError(f"the project also queries {name}, which does not fit the connection {connection}")
+        if not all(table.table for table in tables):
+            raise ProbeError("Hex tells the project's connections but not its tables, which takes its Enterprise plan")
+        return sorted({table.table for table in tables})
+
+    def _tables(self) -> dict[str, tuple[QueriedTable, ...]]:
+        now = self._clock.monotonic()
+        if self._read is None or not 0 <= now - self._read[0] < _KEPT_SECONDS:
+            self._read = (now, self._ledger.tables())
+        return self._read[1]

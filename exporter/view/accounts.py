@@ -1,0 +1,47 @@
+"""The books of one workspace: how its budgets stand and what it costs; the metrics and `report` show the same."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from exporter.insight.budget_standing import Standing
+from exporter.insight.calendar_period import Period
+from exporter.view.daily_usage import RunKind, Total
+
+COMPONENTS = ("seats", "compute", "ai_credits", "own_estimate")
+"""What a week's cost is made of; the last is never part of Hex's bill."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeekBook:
+    """One week, or the part of one that lies in one month.
+
+    Runs by kind, None until it is completely known; each component's cost that can be told; the AI credits used, in
+    thousandths, None where threads cannot be read.
+    """
+
+    period: Period
+    totals: Mapping[RunKind, Total] | None
+    costs: Mapping[str, int]
+    credits_milli: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Books:
+    """Everything that is told of budgets and money; money in millionths of a dollar.
+
+    `months` is the week, in as many parts as it touches months, each rounded by itself. `is_run_priced`: runs cost
+    something, so that projects can be ranked by money. `seat_months` is by role and `plan_months` by plan. `unmatched`
+    and `unpriced` say which budgets fit no project and which prices are missing, a sentence each; `fit` how the default
+    budget compares with the last weeks, where it is in use.
+    """
+
+    standings: tuple[Standing, ...]
+    week: WeekBook
+    previous_week: WeekBook
+    months: tuple[WeekBook, ...]
+    is_run_priced: bool
+    seat_months: Mapping[str, int] = field(default_factory=dict)
+    plan_months: Mapping[str, int] = field(default_factory=dict)
+    unmatched: tuple[str, ...] = ()
+    unpriced: tuple[str, ...] = ()
+    fit: str | None = None

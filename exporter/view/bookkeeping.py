@@ -1,0 +1,220 @@
+"""Keeping a workspace's books: what its runs, seats and threads count towards, by budget and by component of cost."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+
+from exporter.config import DEFAULT_BUDGET, Budget, Config
+from exporter.errors import LedgerError
+from exporter.facts import ROLES, Project, Seat, Thread
+from exporter.insight.ai_credits import credit_tally, credits_cost, grants_of
+from exporter.insight.budget_standing import Spent, standing
+from exporter.insight.calendar_period import Period, months_of, period_at, period_before
+from exporter.insight.config_advice import fitting, unmatched, unpriced
+from exporter.insight.plans import plan_months
+from exporter.insight.run_usage import Tally
+from exporter.insight.seat_costs import roles_of, seats_share
+from exporter.insight.tariff import tariff
+from exporter.ledger import KnownProject, Listing, WorkspaceLedger
+from exporter.view.accounts import Books, WeekBook
+from exporter.view.completeness import awaited, complete_since_ms
+from exporter.view.daily_usage import Days, Share
+from exporter.view.snapshot import Stored
+
+Item = TypeVar("Item")
+
+_log = structlog.get_logger()
+
+
+class Bookkeeper:
+    """Keeps the books of one workspace under one configuration. Logs each remark once. For one thread at a time."""
+
+    def __init__(self, ledger: WorkspaceLedger, config: Config) -> None:
+        self._ledger = ledger
+        self._name = ledger.name
+        self._config = config
+        self._week = config.week(self._name)
+        self._budgets = config.budgets_of(self._name)
+        self._tariff = tariff(config.prices(self._name))
+        self._compute = config.compute(self._name)
+        self._days = Days(ledger, self._week.timezone, self._tariff, self._budgets)
+        self._shares: Mapping[str, tuple[Project, Share]] = {}
+        self._threads: tuple[int, Listing[Thread] | None] | None = None
+        self._books: Books | None = None
+        self._said: set[str] = set()
+        self._has_compared = False
+
+    def books(self, stored: Stored, now_ms: int) -> Books | None:
+        """The books as of this instant; the last ones, or None, while the ledger cannot be read."""
+        try:
+            self._books = self._keep(stored, now_ms)
+        except LedgerError:
+            # The ledger reports its own trouble.
+            return self._books
+        self._say(self._books)
+        return self._books
+
+    def _keep(self, stored: Stored, now_ms: int) -> Books:
+        shares = self._shares_of(stored.projects)
+        week = period_at(now_ms, "week", self._week)
+        previous_week = period_before(week, "week", self._week)
+        self._days.renew(shares, detailed_since_ms=previous_week[0])
+        is_run_priced = self._tariff.has_own_estimate or any(share.hour_micro_usd for share in shares.values())
+        seats = self._fresh(stored.users, now_ms)
+        threads = self._fresh(self._thread_listing(stored), now_ms)
+        used_credits = None if threads is None else credit_tally(threads)
+        kept_since_ms = now_ms - round(self._config.storage.keep_runs_seconds * 1000)
+
+        def known_since_ms(projects: Sequence[KnownProject]) -> int | None:
+            listing = stored.collectors.get("projects")
+            if listing is None or listing.last_success_ms is None:
+                return None
+            since_ms = complete_since_ms(awaited(projects), stored.first_contact_ms)
+            return None if since_ms is None else max(since_ms, kept_since_ms)
+
+        def spent(index: int, budget: Budget) -> Spent | None:
+            if budget.unit == "ai_credits":
+                return None if used_credits is None else _CreditsSpent(used_credits)
+            if budget.unit == "usd" and not is_run_priced:
+                return None
+            mine = [known for known in stored.projects if index in shares[known.project.project_id].budgets]
+            born_ms = min((known.project.created_ms or 0 for known in mine), default=now_ms)
+            return _RunsSpent(self._days, index, known_since_ms(mine), born_ms)
+
+        def week_book(period: Period) -> WeekBook:
+            since_ms = known_since_ms(stored.projects)
+            totals = self._days.totals(*period) if since_ms is not None and since_ms <= period[0] else None
+            costs: dict[str, int] = {}
+            if totals is not None:
+                costs["compute"] = sum(total.compute_micro_usd for total in totals.values())
+                if self._tariff.has_own_estimate:
+                    costs["own_estimate"] = sum(total.own_micro_usd for total in totals.values())
+            if seats is not None:
+                costs |= self._costs_of_people(seats, threads, period)
+            credits_milli = None if used_credits is None else used_credits.between(*period)
+            return WeekBook(period=period, totals=totals, costs=costs, credits_milli=credits_milli)
+
+        standings = tuple(
+            standing(budget, spent(index, budget), self._week, now_ms) for index, budget in enumerate(self._budgets)
+        )
+        this_week = week_book(week)
+        months = months_of(week, self._week)
+        return Books(
+            standings=standings,
+            week=this_week,
+            months=(this_week,) if len(months) == 1 else tuple(map(week_book, months)),
+            previous_week=week_book(previous_week),
+            is_run_priced=is_run_priced,
+            seat_months={} if seats is None else self._seat_months(seats),
+            plan_months={} if seats is None else self._plan_months(seats, threads, now_ms),
+            unmatched=tuple(unmatched(self._budgets, self._name, [known.project for known in stored.projects])),
+            unpriced=tuple(self._unpriced(seats, shares)),
+            fit=next((fitting(one.recent) for one in standings if one.budget == DEFAULT_BUDGET), None),
+        )
+
+    def _shares_of(self, projects: Iterable[KnownProject]) -> Mapping[str, Share]:
+        """What each project's runs count towards; found out again only for a project that has changed."""
+        after: dict[str, tuple[Project, Share]] = {}
+        for known in projects:
+            project = known.project
+            before = self._shares.get(project.project_id)
+            is_same = before is not None and (before[0] is project or before[0] == project)
+            after[project.project_id] = before if before is not None and is_same else (project, self._share(project))
+        self._shares = after
+        return {project_id: share for project_id, (_, share) in after.items()}
+
+    def _share(self, project: Project) -> Share:
+        profile = self._compute.profile_of(self._name, project)
+        fitting = (index for index, budget in enumerate(self._budgets) if budget.match.fits(self._name, project))
+        return Share(self._tariff.compute_hour_micro_usd(profile), tuple(fitting))
+
+    def _thread_listing(self, stored: Stored) -> Listing[Thread] | None:
+        """The threads as they were listed last, decoded once a listing."""
+        state = stored.collectors.get("threads")
+        if state is None or state.last_success_ms is None:
+            return None
+        if self._threads is None or self._threads[0] != state.last_success_ms:
+            self._threads = (state.last_success_ms, self._ledger.listing("threads"))
+        return self._threads[1]
+
+    def _fresh(self, listing: Listing[Item] | None, now_ms: int) -> tuple[Item, ...] | None:
+        oldest_ms = now_ms - self._config.collect.max_age_seconds * 1000
+        return listing.items if listing is not None and listing.at_ms >= oldest_ms else None
+
+    def _costs_of_people(
+        self, seats: Sequence[Seat], threads: Sequence[Thread] | None, period: Period
+    ) -> Iterator[tuple[str, int]]:
+        """What seats and credits cost in a period, as far as the plan and its prices are known."""
+        plan = self._tariff.prices.plan
+        if plan is None:
+            return
+        share = seats_share(self._tariff, plan, roles_of(seats), period, self._week.timezone)
+        if share is not None:
+            yield "seats", share
+        grants = grants_of(self._tariff, plan, seats)
+        if threads is not None and grants is not None:
+            yield "ai_credits", credits_cost(self._tariff, threads, grants, period, self._week)
+
+    def _seat_months(self, seats: Sequence[Seat]) -> Mapping[str, int]:
+        plan = self._tariff.prices.plan
+        if plan is None:
+            return {}
+        roles = dict.fromkeys((*ROLES, *roles_of(seats)))
+        prices = {role: self._tariff.seat_month_micro_usd(plan, role) for role in roles}
+        return {role: price for role, price in prices.items() if price is not None}
+
+    def _plan_months(self, seats: Sequence[Seat], threads: Sequence[Thread] | None, now_ms: int) -> Mapping[str, int]:
+        last_month = period_before(period_at(now_ms, "month", self._week), "month", self._week)
+        return plan_months(self._tariff, seats, threads, last_month)
+
+    def _unpriced(self, seats: Sequence[Seat] | None, shares: Mapping[str, Share]) -> Iterator[str]:
+        """Which prices are missing, by the roles that are in use as far as they are known."""
+        has_paid_compute = any(share.hour_micro_usd for share in shares.values())
+        return unpriced(self._tariff, self._budgets, roles_of(seats or ()), has_paid_compute=has_paid_compute)
+
+    def _say(self, books: Books) -> None:
+        """Log once what a person may want to know."""
+        for sentence in books.unmatched:
+            if sentence not in self._said:
+                self._said.add(sentence)
+                _log.warning("A budget counts nothing", workspace=self._name, reason=sentence)
+        if books.fit is not None and not self._has_compared:
+            self._has_compared = True
+            _log.info("The default budget and the last weeks", workspace=self._name, comparison=books.fit)
+
+
+@dataclass(frozen=True, slots=True)
+class _RunsSpent:
+    """What runs used of the budget of an index; `known_since_ms` None: nothing can be said."""
+
+    days: Days
+    index: int
+    known_since_ms: int | None
+    born_ms: int
+
+    def between(self, start_ms: int, end_ms: int) -> int:
+        return self.days.between(self.index, start_ms, end_ms)
+
+    def is_known_from(self, start_ms: int) -> bool:
+        return self.known_since_ms is not None and self.known_since_ms <= start_ms
+
+    def existed_by(self, at_ms: int) -> bool:
+        return self.born_ms <= at_ms
+
+
+@dataclass(frozen=True, slots=True)
+class _CreditsSpent:
+    """What threads used; a listing of them is whole, back to the first."""
+
+    tally: Tally
+
+    def between(self, start_ms: int, end_ms: int) -> int:
+        return self.tally.between(start_ms, end_ms)
+
+    def is_known_from(self, start_ms: int) -> bool:
+        return True
+
+    def existed_by(self, at_ms: int) -> bool:
+        return self.tally.since_ms is not None and self.tally.since_ms <= at_ms

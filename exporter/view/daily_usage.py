@@ -1,0 +1,174 @@
+"""What runs used, by local day, read from the ledger once and again only when the day's runs have changed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from exporter.config import Budget
+from exporter.insight.calendar_period import days_of, local_day, midnight_ms
+from exporter.insight.run_usage import UNBILLED, Tally
+from exporter.insight.tariff import Tariff
+from exporter.ledger import WorkspaceLedger
+
+RunKind = tuple[str, str, str]
+"""Project id, trigger and status."""
+
+
+class Total(NamedTuple):
+    """Sums over runs; money in millionths of a dollar."""
+
+    runs: int = 0
+    duration_ms: int = 0
+    compute_micro_usd: int = 0
+    own_micro_usd: int = 0
+
+    def plus(self, other: "Total") -> "Total":
+        """Both together."""
+        return Total(*map(int.__add__, self, other))
+
+    @property
+    def micro_usd(self) -> int:
+        """What a project cost: its compute and the owners' estimate."""
+        return self.compute_micro_usd + self.own_micro_usd
+
+
+class Share(NamedTuple):
+    """What a project's runs count towards: the price of its compute, and budgets by their index."""
+
+    hour_micro_usd: int
+    budgets: tuple[int, ...]
+
+
+_Route = tuple[int, tuple[tuple[str, int], ...]]
+"""The price of an hour, and the unit and index of each budget that a project's runs of one trigger count towards."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """One local day. `totals` None: nobody asked for sums by project, which take the most memory."""
+
+    revision: int
+    totals: Mapping[RunKind, Total] | None
+    tallies: tuple[Tally, ...]
+
+
+class Days:
+    """The runs of one workspace, for one set of budgets and prices. For one thread at a time."""
+
+    def __init__(self, ledger: WorkspaceLedger, timezone: str, tariff: Tariff, budgets: tuple[Budget, ...]) -> None:
+        self._ledger = ledger
+        self._timezone = timezone
+        self._tariff = tariff
+        self._budgets = budgets
+        self._shares: Mapping[str, Share] = {}
+        self._routes: dict[tuple[str, str], _Route] = {}
+        self._detailed_since_ms = 0
+        self._days: dict[date, _Day] = {}
+        self._current: dict[date, _Day] = {}
+        self._sums: dict[tuple[int, int], tuple[list[_Day], dict[RunKind, Total]]] = {}
+        self._bounds = lru_cache(maxsize=512)(self._bounds_of)
+
+    def renew(self, shares: Mapping[str, Share], detailed_since_ms: int) -> None:
+        """Begin another round: look for changes again, and forget the days that the last round did not need.
+
+        Every known project has a share. A share that differs makes everything be read again. Totals can be asked for
+        from `detailed_since_ms` on.
+        """
+        is_same = all(shares.get(project_id) == share for project_id, share in self._shares.items())
+        self._days = self._current if is_same else {}
+        self._routes = self._routes if is_same and len(shares) == len(self._shares) else {}
+        self._current = {}
+        self._shares = shares
+        self._detailed_since_ms = detailed_since_ms
+
+    def totals(self, start_ms: int, end_ms: int) -> Mapping[RunKind, Total]:
+        """The sums over the local days of [start, end), which begins and ends at midnights. Raises LedgerError."""
+        days = [self._day(day) for day in days_of((start_ms, end_ms), self._timezone)]
+        summed, sums = self._sums.get((start_ms, end_ms), ([], {}))
+        if len(summed) != len(days) or any(one is not other for one, other in zip(summed, days, strict=True)):
+            sums = {}
+            for day in days:
+                for kind, total in (day.totals or {}).items():
+                    known = sums.get(kind)
+                    sums[kind] = total if known is None else known.plus(total)
+            self._sums = {period: known for period, known in self._sums.items() if period[1] >= start_ms}
+            self._sums[start_ms, end_ms] = (days, sums)
+        return sums
+
+    def between(self, budget: int, start_ms: int, end_ms: int) -> int:
+        """What the budget of this index used in [start, end), in the integers of its unit. Raises LedgerError."""
+        used = 0
+        day = local_day(start_ms, self._timezone)
+        while (bounds := self._bounds(day))[0] < end_ms:
+            tally = self._day(day).tallies[budget]
+            is_whole = start_ms <= bounds[0] and bounds[1] <= end_ms
+            used += tally.total if is_whole else tally.between(start_ms, end_ms)
+            day += timedelta(days=1)
+        return used
+
+    def _day(self, day: date) -> _Day:
+        known = self._current.get(day)
+        if known is None:
+            start_ms, end_ms = self._bounds(day)
+            revision = self._ledger.runs_revision(start_ms, end_ms)
+            known = self._days.get(day)
+            if known is None or known.revision != revision:
+                known = self._read(start_ms, end_ms, revision)
+            self._current[day] = known
+        return known
+
+    def _read(self, start_ms: int, end_ms: int, revision: int) -> _Day:
+        amounts: tuple[list[tuple[int, int]], ...] = tuple([] for _ in self._budgets)
+        kinds: dict[RunKind, _Kind] = {}
+        run_cost = self._tariff.run_cost
+        for project_id, trigger, status, started_ms, duration_ms in self._ledger.uses_between(start_ms, end_ms):
+            kind = kinds.get((project_id, trigger, status))
+            if kind is None:
+                route = self._routes.get((project_id, trigger)) or self._route(project_id, trigger)
+                kind = kinds[project_id, trigger, status] = _Kind(*route)
+            kind.runs += 1
+            if status == UNBILLED:
+                continue
+            compute, own = run_cost(kind.hour_micro_usd, duration_ms)
+            kind.duration_ms += duration_ms
+            kind.compute_micro_usd += compute
+            kind.own_micro_usd += own
+            for unit, index in kind.budgets:
+                if unit == "runs":
+                    amounts[index].append((started_ms, 1))
+                else:
+                    amounts[index].append((started_ms, duration_ms if unit == "compute_minutes" else compute + own))
+        totals = {kind: sums.total() for kind, sums in kinds.items()} if start_ms >= self._detailed_since_ms else None
+        return _Day(revision, totals, tuple(map(Tally, amounts)))
+
+    def _route(self, project_id: str, trigger: str) -> _Route:
+        share = self._shares.get(project_id, _NOTHING)
+        fitting = (index for index in share.budgets if self._budgets[index].match.fits_trigger(trigger))
+        route = (share.hour_micro_usd, tuple((self._budgets[index].unit, index) for index in fitting))
+        self._routes[project_id, trigger] = route
+        return route
+
+    def _bounds_of(self, day: date) -> tuple[int, int]:
+        zone = ZoneInfo(self._timezone)
+        return midnight_ms(day, zone), midnight_ms(day + timedelta(days=1), zone)
+
+
+@dataclass(slots=True)
+class _Kind:
+    """Sums in the making over runs of one kind, and the budgets that they count towards."""
+
+    hour_micro_usd: int
+    budgets: tuple[tuple[str, int], ...]
+    runs: int = 0
+    duration_ms: int = 0
+    compute_micro_usd: int = 0
+    own_micro_usd: int = 0
+
+    def total(self) -> Total:
+        return Total(self.runs, self.duration_ms, self.compute_micro_usd, self.own_micro_usd)
+
+
+_NOTHING = Share(0, ())

@@ -1,0 +1,83 @@
+"""Reading a workspace from the ledger, and not reading again what cannot have changed."""
+
+from collections.abc import Mapping
+
+from exporter.config import Week
+from exporter.errors import LedgerError
+from exporter.facts import QueriedTable
+from exporter.insight.calendar_week import previous_week_bounds, week_bounds
+from exporter.ledger import Ledger, WorkspaceLedger
+from exporter.view.recent_runs import SPAN_MS, Recent, recent
+from exporter.view.snapshot import Stored
+
+RECENT_EVERY_MS = 60_000
+"""How old figures over the last seven days may get, because every run of those days is read for them."""
+
+
+class Reader:
+    """Reads one workspace. For one thread at a time."""
+
+    def __init__(self, ledger: Ledger, name: str) -> None:
+        self._ledger = ledger
+        self._name = name
+        self._stored: Stored | None = None
+        self._version: tuple[int, tuple[int, int]] | None = None
+        self._recent: tuple[int, str, Recent] | None = None
+
+    def read(self, week: Week, now_ms: int) -> Stored | None:
+        """What the ledger holds now; what it held when it could last be read, or None, if it cannot be read."""
+        bounds = week_bounds(now_ms, week.timezone, week.starts)
+        version = (self._ledger.version, bounds)
+        try:
+            if version != self._version or not self._is_recent(week.timezone, now_ms):
+                self._stored = self._read(week, bounds, now_ms)
+                self._version = version
+        except LedgerError:
+            # The ledger reports its own trouble; what was true a moment ago is better than an empty page.
+            return self._stored
+        return self._stored
+
+    def _read(self, week: Week, bounds: tuple[int, int], now_ms: int) -> Stored:
+        ledger = self._ledger.workspace(self._name)
+        previous = previous_week_bounds(now_ms, week.timezone, week.starts)
+        me = ledger.listing("me")
+        tables = ledger.tables()
+        return Stored(
+            first_contact_ms=ledger.first_contact_ms,
+            projects=ledger.projects(include_gone=True),
+            collectors=ledger.collectors(),
+            users=ledger.listing("users"),
+            connections=ledger.listing("connections"),
+            identity=me.items[0] if me is not None and me.items else None,
+            tables=tables,
+            week=bounds,
+            week_counts=ledger.week_counts(*bounds),
+            previous_week_counts=ledger.week_counts(*previous),
+            previous_week=previous,
+            active_runs=ledger.active_runs(),
+            last_runs=ledger.last_runs(),
+            counters=tuple(ledger.counters()),
+            cool_down_until_ms=ledger.cool_down_until_ms,
+            sources=ledger.sources.states(),
+            findings=ledger.findings.known(),
+            recent=self._recently(ledger, tables, week.timezone, now_ms),
+        )
+
+    def _recently(
+        self,
+        ledger: WorkspaceLedger,
+        tables: Mapping[str, tuple[QueriedTable, ...]],
+        timezone: str,
+        now_ms: int,
+    ) -> Recent:
+        if self._recent is None or not self._is_recent(timezone, now_ms):
+            # Without an end: the start is by Hex's clock, which may be ahead of this one.
+            runs = ledger.runs_between(now_ms - SPAN_MS, None)
+            self._recent = (now_ms, timezone, recent(runs, tables, timezone, now_ms))
+        return self._recent[2]
+
+    def _is_recent(self, timezone: str, now_ms: int) -> bool:
+        if self._recent is None:
+            return False
+        at_ms, known_timezone, _ = self._recent
+        return known_timezone == timezone and 0 <= now_ms - at_ms < RECENT_EVERY_MS

@@ -1,0 +1,103 @@
+"""Everything that the figures of one workspace are made of: the ledger's facts, the configuration and the hour."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from exporter.config import Config, Workspace
+from exporter.facts import Connection, Identity, QueriedTable, Run, Seat
+from exporter.ledger import OTHER, CollectorState, CounterValue, KnownFinding, KnownProject, Listing, SourceState
+from exporter.view.accounts import Books
+from exporter.view.completeness import awaited, complete_until_ms, is_complete_from
+from exporter.view.owner_label import OwnerLabel
+from exporter.view.recent_runs import Recent
+from exporter.view.status import WorkspaceStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What the ledger holds of one workspace. `projects` has those that are gone, too.
+
+    The weeks are start and end, the counts runs by project.
+    """
+
+    first_contact_ms: int | None
+    projects: tuple[KnownProject, ...]
+    collectors: Mapping[str, CollectorState]
+    users: Listing[Seat] | None
+    connections: Listing[Connection] | None
+    identity: Identity | None
+    tables: Mapping[str, tuple[QueriedTable, ...]]
+    week: tuple[int, int]
+    week_counts: Mapping[str, int]
+    previous_week: tuple[int, int]
+    previous_week_counts: Mapping[str, int]
+    active_runs: tuple[Run, ...]
+    last_runs: Mapping[tuple[str, str], int]
+    counters: tuple[CounterValue, ...]
+    cool_down_until_ms: int | None
+    sources: Mapping[str, SourceState]
+    findings: tuple[KnownFinding, ...]
+    recent: Recent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """One workspace at one moment: what is stored, and what follows from it for several figures."""
+
+    workspace: Workspace
+    config: Config
+    now_ms: int
+    stored: Stored
+    status: WorkspaceStatus
+    owner_label: OwnerLabel
+    books: Books | None
+
+    @property
+    def name(self) -> str:
+        """The value of the label `workspace`."""
+        return self.workspace.name
+
+    def is_fresh(self, at_ms: int | None) -> bool:
+        """Whether a listing read then may still be shown."""
+        return at_ms is not None and self.now_ms - at_ms <= self.config.collect.max_age_seconds * 1000
+
+    @cached_property
+    def listed_ms(self) -> int | None:
+        """When the projects were last listed whole."""
+        state = self.stored.collectors.get("projects")
+        return None if state is None else state.last_success_ms
+
+    @cached_property
+    def listed(self) -> tuple[KnownProject, ...]:
+        """The projects of the last listing; none once it is too old to be shown."""
+        if not self.is_fresh(self.listed_ms):
+            return ()
+        return tuple(known for known in self.stored.projects if known.gone_since_ms is None)
+
+    @cached_property
+    def awaited(self) -> tuple[KnownProject, ...]:
+        """The projects whose runs there is something to know about."""
+        return tuple(awaited(self.stored.projects))
+
+    @cached_property
+    def members(self) -> frozenset[str]:
+        """The ids of the projects with series of their own."""
+        return frozenset(known.project.project_id for known in self.stored.projects if known.has_series)
+
+    def series_of(self, project_id: str) -> str:
+        """The label value under which gauges count the project: its id, or `other`."""
+        return project_id if project_id in self.members else OTHER
+
+    def is_complete_from(self, start_ms: int) -> bool:
+        """Whether every run since then is known, as far as Hex lists runs."""
+        if self.listed_ms is None:
+            return False
+        return is_complete_from(self.awaited, start_ms, self.stored.first_contact_ms)
+
+    @property
+    def complete_until_ms(self) -> int | None:
+        """Every run of every project that started before this time is known; None if nothing can be said yet."""
+        if not self.awaited:
+            return self.listed_ms
+        return complete_until_ms(self.awaited, self.stored.first_contact_ms)

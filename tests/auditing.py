@@ -5,7 +5,7 @@ from exporter.facts import Project, QueriedTable, Schedule, Seat
 from exporter.insight.savings.audit_input import DAY_MS, WINDOW_MS, Amount, Evidence, ProjectUse
 from exporter.insight.savings.finding import Audit
 from exporter.insight.savings.ranking import audit
-from exporter.insight.tariff import tariff
+from exporter.insight.tariffs import tariff
 
 NOW_MS = 1_795_000_000_000
 OLD_MS = NOW_MS - 300 * DAY_MS

@@ -13,7 +13,7 @@ from exporter.insight.calendar_period import period_at
 from exporter.insight.run_usage import UNBILLED
 from exporter.insight.savings.audit_input import WINDOW_MS, Amount, Evidence, ProjectUse, SourceUse
 from exporter.insight.savings.finding import Audit, Finding
-from exporter.insight.tariff import tariff
+from exporter.insight.tariffs import tariff
 from exporter.simulator import Simulation, Waste, wire
 
 DAY_MS = 86_400_000

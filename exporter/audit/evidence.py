@@ -11,7 +11,7 @@ from exporter.facts import Project, QueriedTable, Seat, Thread
 from exporter.insight.calendar_period import period_at, period_before
 from exporter.insight.run_usage import UNBILLED
 from exporter.insight.savings.audit_input import WINDOW_MS, Amount, Evidence, ProjectUse
-from exporter.insight.tariff import tariff
+from exporter.insight.tariffs import tariff
 from exporter.ledger import CollectorState, KnownProject, Listing, WorkspaceLedger
 from exporter.view.completeness import awaited, complete_since_ms, complete_until_ms
 from exporter.view.teams import team_of_person

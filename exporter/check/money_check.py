@@ -11,7 +11,7 @@ from exporter.insight.calendar_week import week_bounds
 from exporter.insight.config_advice import fitting_schedules, unmatched, unpriced
 from exporter.insight.schedule_firings import scheduled_week_runs
 from exporter.insight.seat_costs import roles_of
-from exporter.insight.tariff import tariff
+from exporter.insight.tariffs import tariff
 from exporter.ledger import open_ledger
 from exporter.report.week_report import reports
 

@@ -7,7 +7,7 @@ import click
 
 from exporter.clock import SystemClock
 from exporter.ledger import open_ledger
-from exporter.report.audit_forms import FORMS
+from exporter.report.audit_forms import AUDIT_FORMS
 from exporter.report.audit_report import Wanted, found
 from exporter.report.audit_tables import not_judged_lines
 from exporter.report.escaping import for_terminal
@@ -16,7 +16,7 @@ from exporter.service.settings import read_config
 
 
 def run_audit(config_file: Path | None, environ: Mapping[str, str], wanted: Wanted, form: str) -> None:
-    """Print it in one of the forms of `FORMS`.
+    """Print it in one of the forms of `AUDIT_FORMS`.
 
     Raises ConfigError if what was asked for does not exist, LedgerError where there is no ledger.
     """
@@ -28,7 +28,7 @@ def run_audit(config_file: Path | None, environ: Mapping[str, str], wanted: Want
         audits = list(found(ledger, config, clock, wanted))
     finally:
         ledger.close()
-    click.echo(FORMS[form](audits))
+    click.echo(AUDIT_FORMS[form](audits))
     if form == "csv":
         # Rows have no place for what is missing, and what was not judged must not pass for nothing found.
         for audit in audits:

@@ -8,9 +8,9 @@ import click
 from exporter.clock import SystemClock
 from exporter.ledger import open_ledger
 from exporter.report.audit_report import Wanted, found
-from exporter.report.digest import digest
 from exporter.report.escaping import for_terminal
-from exporter.report.week_forms import FORMS
+from exporter.report.week_digest import digest
+from exporter.report.week_forms import WEEK_FORMS
 from exporter.report.week_report import reports
 from exporter.service.logs import configure_logs
 from exporter.service.settings import read_config
@@ -25,7 +25,7 @@ def run_report(
     *,
     is_digest: bool = False,
 ) -> None:
-    """Print it in one of the forms of `FORMS`, or the digest of it with what the audit finds now.
+    """Print it in one of the forms of `WEEK_FORMS`, or the digest of it with what the audit finds now.
 
     A digest is of the last whole week unless another was asked for.
 
@@ -42,7 +42,7 @@ def run_report(
             by_name = {one.workspace: one for one in audits}
             click.echo(digest((one, by_name[one.workspace]) for one in all_reports))
             return
-        click.echo(FORMS[form](all_reports))
+        click.echo(WEEK_FORMS[form](all_reports))
         if form == "csv":
             # A bill has no place for them, and one that is not whole must not pass for one that is.
             for remark in (remark for report in all_reports for remark in report.all_remarks):

@@ -17,7 +17,7 @@ from exporter.history.time_slots import Slots
 from exporter.insight.ai_credits import credit_tally
 from exporter.insight.calendar_period import Period, period_at, period_before
 from exporter.insight.run_usage import UNBILLED, Tally
-from exporter.insight.tariff import Tariff, tariff
+from exporter.insight.tariffs import Tariff, tariff
 from exporter.ledger import BOUNDS_MS, KnownProject, WorkspaceLedger
 from exporter.view.completeness import awaited, complete_since_ms
 from exporter.view.snapshot import Snapshot

@@ -12,7 +12,7 @@ from exporter.config import Week
 from exporter.facts import Seat, Thread
 from exporter.insight.calendar_period import Period, period_at
 from exporter.insight.run_usage import Tally
-from exporter.insight.tariff import Tariff
+from exporter.insight.tariffs import Tariff
 
 Grants = Mapping[str, int]
 """Thousandths of a credit a month by user id."""

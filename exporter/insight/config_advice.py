@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from exporter.config import DEFAULT_BUDGET, Budget
 from exporter.facts import Project
 from exporter.insight.seat_costs import unpriced_keys
-from exporter.insight.tariff import Tariff
+from exporter.insight.tariffs import Tariff
 
 _HEADROOM = 1.2
 """How far above the fullest of the last weeks a limit is put, so that a usual week raises no alarm."""

@@ -7,7 +7,7 @@ from exporter.facts import Seat, Thread
 from exporter.insight.ai_credits import excess_milli, grants_of
 from exporter.insight.calendar_period import Period
 from exporter.insight.seat_costs import roles_of, seats_month
-from exporter.insight.tariff import Tariff
+from exporter.insight.tariffs import Tariff
 
 
 def plan_month(

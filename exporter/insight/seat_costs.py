@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from exporter.config import Book
 from exporter.facts import Seat
 from exporter.insight.calendar_period import Period, days_in_month, days_of
-from exporter.insight.tariff import Tariff
+from exporter.insight.tariffs import Tariff
 
 
 def roles_of(seats: Iterable[Seat]) -> Mapping[str, int]:

@@ -22,7 +22,7 @@ from exporter.metrics.families.weeks import week_families
 from exporter.metrics.page import Family
 from exporter.metrics.process import Process
 from exporter.view.bookkeeping import Bookkeeper
-from exporter.view.owner_label import owner_label
+from exporter.view.owner_labels import owner_label
 from exporter.view.reader import Reader
 from exporter.view.snapshot import Snapshot
 from exporter.view.status import Status, WorkspaceStatus

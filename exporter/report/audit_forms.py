@@ -165,7 +165,7 @@ def _as_json(all_found: Sequence[Found]) -> str:
     return json.dumps([plain(found) for found in all_found], indent=2, ensure_ascii=False)
 
 
-FORMS: Mapping[str, Callable[[Sequence[Found]], str]] = {
+AUDIT_FORMS: Mapping[str, Callable[[Sequence[Found]], str]] = {
     "table": _as_table,
     "json": _as_json,
     "csv": _as_csv,

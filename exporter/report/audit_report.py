@@ -7,8 +7,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from exporter.audit.auditor import audit_of
+from exporter.audit.costs_by_team import TeamCost, team_costs
 from exporter.audit.evidence import evidence_of
-from exporter.audit.team_costs import TeamCost, team_costs
 from exporter.clock import Clock
 from exporter.config import Config
 from exporter.errors import ConfigError, ConfigProblem
@@ -16,7 +16,7 @@ from exporter.insight.savings.finding import KINDS, Audit, Finding, NotJudged, S
 from exporter.insight.savings.known_finding import KnownFinding
 from exporter.insight.savings.pricing import added
 from exporter.ledger import Ledger, WorkspaceLedger
-from exporter.view.owner_label import OwnerLabel, owner_label
+from exporter.view.owner_labels import OwnerLabel, owner_label
 
 _HIDDEN = "(not shown)"
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from exporter.insight.savings.finding import Fact, NotJudged
-from exporter.insight.tariff import MICRO
+from exporter.insight.tariffs import MICRO
 from exporter.report.audit_report import Found, Shown
 from exporter.report.week_tables import WITHOUT_TEAM, Cell, Table
 

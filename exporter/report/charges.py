@@ -8,7 +8,7 @@ from exporter.facts import Project, Seat
 from exporter.insight.apportion import apportioned
 from exporter.insight.calendar_period import Period, period_at
 from exporter.insight.run_usage import UNBILLED
-from exporter.insight.tariff import Tariff, tariff
+from exporter.insight.tariffs import Tariff, tariff
 from exporter.view.accounts import Books, WeekBook
 from exporter.view.daily_usage import Total
 from exporter.view.snapshot import Snapshot

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 
 from exporter.insight.savings.known_finding import KnownFinding
-from exporter.insight.tariff import MICRO
+from exporter.insight.tariffs import MICRO
 from exporter.report.charges import Charge
 from exporter.report.week_tables import WITHOUT_TEAM, Cell, Table
 from exporter.view.snapshot import Snapshot

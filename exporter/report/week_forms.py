@@ -95,7 +95,7 @@ def _as_json(all_reports: Sequence[Report]) -> str:
     return json.dumps([plain(report) for report in all_reports], indent=2, ensure_ascii=False)
 
 
-FORMS: Mapping[str, Callable[[Sequence[Report]], str]] = {
+WEEK_FORMS: Mapping[str, Callable[[Sequence[Report]], str]] = {
     "table": _as_table,
     "json": _as_json,
     "csv": _as_csv,

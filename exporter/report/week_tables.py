@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from exporter.facts import TERMINAL_STATUSES, TRIGGERS
 from exporter.insight.plans import ruled_out
 from exporter.insight.run_usage import UNBILLED
-from exporter.insight.tariff import MICRO, tariff
+from exporter.insight.tariffs import MICRO, tariff
 from exporter.view.accounts import COMPONENTS, Books
 from exporter.view.daily_usage import RunKind, Total
 from exporter.view.snapshot import Snapshot

@@ -16,7 +16,7 @@ from exporter.insight.config_advice import fitting, unmatched, unpriced
 from exporter.insight.plans import plan_months
 from exporter.insight.run_usage import Tally
 from exporter.insight.seat_costs import roles_of, seats_share
-from exporter.insight.tariff import tariff
+from exporter.insight.tariffs import tariff
 from exporter.ledger import KnownProject, Listing, WorkspaceLedger
 from exporter.view.accounts import Books, WeekBook
 from exporter.view.completeness import awaited, complete_since_ms

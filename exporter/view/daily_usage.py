@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from exporter.config import Budget
 from exporter.insight.calendar_period import days_of, local_day, midnight_ms
 from exporter.insight.run_usage import UNBILLED, Tally
-from exporter.insight.tariff import Tariff
+from exporter.insight.tariffs import Tariff
 from exporter.ledger import WorkspaceLedger
 
 RunKind = tuple[str, str, str]

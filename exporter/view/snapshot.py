@@ -9,7 +9,7 @@ from exporter.facts import Connection, Identity, QueriedTable, Run, Seat
 from exporter.ledger import OTHER, CollectorState, CounterValue, KnownFinding, KnownProject, Listing, SourceState
 from exporter.view.accounts import Books
 from exporter.view.completeness import awaited, complete_until_ms, is_complete_from
-from exporter.view.owner_label import OwnerLabel
+from exporter.view.owner_labels import OwnerLabel
 from exporter.view.recent_runs import Recent
 from exporter.view.status import WorkspaceStatus
 

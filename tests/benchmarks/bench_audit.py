@@ -17,7 +17,7 @@ from exporter.config import Prices, SeatPrices
 from exporter.facts import Connection, Project, QueriedTable, Run, Schedule, Seat
 from exporter.insight.savings.audit_input import DAY_MS, WINDOW_MS, Amount, Evidence, ProjectUse, SourceUse
 from exporter.insight.savings.ranking import audit
-from exporter.insight.tariff import tariff
+from exporter.insight.tariffs import tariff
 from exporter.ledger import RunProgress, open_ledger
 from exporter.ledger.codec import encode
 

@@ -16,7 +16,7 @@ from exporter.config import Config, load_config
 from exporter.errors import ConfigError
 from exporter.facts import Connection, Project, QueriedTable, Run, Schedule, Seat
 from exporter.ledger import Ledger, RunProgress, open_ledger
-from exporter.report.audit_forms import FORMS
+from exporter.report.audit_forms import AUDIT_FORMS
 from exporter.report.audit_report import Wanted, found
 
 HOUR_MS = 3_600_000
@@ -119,7 +119,7 @@ def told(config: Config, manual_clock: Any) -> Any:
         settings = settings or config
         ledger = open_ledger(config.storage.url, clock=manual_clock, read_only=True)
         try:
-            text = FORMS[form](list(found(ledger, settings, manual_clock, Wanted(**wanted))))
+            text = AUDIT_FORMS[form](list(found(ledger, settings, manual_clock, Wanted(**wanted))))
         finally:
             ledger.close()
         return json.loads(text) if form == "json" else text
@@ -195,7 +195,7 @@ class TestFindings:
     def test_people_are_shown_as_owners_are(self, told: Any, folder: Path) -> None:
         settings = changed(folder, "week:", "labels: {owner: none}\nweek:")
 
-        for form in FORMS:
+        for form in AUDIT_FORMS:
             text = json.dumps(told(form, settings=settings, workspace="acme"))
             assert "example" not in text, form
         (acme,) = told(settings=settings, workspace="acme")

@@ -14,7 +14,7 @@ from exporter.cli.commands import main
 from exporter.config import Config, load_config
 from exporter.facts import Identity, Project, Run, Seat, Thread
 from exporter.ledger import RunProgress, open_ledger
-from exporter.report.week_forms import FORMS
+from exporter.report.week_forms import WEEK_FORMS
 from exporter.report.week_report import reports
 
 HOUR_MS = 3_600_000
@@ -121,8 +121,8 @@ def both(config: Config, manual_clock: Any) -> Any:
             found = list(reports(ledger, config, manual_clock, week=week, workspace="acme"))
         finally:
             ledger.close()
-        rows = list(csv.DictReader(io.StringIO(FORMS["csv"](found))))
-        return rows, json.loads(FORMS["json"](found))[0]
+        rows = list(csv.DictReader(io.StringIO(WEEK_FORMS["csv"](found))))
+        return rows, json.loads(WEEK_FORMS["json"](found))[0]
 
     return of_week
 

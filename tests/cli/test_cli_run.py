@@ -17,8 +17,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from exporter.cli import main
 from exporter.cli.run import Errand
-from exporter.client.destination import Destination
 from exporter.cli.run_progress import Progress
+from exporter.client.destination import Destination
 from exporter.client.run_api import RunApi
 from exporter.errors import ApiError, RefusedError, UnavailableError
 from exporter.hexapi import TokenSource

@@ -5,7 +5,7 @@ import pytest
 from exporter.config import Budget, BudgetMatch, Prices, SeatPrices
 from exporter.facts import Project
 from exporter.insight.config_advice import fitting, fitting_schedules, unmatched, unpriced
-from exporter.insight.tariff import tariff
+from exporter.insight.tariffs import tariff
 
 PROJECTS = [Project(project_id="1", title="Orders"), Project(project_id="2", title="ML churn")]
 USD = Budget(name="money", unit="usd", limit=5)

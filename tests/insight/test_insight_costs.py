@@ -14,7 +14,7 @@ from exporter.insight.ai_credits import credit_tally, credits_cost, excess_milli
 from exporter.insight.calendar_period import period_at, period_before
 from exporter.insight.plans import plan_month, plan_months, ruled_out
 from exporter.insight.seat_costs import moved, roles_of, seats_month, seats_share, unpriced_keys
-from exporter.insight.tariff import MICRO, tariff
+from exporter.insight.tariffs import MICRO, tariff
 
 WEEK = Week(timezone="Europe/Zurich")
 LIST = tariff(Prices())

@@ -9,7 +9,7 @@ from auditing import NOW_MS, boss, days_ago, project, runs, schedule, seat, worl
 from exporter.config import Ignore, Prices
 from exporter.insight.savings.finding import KINDS, Saving
 from exporter.insight.savings.ranking import audit
-from exporter.insight.tariff import tariff
+from exporter.insight.tariffs import tariff
 
 TODAY = date(2026, 11, 18)
 UNPRICED = tariff(Prices())

@@ -11,7 +11,7 @@ from exporter.insight.savings.audit_input import DAY_MS, WINDOW_MS, Amount, Evid
 from exporter.insight.savings.finding import MONTH_MS
 from exporter.insight.savings.lifecycle import YEAR_MS, advance
 from exporter.insight.savings.ranking import audit
-from exporter.insight.tariff import tariff
+from exporter.insight.tariffs import tariff
 
 START_MS = 1_767_225_600_000
 HOUR_MS = 3_600_000

@@ -8,7 +8,7 @@ from auditing import NOW_MS, boss, finding, project, seat, tables, world
 from exporter.config import Prices, SeatPrices
 from exporter.facts import Schedule
 from exporter.insight.savings.ranking import audit
-from exporter.insight.tariff import tariff
+from exporter.insight.tariffs import tariff
 
 
 def on(plan, **overrides):

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from exporter.insight.savings.finding import KINDS
 from exporter.insight.savings.ranking import audit
-from exporter.insight.tariff import tariff
+from exporter.insight.tariffs import tariff
 from exporter.simulator import Simulation
 
 NOW = 1_795_000_000.0

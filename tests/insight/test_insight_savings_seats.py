@@ -9,7 +9,7 @@ from msgspec.structs import replace as configured
 from exporter.config import SeatPrices
 from exporter.facts import Thread
 from exporter.insight.savings.ranking import audit
-from exporter.insight.tariff import tariff
+from exporter.insight.tariffs import tariff
 
 IDLE = {("idle_paid_seat", "u")}
 COSTLY = {("costly_role", "u")}

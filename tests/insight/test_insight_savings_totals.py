@@ -11,7 +11,7 @@ from exporter.facts import ROLES, Connection, Project, QueriedTable, Schedule, S
 from exporter.insight.savings.audit_input import DAY_MS, WINDOW_MS, Amount, Evidence, ProjectUse, SourceUse
 from exporter.insight.savings.finding import KINDS
 from exporter.insight.savings.ranking import audit
-from exporter.insight.tariff import tariff
+from exporter.insight.tariffs import tariff
 
 NOW_MS = 1_795_000_000_000
 MONTH = (1_790_805_600_000, 1_793_487_600_000)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from exporter.config import Budget, BudgetMatch, Compute, Match, Prices, Profile, SeatPrices
 from exporter.facts import Seat, Thread
-from exporter.insight.tariff import MICRO
+from exporter.insight.tariffs import MICRO
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

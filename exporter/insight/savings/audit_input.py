@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from exporter.facts import Connection, Project, QueriedTable, Seat, Thread
 from exporter.insight.calendar_period import Period
-from exporter.insight.tariff import Tariff
+from exporter.insight.tariffs import Tariff
 
 DAY_MS = 86_400_000
 

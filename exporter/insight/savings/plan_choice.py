@@ -17,7 +17,7 @@ from exporter.insight.savings.finding import Fact, Finding, NotJudged, Saving
 from exporter.insight.savings.idle_seats import roles_after
 from exporter.insight.savings.lookup_tables import Scene, has_schedule
 from exporter.insight.seat_costs import roles_of, seats_month
-from exporter.insight.tariff import Tariff
+from exporter.insight.tariffs import Tariff
 
 COSTLY_PLAN = "costly_plan"
 

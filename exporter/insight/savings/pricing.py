@@ -5,7 +5,7 @@ from math import fsum
 from typing import NamedTuple
 
 from exporter.insight.savings.finding import MONTH_MS, Saving
-from exporter.insight.tariff import Tariff
+from exporter.insight.tariffs import Tariff
 
 _MINUTE_MS = 60_000
 _HOUR_MS = 3_600_000

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from exporter.insight.tariff import MICRO
+from exporter.insight.tariffs import MICRO
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family, Sample
 from exporter.view.accounts import COMPONENTS, Books, WeekBook

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from exporter.insight.savings.finding import KINDS, Audit, Finding, Total
-from exporter.insight.tariff import MICRO
+from exporter.insight.tariffs import MICRO
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family
 from exporter.view.snapshot import Snapshot

@@ -1,1 +1,13 @@
 """The input of the audit, read from the ledger, and the hourly audit of each workspace."""
+
+from exporter.audit.auditor import Auditor, audit_of
+from exporter.audit.costs_by_team import TeamCost, team_costs
+from exporter.audit.evidence import evidence_of
+
+__all__ = [
+    "Auditor",
+    "TeamCost",
+    "audit_of",
+    "evidence_of",
+    "team_costs",
+]

@@ -14,10 +14,7 @@ from exporter.audit.evidence import evidence_of, is_settled
 from exporter.clock import Clock
 from exporter.config import Config
 from exporter.errors import LedgerError
-from exporter.insight.savings.audit_input import Evidence
-from exporter.insight.savings.finding import Audit
-from exporter.insight.savings.lifecycle import advance
-from exporter.insight.savings.ranking import audit
+from exporter.insight.savings import Audit, Evidence, advance, audit
 from exporter.ledger import WorkspaceLedger
 
 Answer = TypeVar("Answer")

@@ -4,10 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from exporter.insight.savings.audit_input import Evidence
-from exporter.insight.savings.finding import Finding, Saving
-from exporter.insight.savings.lookup_tables import Scene
-from exporter.insight.savings.pricing import Claim, added
+from exporter.insight.savings import Claim, Evidence, Finding, Saving, Scene, added
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,13 +8,10 @@ from typing import TypeVar
 from exporter.audit.source_changes import sources_of
 from exporter.config import Config
 from exporter.facts import Project, QueriedTable, Seat, Thread
-from exporter.insight.calendar_period import period_at, period_before
-from exporter.insight.run_usage import UNBILLED
-from exporter.insight.savings.audit_input import WINDOW_MS, Amount, Evidence, ProjectUse
-from exporter.insight.tariffs import tariff
+from exporter.insight import UNBILLED, period_at, period_before, tariff
+from exporter.insight.savings import WINDOW_MS, Amount, Evidence, ProjectUse
 from exporter.ledger import CollectorState, KnownProject, Listing, WorkspaceLedger
-from exporter.view.completeness import awaited, complete_since_ms, complete_until_ms
-from exporter.view.teams import team_of_person
+from exporter.view import awaited, complete_since_ms, complete_until_ms, team_of_person
 
 Item = TypeVar("Item")
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from exporter.config import Config, Source
-from exporter.insight.redundancy import judged
-from exporter.insight.savings.audit_input import WINDOW_MS, SourceUse
+from exporter.insight import judged
+from exporter.insight.savings import WINDOW_MS, SourceUse
 from exporter.ledger import KnownProject, Span, WorkspaceLedger
 
 SCHEDULED = "scheduled"

@@ -5,12 +5,10 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from exporter.config import Config, Gateway
-from exporter.config.urls import is_public
+from exporter.config import Config, Gateway, is_public
 from exporter.errors import ConfigError, ConfigProblem
 from exporter.facts import Project
-from exporter.web import WebFile
-from exporter.web.listen_address import bind, parse_address
+from exporter.web import WebFile, bind, parse_address
 
 _KEY = "gateway.web_config_file"
 

@@ -7,13 +7,9 @@ from exporter.check.workspace_probe import Findings
 from exporter.clock import Clock
 from exporter.config import DEFAULT_BUDGET, Config
 from exporter.errors import LedgerError
-from exporter.insight.calendar_week import week_bounds
-from exporter.insight.config_advice import fitting_schedules, unmatched, unpriced
-from exporter.insight.schedule_firings import scheduled_week_runs
-from exporter.insight.seat_costs import roles_of
-from exporter.insight.tariffs import tariff
+from exporter.insight import fitting_schedules, roles_of, scheduled_week_runs, tariff, unmatched, unpriced, week_bounds
 from exporter.ledger import open_ledger
-from exporter.report.week_report import reports
+from exporter.report import reports
 
 
 def price_notes(found: Findings, config: Config) -> Iterator[str]:

@@ -6,9 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from exporter.config import Config, FileSource, HttpSource, Source, SqlSource
 from exporter.facts import Project
-from exporter.sources.credentials import Credential
-from exporter.sources.database import Address, missing_driver
-from exporter.sources.probe import ProbeError
+from exporter.sources import Address, Credential, ProbeError, missing_driver
 
 
 def source_faults(config: Config, environ: Mapping[str, str]) -> Iterator[str]:

@@ -8,12 +8,11 @@ from exporter.clock import Clock
 from exporter.config import Config, Workspace
 from exporter.errors import ApiError, UnauthorizedError
 from exporter.facts import Connection, Identity, Project, Seat
-from exporter.hexapi import Ask, Endpoint, Exchange, HexClient, Pace, Page, TokenSource, Walk
-from exporter.hexapi.endpoints import OF_ONE_PROJECT
+from exporter.hexapi import OF_ONE_PROJECT, Ask, Endpoint, Exchange, HexClient, Pace, Page, TokenSource, Walk
 from exporter.ledger import open_ledger
 from exporter.metrics import Status, build_page, collect
-from exporter.polling.listings import LISTINGS
-from exporter.polling.request_estimate import (
+from exporter.polling import (
+    LISTINGS,
     FirstRead,
     first_read,
     listing_requests_per_hour,

@@ -7,12 +7,8 @@ import click
 
 from exporter.clock import SystemClock
 from exporter.ledger import open_ledger
-from exporter.report.audit_forms import AUDIT_FORMS
-from exporter.report.audit_report import Wanted, found
-from exporter.report.audit_tables import not_judged_lines
-from exporter.report.escaping import for_terminal
-from exporter.service.logs import configure_logs
-from exporter.service.settings import read_config
+from exporter.report import AUDIT_FORMS, Wanted, for_terminal, found, not_judged_lines
+from exporter.service import configure_logs, read_config
 
 
 def run_audit(config_file: Path | None, environ: Mapping[str, str], wanted: Wanted, form: str) -> None:

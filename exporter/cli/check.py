@@ -8,16 +8,23 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from exporter.check.gateway_check import gateway_faults, gateway_notes
-from exporter.check.money_check import budget_notes, price_notes
-from exporter.check.source_check import source_faults, source_figure, source_notes
-from exporter.check.workspace_probe import SCOPES, Findings, probe
+from exporter.check import (
+    SCOPES,
+    Findings,
+    budget_notes,
+    gateway_faults,
+    gateway_notes,
+    price_notes,
+    probe,
+    source_faults,
+    source_figure,
+    source_notes,
+)
 from exporter.clock import Clock, SystemClock
 from exporter.config import Config
 from exporter.errors import RefusedError
 from exporter.hexapi import Endpoint, TokenSource
-from exporter.service.logs import configure_logs
-from exporter.service.settings import read_config, tokens_of
+from exporter.service import configure_logs, read_config, tokens_of
 
 GIVES: Mapping[Endpoint, str] = {
     Endpoint.PROJECTS: "projects, schedules, views",

@@ -12,7 +12,7 @@ import click
 
 from exporter import __version__
 from exporter.errors import ConfigError, HexExporterError
-from exporter.insight.savings.finding import KINDS
+from exporter.facts import FINDING_KINDS
 
 DEFAULT_LISTEN_ADDRESS = "127.0.0.1:9891"
 
@@ -179,7 +179,9 @@ def report(config_file: Path | None, week: str | None, workspace: str | None, fo
 
 @main.command()
 @_config_flag
-@click.option("--kind", "kinds", metavar="KIND", multiple=True, type=click.Choice(KINDS), help="Findings of this kind.")
+@click.option(
+    "--kind", "kinds", metavar="KIND", multiple=True, type=click.Choice(FINDING_KINDS), help="Findings of this kind."
+)
 @click.option("--min-saving", metavar="USD", type=click.FloatRange(0), help="Findings that save so much a month.")
 @click.option("--workspace", metavar="NAME", help="One workspace; all of them if not given.")
 @click.option("--team", metavar="NAME", help="What belongs to one team.")
@@ -195,7 +197,7 @@ def audit(
 ) -> None:
     """What to switch off, ranked by what it costs; works beside a running server and changes nothing in Hex."""
     from exporter.cli.audit import run_audit
-    from exporter.report.audit_report import Wanted
+    from exporter.report import Wanted
 
     if min_saving is not None and not isfinite(min_saving):
         raise click.BadParameter(f"found {min_saving}, expected an amount in dollars", param_hint="--min-saving")
@@ -271,6 +273,6 @@ def bundle(folder: Path, is_kubernetes: bool, is_forced: bool, **place: str) -> 
 
 
 def _serve(config_file: Path | None, **flags: Any) -> None:
-    from exporter.service.serve import run_serve
+    from exporter.service import run_serve
 
     run_serve(config_file, environ=os.environ, **flags)

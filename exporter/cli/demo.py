@@ -14,13 +14,9 @@ from exporter.clock import SystemClock
 from exporter.errors import ConfigError, LedgerError
 from exporter.hexapi import TokenSource
 from exporter.ledger import open_ledger
-from exporter.service.follower import Assignment
-from exporter.service.logs import configure_logs
-from exporter.service.serve import Service, end_quietly_on_signals
-from exporter.service.settings import read_config, state_dir
+from exporter.service import Assignment, Service, configure_logs, end_quietly_on_signals, read_config, state_dir
 from exporter.simulator import Fault, Faults, Limits, Simulation, create_app
-from exporter.web import Server
-from exporter.web.listen_address import bind, parse_address
+from exporter.web import Server, bind, parse_address
 
 PLANT_EVERY_SECONDS = 5.0
 """So that something is always to be seen: a run every few seconds."""

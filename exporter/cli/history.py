@@ -20,9 +20,8 @@ from exporter.errors import ConfigError, ConfigProblem, LedgerError
 from exporter.history import Past, Span, Written, history, read_past, span_of
 from exporter.ledger import Ledger, open_ledger
 from exporter.metrics import Collector, Status
-from exporter.service.logs import configure_logs
-from exporter.service.settings import read_config
-from exporter.view.snapshot import Snapshot
+from exporter.service import configure_logs, read_config
+from exporter.view import Snapshot
 
 _LOOK_SECONDS = 2.0
 

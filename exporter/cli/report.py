@@ -7,13 +7,8 @@ import click
 
 from exporter.clock import SystemClock
 from exporter.ledger import open_ledger
-from exporter.report.audit_report import Wanted, found
-from exporter.report.escaping import for_terminal
-from exporter.report.week_digest import digest
-from exporter.report.week_forms import WEEK_FORMS
-from exporter.report.week_report import reports
-from exporter.service.logs import configure_logs
-from exporter.service.settings import read_config
+from exporter.report import WEEK_FORMS, Wanted, digest, for_terminal, found, reports
+from exporter.service import configure_logs, read_config
 
 
 def run_report(

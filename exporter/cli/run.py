@@ -12,13 +12,13 @@ from rich.console import Console
 from exporter.cli.run_destination import find_destination
 from exporter.cli.run_inputs import read_inputs
 from exporter.cli.run_progress import Progress
-from exporter.client.run_api import LaterError, Reply, RunApi
+from exporter.client import LaterError, Reply, RunApi
 from exporter.clock import Clock, SystemClock
 from exporter.config import Sample
 from exporter.errors import BadAnswerError, UnavailableError
 from exporter.facts import ACTIVE_STATUSES, TERMINAL_STATUSES
-from exporter.report.escaping import for_terminal
-from exporter.service.logs import configure_logs
+from exporter.report import for_terminal
+from exporter.service import configure_logs
 
 Answer = TypeVar("Answer")
 

@@ -3,14 +3,19 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from exporter.client.destination import Destination
-from exporter.config import Config, Gateway
-from exporter.config.load import TOKEN_VARIABLE
-from exporter.config.problems import UnfitError
-from exporter.config.urls import host_and_port, is_plain_to_others, normal_public_url
+from exporter.client import Destination
+from exporter.config import (
+    TOKEN_VARIABLE,
+    Config,
+    Gateway,
+    UnfitError,
+    host_and_port,
+    is_plain_to_others,
+    normal_public_url,
+)
 from exporter.errors import ConfigError, ConfigProblem
 from exporter.hexapi import TokenSource
-from exporter.service.settings import read_config, token_of
+from exporter.service import read_config, token_of
 
 GATEWAY_VARIABLE = "HEX_GATEWAY_URL"
 

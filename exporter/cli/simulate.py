@@ -10,7 +10,7 @@ import structlog
 
 from exporter.clock import SystemClock
 from exporter.errors import ConfigError, ConfigProblem
-from exporter.service.logs import configure_logs
+from exporter.service import configure_logs
 from exporter.simulator import Fault, Faults, Limits, Simulation, create_app, parse_fault, parse_limits
 from exporter.web import Server
 

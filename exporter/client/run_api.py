@@ -14,11 +14,7 @@ import httpx
 from exporter import __version__
 from exporter.client.destination import Destination
 from exporter.errors import ApiError, BadAnswerError, ConfigError, ConfigProblem, UnavailableError
-from exporter.hexapi.bounded_body import BodyError, read_body
-from exporter.hexapi.error_answers import fault, safe
-from exporter.hexapi.field_readers import mapping
-from exporter.hexapi.pages import parse_json
-from exporter.hexapi.retry_after import retry_after_seconds
+from exporter.hexapi import BodyError, fault, mapping, parse_json, read_body, retry_after_seconds, safe
 
 OUTCOME_HEADER = "X-Hex-Exporter-Cache"
 

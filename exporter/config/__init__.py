@@ -2,28 +2,25 @@
 
 from exporter.config.audit_settings import Audit, Ignore
 from exporter.config.budget_settings import DEFAULT_BUDGET, Budget, BudgetMatch, PeriodKind, Thresholds
+from exporter.config.error_wording import guess, kind, printable
 from exporter.config.gateway_settings import Gateway, Policy, Queue, Sample
-from exporter.config.load import load_config
-from exporter.config.match import Match
+from exporter.config.load import TOKEN_VARIABLE, load_config
+from exporter.config.match import Match, fits_glob
 from exporter.config.price_book import BOOKS, Book, Plan, read_book
 from exporter.config.price_settings import Compute, Prices, Profile, SeatPrices
-from exporter.config.settings import (
-    Collect,
-    Config,
-    Labels,
-    Limits,
-    RateLimit,
-    Seats,
-    Storage,
-    Team,
-    Week,
-    Workspace,
-)
+from exporter.config.problems import Problems, RefusedError, UnfitError
+from exporter.config.readers import Keys, Scalar, Spot
+from exporter.config.scalars import integer, path, text, truth
+from exporter.config.settings import Collect, Config, Labels, Limits, RateLimit, Seats, Storage, Team, Week, Workspace
 from exporter.config.source_settings import FileSource, HttpSource, Source, SqlSource
+from exporter.config.urls import PROJECT_PLACEHOLDER, host_and_port, is_plain_to_others, is_public, normal_public_url
+from exporter.config.yaml_document import read_document
 
 __all__ = [
     "BOOKS",
     "DEFAULT_BUDGET",
+    "PROJECT_PLACEHOLDER",
+    "TOKEN_VARIABLE",
     "Audit",
     "Book",
     "Budget",
@@ -35,6 +32,7 @@ __all__ = [
     "Gateway",
     "HttpSource",
     "Ignore",
+    "Keys",
     "Labels",
     "Limits",
     "Match",
@@ -42,19 +40,37 @@ __all__ = [
     "Plan",
     "Policy",
     "Prices",
+    "Problems",
     "Profile",
     "Queue",
     "RateLimit",
+    "RefusedError",
     "Sample",
+    "Scalar",
     "SeatPrices",
     "Seats",
     "Source",
+    "Spot",
     "SqlSource",
     "Storage",
     "Team",
     "Thresholds",
+    "UnfitError",
     "Week",
     "Workspace",
+    "fits_glob",
+    "guess",
+    "host_and_port",
+    "integer",
+    "is_plain_to_others",
+    "is_public",
+    "kind",
     "load_config",
+    "normal_public_url",
+    "path",
+    "printable",
     "read_book",
+    "read_document",
+    "text",
+    "truth",
 ]

@@ -2,6 +2,6 @@
 
 from exporter.gateway.app import App
 from exporter.gateway.gateway import Gateway
-from exporter.view.status import GatewayState
+from exporter.view import GatewayState
 
 __all__ = ["App", "Gateway", "GatewayState"]

@@ -35,10 +35,9 @@ from exporter.gateway.runs.queue import Queue
 from exporter.gateway.runs.unresolved import UnresolvedRuns
 from exporter.gateway.upstream.upstream import RawHeaders, Request, Upstream
 from exporter.hexapi import Pace
-from exporter.ledger import WorkspaceLedger
-from exporter.ledger.gateway_runs import KEEP_MS, GatewayRun
-from exporter.sources.source_status import judged
-from exporter.view.status import GatewayState
+from exporter.ledger import KEEP_MS, GatewayRun, WorkspaceLedger
+from exporter.sources import judged
+from exporter.view import GatewayState
 
 _RETRY_SECONDS = 5.0
 

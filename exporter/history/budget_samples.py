@@ -9,8 +9,7 @@ from math import nan
 from exporter.history.past import Past
 from exporter.history.series import Track, track
 from exporter.history.time_slots import Slots
-from exporter.insight.budget_standing import WINDOWS_MS, Standing, standing
-from exporter.insight.run_usage import Tally
+from exporter.insight import WINDOWS_MS, Standing, Tally, standing
 
 Figure = tuple[str, tuple[str, ...]]
 """A metric, and its labels after those of the budget."""

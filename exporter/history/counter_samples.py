@@ -7,7 +7,7 @@ from itertools import accumulate
 
 from exporter.history.past import DURATION, Past, hour_of
 from exporter.history.series import Track, track
-from exporter.metrics.page import Distribution
+from exporter.metrics import Distribution
 
 
 def run_counts(past: Past) -> Iterator[Track]:

@@ -9,9 +9,7 @@ from exporter.history import counter_samples, project_samples, workspace_samples
 from exporter.history.budget_samples import budget_tracks
 from exporter.history.past import Past
 from exporter.history.series import Track
-from exporter.metrics.catalogue import METRICS, Metric
-from exporter.metrics.labels import written
-from exporter.metrics.page import Distribution
+from exporter.metrics import METRICS, Distribution, Metric, written
 
 _TRACKS: Mapping[str, Callable[[Past], Iterable[Track]]] = {
     "hex_runs_total": counter_samples.run_counts,

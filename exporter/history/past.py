@@ -14,13 +14,9 @@ from exporter.config import Budget, Week
 from exporter.facts import Project, Run, Thread
 from exporter.history.span import HOUR_MS, Span
 from exporter.history.time_slots import Slots
-from exporter.insight.ai_credits import credit_tally
-from exporter.insight.calendar_period import Period, period_at, period_before
-from exporter.insight.run_usage import UNBILLED, Tally
-from exporter.insight.tariffs import Tariff, tariff
+from exporter.insight import UNBILLED, Period, Tally, Tariff, credit_tally, period_at, period_before, tariff
 from exporter.ledger import BOUNDS_MS, KnownProject, WorkspaceLedger
-from exporter.view.completeness import awaited, complete_since_ms
-from exporter.view.snapshot import Snapshot
+from exporter.view import Snapshot, awaited, complete_since_ms
 
 DURATION = "hex_run_duration_seconds"
 

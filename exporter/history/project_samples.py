@@ -8,8 +8,8 @@ from math import nan
 
 from exporter.history.past import Past
 from exporter.history.series import Track, track
-from exporter.insight.tariffs import MICRO
-from exporter.metrics.families.projects import project_families
+from exporter.insight import MICRO
+from exporter.metrics import project_families
 
 
 def project_infos(past: Past) -> Iterator[Track]:

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
 
-from exporter.metrics.catalogue import METRICS, Metric
-from exporter.metrics.page import Distribution
+from exporter.metrics import METRICS, Distribution, Metric
 
 Value = float | Distribution
 

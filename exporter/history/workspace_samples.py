@@ -8,7 +8,7 @@ from math import nan
 
 from exporter.history.past import Past
 from exporter.history.series import Track, track
-from exporter.insight.tariffs import MICRO
+from exporter.insight import MICRO
 
 
 def active_runs(past: Past) -> Iterator[Track]:

@@ -1,1 +1,74 @@
 """Pure functions from facts and a clock to answers; no I/O of any kind."""
+
+from exporter.insight.ai_credits import credit_tally, credits_cost, grants_of
+from exporter.insight.apportion import apportioned
+from exporter.insight.budget_standing import WINDOWS_MS, Spent, Standing, standing
+from exporter.insight.calendar_period import (
+    Period,
+    days_of,
+    local_day,
+    midnight_ms,
+    months_of,
+    period_at,
+    period_before,
+)
+from exporter.insight.calendar_week import previous_week_bounds, week_bounds
+from exporter.insight.concurrency import peak
+from exporter.insight.config_advice import fitting, fitting_schedules, unmatched, unpriced
+from exporter.insight.plans import plan_months, ruled_out
+from exporter.insight.redundancy import judged
+from exporter.insight.run_usage import UNBILLED, Tally, Use
+from exporter.insight.schedule_firings import (
+    ALLOWED_DELAY_MS,
+    ALLOWED_EARLY_MS,
+    WEEK_MS,
+    missed_firings,
+    next_firing,
+    project_firings,
+    scheduled_week_runs,
+)
+from exporter.insight.seat_costs import roles_of, seats_share
+from exporter.insight.tariffs import MICRO, Tariff, tariff
+
+__all__ = [
+    "ALLOWED_DELAY_MS",
+    "ALLOWED_EARLY_MS",
+    "MICRO",
+    "UNBILLED",
+    "WEEK_MS",
+    "WINDOWS_MS",
+    "Period",
+    "Spent",
+    "Standing",
+    "Tally",
+    "Tariff",
+    "Use",
+    "apportioned",
+    "credit_tally",
+    "credits_cost",
+    "days_of",
+    "fitting",
+    "fitting_schedules",
+    "grants_of",
+    "judged",
+    "local_day",
+    "midnight_ms",
+    "missed_firings",
+    "months_of",
+    "next_firing",
+    "peak",
+    "period_at",
+    "period_before",
+    "plan_months",
+    "previous_week_bounds",
+    "project_firings",
+    "roles_of",
+    "ruled_out",
+    "scheduled_week_runs",
+    "seats_share",
+    "standing",
+    "tariff",
+    "unmatched",
+    "unpriced",
+    "week_bounds",
+]

@@ -1,14 +1,14 @@
 """What is known, durable: the only room with SQL. One writer, any number of readers."""
 
-from exporter.insight.savings.known_finding import KnownFinding
+from exporter.insight.savings import KnownFinding
 from exporter.ledger.findings import FindingBook
-from exporter.ledger.gateway_runs import GatewayBook, GatewayRun
+from exporter.ledger.gateway_runs import KEEP_MS, GatewayBook, GatewayRun
 from exporter.ledger.held_counters import HOLD_MS, CounterValue
 from exporter.ledger.histograms import BOUNDS_MS, Amounts, observed
 from exporter.ledger.ledger import Ledger, open_ledger
 from exporter.ledger.listings import CollectorState, Listing
 from exporter.ledger.project_records import KnownProject, RunProgress
-from exporter.ledger.run_counting import OTHER, PROJECT_METRICS
+from exporter.ledger.run_counting import OTHER, PROJECT_METRICS, SOURCE_METRICS
 from exporter.ledger.schema import SCHEMA_VERSION
 from exporter.ledger.source_states import SourceBook, SourceState, Span
 from exporter.ledger.workspace import WorkspaceLedger
@@ -16,9 +16,11 @@ from exporter.ledger.workspace import WorkspaceLedger
 __all__ = [
     "BOUNDS_MS",
     "HOLD_MS",
+    "KEEP_MS",
     "OTHER",
     "PROJECT_METRICS",
     "SCHEMA_VERSION",
+    "SOURCE_METRICS",
     "Amounts",
     "CollectorState",
     "CounterValue",

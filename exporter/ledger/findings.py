@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from sqlalchemy import delete, select
 
-from exporter.insight.savings.known_finding import KnownFinding
+from exporter.insight.savings import KnownFinding
 from exporter.ledger.codec import storable
 from exporter.ledger.histograms import Amounts
 from exporter.ledger.key_values import Notes

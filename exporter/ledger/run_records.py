@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from sqlalchemy import ColumnElement, Connection, Row, delete, false, func, or_, select, true, update
 
 from exporter.facts import Run
-from exporter.insight.run_usage import UNBILLED, Use
+from exporter.insight import UNBILLED, Use
 from exporter.ledger.run_counting import REFRESHES, Border, KnownRun, sighted
 from exporter.ledger.schema import RUNS, WORKSPACES, upsert
 from exporter.ledger.store import Store, Transaction

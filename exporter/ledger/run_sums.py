@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sqlalchemy import case, false, func, select
 
-from exporter.insight.run_usage import UNBILLED
+from exporter.insight import UNBILLED
 from exporter.ledger.schema import RUNS
 from exporter.ledger.store import Store
 

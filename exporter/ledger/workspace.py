@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from exporter.facts import Cell, Connection, Group, Identity, Project, QueriedTable, Run, Seat, Thread
 from exporter.hexapi import Endpoint
-from exporter.insight.run_usage import Use
+from exporter.insight import Use
 from exporter.ledger.codec import storable
 from exporter.ledger.findings import FindingBook
 from exporter.ledger.gateway_runs import KEEP_MS, GatewayBook

@@ -1,9 +1,12 @@
 """From facts to a ready answer: the catalogue, the figures and the page that `/metrics` serves."""
 
 from exporter.metrics.catalogue import CATALOGUE, METRICS, Metric
-from exporter.metrics.collect import Collector, collect
+from exporter.metrics.collector import Collector, collect
+from exporter.metrics.families.exporter_itself import own_families
+from exporter.metrics.families.projects import project_families
+from exporter.metrics.labels import written
 from exporter.metrics.page import Distribution, Family, Page, PageBuilder, Publisher, build_page
-from exporter.view.status import GatewayState, Status
+from exporter.view import GatewayState, Status
 
 __all__ = [
     "CATALOGUE",
@@ -19,4 +22,7 @@ __all__ = [
     "Status",
     "build_page",
     "collect",
+    "own_families",
+    "project_families",
+    "written",
 ]

@@ -1,5 +1,22 @@
 """What to ask Hex next, and the loop that asks: pure planning at the core, one loop per workspace around it."""
 
+from exporter.polling.listings import LISTINGS
 from exporter.polling.poller import Poller, PollReport
+from exporter.polling.request_estimate import (
+    FirstRead,
+    first_read,
+    listing_requests_per_hour,
+    scheduled_requests_per_hour,
+    turn_requests_per_hour,
+)
 
-__all__ = ["PollReport", "Poller"]
+__all__ = [
+    "LISTINGS",
+    "FirstRead",
+    "PollReport",
+    "Poller",
+    "first_read",
+    "listing_requests_per_hour",
+    "scheduled_requests_per_hour",
+    "turn_requests_per_hour",
+]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from exporter.facts import Project
-from exporter.insight.schedule_firings import ALLOWED_DELAY_MS, ALLOWED_EARLY_MS, next_firing
+from exporter.insight import ALLOWED_DELAY_MS, ALLOWED_EARLY_MS, next_firing
 
 SECOND_MS = 1000
 MINUTE_MS = 60 * SECOND_MS

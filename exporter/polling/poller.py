@@ -12,7 +12,7 @@ from exporter.clock import Clock
 from exporter.config import Config, Workspace
 from exporter.errors import ApiError, ConfigError, LedgerError, RateLimitedError, RefusedError, UnauthorizedError
 from exporter.hexapi import Ask, Endpoint, Exchange, HexClient, Pace, Page, Secret, TokenSource
-from exporter.insight.calendar_week import previous_week_bounds, week_bounds
+from exporter.insight import previous_week_bounds, week_bounds
 from exporter.ledger import WorkspaceLedger
 from exporter.polling.back_off import Pauses
 from exporter.polling.due_times import HOUR_MS, MINUTE_MS

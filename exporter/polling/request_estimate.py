@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from exporter.facts import Project
 from exporter.hexapi import Endpoint
-from exporter.insight.schedule_firings import WEEK_MS, scheduled_week_runs
+from exporter.insight import WEEK_MS, scheduled_week_runs
 from exporter.polling.due_times import HOUR_MS
 from exporter.polling.listings import listing_interval_ms
 

@@ -7,8 +7,7 @@ from operator import attrgetter
 from statistics import quantiles
 
 from exporter.facts import ACTIVE_STATUSES, Project
-from exporter.insight.run_usage import UNBILLED, Use
-from exporter.insight.schedule_firings import ALLOWED_DELAY_MS, ALLOWED_EARLY_MS, project_firings
+from exporter.insight import ALLOWED_DELAY_MS, ALLOWED_EARLY_MS, UNBILLED, Use, project_firings
 from exporter.polling.due_times import HOUR_MS, Habits
 
 HABIT_DAYS_MS = 14 * 24 * HOUR_MS

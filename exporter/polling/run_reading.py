@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from exporter.facts import Run
 from exporter.hexapi import Ask, Page
-from exporter.insight.schedule_firings import ALLOWED_DELAY_MS, ALLOWED_EARLY_MS, missed_firings, project_firings
+from exporter.insight import ALLOWED_DELAY_MS, ALLOWED_EARLY_MS, missed_firings, project_firings
 from exporter.ledger import KnownProject, RunProgress, WorkspaceLedger
 from exporter.polling.due_times import HOUR_MS, MINUTE_MS, Firings, Habits, due_ms, rest_intervals_ms
 from exporter.polling.history_reading import ALL_KNOWN_MS, HeadRead, extend_back, older_page

@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.markup import escape
 
-from exporter.insight.savings.finding import Fact, Saving
-from exporter.insight.savings.known_finding import KnownFinding
+from exporter.insight.savings import Fact, KnownFinding, Saving
 from exporter.report.audit_report import Found, Shown
 from exporter.report.audit_tables import (
     evidence_text,

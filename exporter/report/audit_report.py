@@ -6,17 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from exporter.audit.auditor import audit_of
-from exporter.audit.costs_by_team import TeamCost, team_costs
-from exporter.audit.evidence import evidence_of
+from exporter.audit import TeamCost, audit_of, evidence_of, team_costs
 from exporter.clock import Clock
 from exporter.config import Config
 from exporter.errors import ConfigError, ConfigProblem
-from exporter.insight.savings.finding import KINDS, Audit, Finding, NotJudged, Saving
-from exporter.insight.savings.known_finding import KnownFinding
-from exporter.insight.savings.pricing import added
+from exporter.facts import FINDING_KINDS
+from exporter.insight.savings import Audit, Finding, KnownFinding, NotJudged, Saving, added
 from exporter.ledger import Ledger, WorkspaceLedger
-from exporter.view.owner_labels import OwnerLabel, owner_label
+from exporter.view import OwnerLabel, owner_label
 
 _HIDDEN = "(not shown)"
 
@@ -126,7 +123,7 @@ def _found(ledger: WorkspaceLedger, config: Config, now_ms: int, wanted: Wanted,
         return tuple(_shown(one, first_ms.get(one.key), label) for one in findings if wanted.fits(one))
 
     findings, ignored = shown(audit.findings), shown(audit.ignored)
-    kinds = [kind for kind in KINDS if not wanted.kinds or kind in wanted.kinds]
+    kinds = [kind for kind in FINDING_KINDS if not wanted.kinds or kind in wanted.kinds]
     gone = tuple(one for one in known if one.gone_ms is not None and one.kind in kinds)
     teams = team_costs(evidence, [one.finding for one in findings]) if config.teams else ()
     return Found(

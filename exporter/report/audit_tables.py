@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from exporter.insight.savings.finding import Fact, NotJudged
-from exporter.insight.tariffs import MICRO
+from exporter.insight import MICRO
+from exporter.insight.savings import Fact, NotJudged
 from exporter.report.audit_report import Found, Shown
 from exporter.report.week_tables import WITHOUT_TEAM, Cell, Table
 

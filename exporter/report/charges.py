@@ -5,14 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from exporter.facts import Project, Seat
-from exporter.insight.apportion import apportioned
-from exporter.insight.calendar_period import Period, period_at
-from exporter.insight.run_usage import UNBILLED
-from exporter.insight.tariffs import Tariff, tariff
-from exporter.view.accounts import Books, WeekBook
-from exporter.view.daily_usage import Total
-from exporter.view.snapshot import Snapshot
-from exporter.view.teams import team_of_person
+from exporter.insight import UNBILLED, Period, Tariff, apportioned, period_at, tariff
+from exporter.view import Books, Snapshot, Total, WeekBook, team_of_person
 
 Component = Literal["seats", "compute", "ai_credits", "own_estimate"]
 

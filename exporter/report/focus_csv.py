@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from exporter.insight.tariffs import MICRO
+from exporter.insight import MICRO
 from exporter.report.charges import Charge
 from exporter.report.escaping import for_spreadsheet
 

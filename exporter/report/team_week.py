@@ -5,12 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
-from exporter.insight.savings.known_finding import KnownFinding
-from exporter.insight.tariffs import MICRO
+from exporter.insight import MICRO
+from exporter.insight.savings import KnownFinding
 from exporter.report.charges import Charge
 from exporter.report.week_tables import WITHOUT_TEAM, Cell, Table
-from exporter.view.snapshot import Snapshot
-from exporter.view.teams import team_of_person
+from exporter.view import Snapshot, team_of_person
 
 ADDED = ("seats_usd", "findings", "saving_month_usd", "saving_month_runs")
 

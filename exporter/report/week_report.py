@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 from exporter.clock import Clock
 from exporter.config import Config, Week
 from exporter.errors import ConfigError, ConfigProblem
-from exporter.insight.calendar_period import Period, midnight_ms, period_at, period_before
-from exporter.insight.savings.known_finding import KnownFinding
+from exporter.insight import Period, midnight_ms, period_at, period_before
+from exporter.insight.savings import KnownFinding
 from exporter.ledger import Ledger
 from exporter.metrics import Collector, Status
 from exporter.report.charges import Charge, charges
 from exporter.report.team_week import with_savings
 from exporter.report.week_tables import Table, tables
-from exporter.view.snapshot import Snapshot
+from exporter.view import Snapshot
 
 _WEEK = re.compile(r"(\d{4})-W(\d{2})")
 

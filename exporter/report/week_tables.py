@@ -4,12 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from exporter.facts import TERMINAL_STATUSES, TRIGGERS
-from exporter.insight.plans import ruled_out
-from exporter.insight.run_usage import UNBILLED
-from exporter.insight.tariffs import MICRO, tariff
-from exporter.view.accounts import COMPONENTS, Books
-from exporter.view.daily_usage import RunKind, Total
-from exporter.view.snapshot import Snapshot
+from exporter.insight import MICRO, UNBILLED, ruled_out, tariff
+from exporter.view import COMPONENTS, Books, RunKind, Snapshot, Total
 
 Cell = str | int | float | None
 """One figure of a table; None: it is not known."""

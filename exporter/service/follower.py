@@ -11,14 +11,23 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from exporter.audit.auditor import Auditor
+from exporter.audit import Auditor
 from exporter.clock import Clock
 from exporter.config import Config
 from exporter.errors import LedgerError
 from exporter.hexapi import Pace, TokenSource
 from exporter.ledger import Ledger, open_ledger
-from exporter.metrics import METRICS, Collector, Family, GatewayState, PageBuilder, Publisher, Status, build_page
-from exporter.metrics.families.exporter_itself import own_families
+from exporter.metrics import (
+    METRICS,
+    Collector,
+    Family,
+    GatewayState,
+    PageBuilder,
+    Publisher,
+    Status,
+    build_page,
+    own_families,
+)
 from exporter.polling import Poller, PollReport
 from exporter.sources import Watch
 

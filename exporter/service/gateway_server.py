@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import structlog
 
-from exporter.check.gateway_check import gateway_web_file
+from exporter.check import gateway_web_file
 from exporter.clock import Clock
 from exporter.config import Config
 from exporter.errors import ConfigError, ConfigProblem, LedgerError

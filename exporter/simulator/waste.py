@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import exp
 
-from exporter.insight.tariffs import Tariff
+from exporter.insight import Tariff
 from exporter.simulator.connections import Link
 from exporter.simulator.mixture import KILLED_SHARE, MISSED_SHARE, NO_KERNEL_SHARE, SORTS, SPREAD
 from exporter.simulator.people import Person

@@ -13,10 +13,8 @@ from urllib.parse import quote
 import httpx
 
 from exporter import __version__
-from exporter.config import HttpSource
-from exporter.config.urls import PROJECT_PLACEHOLDER
-from exporter.hexapi import Secret
-from exporter.hexapi.timestamps import http_date_ms
+from exporter.config import PROJECT_PLACEHOLDER, HttpSource
+from exporter.hexapi import Secret, http_date_ms
 from exporter.sources.credentials import Credential
 from exporter.sources.digest import digest
 from exporter.sources.failure_reasons import failure

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from exporter.clock import Clock
-from exporter.config.match import fits_glob
+from exporter.config import fits_glob
 from exporter.facts import QueriedTable
 from exporter.ledger import WorkspaceLedger
 from exporter.sources.failure_reasons import harmless

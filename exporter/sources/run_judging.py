@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 from exporter.facts import TRIGGERS, Run
-from exporter.insight.redundancy import judged
-from exporter.ledger import KnownProject, WorkspaceLedger
-from exporter.ledger.run_counting import SOURCE_METRICS
+from exporter.insight import judged
+from exporter.ledger import SOURCE_METRICS, KnownProject, WorkspaceLedger
 
 _DAY_MS = 86_400_000
 _GAP_OF_INTERVALS = 3

@@ -1,1 +1,38 @@
 """One workspace at one moment, read from the ledger: what is known, how complete it is, and what it costs."""
+
+from exporter.view.accounts import COMPONENTS, Books, WeekBook
+from exporter.view.bookkeeping import Bookkeeper
+from exporter.view.completeness import awaited, can_run, complete_since_ms, complete_until_ms
+from exporter.view.daily_usage import RunKind, Total
+from exporter.view.owner_labels import OwnerLabel, owner_label
+from exporter.view.reader import Reader
+from exporter.view.recent_runs import SPAN_MS, WeekHour, by_week_hour, users_of_connections
+from exporter.view.snapshot import Snapshot
+from exporter.view.status import GatewayState, ProcessStatus, Status, WorkspaceStatus
+from exporter.view.teams import team_of_person
+
+__all__ = [
+    "COMPONENTS",
+    "SPAN_MS",
+    "Bookkeeper",
+    "Books",
+    "GatewayState",
+    "OwnerLabel",
+    "ProcessStatus",
+    "Reader",
+    "RunKind",
+    "Snapshot",
+    "Status",
+    "Total",
+    "WeekBook",
+    "WeekHour",
+    "WorkspaceStatus",
+    "awaited",
+    "by_week_hour",
+    "can_run",
+    "complete_since_ms",
+    "complete_until_ms",
+    "owner_label",
+    "team_of_person",
+    "users_of_connections",
+]

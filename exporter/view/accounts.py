@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from exporter.insight.budget_standing import Standing
-from exporter.insight.calendar_period import Period
+from exporter.insight import Period, Standing
 from exporter.view.daily_usage import RunKind, Total
 
 COMPONENTS = ("seats", "compute", "ai_credits", "own_estimate")

@@ -9,14 +9,25 @@ import structlog
 from exporter.config import DEFAULT_BUDGET, Budget, Config
 from exporter.errors import LedgerError
 from exporter.facts import ROLES, Project, Seat, Thread
-from exporter.insight.ai_credits import credit_tally, credits_cost, grants_of
-from exporter.insight.budget_standing import Spent, standing
-from exporter.insight.calendar_period import Period, months_of, period_at, period_before
-from exporter.insight.config_advice import fitting, unmatched, unpriced
-from exporter.insight.plans import plan_months
-from exporter.insight.run_usage import Tally
-from exporter.insight.seat_costs import roles_of, seats_share
-from exporter.insight.tariffs import tariff
+from exporter.insight import (
+    Period,
+    Spent,
+    Tally,
+    credit_tally,
+    credits_cost,
+    fitting,
+    grants_of,
+    months_of,
+    period_at,
+    period_before,
+    plan_months,
+    roles_of,
+    seats_share,
+    standing,
+    tariff,
+    unmatched,
+    unpriced,
+)
 from exporter.ledger import KnownProject, Listing, WorkspaceLedger
 from exporter.view.accounts import Books, WeekBook
 from exporter.view.completeness import awaited, complete_since_ms

@@ -8,9 +8,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from exporter.config import Budget
-from exporter.insight.calendar_period import days_of, local_day, midnight_ms
-from exporter.insight.run_usage import UNBILLED, Tally
-from exporter.insight.tariffs import Tariff
+from exporter.insight import UNBILLED, Tally, Tariff, days_of, local_day, midnight_ms
 from exporter.ledger import WorkspaceLedger
 
 RunKind = tuple[str, str, str]

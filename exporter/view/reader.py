@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from exporter.config import Week
 from exporter.errors import LedgerError
 from exporter.facts import QueriedTable
-from exporter.insight.calendar_week import previous_week_bounds, week_bounds
+from exporter.insight import previous_week_bounds, week_bounds
 from exporter.ledger import Ledger, WorkspaceLedger
 from exporter.view.recent_runs import SPAN_MS, Recent, recent
 from exporter.view.snapshot import Stored

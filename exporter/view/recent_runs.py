@@ -8,7 +8,7 @@ from itertools import chain
 from zoneinfo import ZoneInfo
 
 from exporter.facts import QueriedTable, Run
-from exporter.insight.concurrency import peak
+from exporter.insight import peak
 
 SPAN_MS = 7 * 86_400_000
 """How far back recent is."""

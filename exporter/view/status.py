@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import exporter
-from exporter.insight.savings.finding import Audit
+from exporter.insight.savings import Audit
 
 
 @dataclass(frozen=True, slots=True)

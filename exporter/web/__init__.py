@@ -2,7 +2,7 @@
 
 from exporter.web.connection_limits import Limits
 from exporter.web.landing_page import Landing, WorkspaceState
-from exporter.web.listen_address import Address
+from exporter.web.listen_address import Address, bind, parse_address
 from exporter.web.routes import Health, ReloadOutcome, create_app
 from exporter.web.server import Server
 from exporter.web.web_config_file import WebFile
@@ -16,5 +16,7 @@ __all__ = [
     "Server",
     "WebFile",
     "WorkspaceState",
+    "bind",
     "create_app",
+    "parse_address",
 ]

@@ -4,8 +4,7 @@ import os
 import socket
 from typing import NamedTuple
 
-from exporter.config.problems import UnfitError
-from exporter.config.urls import host_and_port
+from exporter.config import UnfitError, host_and_port
 from exporter.errors import ConfigError, ConfigProblem
 
 _FLAG = "--web.listen-address"

@@ -12,11 +12,22 @@ from pathlib import Path
 import msgspec
 import yaml
 
-from exporter.config.error_wording import guess, kind, printable
-from exporter.config.problems import Problems, RefusedError, UnfitError
-from exporter.config.readers import Keys, Scalar, Spot
-from exporter.config.scalars import integer, path, text, truth
-from exporter.config.yaml_document import read_document
+from exporter.config import (
+    Keys,
+    Problems,
+    RefusedError,
+    Scalar,
+    Spot,
+    UnfitError,
+    guess,
+    integer,
+    kind,
+    path,
+    printable,
+    read_document,
+    text,
+    truth,
+)
 from exporter.web.ciphers import CIPHERS_12, CIPHERS_13, CURVES
 
 _CLIENT_AUTH_TYPES = {

@@ -7,7 +7,8 @@ import pytest
 from auditing import NOW_MS, boss, days_ago, project, runs, schedule, seat, world
 
 from exporter.config import Ignore, Prices
-from exporter.insight.savings.finding import KINDS, Saving
+from exporter.facts import FINDING_KINDS
+from exporter.insight.savings.finding import Saving
 from exporter.insight.savings.ranking import audit
 from exporter.insight.tariffs import tariff
 
@@ -100,13 +101,13 @@ class TestNothingKnown:
         audited = audit(replace(nothing, connection_runs=None))
 
         assert (audited.findings, audited.totals) == ((), {})
-        assert {one.kind for one in audited.not_judged} == set(KINDS)
+        assert {one.kind for one in audited.not_judged} == set(FINDING_KINDS)
         assert all(one.why and one.needs and not one.is_partial for one in audited.not_judged)
 
     def test_an_empty_workspace_has_every_kind_judged_and_none_found(self):
         audited = audit(world())
 
-        assert set(audited.totals) == set(KINDS)
+        assert set(audited.totals) == set(FINDING_KINDS)
         assert {one.findings for one in audited.totals.values()} == {0}
 
     def test_teams_and_owners_are_on_the_findings(self):

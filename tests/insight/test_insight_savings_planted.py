@@ -6,7 +6,7 @@ import pytest
 from evidencing import PRICES, StillClock, evidence_of, is_found, is_of, without_tables
 from msgspec.structs import replace
 
-from exporter.insight.savings.finding import KINDS
+from exporter.facts import FINDING_KINDS
 from exporter.insight.savings.ranking import audit
 from exporter.insight.tariffs import tariff
 from exporter.simulator import Simulation
@@ -64,7 +64,7 @@ class TestPlanted:
         assert [one.key for one in findings if one not in right] == []
         assert [piece for piece in wanted if piece not in found] == []
         assert [piece for piece in near if is_found(piece, findings)] == []
-        assert {piece.kind for piece in near} | {"costly_plan"} == set(KINDS)
+        assert {piece.kind for piece in near} | {"costly_plan"} == set(FINDING_KINDS)
 
     def test_each_piece_is_worth_what_it_was_planted_with(self, workspace, findings):
         prices = tariff(PRICES)
@@ -78,7 +78,7 @@ class TestPlanted:
 
     def test_every_finding_says_what_to_do_and_why(self, findings):
         for one in findings:
-            assert one.kind in KINDS
+            assert one.kind in FINDING_KINDS
             assert one.subjects[0] == one.subject
             assert one.confidence in ("measured", "estimated")
             assert all((one.subject_name, one.why, one.action, one.where, one.evidence))

@@ -7,9 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exporter.config import Prices, SeatPrices
-from exporter.facts import ROLES, Connection, Project, QueriedTable, Schedule, Seat, Thread
+from exporter.facts import FINDING_KINDS, ROLES, Connection, Project, QueriedTable, Schedule, Seat, Thread
 from exporter.insight.savings.audit_input import DAY_MS, WINDOW_MS, Amount, Evidence, ProjectUse, SourceUse
-from exporter.insight.savings.finding import KINDS
 from exporter.insight.savings.ranking import audit
 from exporter.insight.tariffs import tariff
 
@@ -189,7 +188,7 @@ def test_totals_are_the_sum_of_what_counts_and_every_kind_is_judged_or_not(evide
     assert isclose(sum(one.saving.runs for one in found.totals.values()), found.saving.runs, abs_tol=1e-6)
     assert sum(one.findings for one in found.totals.values()) == len(found.findings)
     unjudged = {one.kind for one in found.not_judged if not one.is_partial}
-    assert set(found.totals) == set(KINDS) - unjudged
+    assert set(found.totals) == set(FINDING_KINDS) - unjudged
     assert all(one.why and one.needs for one in found.not_judged)
 
 

@@ -16,8 +16,7 @@ from exporter.audit.evidence import StoppedError, evidence_of, is_settled
 from exporter.config import Audit as AuditSettings
 from exporter.config import Collect, Ignore, Storage
 from exporter.errors import LedgerError
-from exporter.facts import Connection, Project, QueriedTable, Run, Schedule, Seat, Thread
-from exporter.insight.savings.finding import KINDS
+from exporter.facts import FINDING_KINDS, Connection, Project, QueriedTable, Run, Schedule, Seat, Thread
 from exporter.ledger import RunProgress, open_ledger
 from exporter.simulator.tokens import Scope
 
@@ -245,7 +244,7 @@ class TestEvidence:
         )
         found = audited(known.ledger, config_of(), known.now_ms)
         assert (found.findings, found.totals) == ((), {})
-        assert {one.kind for one in found.not_judged} == set(KINDS)
+        assert {one.kind for one in found.not_judged} == set(FINDING_KINDS)
 
     def test_an_old_listing_is_no_evidence(self, known: Known) -> None:
         known.projects(Project(project_id="p", published_ms=1))

@@ -7,7 +7,8 @@ import pytest
 
 from exporter.config import Audit as AuditSettings
 from exporter.config import Labels
-from exporter.insight.savings.finding import KINDS, Audit, Finding, NotJudged, Saving, Total
+from exporter.facts import FINDING_KINDS
+from exporter.insight.savings.finding import Audit, Finding, NotJudged, Saving, Total
 from exporter.ledger import KnownFinding
 
 SEAT = Finding(
@@ -75,7 +76,7 @@ def audited(*findings: Finding, ignored: tuple[Finding, ...] = (), is_priced: bo
                 runs=sum(one.counted.runs for one in own),
             ),
         )
-        for kind in KINDS
+        for kind in FINDING_KINDS
         if kind != unjudged
     }
     return Audit(
@@ -120,7 +121,7 @@ def test_what_was_judged_and_not_found_is_zero(shown: Any) -> None:
 
     assert figures["hex_findings"][("unused_connection",)] == 0
     assert figures["hex_findings_saving_month_usd"][("unused_connection",)] == 0
-    assert set(figures["hex_findings"]) == {(kind,) for kind in KINDS}
+    assert set(figures["hex_findings"]) == {(kind,) for kind in FINDING_KINDS}
 
 
 def test_what_could_not_be_judged_is_absent_and_said_to_be(shown: Any) -> None:

@@ -19,10 +19,7 @@ from exporter.gateway.routing.error_bodies import refusal
 from exporter.gateway.routing.target import Operation
 from exporter.gateway.upstream.upstream import NoAnswerError, NoRoomError, Reply, Request, Upstream
 from exporter.gateway.upstream.waiting import first_of
-from exporter.hexapi import Ask, Endpoint
-from exporter.hexapi.endpoints import SHAPES
-from exporter.hexapi.item_parsing import read_item
-from exporter.hexapi.pages import parse_json
+from exporter.hexapi import SHAPES, Ask, Endpoint, parse_json, read_item
 from exporter.ledger import WorkspaceLedger
 
 _Key = TypeVar("_Key")

@@ -8,9 +8,7 @@ from exporter.clock import Clock
 from exporter.errors import BadAnswerError
 from exporter.facts import Project
 from exporter.gateway.upstream.upstream import NoAnswerError, RawHeaders, Request, Upstream
-from exporter.hexapi import Endpoint, Walk
-from exporter.hexapi.endpoints import address, query
-from exporter.hexapi.pages import read_page
+from exporter.hexapi import Endpoint, Walk, address, query, read_page
 
 
 @dataclass(frozen=True, slots=True)

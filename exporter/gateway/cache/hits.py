@@ -3,11 +3,10 @@
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 
-from exporter.config.gateway_settings import Policy
+from exporter.config import Policy
 from exporter.facts import Project
-from exporter.ledger.gateway_runs import GatewayRun
-from exporter.ledger.source_states import SourceState
-from exporter.sources.source_status import Standing
+from exporter.ledger import GatewayRun, SourceState
+from exporter.sources import Standing
 
 MOST_REQUESTS = 10_000
 """How many different requests are remembered with their results; the one asked longest ago gives way."""

@@ -13,7 +13,7 @@ from exporter.gateway.runs.active_runs import Board, Flight, Underway
 from exporter.gateway.runs.journal import Journal
 from exporter.gateway.upstream.upstream import NoAnswerError, NoRoomError, RawHeaders
 from exporter.ledger import GatewayRun, WorkspaceLedger
-from exporter.sources.source_status import Standing, judged
+from exporter.sources import Standing, judged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from exporter.gateway.routing.answers import Answer
-from exporter.sources.source_status import Standing
+from exporter.sources import Standing
 
 
 def source_answer(project_id: str, standing: Standing) -> Answer:

@@ -9,7 +9,7 @@ from exporter.gateway.access.authorizer import Caller
 from exporter.gateway.cache.hits import Wish
 from exporter.gateway.routing.answers import Answer
 from exporter.gateway.runs.queue import Place
-from exporter.ledger.gateway_runs import GatewayRun
+from exporter.ledger import GatewayRun
 
 MOST_RUNS = 10_000
 """How many runs that are over are remembered with those who were given them; the oldest give way."""

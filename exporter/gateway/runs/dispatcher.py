@@ -21,12 +21,8 @@ from exporter.gateway.runs.active_runs import Board, Flight, Underway
 from exporter.gateway.runs.journal import Journal
 from exporter.gateway.runs.queue import Place, Queue
 from exporter.gateway.upstream.upstream import NoAnswerError, Reply, Request, Upstream
-from exporter.hexapi.field_readers import identifier, mapping
-from exporter.hexapi.pages import parse_json
-from exporter.hexapi.rate_tiers import MARGIN_SECONDS
-from exporter.hexapi.sliding_windows import Windows
-from exporter.ledger import WorkspaceLedger
-from exporter.ledger.gateway_runs import GatewayRun
+from exporter.hexapi import MARGIN_SECONDS, Windows, identifier, mapping, parse_json
+from exporter.ledger import GatewayRun, WorkspaceLedger
 
 RUNS_PER_MINUTE = 20
 RUNS_PER_HOUR = 60

@@ -10,8 +10,7 @@ import structlog
 
 from exporter.clock import Clock
 from exporter.errors import LedgerError
-from exporter.ledger import WorkspaceLedger
-from exporter.ledger.histograms import Amounts, observed
+from exporter.ledger import Amounts, WorkspaceLedger, observed
 
 _P = ParamSpec("_P")
 _Result = TypeVar("_Result")

@@ -16,9 +16,7 @@ from exporter.gateway.routing.headers import to_caller
 from exporter.gateway.routing.target import Operation, Target
 from exporter.gateway.runs.journal import Journal
 from exporter.gateway.upstream.upstream import NoAnswerError, NoRoomError, RawHeaders, Reply, Request, Upstream
-from exporter.hexapi import Ask, Endpoint
-from exporter.hexapi.item_parsing import read_item
-from exporter.hexapi.pages import parse_json
+from exporter.hexapi import Ask, Endpoint, parse_json, read_item
 
 MOST_STATES = 10_000
 """How many states of runs are remembered; the one asked for longest ago gives way."""

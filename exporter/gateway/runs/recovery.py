@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from exporter.facts import UNKNOWN_TRIGGER, Run
-from exporter.ledger.gateway_runs import GatewayRun
+from exporter.ledger import GatewayRun
 
 SKEW_MS = 2_000
 """How much earlier than it was sent a run may have started, by another clock."""

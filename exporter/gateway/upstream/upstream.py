@@ -13,9 +13,7 @@ from exporter.clock import Clock
 from exporter.errors import LedgerError
 from exporter.gateway.runs.journal import Journal
 from exporter.gateway.upstream.waiting import first_of
-from exporter.hexapi import Pace
-from exporter.hexapi.bounded_body import BodyError, read_body
-from exporter.hexapi.retry_after import reset_seconds
+from exporter.hexapi import BodyError, Pace, read_body, reset_seconds
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 """Headers as they travel: names and values in order, a name as often as it comes."""

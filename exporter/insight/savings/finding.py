@@ -11,22 +11,6 @@ from typing import Literal, NamedTuple
 MONTH_MS = 2_629_800_000
 """A twelfth of 365.25 days."""
 
-KINDS = (
-    "abandoned_project",
-    "unviewed_schedule",
-    "over_refreshed",
-    "over_scheduled",
-    "failing_schedule",
-    "duplicate_projects",
-    "idle_paid_seat",
-    "costly_role",
-    "costly_plan",
-    "overlapping_connections",
-    "unused_connection",
-    "colliding_schedules",
-)
-"""Every kind of finding. Of two equal claims on a project's runs, or on a seat, that of the earlier kind counts."""
-
 SubjectType = Literal["project", "user", "connection", "plan", "owner"]
 """What the subject of a finding is; an `owner` is an address that many projects belong to."""
 

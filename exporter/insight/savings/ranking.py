@@ -5,12 +5,13 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from exporter.config import Ignore
+from exporter.facts import FINDING_KINDS
 from exporter.insight.savings.abandonment import abandoned, failing
 from exporter.insight.savings.audit_input import Evidence
 from exporter.insight.savings.candidate import Candidate
 from exporter.insight.savings.collisions import collisions
 from exporter.insight.savings.duplicates import duplicates
-from exporter.insight.savings.finding import KINDS, Audit, Finding, NotJudged, Saving, Total
+from exporter.insight.savings.finding import Audit, Finding, NotJudged, Saving, Total
 from exporter.insight.savings.frequency import frequency
 from exporter.insight.savings.idle_seats import costly_roles, idle_seats, role_after
 from exporter.insight.savings.lookup_tables import Scene, has_schedule
@@ -57,13 +58,13 @@ def audit(evidence: Evidence, ignore: Iterable[Ignore] = (), today: date | None 
     wanted = [one for one in candidates if one.finding.ignored is None]
     findings = sorted(_counted(scene, wanted), key=_rank)
     ignored = sorted((one.finding for one in candidates if one.finding.ignored is not None), key=_rank)
-    judged = [kind for kind in KINDS if not any(one.kind == kind and not one.is_partial for one in not_judged)]
+    judged = [kind for kind in FINDING_KINDS if not any(one.kind == kind and not one.is_partial for one in not_judged)]
     return Audit(
         now_ms=evidence.now_ms,
         since_ms=evidence.since_ms if scene.are_runs_known else None,
         findings=tuple(findings),
         ignored=tuple(replace(one, counted=Saving()) for one in ignored),
-        not_judged=tuple(sorted(not_judged, key=lambda one: (KINDS.index(one.kind), one.why))),
+        not_judged=tuple(sorted(not_judged, key=lambda one: (FINDING_KINDS.index(one.kind), one.why))),
         totals={kind: _total(kind, findings) for kind in judged},
         saving=added([one.counted for one in findings]),
         spent=_spent(scene),
@@ -97,7 +98,7 @@ def _counted(scene: Scene, candidates: Iterable[Candidate]) -> Iterator[Finding]
     largest: dict[str, tuple[tuple[int, float, int, int], tuple[str, str]]] = {}
     for one in candidates:
         for project_id, claim in one.claims.items():
-            size = (*scene.pricing.month(project_id, claim).rank, -KINDS.index(one.finding.kind))
+            size = (*scene.pricing.month(project_id, claim).rank, -FINDING_KINDS.index(one.finding.kind))
             if project_id not in largest or size > largest[project_id][0]:
                 largest[project_id] = (size, one.finding.key)
     for one in candidates:
@@ -111,7 +112,14 @@ def _counted(scene: Scene, candidates: Iterable[Candidate]) -> Iterator[Finding]
 def _rank(finding: Finding) -> tuple[object, ...]:
     """Money first, then runs and run time; what saves nothing by itself comes by what it costs."""
     money, runs, ms = (finding.cost if finding.kind in _BY_COST else finding.saving).rank
-    return (-money, -runs, -ms, *(-one for one in finding.cost.rank), KINDS.index(finding.kind), finding.subject)
+    return (
+        -money,
+        -runs,
+        -ms,
+        *(-one for one in finding.cost.rank),
+        FINDING_KINDS.index(finding.kind),
+        finding.subject,
+    )
 
 
 def _total(kind: str, findings: Iterable[Finding]) -> Total:

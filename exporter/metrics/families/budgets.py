@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from exporter.insight.budget_standing import WINDOWS_MS
+from exporter.insight import WINDOWS_MS
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family, Sample
-from exporter.view.snapshot import Snapshot
+from exporter.view import Snapshot
 
 
 def budget_families(snapshot: Snapshot) -> Iterator[Family]:

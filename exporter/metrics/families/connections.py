@@ -5,8 +5,7 @@ from collections.abc import Iterator
 
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family
-from exporter.view.recent_runs import SPAN_MS, users_of_connections
-from exporter.view.snapshot import Snapshot
+from exporter.view import SPAN_MS, Snapshot, users_of_connections
 
 
 def connection_families(snapshot: Snapshot) -> Iterator[Family]:

@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator
 
-from exporter.insight.tariffs import MICRO
+from exporter.insight import MICRO
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family, Sample
-from exporter.view.accounts import COMPONENTS, Books, WeekBook
-from exporter.view.completeness import can_run
-from exporter.view.snapshot import Snapshot
+from exporter.view import COMPONENTS, Books, Snapshot, WeekBook, can_run
 
 
 def cost_families(snapshot: Snapshot) -> Iterator[Family]:

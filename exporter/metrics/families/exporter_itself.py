@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family
-from exporter.view.snapshot import Snapshot
-from exporter.view.status import ProcessStatus
+from exporter.view import ProcessStatus, Snapshot
 
 
 def ledger_families(created_ms: int, is_durable: bool) -> Iterator[Family]:

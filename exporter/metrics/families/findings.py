@@ -3,11 +3,12 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from exporter.insight.savings.finding import KINDS, Audit, Finding, Total
-from exporter.insight.tariffs import MICRO
+from exporter.facts import FINDING_KINDS
+from exporter.insight import MICRO
+from exporter.insight.savings import Audit, Finding, Total
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family
-from exporter.view.snapshot import Snapshot
+from exporter.view import Snapshot
 
 
 def finding_families(snapshot: Snapshot) -> Iterator[Family]:
@@ -17,7 +18,7 @@ def finding_families(snapshot: Snapshot) -> Iterator[Family]:
         return
     name = snapshot.name
     yield Family(METRICS["hex_findings_last_audit_timestamp_seconds"], [((name,), audit.now_ms / 1000)])
-    yield Family(METRICS["hex_findings_judged"], [((name, kind), int(kind in audit.totals)) for kind in KINDS])
+    yield Family(METRICS["hex_findings_judged"], [((name, kind), int(kind in audit.totals)) for kind in FINDING_KINDS])
     yield from _by_kind(name, audit)
     yield from _by_team(name, audit)
     yield from _top(snapshot, audit)

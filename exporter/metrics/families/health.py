@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family
-from exporter.view.snapshot import Snapshot
+from exporter.view import Snapshot
 
 
 def health_families(snapshot: Snapshot) -> Iterator[Family]:

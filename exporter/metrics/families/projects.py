@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 from exporter.facts import Project
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family, Sample
-from exporter.view.snapshot import Snapshot
+from exporter.view import Snapshot
 
 _STATES = ("published", "unpublished", "archived", "trashed")
 

@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from exporter.facts import ACTIVE_STATUSES
-from exporter.insight.schedule_firings import WEEK_MS, project_firings
+from exporter.insight import WEEK_MS, project_firings
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family
-from exporter.view.recent_runs import SPAN_MS, WeekHour, by_week_hour
-from exporter.view.snapshot import Snapshot
+from exporter.view import SPAN_MS, Snapshot, WeekHour, by_week_hour
 
 
 def run_families(snapshot: Snapshot) -> Iterator[Family]:

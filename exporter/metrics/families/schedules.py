@@ -6,7 +6,7 @@ from itertools import product
 
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family
-from exporter.view.snapshot import Snapshot
+from exporter.view import Snapshot
 
 _CADENCES = ("hourly", "daily", "weekly", "monthly", "custom")
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from exporter.facts import ROLES
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family
-from exporter.view.snapshot import Snapshot
+from exporter.view import Snapshot
 
 
 def seat_families(snapshot: Snapshot) -> Iterator[Family]:

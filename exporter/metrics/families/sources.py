@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from exporter.ledger import SourceState
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family, Sample
-from exporter.view.completeness import can_run
-from exporter.view.snapshot import Snapshot
+from exporter.view import Snapshot, can_run
 
 _STATES = ("known", "unknown")
 

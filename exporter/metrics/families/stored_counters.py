@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from exporter.metrics.catalogue import METRICS, Metric
 from exporter.metrics.page import Distribution, Family, Sample
-from exporter.view.snapshot import Snapshot
+from exporter.view import Snapshot
 
 _HISTOGRAMS = {
     f"{metric.name}_{part}": (metric, part)

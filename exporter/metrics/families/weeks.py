@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
-from exporter.insight.schedule_firings import scheduled_week_runs
+from exporter.insight import scheduled_week_runs
 from exporter.ledger import OTHER
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family, Sample
-from exporter.view.completeness import can_run
-from exporter.view.snapshot import Snapshot
+from exporter.view import Snapshot, can_run
 
 
 def week_families(snapshot: Snapshot) -> Iterator[Family]:

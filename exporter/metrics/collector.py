@@ -21,11 +21,7 @@ from exporter.metrics.families.stored_counters import counter_families
 from exporter.metrics.families.weeks import week_families
 from exporter.metrics.page import Family
 from exporter.metrics.process import Process
-from exporter.view.bookkeeping import Bookkeeper
-from exporter.view.owner_labels import owner_label
-from exporter.view.reader import Reader
-from exporter.view.snapshot import Snapshot
-from exporter.view.status import Status, WorkspaceStatus
+from exporter.view import Bookkeeper, Reader, Snapshot, Status, WorkspaceStatus, owner_label
 
 CONCEPTS: tuple[Callable[[Snapshot], Iterable[Family]], ...] = (
     health_families,

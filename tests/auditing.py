@@ -2,7 +2,7 @@
 
 from exporter.config import Prices, SeatPrices
 from exporter.facts import Project, QueriedTable, Schedule, Seat
-from exporter.insight.savings.audit_input import DAY_MS, WINDOW_MS, Amount, Evidence, ProjectUse
+from exporter.insight.savings.audit_input import DAY_MS, WINDOW_MS, Amount, AuditInput, ProjectUse
 from exporter.insight.savings.finding import Audit
 from exporter.insight.savings.ranking import audit
 from exporter.insight.tariffs import tariff
@@ -64,7 +64,7 @@ def tables(*names: str, connection: str = "c1") -> tuple[QueriedTable, ...]:
     return tuple(QueriedTable(connection_id=connection, table=name) for name in names)
 
 
-def world(*projects: Project, **known) -> Evidence:
+def world(*projects: Project, **known) -> AuditInput:
     """These projects, each with 28 scheduled runs in the window unless `uses` says otherwise."""
     given = {
         "now_ms": NOW_MS,
@@ -79,10 +79,10 @@ def world(*projects: Project, **known) -> Evidence:
         "tables": {one.project_id: () for one in projects},
         "connection_runs": 10,
     }
-    return Evidence(**(given | known))
+    return AuditInput(**(given | known))
 
 
-def found(evidence: Evidence) -> set[tuple[str, str]]:
+def found(evidence: AuditInput) -> set[tuple[str, str]]:
     """Kind and subject of everything that the audit finds."""
     return {one.key for one in audit(evidence).findings}
 

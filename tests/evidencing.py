@@ -7,11 +7,11 @@ from itertools import pairwise
 
 from exporter.config import Prices, SeatPrices, Week
 from exporter.facts import Connection, Project, QueriedTable
-from exporter.hexapi.endpoints import Ask, Endpoint
+from exporter.hexapi.endpoints import ApiRequest, Endpoint
 from exporter.hexapi.item_parsing import read_item
 from exporter.insight.calendar_period import period_at
 from exporter.insight.run_usage import UNBILLED
-from exporter.insight.savings.audit_input import WINDOW_MS, Amount, Evidence, ProjectUse, SourceUse
+from exporter.insight.savings.audit_input import WINDOW_MS, Amount, AuditInput, ProjectUse, SourceUse
 from exporter.insight.savings.finding import Audit, Finding
 from exporter.insight.tariffs import tariff
 from exporter.simulator import Simulation, Waste, wire
@@ -51,7 +51,7 @@ def projects_of(simulation: Simulation) -> tuple[Project, ...]:
     for project in simulation.listed(simulation.now_ms):
         if not project.is_component:
             item = wire.project(simulation, project, simulation.now_ms, True)
-            fact = read_item(item, Ask(Endpoint.PROJECTS))
+            fact = read_item(item, ApiRequest(Endpoint.PROJECTS))
             assert isinstance(fact, Project)
             found.append(fact)
     return tuple(found)
@@ -60,7 +60,7 @@ def projects_of(simulation: Simulation) -> tuple[Project, ...]:
 def connections_of(simulation: Simulation) -> tuple[Connection, ...]:
     found = []
     for link in simulation.links:
-        fact = read_item(wire.link(link, True), Ask(Endpoint.CONNECTIONS))
+        fact = read_item(wire.link(link, True), ApiRequest(Endpoint.CONNECTIONS))
         assert isinstance(fact, Connection)
         found.append(fact)
     return tuple(found)
@@ -116,13 +116,13 @@ def source_of(simulation: Simulation, project_id: str, since_ms: int) -> SourceU
     )
 
 
-def evidence_of(
+def read_audit_input(
     simulation: Simulation,
     *,
     prices: Prices = PRICES,
     sources: bool = True,
     connection_runs: int | None = 3,
-) -> Evidence:
+) -> AuditInput:
     """Everything that could be known by a token that may read all of it."""
     now_ms = simulation.now_ms
     since_ms = now_ms - WINDOW_MS
@@ -130,7 +130,7 @@ def evidence_of(
     published = [project.project_id for project in projects if project.published_ms is not None]
     by_id = simulation.by_id
     month_start = period_at(period_at(now_ms, "month", Week())[0] - 1, "month", Week())
-    return Evidence(
+    return AuditInput(
         now_ms=now_ms,
         since_ms=since_ms,
         tariff=tariff(prices),
@@ -153,7 +153,7 @@ def evidence_of(
     )
 
 
-def without_tables(evidence: Evidence) -> Evidence:
+def without_tables(evidence: AuditInput) -> AuditInput:
     """The same with connections alone, as cells tell them."""
     assert evidence.tables is not None
     return replace(

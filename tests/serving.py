@@ -8,13 +8,13 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from exporter.web import Server, WebFile
+from exporter.web import Server, WebConfigFile
 
 
 @contextmanager
 def serving(app: ASGIApp, *, web_file: Path | None = None) -> Iterator[str]:
     """Serve it, with a web file over TLS; the address, such as `http://127.0.0.1:40123`."""
-    server = Server(app, listen=["127.0.0.1:0"], web_file=None if web_file is None else WebFile(web_file))
+    server = Server(app, listen=["127.0.0.1:0"], web_file=None if web_file is None else WebConfigFile(web_file))
     (address,) = server.bind()
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
 

@@ -7,7 +7,7 @@ from evidencing import PRICES
 from following import Following
 from msgspec.structs import replace
 
-from exporter.audit.evidence import is_settled
+from exporter.audit.input_reader import is_settled
 from exporter.config import Collect, Config, HttpSource, Limits, Match, RateLimit, Source, Storage, Team, Workspace
 from exporter.hexapi import TokenSource
 from exporter.simulator import Limits as RequestLimits

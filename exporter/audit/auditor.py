@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from exporter.audit.evidence import evidence_of, is_settled
+from exporter.audit.input_reader import is_settled, read_audit_input
 from exporter.clock import Clock
 from exporter.config import Config
 from exporter.errors import LedgerError
-from exporter.insight.savings import Audit, Evidence, advance, audit
+from exporter.insight.savings import Audit, AuditInput, advance, audit
 from exporter.ledger import WorkspaceLedger
 
 Answer = TypeVar("Answer")
@@ -26,7 +26,7 @@ _LOOK_SECONDS = 5.0
 _LONGEST_WAIT_SECONDS = 900.0
 
 
-def audit_of(workspace: str, config: Config, evidence: Evidence) -> Audit:
+def audit_of(workspace: str, config: Config, evidence: AuditInput) -> Audit:
     """What the evidence shows that need not be spent; days are those of the configured zone."""
     zone = ZoneInfo(config.week(workspace).timezone)
     return audit(evidence, config.ignore, datetime.fromtimestamp(evidence.now_ms / 1000, zone).date())
@@ -80,7 +80,7 @@ class Auditor:
         return found
 
     def _made(self, now_ms: int) -> Audit:
-        evidence = evidence_of(self._ledger, self._config, now_ms, lambda: not self._is_stopped)
+        evidence = read_audit_input(self._ledger, self._config, now_ms, lambda: not self._is_stopped)
         return audit_of(self.workspace, self._config, evidence)
 
     def _keep(self, found: Audit) -> None:

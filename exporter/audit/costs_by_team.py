@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from exporter.insight.savings import Claim, Evidence, Finding, Saving, Scene, added
+from exporter.insight.savings import AuditContext, AuditInput, Claim, Finding, Saving, added
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class TeamCost:
     cost: Saving
 
 
-def team_costs(evidence: Evidence, findings: Iterable[Finding]) -> tuple[TeamCost, ...]:
+def team_costs(evidence: AuditInput, findings: Iterable[Finding]) -> tuple[TeamCost, ...]:
     """Every team that has findings, runs or priced seats: the one that could save most first."""
     of_team: dict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
@@ -38,9 +38,9 @@ def team_costs(evidence: Evidence, findings: Iterable[Finding]) -> tuple[TeamCos
     return tuple(sorted(rows, key=lambda row: (*(-one for one in (*row.saving.rank, *row.cost.rank)), row.team)))
 
 
-def _costs(evidence: Evidence) -> Mapping[str, list[Saving]]:
+def _costs(evidence: AuditInput) -> Mapping[str, list[Saving]]:
     """What a month costs, piece by piece, under the team that causes it."""
-    scene = Scene(evidence)
+    scene = AuditContext(evidence)
     costs: dict[str, list[Saving]] = defaultdict(list)
     if evidence.since_ms is not None:
         for project_id in evidence.uses:

@@ -14,7 +14,7 @@ _GAP_OF_INTERVALS = 3
 """Probes that are further apart leave the time between them unwatched; `sources` judges runs by the same."""
 
 
-def sources_of(
+def source_uses(
     ledger: WorkspaceLedger,
     config: Config,
     projects: Iterable[KnownProject],

@@ -8,12 +8,12 @@ from pathlib import Path
 from exporter.config import Config, Gateway, is_public
 from exporter.errors import ConfigError, ConfigProblem
 from exporter.facts import Project
-from exporter.web import WebFile, bind, parse_address
+from exporter.web import WebConfigFile, bind, parse_address
 
 _KEY = "gateway.web_config_file"
 
 
-def gateway_web_file(gateway: Gateway) -> WebFile | None:
+def gateway_web_file(gateway: Gateway) -> WebConfigFile | None:
     """The rules for connections to the gateway, None if it has none.
 
     Raises ConfigError for a file that cannot be used, for one without TLS where other machines reach the gateway, and
@@ -21,7 +21,7 @@ def gateway_web_file(gateway: Gateway) -> WebFile | None:
     """
     if gateway.web_config_file is None:
         return None
-    web_file = WebFile(Path(gateway.web_config_file))
+    web_file = WebConfigFile(Path(gateway.web_config_file))
     rules = web_file.current()
     if rules.tls is None and is_public(gateway.listen_address) and not gateway.allow_insecure:
         problem = (

@@ -9,7 +9,7 @@ from exporter.config import DEFAULT_BUDGET, Config
 from exporter.errors import LedgerError
 from exporter.insight import fitting_schedules, roles_of, scheduled_week_runs, tariff, unmatched, unpriced, week_bounds
 from exporter.ledger import open_ledger
-from exporter.report import reports
+from exporter.report import week_reports
 
 
 def price_notes(found: Findings, config: Config) -> Iterator[str]:
@@ -45,7 +45,7 @@ def _remembered(workspace: str, config: Config, clock: Clock) -> str | None:
     with suppress(LedgerError):
         ledger = open_ledger(config.storage.url, clock=clock, read_only=True)
         try:
-            return next((report.fit for report in reports(ledger, config, clock, workspace=workspace)), None)
+            return next((report.fit for report in week_reports(ledger, config, clock, workspace=workspace)), None)
         finally:
             ledger.close()
     return None

@@ -8,7 +8,17 @@ from exporter.clock import Clock
 from exporter.config import Config, Workspace
 from exporter.errors import ApiError, UnauthorizedError
 from exporter.facts import Connection, Identity, Project, Seat
-from exporter.hexapi import OF_ONE_PROJECT, Ask, Endpoint, Exchange, HexClient, Pace, Page, TokenSource, Walk
+from exporter.hexapi import (
+    OF_ONE_PROJECT,
+    ApiRequest,
+    Endpoint,
+    Exchange,
+    HexClient,
+    ListingWalk,
+    Pace,
+    Page,
+    TokenSource,
+)
 from exporter.ledger import open_ledger
 from exporter.metrics import Status, build_page, collect
 from exporter.polling import (
@@ -20,7 +30,7 @@ from exporter.polling import (
     turn_requests_per_hour,
 )
 
-_Ask = Callable[[Ask], Awaitable[Page]]
+_Ask = Callable[[ApiRequest], Awaitable[Page]]
 
 _MOST_PAGES = 50
 _NOTICED_SECONDS = 5.0
@@ -84,7 +94,7 @@ async def probe(
     )
     client = HexClient(base_url=workspace.base_url, token=token, pace=pace, clock=clock, observe=_unseen)
 
-    async def ask(what: Ask) -> Page:
+    async def ask(what: ApiRequest) -> Page:
         if (seconds := pace.wait_seconds()) >= _NOTICED_SECONDS:
             tell(seconds, f"{_why_waiting(pace, clock)}; {what.endpoint.value} is asked next")
         return await client.ask(what)
@@ -115,7 +125,7 @@ def _unseen(exchange: Exchange) -> None:
 
 
 async def _listing(ask: _Ask, found: Findings, endpoint: Endpoint) -> None:
-    walk = Walk(endpoint)
+    walk = ListingWalk(endpoint)
     pages = 0
     try:
         while walk.next is not None and pages < _MOST_PAGES:
@@ -138,7 +148,7 @@ async def _of_a_project(ask: _Ask, found: Findings) -> None:
         return
     for endpoint in sorted(OF_ONE_PROJECT):
         try:
-            await ask(Ask(endpoint, published.project_id))
+            await ask(ApiRequest(endpoint, published.project_id))
         except ApiError as error:
             found.refusals[endpoint] = error
         else:

@@ -7,11 +7,11 @@ import click
 
 from exporter.clock import SystemClock
 from exporter.ledger import open_ledger
-from exporter.report import AUDIT_FORMS, Wanted, for_terminal, found, not_judged_lines
+from exporter.report import AUDIT_FORMS, FindingFilter, audit_reports, for_terminal, not_judged_lines
 from exporter.service import configure_logs, read_config
 
 
-def run_audit(config_file: Path | None, environ: Mapping[str, str], wanted: Wanted, form: str) -> None:
+def run_audit(config_file: Path | None, environ: Mapping[str, str], wanted: FindingFilter, form: str) -> None:
     """Print it in one of the forms of `AUDIT_FORMS`.
 
     Raises ConfigError if what was asked for does not exist, LedgerError where there is no ledger.
@@ -21,7 +21,7 @@ def run_audit(config_file: Path | None, environ: Mapping[str, str], wanted: Want
     clock = SystemClock()
     ledger = open_ledger(config.storage.url, clock=clock, read_only=True)
     try:
-        audits = list(found(ledger, config, clock, wanted))
+        audits = list(audit_reports(ledger, config, clock, wanted))
     finally:
         ledger.close()
     click.echo(AUDIT_FORMS[form](audits))

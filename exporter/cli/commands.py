@@ -197,12 +197,12 @@ def audit(
 ) -> None:
     """What to switch off, ranked by what it costs; works beside a running server and changes nothing in Hex."""
     from exporter.cli.audit import run_audit
-    from exporter.report import Wanted
+    from exporter.report import FindingFilter
 
     if min_saving is not None and not isfinite(min_saving):
         raise click.BadParameter(f"found {min_saving}, expected an amount in dollars", param_hint="--min-saving")
     least_micro = None if min_saving is None else round(min_saving * 1_000_000)
-    wanted = Wanted(kinds=kinds, least_micro=least_micro, workspace=workspace, team=team)
+    wanted = FindingFilter(kinds=kinds, least_micro=least_micro, workspace=workspace, team=team)
     run_audit(config_file, os.environ, wanted, form)
 
 

@@ -15,7 +15,7 @@ from exporter.errors import ConfigError, LedgerError
 from exporter.hexapi import TokenSource
 from exporter.ledger import open_ledger
 from exporter.service import Assignment, Service, configure_logs, end_quietly_on_signals, read_config, state_dir
-from exporter.simulator import Fault, Faults, Limits, Simulation, create_app
+from exporter.simulator import Fault, Faults, RateLimits, Simulation, create_app
 from exporter.web import Server, bind, parse_address
 
 PLANT_EVERY_SECONDS = 5.0
@@ -48,7 +48,7 @@ def run_demo(
     url = f"sqlite:///{folder / f'ledger-{projects}-{seed}.db'}"
 
     simulation = Simulation(seed, projects, clock=SystemClock(), plant_since_ms=_plant_since_ms(url))
-    app = create_app(simulation, faults=Faults([_NOW_AND_THEN_429], seed), limits=Limits.off())
+    app = create_app(simulation, faults=Faults([_NOW_AND_THEN_429], seed), limits=RateLimits.off())
     hex_server = Server(app, listen=[_free("127.0.0.1:9890")])
     hex_address = hex_server.bind()[0]
     base_url = f"http://{hex_address}/api/v1"

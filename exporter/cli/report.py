@@ -7,7 +7,7 @@ import click
 
 from exporter.clock import SystemClock
 from exporter.ledger import open_ledger
-from exporter.report import WEEK_FORMS, Wanted, digest, for_terminal, found, reports
+from exporter.report import WEEK_FORMS, FindingFilter, audit_reports, digest, for_terminal, week_reports
 from exporter.service import configure_logs, read_config
 
 
@@ -31,9 +31,9 @@ def run_report(
     clock = SystemClock()
     ledger = open_ledger(config.storage.url, clock=clock, read_only=True)
     try:
-        all_reports = list(reports(ledger, config, clock, week=week, workspace=workspace, wants_whole=is_digest))
+        all_reports = list(week_reports(ledger, config, clock, week=week, workspace=workspace, wants_whole=is_digest))
         if is_digest:
-            audits = found(ledger, config, clock, Wanted(workspace=workspace))
+            audits = audit_reports(ledger, config, clock, FindingFilter(workspace=workspace))
             by_name = {one.workspace: one for one in audits}
             click.echo(digest((one, by_name[one.workspace]) for one in all_reports))
             return

@@ -67,7 +67,7 @@ def run_run(
     destination = find_destination(config_file, environ, gateway, allows_insecure=allows_insecure)
     api = RunApi(destination, certificates=environ.get("SSL_CERT_FILE"))
     with Progress(Console(soft_wrap=True, highlight=False)) as progress:
-        errand = Errand(api, project_id, progress, SystemClock(), timeout_seconds)
+        errand = RunCommand(api, project_id, progress, SystemClock(), timeout_seconds)
         try:
             return asyncio.run(errand.run(body, headers, waits=waits))
         except KeyboardInterrupt:
@@ -83,7 +83,7 @@ def _own_header(name: str) -> str:
         raise click.BadParameter(str(error), param_hint="--trial") from None
 
 
-class Errand:
+class RunCommand:
     """One run, from the question to its end, within so many seconds."""
 
     def __init__(self, api: RunApi, project_id: str, progress: Progress, clock: Clock, timeout_seconds: float) -> None:

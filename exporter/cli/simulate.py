@@ -11,7 +11,7 @@ import structlog
 from exporter.clock import SystemClock
 from exporter.errors import ConfigError, ConfigProblem
 from exporter.service import configure_logs
-from exporter.simulator import Fault, Faults, Limits, Simulation, create_app, parse_fault, parse_limits
+from exporter.simulator import Fault, Faults, RateLimits, Simulation, create_app, parse_fault, parse_limits
 from exporter.web import Server
 
 _log = structlog.get_logger()
@@ -60,7 +60,7 @@ def read_faults(texts: Sequence[str]) -> list[Fault]:
     return faults
 
 
-def read_limits(text: str) -> Limits:
+def read_limits(text: str) -> RateLimits:
     """The limits of the `--limits` flag; raises ConfigError if it cannot be read."""
     try:
         return parse_limits(text)

@@ -8,10 +8,21 @@ from exporter.config.load import TOKEN_VARIABLE, load_config
 from exporter.config.match import Match, fits_glob
 from exporter.config.price_book import BOOKS, Book, Plan, read_book
 from exporter.config.price_settings import Compute, Prices, Profile, SeatPrices
-from exporter.config.problems import Problems, RefusedError, UnfitError
+from exporter.config.problems import Problems, RejectedError, UnfitError
 from exporter.config.readers import Keys, Scalar, Spot
 from exporter.config.scalars import integer, path, text, truth
-from exporter.config.settings import Collect, Config, Labels, Limits, RateLimit, Seats, Storage, Team, Week, Workspace
+from exporter.config.settings import (
+    Collect,
+    Config,
+    Labels,
+    RateLimit,
+    Seats,
+    SeriesLimits,
+    Storage,
+    Team,
+    Week,
+    Workspace,
+)
 from exporter.config.source_settings import FileSource, HttpSource, Source, SqlSource
 from exporter.config.urls import PROJECT_PLACEHOLDER, host_and_port, is_plain_to_others, is_public, normal_public_url
 from exporter.config.yaml_document import read_document
@@ -34,7 +45,6 @@ __all__ = [
     "Ignore",
     "Keys",
     "Labels",
-    "Limits",
     "Match",
     "PeriodKind",
     "Plan",
@@ -44,11 +54,12 @@ __all__ = [
     "Profile",
     "Queue",
     "RateLimit",
-    "RefusedError",
+    "RejectedError",
     "Sample",
     "Scalar",
     "SeatPrices",
     "Seats",
+    "SeriesLimits",
     "Source",
     "Spot",
     "SqlSource",

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import msgspec
 
-from exporter.config.base_urls import normal_base_url
-from exporter.config.problems import Problems, RefusedError, UnfitError
+from exporter.config.problems import Problems, RejectedError, UnfitError
 from exporter.config.readers import Spot
 from exporter.config.schema import schema
 from exporter.config.settings import PUBLIC_BASE_URL, Config, Storage, Workspace
+from exporter.config.urls import normal_base_url
 from exporter.config.yaml_document import read_document
 
 TOKEN_VARIABLE = "HEX_API_TOKEN"  # noqa: S105 - the variable's name, not a token
@@ -32,7 +32,7 @@ def load_config(text: str | bytes | None, *, source: str, environ: Mapping[str, 
     config = default
     node = None if text is None else read_document(text, problems)
     if node is not None:
-        with suppress(RefusedError):
+        with suppress(RejectedError):
             config = schema(Path(source).parent, default)(Spot(node, "", problems))
     problems.raise_any()
     return msgspec.structs.replace(config, workspaces=tuple(map(_with_token, config.workspaces)))

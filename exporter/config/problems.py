@@ -12,7 +12,7 @@ TOKEN = re.compile(r"hxt[a-z]_\w*")
 """What a Hex token looks like."""
 
 
-class RefusedError(Exception):
+class RejectedError(Exception):
     """A value that cannot be used; its problem has been gathered already."""
 
 

@@ -13,7 +13,7 @@ import msgspec
 import yaml
 
 from exporter.config.error_wording import guess, kind, printable, shown, tag
-from exporter.config.problems import Problems, RefusedError, UnfitError
+from exporter.config.problems import Problems, RejectedError, UnfitError
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -28,11 +28,11 @@ class Spot:
     name: str
     problems: Problems
 
-    def refuse(self, sentence: str, node: yaml.Node | None = None) -> RefusedError:
+    def refuse(self, sentence: str, node: yaml.Node | None = None) -> RejectedError:
         """Add a problem here, or at a node within, and return what to raise if reading cannot go on."""
         line = self.line if node is None else node.start_mark.line + 1
         self.problems.add(line, f"{self.name}: {sentence}" if self.name else sentence)
-        return RefusedError()
+        return RejectedError()
 
     @property
     def line(self) -> int:
@@ -127,20 +127,20 @@ class Keys(Generic[StructT]):
         for key, child in given.items():
             try:
                 values[attributes[key].name] = self.readers[key](child)
-            except RefusedError:
+            except RejectedError:
                 is_whole = False
 
         lacking = [key for key, known in attributes.items() if known.required and known.name not in values]
         if missing := [key for key in lacking if key not in given]:
             raise spot.refuse(f"found no {' and no '.join(missing)}, expected {self.expected}")
         if lacking:
-            raise RefusedError
+            raise RejectedError
         try:
             built = self.build(**values)
         except ValueError as error:
             if is_whole:
                 spot.refuse(str(error))
-            raise RefusedError from None
+            raise RejectedError from None
         if self.check is not None and is_whole:
             self.check(spot, built)
         return built
@@ -184,11 +184,11 @@ class Items(Generic[T]):
 
         entries: list[tuple[Spot, T]] = []
         for index, node in enumerate(spot.node.value):
-            with suppress(RefusedError):
+            with suppress(RejectedError):
                 item = Spot(node, f"{spot.name}[{index}]", spot.problems)
                 entries.append((item, self.item(item)))
         if not (entries or self.takes_none):
-            raise RefusedError
+            raise RejectedError
         if self.check is not None:
             self.check(entries)
         return tuple(value for _, value in entries)
@@ -215,7 +215,7 @@ class Table(Generic[T]):
         """The values by their words, those that cannot be used left out; raises RefusedError."""
         values: dict[str, T] = {}
         for word, child in _given(spot, self.words, self.expected).items():
-            with suppress(RefusedError):
+            with suppress(RejectedError):
                 values[word] = self.value(child)
         return values
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Literal
 
 from exporter.config.audit_settings import Audit, Ignore
-from exporter.config.base_urls import base_url, ledger_url
 from exporter.config.budget_settings import Budget, BudgetMatch, PeriodKind, Thresholds, Unit
 from exporter.config.error_wording import printable
 from exporter.config.gateway_settings import Gateway, Policy, Queue, Sample
@@ -36,16 +35,16 @@ from exporter.config.settings import (
     Collect,
     Config,
     Labels,
-    Limits,
     RateLimit,
     Seats,
+    SeriesLimits,
     Storage,
     Team,
     Week,
     Workspace,
 )
 from exporter.config.source_settings import FileSource, HttpSource, Source, SqlSource
-from exporter.config.urls import listen_address, public_url, source_url
+from exporter.config.urls import base_url, ledger_url, listen_address, public_url, source_url
 from exporter.errors import ConfigError
 from exporter.facts import FINDING_KINDS
 
@@ -104,7 +103,7 @@ def schema(folder: Path, default: Config) -> Keys[Config]:
             "seats": Keys(Seats, {"inactive_after": duration(), "reviewed_on": day()}),
             "labels": Keys(Labels, {"owner": choice(_OWNERS), "hash_key_file": path(folder)}),
             "limits": Keys(
-                Limits, {"projects_with_series": integer(1, 1_000_000), "connection_runs": integer(1, 1_000_000)}
+                SeriesLimits, {"projects_with_series": integer(1, 1_000_000), "connection_runs": integer(1, 1_000_000)}
             ),
             "sources": Items(_source(folder), check=_tell_sources_apart),
             "gateway": _gateway(folder),

@@ -109,7 +109,7 @@ class Labels(Struct, frozen=True, kw_only=True):
             raise ValueError("found owner: hash without a key, expected hash_key_file beside it")
 
 
-class Limits(Struct, frozen=True, kw_only=True):
+class SeriesLimits(Struct, frozen=True, kw_only=True):
     """How many projects have series of their own; the rest share `other`.
 
     `connection_runs`: how many runs one data connection bears at once, None if nobody says.
@@ -132,7 +132,7 @@ class Config(Struct, frozen=True, kw_only=True):
     compute_lists: tuple[Compute, ...] = field(default=(Compute(),), name="compute")
     seats: Seats = Seats()
     labels: Labels = Labels()
-    limits: Limits = Limits()
+    limits: SeriesLimits = SeriesLimits()
     sources: tuple[Source, ...] = ()
     gateway: Gateway | None = None
     audit: Audit = Audit()

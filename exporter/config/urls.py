@@ -1,9 +1,10 @@
-"""Addresses other than Hex's and the ledger's: of sources, and of the gateway. Messages never repeat a source's."""
+"""Addresses: of Hex, the ledger, sources and the gateway. Messages never repeat one that may hold a secret."""
 
 import re
+from ipaddress import IPv4Network, IPv6Address, ip_address
+from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from exporter.config.base_urls import is_loopback
 from exporter.config.error_wording import printable
 from exporter.config.problems import UnfitError
 from exporter.config.readers import Scalar
@@ -12,10 +13,63 @@ PROJECT_PLACEHOLDER = "{project_id}"
 """What stands in a source's address for the project's id."""
 
 _API_PATH = "/api/v1"
+_SQLITE = "sqlite:///"
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 _PATH = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
 _PATH_AND_QUERY = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*")
 _HIGHEST_PORT = 65_535
+_LOOPBACK_V4 = IPv4Network("127.0.0.0/8")
+_LOOPBACK_V6 = IPv6Address("::1")
+
+
+def base_url() -> Scalar[str]:
+    """The address of a Hex API, see `normal_base_url`."""
+
+    def parse(text: str, tag: str) -> str:
+        if tag != "str":
+            raise ValueError
+        return normal_base_url(text)
+
+    return Scalar("an address such as https://app.hex.tech/api/v1", parse, is_shown=False)
+
+
+def normal_base_url(text: str) -> str:
+    """The address with its host in lower case and without a trailing slash; a host alone gets `/api/v1`.
+
+    Raises UnfitError unless it is https, or http to a loopback host (`localhost`, 127.0.0.0/8, `::1`), with nothing but
+    host, port and path.
+    """
+    if "?" in text or "#" in text:
+        raise UnfitError("found a query or a fragment, expected an address that ends with the path")
+    expected = "expected https://HOST/api/v1"
+    parts = _split(text, expected)
+    if not _PATH.fullmatch(parts.path):
+        raise UnfitError(f"found an address that cannot be read, {expected}")
+    host = parts.hostname or ""
+    if parts.scheme == "http" and not is_loopback(host):
+        raise UnfitError(f"found http:// to the host {host}, expected https://; plain http is for loopback hosts only")
+    return f"{parts.scheme}://{parts.netloc.lower().rstrip(':')}{parts.path.rstrip('/') or _API_PATH}"
+
+
+def ledger_url(folder: Path) -> Scalar[str]:
+    """The address of a ledger; a relative path is taken from the folder."""
+
+    def parse(text: str, tag: str) -> str:
+        if tag != "str":
+            raise ValueError
+        scheme = text.partition(":")[0]
+        if scheme.partition("+")[0] in ("postgresql", "postgres"):
+            raise UnfitError(
+                "found a PostgreSQL address, expected sqlite:///PATH; PostgreSQL comes with a later version"
+            )
+        path = text.removeprefix(_SQLITE)
+        if path == text or not path.strip("/") or ":memory:" in path or not path.isprintable():
+            raise ValueError
+        if "?" in path:
+            raise UnfitError("found an address with options, expected sqlite:///PATH without any")
+        return f"{_SQLITE}{folder / path}"
+
+    return Scalar("sqlite:///PATH", parse, is_shown=False)
 
 
 def source_url() -> Scalar[str]:
@@ -105,6 +159,17 @@ def is_public(address: str) -> bool:
     return not is_loopback(host_and_port(address)[0])
 
 
+def is_loopback(host: str) -> bool:
+    """Whether this host, as an address names it, is the machine itself."""
+    if host == "localhost":
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return address == _LOOPBACK_V6 if isinstance(address, IPv6Address) else address in _LOOPBACK_V4
+
+
 def _split(text: str, expected: str) -> SplitResult:
     """The parts of an http address that names nothing before its host; raises UnfitError."""
     try:
@@ -120,6 +185,7 @@ def _split(text: str, expected: str) -> SplitResult:
     # urlsplit drops line ends and tabs, and lets odd characters through.
     if (
         port == 0
+        or re.search(r"[\x00-\x20]", text)
         or not _HOST.fullmatch(host)
         or not text.lower().startswith(f"{parts.scheme}://{parts.netloc}".lower())
     ):

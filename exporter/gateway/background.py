@@ -5,8 +5,8 @@ import asyncio
 import structlog
 
 from exporter.clock import Clock
-from exporter.gateway.runs.completion_poller import Lookout
-from exporter.gateway.runs.dispatcher import Launches
+from exporter.gateway.runs.completion_poller import CompletionPoller
+from exporter.gateway.runs.dispatcher import Dispatcher
 from exporter.gateway.runs.ends import Ends
 from exporter.gateway.runs.journal import Journal
 from exporter.gateway.runs.unresolved import UnresolvedRuns
@@ -27,9 +27,9 @@ class Background:
         self,
         journal: Journal,
         ends: Ends,
-        lookout: Lookout,
+        lookout: CompletionPoller,
         unresolved: UnresolvedRuns,
-        launches: Launches,
+        launches: Dispatcher,
         clock: Clock,
     ) -> None:
         self._journal = journal

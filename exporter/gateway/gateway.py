@@ -10,24 +10,24 @@ import structlog
 from exporter.clock import Clock
 from exporter.config import Config, Workspace
 from exporter.errors import LedgerError
-from exporter.gateway.access.authorizer import Caller, Rights
+from exporter.gateway.access.authorizer import Authorizer, Caller
 from exporter.gateway.access.callers import Callers
 from exporter.gateway.app import App, Incoming
 from exporter.gateway.background import Background
 from exporter.gateway.cache.hits import Results
 from exporter.gateway.cache.lookups import Asked, Lookups
-from exporter.gateway.cache.run_request import BodyError, parse_run
+from exporter.gateway.cache.run_request import RunRequestError, parse_run
 from exporter.gateway.cache.source_answer import source_answer
 from exporter.gateway.routing.answers import Answer, passed_on, refused
 from exporter.gateway.routing.error_bodies import refusal
 from exporter.gateway.routing.headers import to_upstream
 from exporter.gateway.routing.target import Operation
-from exporter.gateway.runs.active_runs import Board, Underway
+from exporter.gateway.runs.active_runs import ActiveRun, Board
 from exporter.gateway.runs.admission import RunRequests
 from exporter.gateway.runs.attachments import Attachments
 from exporter.gateway.runs.cancels import Cancels
-from exporter.gateway.runs.completion_poller import Lookout
-from exporter.gateway.runs.dispatcher import Launches, Unresolved
+from exporter.gateway.runs.completion_poller import CompletionPoller
+from exporter.gateway.runs.dispatcher import Dispatcher, Unresolved
 from exporter.gateway.runs.ends import LEASE_SECONDS, Ends
 from exporter.gateway.runs.journal import Journal
 from exporter.gateway.runs.polls import Poll, Polls
@@ -36,7 +36,7 @@ from exporter.gateway.runs.unresolved import UnresolvedRuns
 from exporter.gateway.upstream.upstream import RawHeaders, Request, Upstream
 from exporter.hexapi import Pace
 from exporter.ledger import KEEP_MS, GatewayRun, WorkspaceLedger
-from exporter.sources import judged
+from exporter.sources import source_status
 from exporter.view import GatewayState
 
 _RETRY_SECONDS = 5.0
@@ -47,7 +47,7 @@ _log = structlog.get_logger()
 class Gateway:
     """Answers the callers of one workspace in Hex's place. Everything runs on one event loop, which never waits.
 
-    `pace` gives the workspace's pacing authority of this moment; `nudge` is told the id of a project whose runs are
+    `pace` gives the workspace's pacing authority of this moment; `expect_run` gets the id of a project whose runs are
     worth a look. `app` answers from the first moment, though only that it is starting until `run` has read the ledger.
     """
 
@@ -61,7 +61,7 @@ class Gateway:
         rng: random.Random,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
-        nudge: Callable[[str], None] | None = None,
+        expect_run: Callable[[str], None] | None = None,
         app: App | None = None,
     ) -> None:
         assert config.gateway is not None
@@ -75,7 +75,7 @@ class Gateway:
         self._pace = pace
         self._clock = clock
         self._rng = rng
-        self._nudge = nudge
+        self._nudge = expect_run
         self._patience_seconds = settings.queue.wait_seconds
         self._journal = Journal(ledger, clock)
         self._upstream = Upstream(pace, self._journal, clock, transport=transport)
@@ -111,7 +111,7 @@ class Gateway:
         while not await self._open():
             await self._clock.sleep(_RETRY_SECONDS)
         self.app.open(self)
-        lookout = Lookout(self._board, self._polls, self._clock)
+        lookout = CompletionPoller(self._board, self._polls, self._clock)
         await Background(self._journal, self._ends, lookout, self._unresolved, self._launches, self._clock).run()
 
     async def aclose(self) -> None:
@@ -153,7 +153,9 @@ class Gateway:
         if isinstance(project, Answer):
             return project
         states = self._ledger.sources.states()
-        return source_answer(project_id, judged(self._config, self._workspace_name, project, states, self._now_ms()))
+        return source_answer(
+            project_id, source_status(self._config, self._workspace_name, project, states, self._now_ms())
+        )
 
     async def _run_project(self, caller: Caller, incoming: Incoming) -> Answer:
         settings, target = self._config.gateway, incoming.target
@@ -161,7 +163,7 @@ class Gateway:
         assert target.project_id is not None
         try:
             request = parse_run(incoming.body, incoming.headers)
-        except BodyError as error:
+        except RunRequestError as error:
             said = str(error)
             return refused(refusal(400, said[:1].upper() + said[1:]))
         if target.query:
@@ -208,7 +210,7 @@ class Gateway:
             _log.warning("The gateway waits for the ledger", reason=str(error))
             return False
         self._callers = Callers(secret, self._clock)
-        self._rights = Rights(self._upstream, self._callers, self._ledger, self._clock, self.upstream_base)
+        self._rights = Authorizer(self._upstream, self._callers, self._ledger, self._clock, self.upstream_base)
         self._lookups = Lookups(
             config=self._config,
             workspace_name=self._workspace_name,
@@ -219,7 +221,7 @@ class Gateway:
             ledger=self._ledger,
             clock=self._clock,
         )
-        self._launches = Launches(
+        self._launches = Dispatcher(
             queue=self._queue,
             board=self._board,
             upstream=self._upstream,
@@ -261,7 +263,7 @@ class Gateway:
         age_seconds = max(0, now_ms - run.sent_ms) / 1000
         is_on = run.status is None and age_seconds < LEASE_SECONDS
         place = self._queue.adopt(run.caller, run.fingerprint, now) if is_on else None
-        underway = Underway(run=run, started_at=now - age_seconds, place=place, is_over=not is_on)
+        underway = ActiveRun(run=run, started_at=now - age_seconds, place=place, is_over=not is_on)
         # A starter that was not noted before the process died is taken to hold its run.
         for caller, count in {run.caller: 1, **attached}.items():
             underway.take_up(caller, count)

@@ -13,7 +13,7 @@ from exporter import __version__
 from exporter.clock import Clock
 from exporter.errors import BadAnswerError, ConfigError, RefusedError, UnauthorizedError, UnavailableError
 from exporter.hexapi.bounded_body import BodyError, read_body
-from exporter.hexapi.endpoints import Ask, Endpoint, address, query
+from exporter.hexapi.endpoints import ApiRequest, Endpoint, address, query
 from exporter.hexapi.error_answers import fault, safe
 from exporter.hexapi.pace import Pace
 from exporter.hexapi.pages import Page, read_page
@@ -116,7 +116,7 @@ class HexClient:
             transport=transport,
         )
 
-    async def ask(self, ask: Ask) -> Page:
+    async def ask(self, ask: ApiRequest) -> Page:
         """The page that `ask` asks for; waits for its turn first.
 
         Raises an ApiError: RateLimitedError after the cool-down has been set, UnauthorizedError also when there is no
@@ -142,7 +142,7 @@ class HexClient:
         """Close the connections."""
         await self._http.aclose()
 
-    async def _send(self, ask: Ask, *, unlisted: bool = False) -> Page:
+    async def _send(self, ask: ApiRequest, *, unlisted: bool = False) -> Page:
         await self._pace.turn()
         secret = self._secret(ask)
         request = self._http.build_request("GET", address(self._base_url, ask), params=query(ask, unlisted=unlisted))
@@ -155,11 +155,11 @@ class HexClient:
             self._observe(Exchange(ask.endpoint.value, answer.code, seconds, sent_ms))
             raise UnavailableError(ask.endpoint.value, answer.reason)
         # The cool-down comes first: it must hold even if the report of the exchange cannot be written.
-        self._heed(answer)
+        self._apply_rate_limit(answer)
         self._observe(Exchange(ask.endpoint.value, str(answer.status), seconds, sent_ms))
         return _page(ask, answer, secret, sent_ms)
 
-    def _secret(self, ask: Ask) -> Secret:
+    def _secret(self, ask: ApiRequest) -> Secret:
         try:
             return self._token.read()
         except ConfigError as error:
@@ -194,7 +194,7 @@ class HexClient:
         harmless = body.replace(secret.reveal().encode(), str(secret).encode())
         return _Answer(response.status_code, response.headers, harmless)
 
-    def _heed(self, answer: _Answer) -> None:
+    def _apply_rate_limit(self, answer: _Answer) -> None:
         now = self._clock.now()
         if answer.status == 429:
             self._pace.throttled(answer.headers.get("Retry-After"), answer.headers, now)
@@ -202,7 +202,7 @@ class HexClient:
             self._pace.observe_headers(answer.headers, now)
 
 
-def _page(ask: Ask, answer: _Answer, secret: Secret, sent_ms: int) -> Page:
+def _page(ask: ApiRequest, answer: _Answer, secret: Secret, sent_ms: int) -> Page:
     if answer.status != 200:
         raise fault(ask.endpoint.value, answer.status, answer.body, answer.headers.get("X-Trace-Id"), secret)
     if answer.flaw is not None:

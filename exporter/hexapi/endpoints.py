@@ -25,7 +25,7 @@ OF_ONE_PROJECT = frozenset({Endpoint.RUNS, Endpoint.QUERIED_TABLES, Endpoint.CEL
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class ApiRequest:
     """One request: one page of one endpoint.
 
     `after` is the cursor of the page before (None: the first page); `offset` counts for runs alone, which have no
@@ -72,13 +72,13 @@ SHAPES: Mapping[Endpoint, Shape] = {
 """Every endpoint's shape."""
 
 
-def address(base_url: str, ask: Ask) -> str:
+def address(base_url: str, ask: ApiRequest) -> str:
     """The URL of `ask` without its query; `base_url` may end with a slash or not."""
     path = SHAPES[ask.endpoint].path.format(project_id=quote(ask.project_id or "", safe=""))
     return f"{base_url.rstrip('/')}/{path}"
 
 
-def query(ask: Ask, *, unlisted: bool = False) -> dict[str, str]:
+def query(ask: ApiRequest, *, unlisted: bool = False) -> dict[str, str]:
     """The query of `ask`; `unlisted` asks for unlisted projects too, a flag that not every server knows."""
     shape = SHAPES[ask.endpoint]
     parameters = dict(shape.fixed)

@@ -16,7 +16,7 @@ from exporter.facts import (
     Seat,
     Thread,
 )
-from exporter.hexapi.endpoints import Ask, Endpoint
+from exporter.hexapi.endpoints import ApiRequest, Endpoint
 from exporter.hexapi.field_readers import (
     Json,
     entries,
@@ -40,7 +40,7 @@ _DATABASE_KEYS = ("database", "catalog")
 _HOST = re.compile(r"(?:.*//)?(?:[^/@]*@)?(?P<host>[^/:;?@\s]+)")
 
 
-def read_item(item: Json, ask: Ask) -> Fact | None:
+def read_item(item: Json, ask: ApiRequest) -> Fact | None:
     """The fact that one item of the answer to `ask` holds, None if it has no usable id."""
     return _READERS[ask.endpoint](item, ask)
 
@@ -58,7 +58,7 @@ def key(fact: Fact) -> tuple[str, ...]:
             return ()
 
 
-def _project(item: Json, _: Ask) -> Project | None:
+def _project(item: Json, _: ApiRequest) -> Project | None:
     project_id = identifier(item.get("id"))
     if project_id is None:
         return None
@@ -104,7 +104,7 @@ def _schedules(value: object) -> tuple[Schedule, ...]:
     return tuple(read_schedule(entry) for entry in map(mapping, entries(value)) if entry)
 
 
-def _run(item: Json, ask: Ask) -> Run | None:
+def _run(item: Json, ask: ApiRequest) -> Run | None:
     run_id = identifier(item.get("runId"))
     if run_id is None or ask.project_id is None:
         return None
@@ -120,7 +120,7 @@ def _run(item: Json, ask: Ask) -> Run | None:
     )
 
 
-def _seat(item: Json, _: Ask) -> Seat | None:
+def _seat(item: Json, _: ApiRequest) -> Seat | None:
     user_id = identifier(item.get("id"))
     if user_id is None:
         return None
@@ -133,7 +133,7 @@ def _seat(item: Json, _: Ask) -> Seat | None:
     )
 
 
-def _identity(item: Json, _: Ask) -> Identity:
+def _identity(item: Json, _: ApiRequest) -> Identity:
     return Identity(
         org_id=identifier(mapping(item.get("org")).get("id")),
         email=text(item.get("email")),
@@ -142,12 +142,12 @@ def _identity(item: Json, _: Ask) -> Identity:
     )
 
 
-def _group(item: Json, _: Ask) -> Group | None:
+def _group(item: Json, _: ApiRequest) -> Group | None:
     group_id = identifier(item.get("id"))
     return None if group_id is None else Group(group_id=group_id, name=text(item.get("name")) or "")
 
 
-def _connection(item: Json, _: Ask) -> Connection | None:
+def _connection(item: Json, _: ApiRequest) -> Connection | None:
     connection_id = identifier(item.get("id"))
     if connection_id is None:
         return None
@@ -177,7 +177,7 @@ def _first_text(details: Json, names: tuple[str, ...]) -> str | None:
     return next((found for name in names if (found := text(details.get(name)))), None)
 
 
-def _thread(item: Json, _: Ask) -> Thread | None:
+def _thread(item: Json, _: ApiRequest) -> Thread | None:
     thread_id = identifier(item.get("id"))
     if thread_id is None:
         return None
@@ -191,7 +191,7 @@ def _thread(item: Json, _: Ask) -> Thread | None:
     )
 
 
-def _queried_table(item: Json, _: Ask) -> QueriedTable | None:
+def _queried_table(item: Json, _: ApiRequest) -> QueriedTable | None:
     connection_id, table = identifier(item.get("dataConnectionId")), text(item.get("tableName"))
     if connection_id is None or not table:
         return None
@@ -200,14 +200,14 @@ def _queried_table(item: Json, _: Ask) -> QueriedTable | None:
     )
 
 
-def _cell(item: Json, _: Ask) -> Cell | None:
+def _cell(item: Json, _: ApiRequest) -> Cell | None:
     cell_id = identifier(item.get("id"))
     if cell_id is None:
         return None
     return Cell(cell_id=cell_id, connection_id=identifier(item.get("dataConnectionId")))
 
 
-_READERS: Mapping[Endpoint, Callable[[Json, Ask], Fact | None]] = {
+_READERS: Mapping[Endpoint, Callable[[Json, ApiRequest], Fact | None]] = {
     Endpoint.PROJECTS: _project,
     Endpoint.RUNS: _run,
     Endpoint.USERS: _seat,

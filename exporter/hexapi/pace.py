@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from exporter.clock import Clock
-from exporter.hexapi.rate_tiers import Ticket, Tiers
+from exporter.hexapi.rate_tiers import RateTiers, Ticket
 from exporter.hexapi.retry_after import reset_seconds, retry_after_seconds
 from exporter.hexapi.sliding_windows import HOUR_SECONDS, MINUTE_SECONDS
 
@@ -42,7 +42,7 @@ class Pace:
         self._on_cool_down = on_cool_down
         self._lock = threading.Lock()
         self._telling = threading.Lock()
-        self._tiers = Tiers(per_minute=per_minute, per_hour=per_hour, share=share)
+        self._tiers = RateTiers(per_minute=per_minute, per_hour=per_hour, share=share)
         self._held_until = -math.inf
         self._cool_down_until_ms: int | None = None
         self._guesses = 0

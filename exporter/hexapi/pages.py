@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from exporter.errors import BadAnswerError
-from exporter.hexapi.endpoints import SHAPES, Ask, Endpoint
+from exporter.hexapi.endpoints import SHAPES, ApiRequest, Endpoint
 from exporter.hexapi.field_readers import Json, mapping
 from exporter.hexapi.item_parsing import Fact, read_item
 
@@ -29,7 +29,7 @@ class Page:
     the local clock, `server_ms` when the answer was made by Hex's clock, None if it did not say.
     """
 
-    ask: Ask
+    ask: ApiRequest
     items: tuple[Fact, ...]
     bad: tuple[BadItem, ...] = ()
     after: str | None = None
@@ -47,7 +47,7 @@ class Page:
         return tuple(item for item in self.items if isinstance(item, kind))
 
 
-def read_page(ask: Ask, body: bytes, *, sent_ms: int, server_ms: int | None = None) -> Page:
+def read_page(ask: ApiRequest, body: bytes, *, sent_ms: int, server_ms: int | None = None) -> Page:
     """The page that `body` holds; BadAnswerError if it is not the JSON that the API promises."""
     answer = _parse(ask, body)
     shape = SHAPES[ask.endpoint]
@@ -94,7 +94,7 @@ def _integer(digits: str) -> int | None:
     return int(digits) if len(digits) <= 20 else None
 
 
-def _parse(ask: Ask, body: bytes) -> Json:
+def _parse(ask: ApiRequest, body: bytes) -> Json:
     try:
         answer = parse_json(body)
     except ValueError:
@@ -111,14 +111,14 @@ def _look(body: bytes) -> str:
     return "HTML" if start.startswith(b"<") else "a body that cannot be parsed"
 
 
-def _read(ask: Ask, item: object, position: int) -> Fact | BadItem:
+def _read(ask: ApiRequest, item: object, position: int) -> Fact | BadItem:
     if not isinstance(item, dict):
         return BadItem(ask.endpoint, None, f"item {position} of the page is not an object")
     fact = read_item(item, ask)
     return fact if fact is not None else BadItem(ask.endpoint, None, f"item {position} of the page has no usable id")
 
 
-def _cursor(ask: Ask, answer: Json) -> str | None:
+def _cursor(ask: ApiRequest, answer: Json) -> str | None:
     """The cursor of the next page; a number is taken for its digits.
 
     What cannot be a cursor yet is not nothing says that there is more but not where: BadAnswerError, so that half a

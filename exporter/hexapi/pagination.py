@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from exporter.hexapi.endpoints import Ask, Endpoint
+from exporter.hexapi.endpoints import ApiRequest, Endpoint
 from exporter.hexapi.item_parsing import Fact, key
 from exporter.hexapi.pages import BadItem, Page
 
@@ -11,7 +11,7 @@ _Kind = TypeVar("_Kind")
 _PAGES_LIMIT = 2000
 
 
-class Walk:
+class ListingWalk:
     """One reading of one listing, from its first page to its last.
 
     Ask `next`, `add` the page, until `next` is None. Only a walk that `is_complete` has read the whole listing;
@@ -19,7 +19,7 @@ class Walk:
     """
 
     def __init__(self, endpoint: Endpoint, project_id: str | None = None) -> None:
-        self.next: Ask | None = Ask(endpoint, project_id)
+        self.next: ApiRequest | None = ApiRequest(endpoint, project_id)
         self.flaw: str | None = None
         self.bad: tuple[BadItem, ...] = ()
         self._found: dict[tuple[str, ...], Fact] = {}
@@ -64,8 +64,8 @@ class Walk:
             return f"more than {_PAGES_LIMIT} pages"
         return None
 
-    def _following(self, page: Page) -> Ask:
+    def _following(self, page: Page) -> ApiRequest:
         if page.after is not None:
             self._cursors.add(page.after)
         offset = page.ask.offset + page.size if page.ask.endpoint is Endpoint.RUNS else 0
-        return Ask(page.ask.endpoint, page.ask.project_id, page.after, offset)
+        return ApiRequest(page.ask.endpoint, page.ask.project_id, page.after, offset)

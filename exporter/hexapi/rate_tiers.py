@@ -6,7 +6,7 @@ The arithmetic of `pace`: no clock, no lock, no waiting.
 from collections import deque
 from collections.abc import Sequence
 
-from exporter.hexapi.sliding_windows import Windows, left_at, whole_share
+from exporter.hexapi.sliding_windows import SlidingWindows, left_at, whole_share
 
 RESERVE = 0.2
 """The part of the exporter's share that callers leave to it."""
@@ -22,7 +22,7 @@ class Ticket:
     """One caller's request in the order of their coming."""
 
 
-class Tiers:
+class RateTiers:
     """How long each tier has to wait. Times are seconds of one steady clock.
 
     Own requests stay within their share. Once a caller has sent something all together stay within the limits, in
@@ -95,5 +95,5 @@ class Tiers:
         return self._tickets.index(ticket)
 
 
-def _windows(allowed: tuple[int, int], margin_seconds: float) -> Windows:
-    return Windows(per_minute=allowed[0], per_hour=allowed[1], margin_seconds=margin_seconds)
+def _windows(allowed: tuple[int, int], margin_seconds: float) -> SlidingWindows:
+    return SlidingWindows(per_minute=allowed[0], per_hour=allowed[1], margin_seconds=margin_seconds)

@@ -8,7 +8,7 @@ MINUTE_SECONDS = 60.0
 HOUR_SECONDS = 3600.0
 
 
-class Windows:
+class SlidingWindows:
     """At most so many requests in so many seconds, for each of several windows. Not safe to share between threads.
 
     `margin_seconds` makes each window longer: a server counts by when requests arrive, and one may be slower on its

@@ -8,8 +8,8 @@ from math import nan
 
 from exporter.history.past import Past
 from exporter.history.series import Track, track
-from exporter.history.time_slots import Slots
-from exporter.insight import WINDOWS_MS, Standing, Tally, standing
+from exporter.history.time_slots import TimeSlots
+from exporter.insight import WINDOWS_MS, BudgetStatus, Tally, budget_status
 
 Figure = tuple[str, tuple[str, ...]]
 """A metric, and its labels after those of the budget."""
@@ -31,13 +31,13 @@ def _columns(past: Past, index: int) -> Mapping[Figure, "array[float]"]:
     spent = _spent(past, index)
     for place, at_ms in enumerate(steps):
         seen = None if spent is None else _Seen(spent, at_ms)
-        for figure, value in _figures(standing(past.budgets[index], seen, past.week, at_ms)):
+        for figure, value in _figures(budget_status(past.budgets[index], seen, past.week, at_ms)):
             if value is not None:
                 columns[figure][place] = value
     return columns
 
 
-def _figures(stood: Standing) -> Iterator[tuple[Figure, float | None]]:
+def _figures(stood: BudgetStatus) -> Iterator[tuple[Figure, float | None]]:
     yield ("hex_budget_limit", ()), stood.budget.limit
     yield ("hex_budget_used", ()), stood.used
     yield ("hex_budget_previous_used", ()), stood.previous_used
@@ -56,7 +56,7 @@ def _figures(stood: Standing) -> Iterator[tuple[Figure, float | None]]:
 class _Spent:
     """What a budget used over the span, known since then and born then."""
 
-    used: Slots | Tally
+    used: TimeSlots | Tally
     known_since_ms: int
     born_ms: int
 

@@ -13,7 +13,7 @@ from functools import cached_property
 from exporter.config import Budget, Week
 from exporter.facts import Project, Run, Thread
 from exporter.history.span import HOUR_MS, Span
-from exporter.history.time_slots import Slots
+from exporter.history.time_slots import TimeSlots
 from exporter.insight import UNBILLED, Period, Tally, Tariff, credit_tally, period_at, period_before, tariff
 from exporter.ledger import BOUNDS_MS, KnownProject, WorkspaceLedger
 from exporter.view import Snapshot, awaited, complete_since_ms
@@ -68,7 +68,7 @@ class Past:
         self.active = self._slots()
         self.compute = self._slots()
         self.own = self._slots()
-        self.used: tuple[Slots | Tally, ...] = tuple(
+        self.used: tuple[TimeSlots | Tally, ...] = tuple(
             credit_tally(threads) if budget.unit == "ai_credits" else self._slots() for budget in self.budgets
         )
 
@@ -122,8 +122,8 @@ class Past:
     def _projects(self) -> Iterator[Project]:
         return (known.project for known in self.snapshot.stored.projects)
 
-    def _slots(self) -> Slots:
-        return Slots(self.load_from_ms, self.span.end_ms)
+    def _slots(self) -> TimeSlots:
+        return TimeSlots(self.load_from_ms, self.span.end_ms)
 
     def _weeks(self, at_ms: int) -> tuple[Period, Period]:
         week = period_at(at_ms, "week", self.week)
@@ -147,7 +147,7 @@ def read_past(
     for run in watch(ledger.runs_between(past.load_from_ms, span.contact_ms)):
         fold.add(run)
     for slots in (past.active, past.compute, past.own, *past.used):
-        if isinstance(slots, Slots):
+        if isinstance(slots, TimeSlots):
             slots.close()
     return past
 
@@ -161,7 +161,7 @@ class _Fold:
         self._budgets = [
             (slots, budget, past.matched(budget))
             for slots, budget in zip(past.used, past.budgets, strict=True)
-            if isinstance(slots, Slots)
+            if isinstance(slots, TimeSlots)
         ]
 
     def add(self, run: Run) -> None:

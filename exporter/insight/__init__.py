@@ -2,7 +2,7 @@
 
 from exporter.insight.ai_credits import credit_tally, credits_cost, grants_of
 from exporter.insight.apportion import apportioned
-from exporter.insight.budget_standing import WINDOWS_MS, Spent, Standing, standing
+from exporter.insight.budget_status import WINDOWS_MS, BudgetStatus, Spent, budget_status
 from exporter.insight.calendar_period import (
     Period,
     days_of,
@@ -37,13 +37,14 @@ __all__ = [
     "UNBILLED",
     "WEEK_MS",
     "WINDOWS_MS",
+    "BudgetStatus",
     "Period",
     "Spent",
-    "Standing",
     "Tally",
     "Tariff",
     "Use",
     "apportioned",
+    "budget_status",
     "credit_tally",
     "credits_cost",
     "days_of",
@@ -66,7 +67,6 @@ __all__ = [
     "ruled_out",
     "scheduled_week_runs",
     "seats_share",
-    "standing",
     "tariff",
     "unmatched",
     "unpriced",

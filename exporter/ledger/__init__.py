@@ -1,8 +1,8 @@
 """What is known, durable: the only room with SQL. One writer, any number of readers."""
 
 from exporter.insight.savings import KnownFinding
-from exporter.ledger.findings import FindingBook
-from exporter.ledger.gateway_runs import KEEP_MS, GatewayBook, GatewayRun
+from exporter.ledger.findings import FindingRepository
+from exporter.ledger.gateway_runs import KEEP_MS, GatewayRun, GatewayRunRepository
 from exporter.ledger.held_counters import HOLD_MS, CounterValue
 from exporter.ledger.histograms import BOUNDS_MS, Amounts, observed
 from exporter.ledger.ledger import Ledger, open_ledger
@@ -10,7 +10,7 @@ from exporter.ledger.listings import CollectorState, Listing
 from exporter.ledger.project_records import KnownProject, RunProgress
 from exporter.ledger.run_counting import OTHER, PROJECT_METRICS, SOURCE_METRICS
 from exporter.ledger.schema import SCHEMA_VERSION
-from exporter.ledger.source_states import SourceBook, SourceState, Span
+from exporter.ledger.source_states import SourceRepository, SourceState, Span
 from exporter.ledger.workspace import WorkspaceLedger
 
 __all__ = [
@@ -24,15 +24,15 @@ __all__ = [
     "Amounts",
     "CollectorState",
     "CounterValue",
-    "FindingBook",
-    "GatewayBook",
+    "FindingRepository",
     "GatewayRun",
+    "GatewayRunRepository",
     "KnownFinding",
     "KnownProject",
     "Ledger",
     "Listing",
     "RunProgress",
-    "SourceBook",
+    "SourceRepository",
     "SourceState",
     "Span",
     "WorkspaceLedger",

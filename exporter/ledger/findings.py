@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from exporter.insight.savings import KnownFinding
 from exporter.ledger.codec import storable
 from exporter.ledger.histograms import Amounts
-from exporter.ledger.key_values import Notes
+from exporter.ledger.key_values import KeyValues
 from exporter.ledger.schema import FINDINGS, upsert
 from exporter.ledger.store import Store, Transaction
 
@@ -21,10 +21,10 @@ Count = Callable[[Transaction, Amounts, int], None]
 """Adds amounts to the workspace's counters within a transaction, at a time by the wall clock."""
 
 
-class FindingBook:
+class FindingRepository:
     """The findings of one workspace. Safe to write and to read from any thread."""
 
-    def __init__(self, store: Store, workspace: str, count: Count, notes: Notes) -> None:
+    def __init__(self, store: Store, workspace: str, count: Count, notes: KeyValues) -> None:
         self._store = store
         self._workspace = workspace
         self._count = count

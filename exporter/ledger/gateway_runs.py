@@ -9,7 +9,7 @@ from typing import Literal
 from sqlalchemy import Row, delete, select, update
 
 from exporter.ledger.codec import storable
-from exporter.ledger.key_values import Notes
+from exporter.ledger.key_values import KeyValues
 from exporter.ledger.schema import GATEWAY_ATTACHED, GATEWAY_RUNS, GATEWAY_STARTERS, upsert
 from exporter.ledger.store import Store, Transaction
 
@@ -54,10 +54,10 @@ class GatewayRun:
     duration_ms: int | None = None
 
 
-class GatewayBook:
+class GatewayRunRepository:
     """The gateway's part of one workspace. Safe to write and to read from any thread; `is_starter` waits for nobody."""
 
-    def __init__(self, store: Store, workspace: str, notes: Notes) -> None:
+    def __init__(self, store: Store, workspace: str, notes: KeyValues) -> None:
         self._store = store
         self._workspace = workspace
         self._notes = notes

@@ -31,7 +31,7 @@ class _Held:
     until_ms: int
 
 
-class Counters:
+class HeldCounters:
     """The sums of one workspace: in the table, and mirrored in memory once they are committed.
 
     Sums change under the store's turn, one thread at a time; `served` may be called from any at any time.

@@ -10,7 +10,7 @@ from exporter.ledger.schema import NOTES, upsert
 from exporter.ledger.store import Store, Transaction
 
 
-class Notes:
+class KeyValues:
     """The notes of one workspace. Reads may come from any thread."""
 
     def __init__(self, store: Store, workspace: str) -> None:

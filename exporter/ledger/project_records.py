@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from exporter.facts import Project
 from exporter.ledger.codec import decode, encode, storable
 from exporter.ledger.schema import PROJECTS, RUNS, WORKSPACES, upsert
-from exporter.ledger.series_limit import ACTIVITY_MS, DAY_MS, FORGET_GONE_MS, Candidate, chosen
+from exporter.ledger.series_limit import ACTIVITY_MS, DAY_MS, FORGET_GONE_MS, Candidate, choose_series
 from exporter.ledger.store import Store, Transaction
 
 
@@ -124,7 +124,7 @@ class Projects:
             for project_id, known in self._known.items()
             if known.gone_since_ms is None or now_ms - known.gone_since_ms < FORGET_GONE_MS
         ]
-        members = chosen(candidates, limit, may_displace=is_due)
+        members = choose_series(candidates, limit, may_displace=is_due)
         changes = {
             project_id: replace(known, has_series=project_id in members)
             for project_id, known in self._known.items()

@@ -10,7 +10,7 @@ _MINUTE_MS = 60_000
 _KEEP_MS = 2 * 3_600_000  # the longest pacing window is an hour
 
 
-class Exchanges:
+class RequestCounts:
     """One workspace's requests, minute by minute."""
 
     def __init__(self, store: Store, workspace: str) -> None:

@@ -30,7 +30,7 @@ class Candidate:
         return (-self.runs, not self.is_published, -self.viewed_ms, self.project_id)
 
 
-def chosen(candidates: Iterable[Candidate], limit: int, *, may_displace: bool) -> frozenset[str]:
+def choose_series(candidates: Iterable[Candidate], limit: int, *, may_displace: bool) -> frozenset[str]:
     """The ids of at most `limit` projects: who is in stays in while there is room, the rest by activity.
 
     With `may_displace`, a project takes a member's place if it is clearly more active: by 20 % and 5 runs.

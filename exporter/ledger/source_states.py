@@ -45,7 +45,7 @@ class Span:
     last_finished_ms: int
 
 
-class SourceBook:
+class SourceRepository:
     """The sources of one workspace: in the tables, their states also in memory once they are committed.
 
     Safe to write from any thread; `states` waits for nobody.

@@ -9,14 +9,14 @@ from exporter.facts import Cell, Connection, Group, Identity, Project, QueriedTa
 from exporter.hexapi import Endpoint
 from exporter.insight import Use
 from exporter.ledger.codec import storable
-from exporter.ledger.findings import FindingBook
-from exporter.ledger.gateway_runs import KEEP_MS, GatewayBook
-from exporter.ledger.held_counters import Counters, CounterValue, combined
+from exporter.ledger.findings import FindingRepository
+from exporter.ledger.gateway_runs import KEEP_MS, GatewayRunRepository
+from exporter.ledger.held_counters import CounterValue, HeldCounters, combined
 from exporter.ledger.histograms import Amounts
-from exporter.ledger.key_values import Notes
+from exporter.ledger.key_values import KeyValues
 from exporter.ledger.listings import CollectorState, Listing, Listings
 from exporter.ledger.project_records import KnownProject, Projects, RunProgress
-from exporter.ledger.request_counts import Exchanges, endpoint_series, exchange_amounts
+from exporter.ledger.request_counts import RequestCounts, endpoint_series, exchange_amounts
 from exporter.ledger.run_counting import (
     OTHER,
     PROJECT_METRICS,
@@ -33,7 +33,7 @@ from exporter.ledger.run_counting import (
 from exporter.ledger.run_records import Runs
 from exporter.ledger.run_sums import RunSummaries
 from exporter.ledger.schema import WORKSPACES, upsert
-from exporter.ledger.source_states import SourceBook
+from exporter.ledger.source_states import SourceRepository
 from exporter.ledger.store import Store, Transaction
 from exporter.ledger.thread_growth import record_growth
 
@@ -54,15 +54,15 @@ class WorkspaceLedger:
     def __init__(self, store: Store, name: str) -> None:
         self.name = name
         self._store = store
-        self._counters = Counters(store, name)
+        self._counters = HeldCounters(store, name)
         self._projects = Projects(store, name)
         self._runs = Runs(store, name)
         self._listings = Listings(store, name)
-        self._exchanges = Exchanges(store, name)
-        self._notes = Notes(store, name)
-        self.sources = SourceBook(store, name, self._count)
-        self.gateway = GatewayBook(store, name, self._notes)
-        self.findings = FindingBook(store, name, self._count, self._notes)
+        self._exchanges = RequestCounts(store, name)
+        self._notes = KeyValues(store, name)
+        self.sources = SourceRepository(store, name, self._count)
+        self.gateway = GatewayRunRepository(store, name, self._notes)
+        self.findings = FindingRepository(store, name, self._count, self._notes)
         self.run_sums = RunSummaries(store, name)
         self._has_gateway = False
         self._load()

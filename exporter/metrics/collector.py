@@ -8,7 +8,7 @@ from exporter.metrics.families.api_requests import api_families
 from exporter.metrics.families.budgets import budget_families
 from exporter.metrics.families.connections import connection_families
 from exporter.metrics.families.costs import cost_families
-from exporter.metrics.families.exporter_itself import ledger_families, own_families, progress_families
+from exporter.metrics.families.exporter_itself import exporter_families, ledger_families, progress_families
 from exporter.metrics.families.findings import finding_families
 from exporter.metrics.families.gateway import gateway_families
 from exporter.metrics.families.health import health_families
@@ -94,7 +94,7 @@ class Collector:
             for concept in CONCEPTS:
                 yield from concept(snapshot)
         yield from ledger_families(self._ledger.created_ms, self._ledger.is_durable and self._ledger.problem is None)
-        yield from own_families(self._status.current)
+        yield from exporter_families(self._status.current)
         yield from self._process.families()
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Pauses:
+class BackOff:
     """Which keys (an endpoint, a project) must wait, and until when; times are epoch milliseconds.
 
     The wait doubles from `first_ms` to `longest_ms`, less up to a fifth at random so that a fleet does not return in

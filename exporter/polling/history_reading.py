@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from exporter.facts import Run
-from exporter.hexapi import Ask, Endpoint, Page
+from exporter.hexapi import ApiRequest, Endpoint, Page
 from exporter.ledger import RunProgress
 
 MARGIN_MS = 15 * 60_000
@@ -30,7 +30,7 @@ class HeadRead:
     """
 
     def __init__(self, project_id: str, progress: RunProgress, active_run_ids: Collection[str]) -> None:
-        self.next: Ask | None = Ask(endpoint=Endpoint.RUNS, project_id=project_id)
+        self.next: ApiRequest | None = ApiRequest(endpoint=Endpoint.RUNS, project_id=project_id)
         self._progress = progress
         self._missing = set(active_run_ids)
         self._seen: set[str] = set()
@@ -63,7 +63,7 @@ class HeadRead:
         else:
             # One run of overlap tells whether the listing shrank between two pages.
             offset = max(self._offset - 1, page.ask.offset + 1)
-            self.next = Ask(Endpoint.RUNS, page.ask.project_id, offset=offset)
+            self.next = ApiRequest(Endpoint.RUNS, page.ask.project_id, offset=offset)
 
     @property
     def gone_run_ids(self) -> frozenset[str]:
@@ -114,9 +114,9 @@ class HeadRead:
         return known_until_ms is None or self._oldest_ms < known_until_ms - MARGIN_MS
 
 
-def older_page(project_id: str, known_runs: int) -> Ask:
+def older_page(project_id: str, known_runs: int) -> ApiRequest:
     """The request for the page behind the runs that are known, `known_runs` of them; it overlaps them by a few."""
-    return Ask(endpoint=Endpoint.RUNS, project_id=project_id, offset=max(0, known_runs - 3))
+    return ApiRequest(endpoint=Endpoint.RUNS, project_id=project_id, offset=max(0, known_runs - 3))
 
 
 def extend_back(progress: RunProgress, page: Page) -> RunProgress | None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 
 from exporter.facts import Connection, Group, Identity, Project, Seat, Thread
-from exporter.hexapi import Endpoint, Page, Walk
+from exporter.hexapi import Endpoint, ListingWalk, Page
 from exporter.ledger import WorkspaceLedger
 from exporter.polling.due_times import HOUR_MS, MINUTE_MS
 from exporter.polling.planner import ListingOutlook
@@ -50,7 +50,7 @@ class ListingReader:
     def __init__(self, ledger: WorkspaceLedger, enabled: Collection[Endpoint], requests_per_hour: int) -> None:
         self._ledger = ledger
         self._requests_per_hour = requests_per_hour
-        self._walks: dict[Endpoint, Walk] = {}
+        self._walks: dict[Endpoint, ListingWalk] = {}
         self._pages: dict[Endpoint, int] = {}
         states = ledger.collectors()
         self._due_ms: dict[Endpoint, int] = {}
@@ -83,7 +83,7 @@ class ListingReader:
     def take(self, page: Page, sent_ms: int, now_ms: int) -> str | None:
         """Add a page; at the listing's end it goes into the ledger. Returns why a listing was given up, if it was."""
         endpoint = page.ask.endpoint
-        walk = self._walks.setdefault(endpoint, Walk(endpoint)) if page.ask.after else Walk(endpoint)
+        walk = self._walks.setdefault(endpoint, ListingWalk(endpoint)) if page.ask.after else ListingWalk(endpoint)
         self._walks[endpoint] = walk
         walk.add(page)
         self._pages[endpoint] = self._pages.get(endpoint, 0) if page.ask.after else 0
@@ -104,7 +104,7 @@ class ListingReader:
         """Forget the pages that were read; the listing starts again from its first page."""
         self._walks.pop(endpoint, None)
 
-    def _store(self, endpoint: Endpoint, walk: Walk, at_ms: int) -> None:
+    def _store(self, endpoint: Endpoint, walk: ListingWalk, at_ms: int) -> None:
         match endpoint:
             case Endpoint.PROJECTS:
                 self._ledger.record_projects(walk.only(Project), at_ms)

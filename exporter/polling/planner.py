@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from exporter.hexapi import Ask, Endpoint
+from exporter.hexapi import ApiRequest, Endpoint
 from exporter.polling.due_times import NEVER_MS
 
 BACKFILL_TURN = 5
@@ -18,7 +18,7 @@ class ListingOutlook:
 
     endpoint: Endpoint
     due_ms: int
-    under_way: Ask | None = None
+    under_way: ApiRequest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +35,8 @@ class ProjectOutlook:
     due_ms: int
     is_turn: bool = False
     paused_until_ms: int = 0
-    under_way: Ask | None = None
-    older: Ask | None = None
+    under_way: ApiRequest | None = None
+    older: ApiRequest | None = None
     known_from_ms: int | None = None
     activity: int = 0
 
@@ -57,7 +57,7 @@ def plan(
     turn: int,
     runs_paused_until_ms: int = 0,
     next_turn_ms: int = 0,
-) -> Ask | Idle:
+) -> ApiRequest | Idle:
     """The request to send now, or how long nothing is worth one.
 
     The project listing goes first: one page covers a hundred projects and tells what changed. Then the other listings
@@ -82,7 +82,9 @@ def plan(
     return Idle(_wake_ms(listings, projects, now_ms, runs_paused_until_ms, next_turn_ms))
 
 
-def plan_detail(projects: Iterable[ProjectOutlook], detail: Callable[[str], Ask | None], *, now_ms: int) -> Ask | None:
+def plan_detail(
+    projects: Iterable[ProjectOutlook], detail: Callable[[str], ApiRequest | None], *, now_ms: int
+) -> ApiRequest | None:
     """What to ask about the queried tables of a project, the most active first; None if nothing is to be learned.
 
     `detail` tells the request for a project's id, None for nothing.
@@ -92,23 +94,23 @@ def plan_detail(projects: Iterable[ProjectOutlook], detail: Callable[[str], Ask 
     return next((ask for one in waiting if (ask := detail(one.project_id)) is not None), None)
 
 
-def _due_listing(listings: Iterable[ListingOutlook], now_ms: int) -> Ask | None:
+def _due_listing(listings: Iterable[ListingOutlook], now_ms: int) -> ApiRequest | None:
     due = [one for one in listings if one.due_ms <= now_ms]
     if not due:
         return None
     chosen = min(due, key=lambda one: (one.under_way is None, one.due_ms))
-    return chosen.under_way or Ask(endpoint=chosen.endpoint)
+    return chosen.under_way or ApiRequest(endpoint=chosen.endpoint)
 
 
-def _newest_runs(projects: Iterable[ProjectOutlook], now_ms: int) -> Ask | None:
+def _newest_runs(projects: Iterable[ProjectOutlook], now_ms: int) -> ApiRequest | None:
     due = [one for one in projects if one.due_ms <= now_ms or one.under_way is not None]
     if not due:
         return None
     chosen = min(due, key=lambda one: (one.under_way is None, one.due_ms, -one.activity, one.project_id))
-    return chosen.under_way or Ask(endpoint=Endpoint.RUNS, project_id=chosen.project_id)
+    return chosen.under_way or ApiRequest(endpoint=Endpoint.RUNS, project_id=chosen.project_id)
 
 
-def _older_runs(projects: Sequence[ProjectOutlook], weeks_ms: tuple[int, int]) -> Ask | None:
+def _older_runs(projects: Sequence[ProjectOutlook], weeks_ms: tuple[int, int]) -> ApiRequest | None:
     this_week_ms, last_week_ms = weeks_ms
 
     def stage(one: ProjectOutlook) -> int:

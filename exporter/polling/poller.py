@@ -11,10 +11,10 @@ import structlog
 from exporter.clock import Clock
 from exporter.config import Config, Workspace
 from exporter.errors import ApiError, ConfigError, LedgerError, RateLimitedError, RefusedError, UnauthorizedError
-from exporter.hexapi import Ask, Endpoint, Exchange, HexClient, Pace, Page, Secret, TokenSource
+from exporter.hexapi import ApiRequest, Endpoint, Exchange, HexClient, Pace, Page, Secret, TokenSource
 from exporter.insight import previous_week_bounds, week_bounds
 from exporter.ledger import WorkspaceLedger
-from exporter.polling.back_off import Pauses
+from exporter.polling.back_off import BackOff
 from exporter.polling.due_times import HOUR_MS, MINUTE_MS
 from exporter.polling.listings import LISTINGS, ListingReader
 from exporter.polling.planner import Idle, ProjectOutlook, plan, plan_detail
@@ -68,7 +68,7 @@ class PollReport:
 class Poller:
     """Follows one workspace: `step` does one request at the most and says how long to wait, `run` does so for ever.
 
-    Runs in one thread. `report` and `pace` may be read, and `nudge` called, from any.
+    Runs in one thread. `report` and `pace` may be read, and `expect_run` called, from any.
     """
 
     def __init__(
@@ -129,9 +129,9 @@ class Poller:
             ledger, wants_tables=collect.queried_tables is not False, wants_cells=collect.queried_tables is not False
         )
         self._known = {one.project.project_id: one for one in ledger.projects()}
-        self._retries = Pauses(_RETRY_FIRST_MS, _RETRY_LONGEST_MS, rng)
-        self._refusals = Pauses(_REFUSED_FIRST_MS, _REFUSED_LONGEST_MS, rng)
-        self._locks = Pauses(MINUTE_MS, _LOCKED_LONGEST_MS, rng)
+        self._retries = BackOff(_RETRY_FIRST_MS, _RETRY_LONGEST_MS, rng)
+        self._refusals = BackOff(_REFUSED_FIRST_MS, _REFUSED_LONGEST_MS, rng)
+        self._locks = BackOff(MINUTE_MS, _LOCKED_LONGEST_MS, rng)
         self._locked_with: Secret | None = None
         self._refused_in_a_row: set[str] = set()
         self._said: dict[str, str] = {}
@@ -147,7 +147,7 @@ class Poller:
         """Close the connections to Hex."""
         await self._client.aclose()
 
-    def nudge(self, project_id: str) -> None:
+    def expect_run(self, project_id: str) -> None:
         """Tell that a run of this project has been started, by a gateway say: it is asked when that should have ended.
 
         From any thread. It costs one request at the most; what that shows in progress is then followed to its end, as
@@ -189,7 +189,7 @@ class Poller:
         self._unsay("loop")
         return 0.0
 
-    def _plan(self, now_ms: int) -> Ask | Idle:
+    def _plan(self, now_ms: int) -> ApiRequest | Idle:
         listings = self._listings.outlooks(now_ms, lambda endpoint: self._paused_until_ms(endpoint.value, now_ms))
         projects = self._project_outlooks(now_ms)
         self._report(projects, now_ms)
@@ -204,12 +204,12 @@ class Poller:
             runs_paused_until_ms=self._paused_until_ms(Endpoint.RUNS.value, now_ms),
             next_turn_ms=0 if self._runs is None else self._runs.next_turn_ms(now_ms),
         )
-        return planned if isinstance(planned, Ask) else self._plan_detail(projects, now_ms) or planned
+        return planned if isinstance(planned, ApiRequest) else self._plan_detail(projects, now_ms) or planned
 
-    def _plan_detail(self, projects: list[ProjectOutlook], now_ms: int) -> Ask | None:
+    def _plan_detail(self, projects: list[ProjectOutlook], now_ms: int) -> ApiRequest | None:
         return plan_detail(projects, self._detail(now_ms), now_ms=now_ms)
 
-    def _detail(self, now_ms: int) -> Callable[[str], Ask | None]:
+    def _detail(self, now_ms: int) -> Callable[[str], ApiRequest | None]:
         """What tells what is to be asked about a project's connections, None if nothing is or it is refused."""
         tables_paused_ms = self._paused_until_ms(Endpoint.QUERIED_TABLES.value, now_ms)
         if tables_paused_ms > now_ms and self._paused_until_ms(Endpoint.CELLS.value, now_ms) > now_ms:
@@ -221,7 +221,7 @@ class Poller:
             return []
         while self._nudged:
             project_id, at_ms = self._nudged.popleft()
-            self._runs.nudge(project_id, at_ms + self._skew_ms)
+            self._runs.expect_run(project_id, at_ms + self._skew_ms)
         return self._runs.outlooks(now_ms, lambda project_id: self._retries.until_ms(project_id, now_ms))
 
     def _report(self, projects: list[ProjectOutlook], now_ms: int) -> None:
@@ -239,7 +239,7 @@ class Poller:
     def _listings_per_hour(self) -> float:
         return listing_requests_per_hour(self._listings.pages, self.pace.allowed_per_hour)
 
-    async def _exchange(self, ask: Ask, now_ms: int) -> None:
+    async def _exchange(self, ask: ApiRequest, now_ms: int) -> None:
         self._details.sent(ask, now_ms)
         try:
             page = await self._client.ask(ask)
@@ -285,7 +285,7 @@ class Poller:
             details_left = sum(detail(project_id) is not None for project_id in self._known)
             self._runs.refresh(now_ms, self._listings_per_hour(), details_left=details_left)
 
-    def _recovered(self, ask: Ask, now_ms: int) -> None:
+    def _recovered(self, ask: ApiRequest, now_ms: int) -> None:
         self._locks.succeeded("token")
         self._locked_with = None
         self._unsay("token")
@@ -299,7 +299,7 @@ class Poller:
         if state is None or not state.success or _is_old(state.last_success_ms, now_ms):
             self._ledger.record_collector(ask.endpoint.value, True, now_ms)
 
-    def _failed(self, ask: Ask, error: ApiError, now_ms: int) -> None:
+    def _failed(self, ask: ApiRequest, error: ApiError, now_ms: int) -> None:
         """Hex is away, slow or lying: leave what failed alone for a while, the rest goes on."""
         self._say(ask.endpoint.value, str(error))
         if ask.project_id is None:
@@ -314,7 +314,7 @@ class Poller:
             self._retries.failed(ask.endpoint.value, now_ms)
             self._ledger.record_collector(ask.endpoint.value, False, now_ms)
 
-    def _refused(self, ask: Ask, error: RefusedError, now_ms: int) -> None:
+    def _refused(self, ask: ApiRequest, error: RefusedError, now_ms: int) -> None:
         """This token, plan or project does not have it: turn that off for a while, the rest goes on."""
         if ask.project_id is None:
             self._say(ask.endpoint.value, str(error))

@@ -1,7 +1,7 @@
 """Which connections a project uses: its queried tables, or, where the plan has none, the cells of its draft."""
 
 from exporter.facts import Cell, QueriedTable
-from exporter.hexapi import Ask, Endpoint, Page, Walk
+from exporter.hexapi import ApiRequest, Endpoint, ListingWalk, Page
 from exporter.ledger import KnownProject, WorkspaceLedger
 from exporter.polling.due_times import HOUR_MS
 
@@ -24,11 +24,11 @@ class DetailReader:
         self._ledger = ledger
         self._wants_tables = wants_tables
         self._wants_cells = wants_cells
-        self._walk: Walk | None = None
+        self._walk: ListingWalk | None = None
         self._read_ms: dict[str, int] = dict(ledger.noted(_READ_KEY) or {})
         self._spent_on: tuple[int, int] = tuple(ledger.noted(_SPENT_KEY) or (0, 0))
 
-    def ask(self, known: KnownProject, now_ms: int, tables_paused_until_ms: int) -> Ask | None:
+    def ask(self, known: KnownProject, now_ms: int, tables_paused_until_ms: int) -> ApiRequest | None:
         """The next page to ask for about this project, None if nothing new is to be learned now."""
         project = known.project
         if project.state != "published":
@@ -39,12 +39,12 @@ class DetailReader:
         read_ms = self._read_ms.get(project.project_id, 0)
         if self._wants_tables and tables_paused_until_ms <= now_ms:
             if max(project.published_ms or 0, now_ms - _TABLES_EVERY_MS) >= read_ms:
-                return Ask(endpoint=Endpoint.QUERIED_TABLES, project_id=project.project_id)
+                return ApiRequest(endpoint=Endpoint.QUERIED_TABLES, project_id=project.project_id)
         elif self._wants_cells and (project.edited_ms or 1) >= read_ms and self._cells_left(now_ms) > 0:
-            return Ask(endpoint=Endpoint.CELLS, project_id=project.project_id)
+            return ApiRequest(endpoint=Endpoint.CELLS, project_id=project.project_id)
         return None
 
-    def sent(self, ask: Ask, now_ms: int) -> None:
+    def sent(self, ask: ApiRequest, now_ms: int) -> None:
         """Note that a request leaves, since cells have a daily allowance."""
         if ask.endpoint is Endpoint.CELLS:
             self._spent_on = (now_ms // _DAY_MS, CELLS_PER_DAY - self._cells_left(now_ms) + 1)
@@ -54,7 +54,7 @@ class DetailReader:
         """Add a page; the last one brings the project's connections into the ledger."""
         project_id = known.project.project_id
         if page.ask.after is None or self._walk is None:
-            self._walk = Walk(page.ask.endpoint, project_id)
+            self._walk = ListingWalk(page.ask.endpoint, project_id)
         walk = self._walk
         walk.add(page)
         if walk.next is not None:

@@ -4,15 +4,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from exporter.facts import Run
-from exporter.hexapi import Ask, Page
+from exporter.hexapi import ApiRequest, Page
 from exporter.insight import ALLOWED_DELAY_MS, ALLOWED_EARLY_MS, missed_firings, project_firings
 from exporter.ledger import KnownProject, RunProgress, WorkspaceLedger
 from exporter.polling.due_times import HOUR_MS, MINUTE_MS, Firings, Habits, due_ms, rest_intervals_ms
+from exporter.polling.expected_runs import ExpectedRuns
 from exporter.polling.history_reading import ALL_KNOWN_MS, HeadRead, extend_back, older_page
 from exporter.polling.planner import ProjectOutlook
 from exporter.polling.request_estimate import SETTLED_SHARE, scheduled_requests_per_hour, turn_requests_per_hour
 from exporter.polling.run_habits import HABIT_DAYS_MS, habits_of
-from exporter.polling.run_hints import Nudge
 
 OVERDUE_MS = 10 * MINUTE_MS
 """A project whose runs are due for longer than this is overdue."""
@@ -36,7 +36,7 @@ class _Tracked:
     read: HeadRead | None = None
     rest_ms: int = 0
     known_runs: int | None = None
-    nudge: Nudge = field(default_factory=Nudge)
+    expect_run: ExpectedRuns = field(default_factory=ExpectedRuns)
 
 
 class RunReader:
@@ -117,10 +117,10 @@ class RunReader:
             tracked.read = None
             tracked.known_runs = None
 
-    def nudge(self, project_id: str, started_ms: int) -> None:
+    def expect_run(self, project_id: str, started_ms: int) -> None:
         """A run of the project was started then: ask when it should have ended."""
         if tracked := self._tracked.get(project_id):
-            tracked.nudge.started(started_ms + self._habit(project_id).duration_ms)
+            tracked.expect_run.started(started_ms + self._habit(project_id).duration_ms)
 
     def refused(self, project_id: str, now_ms: int) -> None:
         """Leave a project alone whose runs this token may not see, longer each time."""
@@ -190,7 +190,7 @@ class RunReader:
             habits=self._habit(project_id),
             rest_ms=one.rest_ms,
             now_ms=now_ms,
-            nudged_ms=None if one.nudge.due_ms is None else one.nudge.due_ms + _NUDGE_MARGIN_MS,
+            nudged_ms=None if one.expect_run.due_ms is None else one.expect_run.due_ms + _NUDGE_MARGIN_MS,
         )
         refused_until_ms = one.progress.refused_until_ms or 0
         if refused_until_ms - now_ms > _LONGEST_REFUSED_MS:
@@ -207,12 +207,12 @@ class RunReader:
             activity=max(seen),
         )
 
-    def _older(self, project_id: str, one: _Tracked) -> Ask | None:
+    def _older(self, project_id: str, one: _Tracked) -> ApiRequest | None:
         known_from_ms = one.progress.known_from_ms
         if one.read is not None or known_from_ms is None or known_from_ms == ALL_KNOWN_MS:
             return None
         if one.progress.is_unordered:
-            return Ask(endpoint=older_page(project_id, 0).endpoint, project_id=project_id)
+            return ApiRequest(endpoint=older_page(project_id, 0).endpoint, project_id=project_id)
         if one.known_runs is None:
             one.known_runs = sum(1 for _ in self._ledger.runs_between(known_from_ms - 1, None, project_id))
         return older_page(project_id, max(one.known_runs, 4))
@@ -238,7 +238,7 @@ class RunReader:
         one.read = None
         one.known_runs = None
         if progress.last_read_ms is not None:
-            one.nudge.read(progress.last_read_ms)
+            one.expect_run.read(progress.last_read_ms)
 
     def _take_older(self, project_id: str, one: _Tracked, page: Page, runs: Sequence[Run], now_ms: int) -> None:
         progress = extend_back(one.progress, page)

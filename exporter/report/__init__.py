@@ -1,20 +1,20 @@
 """The week, the digest, the bill and the audit as tables, and their forms: table, JSON, CSV, Markdown."""
 
 from exporter.report.audit_forms import AUDIT_FORMS
-from exporter.report.audit_report import Wanted, found
+from exporter.report.audit_report import FindingFilter, audit_reports
 from exporter.report.audit_tables import not_judged_lines
 from exporter.report.escaping import for_terminal
 from exporter.report.week_digest import digest
 from exporter.report.week_forms import WEEK_FORMS
-from exporter.report.week_report import reports
+from exporter.report.week_report import week_reports
 
 __all__ = [
     "AUDIT_FORMS",
     "WEEK_FORMS",
-    "Wanted",
+    "FindingFilter",
+    "audit_reports",
     "digest",
     "for_terminal",
-    "found",
     "not_judged_lines",
-    "reports",
+    "week_reports",
 ]

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from exporter.insight.savings import Fact, KnownFinding, Saving
-from exporter.report.audit_report import Found, Shown
+from exporter.report.audit_report import AuditReport, ShownFinding
 from exporter.report.audit_tables import (
     evidence_text,
     finding_table,
@@ -56,7 +56,7 @@ _COLUMNS = (
 )
 
 
-def _as_table(all_found: Sequence[Found]) -> str:
+def _as_table(all_found: Sequence[AuditReport]) -> str:
     console = Console(file=io.StringIO(), highlight=False, width=None if Console().is_terminal else _PIPE_WIDTH)
     for found in all_found:
         console.print(f"[bold]{escape(for_terminal(title(found)))}[/bold]", soft_wrap=True)
@@ -83,7 +83,7 @@ def _as_table(all_found: Sequence[Found]) -> str:
     return written.getvalue().rstrip()
 
 
-def markdown_lines(found: Found, *, most: int | None = None) -> Iterator[str]:
+def markdown_lines(found: AuditReport, *, most: int | None = None) -> Iterator[str]:
     """One audit below a heading that is not part of it; the first `most` findings, None: all."""
     yield for_markdown(summary(found))
     yield ""
@@ -102,14 +102,14 @@ def markdown_lines(found: Found, *, most: int | None = None) -> Iterator[str]:
         yield f"- {for_markdown(line)}"
 
 
-def _as_markdown(all_found: Sequence[Found]) -> str:
+def _as_markdown(all_found: Sequence[AuditReport]) -> str:
     lines: list[str] = []
     for found in all_found:
         lines += [f"# Savings: {for_markdown(title(found))}", "", *markdown_lines(found), ""]
     return "\n".join(lines).rstrip()
 
 
-def _as_csv(all_found: Sequence[Found]) -> str:
+def _as_csv(all_found: Sequence[AuditReport]) -> str:
     """One finding a row, ignored ones last."""
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
@@ -122,8 +122,8 @@ def _as_csv(all_found: Sequence[Found]) -> str:
     return written.getvalue().rstrip()
 
 
-def _as_json(all_found: Sequence[Found]) -> str:
-    def plain(found: Found) -> dict[str, object]:
+def _as_json(all_found: Sequence[AuditReport]) -> str:
+    def plain(found: AuditReport) -> dict[str, object]:
         audit = found.audit
         return {
             "workspace": found.workspace,
@@ -164,7 +164,7 @@ def _as_json(all_found: Sequence[Found]) -> str:
     return json.dumps([plain(found) for found in all_found], indent=2, ensure_ascii=False)
 
 
-AUDIT_FORMS: Mapping[str, Callable[[Sequence[Found]], str]] = {
+AUDIT_FORMS: Mapping[str, Callable[[Sequence[AuditReport]], str]] = {
     "table": _as_table,
     "json": _as_json,
     "csv": _as_csv,
@@ -173,7 +173,7 @@ AUDIT_FORMS: Mapping[str, Callable[[Sequence[Found]], str]] = {
 """How an audit is printed, by the word for it."""
 
 
-def _finding(found: Found, shown: Shown) -> dict[str, object]:
+def _finding(found: AuditReport, shown: ShownFinding) -> dict[str, object]:
     finding = shown.finding
     return {
         "kind": finding.kind,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from exporter.audit import TeamCost, audit_of, evidence_of, team_costs
+from exporter.audit import TeamCost, audit_of, read_audit_input, team_costs
 from exporter.clock import Clock
 from exporter.config import Config
 from exporter.errors import ConfigError, ConfigProblem
@@ -19,7 +19,7 @@ _HIDDEN = "(not shown)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class FindingFilter:
     """Which findings are asked for; what is empty or None asks nothing. `least_micro` is of the saving of each."""
 
     kinds: tuple[str, ...] = ()
@@ -37,7 +37,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class ShownFinding:
     """A finding as it is shown: people as owners are, and since when it is known (None: nobody wrote it down yet)."""
 
     finding: Finding
@@ -59,14 +59,14 @@ class KindTotal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class AuditReport:
     """One workspace's audit. `remarks` are sentences on what the figures are made of, and what they leave out."""
 
     workspace: str
     timezone: str
     audit: Audit
-    findings: tuple[Shown, ...]
-    ignored: tuple[Shown, ...]
+    findings: tuple[ShownFinding, ...]
+    ignored: tuple[ShownFinding, ...]
     totals: tuple[KindTotal, ...]
     teams: tuple[TeamCost, ...]
     not_judged: tuple[NotJudged, ...]
@@ -95,7 +95,7 @@ class Found:
         return _local(at_ms, self.timezone).strftime("%Y-%m-%d")
 
 
-def found(ledger: Ledger, config: Config, clock: Clock, wanted: Wanted) -> Iterator[Found]:
+def audit_reports(ledger: Ledger, config: Config, clock: Clock, wanted: FindingFilter) -> Iterator[AuditReport]:
     """The audit of each workspace, or of the one named. Raises ConfigError for names that do not exist, LedgerError."""
     names = [one.name for one in config.workspaces]
     if wanted.workspace is not None and wanted.workspace not in names:
@@ -111,22 +111,24 @@ def found(ledger: Ledger, config: Config, clock: Clock, wanted: Wanted) -> Itera
         yield _found(ledger.workspace(name), config, now_ms, wanted, label)
 
 
-def _found(ledger: WorkspaceLedger, config: Config, now_ms: int, wanted: Wanted, label: OwnerLabel) -> Found:
+def _found(
+    ledger: WorkspaceLedger, config: Config, now_ms: int, wanted: FindingFilter, label: OwnerLabel
+) -> AuditReport:
     at_ms = _known_at_ms(ledger, config, now_ms)
-    evidence = evidence_of(ledger, config, at_ms)
+    evidence = read_audit_input(ledger, config, at_ms)
     audit = audit_of(ledger.name, config, evidence)
     known = ledger.findings.known()
     first_ms = {(one.kind, one.subject): one.first_seen_ms for one in known}
     timezone = config.week(ledger.name).timezone
 
-    def shown(findings: Iterable[Finding]) -> tuple[Shown, ...]:
+    def shown(findings: Iterable[Finding]) -> tuple[ShownFinding, ...]:
         return tuple(_shown(one, first_ms.get(one.key), label) for one in findings if wanted.fits(one))
 
     findings, ignored = shown(audit.findings), shown(audit.ignored)
     kinds = [kind for kind in FINDING_KINDS if not wanted.kinds or kind in wanted.kinds]
     gone = tuple(one for one in known if one.gone_ms is not None and one.kind in kinds)
     teams = team_costs(evidence, [one.finding for one in findings]) if config.teams else ()
-    return Found(
+    return AuditReport(
         workspace=ledger.name,
         timezone=timezone,
         audit=audit,
@@ -140,11 +142,11 @@ def _found(ledger: WorkspaceLedger, config: Config, now_ms: int, wanted: Wanted,
     )
 
 
-def _shown(finding: Finding, first_seen_ms: int | None, label: OwnerLabel) -> Shown:
+def _shown(finding: Finding, first_seen_ms: int | None, label: OwnerLabel) -> ShownFinding:
     is_person = finding.subject_type in ("user", "owner")
     subject = (label(finding.subject) or _HIDDEN) if finding.subject_type == "owner" else finding.subject
     name = label(finding.subject_name) if is_person else finding.subject_name
-    return Shown(
+    return ShownFinding(
         finding=finding,
         subject=subject,
         name=name or subject,
@@ -156,8 +158,8 @@ def _shown(finding: Finding, first_seen_ms: int | None, label: OwnerLabel) -> Sh
 def _totals(
     kinds: Sequence[str],
     audit: Audit,
-    findings: Sequence[Shown],
-    ignored: Sequence[Shown],
+    findings: Sequence[ShownFinding],
+    ignored: Sequence[ShownFinding],
     known: Iterable[KnownFinding],
 ) -> Iterator[KindTotal]:
     """The kinds that were judged, and those with something saved before they could not be judged any more."""
@@ -178,7 +180,7 @@ def _totals(
             )
 
 
-def _remarks(ledger: WorkspaceLedger, audit: Audit, wanted: Wanted, now_ms: int, timezone: str) -> Iterator[str]:
+def _remarks(ledger: WorkspaceLedger, audit: Audit, wanted: FindingFilter, now_ms: int, timezone: str) -> Iterator[str]:
     if not ledger.projects(include_gone=True):
         yield "the ledger knows no projects of this workspace: `hex-exporter serve` has not listed them yet"
         return

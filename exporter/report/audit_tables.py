@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from exporter.insight import MICRO
 from exporter.insight.savings import Fact, NotJudged
-from exporter.report.audit_report import Found, Shown
+from exporter.report.audit_report import AuditReport, ShownFinding
 from exporter.report.week_tables import WITHOUT_TEAM, Cell, Table
 
 _DAY_MS = 86_400_000
@@ -30,19 +30,19 @@ def not_judged_lines(all_missing: Iterable[NotJudged]) -> Iterator[str]:
         yield f"{verb}: {', '.join(dict.fromkeys(named))}: {why}; needed: {needs}"
 
 
-def evidence_text(found: Found, facts: Iterable[Fact]) -> str:
+def evidence_text(found: AuditReport, facts: Iterable[Fact]) -> str:
     """The figures of a finding in one line."""
     return ", ".join(_fact(found, fact) for fact in facts)
 
 
-def finding_table(found: Found, shown: Sequence[Shown], *, is_ignored: bool = False) -> Table:
+def finding_table(found: AuditReport, shown: Sequence[ShownFinding], *, is_ignored: bool = False) -> Table:
     """Findings as rows; money, teams and decisions where there are any."""
     has_team = any(one.finding.team for one in (*found.findings, *found.ignored))
     money = ("saving_usd", "cost_usd") if found.is_priced else ()
     last = ("reason", "until") if is_ignored else ("action", "known_for")
     columns = (*money, "runs", "minutes", "kind", "subject", *(("team",) if has_team else ()), "evidence", *last)
 
-    def cells(one: Shown) -> tuple[Cell, ...]:
+    def cells(one: ShownFinding) -> tuple[Cell, ...]:
         finding = one.finding
         amounts: tuple[Cell, ...] = (usd(finding.saving.micro), usd(finding.cost.micro)) if found.is_priced else ()
         decision: tuple[Cell, ...]
@@ -64,7 +64,7 @@ def finding_table(found: Found, shown: Sequence[Shown], *, is_ignored: bool = Fa
     return Table("ignored" if is_ignored else "finding", columns, tuple(map(cells, shown)))
 
 
-def kind_table(found: Found) -> Table | None:
+def kind_table(found: AuditReport) -> Table | None:
     """Totals by kind, in which nothing counts twice; None where nothing could be judged."""
     if not found.totals:
         return None
@@ -97,7 +97,7 @@ def kind_table(found: Found) -> Table | None:
     return Table("kind", ("kind", "findings", "ignored", *money, "runs", "minutes", "realised_usd"), tuple(rows))
 
 
-def team_table(found: Found) -> Table | None:
+def team_table(found: AuditReport) -> Table | None:
     """What each team costs a month and could save; None without teams."""
     if not found.teams:
         return None
@@ -117,7 +117,7 @@ def team_table(found: Found) -> Table | None:
     return Table("team", columns, rows)
 
 
-def title(found: Found) -> str:
+def title(found: AuditReport) -> str:
     """The workspace and the time that its figures are of."""
     audit = found.audit
     if audit.since_ms is None:
@@ -125,7 +125,7 @@ def title(found: Found) -> str:
     return f"{found.workspace}, by the runs of {found.day(audit.since_ms)} to {found.day(audit.now_ms)}"
 
 
-def summary(found: Found) -> str:
+def summary(found: AuditReport) -> str:
     """What could be saved a month, and of how much, as far as that is known."""
     if not found.totals:
         return "nothing of what was asked for could be judged"
@@ -146,21 +146,21 @@ def _about(amount: float) -> float:
     return round(amount, 1) if amount < 10 else round(amount)
 
 
-def _known_for(found: Found, shown: Shown) -> str:
+def _known_for(found: AuditReport, shown: ShownFinding) -> str:
     days = known_days(found, shown)
     if days is None:
         return "new"
     return "1 day" if days == 1 else f"{days:,} days" if days else "today"
 
 
-def known_days(found: Found, shown: Shown) -> int | None:
+def known_days(found: AuditReport, shown: ShownFinding) -> int | None:
     """For how many days a finding has been known, None if nobody wrote it down yet."""
     if shown.first_seen_ms is None:
         return None
     return max(0, found.audit.now_ms - shown.first_seen_ms) // _DAY_MS
 
 
-def _fact(found: Found, fact: Fact) -> str:
+def _fact(found: AuditReport, fact: Fact) -> str:
     if fact.unit == "ms":
         known = isinstance(fact.value, int | float)
         return f"{fact.name}: {found.day(round(float(fact.value or 0))) if known else 'never'}"

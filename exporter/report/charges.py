@@ -6,7 +6,7 @@ from typing import Literal
 
 from exporter.facts import Project, Seat
 from exporter.insight import UNBILLED, Period, Tariff, apportioned, period_at, tariff
-from exporter.view import Books, Snapshot, Total, WeekBook, team_of_person
+from exporter.view import Accounts, Snapshot, Total, WeekAccount, team_of_person
 
 Component = Literal["seats", "compute", "ai_credits", "own_estimate"]
 
@@ -34,7 +34,7 @@ class Charge:
     runs: int | None = None
 
 
-def charges(snapshot: Snapshot, books: Books) -> Iterator[Charge]:
+def charges(snapshot: Snapshot, books: Accounts) -> Iterator[Charge]:
     """The charges of the week that the snapshot is in. They add up to the costs of its components, to the millionth."""
     week = snapshot.config.week(snapshot.name)
     prices = tariff(snapshot.config.prices(snapshot.name))
@@ -54,7 +54,7 @@ def _seats_of(snapshot: Snapshot) -> tuple[Seat, ...]:
 
 
 def _seat_charges(
-    snapshot: Snapshot, books: Books, parts: list[tuple[WeekBook, Period]], seats: tuple[Seat, ...]
+    snapshot: Snapshot, books: Accounts, parts: list[tuple[WeekAccount, Period]], seats: tuple[Seat, ...]
 ) -> Iterator[Charge]:
     """Each paid seat on its own: the parts of the price that fall on the week are shared out by price."""
     paid = [(seat, price) for seat in seats if (price := books.seat_months.get(seat.role, 0))]
@@ -80,7 +80,7 @@ def _seat_charges(
             )
 
 
-def _project_charges(snapshot: Snapshot, part: WeekBook, month: Period, prices: Tariff) -> Iterator[Charge]:
+def _project_charges(snapshot: Snapshot, part: WeekAccount, month: Period, prices: Tariff) -> Iterator[Charge]:
     """What each project's runs cost, by what Hex bills and by the owners' own estimate."""
     sums: dict[str, Total] = {}
     for (project_id, _, status), total in (part.totals or {}).items():
@@ -117,7 +117,7 @@ def _project_charges(snapshot: Snapshot, part: WeekBook, month: Period, prices: 
             )
 
 
-def _credit_charges(books: Books, parts: list[tuple[WeekBook, Period]]) -> Iterator[Charge]:
+def _credit_charges(books: Accounts, parts: list[tuple[WeekAccount, Period]]) -> Iterator[Charge]:
     """AI credits belong to no project; what is beyond the grants is billed to the workspace."""
     shares = apportioned(books.week.costs["ai_credits"], [part.costs.get("ai_credits", 0) for part, _ in parts])
     for (part, month), micro_usd in zip(parts, shares, strict=True):

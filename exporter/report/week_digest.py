@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from exporter.report.audit_report import Found, Shown
+from exporter.report.audit_report import AuditReport, ShownFinding
 from exporter.report.audit_tables import kind_words, not_judged_lines, summary, usd
 from exporter.report.escaping import for_markdown
 from exporter.report.week_forms import markdown_table
-from exporter.report.week_report import Report
+from exporter.report.week_report import WeekReport
 from exporter.report.week_tables import Cell, Table
 
 MOST = 5
@@ -15,12 +15,12 @@ MOST = 5
 _WEEK_MS = 7 * 86_400_000
 
 
-def digest(pairs: Iterable[tuple[Report, Found]]) -> str:
+def digest(pairs: Iterable[tuple[WeekReport, AuditReport]]) -> str:
     """One section for each workspace."""
     return "\n".join(line for report, found in pairs for line in (*_section(report, found), "")).rstrip()
 
 
-def _section(report: Report, found: Found) -> Iterator[str]:
+def _section(report: WeekReport, found: AuditReport) -> Iterator[str]:
     tables = {table.name: table for table in report.tables}
     yield f"# {for_markdown(report.title)}"
     yield ""
@@ -110,10 +110,10 @@ def _teams(tables: Mapping[str, Table]) -> Table | None:
     return Table("team", columns, tuple(tuple(row[column] for column in columns) for row in _rows(table)))
 
 
-def _findings(found: Found) -> Table:
+def _findings(found: AuditReport) -> Table:
     money = ("saving_usd",) if found.is_priced else ()
 
-    def cells(one: Shown) -> tuple[Cell, ...]:
+    def cells(one: ShownFinding) -> tuple[Cell, ...]:
         saving = one.finding.saving
         amounts: tuple[Cell, ...] = (usd(saving.micro),) if found.is_priced else ()
         return (
@@ -129,7 +129,7 @@ def _findings(found: Found) -> Table:
     return Table("finding", columns, tuple(map(cells, found.findings[:MOST])))
 
 
-def _notes(report: Report, found: Found) -> Iterator[str]:
+def _notes(report: WeekReport, found: AuditReport) -> Iterator[str]:
     more = len(found.findings) - MOST
     if more > 0:
         yield f"{more} more: hex-exporter audit tells them all"
@@ -142,7 +142,7 @@ def _notes(report: Report, found: Found) -> Iterator[str]:
     yield from dict.fromkeys((*found.remarks, *report.all_remarks))
 
 
-def _since(findings: Sequence[Shown], since_ms: int) -> int:
+def _since(findings: Sequence[ShownFinding], since_ms: int) -> int:
     return sum(1 for one in findings if one.first_seen_ms is not None and one.first_seen_ms >= since_ms)
 
 

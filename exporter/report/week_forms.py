@@ -12,14 +12,14 @@ from rich.table import Table as Grid
 
 from exporter.report.escaping import for_markdown, for_terminal
 from exporter.report.focus_csv import focus_csv
-from exporter.report.week_report import Report, local
+from exporter.report.week_report import WeekReport, local
 from exporter.report.week_tables import Cell, Table
 
 _MOST_ROWS = 20
 _PIPE_WIDTH = 160
 
 
-def _as_table(all_reports: Sequence[Report]) -> str:
+def _as_table(all_reports: Sequence[WeekReport]) -> str:
     """For a terminal, or as wide as needed for a pipe: the costliest projects alone."""
     console = Console(file=io.StringIO(), highlight=False, width=None if Console().is_terminal else _PIPE_WIDTH)
     for report in all_reports:
@@ -50,7 +50,7 @@ def grid(table: Table, timezone: str, most: int = _MOST_ROWS) -> Grid:
     return shown
 
 
-def _as_markdown(all_reports: Sequence[Report]) -> str:
+def _as_markdown(all_reports: Sequence[WeekReport]) -> str:
     lines: list[str] = []
     for report in all_reports:
         lines += [f"# {for_markdown(report.title)}", ""]
@@ -70,13 +70,13 @@ def markdown_table(table: Table, timezone: str) -> Iterator[str]:
         yield f"| {' | '.join(map(for_markdown, _texts(table, row, timezone)))} |"
 
 
-def _as_csv(all_reports: Sequence[Report]) -> str:
+def _as_csv(all_reports: Sequence[WeekReport]) -> str:
     """The bill of the week in FOCUS's columns; budgets and comparisons are in the other forms."""
     return focus_csv((report.workspace, report.org_id, report.charges) for report in all_reports)
 
 
-def _as_json(all_reports: Sequence[Report]) -> str:
-    def plain(report: Report) -> dict[str, object]:
+def _as_json(all_reports: Sequence[WeekReport]) -> str:
+    def plain(report: WeekReport) -> dict[str, object]:
         return {
             "workspace": report.workspace,
             "week_start": local(report.week[0], report.timezone).isoformat(),
@@ -95,7 +95,7 @@ def _as_json(all_reports: Sequence[Report]) -> str:
     return json.dumps([plain(report) for report in all_reports], indent=2, ensure_ascii=False)
 
 
-WEEK_FORMS: Mapping[str, Callable[[Sequence[Report]], str]] = {
+WEEK_FORMS: Mapping[str, Callable[[Sequence[WeekReport]], str]] = {
     "table": _as_table,
     "json": _as_json,
     "csv": _as_csv,

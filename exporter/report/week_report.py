@@ -22,7 +22,7 @@ _WEEK = re.compile(r"(\d{4})-W(\d{2})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class WeekReport:
     """One workspace's week. `remarks` say what is missing, and why; `fit` how the default budget compares.
 
     `charges` are what the week is made of, by who caused it; `org_id` is Hex's own for the organisation.
@@ -52,7 +52,7 @@ class Report:
         return f"{self.workspace}, {first} to {last} ({year}-W{number:02}, {self.timezone})"
 
 
-def reports(
+def week_reports(
     ledger: Ledger,
     config: Config,
     clock: Clock,
@@ -60,7 +60,7 @@ def reports(
     week: str | None = None,
     workspace: str | None = None,
     wants_whole: bool = False,
-) -> Iterator[Report]:
+) -> Iterator[WeekReport]:
     """The report of each workspace, or of the one named, for a week such as `2026-W47` or a day in it.
 
     Without a week it is this one, or with `wants_whole` the last that is over.
@@ -90,7 +90,7 @@ def _report(
     *,
     is_over: bool,
     now_ms: int,
-) -> Report:
+) -> WeekReport:
     books = snapshot.books
     all_charges = () if books is None else tuple(charges(snapshot, books))
     timezone = config.week(snapshot.name).timezone
@@ -106,7 +106,7 @@ def _report(
         remarks.append("seats are those of today, and so is their cost")
     if books is not None:
         remarks += [*books.unmatched, *books.unpriced]
-    return Report(
+    return WeekReport(
         workspace=snapshot.name,
         week=week,
         timezone=timezone,

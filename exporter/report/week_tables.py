@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from exporter.facts import TERMINAL_STATUSES, TRIGGERS
 from exporter.insight import MICRO, UNBILLED, ruled_out, tariff
-from exporter.view import COMPONENTS, Books, RunKind, Snapshot, Total
+from exporter.view import COMPONENTS, Accounts, RunKind, Snapshot, Total
 
 Cell = str | int | float | None
 """One figure of a table; None: it is not known."""
@@ -24,7 +24,7 @@ WITHOUT_TEAM = "(no team)"
 """Stands for the projects and people of no team."""
 
 
-def tables(snapshot: Snapshot, books: Books, *, is_over: bool) -> Iterator[Table]:
+def tables(snapshot: Snapshot, books: Accounts, *, is_over: bool) -> Iterator[Table]:
     """The tables of the week that the snapshot is in; a week that is over has no forecast."""
     now, before = books.week.totals, books.previous_week.totals
 
@@ -125,7 +125,7 @@ def _statuses(now: Totals, before: Totals) -> tuple[tuple[Cell, ...], ...]:
     return tuple((status, runs(now, status), runs(before, status)) for status in statuses)
 
 
-def _plans(snapshot: Snapshot, books: Books) -> Iterator[tuple[Cell, ...]]:
+def _plans(snapshot: Snapshot, books: Accounts) -> Iterator[tuple[Cell, ...]]:
     published = sum(known.project.state == "published" for known in snapshot.stored.projects if not known.gone_since_ms)
     for name, plan in tariff(snapshot.config.prices(snapshot.name)).book.plans.items():
         yield name, _usd(books.plan_months.get(name)), "; ".join(ruled_out(plan, published))

@@ -26,10 +26,10 @@ from exporter.metrics import (
     Publisher,
     Status,
     build_page,
-    own_families,
+    exporter_families,
 )
 from exporter.polling import Poller, PollReport
-from exporter.sources import Watch
+from exporter.sources import SourceWatch
 
 _log = structlog.get_logger()
 
@@ -78,7 +78,7 @@ class Follower:
     def start(self) -> None:
         """Begin to follow; until the ledger is open the page says that no workspace is up."""
         ups = [((name,), 0) for name in self._assignment.tokens]
-        self._publisher.publish(build_page([Family(METRICS["hex_up"], ups), *own_families(self._status.current)]))
+        self._publisher.publish(build_page([Family(METRICS["hex_up"], ups), *exporter_families(self._status.current)]))
         self._thread.start()
 
     def assign(self, assignment: Assignment) -> None:
@@ -115,9 +115,9 @@ class Follower:
         """What every request to the workspace has to ask at this moment; RuntimeError before it is followed."""
         return self._poller_of(workspace).pace
 
-    def nudge(self, workspace: str, project_id: str) -> None:
+    def expect_run(self, workspace: str, project_id: str) -> None:
         """Have a project looked at soon, as a run of it has been started by other means."""
-        self._poller_of(workspace).nudge(project_id)
+        self._poller_of(workspace).expect_run(project_id)
 
     def _poller_of(self, workspace: str) -> Poller:
         for poller in self._pollers:
@@ -155,7 +155,7 @@ class Follower:
             self._pollers = tuple(self._poller(assignment, ledger, name) for name in assignment.tokens)
             watches = tuple(self._watch(assignment, ledger, name) for name in assignment.tokens)
             self._auditors = tuple(self._auditor(assignment, ledger, name) for name in assignment.tokens)
-            companions: tuple[Poller | Watch, ...] = (*self._pollers, *watches)
+            companions: tuple[Poller | SourceWatch, ...] = (*self._pollers, *watches)
             tasks += [asyncio.ensure_future(companion.run()) for companion in (*companions, *self._auditors)]
             if not self.followed.done():
                 self.followed.set_result(ledger)
@@ -177,8 +177,8 @@ class Follower:
             rng=random.Random(),  # noqa: S311 - jitter
         )
 
-    def _watch(self, assignment: Assignment, ledger: Ledger, name: str) -> Watch:
-        return Watch(name, assignment.config, ledger.workspace(name), self._clock, assignment.environ)
+    def _watch(self, assignment: Assignment, ledger: Ledger, name: str) -> SourceWatch:
+        return SourceWatch(name, assignment.config, ledger.workspace(name), self._clock, assignment.environ)
 
     def _auditor(self, assignment: Assignment, ledger: Ledger, name: str) -> Auditor:
         return Auditor(ledger.workspace(name), assignment.config, self._clock)

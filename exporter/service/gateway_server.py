@@ -13,7 +13,7 @@ from exporter.errors import ConfigError, ConfigProblem, LedgerError
 from exporter.gateway import App, Gateway
 from exporter.ledger import WorkspaceLedger
 from exporter.service.follower import Follower
-from exporter.web import Address, Limits, Server
+from exporter.web import Address, ConnectionLimits, Server
 
 _HEX_SECONDS = 120.0
 """What an answer may take beyond the wait in the queue: the caller's rights are asked for and the run is sent."""
@@ -42,7 +42,7 @@ class GatewayServer:
             self._app,
             listen=[settings.listen_address],
             web_file=gateway_web_file(settings),
-            limits=Limits(
+            limits=ConnectionLimits(
                 answer_seconds=settings.queue.wait_seconds + _HEX_SECONDS,
                 connections=_CONNECTIONS,
                 head_bytes=_HEAD_BYTES,
@@ -88,7 +88,7 @@ class GatewayServer:
             lambda: self._follower.pace(self._name),
             self._clock,
             random.Random(),  # noqa: S311 - jitter
-            nudge=lambda project_id: self._follower.nudge(self._name, project_id),
+            expect_run=lambda project_id: self._follower.expect_run(self._name, project_id),
             app=self._app,
         )
         self._gateway = gateway

@@ -19,7 +19,7 @@ from exporter.polling import PollReport
 from exporter.service.follower import Assignment, Follower
 from exporter.service.logs import configure_logs
 from exporter.service.settings import read_config, tokens_of
-from exporter.web import Landing, ReloadOutcome, Server, WebFile, WorkspaceState, create_app
+from exporter.web import Landing, ReloadOutcome, Server, WebConfigFile, WorkspaceState, create_app
 
 if TYPE_CHECKING:
     from exporter.service.gateway_server import GatewayServer
@@ -96,7 +96,7 @@ class Service:
             landing=self._landing,
             telemetry_path=telemetry_path,
         )
-        web_file = None if web_config_file is None else WebFile(web_config_file)
+        web_file = None if web_config_file is None else WebConfigFile(web_config_file)
         return Server(app, listen=listen_addresses, web_file=web_file)
 
     def reload(self) -> ReloadOutcome:

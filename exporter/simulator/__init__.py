@@ -2,7 +2,7 @@
 
 from exporter.simulator.app import create_app
 from exporter.simulator.faults import Fault, Faults, parse_fault
-from exporter.simulator.rate_limits import Limits, parse_limits
+from exporter.simulator.rate_limits import RateLimits, parse_limits
 from exporter.simulator.simulation import Simulation
 from exporter.simulator.timeline import Burst
 from exporter.simulator.tokens import Token, Tokens
@@ -12,7 +12,7 @@ __all__ = [
     "Burst",
     "Fault",
     "Faults",
-    "Limits",
+    "RateLimits",
     "Simulation",
     "Token",
     "Tokens",

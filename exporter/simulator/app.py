@@ -18,7 +18,7 @@ from exporter.simulator.distortion import distort
 from exporter.simulator.faults import STATUS_KINDS, Fault, Faults
 from exporter.simulator.operations import OPERATIONS, Operation
 from exporter.simulator.query import Query
-from exporter.simulator.rate_limits import Limiter, Limits, told
+from exporter.simulator.rate_limits import Limiter, RateLimits, told
 from exporter.simulator.refusals import RefusalError, Shape
 from exporter.simulator.simulation import Simulation
 from exporter.simulator.tokens import Token, Tokens
@@ -53,7 +53,7 @@ class Service:
         simulation: Simulation,
         *,
         faults: Faults,
-        limits: Limits,
+        limits: RateLimits,
         tokens: Tokens,
         state: State,
         is_enterprise: bool,
@@ -182,7 +182,7 @@ def create_app(
     simulation: Simulation,
     *,
     faults: Faults | None = None,
-    limits: Limits | None = None,
+    limits: RateLimits | None = None,
     tokens: Tokens | None = None,
     state: State = "october",
     is_enterprise: bool = True,
@@ -195,7 +195,7 @@ def create_app(
     return Service(
         simulation,
         faults=faults or Faults(seed=simulation.seed),
-        limits=limits or Limits.documented(),
+        limits=limits or RateLimits.documented(),
         tokens=tokens or Tokens(),
         state=state,
         is_enterprise=is_enterprise,

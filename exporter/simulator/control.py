@@ -17,7 +17,7 @@ from exporter.simulator.simulation import Simulation
 from exporter.simulator.timeline import HISTORY_MS, Burst
 
 Handler = Callable[[Request], Awaitable[Response]]
-Wanted = TypeVar("Wanted")
+FindingFilter = TypeVar("FindingFilter")
 
 
 class Controlled(Protocol):
@@ -165,7 +165,7 @@ def _guarded(handler: Handler) -> Handler:
     return guarded
 
 
-def _read(body: bytes, wanted: type[Wanted]) -> Wanted:
+def _read(body: bytes, wanted: type[FindingFilter]) -> FindingFilter:
     try:
         return msgspec.json.decode(body or b"{}", type=wanted)
     except msgspec.DecodeError as error:

@@ -34,7 +34,7 @@ class Window(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class RateLimits:
     """The windows of each group (`all` counts everything), and how a refusal is told.
 
     `retry_after` is `seconds`, `date` or None for no such header; `announces` adds `RateLimit-*` to every answer.
@@ -47,7 +47,7 @@ class Limits:
     kernels: int | None = KERNEL_LIMIT
 
     @classmethod
-    def documented(cls, per_minute: int = 30, per_hour: int = 1800, everything: int = 60) -> "Limits":
+    def documented(cls, per_minute: int = 30, per_hour: int = 1800, everything: int = 60) -> "RateLimits":
         """The limits as the reference has them: the overview's 60 a minute for all, and those of each group."""
         return cls(
             windows={
@@ -59,24 +59,24 @@ class Limits:
         )
 
     @classmethod
-    def off(cls) -> "Limits":
+    def off(cls) -> "RateLimits":
         """No limit on requests; that on kernels stays."""
         return cls()
 
 
-def parse_limits(text: str) -> Limits:
+def parse_limits(text: str) -> RateLimits:
     """Limits from a flag: `documented`, `off`, or `PER_MINUTE/PER_HOUR` such as `120/7200`. ValueError otherwise."""
     if text == "documented":
-        return Limits.documented()
+        return RateLimits.documented()
     if text == "off":
-        return Limits.off()
+        return RateLimits.off()
     try:
         per_minute, per_hour = (int(part) for part in text.split("/"))
     except ValueError:
         per_minute = per_hour = 0
     if per_minute < 1 or per_hour < 1:
         raise ValueError(f"found {text!r}, expected 'documented', 'off' or PER_MINUTE/PER_HOUR such as '120/7200'")
-    return Limits.documented(per_minute, per_hour, max(60, 2 * per_minute))
+    return RateLimits.documented(per_minute, per_hour, max(60, 2 * per_minute))
 
 
 @dataclass(slots=True)
@@ -88,7 +88,7 @@ class _Count:
 class Limiter:
     """Counts the requests of each token against the limits."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: RateLimits) -> None:
         self.limits = limits
         self._counts: dict[tuple[str, str, Window], _Count] = {}
 

@@ -3,15 +3,15 @@
 from exporter.sources.credentials import Credential
 from exporter.sources.database import Address, missing_driver
 from exporter.sources.probe import ProbeError
-from exporter.sources.source_status import Standing, judged
-from exporter.sources.source_watch import Watch
+from exporter.sources.source_status import SourceStatus, source_status
+from exporter.sources.source_watch import SourceWatch
 
 __all__ = [
     "Address",
     "Credential",
     "ProbeError",
-    "Standing",
-    "Watch",
-    "judged",
+    "SourceStatus",
+    "SourceWatch",
     "missing_driver",
+    "source_status",
 ]

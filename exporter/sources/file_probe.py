@@ -13,7 +13,7 @@ from exporter.sources.digest import digest
 from exporter.sources.failure_reasons import failure, harmless
 from exporter.sources.open_file import opened_regular
 from exporter.sources.probe import ProbeError
-from exporter.sources.worker_thread import Errand
+from exporter.sources.worker_thread import WorkerThread
 
 MOST_FILES = 10_000
 
@@ -46,7 +46,7 @@ class FileProbe:
     def __init__(self, source: FileSource, deadline_seconds: float) -> None:
         self._source = source
         self._deadline_seconds = deadline_seconds
-        self._errand: Errand[str] | None = None
+        self._errand: WorkerThread[str] | None = None
         self._known: dict[str, tuple[_Identity, str]] = {}
 
     @property
@@ -57,7 +57,7 @@ class FileProbe:
     async def state(self) -> str:
         """The digest of paths, sizes and contents; raises ProbeError."""
         stop = threading.Event()
-        self._errand = errand = Errand(lambda: self._ask(stop.is_set), "source-file")
+        self._errand = errand = WorkerThread(lambda: self._ask(stop.is_set), "source-file")
         try:
             return await errand.result(self._deadline_seconds)
         except TimeoutError:

@@ -9,7 +9,7 @@ from exporter.ledger import KnownProject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Duty:
+class ProbeAssignment:
     """One thing to probe and the projects that it tells of; where they ask for different intervals, the shortest."""
 
     key: str
@@ -17,16 +17,16 @@ class Duty:
     project_ids: tuple[str, ...]
 
 
-class Duties:
+class ProbeAssignments:
     """The duties of one workspace, kept up as its projects change: patterns are matched once for each."""
 
     def __init__(self, config: Config, workspace_name: str) -> None:
         self._config = config
         self._workspace_name = workspace_name
         self._placed: dict[str, tuple[Project, Source | None, str]] = {}
-        self._duties: Mapping[str, Duty] = {}
+        self._duties: Mapping[str, ProbeAssignment] = {}
 
-    def of(self, projects: Iterable[KnownProject]) -> Mapping[str, Duty]:
+    def of(self, projects: Iterable[KnownProject]) -> Mapping[str, ProbeAssignment]:
         """What to probe for these projects, by key; the same object as before while nothing changes."""
         placed: dict[str, tuple[Project, Source | None, str]] = {}
         is_changed = False
@@ -51,7 +51,7 @@ class Duties:
         return project, source, "" if source is None else source.key(project.project_id)
 
 
-def _duties(placed: Mapping[str, tuple[Project, Source | None, str]]) -> Mapping[str, Duty]:
+def _duties(placed: Mapping[str, tuple[Project, Source | None, str]]) -> Mapping[str, ProbeAssignment]:
     sources: dict[str, Source] = {}
     members: dict[str, list[str]] = {}
     for project_id, (_, source, key) in placed.items():
@@ -60,4 +60,6 @@ def _duties(placed: Mapping[str, tuple[Project, Source | None, str]]) -> Mapping
         members.setdefault(key, []).append(project_id)
         if key not in sources or source.every_seconds < sources[key].every_seconds:
             sources[key] = source
-    return {key: Duty(key=key, source=source, project_ids=tuple(members[key])) for key, source in sources.items()}
+    return {
+        key: ProbeAssignment(key=key, source=source, project_ids=tuple(members[key])) for key, source in sources.items()
+    }

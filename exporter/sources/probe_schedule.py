@@ -7,7 +7,7 @@ _FIRST_RETRY_SECONDS = 60.0
 _LONGEST_RETRY_SECONDS = (900.0, 3600.0)
 
 
-class Timetable:
+class ProbeSchedule:
     """When each key is due, by a steady clock in seconds.
 
     A state must not become older than its source's `every`, so probes come a little more often than that, each time

@@ -9,7 +9,7 @@ from exporter.ledger import SourceState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class SourceStatus:
     """The source of a project, its key and its state, each None where there is none.
 
     `is_known`: the last probe told the state. `is_fresh`: it did, and began no longer ago than the source's `every`.
@@ -22,17 +22,17 @@ class Standing:
     is_fresh: bool = False
 
 
-def judged(
+def source_status(
     config: Config, workspace_name: str, project: Project, states: Mapping[str, SourceState], now_ms: int
-) -> Standing:
+) -> SourceStatus:
     """How the project's source stands, by the states that the ledger has of all sources."""
     source = config.source_of(workspace_name, project)
     if source is None:
-        return Standing()
+        return SourceStatus()
     key = source.key(project.project_id)
     state = states.get(key)
     is_known = state is not None and state.digest is not None and state.failure is None
     # A probe from the future is one from before the clock was put back: of unknown age.
     age_ms = -1 if state is None else now_ms - state.began_ms
     is_fresh = is_known and 0 <= age_ms <= source.every_seconds * 1000
-    return Standing(source=source, key=key, state=state, is_known=is_known, is_fresh=is_fresh)
+    return SourceStatus(source=source, key=key, state=state, is_known=is_known, is_fresh=is_fresh)

@@ -14,9 +14,9 @@ from exporter.config import Config
 from exporter.errors import LedgerError
 from exporter.ledger import WorkspaceLedger
 from exporter.sources.probe import Probe, ProbeError
-from exporter.sources.probe_assignments import Duties, Duty
+from exporter.sources.probe_assignments import ProbeAssignment, ProbeAssignments
 from exporter.sources.probe_factory import Probes
-from exporter.sources.probe_schedule import Timetable
+from exporter.sources.probe_schedule import ProbeSchedule
 from exporter.sources.run_judging import Judge
 
 _log = structlog.get_logger()
@@ -27,7 +27,7 @@ _LANES = 4
 _LANES_OF_FAILED = 2
 
 
-class Watch:
+class SourceWatch:
     """Probes each distinct source of a workspace's projects on its interval and keeps what it saw in the ledger.
 
     Of one entry of the configuration at most four sources are probed at a time, and at most two that failed last
@@ -49,14 +49,14 @@ class Watch:
     ) -> None:
         self._ledger = ledger
         self._clock = clock
-        self._duties = Duties(config, workspace_name)
-        self._timetable = Timetable(rng or random.Random())  # noqa: S311 - jitter
+        self._duties = ProbeAssignments(config, workspace_name)
+        self._timetable = ProbeSchedule(rng or random.Random())  # noqa: S311 - jitter
         self._makes = Probes(ledger, clock, environ, transport)
         self._judge = Judge(ledger)
         self._probes: dict[str, Probe] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._lanes: dict[str, set[str]] = {}
-        self._waiting: dict[str, deque[Duty]] = {}
+        self._waiting: dict[str, deque[ProbeAssignment]] = {}
         self._said: dict[str, str] = {}
         self._log = _log.bind(workspace=workspace_name)
 
@@ -106,7 +106,7 @@ class Watch:
         while self._running:
             await asyncio.wait(list(self._running.values()))
 
-    def _due(self, duty: Duty, now: float) -> float:
+    def _due(self, duty: ProbeAssignment, now: float) -> float:
         due = self._timetable.due(duty.key)
         if due is not None:
             return due
@@ -122,7 +122,7 @@ class Watch:
         lanes = self._lanes.setdefault(entry, set())
         waiting = self._waiting.get(entry, deque())
         failed = sum(map(self._timetable.has_failed, lanes))
-        kept: deque[Duty] = deque()
+        kept: deque[ProbeAssignment] = deque()
         while waiting and len(lanes) < _LANES:
             duty = waiting.popleft()
             has_failed = self._timetable.has_failed(duty.key)
@@ -134,14 +134,14 @@ class Watch:
             self._begin(duty)
         waiting.extendleft(reversed(kept))
 
-    def _begin(self, duty: Duty) -> None:
+    def _begin(self, duty: ProbeAssignment) -> None:
         if duty.key not in self._probes:
             self._probes[duty.key] = self._makes.make(duty.source, duty.project_ids[0])
         task = asyncio.ensure_future(self._probe(duty, self._probes[duty.key]))
         self._running[duty.key] = task
         task.add_done_callback(lambda _: self._ended(duty))
 
-    def _ended(self, duty: Duty) -> None:
+    def _ended(self, duty: ProbeAssignment) -> None:
         del self._running[duty.key]
         if not self._probes[duty.key].is_stuck:
             self._lanes[duty.source.name].discard(duty.key)
@@ -152,7 +152,7 @@ class Watch:
         for lanes in self._lanes.values():
             lanes -= {key for key in lanes if key not in self._running and not self._probes[key].is_stuck}
 
-    async def _probe(self, duty: Duty, probe: Probe) -> None:
+    async def _probe(self, duty: ProbeAssignment, probe: Probe) -> None:
         began, began_ms = self._clock.monotonic(), round(self._clock.now() * 1000)
         try:
             digest = await probe.state()
@@ -174,7 +174,7 @@ class Watch:
         except Exception:
             self._log.exception("What a source told cannot be used", source=duty.source.name)
 
-    async def _judge_runs(self, duty: Duty, began_ms: int, now_ms: int) -> None:
+    async def _judge_runs(self, duty: ProbeAssignment, began_ms: int, now_ms: int) -> None:
         members = set(duty.project_ids)
         for known in self._ledger.projects():
             if known.project.project_id in members:
@@ -182,7 +182,7 @@ class Watch:
                 # The loop also polls Hex.
                 await asyncio.sleep(0)
 
-    def _failed(self, duty: Duty, reason: str) -> None:
+    def _failed(self, duty: ProbeAssignment, reason: str) -> None:
         self._timetable.failed(duty.key, duty.source.every_seconds, self._clock.monotonic())
         if self._said.get(duty.key) != reason:
             self._said[duty.key] = reason
@@ -198,12 +198,12 @@ class Watch:
             self._said[key] = reason
             self._log.error("What sources told cannot be kept", reason=reason)
 
-    def _unsay(self, duty: Duty) -> None:
+    def _unsay(self, duty: ProbeAssignment) -> None:
         self._said.pop("", None)
         if self._said.pop(duty.key, None) is not None:
             self._log.info("The source tells its state again", source=duty.source.name)
 
-    def _forget_all_but(self, duties: Mapping[str, Duty]) -> None:
+    def _forget_all_but(self, duties: Mapping[str, ProbeAssignment]) -> None:
         for key in [key for key in self._probes if key not in duties]:
             if key not in self._running and not self._probes[key].is_stuck:
                 del self._probes[key]

@@ -13,7 +13,7 @@ from exporter.sources.freshness import checked, questions
 from exporter.sources.probe import ProbeError
 from exporter.sources.read_only_sql import check_reading, is_fetched_by_cursor
 from exporter.sources.table_names import TableName, parse_table
-from exporter.sources.worker_thread import Errand
+from exporter.sources.worker_thread import WorkerThread
 
 MOST_ROWS = 10_000
 MOST_CHARACTERS = 8 * 1024 * 1024
@@ -32,7 +32,7 @@ class SqlProbe:
         self._source = source
         self._url = url
         self._tables = tables
-        self._errand: Errand[str] | None = None
+        self._errand: WorkerThread[str] | None = None
         self._interrupt: Callable[[], None] | None = None
 
     @property
@@ -50,7 +50,7 @@ class SqlProbe:
             tables = tuple(parse_table(written) for written in self._tables())
         address = Address(self._url.read())
         self._interrupt = None
-        self._errand = errand = Errand(lambda: self._ask(address, query, tables), "source-sql")
+        self._errand = errand = WorkerThread(lambda: self._ask(address, query, tables), "source-sql")
         try:
             return await errand.result(self._source.deadline_seconds)
         except TimeoutError:

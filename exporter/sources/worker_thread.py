@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Errand(Generic[T]):
+class WorkerThread(Generic[T]):
     """One call of `work` in a daemon thread, which neither the event loop nor the end of the process waits for.
 
     A thread of an executor would do both: its pool fills up with calls that hang, and the interpreter joins it.

@@ -1,6 +1,6 @@
 """One workspace at one moment, read from the ledger: what is known, how complete it is, and what it costs."""
 
-from exporter.view.accounts import COMPONENTS, Books, WeekBook
+from exporter.view.accounts import COMPONENTS, Accounts, WeekAccount
 from exporter.view.bookkeeping import Bookkeeper
 from exporter.view.completeness import awaited, can_run, complete_since_ms, complete_until_ms
 from exporter.view.daily_usage import RunKind, Total
@@ -14,8 +14,8 @@ from exporter.view.teams import team_of_person
 __all__ = [
     "COMPONENTS",
     "SPAN_MS",
+    "Accounts",
     "Bookkeeper",
-    "Books",
     "GatewayState",
     "OwnerLabel",
     "ProcessStatus",
@@ -24,7 +24,7 @@ __all__ = [
     "Snapshot",
     "Status",
     "Total",
-    "WeekBook",
+    "WeekAccount",
     "WeekHour",
     "WorkspaceStatus",
     "awaited",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from exporter.insight import Period, Standing
+from exporter.insight import BudgetStatus, Period
 from exporter.view.daily_usage import RunKind, Total
 
 COMPONENTS = ("seats", "compute", "ai_credits", "own_estimate")
@@ -11,7 +11,7 @@ COMPONENTS = ("seats", "compute", "ai_credits", "own_estimate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WeekBook:
+class WeekAccount:
     """One week, or the part of one that lies in one month.
 
     Runs by kind, None until it is completely known; each component's cost that can be told; the AI credits used, in
@@ -25,7 +25,7 @@ class WeekBook:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Books:
+class Accounts:
     """Everything that is told of budgets and money; money in millionths of a dollar.
 
     `months` is the week, in as many parts as it touches months, each rounded by itself. `is_run_priced`: runs cost
@@ -34,10 +34,10 @@ class Books:
     budget compares with the last weeks, where it is in use.
     """
 
-    standings: tuple[Standing, ...]
-    week: WeekBook
-    previous_week: WeekBook
-    months: tuple[WeekBook, ...]
+    standings: tuple[BudgetStatus, ...]
+    week: WeekAccount
+    previous_week: WeekAccount
+    months: tuple[WeekAccount, ...]
     is_run_priced: bool
     seat_months: Mapping[str, int] = field(default_factory=dict)
     plan_months: Mapping[str, int] = field(default_factory=dict)

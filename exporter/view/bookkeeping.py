@@ -13,6 +13,7 @@ from exporter.insight import (
     Period,
     Spent,
     Tally,
+    budget_status,
     credit_tally,
     credits_cost,
     fitting,
@@ -23,15 +24,14 @@ from exporter.insight import (
     plan_months,
     roles_of,
     seats_share,
-    standing,
     tariff,
     unmatched,
     unpriced,
 )
 from exporter.ledger import KnownProject, Listing, WorkspaceLedger
-from exporter.view.accounts import Books, WeekBook
+from exporter.view.accounts import Accounts, WeekAccount
 from exporter.view.completeness import awaited, complete_since_ms
-from exporter.view.daily_usage import Days, Share
+from exporter.view.daily_usage import DailyUsage, Share
 from exporter.view.snapshot import Stored
 
 Item = TypeVar("Item")
@@ -50,14 +50,14 @@ class Bookkeeper:
         self._budgets = config.budgets_of(self._name)
         self._tariff = tariff(config.prices(self._name))
         self._compute = config.compute(self._name)
-        self._days = Days(ledger, self._week.timezone, self._tariff, self._budgets)
+        self._days = DailyUsage(ledger, self._week.timezone, self._tariff, self._budgets)
         self._shares: Mapping[str, tuple[Project, Share]] = {}
         self._threads: tuple[int, Listing[Thread] | None] | None = None
-        self._books: Books | None = None
+        self._books: Accounts | None = None
         self._said: set[str] = set()
         self._has_compared = False
 
-    def books(self, stored: Stored, now_ms: int) -> Books | None:
+    def books(self, stored: Stored, now_ms: int) -> Accounts | None:
         """The books as of this instant; the last ones, or None, while the ledger cannot be read."""
         try:
             self._books = self._keep(stored, now_ms)
@@ -67,7 +67,7 @@ class Bookkeeper:
         self._say(self._books)
         return self._books
 
-    def _keep(self, stored: Stored, now_ms: int) -> Books:
+    def _keep(self, stored: Stored, now_ms: int) -> Accounts:
         shares = self._shares_of(stored.projects)
         week = period_at(now_ms, "week", self._week)
         previous_week = period_before(week, "week", self._week)
@@ -94,7 +94,7 @@ class Bookkeeper:
             born_ms = min((known.project.created_ms or 0 for known in mine), default=now_ms)
             return _RunsSpent(self._days, index, known_since_ms(mine), born_ms)
 
-        def week_book(period: Period) -> WeekBook:
+        def week_book(period: Period) -> WeekAccount:
             since_ms = known_since_ms(stored.projects)
             totals = self._days.totals(*period) if since_ms is not None and since_ms <= period[0] else None
             costs: dict[str, int] = {}
@@ -105,14 +105,15 @@ class Bookkeeper:
             if seats is not None:
                 costs |= self._costs_of_people(seats, threads, period)
             credits_milli = None if used_credits is None else used_credits.between(*period)
-            return WeekBook(period=period, totals=totals, costs=costs, credits_milli=credits_milli)
+            return WeekAccount(period=period, totals=totals, costs=costs, credits_milli=credits_milli)
 
         standings = tuple(
-            standing(budget, spent(index, budget), self._week, now_ms) for index, budget in enumerate(self._budgets)
+            budget_status(budget, spent(index, budget), self._week, now_ms)
+            for index, budget in enumerate(self._budgets)
         )
         this_week = week_book(week)
         months = months_of(week, self._week)
-        return Books(
+        return Accounts(
             standings=standings,
             week=this_week,
             months=(this_week,) if len(months) == 1 else tuple(map(week_book, months)),
@@ -185,7 +186,7 @@ class Bookkeeper:
         has_paid_compute = any(share.hour_micro_usd for share in shares.values())
         return unpriced(self._tariff, self._budgets, roles_of(seats or ()), has_paid_compute=has_paid_compute)
 
-    def _say(self, books: Books) -> None:
+    def _say(self, books: Accounts) -> None:
         """Log once what a person may want to know."""
         for sentence in books.unmatched:
             if sentence not in self._said:
@@ -200,7 +201,7 @@ class Bookkeeper:
 class _RunsSpent:
     """What runs used of the budget of an index; `known_since_ms` None: nothing can be said."""
 
-    days: Days
+    days: DailyUsage
     index: int
     known_since_ms: int | None
     born_ms: int

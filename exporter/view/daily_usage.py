@@ -53,7 +53,7 @@ class _Day:
     tallies: tuple[Tally, ...]
 
 
-class Days:
+class DailyUsage:
     """The runs of one workspace, for one set of budgets and prices. For one thread at a time."""
 
     def __init__(self, ledger: WorkspaceLedger, timezone: str, tariff: Tariff, budgets: tuple[Budget, ...]) -> None:

@@ -7,7 +7,7 @@ from exporter.errors import LedgerError
 from exporter.facts import QueriedTable
 from exporter.insight import previous_week_bounds, week_bounds
 from exporter.ledger import Ledger, WorkspaceLedger
-from exporter.view.recent_runs import SPAN_MS, Recent, recent
+from exporter.view.recent_runs import SPAN_MS, RecentRuns, recent
 from exporter.view.snapshot import Stored
 
 RECENT_EVERY_MS = 60_000
@@ -22,7 +22,7 @@ class Reader:
         self._name = name
         self._stored: Stored | None = None
         self._version: tuple[int, tuple[int, int]] | None = None
-        self._recent: tuple[int, str, Recent] | None = None
+        self._recent: tuple[int, str, RecentRuns] | None = None
 
     def read(self, week: Week, now_ms: int) -> Stored | None:
         """What the ledger holds now; what it held when it could last be read, or None, if it cannot be read."""
@@ -69,7 +69,7 @@ class Reader:
         tables: Mapping[str, tuple[QueriedTable, ...]],
         timezone: str,
         now_ms: int,
-    ) -> Recent:
+    ) -> RecentRuns:
         if self._recent is None or not self._is_recent(timezone, now_ms):
             # Without an end: the start is by Hex's clock, which may be ahead of this one.
             runs = ledger.runs_between(now_ms - SPAN_MS, None)

@@ -24,14 +24,16 @@ WeekHour = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recent:
+class RecentRuns:
     """Runs by weekday and hour of their start, and the most runs at one time by connection."""
 
     hours: Mapping[WeekHour, int]
     peaks: Mapping[str, int]
 
 
-def recent(runs: Iterable[Run], tables: Mapping[str, tuple[QueriedTable, ...]], timezone: str, now_ms: int) -> Recent:
+def recent(
+    runs: Iterable[Run], tables: Mapping[str, tuple[QueriedTable, ...]], timezone: str, now_ms: int
+) -> RecentRuns:
     """What these runs of the last seven days tell; `tables` says which connections a project queries.
 
     A run in progress lasts until now. Runs without a start are left out.
@@ -50,7 +52,7 @@ def recent(runs: Iterable[Run], tables: Mapping[str, tuple[QueriedTable, ...]], 
         connection_id: peak(chain.from_iterable(spans[project_id] for project_id in project_ids))
         for connection_id, project_ids in users_of_connections(tables).items()
     }
-    return Recent(hours=by_week_hour(starts, timezone), peaks=peaks)
+    return RecentRuns(hours=by_week_hour(starts, timezone), peaks=peaks)
 
 
 def users_of_connections(tables: Mapping[str, tuple[QueriedTable, ...]]) -> dict[str, set[str]]:

@@ -7,10 +7,10 @@ from functools import cached_property
 from exporter.config import Config, Workspace
 from exporter.facts import Connection, Identity, QueriedTable, Run, Seat
 from exporter.ledger import OTHER, CollectorState, CounterValue, KnownFinding, KnownProject, Listing, SourceState
-from exporter.view.accounts import Books
+from exporter.view.accounts import Accounts
 from exporter.view.completeness import awaited, complete_until_ms, is_complete_from
 from exporter.view.owner_labels import OwnerLabel
-from exporter.view.recent_runs import Recent
+from exporter.view.recent_runs import RecentRuns
 from exporter.view.status import WorkspaceStatus
 
 
@@ -38,7 +38,7 @@ class Stored:
     cool_down_until_ms: int | None
     sources: Mapping[str, SourceState]
     findings: tuple[KnownFinding, ...]
-    recent: Recent
+    recent: RecentRuns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class Snapshot:
     stored: Stored
     status: WorkspaceStatus
     owner_label: OwnerLabel
-    books: Books | None
+    books: Accounts | None
 
     @property
     def name(self) -> str:

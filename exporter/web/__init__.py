@@ -1,20 +1,20 @@
 """HTTP: the metrics page, health, reload and a landing page, over TLS and with passwords where that is wanted."""
 
-from exporter.web.connection_limits import Limits
+from exporter.web.connection_limits import ConnectionLimits
 from exporter.web.landing_page import Landing, WorkspaceState
 from exporter.web.listen_address import Address, bind, parse_address
 from exporter.web.routes import Health, ReloadOutcome, create_app
 from exporter.web.server import Server
-from exporter.web.web_config_file import WebFile
+from exporter.web.web_config_file import WebConfigFile
 
 __all__ = [
     "Address",
+    "ConnectionLimits",
     "Health",
     "Landing",
-    "Limits",
     "ReloadOutcome",
     "Server",
-    "WebFile",
+    "WebConfigFile",
     "WorkspaceState",
     "bind",
     "create_app",

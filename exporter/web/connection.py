@@ -7,7 +7,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from exporter.web.connection_limits import Phase, Visitors
+from exporter.web.connection_limits import Connections, Phase
 from exporter.web.tls import Tls
 
 
@@ -18,7 +18,7 @@ class HttpConnection(H11Protocol):
         self,
         config: uvicorn.Config,
         state: ServerState,
-        visitors: Visitors,
+        visitors: Connections,
         tls: Tls | None,
         *,
         answers_half_closed: bool = True,

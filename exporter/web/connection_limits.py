@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class ConnectionLimits:
     """What a client may take: connections at once, bytes of a request's head, and seconds for each phase.
 
     A request must have come whole `request_seconds` after its first byte (a connection's first: after it was
@@ -36,7 +36,7 @@ class Phase(Enum):
     IDLE = "idle"
 
 
-class Visitor(Protocol):
+class ConnectedClient(Protocol):
     """One connection."""
 
     def dismiss(self) -> None:
@@ -52,10 +52,10 @@ class _Stay:
     since: float
 
 
-class Visitors:
+class Connections:
     """The open connections and their phases. Used on the event loop."""
 
-    def __init__(self, limits: Limits, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, limits: ConnectionLimits, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._most = limits.connections
         self._seconds = {
@@ -64,14 +64,14 @@ class Visitors:
             Phase.ANSWER: limits.answer_seconds,
             Phase.IDLE: limits.idle_seconds,
         }
-        self._stays: dict[Visitor, _Stay] = {}
+        self._stays: dict[ConnectedClient, _Stay] = {}
         self._nobody = asyncio.Event()
         self._nobody.set()
 
     def __len__(self) -> int:
         return len(self._stays)
 
-    def enter(self, visitor: Visitor, phase: Phase) -> None:
+    def enter(self, visitor: ConnectedClient, phase: Phase) -> None:
         """Note that a phase begins. A newcomer in a full house takes the place of whoever has been quiet longest.
 
         So a crowd of silent clients never keeps a scraper out: it asks as soon as it is in. An answer under way goes
@@ -82,7 +82,7 @@ class Visitors:
         self._stays[visitor] = _Stay(phase, self._monotonic())
         self._nobody.clear()
 
-    def leave(self, visitor: Visitor) -> None:
+    def leave(self, visitor: ConnectedClient) -> None:
         """Note that a connection is closed."""
         self._stays.pop(visitor, None)
         if not self._stays:
@@ -112,10 +112,10 @@ class Visitors:
             for visitor in list(self._stays):
                 visitor.abort()
 
-    def _drop(self, visitor: Visitor) -> None:
+    def _drop(self, visitor: ConnectedClient) -> None:
         self.leave(visitor)
         visitor.abort()
 
-    def _worth(self, visitor: Visitor) -> tuple[bool, float]:
+    def _worth(self, visitor: ConnectedClient) -> tuple[bool, float]:
         stay = self._stays[visitor]
         return stay.phase is Phase.ANSWER, stay.since

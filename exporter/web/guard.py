@@ -8,14 +8,16 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exporter.web.auth import BusyError, Passwords
-from exporter.web.web_config_file import WebFile
+from exporter.web.web_config_file import WebConfigFile
 from exporter.web.web_config_schema import RateLimit
 
 
 class Guard:
     """An ASGI application that lets a request through to another if the web configuration file says so."""
 
-    def __init__(self, app: ASGIApp, web_file: WebFile, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, app: ASGIApp, web_file: WebConfigFile, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._app = app
         self._web_file = web_file
         self._passwords = Passwords()

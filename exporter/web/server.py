@@ -15,13 +15,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from exporter.errors import ConfigError
-from exporter.web.accepting import Door
+from exporter.web.acceptor import Acceptor
 from exporter.web.connection import HttpConnection
-from exporter.web.connection_limits import Limits, Visitors
+from exporter.web.connection_limits import ConnectionLimits, Connections
 from exporter.web.guard import Guard
 from exporter.web.listen_address import Address, bind, bound_address, parse_address
 from exporter.web.tls import Tls
-from exporter.web.web_config_file import WebFile
+from exporter.web.web_config_file import WebConfigFile
 
 
 class Server:
@@ -32,8 +32,8 @@ class Server:
         app: ASGIApp,
         *,
         listen: Sequence[str],
-        web_file: WebFile | None = None,
-        limits: Limits | None = None,
+        web_file: WebConfigFile | None = None,
+        limits: ConnectionLimits | None = None,
         takes_whole_urls: bool = True,
         answers_half_closed: bool = True,
     ) -> None:
@@ -47,7 +47,7 @@ class Server:
         self._guard = Guard(app, web_file) if web_file else None
         inner = self._guard or app
         self._app = _ending_quietly(_at_the_root(inner) if takes_whole_urls else inner)
-        self._limits = limits or Limits()
+        self._limits = limits or ConnectionLimits()
         self._answers_half_closed = answers_half_closed
         self._sockets: list[socket.socket] = []
 
@@ -74,14 +74,14 @@ class Server:
         """
         if not self._sockets:
             self.bind()
-        config, state, visitors = self._uvicorn(), ServerState(), Visitors(self._limits)
+        config, state, visitors = self._uvicorn(), ServerState(), Connections(self._limits)
         _set_date(state)
 
         def connection(tls: Tls | None) -> HttpConnection:
             return HttpConnection(config, state, visitors, tls, answers_half_closed=self._answers_half_closed)
 
         doors = [
-            Door(listener, connection, tls=self._tls, visitors=visitors, limits=self._limits)
+            Acceptor(listener, connection, tls=self._tls, visitors=visitors, limits=self._limits)
             for listener in self._sockets
         ]
         for door in doors:

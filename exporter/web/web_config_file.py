@@ -24,7 +24,7 @@ class Rules:
     tls: Tls | None
 
 
-class WebFile:
+class WebConfigFile:
     """A web configuration file and the certificates that it names. Used from one thread, the event loop's."""
 
     def __init__(self, path: Path) -> None:

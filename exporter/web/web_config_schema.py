@@ -15,7 +15,7 @@ import yaml
 from exporter.config import (
     Keys,
     Problems,
-    RefusedError,
+    RejectedError,
     Scalar,
     Spot,
     UnfitError,
@@ -126,7 +126,7 @@ def parse_web_config(content: str | bytes, file: Path) -> WebConfig:
     config = WebConfig()
     root = read_document(content, problems)
     if root is not None:
-        with suppress(RefusedError):
+        with suppress(RejectedError):
             config = _schema(file.parent, _line_of("tls_server_config", root))(Spot(root, "", problems))
     problems.raise_any()
     return config
@@ -175,7 +175,7 @@ class _List:
             raise spot.refuse(f"found {kind(spot.node)}, expected {self.expected}")
         values: list[str] = []
         for index, node in enumerate(spot.node.value):
-            with suppress(RefusedError):
+            with suppress(RejectedError):
                 values.append(self.item(Spot(node, f"{spot.name}[{index}]", spot.problems)))
         return tuple(values)
 
@@ -203,7 +203,7 @@ class _Table:
                 continue
             if name in values:
                 spot.refuse(f'found the name "{printable(name)}" again, expected it once', key_node)
-            with suppress(RefusedError):
+            with suppress(RejectedError):
                 values[name] = reader(spot.under(printable(name), node))
         return values
 

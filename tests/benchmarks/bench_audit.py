@@ -15,7 +15,7 @@ from pathlib import Path
 
 from exporter.config import Prices, SeatPrices
 from exporter.facts import Connection, Project, QueriedTable, Run, Schedule, Seat
-from exporter.insight.savings.audit_input import DAY_MS, WINDOW_MS, Amount, Evidence, ProjectUse, SourceUse
+from exporter.insight.savings.audit_input import DAY_MS, WINDOW_MS, Amount, AuditInput, ProjectUse, SourceUse
 from exporter.insight.savings.ranking import audit
 from exporter.insight.tariffs import tariff
 from exporter.ledger import RunProgress, open_ledger
@@ -51,7 +51,7 @@ CADENCES = (
 )
 
 
-def workspace() -> Evidence:
+def workspace() -> AuditInput:
     """Projects of every cadence, viewed or not, changing or not, on few tables and with few titles."""
     dice = random.Random(1)
     projects, uses, tables, sources = [], {}, {}, {}
@@ -107,7 +107,7 @@ def workspace() -> Evidence:
         warehouse_minute_micro_usd=10_000,
         overrides={"team": SeatPrices(explorer_month_micro_usd=10_000_000)},
     )
-    return Evidence(
+    return AuditInput(
         now_ms=NOW_MS,
         since_ms=NOW_MS - WINDOW_MS,
         tariff=tariff(prices),

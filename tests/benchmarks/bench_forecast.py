@@ -15,7 +15,7 @@ from statistics import median
 from zoneinfo import ZoneInfo
 
 from exporter.config import Budget, Week
-from exporter.insight.budget_standing import Standing, standing
+from exporter.insight.budget_status import BudgetStatus, budget_status
 from exporter.insight.calendar_period import period_before
 from exporter.insight.run_usage import Tally
 
@@ -66,7 +66,7 @@ SHAPES: tuple[Shape, ...] = (flat, office, at_nine, growth, holidays, bursts)
 LIMIT = 500.0
 
 
-def straight_line(now: Standing, passed: float, hours: float) -> float | None:
+def straight_line(now: BudgetStatus, passed: float, hours: float) -> float | None:
     """Used, by the share of the week that has passed; nothing on the first day."""
     return None if passed < 24 or now.used is None else now.used / passed * hours
 
@@ -127,7 +127,7 @@ def ms(at: datetime) -> int:
     return round(at.timestamp() * 1000)
 
 
-def last_week_alone(tally: Tally, now: Standing, at_ms: int) -> float | None:
+def last_week_alone(tally: Tally, now: BudgetStatus, at_ms: int) -> float | None:
     """Used, plus what the week before still added."""
     before = period_before(now.period, "week", WEEK)
     left = now.period[1] - at_ms
@@ -159,7 +159,7 @@ def scores(shape: Shape, seed: int) -> Iterator[tuple[str, Score]]:
         alarms: dict[str, int] = {}
         held = dict.fromkeys(METHODS, 0)
         for at_ms in range(start_ms + HOUR_MS, breach_ms, HOUR_MS):
-            now = standing(budget, Until(spent, at_ms), WEEK, at_ms)
+            now = budget_status(budget, Until(spent, at_ms), WEEK, at_ms)
             foreseen = (
                 now.forecast,
                 last_week_alone(tally, now, at_ms),

@@ -17,7 +17,7 @@ from exporter.errors import ConfigError
 from exporter.facts import Connection, Project, QueriedTable, Run, Schedule, Seat
 from exporter.ledger import Ledger, RunProgress, open_ledger
 from exporter.report.audit_forms import AUDIT_FORMS
-from exporter.report.audit_report import Wanted, found
+from exporter.report.audit_report import FindingFilter, audit_reports
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -119,7 +119,7 @@ def told(config: Config, manual_clock: Any) -> Any:
         settings = settings or config
         ledger = open_ledger(config.storage.url, clock=manual_clock, read_only=True)
         try:
-            text = AUDIT_FORMS[form](list(found(ledger, settings, manual_clock, Wanted(**wanted))))
+            text = AUDIT_FORMS[form](list(audit_reports(ledger, settings, manual_clock, FindingFilter(**wanted))))
         finally:
             ledger.close()
         return json.loads(text) if form == "json" else text

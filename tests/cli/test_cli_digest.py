@@ -13,10 +13,10 @@ from exporter.audit.auditor import Auditor
 from exporter.cli.commands import main
 from exporter.config import Config, load_config
 from exporter.ledger import open_ledger
-from exporter.report.audit_report import Wanted, found
+from exporter.report.audit_report import FindingFilter, audit_reports
 from exporter.report.week_digest import digest
 from exporter.report.week_forms import WEEK_FORMS
-from exporter.report.week_report import reports
+from exporter.report.week_report import week_reports
 
 
 @pytest.fixture
@@ -43,8 +43,8 @@ def opened(config: Config, manual_clock: Any) -> Any:
 def told(opened: Any, config: Config, manual_clock: Any) -> Any:
     def tell(week: str | None = None, workspace: str | None = "acme") -> str:
         pairs = zip(
-            reports(opened, config, manual_clock, week=week, workspace=workspace, wants_whole=True),
-            found(opened, config, manual_clock, Wanted(workspace=workspace)),
+            week_reports(opened, config, manual_clock, week=week, workspace=workspace, wants_whole=True),
+            audit_reports(opened, config, manual_clock, FindingFilter(workspace=workspace)),
             strict=True,
         )
         return digest(pairs)
@@ -118,7 +118,7 @@ class TestTeams:
     @pytest.fixture
     def teams(self, opened: Any, config: Config, manual_clock: Any) -> Any:
         def of_week(form: str = "json") -> Any:
-            text = WEEK_FORMS[form](list(reports(opened, config, manual_clock, week="2026-W46", workspace="acme")))
+            text = WEEK_FORMS[form](list(week_reports(opened, config, manual_clock, week="2026-W46", workspace="acme")))
             return text if form != "json" else {row["team"]: row for row in json.loads(text)[0]["team"]}
 
         return of_week
@@ -146,7 +146,7 @@ class TestTeams:
         ledger = open_ledger("sqlite://", clock=manual_clock)
         record(ledger, round(manual_clock.now() * 1000))
 
-        (report,) = json.loads(WEEK_FORMS["json"](list(reports(ledger, config, manual_clock, workspace="acme"))))
+        (report,) = json.loads(WEEK_FORMS["json"](list(week_reports(ledger, config, manual_clock, workspace="acme"))))
 
         assert {row["findings"] for row in report["team"]} == {None}
         assert {row["seats_usd"] is None for row in report["team"]} == {False}
@@ -159,7 +159,7 @@ class TestTeams:
         ledger.workspace("acme").record_seats([], now_ms)
         asyncio.run(Auditor(ledger.workspace("acme"), config, manual_clock).once())
 
-        (report,) = json.loads(WEEK_FORMS["json"](list(reports(ledger, config, manual_clock, workspace="acme"))))
+        (report,) = json.loads(WEEK_FORMS["json"](list(week_reports(ledger, config, manual_clock, workspace="acme"))))
         ledger.close()
 
         teams = {row["team"]: row["findings"] for row in report["team"]}

@@ -15,7 +15,7 @@ from exporter.config import Config, load_config
 from exporter.facts import Identity, Project, Run, Seat, Thread
 from exporter.ledger import RunProgress, open_ledger
 from exporter.report.week_forms import WEEK_FORMS
-from exporter.report.week_report import reports
+from exporter.report.week_report import week_reports
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -118,7 +118,7 @@ def both(config: Config, manual_clock: Any) -> Any:
     def of_week(week: str) -> tuple[list[dict[str, str]], dict[str, Any]]:
         ledger = open_ledger(config.storage.url, clock=manual_clock, read_only=True)
         try:
-            found = list(reports(ledger, config, manual_clock, week=week, workspace="acme"))
+            found = list(week_reports(ledger, config, manual_clock, week=week, workspace="acme"))
         finally:
             ledger.close()
         rows = list(csv.DictReader(io.StringIO(WEEK_FORMS["csv"](found))))

@@ -14,7 +14,7 @@ from exporter.facts import Project, Run, Seat
 from exporter.ledger import Ledger, RunProgress, open_ledger
 from exporter.metrics import Collector, Status
 from exporter.report.week_forms import WEEK_FORMS
-from exporter.report.week_report import reports
+from exporter.report.week_report import week_reports
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -86,7 +86,7 @@ def told(ledger: Ledger, config: Config, manual_clock: Any) -> Any:
     """The JSON of the reports that are asked for."""
 
     def tell(**wanted: str) -> Any:
-        return json.loads(WEEK_FORMS["json"](list(reports(ledger, config, manual_clock, **wanted))))
+        return json.loads(WEEK_FORMS["json"](list(week_reports(ledger, config, manual_clock, **wanted))))
 
     return tell
 
@@ -188,7 +188,7 @@ def test_what_does_not_exist_is_refused(told: Any, wanted: dict[str, str], said:
 class TestForms:
     @pytest.fixture
     def printed(self, ledger: Ledger, config: Config, manual_clock: Any) -> Any:
-        return lambda form: WEEK_FORMS[form](list(reports(ledger, config, manual_clock)))
+        return lambda form: WEEK_FORMS[form](list(week_reports(ledger, config, manual_clock)))
 
     def test_markdown_escapes_what_would_break_a_table(self, printed: Any) -> None:
         lines = printed("markdown").splitlines()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.config.base_urls import normal_base_url
+from exporter.config.urls import normal_base_url
 
 ODD = "found an address that cannot be read, expected https://HOST/api/v1"
 

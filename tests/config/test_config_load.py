@@ -9,10 +9,10 @@ from exporter.config import (
     Collect,
     Config,
     Labels,
-    Limits,
     Match,
     RateLimit,
     Seats,
+    SeriesLimits,
     Storage,
     Team,
     Week,
@@ -43,7 +43,7 @@ class TestDefaults:
         assert DEFAULT.teams == ()
         assert Seats() == Seats(inactive_after_seconds=90 * 86_400, reviewed_on=None)
         assert Labels() == Labels(owner="email", hash_key_file=None)
-        assert Limits() == Limits(projects_with_series=500)
+        assert SeriesLimits() == SeriesLimits(projects_with_series=500)
 
     @pytest.mark.parametrize(
         "text",
@@ -65,7 +65,7 @@ class TestDefaults:
 
     def test_without_workspaces_the_default_one_is_polled_whatever_else_is_set(self, load):
         assert load("limits: {projects_with_series: 7}") == msgspec.structs.replace(
-            DEFAULT, limits=Limits(projects_with_series=7)
+            DEFAULT, limits=SeriesLimits(projects_with_series=7)
         )
 
 

@@ -219,7 +219,7 @@ class World:
             self.clock,
             random.Random(self.now_ms),
             transport=self.transport,
-            nudge=self.nudged.append,
+            expect_run=self.nudged.append,
         )
 
     def _new_client(self) -> httpx.AsyncClient:

@@ -9,7 +9,7 @@ from exporter.errors import LedgerError
 from exporter.gateway.cache import hits
 from exporter.gateway.cache.hits import Results
 from exporter.gateway.runs import active_runs
-from exporter.gateway.runs.active_runs import Board, Underway
+from exporter.gateway.runs.active_runs import ActiveRun, Board
 from exporter.gateway.runs.journal import Journal
 from exporter.ledger import GatewayRun
 
@@ -56,7 +56,7 @@ class TestBoard:
         monkeypatch.setattr(active_runs, "MOST_RUNS", 3)
         board = Board()
         for number in range(2):
-            board.add(Underway(run=run(number, status=None), started_at=0.0))
+            board.add(ActiveRun(run=run(number, status=None), started_at=0.0))
         for number in range(2, 10):
             board.given(run(number), "c", 0.0)
         assert board.run_ids() == {"run0", "run1", "run9"}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from exporter.config import Match, Policy, Sample
-from exporter.gateway.cache.run_request import BODY_LIMIT_BYTES, BodyError, RunRequest, parse_run
+from exporter.gateway.cache.run_request import BODY_LIMIT_BYTES, RunRequest, RunRequestError, parse_run
 
 JSON = [(b"content-type", b"application/json")]
 TRIAL = [(b"x-hex-trial", b"1")]
@@ -57,7 +57,7 @@ class TestBody:
         ],
     )
     def test_what_is_no_object_with_one_reading_is_refused(self, body: bytes) -> None:
-        with pytest.raises(BodyError, match="expected") as refused:
+        with pytest.raises(RunRequestError, match="expected") as refused:
             run(body)
 
         assert str(refused.value).startswith("found ")
@@ -66,7 +66,7 @@ class TestBody:
     def test_a_mebibyte_is_read_and_a_byte_more_is_not(self) -> None:
         empty = len(b'{"viewId":""}')
         assert len(run({"viewId": "a" * (BODY_LIMIT_BYTES - empty - 1)}).body) == BODY_LIMIT_BYTES - 1
-        with pytest.raises(BodyError, match="found a body of more than 1048576 bytes"):
+        with pytest.raises(RunRequestError, match="found a body of more than 1048576 bytes"):
             run(b" " * (BODY_LIMIT_BYTES + 1))
 
     @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ class TestBody:
         ],
     )
     def test_a_body_that_hex_might_read_otherwise_is_refused(self, headers: list[tuple[bytes, bytes]]) -> None:
-        with pytest.raises(BodyError):
+        with pytest.raises(RunRequestError):
             run(b"{}", headers)
 
     @pytest.mark.parametrize(

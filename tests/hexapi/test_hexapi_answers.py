@@ -19,7 +19,7 @@ from exporter.facts import (
     Seat,
     Thread,
 )
-from exporter.hexapi import Ask, Endpoint
+from exporter.hexapi import ApiRequest, Endpoint
 from exporter.hexapi.endpoints import OF_ONE_PROJECT
 from exporter.hexapi.item_parsing import key, read_item
 
@@ -70,7 +70,7 @@ WHOLE_PROJECT = {
 
 
 def read(endpoint: Endpoint, item: dict[str, Any]) -> Any:
-    return read_item(item, Ask(endpoint, "p-1" if endpoint in OF_ONE_PROJECT else None))
+    return read_item(item, ApiRequest(endpoint, "p-1" if endpoint in OF_ONE_PROJECT else None))
 
 
 def run(**fields: Any) -> Run:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.hexapi import Ask, Endpoint
+from exporter.hexapi import ApiRequest, Endpoint
 from exporter.hexapi.endpoints import address, query
 
 PROJECT = "5a8f1c1e-0000-4000-8000-000000000001"
@@ -12,47 +12,50 @@ PROJECT = "5a8f1c1e-0000-4000-8000-000000000001"
     ("ask", "path", "parameters"),
     [
         (
-            Ask(Endpoint.PROJECTS),
+            ApiRequest(Endpoint.PROJECTS),
             "projects",
             {"includeArchived": "true", "includeTrashed": "true", "includeSharing": "true", "limit": "100"},
         ),
         (
-            Ask(Endpoint.RUNS, PROJECT, offset=200),
+            ApiRequest(Endpoint.RUNS, PROJECT, offset=200),
             f"projects/{PROJECT}/runs",
             {"runTriggerFilter": "ALL", "limit": "100", "offset": "200"},
         ),
-        (Ask(Endpoint.USERS), "users", {"limit": "500"}),
-        (Ask(Endpoint.ME), "users/me", {}),
-        (Ask(Endpoint.GROUPS, after="c 1"), "groups", {"limit": "500", "after": "c 1"}),
-        (Ask(Endpoint.CONNECTIONS), "data-connections", {"limit": "100"}),
-        (Ask(Endpoint.THREADS), "threads", {"limit": "100"}),
-        (Ask(Endpoint.QUERIED_TABLES, PROJECT), f"projects/{PROJECT}/queriedTables", {"limit": "100"}),
-        (Ask(Endpoint.CELLS, PROJECT), "cells", {"limit": "100", "projectId": PROJECT}),
+        (ApiRequest(Endpoint.USERS), "users", {"limit": "500"}),
+        (ApiRequest(Endpoint.ME), "users/me", {}),
+        (ApiRequest(Endpoint.GROUPS, after="c 1"), "groups", {"limit": "500", "after": "c 1"}),
+        (ApiRequest(Endpoint.CONNECTIONS), "data-connections", {"limit": "100"}),
+        (ApiRequest(Endpoint.THREADS), "threads", {"limit": "100"}),
+        (ApiRequest(Endpoint.QUERIED_TABLES, PROJECT), f"projects/{PROJECT}/queriedTables", {"limit": "100"}),
+        (ApiRequest(Endpoint.CELLS, PROJECT), "cells", {"limit": "100", "projectId": PROJECT}),
     ],
-    ids=lambda value: value.endpoint if isinstance(value, Ask) else "",
+    ids=lambda value: value.endpoint if isinstance(value, ApiRequest) else "",
 )
-def test_every_endpoint_has_its_path_and_query(ask: Ask, path: str, parameters: dict[str, str]) -> None:
+def test_every_endpoint_has_its_path_and_query(ask: ApiRequest, path: str, parameters: dict[str, str]) -> None:
     assert address("https://app.hex.tech/api/v1", ask) == f"https://app.hex.tech/api/v1/{path}"
     assert query(ask) == parameters
 
 
 def test_unlisted_projects_are_asked_for_with_a_flag() -> None:
-    assert query(Ask(Endpoint.PROJECTS, after="x"), unlisted=True)["includeUnlisted"] == "true"
-    assert "includeUnlisted" not in query(Ask(Endpoint.PROJECTS))
+    assert query(ApiRequest(Endpoint.PROJECTS, after="x"), unlisted=True)["includeUnlisted"] == "true"
+    assert "includeUnlisted" not in query(ApiRequest(Endpoint.PROJECTS))
 
 
 def test_a_trailing_slash_of_the_base_url_changes_nothing() -> None:
-    assert address("https://eu.hex.tech/api/v1/", Ask(Endpoint.USERS)) == "https://eu.hex.tech/api/v1/users"
+    assert address("https://eu.hex.tech/api/v1/", ApiRequest(Endpoint.USERS)) == "https://eu.hex.tech/api/v1/users"
 
 
 def test_a_project_id_cannot_leave_its_place_in_the_path() -> None:
-    assert address("https://h", Ask(Endpoint.RUNS, "../users?x=1#")) == "https://h/projects/..%2Fusers%3Fx%3D1%23/runs"
+    assert (
+        address("https://h", ApiRequest(Endpoint.RUNS, "../users?x=1#"))
+        == "https://h/projects/..%2Fusers%3Fx%3D1%23/runs"
+    )
 
 
 @pytest.mark.parametrize(("endpoint", "project_id"), [(Endpoint.RUNS, None), (Endpoint.USERS, PROJECT)])
 def test_a_project_is_named_where_it_is_needed_and_nowhere_else(endpoint: Endpoint, project_id: str | None) -> None:
     with pytest.raises(ValueError, match=f"{endpoint} was asked with project_id"):
-        Ask(endpoint, project_id)
+        ApiRequest(endpoint, project_id)
 
 
 def test_the_label_values_are_fixed() -> None:

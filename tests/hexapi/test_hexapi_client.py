@@ -23,11 +23,11 @@ from exporter.errors import (
     UnavailableError,
 )
 from exporter.facts import Group, Project
-from exporter.hexapi import Ask, Endpoint, Exchange, HexClient, Pace, Page, TokenSource
+from exporter.hexapi import ApiRequest, Endpoint, Exchange, HexClient, Pace, Page, TokenSource
 
 BASE = "https://app.hex.tech/api/v1"
 TOKEN = "hxtw_" + "0123456789abcdef" * 6
-GROUPS, PROJECTS = Ask(Endpoint.GROUPS), Ask(Endpoint.PROJECTS)
+GROUPS, PROJECTS = ApiRequest(Endpoint.GROUPS), ApiRequest(Endpoint.PROJECTS)
 NO_GROUPS = {"values": [], "pagination": {"after": None}}
 
 
@@ -48,7 +48,7 @@ class Door:
         )
         self._settings = {"base_url": BASE, "token": TokenSource(value=TOKEN), **settings}
 
-    def ask(self, *asks: Ask) -> list[Page]:
+    def ask(self, *asks: ApiRequest) -> list[Page]:
         """The pages, asked one after the other by one client."""
 
         async def each(client: HexClient) -> list[Page]:

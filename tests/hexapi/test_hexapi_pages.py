@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from exporter.errors import BadAnswerError
 from exporter.facts import Group, Identity, Project, Run
-from exporter.hexapi import Ask, BadItem, Endpoint, Page
+from exporter.hexapi import ApiRequest, BadItem, Endpoint, Page
 from exporter.hexapi.pages import read_page
 
-USERS, GROUPS, RUNS = Ask(Endpoint.USERS), Ask(Endpoint.GROUPS), Ask(Endpoint.RUNS, "p-1")
+USERS, GROUPS, RUNS = ApiRequest(Endpoint.USERS), ApiRequest(Endpoint.GROUPS), ApiRequest(Endpoint.RUNS, "p-1")
 
 
-def page(ask: Ask, answer: Any) -> Page:
+def page(ask: ApiRequest, answer: Any) -> Page:
     return read_page(ask, answer if isinstance(answer, bytes) else json.dumps(answer).encode(), sent_ms=5, server_ms=7)
 
 
@@ -40,14 +40,14 @@ def test_a_page_has_its_items_its_cursor_and_its_times() -> None:
     ],
 )
 def test_every_listing_has_its_own_array(endpoint: Endpoint, array: str, item: dict[str, str]) -> None:
-    assert len(page(Ask(endpoint), {array: [item]}).items) == 1
+    assert len(page(ApiRequest(endpoint), {array: [item]}).items) == 1
 
     with pytest.raises(BadAnswerError, match=f"200 a JSON object without the array `{array}`"):
-        page(Ask(endpoint), {"results": [item]})
+        page(ApiRequest(endpoint), {"results": [item]})
 
 
 def test_the_answer_to_me_is_one_item() -> None:
-    assert page(Ask(Endpoint.ME), {"org": {"id": "o-1"}}).items == (Identity(org_id="o-1"),)
+    assert page(ApiRequest(Endpoint.ME), {"org": {"id": "o-1"}}).items == (Identity(org_id="o-1"),)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporter.errors import ApiError
-from exporter.hexapi import Ask, Endpoint, Exchange, HexClient, Pace, TokenSource
+from exporter.hexapi import ApiRequest, Endpoint, Exchange, HexClient, Pace, TokenSource
 
 TOKEN = "a-token-without-any-known-prefix-7c1f"
 
@@ -61,7 +61,7 @@ def test_nothing_shows_the_token(serve: Any, manual_clock: Any, caplog: pytest.L
             transport=httpx.MockTransport(serve),
         )
         try:
-            page = await client.ask(Ask(Endpoint.PROJECTS))
+            page = await client.ask(ApiRequest(Endpoint.PROJECTS))
             shown.extend([repr(page), str(page.bad)])
         except ApiError as error:
             report = traceback.TracebackException.from_exception(error, capture_locals=True)

@@ -11,7 +11,7 @@ import pytest
 
 from exporter.clock import SystemClock
 from exporter.errors import ApiError, BadAnswerError, UnavailableError
-from exporter.hexapi import Ask, Endpoint, Exchange, HexClient, Pace, Page, TokenSource
+from exporter.hexapi import ApiRequest, Endpoint, Exchange, HexClient, Pace, Page, TokenSource
 
 pytestmark = pytest.mark.integration
 
@@ -19,7 +19,7 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 DEADLINE_SECONDS = 0.4
-GROUPS = Ask(Endpoint.GROUPS)
+GROUPS = ApiRequest(Endpoint.GROUPS)
 
 
 def client_of(port: int, exchanges: list[Exchange], **settings: float) -> HexClient:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.facts import Group, Run
-from exporter.hexapi import Ask, BadItem, Endpoint, Page, Walk
+from exporter.hexapi import ApiRequest, BadItem, Endpoint, ListingWalk, Page
 
 BAD = BadItem(Endpoint.GROUPS, None, "item 0 of the page is not an object")
 
@@ -14,21 +14,21 @@ def groups(*ids: str, name: str = "") -> tuple[Group, ...]:
     return tuple(Group(group_id=one, name=name) for one in ids)
 
 
-def step(walk: Walk, items: tuple[Group, ...], after: str | None, bad: tuple[BadItem, ...] = ()) -> None:
+def step(walk: ListingWalk, items: tuple[Group, ...], after: str | None, bad: tuple[BadItem, ...] = ()) -> None:
     assert walk.next is not None
     walk.add(Page(ask=walk.next, items=items, bad=bad, after=after, has_more=after is not None, sent_ms=0))
 
 
-def ids(walk: Walk) -> list[str]:
+def ids(walk: ListingWalk) -> list[str]:
     return [group.group_id for group in walk.only(Group)]
 
 
 def test_it_follows_the_cursors_to_the_end() -> None:
-    walk = Walk(Endpoint.GROUPS)
-    assert walk.next == Ask(Endpoint.GROUPS)
+    walk = ListingWalk(Endpoint.GROUPS)
+    assert walk.next == ApiRequest(Endpoint.GROUPS)
 
     step(walk, groups("a", "b"), "1")
-    assert walk.next == Ask(Endpoint.GROUPS, after="1")
+    assert walk.next == ApiRequest(Endpoint.GROUPS, after="1")
     assert not walk.is_complete
 
     step(walk, groups("c"), None)
@@ -37,7 +37,7 @@ def test_it_follows_the_cursors_to_the_end() -> None:
 
 
 def test_a_page_that_shifted_brings_nothing_twice_and_the_last_sight_counts() -> None:
-    walk = Walk(Endpoint.GROUPS)
+    walk = ListingWalk(Endpoint.GROUPS)
     step(walk, groups("a", "b", name="old"), "1")
     step(walk, groups("b", "c", name="new"), None)
 
@@ -47,7 +47,7 @@ def test_a_page_that_shifted_brings_nothing_twice_and_the_last_sight_counts() ->
 
 @pytest.mark.parametrize("cursors", [["1", "1"], ["1", "2", "1"]])
 def test_a_cursor_that_repeats_ends_it_incomplete(cursors: list[str]) -> None:
-    walk = Walk(Endpoint.GROUPS)
+    walk = ListingWalk(Endpoint.GROUPS)
     for number, cursor in enumerate(cursors):
         step(walk, groups(f"g-{number}"), cursor)
 
@@ -55,7 +55,7 @@ def test_a_cursor_that_repeats_ends_it_incomplete(cursors: list[str]) -> None:
 
 
 def test_the_same_items_under_ever_new_cursors_end_it_incomplete() -> None:
-    walk = Walk(Endpoint.GROUPS)
+    walk = ListingWalk(Endpoint.GROUPS)
     step(walk, groups("a"), "1")
     step(walk, groups("a"), "2")
 
@@ -65,7 +65,7 @@ def test_the_same_items_under_ever_new_cursors_end_it_incomplete() -> None:
 
 
 def test_an_empty_page_is_an_end_whatever_its_cursor() -> None:
-    walk = Walk(Endpoint.GROUPS)
+    walk = ListingWalk(Endpoint.GROUPS)
     step(walk, groups("a"), "1")
     step(walk, (), "1")
 
@@ -74,7 +74,7 @@ def test_an_empty_page_is_an_end_whatever_its_cursor() -> None:
 
 
 def test_bad_items_are_kept_and_do_not_end_it() -> None:
-    walk = Walk(Endpoint.GROUPS)
+    walk = ListingWalk(Endpoint.GROUPS)
     step(walk, (), "1", bad=(BAD,))
     assert walk.next is not None
     step(walk, groups("a"), None, bad=(BAD,))
@@ -84,18 +84,18 @@ def test_bad_items_are_kept_and_do_not_end_it() -> None:
 
 
 def test_runs_are_walked_by_offset_bad_items_included() -> None:
-    walk = Walk(Endpoint.RUNS, "p-1")
+    walk = ListingWalk(Endpoint.RUNS, "p-1")
     bad = BadItem(Endpoint.RUNS, None, "item 1 of the page has no usable id")
     run = Run(run_id="r-1", project_id="p-1", status="completed")
-    assert walk.next == Ask(Endpoint.RUNS, "p-1")
+    assert walk.next == ApiRequest(Endpoint.RUNS, "p-1")
 
     walk.add(Page(ask=walk.next, items=(run,), bad=(bad,), has_more=True, sent_ms=0))
 
-    assert walk.next == Ask(Endpoint.RUNS, "p-1", offset=2)
+    assert walk.next == ApiRequest(Endpoint.RUNS, "p-1", offset=2)
 
 
 def test_a_server_that_ignores_the_offset_ends_it() -> None:
-    walk = Walk(Endpoint.RUNS, "p-1")
+    walk = ListingWalk(Endpoint.RUNS, "p-1")
     run = Run(run_id="r-1", project_id="p-1", status="completed")
     for _ in range(2):
         assert walk.next is not None
@@ -106,14 +106,14 @@ def test_a_server_that_ignores_the_offset_ends_it() -> None:
 
 
 def test_a_page_of_something_else_is_refused() -> None:
-    walk = Walk(Endpoint.GROUPS)
+    walk = ListingWalk(Endpoint.GROUPS)
 
     with pytest.raises(ValueError, match="was expected"):
-        walk.add(Page(ask=Ask(Endpoint.USERS), items=(), sent_ms=0))
+        walk.add(Page(ask=ApiRequest(Endpoint.USERS), items=(), sent_ms=0))
 
 
 def test_a_server_that_never_ends_is_left() -> None:
-    walk = Walk(Endpoint.GROUPS)
+    walk = ListingWalk(Endpoint.GROUPS)
     number = 0
     while walk.next is not None:
         step(walk, groups(f"g-{number}"), f"c-{number}")
@@ -125,7 +125,7 @@ def test_a_server_that_never_ends_is_left() -> None:
 @given(st.lists(st.tuples(st.lists(st.sampled_from("abcdef"), max_size=3), st.sampled_from("123456")), max_size=40))
 @settings(max_examples=100)
 def test_whatever_the_server_sends_each_thing_is_held_once(answers: list[tuple[list[str], str]]) -> None:
-    walk = Walk(Endpoint.GROUPS)
+    walk = ListingWalk(Endpoint.GROUPS)
     seen: set[str] = set()
     pages = 0
     for items, cursor in answers:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from exporter.config import Budget, Week
-from exporter.insight.budget_standing import standing
+from exporter.insight.budget_status import budget_status
 from exporter.insight.forecast import forecast
 from exporter.insight.run_usage import Tally
 
@@ -48,43 +48,43 @@ class TestUsed:
     def test_counts_from_the_first_instant_of_the_period_to_its_last(self):
         spent = runs("2026-11-15T23:59", "2026-11-16T00:00", "2026-11-18T12:01", "2026-11-22T23:59", "2026-11-23T00:00")
 
-        assert standing(RUNS, spent, WEEK, NOW).used == 3
+        assert budget_status(RUNS, spent, WEEK, NOW).used == 3
 
     def test_starts_again_with_the_period(self):
         spent = runs("2026-11-22T23:59")
 
-        assert standing(RUNS, spent, WEEK, ms("2026-11-22T23:59:59")).used == 1
-        assert standing(RUNS, spent, WEEK, ms("2026-11-23T00:00")).used == 0
-        assert standing(RUNS, spent, WEEK, ms("2026-11-23T00:00")).previous_used == 1
+        assert budget_status(RUNS, spent, WEEK, ms("2026-11-22T23:59:59")).used == 1
+        assert budget_status(RUNS, spent, WEEK, ms("2026-11-23T00:00")).used == 0
+        assert budget_status(RUNS, spent, WEEK, ms("2026-11-23T00:00")).previous_used == 1
 
     def test_is_in_the_unit_of_the_budget(self):
         budget = Budget(name="m", unit="compute_minutes", limit=5)
 
-        assert standing(budget, Spent(Tally([(NOW, 90_000)])), WEEK, NOW).used == 1.5
+        assert budget_status(budget, Spent(Tally([(NOW, 90_000)])), WEEK, NOW).used == 1.5
 
     def test_months_are_calendar_months(self):
         budget = Budget(name="m", unit="runs", limit=5, period="month")
 
-        now = standing(budget, runs("2026-10-31T23:00", "2026-11-01T00:00", "2026-11-02T00:00"), WEEK, NOW)
+        now = budget_status(budget, runs("2026-10-31T23:00", "2026-11-01T00:00", "2026-11-02T00:00"), WEEK, NOW)
 
         assert (now.used, now.previous_used, now.period) == (2, 1, (ms("2026-11-01"), ms("2026-12-01")))
 
 
 class TestKnowledge:
     def test_nothing_is_said_of_a_period_that_is_not_wholly_known(self):
-        now = standing(RUNS, runs("2026-11-17T00:00", known_from_ms=THIS_WEEK + 1), WEEK, NOW)
+        now = budget_status(RUNS, runs("2026-11-17T00:00", known_from_ms=THIS_WEEK + 1), WEEK, NOW)
 
         assert (now.used, now.previous_used, now.forecast, now.recent) == (None, None, None, ())
 
     def test_each_figure_needs_its_own_time_alone(self):
-        now = standing(RUNS, runs("2026-11-17T00:00", known_from_ms=THIS_WEEK), WEEK, NOW)
+        now = budget_status(RUNS, runs("2026-11-17T00:00", known_from_ms=THIS_WEEK), WEEK, NOW)
 
         assert (now.used, now.previous_used, now.forecast) == (1, None, None)
         assert now.windows["1h"] == (0, None)
         assert now.windows["7d"] == (None, None)
 
     def test_without_prices_there_is_a_period_and_no_figure(self):
-        now = standing(RUNS, None, WEEK, NOW)
+        now = budget_status(RUNS, None, WEEK, NOW)
 
         assert (now.used, now.forecast, now.period[0]) == (None, None, THIS_WEEK)
         assert set(now.windows) == {"1h", "6h", "7d"}
@@ -92,8 +92,8 @@ class TestKnowledge:
     def test_a_week_before_anything_existed_tells_nothing(self):
         spent = runs("2026-11-17T00:00", "2026-11-12T00:00", born_ms=ms("2026-11-11"))
 
-        assert standing(RUNS, spent, WEEK, NOW).forecast is None
-        assert standing(RUNS, spent, WEEK, NOW).previous_used == 1
+        assert budget_status(RUNS, spent, WEEK, NOW).forecast is None
+        assert budget_status(RUNS, spent, WEEK, NOW).previous_used == 1
 
 
 class TestForecast:
@@ -113,12 +113,12 @@ class TestForecast:
             wednesday = datetime.fromisoformat("2026-11-18") - timedelta(weeks=back)
             starts += [f"{wednesday.date()}T13:00"] * count + [f"{wednesday.date()}T11:00"] * 10
 
-        assert standing(RUNS, runs(*starts), WEEK, NOW).forecast == 1 + 2.5
+        assert budget_status(RUNS, runs(*starts), WEEK, NOW).forecast == 1 + 2.5
 
     def test_takes_the_weeks_that_are_known(self):
         spent = runs("2026-11-11T13:00", "2026-11-04T13:00", "2026-11-04T13:00", known_from_ms=ms("2026-11-09"))
 
-        assert standing(RUNS, spent, WEEK, NOW).forecast == 1
+        assert budget_status(RUNS, spent, WEEK, NOW).forecast == 1
 
     @pytest.mark.parametrize("now", ["2026-10-26T09:00:01", "2026-10-26T09:30", "2026-10-26T09:59"])
     def test_goes_by_the_wall_clock_in_the_week_after_a_clock_change(self, now):
@@ -126,7 +126,7 @@ class TestForecast:
         starts = [f"2026-10-{day}T09:00" for day in range(19, 27)]
         spent = runs(*starts, known_from_ms=ms("2026-10-19"))
 
-        assert standing(RUNS, spent, WEEK, ms(now)).forecast == 7
+        assert budget_status(RUNS, spent, WEEK, ms(now)).forecast == 7
 
     def test_raises_no_alarm_in_a_healthy_office_hours_week(self):
         starts = [
@@ -140,7 +140,7 @@ class TestForecast:
         for hours in range(1, 168):
             at_ms = THIS_WEEK + hours * 3_600_000
             seen = Spent(Tally((ms(start), 1) for start in starts if ms(start) < at_ms))
-            now = standing(budget, seen, WEEK, at_ms)
+            now = budget_status(budget, seen, WEEK, at_ms)
             assert now.forecast == 50
 
 
@@ -148,7 +148,7 @@ class TestWindows:
     def test_roll_and_look_a_week_back(self):
         spent = runs("2026-11-18T11:30", "2026-11-18T07:00", "2026-11-11T11:30", "2026-11-11T12:00", "2026-11-04T12:00")
 
-        windows = standing(RUNS, spent, WEEK, NOW).windows
+        windows = budget_status(RUNS, spent, WEEK, NOW).windows
 
         assert windows["1h"] == (1, 1)
         assert windows["6h"] == (2, 1)
@@ -158,9 +158,9 @@ class TestWindows:
 def test_recent_periods_are_told_the_latest_first():
     spent = runs("2026-11-10T00:00", "2026-11-11T00:00", "2026-11-03T00:00", known_from_ms=ms("2026-11-02"))
 
-    assert standing(RUNS, spent, WEEK, NOW).recent == (2, 1)
+    assert budget_status(RUNS, spent, WEEK, NOW).recent == (2, 1)
 
 
 @pytest.mark.parametrize("unit", ["runs", "usd", "compute_minutes", "ai_credits"])
 def test_every_unit_has_a_size(unit):
-    assert standing(Budget(name="a", unit=unit, limit=1), runs(), WEEK, NOW).used == 0
+    assert budget_status(Budget(name="a", unit=unit, limit=1), runs(), WEEK, NOW).used == 0

@@ -7,7 +7,7 @@ import pytest
 
 from exporter.config import Ignore, Prices, SeatPrices
 from exporter.facts import Project, Schedule, Seat
-from exporter.insight.savings.audit_input import DAY_MS, WINDOW_MS, Amount, Evidence, ProjectUse
+from exporter.insight.savings.audit_input import DAY_MS, WINDOW_MS, Amount, AuditInput, ProjectUse
 from exporter.insight.savings.finding import MONTH_MS
 from exporter.insight.savings.lifecycle import YEAR_MS, advance
 from exporter.insight.savings.ranking import audit
@@ -54,7 +54,7 @@ class Life:
         before = max(0, self.ran_until_ms.get(project_id, 0) - since_ms)
         return (before + (0 if on_ms is None else self.now_ms - max(on_ms, since_ms))) // HOUR_MS
 
-    def evidence(self) -> Evidence:
+    def evidence(self) -> AuditInput:
         def one(project_id: str) -> Project:
             is_on = self.on_since_ms[project_id] is not None
             return Project(
@@ -77,7 +77,7 @@ class Life:
             Seat(user_id="u0", email="boss@x.example", role="admin", last_login_ms=self.now_ms),
             *((Seat(user_id="u1", email="ana@x.example", role="editor", last_login_ms=self.login_ms),) * self.has_seat),
         )
-        return Evidence(
+        return AuditInput(
             now_ms=self.now_ms,
             since_ms=self.now_ms - WINDOW_MS,
             tariff=TARIFF,

@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from evidencing import PRICES, StillClock, evidence_of, is_found, is_of, without_tables
+from evidencing import PRICES, StillClock, is_found, is_of, read_audit_input, without_tables
 from msgspec.structs import replace
 
 from exporter.facts import FINDING_KINDS
@@ -25,7 +25,7 @@ def workspace(request):
 
 @pytest.fixture(scope="module")
 def findings(workspace):
-    return audit(evidence_of(workspace, connection_runs=bearable(workspace))).findings
+    return audit(read_audit_input(workspace, connection_runs=bearable(workspace))).findings
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ class TestWithLess:
         wanted, near = planted(small)
         pieces = [one for one in wanted if one.kind in ("over_refreshed", "over_scheduled")]
 
-        findings = audit(evidence_of(small, sources=False)).findings
+        findings = audit(read_audit_input(small, sources=False)).findings
 
         often = [one for one in findings if one.kind in ("over_refreshed", "over_scheduled")]
         assert {one.subject for one in often} == {one.subjects[0] for one in pieces}
@@ -107,7 +107,7 @@ class TestWithLess:
         assert not any(is_found(piece, findings) for piece in near)
 
     def test_with_cells_alone_connections_are_judged_and_duplicates_are_not(self, small):
-        found = audit(without_tables(evidence_of(small)))
+        found = audit(without_tables(read_audit_input(small)))
 
         kinds = Counter(one.kind for one in found.findings)
         assert (kinds["unused_connection"], kinds["duplicate_projects"]) == (1, 0)
@@ -117,7 +117,7 @@ class TestWithLess:
 
 class TestPlans:
     def enterprise(self, simulation):
-        return evidence_of(simulation, prices=replace(PRICES, plan="enterprise"))
+        return read_audit_input(simulation, prices=replace(PRICES, plan="enterprise"))
 
     def test_enterprise_without_its_features_in_use_costs_more_than_team(self, small):
         wanted, _ = planted(small, "enterprise")
@@ -139,7 +139,9 @@ class TestPlans:
 
     def test_a_plan_without_the_api_is_never_proposed(self, small):
         """An editor is 36 dollars on Professional, and 60 on Team here."""
-        found = audit(evidence_of(small, prices=replace(PRICES, overrides={"team": PRICES.overrides["enterprise"]})))
+        found = audit(
+            read_audit_input(small, prices=replace(PRICES, overrides={"team": PRICES.overrides["enterprise"]}))
+        )
 
         assert "costly_plan" not in {one.kind for one in found.findings}
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from exporter.config import Prices, SeatPrices
 from exporter.facts import FINDING_KINDS, ROLES, Connection, Project, QueriedTable, Schedule, Seat, Thread
-from exporter.insight.savings.audit_input import DAY_MS, WINDOW_MS, Amount, Evidence, ProjectUse, SourceUse
+from exporter.insight.savings.audit_input import DAY_MS, WINDOW_MS, Amount, AuditInput, ProjectUse, SourceUse
 from exporter.insight.savings.ranking import audit
 from exporter.insight.tariffs import tariff
 
@@ -126,7 +126,7 @@ def optional(strategy):
 
 
 EVIDENCE = st.builds(
-    Evidence,
+    AuditInput,
     now_ms=st.just(NOW_MS),
     since_ms=st.sampled_from((NOW_MS - WINDOW_MS, NOW_MS - WINDOW_MS, NOW_MS - 8 * DAY_MS, NOW_MS + DAY_MS, None)),
     tariff=PRICES.map(tariff),
@@ -202,7 +202,7 @@ def test_somebody_always_stays_an_admin(evidence):
     assert not admins or admins - idle
 
 
-def overlapping() -> Evidence:
+def overlapping() -> AuditInput:
     """A daily schedule that fails, that nobody views, and that is the copy of another."""
     daily = Schedule(cadence="daily", enabled=True, cron="0 6 * * *")
     old_ms = NOW_MS - 300 * DAY_MS
@@ -221,7 +221,7 @@ def overlapping() -> Evidence:
 
     tables = (QueriedTable(connection_id="c1", table="orders"), QueriedTable(connection_id="c1", table="customers"))
     failed = {("scheduled", "errored"): Amount(20, 600_000), ("scheduled", "completed"): Amount(8, 960_000)}
-    return Evidence(
+    return AuditInput(
         now_ms=NOW_MS,
         since_ms=NOW_MS - WINDOW_MS,
         tariff=tariff(Prices(run_micro_usd=100_000)),

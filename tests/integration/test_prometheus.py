@@ -63,7 +63,7 @@ class Prometheus(Running):
         return [line for line in self.text.splitlines() if "level=warn" in line.lower() or "level=err" in line.lower()]
 
 
-class Scene:
+class AuditContext:
     """A workspace, the exporter that has read its history, and a burst of runs that came and went since."""
 
     def __init__(self, folder: Path, running: ExitStack) -> None:
@@ -124,15 +124,15 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AuditContext]:
     with ExitStack() as running:
-        made = Scene(tmp_path_factory.mktemp("scene"), running)
+        made = AuditContext(tmp_path_factory.mktemp("scene"), running)
         made.run_away(4)
         yield made
 
 
 @pytest.fixture
-def watching(scene: Scene, prometheus: Path, tmp_path: Path) -> Iterator[Prometheus]:
+def watching(scene: AuditContext, prometheus: Path, tmp_path: Path) -> Iterator[Prometheus]:
     with Prometheus(prometheus, tmp_path / "prometheus", scene.exporter.address) as running:
         yield running
 
@@ -142,7 +142,7 @@ def runs_counted(prometheus: Prometheus) -> Samples:
 
 
 @pytest.mark.parametrize("prometheus", SUITES, indirect=True)
-def test_what_prometheus_stores_is_what_happened(scene: Scene, watching: Prometheus) -> None:
+def test_what_prometheus_stores_is_what_happened(scene: AuditContext, watching: Prometheus) -> None:
     wait_for(lambda: sum((found := runs_counted(watching)).values()) > 4 and found == scene.truth(), seconds=100)
 
     assert watching.query("hex_up", "workspace") == {("sim",): 1}
@@ -151,7 +151,7 @@ def test_what_prometheus_stores_is_what_happened(scene: Scene, watching: Prometh
 
 
 @pytest.mark.parametrize("prometheus", SUITES, indirect=True)
-def test_listings_and_requests_are_those_of_the_workspace(scene: Scene, watching: Prometheus) -> None:
+def test_listings_and_requests_are_those_of_the_workspace(scene: AuditContext, watching: Prometheus) -> None:
     wait_for(lambda: watching.number("hex_up") == 1)
     requests = wait_for(
         lambda: (found := watching.query("hex_api_requests_total > 0", "endpoint", "code")) == scene.asked() and found
@@ -166,7 +166,7 @@ def test_listings_and_requests_are_those_of_the_workspace(scene: Scene, watching
 
 
 @pytest.mark.parametrize("promtool", SUITES, indirect=True)
-def test_promtool_finds_nothing_to_say(scene: Scene, promtool: Path) -> None:
+def test_promtool_finds_nothing_to_say(scene: AuditContext, promtool: Path) -> None:
     wait_for(lambda: "hex_seats{" in scene.exporter.get().text)
     page = scene.exporter.get(Accept="text/plain;version=0.0.4").text
 
@@ -177,7 +177,7 @@ def test_promtool_finds_nothing_to_say(scene: Scene, promtool: Path) -> None:
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 
-def test_kill_9_changes_no_total_and_none_falls(scene: Scene, watching: Prometheus) -> None:
+def test_kill_9_changes_no_total_and_none_falls(scene: AuditContext, watching: Prometheus) -> None:
     wait_for(lambda: watching.number("sum(hex_runs_total)") > 0, seconds=100)
     scene.run_away(6)
     for _ in range(2):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from exporter.ledger import FindingBook, KnownFinding
+from exporter.ledger import FindingRepository, KnownFinding
 
 
 def finding(subject: str = "p", **changes: Any) -> KnownFinding:
@@ -25,7 +25,7 @@ def test_findings_outlive_a_restart_with_every_figure(bench: Any, now_ms: int) -
 
 
 def test_a_later_record_takes_the_place_of_the_earlier_and_the_others_stay(bench: Any, now_ms: int) -> None:
-    findings: FindingBook = bench.workspace.findings
+    findings: FindingRepository = bench.workspace.findings
     findings.write([finding("a"), finding("b"), finding("a", kind="failing_schedule")], {}, now_ms)
 
     findings.write([finding("a", last_seen_ms=99)], {}, now_ms)
@@ -38,7 +38,7 @@ def test_a_later_record_takes_the_place_of_the_earlier_and_the_others_stay(bench
 
 
 def test_what_was_realised_is_counted_by_kind(bench: Any, now_ms: int) -> None:
-    findings: FindingBook = bench.workspace.findings
+    findings: FindingRepository = bench.workspace.findings
     findings.write([], {"abandoned_project": 0}, now_ms)
     findings.write([], {"abandoned_project": 3, "idle_paid_seat": 4}, now_ms)
     findings.write([], {"abandoned_project": 5}, now_ms)
@@ -57,7 +57,7 @@ def test_records_and_counter_are_one(bench: Any, now_ms: int) -> None:
 
 
 def test_what_is_gone_for_long_is_forgotten(bench: Any, now_ms: int) -> None:
-    findings: FindingBook = bench.workspace.findings
+    findings: FindingRepository = bench.workspace.findings
     findings.write([finding("gone", gone_ms=30), finding("still", last_seen_ms=20)], {}, now_ms)
 
     bench.workspace.prune(25)

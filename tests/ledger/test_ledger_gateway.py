@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from exporter.ledger import OTHER, GatewayBook, GatewayRun, gateway_runs, observed
+from exporter.ledger import OTHER, GatewayRun, GatewayRunRepository, gateway_runs, observed
 
 DAY_MS = 86_400_000
 
@@ -24,7 +24,7 @@ class TestRuns:
         assert bench.workspace.gateway.runs(0) == (run,)
 
     def test_a_run_goes_from_intent_to_its_end(self, bench: Any) -> None:
-        gateway: GatewayBook = bench.workspace.gateway
+        gateway: GatewayRunRepository = bench.workspace.gateway
         gateway.intend(intent())
 
         gateway.started("i", "r", '{"runId":"r"}')
@@ -44,7 +44,7 @@ class TestRuns:
         assert bench.workspace.gateway.runs(0) == (intent(state=state),)
 
     def test_runs_come_in_the_order_in_which_they_were_sent(self, bench: Any) -> None:
-        gateway: GatewayBook = bench.workspace.gateway
+        gateway: GatewayRunRepository = bench.workspace.gateway
         for intent_id, sent_ms in (("late", 30), ("early", 10), ("middle", 20)):
             gateway.intend(intent(intent_id, sent_ms=sent_ms))
 
@@ -63,7 +63,7 @@ class TestRuns:
         bench.workspace.gateway.intend(intent())
         bench.workspace.gateway.started("i", "r", "{}")
 
-        other: GatewayBook = bench.ledger.workspace("other").gateway
+        other: GatewayRunRepository = bench.ledger.workspace("other").gateway
         other.finished("r", "completed", 1, 1)
 
         assert (other.runs(0), other.run("r")) == ((), None)
@@ -90,7 +90,7 @@ class TestAttached:
         assert bench.ledger.workspace("other").gateway.attached() == {}
 
     def test_the_end_of_a_run_and_letting_go_of_it_remove_it(self, bench: Any) -> None:
-        gateway: GatewayBook = bench.workspace.gateway
+        gateway: GatewayRunRepository = bench.workspace.gateway
         gateway.attach({("r", "a"): 1, ("s", "a"): 1, ("t", "a"): 1}, 10)
         bench.ledger.workspace("other").gateway.attach({("r", "a"): 1}, 10)
 
@@ -128,14 +128,14 @@ class TestStarters:
 
         bench.restart()
 
-        gateway: GatewayBook = bench.workspace.gateway
+        gateway: GatewayRunRepository = bench.workspace.gateway
         assert gateway.is_starter("p", "caller")
         assert not gateway.is_starter("q", "caller")
         assert not gateway.is_starter("p", "another")
 
     def test_who_started_longest_ago_gives_way(self, bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(gateway_runs, "MOST_STARTERS", 3)
-        gateway: GatewayBook = bench.workspace.gateway
+        gateway: GatewayRunRepository = bench.workspace.gateway
         for at_ms, caller in enumerate("abcad"):
             gateway.record_starter("p", caller, at_ms)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from exporter.facts import Project, Run, Schedule
-from exporter.ledger.series_limit import DAY_MS, Candidate, chosen
+from exporter.ledger.series_limit import DAY_MS, Candidate, choose_series
 
 HOURLY = Schedule(cadence="hourly", enabled=True, cron="0 * * * *")
 DAILY = Schedule(cadence="daily", enabled=True, cron="0 6 * * *")
@@ -166,33 +166,33 @@ class TestChoice:
     def test_the_most_active_fill_the_room_published_ones_first(self) -> None:
         candidates = [candidate("a", 1), candidate("b", 9), candidate("c", 0, is_published=False), candidate("d", 0)]
 
-        assert chosen(candidates, 3, may_displace=False) == {"a", "b", "d"}
+        assert choose_series(candidates, 3, may_displace=False) == {"a", "b", "d"}
 
     @pytest.mark.parametrize(("runs", "takes_it"), [(24, False), (25, True)])
     def test_few_runs_need_five_more(self, runs: int, takes_it: bool) -> None:
         candidates = [candidate("in", 20, is_member=True), candidate("out", runs)]
 
-        assert (chosen(candidates, 1, may_displace=True) == {"out"}) is takes_it
+        assert (choose_series(candidates, 1, may_displace=True) == {"out"}) is takes_it
 
     @pytest.mark.parametrize(("runs", "takes_it"), [(119, False), (120, True)])
     def test_many_runs_need_a_fifth_more(self, runs: int, takes_it: bool) -> None:
         candidates = [candidate("in", 100, is_member=True), candidate("out", runs)]
 
-        assert (chosen(candidates, 1, may_displace=True) == {"out"}) is takes_it
+        assert (choose_series(candidates, 1, may_displace=True) == {"out"}) is takes_it
 
     def test_nobody_is_displaced_between_the_days(self) -> None:
         candidates = [candidate("in", 0, is_member=True), candidate("out", 100)]
 
-        assert chosen(candidates, 1, may_displace=False) == {"in"}
+        assert choose_series(candidates, 1, may_displace=False) == {"in"}
 
     def test_each_place_is_taken_from_the_least_active(self) -> None:
         members = [candidate(f"in{runs}", runs, is_member=True) for runs in (0, 10, 50)]
 
-        kept = chosen([*members, candidate("out100", 100), candidate("out20", 20)], 3, may_displace=True)
+        kept = choose_series([*members, candidate("out100", 100), candidate("out20", 20)], 3, may_displace=True)
 
         assert kept == {"in50", "out100", "out20"}
 
     def test_a_lower_limit_drops_the_least_active(self) -> None:
         members = [candidate(f"in{runs}", runs, is_member=True) for runs in (0, 10, 50)]
 
-        assert chosen(members, 2, may_displace=True) == {"in10", "in50"}
+        assert choose_series(members, 2, may_displace=True) == {"in10", "in50"}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from exporter.clock import Clock
 from exporter.errors import LedgerError
 from exporter.facts import Project
-from exporter.ledger import OTHER, SourceBook, SourceState, Span, open_ledger
+from exporter.ledger import OTHER, SourceRepository, SourceState, Span, open_ledger
 
 DAY_MS = 86_400_000
 
@@ -28,7 +28,7 @@ def span(digest: str, *times_ms: int) -> Span:
 
 class TestStates:
     def test_a_first_probe_is_no_change(self, bench: Any) -> None:
-        sources: SourceBook = bench.workspace.sources
+        sources: SourceRepository = bench.workspace.sources
 
         assert sources.record("k", "a", 10, 12) is False
 
@@ -37,7 +37,7 @@ class TestStates:
         }
 
     def test_an_equal_probe_keeps_since_and_another_digest_is_a_change(self, bench: Any) -> None:
-        sources: SourceBook = bench.workspace.sources
+        sources: SourceRepository = bench.workspace.sources
         sources.record("k", "a", 10, 12)
 
         assert sources.record("k", "a", 20, 22) is False
@@ -50,7 +50,7 @@ class TestStates:
         )
 
     def test_a_failure_keeps_what_was_seen_and_the_next_success_clears_it(self, bench: Any) -> None:
-        sources: SourceBook = bench.workspace.sources
+        sources: SourceRepository = bench.workspace.sources
         sources.record("k", "a", 10, 12)
 
         sources.record_failure("k", "no answer within 30 s", 50)
@@ -66,7 +66,7 @@ class TestStates:
         assert (sources.states()["k"].failure, sources.states()["k"].failed_ms) == (None, None)
 
     def test_a_source_that_never_answered_has_no_digest(self, bench: Any) -> None:
-        sources: SourceBook = bench.workspace.sources
+        sources: SourceRepository = bench.workspace.sources
         sources.record_failure("k", "refused", 50)
 
         assert sources.states()["k"] == SourceState(key="k", failure="refused", failed_ms=50)
@@ -90,7 +90,7 @@ class TestStates:
         assert bench.ledger.workspace("other").sources.spans("k", 0) == ()
 
     def test_what_no_database_keeps_is_replaced(self, bench: Any) -> None:
-        sources: SourceBook = bench.workspace.sources
+        sources: SourceRepository = bench.workspace.sources
         sources.record("k", "a\x00\ud800", 10, 12)
         sources.record_failure("k", "bad \x00", 13)
 
@@ -102,7 +102,7 @@ class TestStates:
 
 class TestSpans:
     def test_equal_probes_are_one_span(self, bench: Any) -> None:
-        sources: SourceBook = bench.workspace.sources
+        sources: SourceRepository = bench.workspace.sources
         for began_ms in (10, 20, 30):
             sources.record("k", "a", began_ms, began_ms + 2)
         sources.record("k", "b", 40, 42)
@@ -117,7 +117,7 @@ class TestSpans:
         assert sources.spans("unknown", 0) == ()
 
     def test_after_a_step_back_what_was_seen_in_the_future_gives_way(self, bench: Any) -> None:
-        sources: SourceBook = bench.workspace.sources
+        sources: SourceRepository = bench.workspace.sources
         sources.record("k", "a", 10, 12)
         sources.record("k", "a", 90, 92)
         sources.record("k", "b", 100, 102)
@@ -128,7 +128,7 @@ class TestSpans:
         assert sources.states()["k"].changed_ms == 50
 
     def test_after_a_step_back_an_equal_probe_counts_from_the_time_that_it_is_now(self, bench: Any) -> None:
-        sources: SourceBook = bench.workspace.sources
+        sources: SourceRepository = bench.workspace.sources
         sources.record("k", "a", 10, 12)
         sources.record("k", "b", 100, 102)
 
@@ -190,7 +190,7 @@ def test_spans_never_overlap_and_a_digest_is_found_at_its_time(probes: list[tupl
 class TestJudging:
     def test_the_line_and_the_counters_are_one(self, bench: Any, now_ms: int) -> None:
         bench.begin("p")
-        sources: SourceBook = bench.workspace.sources
+        sources: SourceRepository = bench.workspace.sources
 
         sources.record_judged("p", "k", 77, {"api": (5, 3), "scheduled": (2, 0)}, now_ms)
         bench.restart()
@@ -228,7 +228,7 @@ class TestJudging:
 
 class TestPruning:
     def test_old_spans_go_with_the_runs_and_the_last_of_each_source_stays(self, bench: Any) -> None:
-        sources: SourceBook = bench.workspace.sources
+        sources: SourceRepository = bench.workspace.sources
         sources.record("k", "a", 10, 12)
         sources.record("k", "b", 20, 22)
         sources.record("k", "c", 30, 32)
@@ -243,7 +243,7 @@ class TestPruning:
         assert (sources.judged_until_ms("p", "k"), sources.judged_until_ms("q", "k")) == (None, 400)
 
     def test_a_source_that_is_probed_no_more_is_forgotten(self, bench: Any) -> None:
-        sources: SourceBook = bench.workspace.sources
+        sources: SourceRepository = bench.workspace.sources
         sources.record("old", "a", 10, 12)
         sources.record("failing", "a", 10, 12)
         sources.record_failure("failing", "refused", 200)

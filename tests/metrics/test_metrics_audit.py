@@ -7,12 +7,12 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from evidencing import evidence_of as truth_of
 from evidencing import is_found, is_of
+from evidencing import read_audit_input as truth_of
 from wasteful import DAY_MS, MovingClock, config_of, follow, probe
 
 from exporter.audit.auditor import Auditor, audit_of
-from exporter.audit.evidence import StoppedError, evidence_of, is_settled
+from exporter.audit.input_reader import StoppedError, is_settled, read_audit_input
 from exporter.config import Audit as AuditSettings
 from exporter.config import Collect, Ignore, Storage
 from exporter.errors import LedgerError
@@ -34,7 +34,7 @@ def world() -> Any:
 
 
 def audited(ledger: Any, config: Any, now_ms: int) -> Any:
-    return audit_of(ledger.name, config, evidence_of(ledger, config, now_ms))
+    return audit_of(ledger.name, config, read_audit_input(ledger, config, now_ms))
 
 
 class TestOfASimulatedWorkspace:
@@ -62,7 +62,7 @@ class TestOfASimulatedWorkspace:
         simulation, ledger, config, now_ms = world
         truth = truth_of(simulation)
 
-        evidence = evidence_of(ledger, config, now_ms)
+        evidence = read_audit_input(ledger, config, now_ms)
 
         assert evidence.since_ms == now_ms - 28 * DAY_MS
         assert evidence.missing == {}
@@ -89,7 +89,7 @@ class TestOfASimulatedWorkspace:
         simulation, ledger, config, now_ms = world
         project = next(one for one in simulation.projects if one.sort == "over_refreshed")
 
-        evidence = evidence_of(ledger, config, now_ms)
+        evidence = read_audit_input(ledger, config, now_ms)
 
         source = evidence.sources[project.project_id]
         truth = truth_of(simulation).sources[project.project_id]
@@ -111,7 +111,7 @@ class TestOfASimulatedWorkspace:
     def test_people_and_projects_are_of_teams(self, world: Any) -> None:
         simulation, ledger, config, now_ms = world
 
-        teams = evidence_of(ledger, config, now_ms).teams
+        teams = read_audit_input(ledger, config, now_ms).teams
 
         for person in simulation.staff.people:
             assert teams[person.user_id] == person.email.split("@")[1].removesuffix(".example")
@@ -229,14 +229,14 @@ class TestEvidence:
             scheduled("p", 7, known.now_ms + DAY_MS, elapsed_ms=9),
         )
 
-        use = evidence_of(known.ledger, config_of(), known.now_ms).uses["p"]
+        use = read_audit_input(known.ledger, config_of(), known.now_ms).uses["p"]
 
         assert use.by == {("scheduled", "completed"): (3, 1500), ("scheduled", "errored"): (1, 0)}
         assert use.last_scheduled == ("completed", "errored", "completed", "completed", "completed")
         assert use.last_ms == {"scheduled": known.now_ms + DAY_MS}
 
     def test_nothing_listed_is_nothing_known(self, known: Known) -> None:
-        evidence = evidence_of(known.ledger, config_of(), known.now_ms)
+        evidence = read_audit_input(known.ledger, config_of(), known.now_ms)
 
         assert (evidence.projects, evidence.seats, evidence.connections, evidence.since_ms) == (None, None, None, None)
         assert evidence.missing == dict.fromkeys(
@@ -250,7 +250,7 @@ class TestEvidence:
         known.projects(Project(project_id="p", published_ms=1))
         known.seats(Seat(user_id="u", role="editor"))
 
-        evidence = evidence_of(known.ledger, config_of(), known.now_ms + 7 * HOUR_MS)
+        evidence = read_audit_input(known.ledger, config_of(), known.now_ms + 7 * HOUR_MS)
 
         assert evidence.seats is None
         assert evidence.missing["users"] == "last read 7 hours ago"
@@ -259,7 +259,7 @@ class TestEvidence:
         known.projects(Project(project_id="p", published_ms=1), tables=False)
         config = config_of(collect=Collect(users=False, queried_tables=False))
 
-        missing = evidence_of(known.ledger, config, known.now_ms).missing
+        missing = read_audit_input(known.ledger, config, known.now_ms).missing
 
         assert missing["users"] == "collect.users is off"
         assert missing["queried_tables"] == "collect.queried_tables is off"
@@ -267,7 +267,7 @@ class TestEvidence:
     def test_a_history_that_is_still_being_read_is_not_judged(self, known: Known) -> None:
         known.projects(Project(project_id="p", published_ms=1), known_from_ms=known.now_ms - 3 * DAY_MS)
 
-        evidence = evidence_of(known.ledger, config_of(), known.now_ms)
+        evidence = read_audit_input(known.ledger, config_of(), known.now_ms)
 
         assert evidence.since_ms is None
         assert evidence.missing["runs"] == "their history is still being read"
@@ -276,13 +276,13 @@ class TestEvidence:
         known.projects(Project(project_id="p", published_ms=1))
         config = config_of(storage=Storage(url="sqlite://", keep_runs_seconds=10 * 86_400))
 
-        assert evidence_of(known.ledger, config, known.now_ms).since_ms == known.now_ms - 10 * DAY_MS
+        assert read_audit_input(known.ledger, config, known.now_ms).since_ms == known.now_ms - 10 * DAY_MS
 
     def test_projects_that_are_gone_are_not_judged(self, known: Known) -> None:
         known.projects(Project(project_id="p", published_ms=1), Project(project_id="q", published_ms=1))
         known.ledger.record_projects([Project(project_id="q", published_ms=1)], known.now_ms + 1)
 
-        evidence = evidence_of(known.ledger, config_of(), known.now_ms + 1)
+        evidence = read_audit_input(known.ledger, config_of(), known.now_ms + 1)
 
         assert [one.project_id for one in evidence.projects or ()] == ["q"]
         assert set(evidence.tables or {}) == {"q"}
@@ -290,7 +290,7 @@ class TestEvidence:
     def test_unviewed_runs_count_from_when_they_were_watched_on(self, known: Known, manual_clock: Any) -> None:
         known.projects(Project(project_id="p", published_ms=1, schedules=DAILY, viewed_ms=1))
         known.ledger.choose_members(10, known.now_ms)
-        assert evidence_of(known.ledger, config_of(), known.now_ms).uses.get("p") is None
+        assert read_audit_input(known.ledger, config_of(), known.now_ms).uses.get("p") is None
         manual_clock.advance(14 * 86_400)
         later_ms = known.now_ms + 14 * DAY_MS
         progress = RunProgress(known_until_ms=later_ms, known_from_ms=0)
@@ -303,13 +303,13 @@ class TestEvidence:
         known.ledger.record_collector("projects", True, later_ms)
         known.ledger.release_holds(later_ms + 91_000)
 
-        use = evidence_of(known.ledger, config_of(), later_ms).uses["p"]
+        use = read_audit_input(known.ledger, config_of(), later_ms).uses["p"]
 
         assert use.unviewed_week == pytest.approx(6.5)
 
     def test_it_stops_when_nobody_wants_it(self, known: Known) -> None:
         with pytest.raises(StoppedError):
-            evidence_of(known.ledger, config_of(), known.now_ms, lambda: False)
+            read_audit_input(known.ledger, config_of(), known.now_ms, lambda: False)
 
 
 class TestBadInput:
@@ -366,7 +366,7 @@ class TestBadInput:
             known.now_ms,
         )
 
-        assert evidence_of(known.ledger, config_of(), known.now_ms).seen_ms == {"u": 5}
+        assert read_audit_input(known.ledger, config_of(), known.now_ms).seen_ms == {"u": 5}
 
     def test_connections_without_a_name_and_tables_of_unknown_ones(self, known: Known) -> None:
         known.projects(Project(project_id="p", published_ms=1))
@@ -549,7 +549,7 @@ class TestAuditor:
     def test_limits_of_the_configuration_reach_the_evidence(self, idle: Known) -> None:
         settings = AuditSettings(unused_after_seconds=5 * 86_400, failed_runs=7)
 
-        evidence = evidence_of(idle.ledger, config_of(audit=settings), idle.now_ms)
+        evidence = read_audit_input(idle.ledger, config_of(audit=settings), idle.now_ms)
 
         assert (evidence.unused_after_ms, evidence.failed_runs, evidence.connection_runs) == (5 * DAY_MS, 7, 3)
         assert replace(evidence, failed_runs=7) == evidence

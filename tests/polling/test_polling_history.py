@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.facts import Run
-from exporter.hexapi import Ask, Endpoint, Page
+from exporter.hexapi import ApiRequest, Endpoint, Page
 from exporter.ledger import RunProgress
 from exporter.polling.history_reading import ALL_KNOWN_MS, MARGIN_MS, HeadRead, extend_back, older_page
 
@@ -23,7 +23,7 @@ def history(count: int) -> list[Run]:
     return [run(count - position, SENT - (position + 1) * 60 * MINUTE_MS) for position in range(count)]
 
 
-def page_of(runs: list[Run], ask: Ask, limit: int = 100) -> Page:
+def page_of(runs: list[Run], ask: ApiRequest, limit: int = 100) -> Page:
     shown = runs[ask.offset : ask.offset + limit]
     return Page(ask=ask, items=tuple(shown), has_more=ask.offset + limit < len(runs), sent_ms=SENT)
 
@@ -165,8 +165,8 @@ def test_no_run_that_was_there_at_the_start_is_missed_while_new_ones_arrive(coun
 
 
 def test_older_page_overlaps_what_is_known():
-    assert older_page("p", 100) == Ask(Endpoint.RUNS, "p", offset=97)
-    assert older_page("p", 1) == Ask(Endpoint.RUNS, "p", offset=0)
+    assert older_page("p", 100) == ApiRequest(Endpoint.RUNS, "p", offset=97)
+    assert older_page("p", 1) == ApiRequest(Endpoint.RUNS, "p", offset=0)
 
 
 def test_older_page_joins_and_the_last_one_makes_all_known():

@@ -3,47 +3,47 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.polling.run_hints import Nudge
+from exporter.polling.expected_runs import ExpectedRuns
 
 
 def test_one_read_when_a_run_should_have_ended():
-    nudge = Nudge()
-    nudge.started(100)
+    expect_run = ExpectedRuns()
+    expect_run.started(100)
 
-    nudge.read(99)
-    assert nudge.due_ms == 100
-    nudge.read(100)
+    expect_run.read(99)
+    assert expect_run.due_ms == 100
+    expect_run.read(100)
 
-    assert nudge.due_ms is None
+    assert expect_run.due_ms is None
 
 
 def test_later_starts_do_not_put_it_off_and_are_read_after():
-    nudge = Nudge()
+    expect_run = ExpectedRuns()
     for expected_ms in (100, 150, 200):
-        nudge.started(expected_ms)
+        expect_run.started(expected_ms)
 
-    assert nudge.due_ms == 100
-    nudge.read(160)
-    assert nudge.due_ms == 200
-    nudge.read(200)
-    assert nudge.due_ms is None
+    assert expect_run.due_ms == 100
+    expect_run.read(160)
+    assert expect_run.due_ms == 200
+    expect_run.read(200)
+    assert expect_run.due_ms is None
 
 
 @settings(max_examples=100)
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=50), st.integers(0, 30))
 def test_it_asks_at_most_once_a_start_and_forgets_none(gaps, duration):
-    nudge = Nudge()
+    expect_run = ExpectedRuns()
     ends, reads, now = [], [], 0
     for gap in gaps:
         now += gap
-        while nudge.due_ms is not None and nudge.due_ms <= now:
-            reads.append(nudge.due_ms)
-            nudge.read(nudge.due_ms)
-        nudge.started(now + duration)
+        while expect_run.due_ms is not None and expect_run.due_ms <= now:
+            reads.append(expect_run.due_ms)
+            expect_run.read(expect_run.due_ms)
+        expect_run.started(now + duration)
         ends.append(now + duration)
-    while nudge.due_ms is not None:
-        reads.append(nudge.due_ms)
-        nudge.read(nudge.due_ms)
+    while expect_run.due_ms is not None:
+        reads.append(expect_run.due_ms)
+        expect_run.read(expect_run.due_ms)
 
     assert len(reads) <= len(ends)
     assert reads == sorted(set(reads))

@@ -5,13 +5,13 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.polling.back_off import Pauses
+from exporter.polling.back_off import BackOff
 
 FIRST, LONGEST = 5_000, 300_000
 
 
-def pauses() -> Pauses:
-    return Pauses(FIRST, LONGEST, random.Random(1))
+def pauses() -> BackOff:
+    return BackOff(FIRST, LONGEST, random.Random(1))
 
 
 @settings(max_examples=50)

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.hexapi import Ask, Endpoint
+from exporter.hexapi import ApiRequest, Endpoint
 from exporter.polling.planner import Idle, ListingOutlook, ProjectOutlook, plan, plan_detail
 
 NOW = 1_000_000
@@ -11,7 +11,7 @@ WEEKS = (900_000, 800_000)
 LATER = NOW + 60_000
 
 
-def listing(endpoint: Endpoint, due_ms: int = 0, under_way: Ask | None = None) -> ListingOutlook:
+def listing(endpoint: Endpoint, due_ms: int = 0, under_way: ApiRequest | None = None) -> ListingOutlook:
     return ListingOutlook(endpoint=endpoint, due_ms=due_ms, under_way=under_way)
 
 
@@ -19,22 +19,22 @@ def project(project_id: str, due_ms: int = LATER, **more: object) -> ProjectOutl
     return ProjectOutlook(project_id=project_id, due_ms=due_ms, **more)
 
 
-def older(project_id: str) -> Ask:
-    return Ask(endpoint=Endpoint.RUNS, project_id=project_id, offset=97)
+def older(project_id: str) -> ApiRequest:
+    return ApiRequest(endpoint=Endpoint.RUNS, project_id=project_id, offset=97)
 
 
-def planned(listings=(), projects=(), *, turn: int = 1, **more: int) -> Ask | Idle:
+def planned(listings=(), projects=(), *, turn: int = 1, **more: int) -> ApiRequest | Idle:
     return plan(listings, projects, now_ms=NOW, weeks_ms=WEEKS, turn=turn, **more)
 
 
 def test_project_listing_goes_before_everything_else():
     ask = planned([listing(Endpoint.USERS), listing(Endpoint.PROJECTS, NOW)], [project("p", 0)])
 
-    assert ask == Ask(endpoint=Endpoint.PROJECTS)
+    assert ask == ApiRequest(endpoint=Endpoint.PROJECTS)
 
 
 def test_listing_under_way_goes_on_with_its_next_page():
-    under_way = Ask(endpoint=Endpoint.PROJECTS, after="c2")
+    under_way = ApiRequest(endpoint=Endpoint.PROJECTS, after="c2")
 
     assert planned([listing(Endpoint.PROJECTS, 0, under_way)]) == under_way
 
@@ -52,7 +52,7 @@ def test_most_overdue_project_is_asked_first():
 
 
 def test_read_under_way_is_finished_before_another_begins():
-    under_way = Ask(endpoint=Endpoint.RUNS, project_id="b", offset=99)
+    under_way = ApiRequest(endpoint=Endpoint.RUNS, project_id="b", offset=99)
 
     assert planned((), [project("a", 0), project("b", LATER, under_way=under_way)]) == under_way
 
@@ -94,9 +94,9 @@ def test_turns_wait_for_one_another_and_what_is_foretold_does_not():
 def test_queried_tables_of_the_most_active_project_come_first_and_no_further_one_is_looked_at():
     looked_at = []
 
-    def detail(project_id: str) -> Ask | None:
+    def detail(project_id: str) -> ApiRequest | None:
         looked_at.append(project_id)
-        return None if project_id == "known" else Ask(endpoint=Endpoint.QUERIED_TABLES, project_id=project_id)
+        return None if project_id == "known" else ApiRequest(endpoint=Endpoint.QUERIED_TABLES, project_id=project_id)
 
     projects = [
         project("quiet", activity=1),
@@ -122,7 +122,7 @@ def test_every_due_project_is_asked_within_as_many_turns_as_there_are_projects(d
     ready = {name for name, at in waiting.items() if at <= NOW}
 
     served = []
-    while isinstance(ask := planned((), [project(name, at) for name, at in waiting.items()]), Ask):
+    while isinstance(ask := planned((), [project(name, at) for name, at in waiting.items()]), ApiRequest):
         served.append(ask.project_id)
         waiting[ask.project_id] = LATER * 10
 

@@ -182,8 +182,8 @@ class TestWhatIsAsked:
         before = hand_made.asked("projects/p/runs")
 
         hand_made.add_run("p", "r", clock.now(), end=clock.now() + 170)
-        following.poller.nudge("p")
-        following.poller.nudge("unknown")
+        following.poller.expect_run("p")
+        following.poller.expect_run("unknown")
         go(following, 240)
 
         assert following.counted() == {("p", "api", "completed"): 1}
@@ -198,7 +198,7 @@ class TestWhatIsAsked:
         before = hand_made.asked("projects/p/runs")
 
         for _ in range(10):
-            following.poller.nudge("p")
+            following.poller.expect_run("p")
         go(following, 600)
 
         assert before < hand_made.asked("projects/p/runs") <= before + 2

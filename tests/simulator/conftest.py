@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from exporter.simulator import Fault, Faults, Limits, Simulation, create_app
+from exporter.simulator import Fault, Faults, RateLimits, Simulation, create_app
 
 TOKEN = "hxtw_" + "0a" * 48
 
@@ -86,7 +86,7 @@ def make_api(make_simulation: Callable[..., Simulation]) -> MakeApi:
         simulation: Simulation | None = None, *, token: str | None = TOKEN, projects: int = 40, **options: Any
     ) -> Api:
         simulation = simulation or make_simulation(projects=projects)
-        chosen = {"limits": Limits.off(), "faults": Faults(), **options}
+        chosen = {"limits": RateLimits.off(), "faults": Faults(), **options}
         return Api(create_app(simulation, **chosen), token)
 
     return make

@@ -8,7 +8,7 @@ import pytest
 
 from exporter.errors import RateLimitedError
 from exporter.facts import Cell, Connection, Group, Identity, Project, QueriedTable, Run, Seat, Thread
-from exporter.hexapi import Ask, Endpoint, HexClient, Pace, TokenSource, Walk
+from exporter.hexapi import ApiRequest, Endpoint, HexClient, ListingWalk, Pace, TokenSource
 from exporter.simulator.rhythm import DAY_MS
 from exporter.simulator.timeline import HISTORY_MS
 
@@ -28,7 +28,7 @@ def read(api, manual_clock):
                 observe=lambda exchange: None,
                 transport=httpx.ASGITransport(api.app),
             )
-            found = Walk(endpoint, project_id)
+            found = ListingWalk(endpoint, project_id)
             while found.next is not None:
                 found.add(await client.ask(found.next))
             await client.aclose()
@@ -111,7 +111,7 @@ class TestRefusal:
                 observe=lambda exchange: None,
                 transport=httpx.ASGITransport(api.app),
             )
-            await client.ask(Ask(Endpoint.GROUPS))
+            await client.ask(ApiRequest(Endpoint.GROUPS))
 
         with pytest.raises(RateLimitedError):
             asyncio.run(ask())

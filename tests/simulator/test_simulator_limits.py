@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.simulator import Limits, parse_limits
+from exporter.simulator import RateLimits, parse_limits
 from exporter.simulator.rate_limits import Group, Limiter, Window
 from exporter.simulator.refusals import RefusalError
 
@@ -17,7 +17,7 @@ class TestLimiter:
         seconds=st.integers(1, 30),
     )
     def test_no_window_ever_has_more_than_its_number(self, steps, allowed, seconds):
-        limiter = Limiter(Limits(windows={Group.DEFAULT: (Window(allowed, seconds),)}))
+        limiter = Limiter(RateLimits(windows={Group.DEFAULT: (Window(allowed, seconds),)}))
         now, admitted, told = 0.0, [], []
         for step in steps:
             now += step
@@ -36,7 +36,7 @@ class TestLimiter:
     @settings(max_examples=30)
     @given(st.integers(1, 40))
     def test_waiting_as_told_is_enough(self, asked):
-        limiter, now = Limiter(Limits.documented()), 100.0
+        limiter, now = Limiter(RateLimits.documented()), 100.0
         for _ in range(asked):
             try:
                 limiter.admit("a", Group.RUN, now, now)
@@ -45,7 +45,7 @@ class TestLimiter:
                 limiter.admit("a", Group.RUN, now, now)
 
     def test_a_refused_request_is_not_counted(self):
-        limiter = Limiter(Limits(windows={Group.DEFAULT: (Window(1, 60),)}))
+        limiter = Limiter(RateLimits(windows={Group.DEFAULT: (Window(1, 60),)}))
         limiter.admit("a", Group.DEFAULT, 0.0, 0.0)
         for at in range(1, 60):
             with pytest.raises(RefusalError):
@@ -67,7 +67,7 @@ class TestDocumented:
         ],
     )
     def test_each_group_has_its_minute(self, make_api, path, in_a_minute, manual_clock):
-        api = make_api(limits=Limits.documented())
+        api = make_api(limits=RateLimits.documented())
         codes = [api.get(path, limit=1).status_code for _ in range(in_a_minute + 1)]
 
         assert codes == [200] * in_a_minute + [429]
@@ -75,7 +75,7 @@ class TestDocumented:
         assert api.get(path, limit=1).status_code == 200
 
     def test_runs_are_started_twenty_times_a_minute_and_sixty_times_an_hour(self, make_api, manual_clock):
-        api = make_api(limits=Limits.documented())
+        api = make_api(limits=RateLimits.documented())
         path, dry = f"/v1/projects/{api.of_sort('api').project_id}/runs", {"dryRun": True}
         started = 0
         for _ in range(5):
@@ -87,7 +87,7 @@ class TestDocumented:
         assert api.post(path, json=dry).status_code == 201
 
     def test_the_hour_is_limited_too(self, manual_clock):
-        limiter, admitted = Limiter(Limits.documented()), 0
+        limiter, admitted = Limiter(RateLimits.documented()), 0
         for minute in range(61):
             for _ in range(31):
                 try:
@@ -99,7 +99,7 @@ class TestDocumented:
         assert admitted <= 1800
 
     def test_tokens_do_not_share_their_limit(self, make_api):
-        api = make_api(limits=Limits.documented())
+        api = make_api(limits=RateLimits.documented())
         for _ in range(31):
             last = api.get("/v1/users/me")
         api.token = "hxtw_other"
@@ -110,7 +110,7 @@ class TestDocumented:
 
 class TestTelling:
     def refused(self, make_api, **options):
-        limits = Limits(windows={Group.SLOWER: (Window(2, 60),)}, **options)
+        limits = RateLimits(windows={Group.SLOWER: (Window(2, 60),)}, **options)
         api = make_api(limits=limits)
         return [api.get("/v1/users/me") for _ in range(3)]
 
@@ -142,8 +142,8 @@ class TestTelling:
 
 class TestParsing:
     def test_the_words(self):
-        assert parse_limits("documented") == Limits.documented()
-        assert parse_limits("off") == Limits.off()
+        assert parse_limits("documented") == RateLimits.documented()
+        assert parse_limits("off") == RateLimits.off()
 
     def test_a_size(self):
         limits = parse_limits("120/7200")

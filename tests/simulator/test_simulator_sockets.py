@@ -9,7 +9,7 @@ import pytest
 import uvicorn
 
 from exporter.clock import SystemClock
-from exporter.simulator import Fault, Faults, Limits, Simulation, create_app
+from exporter.simulator import Fault, Faults, RateLimits, Simulation, create_app
 
 HEADERS = {"Authorization": "Bearer hxtw_socket"}
 
@@ -40,7 +40,7 @@ def serving(app, **options):
 
 @pytest.fixture
 def app():
-    return create_app(Simulation(1, 10, clock=SystemClock()), faults=Faults(), limits=Limits.off())
+    return create_app(Simulation(1, 10, clock=SystemClock()), faults=Faults(), limits=RateLimits.off())
 
 
 @pytest.mark.integration

@@ -4,7 +4,7 @@ import asyncio
 
 import httpx
 import pytest
-from watching_sources import Scene, http_source
+from watching_sources import AuditContext, http_source
 
 CHECKED = "hex_source_checked_runs_total"
 UNCHANGED = "hex_source_unchanged_runs_total"
@@ -31,7 +31,7 @@ def hourly(scene, hours, *, changes=(), trigger="scheduled", project_id="a"):
 
 
 def test_each_run_but_the_first_is_checked_and_those_after_a_change_are_no_repetition(manual_clock):
-    scene = Scene(manual_clock, http_source())
+    scene = AuditContext(manual_clock, http_source())
 
     hourly(scene, 10, changes=(3, 4, 7))
 
@@ -40,7 +40,7 @@ def test_each_run_but_the_first_is_checked_and_those_after_a_change_are_no_repet
 
 
 def test_every_series_of_a_watched_project_is_there_at_0_before_its_first_run(manual_clock):
-    scene = Scene(manual_clock, http_source())
+    scene = AuditContext(manual_clock, http_source())
 
     asyncio.run(scene.follow(60, step=60))
 
@@ -49,7 +49,7 @@ def test_every_series_of_a_watched_project_is_there_at_0_before_its_first_run(ma
 
 
 def test_triggers_and_projects_are_counted_apart(manual_clock):
-    scene = Scene(manual_clock, http_source(), projects=("a", "b"))
+    scene = AuditContext(manual_clock, http_source(), projects=("a", "b"))
 
     hourly(scene, 3)
     hourly(scene, 2, trigger="api")
@@ -60,7 +60,7 @@ def test_triggers_and_projects_are_counted_apart(manual_clock):
 
 
 def test_a_project_without_series_of_its_own_counts_to_other(manual_clock):
-    scene = Scene(manual_clock, http_source())
+    scene = AuditContext(manual_clock, http_source())
     scene.known.choose_members(0, scene.now_ms)
 
     hourly(scene, 3)
@@ -69,7 +69,7 @@ def test_a_project_without_series_of_its_own_counts_to_other(manual_clock):
 
 
 def test_nothing_is_counted_twice_across_restarts_of_the_watch(manual_clock):
-    scene = Scene(manual_clock, http_source())
+    scene = AuditContext(manual_clock, http_source())
 
     for _ in range(4):
         hourly(scene, 2)
@@ -80,7 +80,7 @@ def test_nothing_is_counted_twice_across_restarts_of_the_watch(manual_clock):
 
 
 def test_nothing_is_lost_or_counted_twice_when_the_process_is_killed(manual_clock, tmp_path):
-    scene = Scene(manual_clock, http_source(), ledger_url=f"sqlite:///{tmp_path / 'ledger.db'}")
+    scene = AuditContext(manual_clock, http_source(), ledger_url=f"sqlite:///{tmp_path / 'ledger.db'}")
 
     for _ in range(3):
         hourly(scene, 2)
@@ -91,7 +91,7 @@ def test_nothing_is_lost_or_counted_twice_when_the_process_is_killed(manual_cloc
 
 
 def test_runs_are_judged_when_they_become_known_however_late(manual_clock):
-    scene = Scene(manual_clock, http_source())
+    scene = AuditContext(manual_clock, http_source())
     starts = []
 
     async def live():
@@ -110,7 +110,7 @@ def test_runs_are_judged_when_they_become_known_however_late(manual_clock):
 
 
 def test_a_run_in_progress_is_judged_when_it_has_ended(manual_clock):
-    scene = Scene(manual_clock, http_source())
+    scene = AuditContext(manual_clock, http_source())
 
     async def live():
         await scene.follow(HOUR, step=60)
@@ -129,7 +129,7 @@ def test_a_run_in_progress_is_judged_when_it_has_ended(manual_clock):
 
 
 def test_a_run_that_never_ends_holds_the_others_up_for_a_day_at_most(manual_clock):
-    scene = Scene(manual_clock, http_source())
+    scene = AuditContext(manual_clock, http_source())
 
     async def live():
         await scene.follow(HOUR, step=60)
@@ -148,7 +148,7 @@ def test_a_run_that_never_ends_holds_the_others_up_for_a_day_at_most(manual_cloc
 
 
 def test_runs_from_before_the_first_probe_are_no_ground_to_judge_by(manual_clock):
-    scene = Scene(manual_clock, http_source())
+    scene = AuditContext(manual_clock, http_source())
     for number in range(5):
         scene.run(f"old{number}", scene.now_ms - number * HOUR * 1000 - HOUR * 1000)
 
@@ -158,7 +158,7 @@ def test_runs_from_before_the_first_probe_are_no_ground_to_judge_by(manual_clock
 
 
 def test_a_run_that_comes_weeks_after_the_one_before_is_compared_with_it(manual_clock):
-    scene = Scene(manual_clock, http_source(every=HOUR))
+    scene = AuditContext(manual_clock, http_source(every=HOUR))
 
     async def live():
         await scene.follow(2 * HOUR, step=600)
@@ -175,7 +175,7 @@ def test_a_run_that_comes_weeks_after_the_one_before_is_compared_with_it(manual_
 @pytest.mark.parametrize("back", [True, False])
 def test_another_source_for_the_project_judges_no_run_again(manual_clock, back):
     first, second = http_source(title="a"), http_source("https://data.example/items", title="*")
-    scene = Scene(manual_clock, first, second, projects=("a", "b"))
+    scene = AuditContext(manual_clock, first, second, projects=("a", "b"))
     hourly(scene, 3)
     before = scene.counted(CHECKED)
 
@@ -189,7 +189,7 @@ def test_another_source_for_the_project_judges_no_run_again(manual_clock, back):
 
 
 def test_while_a_source_fails_for_long_runs_are_not_checked(manual_clock):
-    scene = Scene(manual_clock, http_source())
+    scene = AuditContext(manual_clock, http_source())
     hourly(scene, 2)
     scene.answer = httpx.Response(503)
     hourly(scene, 2)

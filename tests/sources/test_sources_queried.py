@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 
 import pytest
-from watching_sources import Scene, sql_source
+from watching_sources import AuditContext, sql_source
 
 from exporter.facts import Cell, QueriedTable
 from exporter.sources.probe import ProbeError
@@ -15,7 +15,9 @@ WAREHOUSE = {"connection_id": "c-1", "connection_name": "Warehouse"}
 
 @pytest.fixture
 def scene(manual_clock):
-    return Scene(manual_clock, sql_source(connection="Ware*"), projects=("a", "b"), environ={"URL": "sqlite:///x.db"})
+    return AuditContext(
+        manual_clock, sql_source(connection="Ware*"), projects=("a", "b"), environ={"URL": "sqlite:///x.db"}
+    )
 
 
 def query(scene, project_id, *tables):
@@ -73,7 +75,7 @@ def test_news_are_seen_after_half_a_minute(scene, manual_clock):
 
 def test_each_project_is_asked_about_its_own_tables(manual_clock, postgres_server):
     name = postgres_server.new_database()
-    scene = Scene(
+    scene = AuditContext(
         manual_clock,
         sql_source(connection="Ware*", deadline=30),
         projects=("a", "b", "c"),
@@ -108,7 +110,7 @@ def test_each_project_is_asked_about_its_own_tables(manual_clock, postgres_serve
 def test_a_database_file_of_the_ledgers_kind_is_not_asked_about_tables(manual_clock, tmp_path):
     path = tmp_path / "x.db"
     sqlite3.connect(path).close()
-    scene = Scene(manual_clock, sql_source(connection="*"), environ={"URL": f"sqlite:///{path}"})
+    scene = AuditContext(manual_clock, sql_source(connection="*"), environ={"URL": f"sqlite:///{path}"})
     query(scene, "a", "orders")
 
     asyncio.run(scene.look())

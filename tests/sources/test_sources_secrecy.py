@@ -7,7 +7,7 @@ import traceback
 import httpx
 import pytest
 from structlog.testing import capture_logs
-from watching_sources import Scene, http_source, sql_source
+from watching_sources import AuditContext, http_source, sql_source
 
 from exporter.config import HttpSource, SqlSource
 from exporter.sources.credentials import Credential
@@ -52,7 +52,7 @@ def shows(*shown):
 )
 def test_nothing_shows_the_authorization_or_the_address(answer, manual_clock, caplog):
     url = "https://data.example/s3cret/orders?sig=s3cret"
-    scene = Scene(manual_clock, http_source(url, authorization_env="AUTH"), environ={"AUTH": f"Bearer {SECRET}"})
+    scene = AuditContext(manual_clock, http_source(url, authorization_env="AUTH"), environ={"AUTH": f"Bearer {SECRET}"})
     scene.answer = answer
 
     with caplog.at_level(logging.WARNING), capture_logs() as logs:
@@ -92,7 +92,7 @@ def test_an_error_of_a_probe_keeps_no_request_with_the_authorization_alive():
     ],
 )
 def test_nothing_shows_the_password_of_a_database(written, manual_clock, caplog):
-    scene = Scene(manual_clock, sql_source(query="select 1"), environ={"URL": written})
+    scene = AuditContext(manual_clock, sql_source(query="select 1"), environ={"URL": written})
 
     with caplog.at_level(logging.WARNING), capture_logs() as logs:
         asyncio.run(scene.look())

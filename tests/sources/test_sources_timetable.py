@@ -4,12 +4,12 @@ import random
 
 import pytest
 
-from exporter.sources.probe_schedule import Timetable
+from exporter.sources.probe_schedule import ProbeSchedule
 
 
 @pytest.fixture
 def timetable():
-    return Timetable(random.Random(7))
+    return ProbeSchedule(random.Random(7))
 
 
 def test_a_source_that_was_never_probed_is_due_at_once(timetable):

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from msgspec import structs
 from structlog.testing import capture_logs
-from watching_sources import Scene, http_source, sql_source, until
+from watching_sources import AuditContext, http_source, sql_source, until
 
 from exporter.clock import SystemClock
 from exporter.config import FileSource, Match, Source
@@ -24,7 +24,7 @@ def states(scene):
 
 
 def test_a_source_of_many_projects_is_asked_once_and_what_it_says_is_known(manual_clock):
-    scene = Scene(manual_clock, http_source(), projects=("a", "b", "c"))
+    scene = AuditContext(manual_clock, http_source(), projects=("a", "b", "c"))
 
     asyncio.run(scene.look())
 
@@ -36,7 +36,7 @@ def test_a_source_of_many_projects_is_asked_once_and_what_it_says_is_known(manua
 
 
 def test_a_source_per_project_has_a_state_for_each(manual_clock):
-    scene = Scene(manual_clock, http_source(PER_PROJECT), projects=("a", "b"))
+    scene = AuditContext(manual_clock, http_source(PER_PROJECT), projects=("a", "b"))
     scene.answer = lambda request: request.url.path[-1]
 
     asyncio.run(scene.look())
@@ -46,7 +46,7 @@ def test_a_source_per_project_has_a_state_for_each(manual_clock):
 
 
 def test_the_state_never_gets_older_than_its_interval_and_is_not_asked_much_more_often(manual_clock):
-    scene = Scene(manual_clock, http_source(every=300))
+    scene = AuditContext(manual_clock, http_source(every=300))
 
     async def watch():
         await scene.look()
@@ -61,7 +61,7 @@ def test_the_state_never_gets_older_than_its_interval_and_is_not_asked_much_more
 
 
 def test_a_change_is_seen_with_the_time_of_the_probe_that_saw_it(manual_clock):
-    scene = Scene(manual_clock, http_source())
+    scene = AuditContext(manual_clock, http_source())
 
     async def watch():
         await scene.look()
@@ -78,7 +78,7 @@ def test_a_change_is_seen_with_the_time_of_the_probe_that_saw_it(manual_clock):
 
 
 def test_the_shortest_interval_counts_where_matches_share_a_source(manual_clock):
-    scene = Scene(
+    scene = AuditContext(
         manual_clock, http_source(title="a", every=3600), http_source(title="b", every=60), projects=("a", "b")
     )
 
@@ -89,7 +89,7 @@ def test_the_shortest_interval_counts_where_matches_share_a_source(manual_clock)
 
 
 def test_projects_that_cannot_run_are_not_probed_for(manual_clock):
-    scene = Scene(manual_clock, http_source(PER_PROJECT), projects=())
+    scene = AuditContext(manual_clock, http_source(PER_PROJECT), projects=())
     scene.list("draft", published_ms=None)
 
     asyncio.run(scene.look())
@@ -108,7 +108,7 @@ def test_projects_that_cannot_run_are_not_probed_for(manual_clock):
 def test_a_source_that_hangs_delays_no_other(manual_clock, tmp_path):
     (tmp_path / "a.csv").write_text("a")
     file = Source(match=Match(title="b"), file=FileSource(paths=(str(tmp_path / "*.csv"),)), every_seconds=60)
-    scene = Scene(manual_clock, http_source(title="a", deadline=0.5), file, projects=("a", "b"))
+    scene = AuditContext(manual_clock, http_source(title="a", deadline=0.5), file, projects=("a", "b"))
     hang = asyncio.Event()
     scene.answer = lambda _: hang.wait()
 
@@ -127,7 +127,7 @@ def test_a_source_that_hangs_delays_no_other(manual_clock, tmp_path):
 
 def test_few_of_one_entry_are_asked_at_a_time_and_fewer_of_those_that_fail(manual_clock):
     projects = [f"p{number}" for number in range(20)]
-    scene = Scene(manual_clock, http_source(PER_PROJECT, deadline=30), projects=projects)
+    scene = AuditContext(manual_clock, http_source(PER_PROJECT, deadline=30), projects=projects)
     asked_at_once, together = [], []
     gate = asyncio.Event()
 
@@ -166,7 +166,7 @@ def test_few_of_one_entry_are_asked_at_a_time_and_fewer_of_those_that_fail(manua
 
 
 def test_what_waits_for_a_lane_follows_without_another_look(manual_clock):
-    scene = Scene(manual_clock, http_source(PER_PROJECT), projects=[f"p{number}" for number in range(30)])
+    scene = AuditContext(manual_clock, http_source(PER_PROJECT), projects=[f"p{number}" for number in range(30)])
 
     asyncio.run(scene.look())
 
@@ -188,7 +188,9 @@ def test_a_database_that_hangs_gets_four_threads_at_most_and_no_thread_outlives_
         for number in range(10)
     ]
     projects = [f"p{number}" for number in range(10)]
-    scene = Scene(manual_clock, *sources, http_source(), projects=[*projects, "other"], environ={"URL": "sqlite:///x"})
+    scene = AuditContext(
+        manual_clock, *sources, http_source(), projects=[*projects, "other"], environ={"URL": "sqlite:///x"}
+    )
 
     async def watch():
         await scene.follow(3600, step=60)
@@ -202,7 +204,7 @@ def test_a_database_that_hangs_gets_four_threads_at_most_and_no_thread_outlives_
 
 
 def test_failures_are_recorded_told_once_for_each_reason_and_their_end_too(manual_clock):
-    scene = Scene(manual_clock, http_source())
+    scene = AuditContext(manual_clock, http_source())
 
     with capture_logs() as logs:
         asyncio.run(scene.look())
@@ -231,7 +233,7 @@ def test_failures_are_recorded_told_once_for_each_reason_and_their_end_too(manua
 
 
 def test_a_restart_asks_only_what_is_due(manual_clock):
-    scene = Scene(manual_clock, http_source(every=300))
+    scene = AuditContext(manual_clock, http_source(every=300))
 
     asyncio.run(scene.look())
     scene.watch = scene.new_watch()
@@ -254,7 +256,7 @@ def test_a_driver_that_hangs_gets_one_thread_and_no_more(manual_clock, tmp_path,
         return ask(self, *arguments)
 
     monkeypatch.setattr(SqlProbe, "_ask", hang)
-    scene = Scene(manual_clock, sql_source(query="select 1", deadline=0.5), environ={"URL": f"sqlite:///{path}"})
+    scene = AuditContext(manual_clock, sql_source(query="select 1", deadline=0.5), environ={"URL": f"sqlite:///{path}"})
 
     async def watch():
         await scene.follow(3600, step=60)
@@ -272,7 +274,7 @@ def test_a_driver_that_hangs_gets_one_thread_and_no_more(manual_clock, tmp_path,
 
 
 def test_a_ledger_that_cannot_be_written_is_told_once_and_the_watch_goes_on(manual_clock, monkeypatch):
-    scene = Scene(manual_clock, http_source())
+    scene = AuditContext(manual_clock, http_source())
 
     def refuse(*_):
         raise LedgerError("the disk is full")
@@ -288,7 +290,7 @@ def test_a_ledger_that_cannot_be_written_is_told_once_and_the_watch_goes_on(manu
 
 
 def test_a_fault_of_this_program_is_a_failure_that_shows_no_text_of_it(manual_clock):
-    scene = Scene(manual_clock, http_source())
+    scene = AuditContext(manual_clock, http_source())
 
     def broken(_):
         raise RuntimeError("s3cret")
@@ -302,7 +304,7 @@ def test_a_fault_of_this_program_is_a_failure_that_shows_no_text_of_it(manual_cl
 
 
 def test_it_runs_until_it_is_cancelled_and_drops_what_is_under_way(tmp_path):
-    scene = Scene(SystemClock(), http_source(deadline=60))
+    scene = AuditContext(SystemClock(), http_source(deadline=60))
     hang = asyncio.Event()
     scene.answer = lambda _: hang.wait()
 
@@ -325,7 +327,7 @@ def test_a_stumble_is_logged_and_the_watch_goes_on(manual_clock, monkeypatch):
             self.advance(seconds)
             await asyncio.sleep(0)
 
-    scene = Scene(YieldingClock(), http_source())
+    scene = AuditContext(YieldingClock(), http_source())
     step, stumbles = scene.watch.step, [ValueError("once"), LedgerError("twice")]
 
     def stumble():
@@ -349,7 +351,7 @@ def test_a_stumble_is_logged_and_the_watch_goes_on(manual_clock, monkeypatch):
 
 @pytest.mark.parametrize("number", [10_000])
 def test_ten_thousand_projects_without_a_source_cost_nothing_but_a_look(manual_clock, number):
-    scene = Scene(manual_clock, http_source(title="x"), projects=[f"p{one}" for one in range(number)])
+    scene = AuditContext(manual_clock, http_source(title="x"), projects=[f"p{one}" for one in range(number)])
 
     asyncio.run(scene.look())
 

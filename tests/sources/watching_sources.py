@@ -9,7 +9,7 @@ import msgspec
 from exporter.config import Config, HttpSource, Match, Source, SqlSource, Storage, Workspace
 from exporter.facts import Project, Run
 from exporter.ledger import RunProgress, open_ledger
-from exporter.sources import Watch, judged
+from exporter.sources import SourceWatch, source_status
 
 
 def http_source(url="https://data.example/orders", *, title="*", every=300.0, deadline=5.0, **settings):
@@ -33,7 +33,7 @@ async def until(condition):
     raise AssertionError("the condition never held")
 
 
-class Scene:
+class AuditContext:
     """Projects by their ids, the sources they have, and the server behind all addresses.
 
     `answer` is what that server does: an ETag, a response, or a function of the request. `asked` has every path.
@@ -67,7 +67,7 @@ class Scene:
 
     def new_watch(self):
         """What a start of the process makes."""
-        return Watch(
+        return SourceWatch(
             "w",
             self.config,
             self.known,
@@ -119,7 +119,7 @@ class Scene:
     def standing(self, project_id="a"):
         """How the project's source stands."""
         project = next(one.project for one in self.known.projects() if one.project.project_id == project_id)
-        return judged(self.config, "w", project, self.known.sources.states(), self.now_ms)
+        return source_status(self.config, "w", project, self.known.sources.states(), self.now_ms)
 
     def counted(self, metric):
         """The sums of a counter that are not 0, held or not."""

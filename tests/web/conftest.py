@@ -10,7 +10,7 @@ import trustme
 from starlette.types import ASGIApp
 from web_client import Running, make_app, write_certificate
 
-from exporter.web import Limits, Server, WebFile
+from exporter.web import ConnectionLimits, Server, WebConfigFile
 
 
 @pytest.fixture
@@ -23,10 +23,10 @@ def serve() -> Iterator[Callable[..., Running]]:
         *,
         listen: tuple[str, ...] = ("127.0.0.1:0",),
         web_file: Path | None = None,
-        limits: Limits | None = None,
+        limits: ConnectionLimits | None = None,
         takes_whole_urls: bool = True,
     ) -> Running:
-        watched = WebFile(web_file) if web_file else None
+        watched = WebConfigFile(web_file) if web_file else None
         server = Server(
             app or make_app(), listen=listen, web_file=watched, limits=limits, takes_whole_urls=takes_whole_urls
         )

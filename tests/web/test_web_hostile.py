@@ -19,7 +19,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 from web_client import OPENMETRICS, TEXT, Running, StandInPage, StandInPublisher, make_app, read_answer, until_closed
 
-from exporter.web import Address, Limits
+from exporter.web import Address, ConnectionLimits
 
 pytestmark = pytest.mark.integration
 
@@ -77,7 +77,7 @@ class TestCrowds:
             assert running.get("/metrics", context=context).body == TEXT
 
     def test_300_half_sent_requests_do_not_stop_a_scrape_and_are_cut(self, serve: Serve) -> None:
-        running = serve(limits=Limits(request_seconds=1.0))
+        running = serve(limits=ConnectionLimits(request_seconds=1.0))
 
         with crowd(running, 300, b"GET /metrics HTTP/1.1\r\nX-Half: ") as clients:
             assert threading.active_count() < 20
@@ -88,7 +88,7 @@ class TestCrowds:
     @pytest.mark.parametrize("sent", [b"", b"GET ", GET], ids=["silent", "half-sent", "idle"])
     def test_more_connections_than_fit_do_not_keep_a_scraper_out(self, serve: Serve, sent: bytes) -> None:
         """The one that has been quiet longest makes room."""
-        running = serve(limits=Limits(connections=10, request_seconds=60.0))
+        running = serve(limits=ConnectionLimits(connections=10, request_seconds=60.0))
 
         with crowd(running, 30, sent):
             for _ in range(3):
@@ -238,7 +238,7 @@ class TestOddRequests:
         assert caplog.records == []
 
     def test_headers_without_end_are_cut(self, serve: Serve) -> None:
-        running = serve(limits=Limits(head_bytes=4096))
+        running = serve(limits=ConnectionLimits(head_bytes=4096))
         with running.connect() as client:
             client.sendall(b"GET /metrics HTTP/1.1\r\nX-Long: " + b"a" * 100_000)
 

@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 from web_client import TEXT, Running, StandInPage, StandInPublisher, make_app, read_answer, until_closed
 
 from exporter.errors import ConfigError
-from exporter.web import Limits, Server
+from exporter.web import ConnectionLimits, Server
 
 Serve = Callable[..., Running]
 
@@ -96,7 +96,7 @@ class TestStopping:
             await asyncio.to_thread(finish.wait, 20)
             await PlainTextResponse("done")(scope, receive, send)
 
-        running = serve(slow, limits=Limits(stop_seconds=20.0))
+        running = serve(slow, limits=ConnectionLimits(stop_seconds=20.0))
         with running.connect() as client:
             client.sendall(GET)
             stopping = threading.Thread(target=running.stop)
@@ -117,7 +117,7 @@ class TestStopping:
             finally:
                 ended.set()
 
-        running = serve(endless, limits=Limits(stop_seconds=0.05))
+        running = serve(endless, limits=ConnectionLimits(stop_seconds=0.05))
         with running.connect() as client:
             client.sendall(GET)
             assert begun.wait(20)
@@ -130,7 +130,7 @@ class TestStopping:
 
     def test_a_reader_that_does_not_read_is_not_waited_for(self, serve: Serve) -> None:
         page = StandInPage(text=b"x" * 50_000_000)
-        running = serve(make_app(StandInPublisher(page)), limits=Limits(stop_seconds=0.05))
+        running = serve(make_app(StandInPublisher(page)), limits=ConnectionLimits(stop_seconds=0.05))
         with running.connect() as client:
             client.sendall(GET)
             client.recv(1)
@@ -143,7 +143,9 @@ class TestStopping:
 class TestLimits:
     """Short limits, so that reaching them takes no time; none of the tests measures how long that is."""
 
-    SHORT = Limits(request_seconds=0.1, answer_seconds=0.1, idle_seconds=0.1, handshake_seconds=0.1, look_seconds=0.02)
+    SHORT = ConnectionLimits(
+        request_seconds=0.1, answer_seconds=0.1, idle_seconds=0.1, handshake_seconds=0.1, look_seconds=0.02
+    )
 
     @pytest.mark.parametrize("sent", [b"", b"G", b"GET /metrics HTTP/1.1\r\nHost: x\r\n"])
     def test_a_request_that_does_not_come_is_cut(self, serve: Serve, sent: bytes) -> None:
@@ -196,7 +198,7 @@ class TestLimits:
             await asyncio.to_thread(released.wait, 20)
             await PlainTextResponse("done")(scope, receive, send)
 
-        limits = Limits(request_seconds=0.1, idle_seconds=0.1, look_seconds=0.02)
+        limits = ConnectionLimits(request_seconds=0.1, idle_seconds=0.1, look_seconds=0.02)
         running = serve(slow, limits=limits)
         with running.connect() as client, running.connect() as silent:
             client.sendall(GET)

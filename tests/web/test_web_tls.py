@@ -15,7 +15,7 @@ from web_client import (
 )
 
 from exporter.errors import ConfigError
-from exporter.web import WebFile
+from exporter.web import WebConfigFile
 from exporter.web.tls import Tls
 
 Serve = Callable[..., Running]
@@ -196,7 +196,7 @@ class TestFilesThatCannotBeUsed:
             (tmp_path / name).write_text(content)
 
         with pytest.raises(ConfigError) as caught:
-            WebFile(file)
+            WebConfigFile(file)
 
         (problem,) = caught.value.problems
         assert problem.location == f"{file}:1"
@@ -215,4 +215,4 @@ class TestFilesThatCannotBeUsed:
         (tmp_path / "server.key").write_bytes(encrypted)
 
         with pytest.raises(ConfigError, match="encrypted"):
-            WebFile(file)
+            WebConfigFile(file)

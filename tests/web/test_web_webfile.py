@@ -7,7 +7,7 @@ import trustme
 from web_client import write_certificate
 
 from exporter.errors import ConfigError
-from exporter.web import WebFile
+from exporter.web import WebConfigFile
 
 HASH = "$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi"
 
@@ -23,25 +23,25 @@ def test_a_file_that_cannot_be_used_is_an_error_at_the_start(file: Path) -> None
     file.write_text("basic_auth_users: {alice: hunter2}\n")
 
     with pytest.raises(ConfigError, match=r"web\.yml:1: "):
-        WebFile(file)
+        WebConfigFile(file)
 
 
 def test_a_file_that_is_not_there_is_an_error_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        WebFile(tmp_path / "web.yml")
+        WebConfigFile(tmp_path / "web.yml")
 
     reason = "found a file that cannot be read, expected the web configuration: No such file or directory"
     assert str(caught.value) == f"{tmp_path / 'web.yml'}: {reason}"
 
 
 def test_the_same_files_are_read_once(file: Path) -> None:
-    web_file = WebFile(file)
+    web_file = WebConfigFile(file)
 
     assert web_file.current() is web_file.current()
 
 
 def test_a_change_is_in_force_at_the_next_look(file: Path) -> None:
-    web_file = WebFile(file)
+    web_file = WebConfigFile(file)
     assert set(web_file.current().config.users) == {"alice"}
 
     file.write_text(f"basic_auth_users: {{bobby: {HASH}, carol: {HASH}}}\n")
@@ -51,7 +51,7 @@ def test_a_change_is_in_force_at_the_next_look(file: Path) -> None:
 
 @pytest.mark.parametrize("broken", ["basic_auth_users: {alice: hunter2}\n", "[", None])
 def test_a_broken_change_keeps_the_old_and_is_logged_once(file: Path, broken: str | None) -> None:
-    web_file = WebFile(file)
+    web_file = WebConfigFile(file)
     if broken is None:
         file.unlink()
     else:
@@ -66,7 +66,7 @@ def test_a_broken_change_keeps_the_old_and_is_logged_once(file: Path, broken: st
 
 
 def test_a_mended_file_is_taken_again(file: Path) -> None:
-    web_file = WebFile(file)
+    web_file = WebConfigFile(file)
     file.write_text("[")
     web_file.current()
 
@@ -78,7 +78,7 @@ def test_a_mended_file_is_taken_again(file: Path) -> None:
 def test_a_replaced_certificate_is_picked_up(
     tls_file: Callable[..., Path], tmp_path: Path, authority: trustme.CA
 ) -> None:
-    web_file = WebFile(tls_file())
+    web_file = WebConfigFile(tls_file())
     before = web_file.current().tls
 
     write_certificate(authority, tmp_path)
@@ -90,7 +90,7 @@ def test_a_replaced_certificate_is_picked_up(
 def test_a_half_replaced_pair_keeps_the_old_until_it_is_whole(
     tls_file: Callable[..., Path], tmp_path: Path, authority: trustme.CA
 ) -> None:
-    web_file = WebFile(tls_file())
+    web_file = WebConfigFile(tls_file())
     before = web_file.current().tls
     issued = authority.issue_cert("localhost")
 
@@ -105,7 +105,7 @@ def test_a_certificate_that_comes_later_mends_a_refused_change(
     tls_file: Callable[..., Path], tmp_path: Path, authority: trustme.CA
 ) -> None:
     file = tls_file()
-    web_file = WebFile(file)
+    web_file = WebConfigFile(file)
     before = web_file.current().tls
     file.write_text("tls_server_config: {cert_file: new.crt, key_file: new.key}\n")
     assert web_file.current().tls is before

@@ -13,13 +13,13 @@ from exporter.clock import Clock
 from exporter.facts import Project
 from exporter.gateway.access.callers import Callers
 from exporter.gateway.access.project_demand import Demand
-from exporter.gateway.access.visible_projects import Viewable, ask_viewable
+from exporter.gateway.access.visible_projects import VisibleProjects, fetch_visible_projects
 from exporter.gateway.routing.answers import Answer, passed_on, refused
 from exporter.gateway.routing.error_bodies import refusal
 from exporter.gateway.routing.target import Operation
 from exporter.gateway.upstream.upstream import NoAnswerError, NoRoomError, Reply, Request, Upstream
 from exporter.gateway.upstream.waiting import first_of
-from exporter.hexapi import SHAPES, Ask, Endpoint, parse_json, read_item
+from exporter.hexapi import SHAPES, ApiRequest, Endpoint, parse_json, read_item
 from exporter.ledger import WorkspaceLedger
 
 _Key = TypeVar("_Key")
@@ -56,7 +56,7 @@ class Caller:
         )
 
 
-class Rights:
+class Authorizer:
     """Asks and remembers what callers may. Used on one event loop."""
 
     def __init__(
@@ -70,7 +70,7 @@ class Rights:
         self._projects: OrderedDict[str, tuple[Project, float]] = OrderedDict()
         self._demand = Demand(clock)
         self._asked: dict[tuple[str, str], asyncio.Task[Project | Answer]] = {}
-        self._listing: dict[str, asyncio.Task[Viewable]] = {}
+        self._listing: dict[str, asyncio.Task[VisibleProjects]] = {}
 
     async def project(self, caller: Caller, project_id: str, patience_seconds: float) -> Project | Answer:
         """The project, once Hex has shown it to the caller; else what Hex answers, of which nothing is remembered.
@@ -132,7 +132,7 @@ class Rights:
     def _on_their_way(self, caller: Caller) -> frozenset[str]:
         return frozenset(project_id for name, project_id in self._asked if name == caller.name)
 
-    async def _viewable(self, caller: Caller, patience_seconds: float) -> Viewable:
+    async def _viewable(self, caller: Caller, patience_seconds: float) -> VisibleProjects:
         """What Hex lists for the caller now; its other requests meanwhile share the answer."""
         task = self._listing.get(caller.name)
         if task is None:
@@ -143,10 +143,10 @@ class Rights:
             # Where it is the rate that it waits for, a question about one project would wait as long.
             if self._upstream.has_room or self._clock.monotonic() >= give_up_at:
                 self._demand.avoid(caller.name)
-                return Viewable()
+                return VisibleProjects()
         return task.result()
 
-    async def _list(self, caller: Caller, patience_seconds: float) -> Viewable:
+    async def _list(self, caller: Caller, patience_seconds: float) -> VisibleProjects:
         def take(projects: Sequence[Project], at: float) -> None:
             wanted = self._on_their_way(caller) | self._demand.lately(caller.name)
             for project in projects:
@@ -154,7 +154,7 @@ class Rights:
                 if project_id in wanted:
                     self._keep(caller, project_id, project, at)
 
-        viewable = await ask_viewable(
+        viewable = await fetch_visible_projects(
             self._upstream,
             self._base_url,
             caller.headers,
@@ -257,7 +257,7 @@ def _read_project(body: bytes) -> Project | None:
         return None
     if not isinstance(item, dict):
         return None
-    project = read_item(item, Ask(Endpoint.PROJECTS))
+    project = read_item(item, ApiRequest(Endpoint.PROJECTS))
     return project if isinstance(project, Project) else None
 
 

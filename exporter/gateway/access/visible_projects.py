@@ -8,18 +8,18 @@ from exporter.clock import Clock
 from exporter.errors import BadAnswerError
 from exporter.facts import Project
 from exporter.gateway.upstream.upstream import NoAnswerError, RawHeaders, Request, Upstream
-from exporter.hexapi import Endpoint, Walk, address, query, read_page
+from exporter.hexapi import Endpoint, ListingWalk, address, query, read_page
 
 
 @dataclass(frozen=True, slots=True)
-class Viewable:
+class VisibleProjects:
     """The ids of the projects that ListProjects showed, in lower case; `is_complete`: it would show no others."""
 
     project_ids: frozenset[str] = frozenset()
     is_complete: bool = False
 
 
-async def ask_viewable(
+async def fetch_visible_projects(
     upstream: Upstream,
     base_url: str,
     headers: RawHeaders,
@@ -28,14 +28,14 @@ async def ask_viewable(
     *,
     most_pages: int,
     on_page: Callable[[Sequence[Project], float], None],
-) -> Viewable:
+) -> VisibleProjects:
     """Read ListProjects with the caller's own token, which `headers` hold, for so many pages at most.
 
     `on_page` is given the projects of each page and the steady clock's time of its arrival, at once. A refusal or a
     bad answer ends the reading. Raises NoRoomError as `Upstream.ask` does.
     """
     give_up_at = clock.monotonic() + patience_seconds
-    walk = Walk(Endpoint.PROJECTS)
+    walk = ListingWalk(Endpoint.PROJECTS)
     project_ids: set[str] = set()
     for _ in range(most_pages):
         if (ask := walk.next) is None:
@@ -53,4 +53,4 @@ async def ask_viewable(
         projects = page.only(Project)
         project_ids.update(one.project_id.lower() for one in projects)
         on_page(projects, reply.at)
-    return Viewable(frozenset(project_ids), walk.is_complete and not walk.bad)
+    return VisibleProjects(frozenset(project_ids), walk.is_complete and not walk.bad)

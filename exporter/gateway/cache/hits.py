@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from exporter.config import Policy
 from exporter.facts import Project
 from exporter.ledger import GatewayRun, SourceState
-from exporter.sources import Standing
+from exporter.sources import SourceStatus
 
 MOST_REQUESTS = 10_000
 """How many different requests are remembered with their results; the one asked longest ago gives way."""
@@ -40,7 +40,7 @@ class Results:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class RunKey:
     """What a run request asks for: its digest without and with the state of the source, and what holds for it."""
 
     project: Project
@@ -49,7 +49,7 @@ class Wish:
     version: str
     is_sampled: bool
     policy: Policy
-    standing: Standing
+    standing: SourceStatus
 
     @property
     def project_id(self) -> str:
@@ -61,11 +61,11 @@ class Wish:
         """The state of the project's source if it may be relied on, else None."""
         return self.standing.state if self.standing.is_known and self.standing.is_fresh else None
 
-    def printed(self, fingerprint: str) -> "Wish":
+    def printed(self, fingerprint: str) -> "RunKey":
         """The same with this fingerprint."""
         return replace(self, fingerprint=fingerprint)
 
-    def under(self, standing: Standing) -> "Wish":
+    def under(self, standing: SourceStatus) -> "RunKey":
         """The same as the source stands now; the fingerprint is still the old one."""
         return replace(self, standing=standing)
 
@@ -78,7 +78,7 @@ class Hit:
     heeds_source: bool = True
 
 
-def find_hit(wish: Wish, results: Results, now_ms: int) -> Hit | None:
+def find_hit(wish: RunKey, results: Results, now_ms: int) -> Hit | None:
     """The run whose result answers the request, None if there is none."""
     for run in results.of(wish.request):
         age_ms = now_ms - run.sent_ms
@@ -102,7 +102,7 @@ def is_stale(hit: Hit, state: SourceState | None) -> bool:
     return state.changed_ms > hit.run.sent_ms
 
 
-def _is_unchanged(wish: Wish, run: GatewayRun) -> bool:
+def _is_unchanged(wish: RunKey, run: GatewayRun) -> bool:
     """Whether the source holds what it held when the run was sent, and was seen to hold all the time between."""
     state = wish.state
     if state is None or run.fingerprint != wish.fingerprint or run.probe_finished_ms is None:
@@ -111,7 +111,7 @@ def _is_unchanged(wish: Wish, run: GatewayRun) -> bool:
     return is_same and state.since_ms <= run.probe_finished_ms <= run.sent_ms
 
 
-def _counts_as_unchanged(wish: Wish, run: GatewayRun, age_ms: int) -> bool:
+def _counts_as_unchanged(wish: RunKey, run: GatewayRun, age_ms: int) -> bool:
     """Whether the policy takes the source for unchanged, as nothing is known of it."""
     seconds = wish.policy.unchanged_for_seconds
     if seconds is None or wish.state is not None or age_ms > seconds * 1000:

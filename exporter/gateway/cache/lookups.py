@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from exporter.clock import Clock
 from exporter.config import Config
 from exporter.facts import Project
-from exporter.gateway.access.authorizer import Caller, Rights
+from exporter.gateway.access.authorizer import Authorizer, Caller
 from exporter.gateway.cache.fingerprint import fingerprint, request_digest
-from exporter.gateway.cache.hits import Hit, Results, Wish, find_hit, is_stale
+from exporter.gateway.cache.hits import Hit, Results, RunKey, find_hit, is_stale
 from exporter.gateway.cache.run_request import RunRequest
-from exporter.gateway.runs.active_runs import Board, Flight, Underway
+from exporter.gateway.runs.active_runs import ActiveRun, Board, Flight
 from exporter.gateway.runs.journal import Journal
 from exporter.gateway.upstream.upstream import NoAnswerError, NoRoomError, RawHeaders
 from exporter.ledger import GatewayRun, WorkspaceLedger
-from exporter.sources import Standing, judged
+from exporter.sources import SourceStatus, source_status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class Lookups:
         workspace_name: str,
         board: Board,
         results: Results,
-        rights: Rights,
+        rights: Authorizer,
         journal: Journal,
         ledger: WorkspaceLedger,
         clock: Clock,
@@ -51,14 +51,14 @@ class Lookups:
         self._ledger = ledger
         self._clock = clock
 
-    def wish(self, asked: Asked) -> Wish:
+    def wish(self, asked: Asked) -> RunKey:
         """What the request asks for at this moment, under the project's policy."""
         gateway, project = self.config.gateway, asked.project
         assert gateway is not None
         # What Hex would refuse is never answered with a result from before: it is a version of its own.
         version = f"{project.state} {project.published_ms or ''}".strip()
         return _printed(
-            Wish(
+            RunKey(
                 project=project,
                 request=request_digest(project.project_id, version, asked.request),
                 fingerprint="",
@@ -69,7 +69,7 @@ class Lookups:
             )
         )
 
-    async def hit(self, wish: Wish, caller: Caller, give_up_at: float) -> GatewayRun | None:
+    async def hit(self, wish: RunKey, caller: Caller, give_up_at: float) -> GatewayRun | None:
         """The earlier run that answers the wish and that the caller may have.
 
         Raises NoRoomError and NoAnswerError as `Upstream.ask` does.
@@ -87,7 +87,7 @@ class Lookups:
             return None
         return hit.run
 
-    async def join(self, wish: Wish, caller: Caller, give_up_at: float) -> Underway | None:
+    async def join(self, wish: RunKey, caller: Caller, give_up_at: float) -> ActiveRun | None:
         """The run that is on with the same fingerprint and that the caller may have.
 
         Raises NoRoomError and NoAnswerError as `Upstream.ask` does.
@@ -97,7 +97,7 @@ class Lookups:
             return None
         return underway if underway.is_joinable else None
 
-    async def again(self, flight: Flight, patience_seconds: float) -> Underway | GatewayRun | None:
+    async def again(self, flight: Flight, patience_seconds: float) -> ActiveRun | GatewayRun | None:
         """What answers a request whose turn to run has come, as its source stands now; None if it has to run."""
         flight.wish = wish = _printed(flight.wish.under(self._standing(flight.wish.project)))
         if flight.order.bypass is not None:
@@ -108,14 +108,14 @@ class Lookups:
         except (NoRoomError, NoAnswerError):
             return None
 
-    def _find(self, wish: Wish) -> Hit | None:
+    def _find(self, wish: RunKey) -> Hit | None:
         return find_hit(wish, self._results, round(self._clock.now() * 1000))
 
-    def _standing(self, project: Project) -> Standing:
+    def _standing(self, project: Project) -> SourceStatus:
         states, now_ms = self._ledger.sources.states(), round(self._clock.now() * 1000)
-        return judged(self.config, self._workspace_name, project, states, now_ms)
+        return source_status(self.config, self._workspace_name, project, states, now_ms)
 
-    async def _may_have(self, wish: Wish, caller: Caller, run: GatewayRun, give_up_at: float) -> bool:
+    async def _may_have(self, wish: RunKey, caller: Caller, run: GatewayRun, give_up_at: float) -> bool:
         return await self._rights.may_have(
             caller,
             wish.project_id,
@@ -126,6 +126,6 @@ class Lookups:
         )
 
 
-def _printed(wish: Wish) -> Wish:
+def _printed(wish: RunKey) -> RunKey:
     """The wish with the fingerprint that it has as its source stands."""
     return wish.printed(fingerprint(wish.request, None if wish.state is None else wish.state.digest))

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import msgspec
 
 from exporter.gateway.routing.answers import Answer
-from exporter.sources import Standing
+from exporter.sources import SourceStatus
 
 
-def source_answer(project_id: str, standing: Standing) -> Answer:
+def source_answer(project_id: str, standing: SourceStatus) -> Answer:
     """The answer of `GET /gateway/v1/projects/{id}/source`; times as Hex writes them, null for what is not known."""
     source, state = standing.source, standing.state
     found = {

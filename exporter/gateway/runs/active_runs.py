@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from exporter.gateway.access.authorizer import Caller
-from exporter.gateway.cache.hits import Wish
+from exporter.gateway.cache.hits import RunKey
 from exporter.gateway.routing.answers import Answer
 from exporter.gateway.runs.queue import Place
 from exporter.ledger import GatewayRun
@@ -30,7 +30,7 @@ class Order:
 
 
 @dataclass(slots=True, eq=False)
-class Underway:
+class ActiveRun:
     """A run that Hex has started, and who has been given it.
 
     `attached` counts the requests by caller that were given the run while it was on and have not cancelled it.
@@ -70,7 +70,7 @@ class Underway:
 class Flight:
     """A place in the queue and the requests that wait at it, all of one caller."""
 
-    def __init__(self, place: Place, wish: Wish, order: Order, at: float) -> None:
+    def __init__(self, place: Place, wish: RunKey, order: Order, at: float) -> None:
         self.place = place
         self.wish = wish
         self.order = order
@@ -78,15 +78,15 @@ class Flight:
         self.waiting = 0
         self.was_sent = False
         self.is_claimed = False
-        self.outcome: asyncio.Future[Underway | GatewayRun | Answer] = asyncio.get_running_loop().create_future()
+        self.outcome: asyncio.Future[ActiveRun | GatewayRun | Answer] = asyncio.get_running_loop().create_future()
         self.stirred: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def settle(self, outcome: Underway | GatewayRun | Answer) -> None:
+    def settle(self, outcome: ActiveRun | GatewayRun | Answer) -> None:
         """Tell those who wait what came of it: a run, one that is over and answers them too, or a refusal."""
         if not self.outcome.done():
             self.outcome.set_result(outcome)
 
-    def stir(self) -> None:
+    def wake(self) -> None:
         """Have those who wait look whether they can be answered in another way."""
         if not self.stirred.done():
             self.stirred.set_result(None)
@@ -102,15 +102,15 @@ class Board:
 
     def __init__(self) -> None:
         self.flights: dict[Place, Flight] = {}
-        self._runs: OrderedDict[str, Underway] = OrderedDict()
-        self._active: dict[str, Underway] = {}
-        self._by_fingerprint: dict[str, Underway] = {}
+        self._runs: OrderedDict[str, ActiveRun] = OrderedDict()
+        self._active: dict[str, ActiveRun] = {}
+        self._by_fingerprint: dict[str, ActiveRun] = {}
 
-    def active(self) -> tuple[Underway, ...]:
+    def active(self) -> tuple[ActiveRun, ...]:
         """The runs that are not known to be over."""
         return tuple(self._active.values())
 
-    def run(self, run_id: str) -> Underway | None:
+    def run(self, run_id: str) -> ActiveRun | None:
         """A run of the gateway, None if it is not known (any more)."""
         return self._runs.get(run_id)
 
@@ -118,23 +118,23 @@ class Board:
         """The ids of all runs that are known to be the gateway's."""
         return frozenset(self._runs)
 
-    def joinable(self, fingerprint: str) -> Underway | None:
+    def joinable(self, fingerprint: str) -> ActiveRun | None:
         """The run that is on with this fingerprint, None if there is none that can be joined."""
         found = self._by_fingerprint.get(fingerprint)
         return found if found is not None and found.is_joinable else None
 
-    def add(self, underway: Underway) -> None:
+    def add(self, underway: ActiveRun) -> None:
         """Take in a run, and stir those who wait for the same."""
         self._runs[underway.run_id] = underway
         if not underway.is_over:
             self._active[underway.run_id] = underway
             self._by_fingerprint[underway.run.fingerprint] = underway
             for flight in self._waiting_for(underway.run.fingerprint):
-                flight.stir()
+                flight.wake()
         while len(self._runs) > MOST_RUNS and (oldest := self._oldest_over()) is not None:
             del self._runs[oldest]
 
-    def over(self, underway: Underway) -> None:
+    def over(self, underway: ActiveRun) -> None:
         """Note that a run is over: nobody joins it any more."""
         underway.is_over = True
         underway.attached.clear()
@@ -146,7 +146,7 @@ class Board:
         """Note that a caller has been given the result of a run that is over."""
         run_id = run.run_id or ""
         if run_id not in self._runs:
-            self.add(Underway(run=run, started_at=at, is_over=True))
+            self.add(ActiveRun(run=run, started_at=at, is_over=True))
         self._runs[run_id].give(caller)
 
     def was_given(self, caller: str, run_id: str) -> bool:

@@ -2,12 +2,12 @@
 
 from exporter.clock import Clock
 from exporter.gateway.access.authorizer import Caller
-from exporter.gateway.cache.hits import Wish
+from exporter.gateway.cache.hits import RunKey
 from exporter.gateway.cache.lookups import Asked, Lookups
 from exporter.gateway.routing.answers import Answer, too_many
-from exporter.gateway.runs.active_runs import Board, Flight, Order, Underway
+from exporter.gateway.runs.active_runs import ActiveRun, Board, Flight, Order
 from exporter.gateway.runs.attachments import Attachments
-from exporter.gateway.runs.dispatcher import Launches
+from exporter.gateway.runs.dispatcher import Dispatcher
 from exporter.gateway.runs.journal import Journal
 from exporter.gateway.runs.queue import KEPT_SECONDS, Place, Queue, Refused
 from exporter.gateway.upstream.upstream import NoRoomError
@@ -25,7 +25,7 @@ class RunRequests:
         lookups: Lookups,
         queue: Queue,
         board: Board,
-        launches: Launches,
+        launches: Dispatcher,
         attachments: Attachments,
         journal: Journal,
         clock: Clock,
@@ -58,14 +58,14 @@ class RunRequests:
             self._journal.count("hex_gateway_requests_total", ("refused",))
             raise
 
-    async def _join(self, wish: Wish, order: Order, give_up_at: float) -> Answer | None:
+    async def _join(self, wish: RunKey, order: Order, give_up_at: float) -> Answer | None:
         underway = await self._lookups.join(wish, order.caller, give_up_at)
         if underway is None:
             return None
         self._count("joined", wish.project_id)
         return self._given(underway, order.caller, "joined")
 
-    async def _queued(self, wish: Wish, order: Order, give_up_at: float) -> Answer:
+    async def _queued(self, wish: RunKey, order: Order, give_up_at: float) -> Answer:
         now = self._clock.monotonic()
         self._launches.expire(now)
         is_alone = order.bypass is not None
@@ -89,7 +89,7 @@ class RunRequests:
             flight.waiting -= 1
             self._leave(flight, place, is_answered=is_answered)
 
-    async def _wait(self, flight: Flight, wish: Wish, order: Order, give_up_at: float) -> Answer:
+    async def _wait(self, flight: Flight, wish: RunKey, order: Order, give_up_at: float) -> Answer:
         while not flight.outcome.done():
             patience = give_up_at - self._clock.monotonic()
             if not await first_of(self._clock, patience, flight.outcome, flight.stirred):
@@ -136,7 +136,7 @@ class RunRequests:
         self._journal.count("hex_cache_saved_seconds_total", (run.project_id,), run.duration_ms or 0)
         return Answer(201, body=(run.answer or "").encode(), cache="hit")
 
-    def _given(self, underway: Underway, caller: Caller, cache: str) -> Answer:
+    def _given(self, underway: ActiveRun, caller: Caller, cache: str) -> Answer:
         self._attachments.give(underway, caller.name)
         return Answer(201, body=(underway.run.answer or "").encode(), cache=cache)
 

@@ -6,7 +6,7 @@ import structlog
 
 from exporter.clock import Clock
 from exporter.errors import LedgerError
-from exporter.gateway.runs.active_runs import Underway
+from exporter.gateway.runs.active_runs import ActiveRun
 from exporter.gateway.runs.journal import Journal
 from exporter.ledger import WorkspaceLedger
 
@@ -23,15 +23,15 @@ class Attachments:
         self._journal = journal
         self._ledger = ledger
         self._clock = clock
-        self._unwritten: dict[tuple[str, str], Underway] = {}
+        self._unwritten: dict[tuple[str, str], ActiveRun] = {}
         self._writing: asyncio.Task[None] | None = None
 
-    def give(self, underway: Underway, caller: str) -> None:
+    def give(self, underway: ActiveRun, caller: str) -> None:
         """Note that a request of this caller has been given the run; it is written soon."""
         underway.give(caller)
         self.note(underway, caller)
 
-    def note(self, underway: Underway, caller: str) -> None:
+    def note(self, underway: ActiveRun, caller: str) -> None:
         """Have what has changed for this caller written soon."""
         if underway.is_over or caller not in underway.given:
             return

@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from exporter.clock import Clock
 from exporter.gateway.access.authorizer import Caller
 from exporter.gateway.routing.answers import Answer, not_active, passed_on
-from exporter.gateway.runs.active_runs import Board, Underway
+from exporter.gateway.runs.active_runs import ActiveRun, Board
 from exporter.gateway.runs.attachments import Attachments
 from exporter.gateway.runs.ends import Ends
 from exporter.gateway.upstream.upstream import Reply, Request, Upstream
@@ -52,14 +52,14 @@ class Cancels:
         underway.is_leaving = True
         return await self._carried(self._stop(underway, caller, request, patience_seconds))
 
-    async def _passed(self, underway: Underway | None, request: Request, patience_seconds: float) -> Answer:
+    async def _passed(self, underway: ActiveRun | None, request: Request, patience_seconds: float) -> Answer:
         """What Hex says to somebody who was not given the run; once it has stopped it, nobody joins it any more."""
         reply = await self._upstream.ask(request, patience_seconds)
         if underway is not None:
-            self._heed(underway, reply)
+            self._apply_rate_limit(underway, reply)
         return passed_on(reply)
 
-    async def _stop(self, underway: Underway, caller: Caller, request: Request, patience_seconds: float) -> Answer:
+    async def _stop(self, underway: ActiveRun, caller: Caller, request: Request, patience_seconds: float) -> Answer:
         """Have Hex stop the run; whoever asks for the same from now on is given another."""
         reply: Reply | None = None
         try:
@@ -69,11 +69,11 @@ class Cancels:
                 underway.is_leaving = False
                 if not underway.is_over:
                     underway.attached[caller.name] += 1
-        self._heed(underway, reply)
+        self._apply_rate_limit(underway, reply)
         self._attachments.note(underway, caller.name)
         return passed_on(reply)
 
-    def _heed(self, underway: Underway, reply: Reply) -> None:
+    def _apply_rate_limit(self, underway: ActiveRun, reply: Reply) -> None:
         if 200 <= reply.status < 300 and underway.run.status is None:
             self._ends.finish(underway, "killed", round(self._clock.now() * 1000), None)
 

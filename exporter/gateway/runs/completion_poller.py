@@ -5,13 +5,13 @@ import asyncio
 from exporter.clock import Clock
 from exporter.gateway.access.authorizer import Caller
 from exporter.gateway.routing.target import Operation, TargetError, parse_target
-from exporter.gateway.runs.active_runs import Board, Underway
+from exporter.gateway.runs.active_runs import ActiveRun, Board
 from exporter.gateway.runs.polls import Poll, Polls
 
 _EVERY_SECONDS = 10.0
 
 
-class Lookout:
+class CompletionPoller:
     """Asks on behalf of those who wait and do not poll what is before them. Used on one event loop."""
 
     def __init__(self, board: Board, polls: Polls, clock: Clock) -> None:
@@ -28,7 +28,7 @@ class Lookout:
         polls = [_poll(caller, one) for one, caller in self._due()]
         await asyncio.gather(*(self._polls.look(poll) for poll in polls if poll is not None))
 
-    def _due(self) -> list[tuple[Underway, Caller]]:
+    def _due(self) -> list[tuple[ActiveRun, Caller]]:
         waiting = {one.order.caller.name: one.order.caller for one in self._board.flights.values() if one.waiting}
         active = self._board.active()
         self._looked_at = {one.run_id: self._looked_at.get(one.run_id, one.started_at) for one in active}
@@ -42,7 +42,7 @@ class Lookout:
         return due
 
 
-def _poll(caller: Caller, underway: Underway) -> Poll | None:
+def _poll(caller: Caller, underway: ActiveRun) -> Poll | None:
     """The question after one run; None where Hex has given it an id that no address should be made of."""
     path = f"/api/v1/projects/{underway.run.project_id}/runs/{underway.run_id}"
     try:

@@ -17,11 +17,11 @@ from exporter.gateway.access.callers import Callers
 from exporter.gateway.routing.answers import Answer, passed_on, refused
 from exporter.gateway.routing.error_bodies import refusal
 from exporter.gateway.routing.target import Operation
-from exporter.gateway.runs.active_runs import Board, Flight, Underway
+from exporter.gateway.runs.active_runs import ActiveRun, Board, Flight
 from exporter.gateway.runs.journal import Journal
 from exporter.gateway.runs.queue import Place, Queue
 from exporter.gateway.upstream.upstream import NoAnswerError, Reply, Request, Upstream
-from exporter.hexapi import MARGIN_SECONDS, Windows, identifier, mapping, parse_json
+from exporter.hexapi import MARGIN_SECONDS, SlidingWindows, identifier, mapping, parse_json
 from exporter.ledger import GatewayRun, WorkspaceLedger
 
 RUNS_PER_MINUTE = 20
@@ -56,7 +56,7 @@ class _Pause:
     times: int
 
 
-class Launches:
+class Dispatcher:
     """Starts what the queue lets start. Used on one event loop.
 
     `again` looks, when a request's turn has come, whether it can now be answered without a run. `on_started` is told
@@ -74,7 +74,7 @@ class Launches:
         ledger: WorkspaceLedger,
         clock: Clock,
         rng: random.Random,
-        again: Callable[[Flight], Awaitable[Underway | GatewayRun | None]],
+        again: Callable[[Flight], Awaitable[ActiveRun | GatewayRun | None]],
         on_started: Callable[[str], None],
         on_unresolved: Callable[[Unresolved], None],
     ) -> None:
@@ -89,7 +89,9 @@ class Launches:
         self._again = again
         self._on_started = on_started
         self._on_unresolved = on_unresolved
-        self._windows = Windows(per_minute=RUNS_PER_MINUTE, per_hour=RUNS_PER_HOUR, margin_seconds=MARGIN_SECONDS)
+        self._windows = SlidingWindows(
+            per_minute=RUNS_PER_MINUTE, per_hour=RUNS_PER_HOUR, margin_seconds=MARGIN_SECONDS
+        )
         self._pauses: dict[str, _Pause] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         # Whose turn it is and who has not been counted in the windows yet; what is on its way to Hex, by fingerprint.
@@ -141,7 +143,7 @@ class Launches:
             await asyncio.wait(self._tasks)
 
     async def _launch(self, flight: Flight) -> None:
-        outcome: Underway | GatewayRun | Answer | None
+        outcome: ActiveRun | GatewayRun | Answer | None
         try:
             outcome = await self._again(flight)
             while outcome is None and (other := self._same_as(flight)) is not None:
@@ -172,7 +174,7 @@ class Launches:
         """What is on its way with the same fingerprint, which another place has got since its source has changed."""
         return None if flight.order.bypass is not None else self._sending.get(flight.wish.fingerprint)
 
-    async def _send_alone(self, flight: Flight) -> Underway | Answer | None:
+    async def _send_alone(self, flight: Flight) -> ActiveRun | Answer | None:
         """As `_send`, while others with the same fingerprint wait for what comes of it."""
         if flight.order.bypass is not None:
             return await self._send(flight)
@@ -184,7 +186,7 @@ class Launches:
             del self._sending[fingerprint]
             sending.set_result(None)
 
-    async def _send(self, flight: Flight) -> Underway | Answer | None:
+    async def _send(self, flight: Flight) -> ActiveRun | Answer | None:
         """What came of one try; None if it has to be made again."""
         await self._upstream.turn()
         if not flight.waiting:
@@ -225,7 +227,7 @@ class Launches:
         self._done(flight)
         return passed_on(reply)
 
-    async def _started(self, flight: Flight, intent: GatewayRun, run_id: str, reply: Reply) -> Underway:
+    async def _started(self, flight: Flight, intent: GatewayRun, run_id: str, reply: Reply) -> ActiveRun:
         caller, project_id = flight.order.caller.name, flight.wish.project_id
         answer = reply.body.decode("utf-8", "replace")
         status = _DRY if flight.order.is_dry else None
@@ -243,7 +245,7 @@ class Launches:
         is_dry = flight.order.is_dry
         if is_dry:
             self._done(flight)
-        underway = Underway(run=run, started_at=self._clock.monotonic(), place=flight.place, is_over=is_dry)
+        underway = ActiveRun(run=run, started_at=self._clock.monotonic(), place=flight.place, is_over=is_dry)
         self._board.add(underway)
         self._on_started(project_id)
         return underway

@@ -10,7 +10,7 @@ from exporter.clock import Clock
 from exporter.errors import LedgerError
 from exporter.facts import Run
 from exporter.gateway.cache.hits import Results
-from exporter.gateway.runs.active_runs import Board, Underway
+from exporter.gateway.runs.active_runs import ActiveRun, Board
 from exporter.gateway.runs.journal import Journal
 from exporter.gateway.runs.queue import Queue
 from exporter.ledger import WorkspaceLedger
@@ -53,7 +53,7 @@ class Ends:
             return
         self.finish(underway, run.status, run.ended_ms, run.duration_ms)
 
-    def finish(self, underway: Underway, status: str, ended_ms: int | None, duration_ms: int | None) -> None:
+    def finish(self, underway: ActiveRun, status: str, ended_ms: int | None, duration_ms: int | None) -> None:
         """Note how a run ended."""
         underway.run = replace(underway.run, status=status, ended_ms=ended_ms, duration_ms=duration_ms)
         self._results.add(underway.run)
@@ -89,7 +89,7 @@ class Ends:
     def _runs_since(self, project_id: str, since_ms: int) -> list[Run]:
         return list(self._ledger.runs_between(since_ms, None, project_id))
 
-    def _release(self, underway: Underway, *, has_ended: bool = True) -> None:
+    def _release(self, underway: ActiveRun, *, has_ended: bool = True) -> None:
         if underway.is_over:
             return
         self._board.over(underway)
@@ -102,13 +102,13 @@ class Ends:
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)
 
-    async def _forget_attached(self, underway: Underway) -> None:
+    async def _forget_attached(self, underway: ActiveRun) -> None:
         try:
             await self._journal.write(self._ledger.gateway.detach_all, underway.run_id)
         except LedgerError as error:
             _log.warning("Who held a run cannot be forgotten", run_id=underway.run_id, reason=str(error))
 
-    async def _write(self, underway: Underway) -> None:
+    async def _write(self, underway: ActiveRun) -> None:
         run = underway.run
         try:
             await self._journal.write(

@@ -16,7 +16,7 @@ from exporter.gateway.routing.headers import to_caller
 from exporter.gateway.routing.target import Operation, Target
 from exporter.gateway.runs.journal import Journal
 from exporter.gateway.upstream.upstream import NoAnswerError, NoRoomError, RawHeaders, Reply, Request, Upstream
-from exporter.hexapi import Ask, Endpoint, parse_json, read_item
+from exporter.hexapi import ApiRequest, Endpoint, parse_json, read_item
 
 MOST_STATES = 10_000
 """How many states of runs are remembered; the one asked for longest ago gives way."""
@@ -201,7 +201,7 @@ class Polls:
             ),
             patience_seconds,
         )
-        self._heed(poll, reply)
+        self._apply_rate_limit(poll, reply)
         return reply
 
     async def _ask_page(self, poll: Poll, patience_seconds: float) -> Reply | None:
@@ -237,7 +237,7 @@ class Polls:
                 found = one
         return found
 
-    def _heed(self, poll: Poll, reply: Reply) -> None:
+    def _apply_rate_limit(self, poll: Poll, reply: Reply) -> None:
         """Remember what Hex said of the run; nothing of a refusal."""
         if reply.status != 200:
             if reply.status in (401, 403, 404):
@@ -289,5 +289,5 @@ def _read_run(body: bytes, project_id: str) -> Run | None:
         return None
     if not isinstance(item, dict):
         return None
-    run = read_item(item, Ask(Endpoint.RUNS, project_id))
+    run = read_item(item, ApiRequest(Endpoint.RUNS, project_id))
     return run if isinstance(run, Run) else None

@@ -6,7 +6,7 @@ import structlog
 
 from exporter.clock import Clock
 from exporter.facts import Run
-from exporter.gateway.runs.active_runs import Board, Underway
+from exporter.gateway.runs.active_runs import ActiveRun, Board
 from exporter.gateway.runs.dispatcher import Unresolved
 from exporter.gateway.runs.journal import Journal
 from exporter.gateway.runs.queue import Place, Queue
@@ -73,7 +73,7 @@ class UnresolvedRuns:
         self._open.remove(one)
         started = replace(one.intent, state="started", run_id=run.run_id, answer="")
         at = self._clock.monotonic()
-        self._board.add(Underway(run=started, started_at=at, place=one.place))
+        self._board.add(ActiveRun(run=started, started_at=at, place=one.place))
         _log.info("A run that was sent has been found", project_id=run.project_id, run_id=run.run_id)
         return False
 

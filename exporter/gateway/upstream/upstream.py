@@ -162,7 +162,7 @@ class Upstream:
         if reply is None:
             self._journal.exchange(request.endpoint, "timeout", seconds, sent_ms)
             raise NoAnswerError(f"Hex gave no complete answer within {_DEADLINE_SECONDS:.0f} seconds", was_sent=True)
-        await self._heed(reply)
+        await self._apply_rate_limit(reply)
         self._journal.exchange(request.endpoint, str(reply.status), seconds, sent_ms)
         return reply
 
@@ -190,7 +190,7 @@ class Upstream:
             await response.aclose()
         return Reply(response.status_code, tuple(response.headers.raw), body, self._clock.monotonic())
 
-    async def _heed(self, reply: Reply) -> None:
+    async def _apply_rate_limit(self, reply: Reply) -> None:
         """Have the pace take in what the answer says, in the writer's thread where a cool-down has to be written.
 
         One that cannot be written holds all the same, and the answer is what it is.

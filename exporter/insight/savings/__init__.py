@@ -1,10 +1,10 @@
 """What need not be spent: findings made from evidence, priced, ranked and never added up twice."""
 
-from exporter.insight.savings.audit_input import WINDOW_MS, Amount, Evidence, ProjectUse, SourceUse
+from exporter.insight.savings.audit_context import AuditContext
+from exporter.insight.savings.audit_input import WINDOW_MS, Amount, AuditInput, ProjectUse, SourceUse
 from exporter.insight.savings.finding import Audit, Fact, Finding, NotJudged, Saving, Total
 from exporter.insight.savings.known_finding import KnownFinding
 from exporter.insight.savings.lifecycle import advance
-from exporter.insight.savings.lookup_tables import Scene
 from exporter.insight.savings.pricing import Claim, added
 from exporter.insight.savings.ranking import audit
 
@@ -12,15 +12,15 @@ __all__ = [
     "WINDOW_MS",
     "Amount",
     "Audit",
+    "AuditContext",
+    "AuditInput",
     "Claim",
-    "Evidence",
     "Fact",
     "Finding",
     "KnownFinding",
     "NotJudged",
     "ProjectUse",
     "Saving",
-    "Scene",
     "SourceUse",
     "Total",
     "added",

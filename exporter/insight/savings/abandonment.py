@@ -2,9 +2,9 @@
 
 from exporter.facts import Project
 from exporter.insight.savings.app_views import are_views_told, is_unviewed, view_facts
+from exporter.insight.savings.audit_context import SCHEDULED, AuditContext, plain
 from exporter.insight.savings.candidate import Found, project_candidate, unready
 from exporter.insight.savings.finding import Fact
-from exporter.insight.savings.lookup_tables import SCHEDULED, Scene, plain
 
 ABANDONED = "abandoned_project"
 FAILING = "failing_schedule"
@@ -14,7 +14,7 @@ WHERE = "Hex: the project, Schedule"
 _FAILED = frozenset({"errored", "killed"})
 
 
-def abandoned(scene: Scene) -> Found:
+def abandoned(scene: AuditContext) -> Found:
     """Projects that nobody edited, viewed, published or ran by hand for long, of owners who are idle or gone."""
     if reason := unready(scene, ABANDONED, seats=True):
         yield reason
@@ -39,7 +39,7 @@ def abandoned(scene: Scene) -> Found:
             )
 
 
-def is_abandoned(scene: Scene, project: Project) -> bool:
+def is_abandoned(scene: AuditContext, project: Project) -> bool:
     """Whether a project with a running schedule is left by everybody. Needs the users to be known."""
     span_ms = scene.evidence.unused_after_ms
     starts = [at for trigger, at in scene.use(project.project_id).last_ms.items() if trigger != SCHEDULED]
@@ -53,7 +53,7 @@ def is_abandoned(scene: Scene, project: Project) -> bool:
     )
 
 
-def failing(scene: Scene) -> Found:
+def failing(scene: AuditContext) -> Found:
     """Schedules whose last runs all failed: the failed runs are what they cost without result."""
     if reason := unready(scene, FAILING):
         yield reason
@@ -79,7 +79,7 @@ def failing(scene: Scene) -> Found:
             )
 
 
-def _owner(scene: Scene, project: Project) -> str:
+def _owner(scene: AuditContext, project: Project) -> str:
     if not plain(project.owner):
         return "none"
     return "has not been seen for long" if scene.seats_by_address.get(plain(project.owner)) else "has no account"

@@ -1,9 +1,9 @@
 """What Hex tells of who looks at a project's app, and the schedules that nobody looks at."""
 
 from exporter.facts import Project
+from exporter.insight.savings.audit_context import AuditContext
 from exporter.insight.savings.audit_input import DAY_MS
 from exporter.insight.savings.finding import Fact
-from exporter.insight.savings.lookup_tables import Scene
 
 _WEEK_DAYS = 7
 _REFRESH = "app_refresh"
@@ -15,7 +15,7 @@ def are_views_told(project: Project) -> bool:
     return any(value is not None for value in told)
 
 
-def is_unviewed(scene: Scene, project: Project) -> bool:
+def is_unviewed(scene: AuditContext, project: Project) -> bool:
     """Whether nobody has opened or refreshed its app for long, although it has been there for as long."""
     span_ms = scene.evidence.unused_after_ms
     refreshed_ms = scene.use(project.project_id).last_ms.get(_REFRESH)
@@ -31,7 +31,7 @@ def week_views(project: Project) -> float | None:
     return None
 
 
-def view_facts(scene: Scene, project: Project) -> tuple[Fact, ...]:
+def view_facts(scene: AuditContext, project: Project) -> tuple[Fact, ...]:
     """The figures that a finding on views shows."""
     return (
         Fact("scheduled runs", round(scene.week_runs(project), 1), "a week"),
@@ -40,7 +40,7 @@ def view_facts(scene: Scene, project: Project) -> tuple[Fact, ...]:
     )
 
 
-def _recent_views(scene: Scene, project: Project) -> int:
+def _recent_views(scene: AuditContext, project: Project) -> int:
     """Views in the longest of Hex's windows that is not longer than what counts as long."""
     days = scene.evidence.unused_after_ms / DAY_MS
     windows = ((project.views_30d, 30), (project.views_14d, 14), (project.views_7d, 7))

@@ -53,7 +53,7 @@ class SourceUse(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class AuditInput:
     """Everything that is known. Collections are None where they cannot be read, and empty where there is nothing.
 
     `since_ms` None: the runs are not known far enough back to be judged. `uses` and `compute_hour_micro` (the price of

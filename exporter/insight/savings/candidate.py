@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from exporter.facts import Project
+from exporter.insight.savings.audit_context import AuditContext
 from exporter.insight.savings.finding import Confidence, Fact, Finding, NotJudged
-from exporter.insight.savings.lookup_tables import Scene
 from exporter.insight.savings.pricing import Claim
 
 
@@ -32,7 +32,7 @@ TABLES_NEEDED = (
 )
 
 
-def unready(scene: Scene, kind: str, *, runs: bool = True, seats: bool = False) -> NotJudged | None:
+def unready(scene: AuditContext, kind: str, *, runs: bool = True, seats: bool = False) -> NotJudged | None:
     """Why a kind cannot be judged that needs projects, and maybe runs and seats; None if it can."""
     evidence = scene.evidence
     if evidence.projects is None:
@@ -44,14 +44,16 @@ def unready(scene: Scene, kind: str, *, runs: bool = True, seats: bool = False) 
     return None
 
 
-def not_judged(scene: Scene, kind: str, collector: str, why: str, needs: str, *, is_partial: bool = False) -> NotJudged:
+def not_judged(
+    scene: AuditContext, kind: str, collector: str, why: str, needs: str, *, is_partial: bool = False
+) -> NotJudged:
     """That a kind could not be judged, with what the collector met if that is known."""
     met = scene.evidence.missing.get(collector)
     return NotJudged(kind=kind, why=f"{why} ({met})" if met else why, needs=needs, is_partial=is_partial)
 
 
 def project_candidate(
-    scene: Scene,
+    scene: AuditContext,
     kind: str,
     project: Project,
     claim: Claim,

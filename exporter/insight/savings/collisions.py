@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from exporter.facts import Project, Schedule
+from exporter.insight.savings.audit_context import AuditContext, plain
 from exporter.insight.savings.candidate import TABLES_NEEDED, TABLES_UNKNOWN, Candidate, Found, not_judged, unready
 from exporter.insight.savings.finding import Fact, Finding, Move, Saving, SubjectType
-from exporter.insight.savings.lookup_tables import Scene, plain
 from exporter.insight.savings.pricing import Claim
 from exporter.insight.savings.stagger import Slot, minute_of, stagger
 from exporter.insight.schedule_firings import WEEK_MS
@@ -36,7 +36,7 @@ class _Planned(NamedTuple):
     slot: Slot
 
 
-def collisions(scene: Scene) -> Found:
+def collisions(scene: AuditContext) -> Found:
     """One finding for each connection, and each owner, whose schedules of the coming week meet beyond a limit."""
     if reason := unready(scene, COLLIDING):
         yield reason
@@ -65,7 +65,7 @@ def collisions(scene: Scene) -> Found:
         yield from _colliding(scene, group, of_owner)
 
 
-def _colliding(scene: Scene, group: _Group, planned: Sequence[_Planned]) -> Found:
+def _colliding(scene: AuditContext, group: _Group, planned: Sequence[_Planned]) -> Found:
     start_ms = scene.week_start_ms
     end_ms = start_ms + WEEK_MS
     slots = [one.slot for one in planned]
@@ -105,7 +105,7 @@ def _colliding(scene: Scene, group: _Group, planned: Sequence[_Planned]) -> Foun
     )
 
 
-def _planned(scene: Scene, project: Project) -> tuple[_Planned, ...]:
+def _planned(scene: AuditContext, project: Project) -> tuple[_Planned, ...]:
     """Its enabled schedules, each with the mean run time of the window."""
     runs, ms = scene.scheduled(project.project_id)
     duration_ms = max(1, ms // runs) if runs else 1

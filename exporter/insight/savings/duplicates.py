@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
 from exporter.facts import Project
+from exporter.insight.savings.audit_context import AuditContext, has_schedule
 from exporter.insight.savings.candidate import (
     TABLES_NEEDED,
     TABLES_UNKNOWN,
@@ -16,7 +17,6 @@ from exporter.insight.savings.candidate import (
     unready,
 )
 from exporter.insight.savings.finding import Fact
-from exporter.insight.savings.lookup_tables import Scene, has_schedule
 
 DUPLICATES = "duplicate_projects"
 
@@ -32,7 +32,7 @@ _FEWEST_TABLES = 2
 _COPY_MARKS = re.compile(r"\b(copy of|copy|kopie|old|new|backup|v?\d+)\b|[^\w\s]")
 
 
-def duplicates(scene: Scene) -> Found:
+def duplicates(scene: AuditContext) -> Found:
     """The later made of each two; a project is named once, as the copy of the earliest that it is like."""
     if reason := unready(scene, DUPLICATES):
         yield reason
@@ -57,7 +57,7 @@ def duplicates(scene: Scene) -> Found:
         yield not_judged(scene, DUPLICATES, "queried_tables", why, TABLES_NEEDED, is_partial=True)
 
 
-def _among(scene: Scene, projects: list[Project], tables: int) -> Iterator[Candidate]:
+def _among(scene: AuditContext, projects: list[Project], tables: int) -> Iterator[Candidate]:
     projects = sorted(projects, key=lambda project: (project.created_ms or 0, project.project_id))
     earlier: list[tuple[Project, str]] = []
     by_title: dict[str, Project] = {}
@@ -77,7 +77,7 @@ def _among(scene: Scene, projects: list[Project], tables: int) -> Iterator[Candi
             yield _candidate(scene, project, first, tables)
 
 
-def _candidate(scene: Scene, project: Project, first: Project, tables: int) -> Candidate:
+def _candidate(scene: AuditContext, project: Project, first: Project, tables: int) -> Candidate:
     return project_candidate(
         scene,
         DUPLICATES,

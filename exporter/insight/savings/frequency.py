@@ -5,10 +5,10 @@ from typing import NamedTuple
 from exporter.facts import Project
 from exporter.insight.savings.abandonment import WHERE, is_abandoned
 from exporter.insight.savings.app_views import are_views_told, is_unviewed, view_facts, week_views
+from exporter.insight.savings.audit_context import AuditContext
 from exporter.insight.savings.audit_input import DAY_MS, SourceUse
 from exporter.insight.savings.candidate import Candidate, Found, project_candidate, unready
 from exporter.insight.savings.finding import Confidence, Fact, NotJudged
-from exporter.insight.savings.lookup_tables import Scene
 from exporter.insight.schedule_firings import WEEK_MS
 
 UNVIEWED = "unviewed_schedule"
@@ -34,7 +34,7 @@ class _Excess(NamedTuple):
     action: str
 
 
-def frequency(scene: Scene) -> Found:
+def frequency(scene: AuditContext) -> Found:
     """One finding at the most for each project: unviewed, else faster than its source, else faster than its views.
 
     Without a source it is compared with how often it is viewed, and then with when it was: many views may all come on
@@ -56,7 +56,7 @@ def frequency(scene: Scene) -> Found:
     yield from _blind_spots(untold, unwatched)
 
 
-def _unviewed(scene: Scene, project: Project) -> Candidate:
+def _unviewed(scene: AuditContext, project: Project) -> Candidate:
     return project_candidate(
         scene,
         UNVIEWED,
@@ -70,7 +70,7 @@ def _unviewed(scene: Scene, project: Project) -> Candidate:
     )
 
 
-def _candidate(scene: Scene, project: Project, excess: _Excess) -> Candidate:
+def _candidate(scene: AuditContext, project: Project, excess: _Excess) -> Candidate:
     return project_candidate(
         scene,
         excess.kind,
@@ -84,7 +84,7 @@ def _candidate(scene: Scene, project: Project, excess: _Excess) -> Candidate:
     )
 
 
-def _excess(scene: Scene, project: Project) -> _Excess | None:
+def _excess(scene: AuditContext, project: Project) -> _Excess | None:
     firings = scene.week_runs(project)
     if firings < _FEWEST_WEEK_RUNS:
         return None
@@ -116,7 +116,7 @@ def _beyond_source(source: SourceUse, firings: float) -> _Excess | None:
     )
 
 
-def _beyond_last_views(scene: Scene, project: Project, firings: float) -> _Excess | None:
+def _beyond_last_views(scene: AuditContext, project: Project, firings: float) -> _Excess | None:
     unviewed, views = scene.use(project.project_id).unviewed_week, week_views(project)
     share = min(1.0, unviewed / firings) if unviewed is not None else 0.0
     if unviewed is None or share < 1 - 1 / TOO_OFTEN:
@@ -145,7 +145,7 @@ def _beyond_views(project: Project, firings: float) -> _Excess | None:
     )
 
 
-def _source(scene: Scene, project: Project) -> SourceUse | None:
+def _source(scene: AuditContext, project: Project) -> SourceUse | None:
     source = scene.evidence.sources.get(project.project_id)
     return source if source is not None and source.until_ms - source.since_ms >= _SHORTEST_WATCH_MS else None
 

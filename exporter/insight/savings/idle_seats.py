@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from exporter.facts import Seat, Thread
+from exporter.insight.savings.audit_context import AuditContext, plain
 from exporter.insight.savings.candidate import Candidate, Found, unready
 from exporter.insight.savings.finding import Fact, Finding, Saving
-from exporter.insight.savings.lookup_tables import Scene, plain
 
 IDLE = "idle_paid_seat"
 COSTLY_ROLE = "costly_role"
@@ -33,7 +33,7 @@ class _Offer(NamedTuple):
     action: str
 
 
-def idle_seats(scene: Scene) -> Found:
+def idle_seats(scene: AuditContext) -> Found:
     """Paid seats whose people have not logged in for long, or ever, nor left any other trace.
 
     An admin is named only if another one stays who is not.
@@ -63,7 +63,7 @@ def idle_seats(scene: Scene) -> Found:
             )
 
 
-def costly_roles(scene: Scene) -> Found:
+def costly_roles(scene: AuditContext) -> Found:
     """Editors who come and look, but own nothing, made nothing, and asked no notebook's agent for anything."""
     if reason := unready(scene, COSTLY_ROLE, runs=False, seats=True):
         yield reason
@@ -101,14 +101,21 @@ def roles_after(seats: tuple[Seat, ...], findings: Mapping[str, str]) -> tuple[S
     )
 
 
-def role_after(scene: Scene, role: str) -> str:
+def role_after(scene: AuditContext, role: str) -> str:
     """The role to which a seat of this role is moved, empty if it is given up."""
     offer = _offer(scene, role)
     return role if offer is None else offer.role
 
 
 def _candidate(
-    scene: Scene, kind: str, seat: Seat, offer: _Offer, evidence: tuple[Fact, ...], why: str, *, is_measured: bool
+    scene: AuditContext,
+    kind: str,
+    seat: Seat,
+    offer: _Offer,
+    evidence: tuple[Fact, ...],
+    why: str,
+    *,
+    is_measured: bool,
 ) -> Candidate:
     name = seat.email or seat.name or seat.user_id
     return Candidate(
@@ -132,7 +139,7 @@ def _candidate(
     )
 
 
-def _offer(scene: Scene, role: str) -> _Offer | None:
+def _offer(scene: AuditContext, role: str) -> _Offer | None:
     """A role that costs less than this one, None if this one costs nothing."""
     tariff = scene.evidence.tariff
     kind, plan = tariff.book.seats.get(role), tariff.prices.plan
@@ -148,7 +155,7 @@ def _offer(scene: Scene, role: str) -> _Offer | None:
     return _Offer(FREE_ROLE, price, price - lower, "move to Viewer") if price > lower else None
 
 
-def _last_admin(scene: Scene, seats: tuple[Seat, ...]) -> str | None:
+def _last_admin(scene: AuditContext, seats: tuple[Seat, ...]) -> str | None:
     """Of admins who are all idle, the one that was seen last: somebody has to stay."""
     admins = [seat for seat in seats if seat.role == _ADMIN]
     if not admins or not all(scene.is_idle(seat) for seat in admins):

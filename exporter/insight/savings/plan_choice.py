@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from exporter.facts import Seat
 from exporter.insight.plans import plan_month, ruled_out
+from exporter.insight.savings.audit_context import AuditContext, has_schedule
 from exporter.insight.savings.candidate import (
     PROJECTS_NEEDED,
     PROJECTS_UNKNOWN,
@@ -15,7 +16,6 @@ from exporter.insight.savings.candidate import (
 )
 from exporter.insight.savings.finding import Fact, Finding, NotJudged, Saving
 from exporter.insight.savings.idle_seats import roles_after
-from exporter.insight.savings.lookup_tables import Scene, has_schedule
 from exporter.insight.seat_costs import roles_of, seats_month
 from exporter.insight.tariffs import Tariff
 
@@ -33,7 +33,7 @@ _FREE_SCHEDULES = frozenset({"team", "enterprise"})
 """The plans on which a project may have several schedules, and cron expressions (Hex, scheduled runs)."""
 
 
-def costly_plan(scene: Scene, moves: Mapping[str, str]) -> Found:
+def costly_plan(scene: AuditContext, moves: Mapping[str, str]) -> Found:
     """The cheapest plan that has all that is in use, if it costs less than this one.
 
     `moves` are the roles of users, by id, that other findings propose: what these save is not counted again.
@@ -62,13 +62,13 @@ def costly_plan(scene: Scene, moves: Mapping[str, str]) -> Found:
     yield _candidate(scene, current, plan, now, months[plan], counted)
 
 
-def current_month(scene: Scene) -> int | None:
+def current_month(scene: AuditContext) -> int | None:
     """What the workspace pays a month for its plan, by seats and AI credits; None if that is not known."""
     evidence, plan = scene.evidence, scene.evidence.tariff.prices.plan
     return None if plan is None or evidence.seats is None else _month(scene, plan, evidence.seats)
 
 
-def _candidate(scene: Scene, current: str, plan: str, now: int, then: int, counted: int) -> Candidate:
+def _candidate(scene: AuditContext, current: str, plan: str, now: int, then: int, counted: int) -> Candidate:
     seats = scene.evidence.seats or ()
     return Candidate(
         finding=Finding(
@@ -94,12 +94,12 @@ def _candidate(scene: Scene, current: str, plan: str, now: int, then: int, count
     )
 
 
-def _month(scene: Scene, plan: str, seats: Sequence[Seat]) -> int | None:
+def _month(scene: AuditContext, plan: str, seats: Sequence[Seat]) -> int | None:
     evidence = scene.evidence
     return plan_month(evidence.tariff, plan, seats, evidence.threads, evidence.month)
 
 
-def _beside(scene: Scene, current: str, plan: str, moves: Mapping[str, str], saving: int) -> int:
+def _beside(scene: AuditContext, current: str, plan: str, moves: Mapping[str, str], saving: int) -> int:
     """What the other plan saves of what is left when the seats have moved; all of it never exceeds the plan's cost."""
     seats = scene.evidence.seats or ()
     after = roles_after(seats, moves)
@@ -112,7 +112,7 @@ def _beside(scene: Scene, current: str, plan: str, moves: Mapping[str, str], sav
     return max(0, min(saving, here - there, left))
 
 
-def _lacks(scene: Scene, plan: str) -> Iterator[str]:
+def _lacks(scene: AuditContext, plan: str) -> Iterator[str]:
     """What is in use and the plan has not."""
     evidence, tariff = scene.evidence, scene.evidence.tariff
     yield from ruled_out(tariff.book.plans[plan], _published(scene))
@@ -124,15 +124,15 @@ def _lacks(scene: Scene, plan: str) -> Iterator[str]:
         yield "several schedules of a project, or cron"
 
 
-def _published(scene: Scene) -> int:
+def _published(scene: AuditContext) -> int:
     return sum(1 for project in scene.projects.values() if project.state == "published")
 
 
-def _has_queried_tables(scene: Scene) -> bool:
+def _has_queried_tables(scene: AuditContext) -> bool:
     return any(table.table for tables in (scene.evidence.tables or {}).values() for table in tables)
 
 
-def _has_free_schedules(scene: Scene) -> bool:
+def _has_free_schedules(scene: AuditContext) -> bool:
     for project in scene.projects.values():
         enabled = [schedule for schedule in project.schedules if schedule.enabled]
         if has_schedule(project) and (len(enabled) > 1 or any(one.cadence == "custom" for one in enabled)):

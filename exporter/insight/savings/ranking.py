@@ -7,14 +7,14 @@ from datetime import UTC, date, datetime
 from exporter.config import Ignore
 from exporter.facts import FINDING_KINDS
 from exporter.insight.savings.abandonment import abandoned, failing
-from exporter.insight.savings.audit_input import Evidence
+from exporter.insight.savings.audit_context import AuditContext, has_schedule
+from exporter.insight.savings.audit_input import AuditInput
 from exporter.insight.savings.candidate import Candidate
 from exporter.insight.savings.collisions import collisions
 from exporter.insight.savings.duplicates import duplicates
 from exporter.insight.savings.finding import Audit, Finding, NotJudged, Saving, Total
 from exporter.insight.savings.frequency import frequency
 from exporter.insight.savings.idle_seats import costly_roles, idle_seats, role_after
-from exporter.insight.savings.lookup_tables import Scene, has_schedule
 from exporter.insight.savings.plan_choice import costly_plan, current_month
 from exporter.insight.savings.pricing import Claim, added
 from exporter.insight.savings.unused_connections import OVERLAPPING, overlapping_connections, unused_connections
@@ -36,9 +36,9 @@ _BY_COST = frozenset({OVERLAPPING})
 """What these save is on the bill of a database, which nobody here sees: they rank by what runs through them."""
 
 
-def audit(evidence: Evidence, ignore: Iterable[Ignore] = (), today: date | None = None) -> Audit:
+def audit(evidence: AuditInput, ignore: Iterable[Ignore] = (), today: date | None = None) -> Audit:
     """What is found by the evidence. `today` decides which entries of `ignore` still hold; None: the day in UTC."""
-    scene = Scene(evidence)
+    scene = AuditContext(evidence)
     today = today or datetime.fromtimestamp(evidence.now_ms / 1000, UTC).date()
     rules = tuple(ignore)
     candidates: list[Candidate] = []
@@ -82,7 +82,7 @@ def _marked(candidate: Candidate, rules: tuple[Ignore, ...], today: date) -> Can
     return candidate
 
 
-def _moves(scene: Scene, candidates: Iterable[Candidate]) -> Mapping[str, str]:
+def _moves(scene: AuditContext, candidates: Iterable[Candidate]) -> Mapping[str, str]:
     """The roles that the findings on seats propose, by user id."""
     roles = {seat.user_id: seat.role for seat in scene.evidence.seats or ()}
     return {
@@ -92,7 +92,7 @@ def _moves(scene: Scene, candidates: Iterable[Candidate]) -> Mapping[str, str]:
     }
 
 
-def _counted(scene: Scene, candidates: Iterable[Candidate]) -> Iterator[Finding]:
+def _counted(scene: AuditContext, candidates: Iterable[Candidate]) -> Iterator[Finding]:
     """The findings with what totals count of each: of several that claim one project's runs, the largest alone."""
     candidates = tuple(candidates)
     largest: dict[str, tuple[tuple[int, float, int, int], tuple[str, str]]] = {}
@@ -127,7 +127,7 @@ def _total(kind: str, findings: Iterable[Finding]) -> Total:
     return Total(kind=kind, findings=len(own), saving=added([finding.counted for finding in own]))
 
 
-def _spent(scene: Scene) -> Saving:
+def _spent(scene: AuditContext) -> Saving:
     """What all runs cost a month, and the plan; where that is not known, the seats that have a price."""
     runs = [scene.pricing.month(one, Claim(*scene.total(one))) for one in scene.evidence.uses]
     plan = current_month(scene)
@@ -135,7 +135,7 @@ def _spent(scene: Scene) -> Saving:
     return added([*runs, *(Saving(micro=price) for price in prices if price is not None)])
 
 
-def _costs(scene: Scene) -> Mapping[str, int | None]:
+def _costs(scene: AuditContext) -> Mapping[str, int | None]:
     costs = {
         one.project_id: scene.schedules_cost(one).micro
         for one in scene.projects.values()
@@ -146,7 +146,7 @@ def _costs(scene: Scene) -> Mapping[str, int | None]:
     return costs if plan is None else {**costs, plan: current_month(scene)}
 
 
-def _hints(scene: Scene) -> Iterator[str]:
+def _hints(scene: AuditContext) -> Iterator[str]:
     """Which keys would turn figures into money."""
     tariff = scene.evidence.tariff
     if not tariff.has_own_estimate:
@@ -158,7 +158,7 @@ def _hints(scene: Scene) -> Iterator[str]:
             yield f"{key} would turn seats into money"
 
 
-def _seat_prices(scene: Scene) -> Mapping[str, int | None]:
+def _seat_prices(scene: AuditContext) -> Mapping[str, int | None]:
     tariff, plan = scene.evidence.tariff, scene.evidence.tariff.prices.plan
     return {
         seat.user_id: None if plan is None else tariff.seat_month_micro_usd(plan, seat.role)

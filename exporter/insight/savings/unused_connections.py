@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from exporter.facts import Connection
+from exporter.insight.savings.audit_context import AuditContext
 from exporter.insight.savings.candidate import (
     PROJECTS_NEEDED,
     PROJECTS_UNKNOWN,
@@ -14,7 +15,6 @@ from exporter.insight.savings.candidate import (
     not_judged,
 )
 from exporter.insight.savings.finding import Fact, Finding, NotJudged, Saving
-from exporter.insight.savings.lookup_tables import Scene
 
 UNUSED = "unused_connection"
 OVERLAPPING = "overlapping_connections"
@@ -25,7 +25,7 @@ _UNKNOWN = "the data connections cannot be listed"
 _NEEDED = "a token that may read data connections"
 
 
-def unused_connections(scene: Scene) -> Found:
+def unused_connections(scene: AuditContext) -> Found:
     """Connections that no project queries, or only projects that nobody ran, viewed or edited for long."""
     evidence = scene.evidence
     if reason := _unready(scene, UNUSED):
@@ -58,7 +58,7 @@ def unused_connections(scene: Scene) -> Found:
             )
 
 
-def overlapping_connections(scene: Scene) -> Found:
+def overlapping_connections(scene: AuditContext) -> Found:
     """Of connections of one type to one target, all but the one that most projects query."""
     evidence = scene.evidence
     if evidence.connections is None:
@@ -95,7 +95,7 @@ def overlapping_connections(scene: Scene) -> Found:
             )
 
 
-def _unready(scene: Scene, kind: str) -> NotJudged | None:
+def _unready(scene: AuditContext, kind: str) -> NotJudged | None:
     evidence = scene.evidence
     if evidence.connections is None:
         return not_judged(scene, kind, "connections", _UNKNOWN, _NEEDED)
@@ -107,7 +107,7 @@ def _unready(scene: Scene, kind: str) -> NotJudged | None:
 
 
 def _candidate(
-    scene: Scene,
+    scene: AuditContext,
     kind: str,
     connection: Connection,
     subjects: tuple[str, ...],
@@ -133,20 +133,20 @@ def _candidate(
     )
 
 
-def _is_quiet(scene: Scene, project_id: str) -> bool:
+def _is_quiet(scene: AuditContext, project_id: str) -> bool:
     project = scene.projects[project_id]
     moments = [project.viewed_ms, project.edited_ms, *scene.use(project_id).last_ms.values()]
     is_running = any(amount.runs for amount in scene.use(project_id).by.values())
     return not is_running and all(scene.is_quiet_since(at_ms, scene.evidence.unused_after_ms) for at_ms in moments)
 
 
-def _last_run_ms(scene: Scene, project_ids: Sequence[str]) -> int | None:
+def _last_run_ms(scene: AuditContext, project_ids: Sequence[str]) -> int | None:
     return max((at_ms for one in project_ids for at_ms in scene.use(one).last_ms.values()), default=None)
 
 
-def _users(scene: Scene, connection: Connection) -> int:
+def _users(scene: AuditContext, connection: Connection) -> int:
     return len(scene.projects_by_connection.get(connection.connection_id, ()))
 
 
-def _known_users(scene: Scene, connection: Connection) -> int | None:
+def _known_users(scene: AuditContext, connection: Connection) -> int | None:
     return None if scene.evidence.tables is None else _users(scene, connection)

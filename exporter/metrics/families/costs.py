@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from exporter.insight import MICRO
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family, Sample
-from exporter.view import COMPONENTS, Books, Snapshot, WeekBook, can_run
+from exporter.view import COMPONENTS, Accounts, Snapshot, WeekAccount, can_run
 
 
 def cost_families(snapshot: Snapshot) -> Iterator[Family]:
@@ -31,7 +31,7 @@ def cost_families(snapshot: Snapshot) -> Iterator[Family]:
     )
 
 
-def _by_project(snapshot: Snapshot, books: Books, week: WeekBook) -> list[Sample]:
+def _by_project(snapshot: Snapshot, books: Accounts, week: WeekAccount) -> list[Sample]:
     """Compute and own estimate of each project; nothing where runs have no price at all."""
     if week.totals is None or not books.is_run_priced:
         return []

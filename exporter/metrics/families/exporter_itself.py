@@ -13,7 +13,7 @@ def ledger_families(created_ms: int, is_durable: bool) -> Iterator[Family]:
     yield Family(METRICS["hex_exporter_ledger_durable"], [((), int(is_durable))])
 
 
-def own_families(status: ProcessStatus) -> Iterator[Family]:
+def exporter_families(status: ProcessStatus) -> Iterator[Family]:
     """Which program this is, and how it fares."""
     yield Family(METRICS["hex_exporter_build_info"], [((status.version, status.python_version), 1)])
     figures: tuple[tuple[str, float | None], ...] = (

@@ -31,7 +31,7 @@ class Spent(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class BudgetStatus:
     """How a budget stands, in its unit; None where that is not completely known.
 
     `windows` has for each rolling window what was used in it, and in the same window 168 hours earlier. `recent` are
@@ -47,14 +47,14 @@ class Standing:
     recent: tuple[float, ...] = ()
 
 
-def standing(budget: Budget, spent: Spent | None, week: Week, now_ms: int) -> Standing:
+def budget_status(budget: Budget, spent: Spent | None, week: Week, now_ms: int) -> BudgetStatus:
     """How the budget stands at this instant. `spent` None: it cannot be known, as when nothing has a price.
 
     Used is everything from the period's start to its end, so that a run which Hex's clock puts a little ahead counts.
     """
     period = period_at(now_ms, budget.period, week)
     if spent is None:
-        return Standing(budget=budget, period=period, windows=dict.fromkeys(WINDOWS_MS, (None, None)))
+        return BudgetStatus(budget=budget, period=period, windows=dict.fromkeys(WINDOWS_MS, (None, None)))
 
     earlier = [period_before(period, budget.period, week)]
     while len(earlier) < MOST_PERIODS:
@@ -65,7 +65,7 @@ def standing(budget: Budget, spent: Spent | None, week: Week, now_ms: int) -> St
     used = _sum(spent, *period)
     later = [spent.between(same_moment(now_ms, period, one, week.timezone), one[1]) for one in telling]
     size = UNITS[budget.unit]
-    return Standing(
+    return BudgetStatus(
         budget=budget,
         period=period,
         used=_scaled(used, size),

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from exporter.facts import Project, Seat
-from exporter.insight.savings.audit_input import DAY_MS, Amount, Evidence, ProjectUse
+from exporter.insight.savings.audit_input import DAY_MS, Amount, AuditInput, ProjectUse
 from exporter.insight.savings.finding import Saving
 from exporter.insight.savings.pricing import Claim, Pricing
 from exporter.insight.schedule_firings import WEEK_MS, firings
@@ -19,10 +19,10 @@ _RARE_WEEKS = 12
 """Over so many weeks the firings are counted of what does not fire every week."""
 
 
-class Scene:
+class AuditContext:
     """One workspace's evidence. Answers are of the evidence's instant, and never change."""
 
-    def __init__(self, evidence: Evidence) -> None:
+    def __init__(self, evidence: AuditInput) -> None:
         self.evidence = evidence
         self.now_ms = evidence.now_ms
         since_ms = evidence.since_ms

@@ -5,13 +5,13 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 
-from exporter.web.connection_limits import Limits, Phase, Visitors
+from exporter.web.connection_limits import ConnectionLimits, Connections, Phase
 from exporter.web.tls import Tls
 
 _PAUSE_SECONDS = 0.1
 
 
-class Door:
+class Acceptor:
     """Lets in who connects to one listening socket. Used on the event loop."""
 
     def __init__(
@@ -20,8 +20,8 @@ class Door:
         connection: Callable[[Tls | None], asyncio.Protocol],
         *,
         tls: Callable[[], Tls | None],
-        visitors: Visitors,
-        limits: Limits,
+        visitors: Connections,
+        limits: ConnectionLimits,
     ) -> None:
         """`connection` makes the protocol of each connection, `tls` tells how the next one is secured."""
         self._listener = listener

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class Nudge:
+class ExpectedRuns:
     """The runs of one project of which only the start is known: one read answers for all that should have ended by it.
 
     `due_ms` is when the first of them should have ended, None while there is none.

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from exporter.audit.source_changes import sources_of
+from exporter.audit.source_changes import source_uses
 from exporter.config import Config
 from exporter.facts import Project, QueriedTable, Seat, Thread
 from exporter.insight import UNBILLED, period_at, period_before, tariff
-from exporter.insight.savings import WINDOW_MS, Amount, Evidence, ProjectUse
+from exporter.insight.savings import WINDOW_MS, Amount, AuditInput, ProjectUse
 from exporter.ledger import CollectorState, KnownProject, Listing, WorkspaceLedger
 from exporter.view import awaited, complete_since_ms, complete_until_ms, team_of_person
 
@@ -21,9 +21,9 @@ _REQUESTS = "hex_api_requests_total"
 _REFUSALS = ("401", "402", "403")
 
 
-def evidence_of(
+def read_audit_input(
     ledger: WorkspaceLedger, config: Config, now_ms: int, is_wanted: Callable[[], bool] = lambda: True
-) -> Evidence:
+) -> AuditInput:
     """Everything that the ledger tells of one workspace as of now. Raises LedgerError, and StoppedError.
 
     Only reads, from any thread. Runs are added up by the database: memory grows with projects, not with runs.
@@ -44,7 +44,7 @@ def evidence_of(
     prices, compute = tariff(config.prices(name)), config.compute(name)
     hours = {one.project_id: prices.compute_hour_micro_usd(compute.profile_of(name, one)) for one in projects}
     week = config.week(name)
-    return Evidence(
+    return AuditInput(
         now_ms=now_ms,
         since_ms=since_ms,
         tariff=prices,
@@ -57,7 +57,7 @@ def evidence_of(
         threads=threads,
         connections=connections,
         tables=tables,
-        sources=sources_of(ledger, config, known, now_ms, is_wanted) if config.sources else {},
+        sources=source_uses(ledger, config, known, now_ms, is_wanted) if config.sources else {},
         teams=_teams(config, name, projects, seats or ()),
         missing=dict(view.missing),
         connection_runs=config.limits.connection_runs,

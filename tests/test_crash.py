@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from running import Exporter, Simulator, wait_for
+from helpers.running import Exporter, Simulator, wait_for
 
 from exporter.clock import SystemClock
 from exporter.ledger import HOLD_MS, WorkspaceLedger, open_ledger

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import debian_mirrors
+from helpers.programs import debian_mirrors
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 

@@ -185,7 +185,7 @@ def _split(text: str, expected: str) -> SplitResult:
     # urlsplit drops line ends and tabs, and lets odd characters through.
     if (
         port == 0
-        or re.search(r"[\x00-\x20]", text)
+        or re.search(r"[\x00-\x1f]", text)
         or not _HOST.fullmatch(host)
         or not text.lower().startswith(f"{parts.scheme}://{parts.netloc}".lower())
     ):

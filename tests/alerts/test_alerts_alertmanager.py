@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from hurry import UNITS_MS
-from launch import alertmanager_command
+from helpers.hurry import UNITS_MS
+from helpers.launch import alertmanager_command
 from rulebook import ALERTS, SUITES, alerts, grouped_labels
 
 CONFIG = ALERTS / "alertmanager.yml"

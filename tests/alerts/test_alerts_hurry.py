@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hurry import FastTime, divided, hurried
+from helpers.hurry import FastTime, divided, hurried
 from rulebook import RULES
 
 FAST = FastTime(since=1_000, starts=2_000, factor=60)

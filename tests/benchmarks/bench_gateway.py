@@ -29,7 +29,7 @@ from exporter.config import Gateway as GatewaySettings
 from exporter.gateway import Gateway
 from exporter.hexapi import Pace
 from exporter.ledger import open_ledger
-from exporter.simulator import Limits, Simulation, create_app
+from exporter.simulator import RateLimits, Simulation, create_app
 from exporter.web import Server
 
 REQUESTS = 1_000
@@ -139,7 +139,7 @@ def started(serve: Callable[..., None], *arguments: object) -> tuple[multiproces
 
 def serve_hex(pipe: Connection) -> None:
     simulation = Simulation(1, PROJECTS, clock=SystemClock(), run_seconds=0.2)
-    server = Server(create_app(simulation, limits=Limits(kernels=None)), listen=["127.0.0.1:0"])
+    server = Server(create_app(simulation, limits=RateLimits(kernels=None)), listen=["127.0.0.1:0"])
     pipe.send(server.bind()[0].port)
     asyncio.run(server.serve(asyncio.Event()))
 

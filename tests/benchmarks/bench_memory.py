@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from running import Exporter, configuration, wait_for
+from helpers.running import Exporter, configuration, wait_for
 
 from exporter.clock import SystemClock
 from exporter.errors import LedgerError

@@ -26,10 +26,10 @@ import structlog
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from accounting import assert_all_is_accounted_for, troubled_week
 from conftest import ManualClock
-from following import NOW, Following, stamp
-from running import Exporter, Simulator, wait_for
+from helpers.accounting import assert_all_is_accounted_for, troubled_week
+from helpers.following import NOW, Following, stamp
+from helpers.running import Exporter, Simulator, wait_for
 
 from exporter.config import Collect, RateLimit
 from exporter.facts import Run

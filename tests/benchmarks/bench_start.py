@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from running import Exporter, Simulator
+from helpers.running import Exporter, Simulator
 
 ROUNDS = 7
 PROMISE_SECONDS = 1.0

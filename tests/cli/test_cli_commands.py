@@ -4,7 +4,7 @@ import re
 
 import pytest
 from click.testing import CliRunner
-from running import SCRIPT, Running, environment
+from helpers.running import SCRIPT, Running, environment
 
 from exporter import __version__
 from exporter.cli import main

@@ -9,20 +9,20 @@ import socket
 import pytest
 import trustme
 from click.testing import CliRunner
+from helpers.running import SCRIPT, Running, environment
+from helpers.serving import serving
 from rich.console import Console
-from running import SCRIPT, Running, environment
-from serving import serving
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from exporter.cli import main
-from exporter.cli.run import Errand
+from exporter.cli.run import RunCommand
 from exporter.cli.run_progress import Progress
 from exporter.client.destination import Destination
 from exporter.client.run_api import RunApi
 from exporter.errors import ApiError, RefusedError, UnavailableError
 from exporter.hexapi import TokenSource
-from exporter.simulator import Fault, Limits, Simulation, create_app
+from exporter.simulator import Fault, RateLimits, Simulation, create_app
 
 TOKEN = "hxtw_" + "7d" * 48
 STARTED = {"projectId": "p1", "runId": "r1", "runUrl": "https://hex.example/r1", "traceId": "t"}
@@ -68,7 +68,9 @@ class Waiting:
             api = RunApi(Destination(url, TokenSource(value=TOKEN)))
             console = Console(file=self._file, soft_wrap=True)
             with Progress(console) as progress:
-                return await Errand(api, project_id, progress, self._clock, timeout_seconds).run({}, {}, waits=waits)
+                return await RunCommand(api, project_id, progress, self._clock, timeout_seconds).run(
+                    {}, {}, waits=waits
+                )
 
         return asyncio.run(errand())
 
@@ -296,7 +298,7 @@ class TestSimulator:
     def test_a_run_is_followed_to_its_end(self, wait, manual_clock):
         simulation = Simulation(1, 10, clock=manual_clock, run_seconds=40.0)
         project = next(one for one in simulation.projects if one.is_runnable and one.sort != "failing")
-        with serving(create_app(simulation, limits=Limits.off())) as url:
+        with serving(create_app(simulation, limits=RateLimits.off())) as url:
             assert wait(url, project.project_id) == 0
 
         assert wait.said[-1].startswith("ended   completed after 4")
@@ -304,7 +306,7 @@ class TestSimulator:
     def test_refusals_for_its_limits_are_waited_out(self, wait, manual_clock):
         simulation = Simulation(1, 10, clock=manual_clock, run_seconds=40.0)
         project = next(one for one in simulation.projects if one.is_runnable and one.sort != "failing")
-        app = create_app(simulation, limits=Limits.off())
+        app = create_app(simulation, limits=RateLimits.off())
         app.faults.add(Fault(kind="429", endpoint="run_project", retry_after=30, count=2))
         with serving(app) as url:
             assert wait(url, project.project_id) == 0

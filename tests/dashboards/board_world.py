@@ -18,7 +18,7 @@ from exporter.history import Written, history, read_past, span_of
 from exporter.ledger import Ledger, open_ledger
 from exporter.metrics import Collector, GatewayState, Status, build_page
 from exporter.polling import Poller
-from exporter.simulator import Fault, Faults, Limits, Simulation, create_app
+from exporter.simulator import Fault, Faults, RateLimits, Simulation, create_app
 
 CONTACT = 1_795_078_800  # Thursday, 19 November 2026, 09:00 UTC
 LIVE_SECONDS = 4 * 3600
@@ -65,7 +65,7 @@ def live_through(clock: Any) -> World:
     config = msgspec.structs.replace(config, storage=Storage(url="sqlite://"))
     simulation = Simulation(3, 14, clock=clock)
     faults = Faults([Fault(kind="429", retry_after=3, probability=0.01)], 3)
-    transport = httpx.ASGITransport(create_app(simulation, faults=faults, limits=Limits.off()))
+    transport = httpx.ASGITransport(create_app(simulation, faults=faults, limits=RateLimits.off()))
     ledger = open_ledger(config.storage.url, clock=clock)
     try:
         scraped = asyncio.run(_follow(clock, config, ledger, simulation, transport))

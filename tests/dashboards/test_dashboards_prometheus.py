@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from board_world import World, live_through
 from boardbook import panels_of, queries_of
-from history_server import Server, create_blocks, serving
+from helpers.history_server import Server, create_blocks, serving
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 import httpx
-from virtual import LoopClock
+from helpers.virtual import LoopClock
 
 from exporter.config import Config, FileSource, Match, Policy, RateLimit, Source, Storage, Workspace
 from exporter.config import Gateway as GatewaySettings
@@ -20,7 +20,7 @@ from exporter.facts import Project
 from exporter.gateway import Gateway
 from exporter.hexapi import Pace
 from exporter.ledger import Ledger, WorkspaceLedger, open_ledger
-from exporter.simulator import Faults, Limits, Simulation, Tokens, create_app
+from exporter.simulator import Faults, RateLimits, Simulation, Tokens, create_app
 
 ALICE = "hxtp_" + "a1" * 48
 BOB = "hxtp_" + "b0" * 48
@@ -43,7 +43,7 @@ class World:
         *,
         policies: tuple[Policy, ...] = (),
         sources: tuple[Source, ...] = (),
-        limits: Limits | None = None,
+        limits: RateLimits | None = None,
         tokens: Tokens | None = None,
         queue: QueueSettings | None = None,
         concurrency: int = 3,
@@ -56,7 +56,7 @@ class World:
         self.simulation = Simulation(1, projects, clock=clock, run_seconds=run_seconds)
         self.faults = Faults(seed=1)
         self.service = create_app(
-            self.simulation, faults=self.faults, limits=limits or Limits.documented(), tokens=tokens
+            self.simulation, faults=self.faults, limits=limits or RateLimits.documented(), tokens=tokens
         )
         self.sent: list[tuple[str, str, dict[str, str]]] = []
         self.transport = httpx.ASGITransport(app=self._recorded)

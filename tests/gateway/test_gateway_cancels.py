@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from gateway_world import ALICE, BOB, World, file_source, opened, together
-from virtual import LoopClock, in_virtual_time
+from helpers.virtual import LoopClock, in_virtual_time
 
 from exporter.config import Policy
 from exporter.gateway.runs.ends import LEASE_SECONDS

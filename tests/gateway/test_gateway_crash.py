@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from gateway_world import ALICE, BOB, World, opened
-from virtual import LoopClock, in_virtual_time
+from helpers.virtual import LoopClock, in_virtual_time
 
 from exporter.facts import Run
 from exporter.gateway.runs.recovery import SKEW_MS, WINDOW_MS, Verdict, verdict

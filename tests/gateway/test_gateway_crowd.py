@@ -6,7 +6,7 @@ from collections import Counter
 import httpx
 import pytest
 from gateway_world import ALICE, World, file_source, opened, together
-from virtual import LoopClock, in_virtual_time
+from helpers.virtual import LoopClock, in_virtual_time
 
 CLIENTS = 100
 FINGERPRINTS = 20

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from virtual import LoopClock, in_virtual_time
+from helpers.virtual import LoopClock, in_virtual_time
 
 from exporter.errors import LedgerError
 from exporter.gateway.cache import hits

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from gateway_world import ALICE, BOB, World, bearer, opened, together
-from virtual import LoopClock, in_virtual_time
+from helpers.virtual import LoopClock, in_virtual_time
 
 from exporter.config import Policy
 

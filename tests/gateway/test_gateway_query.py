@@ -1,7 +1,7 @@
 """A run request with a query: nobody knows what it changes, so it runs."""
 
 from gateway_world import ALICE, bearer, file_source, opened
-from virtual import LoopClock, in_virtual_time
+from helpers.virtual import LoopClock, in_virtual_time
 
 
 def test_a_run_request_with_a_query_bypasses_results_that_are_there() -> None:

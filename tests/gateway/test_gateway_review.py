@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from gateway_world import ALICE, BOB, World, bearer, file_source, opened
-from virtual import LoopClock, in_virtual_time
+from helpers.virtual import LoopClock, in_virtual_time
 
 from exporter.clock import SystemClock
 from exporter.config import Policy

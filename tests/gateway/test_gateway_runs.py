@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from gateway_world import ALICE, BOB, EVE, HEX, World, bearer, file_source, opened, together
-from virtual import LoopClock, in_virtual_time
+from helpers.virtual import LoopClock, in_virtual_time
 
 from exporter.config import Match, Policy, Sample
 from exporter.simulator import Fault, Token, Tokens

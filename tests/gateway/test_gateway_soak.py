@@ -7,10 +7,10 @@ from contextlib import suppress
 
 import pytest
 from gateway_world import World, file_source, opened
-from virtual import LoopClock, in_virtual_time
+from helpers.virtual import LoopClock, in_virtual_time
 
 from exporter.config import Policy, Queue
-from exporter.simulator import Fault, Limits
+from exporter.simulator import Fault, RateLimits
 
 TOKENS = [f"hxtp_{number:02x}" * 1 + "5e" * 40 for number in range(6)]
 SECONDS = 1_200
@@ -107,7 +107,7 @@ def test_everything_at_once(seed: int) -> None:
             "sources": (file_source(every_seconds=60),),
             "policies": (Policy(shared=True),),
             "queue": Queue(length=30, per_caller=5, wait_seconds=40),
-            "limits": Limits.documented(),
+            "limits": RateLimits.documented(),
             "run_seconds": 25,
         }
         async with opened(clock, **settings) as world:

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from gateway_world import ALICE, bearer
-from hostile import HOSTILE
+from helpers.hostile import HOSTILE
 
 from exporter.clock import SystemClock
 from exporter.config import Config, FileSource, Match, RateLimit, Source, Storage, Workspace
@@ -17,7 +17,7 @@ from exporter.config import Gateway as GatewaySettings
 from exporter.gateway import Gateway
 from exporter.hexapi import Pace
 from exporter.ledger import WorkspaceLedger, open_ledger
-from exporter.simulator import Limits, Simulation, create_app
+from exporter.simulator import RateLimits, Simulation, create_app
 from exporter.simulator.app import Service
 from exporter.web import Server
 
@@ -55,7 +55,7 @@ class Sockets:
 @asynccontextmanager
 async def served(folder: Path, *, run_seconds: float = 0.2, **settings: object) -> AsyncIterator[Sockets]:
     clock = SystemClock()
-    service = create_app(Simulation(1, 40, clock=clock, run_seconds=run_seconds), limits=Limits.off())
+    service = create_app(Simulation(1, 40, clock=clock, run_seconds=run_seconds), limits=RateLimits.off())
     stop = asyncio.Event()
     hex_server = Server(service, listen=["127.0.0.1:0"])
     hex_port = hex_server.bind()[0].port

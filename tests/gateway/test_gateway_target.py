@@ -5,7 +5,7 @@ from urllib.parse import unquote_to_bytes
 
 import httpx
 import pytest
-from hostile import HOSTILE, OTHER, PROJECT
+from helpers.hostile import HOSTILE, OTHER, PROJECT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 from gateway_world import ALICE, BOB, World, bearer, opened
-from virtual import LoopClock, in_virtual_time
+from helpers.virtual import LoopClock, in_virtual_time
 
 from exporter.config import Queue, RateLimit
-from exporter.simulator import Fault, Limits
+from exporter.simulator import Fault, RateLimits
 
 Story = Callable[[World, list[str]], Awaitable[None]]
 
@@ -242,7 +242,7 @@ class TestRefusalsOfHex:
 
     def test_a_full_kernel_pool_is_waited_out_with_growing_pauses(self) -> None:
         async def story(world: World, projects: list[str]) -> None:
-            world.service.limiter.limits = Limits(kernels=1)
+            world.service.limiter.limits = RateLimits(kernels=1)
             direct = world.simulation.start_run(world.simulation.by_id[projects[9]], caller=ALICE)
             assert cache(await world.run(projects[3])) == "miss"
             assert world.simulation.now_ms >= direct.end_ms
@@ -254,7 +254,7 @@ class TestRefusalsOfHex:
 
     def test_one_callers_full_kernel_pool_does_not_hold_another_up(self) -> None:
         async def story(world: World, projects: list[str]) -> None:
-            world.service.limiter.limits = Limits(kernels=1)
+            world.service.limiter.limits = RateLimits(kernels=1)
             world.simulation.start_run(world.simulation.by_id[projects[9]], caller=ALICE)
             held = asyncio.ensure_future(world.run(projects[3]))
             await asyncio.sleep(1)
@@ -343,5 +343,7 @@ class TestRefusalsOfHex:
             queue=Queue(length=200, per_caller=200),
             run_seconds=1,
             rate_limit=RateLimit(per_minute=600, per_hour=36_000, share=0.5),
-            limits=Limits(windows={"hex-run-kernel": Limits.documented().windows["hex-run-kernel"]}, kernels=None),
+            limits=RateLimits(
+                windows={"hex-run-kernel": RateLimits.documented().windows["hex-run-kernel"]}, kernels=None
+            ),
         )

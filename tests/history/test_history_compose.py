@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from history_server import serving
+from helpers.history_server import serving
 from history_world import HOUR_MS
 
 pytestmark = pytest.mark.integration

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from history_server import create_blocks, serving, until
+from helpers.history_server import create_blocks, serving, until
 from history_world import DAY_MS, HOUR_MS, learn
 
 from exporter.config import Workspace

@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from evidencing import PRICES, StillClock, is_found, is_of, read_audit_input, without_tables
+from helpers.evidencing import PRICES, StillClock, is_found, is_of, read_audit_input, without_tables
 from msgspec.structs import replace
 
 from exporter.facts import FINDING_KINDS

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from auditing import (
+from helpers.auditing import (
     AHEAD_MS,
     NOW_MS,
     OLD_MS,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from running import Exporter, Simulator
+from helpers.running import Exporter, Simulator
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
-from accounting import DAY, HOUR, assert_all_is_accounted_for, follow, settle, troubled_week, workspace_of
-from following import NOW
+from helpers.accounting import DAY, HOUR, assert_all_is_accounted_for, follow, settle, troubled_week, workspace_of
+from helpers.following import NOW
 
 from exporter.simulator import Simulation
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.running import SCRIPT, TOKEN, Exporter, Simulator, configuration, environment, wait_for
 from prometheus_client.parser import text_string_to_metric_families
-from running import SCRIPT, TOKEN, Exporter, Simulator, configuration, environment, wait_for
 
 pytestmark = pytest.mark.integration
 

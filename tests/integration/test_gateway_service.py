@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from running import TOKEN, Exporter, Simulator, configuration, wait_for
+from helpers.running import TOKEN, Exporter, Simulator, configuration, wait_for
 
 pytestmark = pytest.mark.integration
 

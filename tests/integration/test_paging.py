@@ -13,9 +13,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from hurry import FastTime
-from running import TOKEN, Running, environment, wait_for
-from watching import Alertmanager, Prometheus, Recorder
+from helpers.hurry import FastTime
+from helpers.running import TOKEN, Running, environment, wait_for
+from helpers.watching import Alertmanager, Prometheus, Recorder
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 

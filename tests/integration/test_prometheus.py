@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from running import Exporter, Running, Simulator, wait_for
+from helpers.running import Exporter, Running, Simulator, wait_for
 
 from exporter.clock import SystemClock
 from exporter.ledger import HOLD_MS, open_ledger

@@ -7,12 +7,12 @@ from pathlib import Path
 import httpx
 import pytest
 from click.testing import CliRunner, Result
-from running import SCRIPT, TOKEN, Running, environment, wait_for
-from serving import serving
+from helpers.running import SCRIPT, TOKEN, Running, environment, wait_for
+from helpers.serving import serving
 
 from exporter.cli import main
 from exporter.clock import SystemClock
-from exporter.simulator import Limits, Simulation, create_app
+from exporter.simulator import RateLimits, Simulation, create_app
 
 LISTENING = r'The gateway is listening" address=(\S+)'
 
@@ -35,7 +35,7 @@ class Shell:
 def shell(tmp_path) -> Iterator[Shell]:
     simulation = Simulation(1, 10, clock=SystemClock(), run_seconds=0.2)
     project = next(one for one in simulation.projects if one.is_runnable and one.sort not in ("failing", "flaky"))
-    with serving(create_app(simulation, limits=Limits.off())) as hex_url:
+    with serving(create_app(simulation, limits=RateLimits.off())) as hex_url:
         path = tmp_path / "hex.yml"
         path.write_text(
             f"workspaces: [{{name: acme, base_url: {hex_url}/api/v1}}]\n"

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from running import SCRIPT, TOKEN, Exporter, Running, Simulator, configuration, environment, wait_for
+from helpers.running import SCRIPT, TOKEN, Exporter, Running, Simulator, configuration, environment, wait_for
 
 pytestmark = pytest.mark.integration
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from following import NOW, Following, HandMadeHex
+from helpers.following import NOW, Following, HandMadeHex
 
 from exporter.config import Collect, RateLimit
 from exporter.hexapi import TokenSource

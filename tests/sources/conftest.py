@@ -1,5 +1,5 @@
 """Fixtures of the tests of sources: a real PostgreSQL, a ledger in memory with projects, a server on a real socket."""
 
-from postgres import postgres_server
+from helpers.postgres import postgres_server
 
 __all__ = ["postgres_server"]

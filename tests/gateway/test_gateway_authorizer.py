@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from gateway_world import ALICE, BOB, EVE, World, opened, together
-from virtual import LoopClock, in_virtual_time
+from helpers.virtual import LoopClock, in_virtual_time
 
 from exporter.config import Policy
 from exporter.simulator import Fault, Token, Tokens

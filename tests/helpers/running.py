@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import httpx
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(sys.executable).parent / "hex-exporter"
 TOKEN = "hxtw_" + "5e" * 48
 

@@ -3,7 +3,20 @@
 from dataclasses import replace
 
 import pytest
-from auditing import AHEAD_MS, NOW_MS, OLD_MS, PRICES, boss, days_ago, finding, found, project, runs, seat, world
+from helpers.auditing import (
+    AHEAD_MS,
+    NOW_MS,
+    OLD_MS,
+    PRICES,
+    boss,
+    days_ago,
+    finding,
+    found,
+    project,
+    runs,
+    seat,
+    world,
+)
 from msgspec.structs import replace as configured
 
 from exporter.config import SeatPrices

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from auditing import NOW_MS, boss, finding, project, seat, tables, world
+from helpers.auditing import NOW_MS, boss, finding, project, seat, tables, world
 
 from exporter.config import Prices, SeatPrices
 from exporter.facts import Schedule

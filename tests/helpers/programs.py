@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-CACHE = Path(__file__).resolve().parent.parent / ".cache" / "programs"
+CACHE = Path(__file__).resolve().parents[2] / ".cache" / "programs"
 DEFAULT_SUITE = "bookworm"
 FETCH_SECONDS = 300.0
 

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 from gateway_world import ALICE, BOB, World, opened, together
-from virtual import LoopClock, in_virtual_time
+from helpers.virtual import LoopClock, in_virtual_time
 
 from exporter.simulator import Fault
 

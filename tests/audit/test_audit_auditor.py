@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from evidencing import is_found, is_of
-from evidencing import read_audit_input as truth_of
-from wasteful import DAY_MS, MovingClock, config_of, follow, probe
+from helpers.evidencing import is_found, is_of
+from helpers.evidencing import read_audit_input as truth_of
+from helpers.wasteful import DAY_MS, MovingClock, config_of, follow, probe
 
 from exporter.audit.auditor import Auditor, audit_of
 from exporter.audit.input_reader import StoppedError, is_settled, read_audit_input

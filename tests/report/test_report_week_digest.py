@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from test_cli_audit import CONFIG, record
+from test_report_audit import CONFIG, record
 
 from exporter.audit.auditor import Auditor
 from exporter.cli.commands import main

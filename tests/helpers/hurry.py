@@ -3,7 +3,7 @@
 In the world, time is `FastTime`: the simulated workspace and the exporter live in it, and every timestamp that they
 tell is one of it. Prometheus and Alertmanager live in the machine's time; what they are to wait for is divided.
 
-    python tests/hurry.py SINCE STARTS FACTOR simulate --listen 127.0.0.1:0
+    python tests/helpers/hurry.py SINCE STARTS FACTOR simulate --listen 127.0.0.1:0
 
 is `hex-exporter simulate --listen 127.0.0.1:0` in such a world.
 """

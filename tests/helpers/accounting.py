@@ -5,12 +5,12 @@ import random
 from collections import Counter
 
 import httpx
-from following import Following
 
 from exporter.config import Collect, RateLimit
 from exporter.hexapi import TokenSource
 from exporter.insight.calendar_week import week_bounds
-from exporter.simulator import Fault, Faults, Limits, Simulation, create_app
+from exporter.simulator import Fault, Faults, RateLimits, Simulation, create_app
+from helpers.following import Following
 
 MINUTE = 60
 HOUR = 60 * MINUTE
@@ -43,7 +43,7 @@ class OffClock:
 
 
 def workspace_of(simulation: Simulation, faults: Faults | None = None) -> httpx.ASGITransport:
-    return httpx.ASGITransport(app=create_app(simulation, faults=faults, limits=Limits.off()))
+    return httpx.ASGITransport(app=create_app(simulation, faults=faults, limits=RateLimits.off()))
 
 
 def follow(clock, transport: httpx.ASGITransport, url: str, per_hour: int) -> Following:

@@ -15,9 +15,10 @@ from typing import NamedTuple
 
 import httpx
 import yaml
-from hurry import FastTime, hurried
-from launch import alertmanager_command
-from running import ROOT, Running
+
+from helpers.hurry import FastTime, hurried
+from helpers.launch import alertmanager_command
+from helpers.running import ROOT, Running
 
 ALERTS = ROOT / "alerts"
 

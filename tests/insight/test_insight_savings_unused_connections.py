@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from auditing import NOW_MS, OLD_MS, days_ago, finding, found, project, runs, schedule, tables, world
+from helpers.auditing import NOW_MS, OLD_MS, days_ago, finding, found, project, runs, schedule, tables, world
 
 from exporter.facts import Connection
 from exporter.insight.savings.audit_input import ProjectUse

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from auditing import NOW_MS, boss, days_ago, project, runs, schedule, seat, world
+from helpers.auditing import NOW_MS, boss, days_ago, project, runs, schedule, seat, world
 
 from exporter.config import Ignore, Prices
 from exporter.facts import FINDING_KINDS

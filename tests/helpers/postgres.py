@@ -14,7 +14,8 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
-from programs import library_path, linked, skip_absent
+
+from helpers.programs import library_path, linked, skip_absent
 
 READY = "database system is ready to accept connections"
 SETTINGS = ("fsync=off", "listen_addresses=", "max_connections=40", "jit=off", "unix_socket_permissions=0777")

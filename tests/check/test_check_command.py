@@ -13,7 +13,7 @@ from exporter.cli.check import run_check
 from exporter.clock import SystemClock
 from exporter.errors import ConfigError
 from exporter.hexapi import HexClient
-from exporter.simulator import Fault, Limits, Simulation, Token, Tokens, create_app
+from exporter.simulator import Fault, RateLimits, Simulation, Token, Tokens, create_app
 
 TOKEN = "hxtw_" + "3c" * 48
 PERSONAL_TOKEN = "hxtp_" + "3c" * 48
@@ -26,7 +26,7 @@ class Check:
         self._monkeypatch = monkeypatch
         self._capsys = capsys
         self._folder = tmp_path
-        self.lead_to(create_app(Simulation(1, 12, clock=SystemClock()), limits=Limits.off()))
+        self.lead_to(create_app(Simulation(1, 12, clock=SystemClock()), limits=RateLimits.off()))
 
     def lead_to(self, app) -> None:
         self.app = app
@@ -137,7 +137,7 @@ class TestWhatIsWrong:
         assert any("sees no project" in line for line in wrong(output))
 
     def test_polling_costs_more_than_is_allowed(self, check):
-        check.lead_to(create_app(Simulation(1, 60, clock=SystemClock()), limits=Limits.off()))
+        check.lead_to(create_app(Simulation(1, 60, clock=SystemClock()), limits=RateLimits.off()))
 
         status, output = check(rate_limit="per_minute: 60, per_hour: 14, share: 1")
 
@@ -182,7 +182,7 @@ class TestNotes:
         now_ms = round(SystemClock().now() * 1000)
         token = Token(account="a", is_workspace=True, expires_ms=now_ms + 5 * 86_400_000)
         simulation = Simulation(1, 12, clock=SystemClock())
-        check.lead_to(create_app(simulation, limits=Limits.off(), tokens=Tokens({TOKEN: token})))
+        check.lead_to(create_app(simulation, limits=RateLimits.off(), tokens=Tokens({TOKEN: token})))
 
         status, output = check()
 

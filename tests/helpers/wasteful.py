@@ -3,16 +3,27 @@
 import asyncio
 
 import httpx
-from evidencing import PRICES
-from following import Following
 from msgspec.structs import replace
 
 from exporter.audit.input_reader import is_settled
-from exporter.config import Collect, Config, HttpSource, Limits, Match, RateLimit, Source, Storage, Team, Workspace
+from exporter.config import (
+    Collect,
+    Config,
+    HttpSource,
+    Match,
+    RateLimit,
+    SeriesLimits,
+    Source,
+    Storage,
+    Team,
+    Workspace,
+)
 from exporter.hexapi import TokenSource
-from exporter.simulator import Limits as RequestLimits
+from exporter.simulator import RateLimits as RequestLimits
 from exporter.simulator import Simulation, create_app
 from exporter.simulator.tokens import ALL_SCOPES, Token, Tokens
+from helpers.evidencing import PRICES
+from helpers.following import Following
 
 DAY_MS = 86_400_000
 TOKEN = "hxtw_" + "ab" * 48
@@ -66,7 +77,7 @@ def config_of(simulation=None, **more) -> Config:
         "workspaces": (Workspace(name="w", token_env="T"),),
         "storage": Storage(url="sqlite://"),
         "price_lists": (PRICES,),
-        "limits": Limits(connection_runs=six),
+        "limits": SeriesLimits(connection_runs=six),
         "teams": tuple(
             Team(name=name, match=Match(owner=f"*@{name}.example"))
             for name in ("marketing", "finance", "product", "sales", "operations")

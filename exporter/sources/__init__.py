@@ -3,7 +3,7 @@
 from exporter.sources.credentials import Credential
 from exporter.sources.database import Address, missing_driver
 from exporter.sources.probe import ProbeError
-from exporter.sources.source_status import SourceStatus, source_status
+from exporter.sources.status import SourceStatus, source_status
 from exporter.sources.source_watch import SourceWatch
 
 __all__ = [

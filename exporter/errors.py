@@ -8,16 +8,20 @@ HexExporterError
 └── ApiError             Hex did not give the answer that was asked for
     ├── RateLimitedError     429: wait
     ├── UnauthorizedError    401: the token is wrong, or no longer right
-    ├── RefusedError         400, 403, 404, 422: this token, plan or project does not have it
+    ├── RefusedError         other 4xx: this token, plan or project does not have it
     ├── UnavailableError     5xx, no connection, no answer in time: try later
     └── BadAnswerError       an answer that is not what the API promises
+
+Every error that leaves a room for its caller to handle has this root; rooms add their own beside these (ProbeError of
+`sources`, NoAnswerError of the gateway). Signals that stay inside a room derive from Exception, and so do the two that
+readers of a file raise to one another (RejectedError, UnfitError of `config`): a caller gets a ConfigError.
 """
 
 from dataclasses import dataclass
 
 
 class HexExporterError(Exception):
-    """The root of every error this program raises on purpose."""
+    """The root of every error that a room raises for its caller; the message is safe to print and to log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +66,8 @@ class ApiError(HexExporterError):
     """
 
     def __init__(self, endpoint: str, reason: str, *, status: int | None = None, trace_id: str | None = None) -> None:
-        said = f"{endpoint}: {reason}" if status is None else f"{endpoint}: {status} {reason}"
-        super().__init__(said if trace_id is None else f"{said} (trace {trace_id})")
+        message = f"{endpoint}: {reason}" if status is None else f"{endpoint}: {status} {reason}"
+        super().__init__(message if trace_id is None else f"{message} (trace {trace_id})")
         self.endpoint = endpoint
         self.reason = reason
         self.status = status
@@ -71,20 +75,20 @@ class ApiError(HexExporterError):
 
 
 class RateLimitedError(ApiError):
-    """429: nothing may be asked before the workspace's cool-down has passed."""
+    """429: no request may leave before the workspace's cool-down has passed."""
 
 
 class UnauthorizedError(ApiError):
-    """401: the token is missing, wrong or expired, or the host is another deployment's."""
+    """401: the token is missing, wrong or expired, or the host is that of another Hex deployment."""
 
 
 class RefusedError(ApiError):
-    """400, 403, 404 or 422: this token, plan or project does not have what was asked for."""
+    """Any other 4xx but 408 and 425: this token, plan or project does not have what was asked for."""
 
 
 class UnavailableError(ApiError):
-    """5xx, no connection, or no complete answer before the deadline."""
+    """5xx, 408, 425, no connection, or no complete answer before the deadline."""
 
 
 class BadAnswerError(ApiError):
-    """An answer that is not what the API promises: HTML, broken JSON, a body beyond the limit."""
+    """An answer that is not what the API promises: HTML, broken JSON, a body beyond the limit, a redirect."""

@@ -1,15 +1,12 @@
 """The mistakes in one configuration: gathered while it is read, raised together."""
 
-import re
 import sys
 
 from exporter.errors import ConfigError, ConfigProblem
+from exporter.redaction import mask_tokens
 
 MOST_PROBLEMS = 100
 """After so many the reading stops: an alias can repeat one mistake without end."""
-
-TOKEN = re.compile(r"hxt[a-z]_\w*")
-"""What a Hex token looks like."""
 
 
 class RejectedError(Exception):
@@ -45,4 +42,4 @@ class Problems:
             raise ConfigError(*dict.fromkeys(problem for _, problem in ordered))
 
     def _add(self, line: int, location: str, message: str) -> None:
-        self._found.append((line, ConfigProblem(location, TOKEN.sub("***", message))))
+        self._found.append((line, ConfigProblem(location, mask_tokens(message))))

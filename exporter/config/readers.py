@@ -1,4 +1,4 @@
-"""Readers: each turns one YAML node into a typed value, or adds what is wrong to the problems and raises RefusedError.
+"""Readers: each turns one YAML node into a typed value, or adds what is wrong to the problems and raises RejectedError.
 
 A mapping is read by `Keys`, one of values of one kind by `Table`, a list by `Items`, anything else by `Scalar`; they
 nest as the file does.
@@ -64,7 +64,7 @@ class Reader(Protocol[T_co]):
         """What the reader takes, as messages and docs say it."""
 
     def __call__(self, spot: Spot) -> T_co:
-        """The value; raises RefusedError when the problems tell why there is none."""
+        """The value; raises RejectedError when the problems tell why there is none."""
 
     def settings(self, name: str = "") -> Iterator[tuple[str, str]]:
         """The dotted name of every key below, and what is expected there."""
@@ -83,7 +83,7 @@ class Scalar(Generic[T]):
     is_shown: bool = True
 
     def __call__(self, spot: Spot) -> T:
-        """The value; raises RefusedError."""
+        """The value; raises RejectedError."""
         sentence = f"found {(shown if self.is_shown else kind)(spot.node)}, expected {self.expected}"
         if isinstance(spot.node, yaml.ScalarNode):
             try:
@@ -119,7 +119,7 @@ class Keys(Generic[StructT]):
         return f"a mapping of {', '.join(self.readers)}"
 
     def __call__(self, spot: Spot) -> StructT:
-        """The struct; raises RefusedError if not even a part of it could be used."""
+        """The struct; raises RejectedError if not even a part of it could be used."""
         given = _given(spot, self.readers, self.expected)
         attributes = {attribute.encode_name: attribute for attribute in msgspec.structs.fields(self.build)}
         values: dict[str, Any] = dict(self.defaults)
@@ -174,7 +174,7 @@ class Items(Generic[T]):
         return f"a list of {self.noun}s" if self.takes_none else f"a list of at least one {self.noun}"
 
     def __call__(self, spot: Spot) -> tuple[T, ...]:
-        """The values in their order; raises RefusedError."""
+        """The values in their order; raises RejectedError."""
         if self.takes_one and isinstance(spot.node, yaml.MappingNode):
             return (self.item(spot),)
         if not isinstance(spot.node, yaml.SequenceNode) or tag(spot.node) != "seq":
@@ -212,7 +212,7 @@ class Table(Generic[T]):
         return f"a mapping of {', '.join(self.words)}"
 
     def __call__(self, spot: Spot) -> dict[str, T]:
-        """The values by their words, those that cannot be used left out; raises RefusedError."""
+        """The values by their words, those that cannot be used left out; raises RejectedError."""
         values: dict[str, T] = {}
         for word, child in _given(spot, self.words, self.expected).items():
             with suppress(RejectedError):
@@ -227,7 +227,7 @@ class Table(Generic[T]):
 
 
 def _given(spot: Spot, known: Collection[str], expected: str) -> dict[str, Spot]:
-    """The known keys of a mapping that have something behind them; raises RefusedError if it is no mapping."""
+    """The known keys of a mapping that have something behind them; raises RejectedError if it is no mapping."""
     mapping = spot.node
     if not isinstance(mapping, yaml.MappingNode) or tag(mapping) != "map":
         raise spot.refuse(f"found {kind(mapping)}, expected {expected}")

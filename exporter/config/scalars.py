@@ -11,8 +11,9 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from exporter.config.error_wording import guess, printable
-from exporter.config.problems import TOKEN, UnfitError
+from exporter.config.problems import UnfitError
 from exporter.config.readers import Scalar
+from exporter.redaction import looks_like_token
 
 T = TypeVar("T")
 
@@ -148,7 +149,7 @@ def path(folder: Path) -> Scalar[str]:
     """A file's path; a relative one is taken from the folder."""
 
     def parse(written: str, tag: str) -> str:
-        if TOKEN.match(written):
+        if looks_like_token(written):
             raise UnfitError("found a token, expected the path of the file that has it")
         return str(folder / text().parse(written, tag))
 
@@ -184,7 +185,7 @@ def variable() -> Scalar[str]:
     """The name of an environment variable."""
 
     def parse(text: str, tag: str) -> str:
-        if TOKEN.match(text):
+        if looks_like_token(text):
             raise UnfitError("found a token, expected the name of the environment variable that has it")
         if tag != "str" or not _VARIABLE.fullmatch(text):
             raise ValueError

@@ -3,8 +3,8 @@
 from exporter.sources.credentials import Credential
 from exporter.sources.database import Address, missing_driver
 from exporter.sources.probe import ProbeError
-from exporter.sources.status import SourceStatus, source_status
 from exporter.sources.source_watch import SourceWatch
+from exporter.sources.status import SourceStatus, source_status
 
 __all__ = [
     "Address",

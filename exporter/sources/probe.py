@@ -2,8 +2,10 @@
 
 from typing import Protocol
 
+from exporter.errors import HexExporterError
 
-class ProbeError(Exception):
+
+class ProbeError(HexExporterError):
     """The state of the source cannot be told; the message is one phrase that is safe to log and to store."""
 
 

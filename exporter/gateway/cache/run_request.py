@@ -86,7 +86,7 @@ class RunRequest:
 def parse_run(body: bytes, headers: RawHeaders) -> RunRequest:
     """The run request that a body and its headers make.
 
-    Raises BodyError for a body that is encoded, too large, or neither empty nor one JSON object with one reading.
+    Raises RunRequestError for a body that is encoded, too large, or neither empty nor one JSON object with one reading.
     """
     given = [(name.lower(), value.decode("latin-1")) for name, value in headers]
     if len(body) > BODY_LIMIT_BYTES:

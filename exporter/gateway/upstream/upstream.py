@@ -10,7 +10,7 @@ import httpx
 import structlog
 
 from exporter.clock import Clock
-from exporter.errors import LedgerError
+from exporter.errors import HexExporterError, LedgerError
 from exporter.gateway.runs.journal import Journal
 from exporter.gateway.upstream.waiting import first_of
 from exporter.hexapi import BodyError, Pace, read_body, reset_seconds
@@ -55,7 +55,7 @@ class Reply:
         return next((value.decode("latin-1") for key, value in self.headers if key.lower() == wanted), None)
 
 
-class NoAnswerError(Exception):
+class NoAnswerError(HexExporterError):
     """Hex gave no complete answer; `was_sent` says whether it can have received the request."""
 
     def __init__(self, reason: str, *, was_sent: bool) -> None:
@@ -63,7 +63,7 @@ class NoAnswerError(Exception):
         self.was_sent = was_sent
 
 
-class NoRoomError(Exception):
+class NoRoomError(HexExporterError):
     """The rate limit leaves no room within the time that the caller waits; it does in `retry_after_seconds`."""
 
     def __init__(self, retry_after_seconds: float) -> None:

@@ -97,7 +97,7 @@ async def probe(
     async def ask(what: ApiRequest) -> Page:
         if (seconds := pace.wait_seconds()) >= _NOTICED_SECONDS:
             tell(seconds, f"{_why_waiting(pace, clock)}; {what.endpoint.value} is asked next")
-        return await client.ask(what)
+        return await client.fetch(what)
 
     try:
         for endpoint in LISTINGS:

@@ -1,25 +1,34 @@
-"""Two calls of Hex's API, by way of a gateway: start a run, and how is it?"""
+"""Two calls of Hex's API, by way of a gateway: start a run, and read its status."""
 
-import asyncio
 import ssl
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 
-from exporter import __version__
 from exporter.client.destination import Destination
 from exporter.errors import ApiError, BadAnswerError, ConfigError, ConfigProblem, UnavailableError
-from exporter.hexapi import BodyError, fault, mapping, parse_json, read_body, retry_after_seconds, safe
+from exporter.hexapi import (
+    Answer,
+    Authorization,
+    Exchanger,
+    NoAnswer,
+    Secret,
+    api_error,
+    mapping,
+    parse_json,
+    retry_after_seconds,
+    whole_body,
+)
+from exporter.redaction import redact
 
 OUTCOME_HEADER = "X-Hex-Exporter-Cache"
 
 _BODY_LIMIT_BYTES = 1024 * 1024
-_CONNECT_SECONDS = 10.0
+_CONNECT_SECONDS = 10.0  # a gateway is near: a wrong address shows soon, however long the run may take
 
 
 class LaterError(ApiError):
@@ -44,19 +53,16 @@ class Reply:
 
 
 class RunApi:
-    """Asks one gateway, or Hex itself. Redirects are never followed, cookies never kept, proxies not used."""
+    """Sends requests to one gateway, or to Hex itself."""
 
     def __init__(self, destination: Destination, *, certificates: str | None = None) -> None:
         """`certificates` is a file of authorities to trust instead of the usual ones."""
         self._url = destination.url
         self._token = destination.token
-        self._http = httpx.AsyncClient(
-            headers={"User-Agent": f"hex-exporter/{__version__}", "Accept": "application/json"},
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
-            verify=_trust(certificates) if certificates else True,
-            follow_redirects=False,
-            trust_env=False,
+        self._http = Exchanger(
+            headers={"Accept": "application/json", "Accept-Encoding": "gzip"},
+            connect_seconds=_CONNECT_SECONDS,
+            trust=_trust(certificates) if certificates else None,
         )
 
     async def aclose(self) -> None:
@@ -66,58 +72,53 @@ class RunApi:
     async def start(
         self, project_id: str, body: Mapping[str, Any], headers: Mapping[str, str], seconds: float
     ) -> Reply:
-        """Ask for a run, and wait so long for the answer. Never asks twice.
+        """Request a run, and wait so long for the answer. Never sends it twice.
 
         Raises an ApiError: LaterError for one that says when to come again, UnavailableError where there is none.
         """
         path = f"/api/v1/projects/{quote(project_id, safe='')}/runs"
-        request = self._http.build_request("POST", self._url + path, json=body, headers=dict(headers))
+        request = self._http.request("POST", self._url + path, json=body, headers=dict(headers))
         return await self._send(request, "run_project", (200, 201), seconds)
 
     async def status(self, project_id: str, run_id: str, seconds: float) -> Reply:
-        """How a run is. Raises as `start` does."""
+        """The status of a run. Raises as `start` does."""
         path = f"/api/v1/projects/{quote(project_id, safe='')}/runs/{quote(run_id, safe='')}"
-        return await self._send(self._http.build_request("GET", self._url + path), "run_status", (200,), seconds)
+        return await self._send(self._http.request("GET", self._url + path), "run_status", (200,), seconds)
 
     async def _send(self, request: httpx.Request, endpoint: str, good: tuple[int, ...], seconds: float) -> Reply:
         secret = self._token.read()
-        request.headers["Accept-Encoding"] = "gzip"
-        request.headers["Authorization"] = f"Bearer {secret.reveal()}"
+        answer = await self._http.exchange(
+            request,
+            lambda response: whole_body(response, _BODY_LIMIT_BYTES, [secret]),
+            deadline_seconds=seconds,
+            authorization=Authorization(secret, "Bearer"),
+        )
+        if isinstance(answer, NoAnswer):
+            raise UnavailableError(endpoint, self._reason(answer, seconds))
+        if answer.body is None:
+            raise BadAnswerError(endpoint, answer.flaw or "no body")
+        if answer.status not in good:
+            raise _refusal(endpoint, answer, answer.body, secret)
         try:
-            async with asyncio.timeout(seconds):
-                response = await self._http.send(request, stream=True)
-                try:
-                    body = await read_body(
-                        cast(AsyncIterable[bytes], response.stream),
-                        encoding=response.headers.get("Content-Encoding", ""),
-                        limit_bytes=_BODY_LIMIT_BYTES,
-                    )
-                finally:
-                    await response.aclose()
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            said = safe(str(error), secret) or f"no connection within {_CONNECT_SECONDS:.0f} s"
-            reason = f"{self._url} cannot be reached ({said}); is that the gateway's address, and does it run?"
-            raise UnavailableError(endpoint, reason) from None
-        except TimeoutError:
-            raise UnavailableError(endpoint, f"no answer within {seconds:.0f} s") from None
-        except (httpx.HTTPError, OSError) as error:
-            raise UnavailableError(endpoint, safe(f"{type(error).__name__}: {error}", secret)) from None
-        except BodyError as error:
-            raise BadAnswerError(endpoint, str(error)) from None
-
-        if response.status_code not in good:
-            refusal = fault(endpoint, response.status_code, body, response.headers.get("X-Trace-Id"), secret)
-            told = retry_after_seconds(response.headers.get("Retry-After"), response.headers, 0.0)
-            if response.status_code == HTTPStatus.TOO_MANY_REQUESTS or (
-                response.status_code == HTTPStatus.SERVICE_UNAVAILABLE and told is not None
-            ):
-                raise LaterError(refusal, told)
-            raise refusal
-        try:
-            fields = mapping(parse_json(body.replace(secret.reveal().encode(), b"***")))
+            fields = mapping(parse_json(answer.body))
         except ValueError:
-            raise BadAnswerError(endpoint, "no JSON", status=response.status_code) from None
-        return Reply(fields, safe(response.headers.get(OUTCOME_HEADER, ""), secret).lower())
+            raise BadAnswerError(endpoint, "no JSON", status=answer.status) from None
+        return Reply(fields, redact(answer.headers.get(OUTCOME_HEADER, ""), [secret.reveal()]).lower())
+
+    def _reason(self, answer: NoAnswer, seconds: float) -> str:
+        if not answer.was_sent:
+            return f"{self._url} cannot be reached ({answer.reason}); is that the gateway's address, and does it run?"
+        return f"no answer within {seconds:.0f} s" if answer.code == "timeout" else answer.reason
+
+
+def _refusal(endpoint: str, answer: Answer[bytes], body: bytes, secret: Secret) -> ApiError:
+    refusal = api_error(endpoint, answer.status, body, answer.headers.get("X-Trace-Id"), secret)
+    # A run is waited for where the server's own clock is: `now` matters only for a date without a `Date`.
+    seconds = retry_after_seconds(answer.headers.get("Retry-After"), answer.headers, 0.0)
+    is_later = answer.status == HTTPStatus.TOO_MANY_REQUESTS or (
+        answer.status == HTTPStatus.SERVICE_UNAVAILABLE and seconds is not None
+    )
+    return LaterError(refusal, seconds) if is_later else refusal
 
 
 def _trust(certificates: str) -> ssl.SSLContext:

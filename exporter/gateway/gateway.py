@@ -240,7 +240,7 @@ class Gateway:
             self._journal,
             self._clock,
             base_url=self.upstream_base,
-            per_minute=lambda: self._pace().callers.allowed_per_minute,
+            per_minute=lambda: self._pace().callers_allowed_per_minute,
             may_share=self._board.was_given,
             on_seen=self._ends.seen,
         )

@@ -1,16 +1,17 @@
-"""Asking Hex: typed answers, one page at a time, paced."""
+"""Hex's API: typed answers, one page at a time, paced; and the one bounded HTTP exchange that all rooms share."""
 
-from exporter.hexapi.bounded_body import BodyError, read_body
 from exporter.hexapi.client import Exchange, HexClient
 from exporter.hexapi.endpoints import OF_ONE_PROJECT, SHAPES, ApiRequest, Endpoint, address, query
-from exporter.hexapi.error_answers import fault, safe
+from exporter.hexapi.error_answers import api_error
+from exporter.hexapi.exchange import Answer, Authorization, Exchanger, NoAnswer, bounded_pieces, whole_body
 from exporter.hexapi.field_readers import identifier, mapping
 from exporter.hexapi.item_parsing import Fact, read_item
 from exporter.hexapi.pace import Pace
 from exporter.hexapi.pages import BadItem, Page, parse_json, read_page
 from exporter.hexapi.pagination import ListingWalk
-from exporter.hexapi.rate_tiers import MARGIN_SECONDS
-from exporter.hexapi.retry_after import reset_seconds, retry_after_seconds
+from exporter.hexapi.rate_limit_headers import reset_seconds
+from exporter.hexapi.rate_tiers import MARGIN_SECONDS, Tier
+from exporter.hexapi.retry_after import retry_after_seconds
 from exporter.hexapi.sliding_windows import SlidingWindows
 from exporter.hexapi.timestamps import http_date_ms
 from exporter.hexapi.token import Secret, TokenSource
@@ -19,30 +20,34 @@ __all__ = [
     "MARGIN_SECONDS",
     "OF_ONE_PROJECT",
     "SHAPES",
+    "Answer",
     "ApiRequest",
+    "Authorization",
     "BadItem",
-    "BodyError",
     "Endpoint",
     "Exchange",
+    "Exchanger",
     "Fact",
     "HexClient",
     "ListingWalk",
+    "NoAnswer",
     "Pace",
     "Page",
     "Secret",
     "SlidingWindows",
+    "Tier",
     "TokenSource",
     "address",
-    "fault",
+    "api_error",
+    "bounded_pieces",
     "http_date_ms",
     "identifier",
     "mapping",
     "parse_json",
     "query",
-    "read_body",
     "read_item",
     "read_page",
     "reset_seconds",
     "retry_after_seconds",
-    "safe",
+    "whole_body",
 ]

@@ -72,24 +72,24 @@ SHAPES: Mapping[Endpoint, Shape] = {
 """Every endpoint's shape."""
 
 
-def address(base_url: str, ask: ApiRequest) -> str:
-    """The URL of `ask` without its query; `base_url` may end with a slash or not."""
-    path = SHAPES[ask.endpoint].path.format(project_id=quote(ask.project_id or "", safe=""))
+def address(base_url: str, request: ApiRequest) -> str:
+    """The URL of `request` without its query; `base_url` may end with a slash or not."""
+    path = SHAPES[request.endpoint].path.format(project_id=quote(request.project_id or "", safe=""))
     return f"{base_url.rstrip('/')}/{path}"
 
 
-def query(ask: ApiRequest, *, unlisted: bool = False) -> dict[str, str]:
-    """The query of `ask`; `unlisted` asks for unlisted projects too, a flag that not every server knows."""
-    shape = SHAPES[ask.endpoint]
+def query(request: ApiRequest, *, unlisted: bool = False) -> dict[str, str]:
+    """The query of `request`; `unlisted` asks for unlisted projects too, a flag that not every server knows."""
+    shape = SHAPES[request.endpoint]
     parameters = dict(shape.fixed)
     if unlisted:
         parameters["includeUnlisted"] = "true"
-    if ask.endpoint is Endpoint.CELLS and ask.project_id is not None:
-        parameters["projectId"] = ask.project_id
+    if request.endpoint is Endpoint.CELLS and request.project_id is not None:
+        parameters["projectId"] = request.project_id
     if shape.limit:
         parameters["limit"] = str(shape.limit)
-    if ask.endpoint is Endpoint.RUNS:
-        parameters["offset"] = str(ask.offset)
-    elif ask.after is not None:
-        parameters["after"] = ask.after
+    if request.endpoint is Endpoint.RUNS:
+        parameters["offset"] = str(request.offset)
+    elif request.after is not None:
+        parameters["after"] = request.after
     return parameters

@@ -40,9 +40,9 @@ _DATABASE_KEYS = ("database", "catalog")
 _HOST = re.compile(r"(?:.*//)?(?:[^/@]*@)?(?P<host>[^/:;?@\s]+)")
 
 
-def read_item(item: Json, ask: ApiRequest) -> Fact | None:
-    """The fact that one item of the answer to `ask` holds, None if it has no usable id."""
-    return _READERS[ask.endpoint](item, ask)
+def read_item(item: Json, request: ApiRequest) -> Fact | None:
+    """The fact that one item of the answer to `request` holds, None if it has no usable id."""
+    return _READERS[request.endpoint](item, request)
 
 
 def key(fact: Fact) -> tuple[str, ...]:
@@ -104,13 +104,13 @@ def _schedules(value: object) -> tuple[Schedule, ...]:
     return tuple(read_schedule(entry) for entry in map(mapping, entries(value)) if entry)
 
 
-def _run(item: Json, ask: ApiRequest) -> Run | None:
+def _run(item: Json, request: ApiRequest) -> Run | None:
     run_id = identifier(item.get("runId"))
-    if run_id is None or ask.project_id is None:
+    if run_id is None or request.project_id is None:
         return None
     return Run(
         run_id=run_id,
-        project_id=ask.project_id,
+        project_id=request.project_id,
         status=enum(item.get("status")) or "unknown",
         trigger=enum(item.get("runTrigger")) or UNKNOWN_TRIGGER,
         start_ms=moment(item.get("startTime")),

@@ -1,4 +1,4 @@
-"""When the next request to Hex may leave: one authority for a workspace, whoever asks."""
+"""When the next request to Hex may leave: one authority for a workspace, whoever sends it."""
 
 import math
 import random
@@ -6,14 +6,15 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from exporter.clock import Clock
-from exporter.hexapi.rate_tiers import RateTiers, Ticket
-from exporter.hexapi.retry_after import reset_seconds, retry_after_seconds
+from exporter.hexapi.rate_limit_headers import reset_seconds
+from exporter.hexapi.rate_tiers import RateTiers, Ticket, Tier
+from exporter.hexapi.retry_after import retry_after_seconds
 from exporter.hexapi.sliding_windows import HOUR_SECONDS, MINUTE_SECONDS
 
-_TOLD_LIMIT_SECONDS = 24 * HOUR_SECONDS
+_ANNOUNCED_LIMIT_SECONDS = 24 * HOUR_SECONDS
 _GUESS_LIMIT_SECONDS = HOUR_SECONDS
 _GUESS_START_SECONDS = MINUTE_SECONDS
-_SHORTEST_SLEEP_SECONDS = 0.001
+_SHORTEST_SLEEP_SECONDS = 0.001  # a wait that rounding leaves over must not become a busy loop
 _LONGEST_SLEEP_SECONDS = 5.0
 
 
@@ -21,9 +22,10 @@ class Pace:
     """Keeps the requests of one workspace within its share of the rate limit and within what Hex says.
 
     At most `per_minute * share` requests, rounded down but never below one, leave in any 60 seconds, likewise in any
-    hour. `callers` paces what is sent on for others, within what the limits leave (see `tiers`). A cool-down stops all
-    of them; `on_cool_down` is told, in epoch milliseconds, whenever its end moves. Time is the steady clock's; the wall
-    clock serves only to write a cool-down down and to take it up again. Safe to share between threads; `on_cool_down`
+    hour. What is sent on for callers (`Tier.CALLERS`) stays within what the limits leave (see `rate_tiers`), first
+    come, first served; own requests take turns in no particular order. A cool-down stops both tiers; `on_cool_down`
+    receives its end, in epoch milliseconds, whenever that moves. Time is the steady clock's; the wall clock serves only
+    to write a cool-down down and to take it up again. Safe to share between threads and event loops; `on_cool_down`
     runs in the thread that brought the news.
     """
 
@@ -41,24 +43,27 @@ class Pace:
         self._rng = rng
         self._on_cool_down = on_cool_down
         self._lock = threading.Lock()
-        self._telling = threading.Lock()
+        self._notifying = threading.Lock()
         self._tiers = RateTiers(per_minute=per_minute, per_hour=per_hour, share=share)
         self._held_until = -math.inf
         self._cool_down_until_ms: int | None = None
         self._guesses = 0
-        self.callers = CallersPace(self)
-        """The turns of requests that are sent on for others."""
 
     @property
     def allowed_per_hour(self) -> int:
-        """How many requests can leave in an hour at most."""
-        minute, hour = self._tiers.allowed
+        """How many own requests can leave in an hour at most."""
+        minute, hour = self._tiers.allowed[Tier.OWN]
         return min(hour, minute * 60)
 
     @property
     def allowed_per_minute(self) -> int:
-        """How many requests can leave in a minute at most."""
-        return self._tiers.allowed[0]
+        """How many own requests can leave in a minute at most."""
+        return self._tiers.allowed[Tier.OWN][0]
+
+    @property
+    def callers_allowed_per_minute(self) -> int:
+        """How many requests of callers can leave in a minute at most."""
+        return self._tiers.allowed[Tier.CALLERS][0]
 
     @property
     def cool_down_until_ms(self) -> int | None:
@@ -66,30 +71,53 @@ class Pace:
         with self._lock:
             return self._cool_down_until_ms
 
-    def wait_seconds(self) -> float:
-        """Seconds until the next request may leave, zero if it may at once."""
+    def wait_seconds(self, tier: Tier = Tier.OWN) -> float:
+        """Seconds until a request that comes now may leave, after the callers' that wait already; 0 if at once."""
         with self._lock:
-            return self._wait(self._clock.monotonic())
+            return self._wait_seconds(tier, self._clock.monotonic())
 
-    def take(self) -> None:
+    def take(self, tier: Tier = Tier.OWN) -> None:
         """Record that one request leaves at this moment, allowed or not."""
         with self._lock:
-            self._tiers.record_own(self._clock.monotonic())
+            self._tiers.record(tier, self._clock.monotonic())
 
-    async def turn(self) -> None:
-        """Wait until a request may leave and record it; callers take turns in no particular order."""
-        while (wait := self._take_or_wait()) > 0:
-            await self._clock.sleep(max(wait, _SHORTEST_SLEEP_SECONDS))
+    def take_or_wait(self, tier: Tier = Tier.OWN, ticket: Ticket | None = None) -> float:
+        """Record that a request leaves now and return 0, or return how many seconds it has to wait instead.
+
+        `ticket` is the place in the queue of a caller's request that waits; without one it comes after all that do.
+        """
+        with self._lock:
+            moment = self._clock.monotonic()
+            wait = self._wait_seconds(tier, moment, ticket)
+            if wait <= 0:
+                self._tiers.record(tier, moment)
+            return wait
+
+    async def turn(self, tier: Tier = Tier.OWN) -> None:
+        """Wait until a request may leave and record it."""
+        if tier is Tier.OWN:
+            while (wait := self.take_or_wait(tier)) > 0:
+                await self._clock.sleep(max(wait, _SHORTEST_SLEEP_SECONDS))
+            return
+        with self._lock:
+            ticket = self._tiers.enter()
+        try:
+            while (wait := self.take_or_wait(tier, ticket)) > 0:
+                # Those before it may give up, so that its turn can come sooner than it looks.
+                await self._clock.sleep(min(max(wait, _SHORTEST_SLEEP_SECONDS), _LONGEST_SLEEP_SECONDS))
+        finally:
+            with self._lock:
+                self._tiers.leave(ticket)
 
     def throttled(self, retry_after: str | None, headers: Mapping[str, str], now: float | None = None) -> None:
         """Cool down after a 429 that arrived at `now` (epoch seconds, by default this moment).
 
-        What Hex says holds, for a day at most: `Retry-After` and the reset of the rate-limit headers, the later of the
-        two. If it says nothing usable the wait is guessed: a minute, doubled with each 429 in a row, plus jitter, an
-        hour at most.
+        What Hex announces holds, for a day at most: `Retry-After` and the reset of the rate-limit headers, the later of
+        the two. If it announces nothing usable the wait is guessed: a minute, doubled with each 429 in a row, plus
+        jitter, an hour at most.
         """
         arrived = self._clock.now() if now is None else now
-        told = max(
+        announced = max(
             retry_after_seconds(retry_after, headers, arrived) or 0.0,
             reset_seconds(headers, arrived, even_if_some_remain=True) or 0.0,
         )
@@ -97,7 +125,7 @@ class Pace:
             is_cooling = self._held_until > self._clock.monotonic()
             # Answers to requests that left together are one refusal, not several in a row.
             self._guesses += 0 if is_cooling and self._guesses else 1
-            seconds = min(told, _TOLD_LIMIT_SECONDS) if told > 0 else self._guess()
+            seconds = min(announced, _ANNOUNCED_LIMIT_SECONDS) if announced > 0 else self._guess()
         self._hold(seconds, arrived)
 
     def observe_headers(self, headers: Mapping[str, str], now: float | None = None) -> None:
@@ -107,7 +135,7 @@ class Pace:
             self._guesses = 0
         reset = reset_seconds(headers, arrived)
         if reset is not None and reset > 0:
-            self._hold(min(reset, _TOLD_LIMIT_SECONDS), arrived)
+            self._hold(min(reset, _ANNOUNCED_LIMIT_SECONDS), arrived)
 
     def restore(
         self,
@@ -119,30 +147,23 @@ class Pace:
 
         `sent` has (start of a minute in epoch milliseconds, requests in it), `callers_sent` those of them that were
         sent on for callers; each is taken to have left as late as it can have, so that the windows hold across the
-        restart. Requests that are still to come by this machine's clock show that it was put back; the cool-down, told
-        by that clock, is then put back as far.
+        restart. Requests that lie in the future by this machine's clock show that it was put back; the cool-down, which
+        was written by that clock, is then put back as far.
         """
         now, steady = self._clock.now(), self._clock.monotonic()
+        callers = dict(callers_sent)
+        own = [(minute_ms, count - callers.get(minute_ms, 0)) for minute_ms, count in sent]
         with self._lock:
-            callers = dict(callers_sent)
-            own = [(minute_ms, count - callers.get(minute_ms, 0)) for minute_ms, count in sent]
-            self._tiers.restore(own, callers_sent, now, steady)
+            self._tiers.restore(Tier.OWN, own, now, steady)
+            self._tiers.restore(Tier.CALLERS, callers_sent, now, steady)
             if cool_down_until_ms:
                 ahead = max(0.0, max((minute_ms / 1000 - now for minute_ms, _ in sent), default=0.0))
                 self._cool_down_until_ms = cool_down_until_ms - round(ahead * 1000)
-                remaining = min(self._cool_down_until_ms / 1000 - now, _TOLD_LIMIT_SECONDS)
+                remaining = min(self._cool_down_until_ms / 1000 - now, _ANNOUNCED_LIMIT_SECONDS)
                 self._held_until = max(self._held_until, steady + remaining)
 
-    def _take_or_wait(self) -> float:
-        with self._lock:
-            moment = self._clock.monotonic()
-            wait = self._wait(moment)
-            if wait <= 0:
-                self._tiers.record_own(moment)
-            return wait
-
-    def _wait(self, moment: float) -> float:
-        return max(0.0, self._held_until - moment, self._tiers.own_wait(moment))
+    def _wait_seconds(self, tier: Tier, moment: float, ticket: Ticket | None = None) -> float:
+        return max(0.0, self._held_until - moment, self._tiers.wait_seconds(tier, moment, ticket))
 
     def _guess(self) -> float:
         doubled = _GUESS_START_SECONDS * 2.0 ** min(self._guesses - 1, 10)
@@ -159,64 +180,6 @@ class Pace:
             self._held_until = held_until
             self._cool_down_until_ms = until_ms
         if self._on_cool_down is not None:
-            # One thread after another tells what holds then, so that what is written down last is the longest.
-            with self._telling:
+            # One thread after the other reports what holds then, so that what is written down last is the longest.
+            with self._notifying:
                 self._on_cool_down(self._cool_down_until_ms or until_ms)
-
-
-class CallersPace:
-    """The turns of requests that the gateway sends on for others, first come, first served. Made by `Pace`.
-
-    What Hex answers to them is told to the Pace itself. Safe to share between threads and event loops.
-    """
-
-    def __init__(self, pace: Pace) -> None:
-        self._pace = pace
-
-    @property
-    def allowed_per_minute(self) -> int:
-        """How many requests of callers can leave in a minute at most."""
-        return self._pace._tiers.callers_allowed[0]
-
-    def wait_seconds(self) -> float:
-        """Seconds until a request that comes now may leave, after those that wait already; 0 if at once."""
-        with self._pace._lock:
-            return self._wait(self._pace._clock.monotonic(), None)
-
-    def take(self) -> None:
-        """Record that one request leaves at this moment, allowed or not."""
-        with self._pace._lock:
-            self._pace._tiers.record_caller(self._pace._clock.monotonic())
-
-    def take_or_wait(self) -> float:
-        """Record that a request leaves now and return 0, or return how many seconds it has to wait instead."""
-        with self._pace._lock:
-            return self._taken(None)
-
-    async def turn(self) -> None:
-        """Wait until a request may leave and record it."""
-        with self._pace._lock:
-            ticket = self._pace._tiers.enter()
-        try:
-            while (wait := self._take_or_wait(ticket)) > 0:
-                # Those before it may give up, so that its turn comes sooner than it looks.
-                await self._pace._clock.sleep(min(max(wait, _SHORTEST_SLEEP_SECONDS), _LONGEST_SLEEP_SECONDS))
-        finally:
-            with self._pace._lock:
-                self._pace._tiers.leave(ticket)
-
-    def _take_or_wait(self, ticket: Ticket) -> float:
-        with self._pace._lock:
-            return self._taken(ticket)
-
-    def _taken(self, ticket: Ticket | None) -> float:
-        moment = self._pace._clock.monotonic()
-        wait = self._wait(moment, ticket)
-        if wait <= 0:
-            self._pace._tiers.record_caller(moment)
-        return wait
-
-    def _wait(self, moment: float, ticket: Ticket | None) -> float:
-        tiers = self._pace._tiers
-        ahead = None if ticket is None else tiers.ahead_of(ticket)
-        return max(0.0, self._pace._held_until - moment, tiers.callers_wait(moment, ahead))

@@ -23,13 +23,13 @@ class BadItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """The answer to one ask.
+    """The answer to one request.
 
     `after` is the cursor of the next page; `has_more` says whether Hex has one. `sent_ms` is when the request left by
     the local clock, `server_ms` when the answer was made by Hex's clock, None if it did not say.
     """
 
-    ask: ApiRequest
+    request: ApiRequest
     items: tuple[Fact, ...]
     bad: tuple[BadItem, ...] = ()
     after: str | None = None
@@ -47,30 +47,30 @@ class Page:
         return tuple(item for item in self.items if isinstance(item, kind))
 
 
-def read_page(ask: ApiRequest, body: bytes, *, sent_ms: int, server_ms: int | None = None) -> Page:
+def read_page(request: ApiRequest, body: bytes, *, sent_ms: int, server_ms: int | None = None) -> Page:
     """The page that `body` holds; BadAnswerError if it is not the JSON that the API promises."""
-    answer = _parse(ask, body)
-    shape = SHAPES[ask.endpoint]
+    answer = _parse(request, body)
+    shape = SHAPES[request.endpoint]
     found = answer.get(shape.array) if shape.array else [answer]
     if not isinstance(found, list):
-        raise BadAnswerError(ask.endpoint.value, f"a JSON object without the array `{shape.array}`", status=200)
+        raise BadAnswerError(request.endpoint.value, f"a JSON object without the array `{shape.array}`", status=200)
 
     items: list[Fact] = []
     bad: list[BadItem] = []
     for position, item in enumerate(found):
-        outcome = _read(ask, item, position)
+        outcome = _read(request, item, position)
         if isinstance(outcome, BadItem):
             bad.append(outcome)
         else:
             items.append(outcome)
 
-    after = _cursor(ask, answer)
+    after = _cursor(request, answer)
     return Page(
-        ask=ask,
+        request=request,
         items=tuple(items),
         bad=tuple(bad),
         after=after,
-        has_more=_has_next(answer, len(found)) if ask.endpoint is Endpoint.RUNS else after is not None,
+        has_more=_has_next(answer, len(found)) if request.endpoint is Endpoint.RUNS else after is not None,
         sent_ms=sent_ms,
         server_ms=server_ms,
     )
@@ -94,13 +94,13 @@ def _integer(digits: str) -> int | None:
     return int(digits) if len(digits) <= 20 else None
 
 
-def _parse(ask: ApiRequest, body: bytes) -> Json:
+def _parse(request: ApiRequest, body: bytes) -> Json:
     try:
         answer = parse_json(body)
     except ValueError:
-        raise BadAnswerError(ask.endpoint.value, f"{_look(body)} instead of JSON", status=200) from None
+        raise BadAnswerError(request.endpoint.value, f"{_look(body)} instead of JSON", status=200) from None
     if not isinstance(answer, dict):
-        raise BadAnswerError(ask.endpoint.value, "JSON whose top level is not an object", status=200)
+        raise BadAnswerError(request.endpoint.value, "JSON whose top level is not an object", status=200)
     return answer
 
 
@@ -111,14 +111,16 @@ def _look(body: bytes) -> str:
     return "HTML" if start.startswith(b"<") else "a body that cannot be parsed"
 
 
-def _read(ask: ApiRequest, item: object, position: int) -> Fact | BadItem:
+def _read(request: ApiRequest, item: object, position: int) -> Fact | BadItem:
     if not isinstance(item, dict):
-        return BadItem(ask.endpoint, None, f"item {position} of the page is not an object")
-    fact = read_item(item, ask)
-    return fact if fact is not None else BadItem(ask.endpoint, None, f"item {position} of the page has no usable id")
+        return BadItem(request.endpoint, None, f"item {position} of the page is not an object")
+    fact = read_item(item, request)
+    return (
+        fact if fact is not None else BadItem(request.endpoint, None, f"item {position} of the page has no usable id")
+    )
 
 
-def _cursor(ask: ApiRequest, answer: Json) -> str | None:
+def _cursor(request: ApiRequest, answer: Json) -> str | None:
     """The cursor of the next page; a number is taken for its digits.
 
     What cannot be a cursor yet is not nothing says that there is more but not where: BadAnswerError, so that half a
@@ -131,7 +133,7 @@ def _cursor(ask: ApiRequest, answer: Json) -> str | None:
         return after
     if isinstance(after, int) and not isinstance(after, bool):
         return str(after)
-    raise BadAnswerError(ask.endpoint.value, "a `pagination.after` that is neither a string nor null", status=200)
+    raise BadAnswerError(request.endpoint.value, "a `pagination.after` that is neither a string nor null", status=200)
 
 
 def _has_next(answer: Json, received: int) -> bool:

@@ -42,8 +42,8 @@ class ListingWalk:
 
     def add(self, page: Page) -> None:
         """Take the answer to `next` in; ValueError if it answers something else."""
-        if page.ask != self.next:
-            raise ValueError(f"the page of {page.ask} was added where {self.next} was expected")
+        if page.request != self.next:
+            raise ValueError(f"the page of {page.request} was added where {self.next} was expected")
         known = len(self._found)
         self._found.update((key(item), item) for item in page.items)
         self.bad += page.bad
@@ -67,5 +67,5 @@ class ListingWalk:
     def _following(self, page: Page) -> ApiRequest:
         if page.after is not None:
             self._cursors.add(page.after)
-        offset = page.ask.offset + page.size if page.ask.endpoint is Endpoint.RUNS else 0
-        return ApiRequest(page.ask.endpoint, page.ask.project_id, page.after, offset)
+        offset = page.request.offset + page.size if page.request.endpoint is Endpoint.RUNS else 0
+        return ApiRequest(page.request.endpoint, page.request.project_id, page.after, offset)

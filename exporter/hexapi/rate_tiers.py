@@ -5,8 +5,9 @@ The arithmetic of `pace`: no clock, no lock, no waiting.
 
 from collections import deque
 from collections.abc import Sequence
+from enum import Enum, auto
 
-from exporter.hexapi.sliding_windows import SlidingWindows, left_at, whole_share
+from exporter.hexapi.sliding_windows import SlidingWindows, moments_of, whole_share
 
 RESERVE = 0.2
 """The part of the exporter's share that callers leave to it."""
@@ -18,8 +19,15 @@ YIELD_SECONDS = 0.05
 """How long after a waiting caller's turn the exporter's own turn comes."""
 
 
+class Tier(Enum):
+    """Whose request it is: the exporter's own, or one that is sent on for a caller of the gateway."""
+
+    OWN = auto()
+    CALLERS = auto()
+
+
 class Ticket:
-    """One caller's request in the order of their coming."""
+    """One caller's request in the order of arrival."""
 
 
 class RateTiers:
@@ -32,53 +40,40 @@ class RateTiers:
 
     def __init__(self, *, per_minute: float, per_hour: float, share: float) -> None:
         limits = whole_share(per_minute), whole_share(per_hour)
-        self.allowed = whole_share(per_minute, share), whole_share(per_hour, share)
-        reserve = whole_share(self.allowed[0], RESERVE), whole_share(self.allowed[1], RESERVE)
-        others = max(1, limits[0] - reserve[0]), max(1, limits[1] - reserve[1])
-        self.callers_allowed = others
-        self._own = _windows(self.allowed, 0.0)
+        own = whole_share(per_minute, share), whole_share(per_hour, share)
+        reserve = whole_share(own[0], RESERVE), whole_share(own[1], RESERVE)
+        callers = max(1, limits[0] - reserve[0]), max(1, limits[1] - reserve[1])
+        self.allowed = {Tier.OWN: own, Tier.CALLERS: callers}
+        """The most requests of a tier in a minute and in an hour."""
+        self._own = _windows(own, 0.0)
         self._reserve = _windows(reserve, MARGIN_SECONDS)
-        self._callers = _windows(others, MARGIN_SECONDS)
+        self._callers = _windows(callers, MARGIN_SECONDS)
         self._all = _windows(limits, MARGIN_SECONDS)
+        self._windows_of = {
+            Tier.OWN: (self._own, self._reserve, self._all),
+            Tier.CALLERS: (self._callers, self._all),
+        }
         self._has_callers = False
         self._tickets: deque[Ticket] = deque()
 
-    def own_wait(self, moment: float) -> float:
-        """Seconds until an own request may leave."""
-        wait = self._own.wait_seconds(moment)
-        if self._has_callers:
-            wait = max(wait, self._all.wait_seconds(moment))
-        if self._tickets and self._reserve.wait_seconds(moment) > 0:
-            wait = max(wait, self.callers_wait(moment, 0) + YIELD_SECONDS)
-        return wait
+    def wait_seconds(self, tier: Tier, moment: float, ticket: Ticket | None = None) -> float:
+        """Seconds until a request of this tier may leave; a caller's without a ticket comes after all that have one."""
+        if tier is Tier.OWN:
+            return self._own_wait(moment)
+        return self._callers_wait(moment, len(self._tickets) if ticket is None else self._tickets.index(ticket))
 
-    def callers_wait(self, moment: float, ahead: int | None = None) -> float:
-        """Seconds until a caller's request may leave after `ahead` others; None: all that hold a ticket."""
-        before = len(self._tickets) if ahead is None else ahead
-        return max(self._callers.wait_seconds(moment, before), self._all.wait_seconds(moment, before))
-
-    def record_own(self, moment: float) -> None:
-        """Count an own request that leaves now."""
-        for windows in (self._own, self._reserve, self._all):
+    def record(self, tier: Tier, moment: float) -> None:
+        """Count a request that leaves now."""
+        self._has_callers = self._has_callers or tier is Tier.CALLERS
+        for windows in self._windows_of[tier]:
             windows.record(moment)
 
-    def record_caller(self, moment: float) -> None:
-        """Count a caller's request that leaves now."""
-        self._has_callers = True
-        for windows in (self._callers, self._all):
-            windows.record(moment)
-
-    def restore(
-        self, own: Sequence[tuple[int, int]], callers: Sequence[tuple[int, int]], now: float, steady: float
-    ) -> None:
-        """Count what an earlier process sent in each minute, as `windows.left_at` takes it."""
-        mine = left_at(own, now, steady, max(self.allowed))
-        theirs = left_at(callers, now, steady, max(self.callers_allowed))
-        self._has_callers = self._has_callers or bool(theirs)
-        for windows in (self._own, self._reserve, self._all):
-            windows.restore(mine)
-        for windows in (self._callers, self._all):
-            windows.restore(theirs)
+    def restore(self, tier: Tier, sent: Sequence[tuple[int, int]], now: float, steady: float) -> None:
+        """Count what an earlier process sent in each minute, as `sliding_windows.moments_of` takes it."""
+        moments = moments_of(sent, now, steady, max(self.allowed[tier]))
+        self._has_callers = self._has_callers or (tier is Tier.CALLERS and bool(moments))
+        for windows in self._windows_of[tier]:
+            windows.restore(moments)
 
     def enter(self) -> Ticket:
         """A ticket for a caller's request that waits, behind all others."""
@@ -90,9 +85,16 @@ class RateTiers:
         """Give a ticket back, used or not."""
         self._tickets.remove(ticket)
 
-    def ahead_of(self, ticket: Ticket) -> int:
-        """How many tickets come before this one."""
-        return self._tickets.index(ticket)
+    def _own_wait(self, moment: float) -> float:
+        wait = self._own.wait_seconds(moment)
+        if self._has_callers:
+            wait = max(wait, self._all.wait_seconds(moment))
+        if self._tickets and self._reserve.wait_seconds(moment) > 0:
+            wait = max(wait, self._callers_wait(moment, ahead=0) + YIELD_SECONDS)
+        return wait
+
+    def _callers_wait(self, moment: float, ahead: int) -> float:
+        return max(self._callers.wait_seconds(moment, ahead), self._all.wait_seconds(moment, ahead))
 
 
 def _windows(allowed: tuple[int, int], margin_seconds: float) -> SlidingWindows:

@@ -31,7 +31,7 @@ class SlidingWindows:
     def wait_seconds(self, moment: float, ahead: int = 0) -> float:
         """Seconds until a request may leave after `ahead` others, as far as that can be known now; 0 if at once.
 
-        With more ahead than a window takes it is at least the window's length, and to be asked again by then.
+        With more ahead than a window takes it is at least the window's length: look again by then.
         """
         return max(0.0, *(self._until(seconds, allowed, moment, ahead) for seconds, allowed in self._windows))
 
@@ -42,11 +42,11 @@ class SlidingWindows:
         return (self._sent[decisive] if decisive < len(self._sent) else moment) + seconds - moment
 
 
-def left_at(sent: Sequence[tuple[int, int]], now: float, steady: float, most: int) -> list[float]:
+def moments_of(sent: Sequence[tuple[int, int]], now: float, steady: float, most: int) -> list[float]:
     """When requests left that are known by the minute only, by the steady clock: as late as they can have.
 
     `sent` has (start of a minute in epoch milliseconds, requests in it), `now` is epoch seconds, `steady` the steady
-    clock's at the same moment; of one minute at most `most` requests are told.
+    clock's at the same moment; of one minute at most `most` requests are returned.
     """
     return [
         steady - max(0.0, now - (minute_ms / 1000 + MINUTE_SECONDS))

@@ -1,6 +1,7 @@
 """Points in time as Hex and HTTP write them, read into epoch milliseconds."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 
@@ -54,6 +55,13 @@ def http_date_ms(written: str) -> int | None:
         return None
     zoned = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return plausible_ms((zoned - _EPOCH) // timedelta(milliseconds=1))
+
+
+def server_now(headers: Mapping[str, str], now: float) -> float:
+    """What time it was by the server's clock when it answered, in epoch seconds; `now` if it did not say."""
+    written = next((value for name, value in headers.items() if name.lower() == "date"), "")
+    server_ms = http_date_ms(written)
+    return now if server_ms is None else server_ms / 1000
 
 
 def epoch_ms(number: float) -> int | None:

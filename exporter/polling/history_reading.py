@@ -56,14 +56,14 @@ class HeadRead:
         self._observe_order(runs)
         self._seen |= ids
         self._missing -= ids
-        self._offset = page.ask.offset + length
+        self._offset = page.request.offset + length
         self._reached_end = not page.has_more or not length or self._stale_pages > _MOST_STALE_PAGES
         if self._reached_end or self._joins_known():
             self.next = None
         else:
             # One run of overlap tells whether the listing shrank between two pages.
-            offset = max(self._offset - 1, page.ask.offset + 1)
-            self.next = ApiRequest(Endpoint.RUNS, page.ask.project_id, offset=offset)
+            offset = max(self._offset - 1, page.request.offset + 1)
+            self.next = ApiRequest(Endpoint.RUNS, page.request.project_id, offset=offset)
 
     @property
     def gone_run_ids(self) -> frozenset[str]:
@@ -127,7 +127,7 @@ def extend_back(progress: RunProgress, page: Page) -> RunProgress | None:
     assert progress.known_from_ms is not None
     starts = [run.start_ms for run in page.only(Run) if run.start_ms is not None]
     if not page.has_more or not page.size:
-        if starts and max(starts) < progress.known_from_ms - 1 and page.ask.offset > 0:
+        if starts and max(starts) < progress.known_from_ms - 1 and page.request.offset > 0:
             return None
         return replace(progress, known_from_ms=ALL_KNOWN_MS)
     if not starts:

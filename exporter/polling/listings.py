@@ -82,11 +82,11 @@ class ListingReader:
 
     def take(self, page: Page, sent_ms: int, now_ms: int) -> str | None:
         """Add a page; at the listing's end it goes into the ledger. Returns why a listing was given up, if it was."""
-        endpoint = page.ask.endpoint
-        walk = self._walks.setdefault(endpoint, ListingWalk(endpoint)) if page.ask.after else ListingWalk(endpoint)
+        endpoint = page.request.endpoint
+        walk = self._walks.setdefault(endpoint, ListingWalk(endpoint)) if page.request.after else ListingWalk(endpoint)
         self._walks[endpoint] = walk
         walk.add(page)
-        self._pages[endpoint] = self._pages.get(endpoint, 0) if page.ask.after else 0
+        self._pages[endpoint] = self._pages.get(endpoint, 0) if page.request.after else 0
         self._pages[endpoint] += 1
         if walk.next is not None:
             return None

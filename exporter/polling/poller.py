@@ -111,6 +111,7 @@ class Poller:
             pace=self.pace,
             clock=clock,
             observe=self._observe,
+            workspace=workspace.name,
             transport=transport,
         )
         collect = config.collect
@@ -242,7 +243,7 @@ class Poller:
     async def _exchange(self, ask: ApiRequest, now_ms: int) -> None:
         self._details.sent(ask, now_ms)
         try:
-            page = await self._client.ask(ask)
+            page = await self._client.fetch(ask)
         except RateLimitedError as error:
             self._log.info("Hex asks to wait", endpoint=ask.endpoint.value, seconds=round(self.pace.wait_seconds()))
             self._log.debug("The answer was", reason=str(error))
@@ -256,7 +257,7 @@ class Poller:
             self._take(page)
 
     def _take(self, page: Page) -> None:
-        ask = page.ask
+        ask = page.request
         self._measure_skew(page)
         sent_ms = page.sent_ms + self._skew_ms - 1000
         now_ms = round(self._clock.now() * 1000) + self._skew_ms
@@ -379,7 +380,7 @@ class Poller:
     def _count_bad(self, page: Page, now_ms: int) -> None:
         if not page.bad:
             return
-        endpoint = page.ask.endpoint.value
+        endpoint = page.request.endpoint.value
         self._ledger.count("hex_exporter_bad_items_total", (endpoint,), len(page.bad), now_ms)
         for item in page.bad:
             key = (endpoint, item.item_id or item.reason)

@@ -53,14 +53,14 @@ class DetailReader:
     def take(self, known: KnownProject, page: Page, sent_ms: int) -> None:
         """Add a page; the last one brings the project's connections into the ledger."""
         project_id = known.project.project_id
-        if page.ask.after is None or self._walk is None:
-            self._walk = ListingWalk(page.ask.endpoint, project_id)
+        if page.request.after is None or self._walk is None:
+            self._walk = ListingWalk(page.request.endpoint, project_id)
         walk = self._walk
         walk.add(page)
         if walk.next is not None:
             return
         self._walk = None
-        if page.ask.endpoint is Endpoint.CELLS:
+        if page.request.endpoint is Endpoint.CELLS:
             self._ledger.record_cells(project_id, walk.only(Cell), known.project.edited_ms, sent_ms)
         else:
             self._ledger.record_tables(project_id, walk.only(QueriedTable), sent_ms)

@@ -98,12 +98,12 @@ class RunReader:
 
     def take(self, page: Page, sent_ms: int, now_ms: int) -> None:
         """Add a page of runs to the ledger, and what it means for the project's progress."""
-        project_id = page.ask.project_id
+        project_id = page.request.project_id
         tracked = self._tracked.get(project_id or "")
         if project_id is None or tracked is None:
             return
         runs = page.only(Run)
-        if tracked.read is None and page.ask.offset > 0:
+        if tracked.read is None and page.request.offset > 0:
             self._take_older(project_id, tracked, page, runs, now_ms)
         else:
             if project_id in self._turns and tracked.read is None:
@@ -220,7 +220,7 @@ class RunReader:
     def _take_newest(
         self, project_id: str, one: _Tracked, page: Page, runs: Sequence[Run], sent_ms: int, now_ms: int
     ) -> None:
-        if one.read is None or page.ask.offset == 0:
+        if one.read is None or page.request.offset == 0:
             one.read = HeadRead(project_id, one.progress, one.active)
         one.read.add(page, sent_ms)
         if one.read.next is not None:
@@ -244,10 +244,10 @@ class RunReader:
         progress = extend_back(one.progress, page)
         self._ledger.record_runs(project_id, runs, progress or one.progress, now_ms)
         if progress is None:
-            one.known_runs = max(0, page.ask.offset - 100)
+            one.known_runs = max(0, page.request.offset - 100)
             return
         one.progress = progress
-        one.known_runs = page.ask.offset + page.size
+        one.known_runs = page.request.offset + page.size
 
     def _missed(self, one: _Tracked, progress: RunProgress, runs: Sequence[Run]) -> tuple[int, RunProgress]:
         """How many firings went unanswered since this was last judged; only where every run is known."""

@@ -1,41 +1,25 @@
 """The state of what is behind an address: its ETag, else when it was last modified, else what it holds."""
 
 import asyncio
-import ssl
-from collections.abc import Generator
-from functools import cache
+from functools import partial
 from hashlib import sha256
 from http import HTTPStatus
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import NamedTuple
 from urllib.parse import quote
 
 import httpx
 
-from exporter import __version__
 from exporter.config import PROJECT_PLACEHOLDER, HttpSource
-from exporter.hexapi import Secret, http_date_ms
+from exporter.hexapi import Authorization, Exchanger, NoAnswer, Secret, bounded_pieces, http_date_ms
 from exporter.sources.credentials import Credential
 from exporter.sources.digest import digest
-from exporter.sources.failure_reasons import failure
 from exporter.sources.probe import ProbeError
 
 _MOST_REDIRECTS = 5
 _SETTLED_MS = 2_000
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # One encoding, since servers make another ETag for each, and the content itself rather than a packing of it.
-_HEADERS = {"User-Agent": f"hex-exporter/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"}
-
-
-class _Authorization(httpx.Auth):
-    """Puts the header on a request; as an object, so that no header with it stands in a variable here."""
-
-    def __init__(self, secret: Secret) -> None:
-        self._secret = secret
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        request.headers["Authorization"] = self._secret.reveal()
-        yield request
+_HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity"}
 
 
 class _ReadEarly(NamedTuple):
@@ -47,10 +31,10 @@ class _ReadEarly(NamedTuple):
 
 
 class HttpProbe:
-    """Asks one address, within one deadline for everything. For use in one event loop.
+    """Reads one address, within one deadline for everything. For use in one event loop.
 
-    Redirects are followed a few times, to the same scheme, host and port alone: another host would see the
-    authorization, and would be somebody else's data. No reason names the address, which may hold a secret.
+    Redirects are followed a few times, only to the same scheme, host and port: another host would see the
+    authorization, and its data would be another source. No reason names the address, which may hold a secret.
     """
 
     def __init__(
@@ -69,57 +53,56 @@ class HttpProbe:
 
     @property
     def is_stuck(self) -> bool:
-        """Never: a question that is given up is over."""
+        """Never: an exchange that is given up is over."""
         return False
 
     async def state(self) -> str:
         """The digest of the first of ETag, Last-Modified and content that the server gives; raises ProbeError."""
-        address = self._source.url.replace(PROJECT_PLACEHOLDER, _segment(self._project_id))
+        address = Secret(self._source.url.replace(PROJECT_PLACEHOLDER, _segment(self._project_id)))
         secret = None if self._authorization is None else self._authorization.read()
-        try:
-            async with asyncio.timeout(self._source.deadline_seconds), self._client() as client:
-                return await self._ask(client, httpx.URL(address), None if secret is None else _Authorization(secret))
-        except TimeoutError:
-            reason = f"no complete answer within {self._source.deadline_seconds:g} s"
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-            reason = failure(error, _secrets(address, secret))
-        raise ProbeError(reason)
+        # One for each state: minutes lie between them, and a server drops an idle connection.
+        async with Exchanger(headers=_HEADERS, transport=self._transport) as http:
+            return await self._state(http, address, secret)
 
     async def aclose(self) -> None:
-        """Nothing is held between questions."""
+        """Nothing is held between two states."""
 
-    def _client(self) -> httpx.AsyncClient:
-        # One for each question: minutes lie between them, and a server drops an idle connection.
-        return httpx.AsyncClient(
-            headers=_HEADERS,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            timeout=None,  # noqa: S113 - one deadline spans everything, which httpx cannot express
-            follow_redirects=False,
-            trust_env=False,
-            verify=_certificates(),
-            transport=self._transport,
-        )
-
-    async def _ask(self, client: httpx.AsyncClient, first: httpx.URL, auth: httpx.Auth | None) -> str:
-        url = first
+    async def _state(self, http: Exchanger, address: Secret, secret: Secret | None) -> str:
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + self._source.deadline_seconds
+        first = url = _url(address)
         for _ in range(_MOST_REDIRECTS + 1):
             known = self._seen if self._seen is not None and self._seen[0] == url else None
-            headers = {} if known is None else {"If-None-Match": known[1]}
-            response = await client.send(client.build_request("GET", url, headers=headers), auth=auth, stream=True)
-            try:
-                if response.status_code in _REDIRECTS:
-                    url = _next(first, url, response.headers.get("Location", ""))
-                    continue
-                if response.status_code == HTTPStatus.NOT_MODIFIED and known is not None:
-                    return known[2]
-                return await self._read(response, url)
-            finally:
-                await response.aclose()
+            answer = await http.exchange(
+                http.request("GET", url, headers={} if known is None else {"If-None-Match": known[1]}),
+                partial(self._read, url=url),
+                deadline_seconds=give_up_at - loop.time(),
+                authorization=None if secret is None else Authorization(secret),
+                secrets=_secrets(address, secret),
+            )
+            if isinstance(answer, NoAnswer):
+                raise ProbeError(self._reason(answer))
+            if answer.status in _REDIRECTS:
+                url = _next(first, url, answer.headers.get("Location", ""))
+                continue
+            if answer.status == HTTPStatus.NOT_MODIFIED and known is not None:
+                return known[2]
+            if answer.flaw is not None:
+                raise ProbeError(f"{answer.flaw}, and neither an ETag nor a time shows its state")
+            if answer.body is None:
+                raise ProbeError(f"the answer was {answer.status}, expected 200")
+            return answer.body
         raise ProbeError(f"more than {_MOST_REDIRECTS} redirects")
 
-    async def _read(self, response: httpx.Response, url: httpx.URL) -> str:
+    def _reason(self, answer: NoAnswer) -> str:
+        if answer.code == "timeout":
+            return f"no complete answer within {self._source.deadline_seconds:g} s"
+        return answer.reason
+
+    async def _read(self, response: httpx.Response, url: httpx.URL) -> str | None:
+        """The state by the head of a 200, and by its body where that is needed; None for any other answer."""
         if response.status_code != HTTPStatus.OK:
-            raise ProbeError(f"the answer was {response.status_code}, expected 200")
+            return None
         etag = response.headers.get("ETag", "").strip()
         if etag:
             # A weak tag names the same content as the strong one; an ETag means nothing beyond its address.
@@ -148,26 +131,24 @@ class HttpProbe:
         return read.state
 
     async def _content(self, response: httpx.Response) -> str:
-        limit = self._source.body_limit_bytes
-        sum_of_content, size = sha256(), 0
-        async for piece in response.aiter_raw():
-            size += len(piece)
-            if size > limit:
-                raise ProbeError(f"a body of more than {limit} bytes, and neither an ETag nor a time tells its state")
-            sum_of_content.update(piece)
-        return digest("content", sum_of_content.hexdigest())
+        content = sha256()
+        async for piece in bounded_pieces(response, self._source.body_limit_bytes, decodes=False):
+            content.update(piece)
+        return digest("content", content.hexdigest())
 
 
-def _secrets(address: str, authorization: Secret | None) -> list[str]:
-    """What no reason may hold: in a variable of the caller, a crash report would."""
-    written = "" if authorization is None else authorization.reveal()
-    return [address, written, *written.split()]
+def _secrets(address: Secret, authorization: Secret | None) -> list[Secret]:
+    """What no reason may hold beside the authorization as a whole: the address and each word of the authorization."""
+    words = [] if authorization is None else [Secret(word) for word in authorization.reveal().split()]
+    return [address, *words]
 
 
-@cache
-def _certificates() -> ssl.SSLContext:
-    """Whom to trust, read once: it takes longer than most probes."""
-    return httpx.create_ssl_context(trust_env=False)
+def _url(address: Secret) -> httpx.URL:
+    try:
+        return httpx.URL(address.reveal())
+    except (httpx.InvalidURL, ValueError):
+        reason = "found an address that cannot be read, expected one such as https://data.example/orders.csv"
+    raise ProbeError(reason)
 
 
 def _segment(project_id: str) -> str:
@@ -188,7 +169,10 @@ def _next(first: httpx.URL, url: httpx.URL, location: str) -> httpx.URL:
     """Where a redirect leads; raises ProbeError unless it stays with the server."""
     if not location:
         raise ProbeError("a redirect that leads nowhere")
-    target = url.join(location)
+    try:
+        target = url.join(location)
+    except (httpx.InvalidURL, ValueError):
+        target = httpx.URL()
     if _origin(target) != _origin(first) or target.userinfo:
         raise ProbeError("a redirect to another host, which is not followed")
     return target.copy_with(fragment=None)

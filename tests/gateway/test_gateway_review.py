@@ -16,6 +16,7 @@ from exporter.errors import LedgerError
 from exporter.gateway.routing.target import parse_target
 from exporter.gateway.runs.journal import Journal
 from exporter.gateway.runs.polls import Poll
+from exporter.hexapi import Exchanger
 from exporter.ledger import open_ledger
 from exporter.ledger.histograms import Amounts
 from exporter.simulator import Fault, Tokens
@@ -205,7 +206,7 @@ class TestFraming:
 
         async def story(clock: LoopClock) -> None:
             async with opened(clock) as world:
-                world.gateway._upstream._http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+                world.gateway._upstream._http = Exchanger(transport=httpx.MockTransport(answer))
                 got = await world.client.request(method, "/api/v1/users/me", headers=bearer(ALICE))
                 assert got.status_code == status
 

@@ -12,6 +12,7 @@ from gateway_world import ALICE, BOB, World, bearer, opened
 from helpers.virtual import LoopClock, in_virtual_time
 
 from exporter.config import Queue, RateLimit
+from exporter.hexapi import Exchanger
 from exporter.simulator import Fault, RateLimits
 
 Story = Callable[[World, list[str]], Awaitable[None]]
@@ -305,7 +306,7 @@ class TestRefusalsOfHex:
                 raise httpx.ConnectError("refused")
 
             await world.run(projects[0])
-            world.gateway._upstream._http._transport = httpx.MockTransport(unreachable)
+            world.gateway._upstream._http = Exchanger(transport=httpx.MockTransport(unreachable))
             answer = await world.run(projects[0], {"viewId": "x"})
             assert answer.status_code == 504
             assert "no run was started" in answer.json()["message"]

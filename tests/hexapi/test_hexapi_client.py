@@ -48,11 +48,11 @@ class Door:
         )
         self._settings = {"base_url": BASE, "token": TokenSource(value=TOKEN), **settings}
 
-    def ask(self, *asks: ApiRequest) -> list[Page]:
+    def fetch(self, *requests: ApiRequest) -> list[Page]:
         """The pages, asked one after the other by one client."""
 
         async def each(client: HexClient) -> list[Page]:
-            return [await client.ask(ask) for ask in asks]
+            return [await client.fetch(one) for one in requests]
 
         return self.run(each)
 
@@ -85,7 +85,7 @@ def hex_api() -> Iterator[respx.MockRouter]:
 class TestRequest:
     def test_it_says_who_asks_and_with_which_token(self, door: Door, hex_api: respx.MockRouter) -> None:
         route = hex_api.get("/groups", params={"limit": "500"}).respond(json=NO_GROUPS)
-        door.ask(GROUPS)
+        door.fetch(GROUPS)
 
         (request,) = [call.request for call in route.calls]
         assert request.headers["Authorization"] == f"Bearer {TOKEN}"
@@ -100,9 +100,9 @@ class TestRequest:
         route = hex_api.get("/groups").respond(json=NO_GROUPS)
 
         async def twice(client: HexClient) -> None:
-            await client.ask(GROUPS)
+            await client.fetch(GROUPS)
             file.write_text("hxtw_following\n")
-            await client.ask(GROUPS)
+            await client.fetch(GROUPS)
 
         Door(manual_clock, token=TokenSource(file)).run(twice)
 
@@ -113,12 +113,12 @@ class TestRequest:
         door = Door(manual_clock, token=TokenSource(tmp_path / "none"))
 
         with respx.mock(base_url=BASE), pytest.raises(UnauthorizedError, match="No such file"):
-            door.ask(GROUPS)
+            door.fetch(GROUPS)
         assert door.exchanges == []
 
     def test_cookies_are_not_kept(self, door: Door, hex_api: respx.MockRouter) -> None:
         route = hex_api.get("/groups").respond(json=NO_GROUPS, headers={"Set-Cookie": "session=1; Path=/"})
-        door.ask(GROUPS, GROUPS)
+        door.fetch(GROUPS, GROUPS)
 
         assert ["cookie" in call.request.headers for call in route.calls] == [False, False]
 
@@ -128,11 +128,11 @@ class TestRequest:
         monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
         hex_api.get("/groups").respond(json=NO_GROUPS)
 
-        assert len(door.ask(GROUPS)) == 1
+        assert len(door.fetch(GROUPS)) == 1
 
     def test_each_waits_for_its_turn(self, door: Door, hex_api: respx.MockRouter) -> None:
         hex_api.get("/groups").respond(json=NO_GROUPS)
-        door.ask(*[GROUPS] * 31)
+        door.fetch(*[GROUPS] * 31)
 
         assert door.exchanges[30].sent_ms - door.exchanges[0].sent_ms == 60_000
 
@@ -142,10 +142,10 @@ class TestPage:
         answer = {"values": [{"id": "g-1", "name": "analysts"}], "pagination": {"after": "next"}}
         hex_api.get("/groups").respond(json=answer, headers={"Date": "Tue, 24 Nov 2026 12:00:00 GMT"})
 
-        (page,) = door.ask(GROUPS)
+        (page,) = door.fetch(GROUPS)
 
         assert page == Page(
-            ask=GROUPS,
+            request=GROUPS,
             items=(Group(group_id="g-1", name="analysts"),),
             after="next",
             has_more=True,
@@ -159,7 +159,7 @@ class TestPage:
         folded = gzip.compress(json.dumps({"values": [{"id": "g-1"}]}).encode())
         hex_api.get("/groups").respond(content=folded, headers={"Content-Encoding": "gzip"})
 
-        assert len(door.ask(GROUPS)[0].items) == 1
+        assert len(door.fetch(GROUPS)[0].items) == 1
 
     def test_it_works_over_an_asgi_application(self, manual_clock: Any) -> None:
         async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -169,13 +169,13 @@ class TestPage:
 
         door = Door(manual_clock, transport=httpx.ASGITransport(application), base_url="http://hex.test/api/v1/")
 
-        assert door.ask(GROUPS)[0].only(Group)[0].group_id == "limit=500"
+        assert door.fetch(GROUPS)[0].only(Group)[0].group_id == "limit=500"
 
 
 class TestUnlisted:
     def test_the_flag_is_sent_while_the_server_takes_it(self, door: Door, hex_api: respx.MockRouter) -> None:
         route = hex_api.get("/projects", params={"includeUnlisted": "true"}).respond(json={"values": [{"id": "p-1"}]})
-        pages = door.ask(PROJECTS, PROJECTS)
+        pages = door.fetch(PROJECTS, PROJECTS)
 
         assert [page.only(Project)[0].project_id for page in pages] == ["p-1", "p-1"]
         assert route.call_count == 2
@@ -189,10 +189,10 @@ class TestUnlisted:
 
         hex_api.get("/projects").mock(side_effect=answer)
         with capture_logs() as logs:
-            door.ask(PROJECTS, PROJECTS)
+            door.fetch(PROJECTS, PROJECTS)
 
         assert door.codes == [str(status), "200", "200"]
-        assert [entry["log_level"] for entry in logs] == ["info"]
+        assert [one["log_level"] for one in logs if one["event"] != "hex_request"] == ["info"]
 
     def test_a_refusal_that_has_another_cause_teaches_nothing(self, door: Door, hex_api: respx.MockRouter) -> None:
         route = hex_api.get("/projects").respond(400, json={"reason": "no"})
@@ -200,7 +200,7 @@ class TestUnlisted:
         async def twice(client: HexClient) -> None:
             for _ in range(2):
                 with pytest.raises(RefusedError):
-                    await client.ask(PROJECTS)
+                    await client.fetch(PROJECTS)
 
         door.run(twice)
 
@@ -211,14 +211,14 @@ class TestUnlisted:
         hex_api.get("/projects").mock(side_effect=[httpx.Response(200, json={"values": []}), httpx.Response(400)])
 
         with pytest.raises(RefusedError):
-            door.ask(PROJECTS, PROJECTS)
+            door.fetch(PROJECTS, PROJECTS)
         assert door.codes == ["200", "400"]
 
     def test_a_403_is_not_asked_again(self, door: Door, hex_api: respx.MockRouter) -> None:
         hex_api.get("/projects").respond(403)
 
         with pytest.raises(RefusedError):
-            door.ask(PROJECTS)
+            door.fetch(PROJECTS)
         assert door.codes == ["403"]
 
 
@@ -246,7 +246,7 @@ class TestErrors:
         route = hex_api.get("/groups").respond(status, headers={"Location": f"{BASE}/users"})
 
         with pytest.raises(kind) as caught:
-            door.ask(GROUPS)
+            door.fetch(GROUPS)
         assert (caught.value.endpoint, caught.value.status) == ("groups", status)
         assert door.codes == [str(status)]
         assert route.call_count == 1
@@ -256,7 +256,7 @@ class TestErrors:
         hex_api.get("/groups").respond(401, text="Unauthorized", headers=headers)
 
         with pytest.raises(UnauthorizedError) as caught:
-            door.ask(GROUPS)
+            door.fetch(GROUPS)
         assert str(caught.value) == "groups: 401 Unauthorized (trace t-9)"
 
     @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ class TestErrors:
         hex_api.get("/groups").mock(side_effect=error)
 
         with pytest.raises(UnavailableError) as caught:
-            door.ask(GROUPS)
+            door.fetch(GROUPS)
         assert str(caught.value) == f"groups: {message}"
         assert door.codes == [code]
 
@@ -290,14 +290,14 @@ class TestErrors:
         door = Door(manual_clock, body_limit_bytes=1000)
 
         with pytest.raises(BadAnswerError, match="a body of more than 1000 bytes"):
-            door.ask(GROUPS)
+            door.fetch(GROUPS)
         assert door.codes == ["200"]
 
     def test_a_refusal_beyond_the_limit_keeps_its_meaning(self, door: Door, hex_api: respx.MockRouter) -> None:
         hex_api.get("/groups").respond(403, text="x" * 100_000)
 
         with pytest.raises(RefusedError, match=r"^groups: 403 Forbidden$"):
-            door.ask(GROUPS)
+            door.fetch(GROUPS)
 
 
 class TestRateLimit:
@@ -305,7 +305,7 @@ class TestRateLimit:
         hex_api.get("/groups").respond(429, headers={"Retry-After": "120"})
 
         with pytest.raises(RateLimitedError):
-            door.ask(GROUPS)
+            door.fetch(GROUPS)
         assert door.pace.wait_seconds() == 120
         assert door.cool_downs == [int((door.clock.now() + 120) * 1000)]
         assert door.codes == ["429"]
@@ -317,8 +317,8 @@ class TestRateLimit:
 
         async def twice(client: HexClient) -> None:
             with pytest.raises(RateLimitedError):
-                await client.ask(GROUPS)
-            await client.ask(GROUPS)
+                await client.fetch(GROUPS)
+            await client.fetch(GROUPS)
 
         door.run(twice)
 
@@ -338,7 +338,7 @@ class TestRateLimit:
                 base_url=BASE, token=TokenSource(value=TOKEN), pace=door.pace, clock=manual_clock, observe=full
             )
             with pytest.raises(OSError, match="no space left"):
-                await client.ask(GROUPS)
+                await client.fetch(GROUPS)
             await client.aclose()
 
         asyncio.run(once())
@@ -348,6 +348,6 @@ class TestRateLimit:
         hex_api.get("/groups").respond(
             json=NO_GROUPS, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "17"}
         )
-        door.ask(GROUPS)
+        door.fetch(GROUPS)
 
         assert door.pace.wait_seconds() == 17

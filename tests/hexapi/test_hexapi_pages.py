@@ -27,7 +27,7 @@ def test_a_page_has_its_items_its_cursor_and_its_times() -> None:
     answer = {"values": [{"id": "g-1", "name": "a"}], "pagination": {"after": "next", "before": None}}
 
     assert page(GROUPS, answer) == Page(
-        ask=GROUPS, items=(Group(group_id="g-1", name="a"),), after="next", has_more=True, sent_ms=5, server_ms=7
+        request=GROUPS, items=(Group(group_id="g-1", name="a"),), after="next", has_more=True, sent_ms=5, server_ms=7
     )
 
 

@@ -16,7 +16,7 @@ def groups(*ids: str, name: str = "") -> tuple[Group, ...]:
 
 def step(walk: ListingWalk, items: tuple[Group, ...], after: str | None, bad: tuple[BadItem, ...] = ()) -> None:
     assert walk.next is not None
-    walk.add(Page(ask=walk.next, items=items, bad=bad, after=after, has_more=after is not None, sent_ms=0))
+    walk.add(Page(request=walk.next, items=items, bad=bad, after=after, has_more=after is not None, sent_ms=0))
 
 
 def ids(walk: ListingWalk) -> list[str]:
@@ -89,7 +89,7 @@ def test_runs_are_walked_by_offset_bad_items_included() -> None:
     run = Run(run_id="r-1", project_id="p-1", status="completed")
     assert walk.next == ApiRequest(Endpoint.RUNS, "p-1")
 
-    walk.add(Page(ask=walk.next, items=(run,), bad=(bad,), has_more=True, sent_ms=0))
+    walk.add(Page(request=walk.next, items=(run,), bad=(bad,), has_more=True, sent_ms=0))
 
     assert walk.next == ApiRequest(Endpoint.RUNS, "p-1", offset=2)
 
@@ -99,7 +99,7 @@ def test_a_server_that_ignores_the_offset_ends_it() -> None:
     run = Run(run_id="r-1", project_id="p-1", status="completed")
     for _ in range(2):
         assert walk.next is not None
-        walk.add(Page(ask=walk.next, items=(run,), has_more=True, sent_ms=0))
+        walk.add(Page(request=walk.next, items=(run,), has_more=True, sent_ms=0))
 
     assert walk.next is None
     assert not walk.is_complete
@@ -109,7 +109,7 @@ def test_a_page_of_something_else_is_refused() -> None:
     walk = ListingWalk(Endpoint.GROUPS)
 
     with pytest.raises(ValueError, match="was expected"):
-        walk.add(Page(ask=ApiRequest(Endpoint.USERS), items=(), sent_ms=0))
+        walk.add(Page(request=ApiRequest(Endpoint.USERS), items=(), sent_ms=0))
 
 
 def test_a_server_that_never_ends_is_left() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.hexapi import Pace
+from exporter.hexapi import Pace, Tier
 from exporter.hexapi.rate_tiers import MARGIN_SECONDS
 
 HOUR = 3600.0
@@ -45,17 +45,17 @@ class TestWithoutCallers:
         for _ in range(4):
             pace.take()
 
-        assert pace.callers.wait_seconds() == MINUTE
+        assert pace.wait_seconds(Tier.CALLERS) == MINUTE
 
 
 class TestLimits:
     def test_callers_have_all_but_the_reserve(self, manual_clock: Any) -> None:
         pace = make_pace(manual_clock)
         for _ in range(27):
-            assert pace.callers.take_or_wait() == 0
+            assert pace.take_or_wait(Tier.CALLERS) == 0
 
-        assert pace.callers.take_or_wait() == MINUTE
-        assert pace.callers.allowed_per_minute == 27
+        assert pace.take_or_wait(Tier.CALLERS) == MINUTE
+        assert pace.callers_allowed_per_minute == 27
         for _ in range(3):
             assert pace.wait_seconds() == 0
             pace.take()
@@ -66,14 +66,14 @@ class TestLimits:
         for _ in range(15):
             pace.take()
         sent = 0
-        while pace.callers.take_or_wait() == 0:
+        while pace.take_or_wait(Tier.CALLERS) == 0:
             sent += 1
 
         assert sent == 15
 
     def test_the_exporters_share_is_no_larger_for_callers_that_ask_nothing(self, manual_clock: Any) -> None:
         pace = make_pace(manual_clock)
-        pace.callers.take()
+        pace.take(Tier.CALLERS)
         for _ in range(15):
             pace.take()
 
@@ -107,7 +107,7 @@ class TestLimits:
                 assert not (is_within_reserve and pace.wait_seconds() > 0)
                 asyncio.run(pace.turn())
             else:
-                asyncio.run(pace.callers.turn())
+                asyncio.run(pace.turn(Tier.CALLERS))
             left[who].append(clock.seconds)
 
         together = sorted(left["own"] + left["caller"])
@@ -121,15 +121,15 @@ class TestLimits:
     def test_a_limit_of_one_is_kept_by_both_together(self, manual_clock: Any) -> None:
         pace = make_pace(manual_clock, minute=1, hour=100, share=1)
 
-        assert pace.callers.take_or_wait() == 0
+        assert pace.take_or_wait(Tier.CALLERS) == 0
         assert pace.wait_seconds() == MINUTE
-        assert pace.callers.wait_seconds() == MINUTE
+        assert pace.wait_seconds(Tier.CALLERS) == MINUTE
 
     def test_threads_together_get_no_more(self) -> None:
         clock = Steady()
         pace = make_pace(clock, minute=10, hour=1000)
-        tiers: list[Any] = [pace.callers] * 20 + [pace] * 10
-        threads = [threading.Thread(target=lambda tier=tier: asyncio.run(tier.turn())) for tier in tiers]
+        tiers = [Tier.CALLERS] * 20 + [Tier.OWN] * 10
+        threads = [threading.Thread(target=lambda tier=tier: asyncio.run(pace.turn(tier))) for tier in tiers]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -146,14 +146,14 @@ class TestTurns:
         pace = make_pace(clock, minute=10, hour=10_000, share=1)
         counts = {"own": 0, "caller": 0}
 
-        async def ask(tier: Any, who: str) -> None:
+        async def send(tier: Tier, who: str) -> None:
             while clock.seconds < HOUR:
-                await tier.turn()
+                await pace.turn(tier)
                 counts[who] += 1
 
         async def both() -> None:
             await asyncio.gather(
-                *(ask(pace.callers, "caller") for _ in range(12)), *(ask(pace, "own") for _ in range(3))
+                *(send(Tier.CALLERS, "caller") for _ in range(12)), *(send(Tier.OWN, "own") for _ in range(3))
             )
 
         asyncio.run(both())
@@ -168,12 +168,12 @@ class TestTurns:
         pace = make_pace(clock, minute=5, hour=1000)
         order: list[int] = []
 
-        async def ask(number: int) -> None:
-            await pace.callers.turn()
+        async def send(number: int) -> None:
+            await pace.turn(Tier.CALLERS)
             order.append(number)
 
         async def all_of_them() -> None:
-            await asyncio.gather(*(ask(number) for number in range(30)))
+            await asyncio.gather(*(send(number) for number in range(30)))
 
         asyncio.run(all_of_them())
 
@@ -185,15 +185,15 @@ class TestTurns:
 
         async def scene() -> float:
             for _ in range(4):
-                pace.callers.take()
-            tasks = [asyncio.create_task(pace.callers.turn()) for _ in range(3)]
+                pace.take(Tier.CALLERS)
+            tasks = [asyncio.create_task(pace.turn(Tier.CALLERS)) for _ in range(3)]
             clock.is_stopped = True
             await asyncio.sleep(0)
-            told = pace.callers.wait_seconds()
+            told = pace.wait_seconds(Tier.CALLERS)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            assert pace.callers.take_or_wait() == MINUTE
+            assert pace.take_or_wait(Tier.CALLERS) == MINUTE
             return told
 
         assert asyncio.run(scene()) == MINUTE
@@ -203,10 +203,10 @@ class TestTurns:
         pace = make_pace(clock, minute=10, hour=1000, share=1)
 
         async def scene() -> None:
-            while pace.callers.take_or_wait() == 0:
+            while pace.take_or_wait(Tier.CALLERS) == 0:
                 pass
             clock.is_stopped = True
-            task = asyncio.create_task(pace.callers.turn())
+            task = asyncio.create_task(pace.turn(Tier.CALLERS))
             await asyncio.sleep(0)
             pace.take()
             pace.take()
@@ -228,10 +228,10 @@ class TestCoolDown:
         pace = make_pace(manual_clock)
         pace.throttled("30", {})
 
-        assert pace.wait_seconds() == pace.callers.wait_seconds() == 30
-        assert pace.callers.take_or_wait() == 30
+        assert pace.wait_seconds() == pace.wait_seconds(Tier.CALLERS) == 30
+        assert pace.take_or_wait(Tier.CALLERS) == 30
         start = manual_clock.monotonic()
-        asyncio.run(pace.callers.turn())
+        asyncio.run(pace.turn(Tier.CALLERS))
         assert manual_clock.monotonic() - start >= 30
 
     def test_one_that_begins_while_a_caller_waits_holds_it(self) -> None:
@@ -239,10 +239,10 @@ class TestCoolDown:
         pace = make_pace(clock, minute=2, hour=1000)
 
         async def scene() -> None:
-            while pace.callers.take_or_wait() == 0:
+            while pace.take_or_wait(Tier.CALLERS) == 0:
                 pass
             start = clock.seconds
-            waiting = asyncio.create_task(pace.callers.turn())
+            waiting = asyncio.create_task(pace.turn(Tier.CALLERS))
             await asyncio.sleep(0)
             pace.throttled("300", {})
             await waiting
@@ -254,7 +254,7 @@ class TestCoolDown:
         pace = make_pace(manual_clock)
         pace.observe_headers({"RateLimit-Remaining": "0", "RateLimit-Reset": "42"})
 
-        assert pace.callers.wait_seconds() == 42
+        assert pace.wait_seconds(Tier.CALLERS) == 42
 
 
 class TestRestart:
@@ -263,7 +263,7 @@ class TestRestart:
         pace = make_pace(manual_clock)
         pace.restore(None, [(minute_ms, 30)], [(minute_ms, 27)])
 
-        assert pace.callers.wait_seconds() == MINUTE
+        assert pace.wait_seconds(Tier.CALLERS) == MINUTE
         assert pace.wait_seconds() == MINUTE
 
     def test_but_not_against_the_exporters_share(self, manual_clock: Any) -> None:

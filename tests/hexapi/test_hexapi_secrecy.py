@@ -61,7 +61,7 @@ def test_nothing_shows_the_token(serve: Any, manual_clock: Any, caplog: pytest.L
             transport=httpx.MockTransport(serve),
         )
         try:
-            page = await client.ask(ApiRequest(Endpoint.PROJECTS))
+            page = await client.fetch(ApiRequest(Endpoint.PROJECTS))
             shown.extend([repr(page), str(page.bad)])
         except ApiError as error:
             report = traceback.TracebackException.from_exception(error, capture_locals=True)

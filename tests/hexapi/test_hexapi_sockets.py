@@ -69,7 +69,7 @@ def outcome(serve: Serve, **settings: float) -> tuple[Page | ApiError, list[Exch
         try:
             # A client that misses its own deadline must fail this test, not hang it.
             async with asyncio.timeout(60):
-                found.append(await client.ask(GROUPS))
+                found.append(await client.fetch(GROUPS))
         except ApiError as error:
             found.append(error)
         finally:
@@ -222,7 +222,7 @@ def test_nobody_listening_is_unavailable() -> None:
         await server.wait_closed()
         client = client_of(port, exchanges, deadline_seconds=5)
         with pytest.raises(UnavailableError, match="ConnectError"):
-            await client.ask(GROUPS)
+            await client.fetch(GROUPS)
         await client.aclose()
 
     asyncio.run(use())
@@ -239,7 +239,7 @@ def test_a_shutdown_ends_an_exchange_at_once_and_counts_nothing() -> None:
 
     async def use(port: int) -> None:
         client = client_of(port, exchanges, deadline_seconds=60)
-        task = asyncio.create_task(client.ask(GROUPS))
+        task = asyncio.create_task(client.fetch(GROUPS))
         await arrived.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -261,8 +261,8 @@ def test_after_a_bad_exchange_the_next_one_works() -> None:
         client = client_of(port, exchanges, deadline_seconds=1.5)
         for _ in range(3):
             with pytest.raises(ApiError):
-                await client.ask(GROUPS)
-        assert len((await client.ask(GROUPS)).items) == 1
+                await client.fetch(GROUPS)
+        assert len((await client.fetch(GROUPS)).items) == 1
         await client.aclose()
 
     asyncio.run(with_server(serve, use))

@@ -25,7 +25,7 @@ def history(count: int) -> list[Run]:
 
 def page_of(runs: list[Run], ask: ApiRequest, limit: int = 100) -> Page:
     shown = runs[ask.offset : ask.offset + limit]
-    return Page(ask=ask, items=tuple(shown), has_more=ask.offset + limit < len(runs), sent_ms=SENT)
+    return Page(request=ask, items=tuple(shown), has_more=ask.offset + limit < len(runs), sent_ms=SENT)
 
 
 def read(runs: list[Run], progress: RunProgress, active=(), limit: int = 100) -> tuple[HeadRead, set[str], int]:
@@ -114,7 +114,7 @@ def test_server_that_ignores_the_offset_ends():
     reading = HeadRead("p", RunProgress(known_until_ms=1, known_from_ms=0), ())
     pages = 0
     while reading.next is not None:
-        page = Page(ask=reading.next, items=tuple(history(100)), has_more=True, sent_ms=SENT)
+        page = Page(request=reading.next, items=tuple(history(100)), has_more=True, sent_ms=SENT)
         reading.add(page, SENT)
         pages += 1
 

@@ -30,7 +30,7 @@ def read(api, manual_clock):
             )
             found = ListingWalk(endpoint, project_id)
             while found.next is not None:
-                found.add(await client.ask(found.next))
+                found.add(await client.fetch(found.next))
             await client.aclose()
             return found
 
@@ -111,7 +111,7 @@ class TestRefusal:
                 observe=lambda exchange: None,
                 transport=httpx.ASGITransport(api.app),
             )
-            await client.ask(ApiRequest(Endpoint.GROUPS))
+            await client.fetch(ApiRequest(Endpoint.GROUPS))
 
         with pytest.raises(RateLimitedError):
             asyncio.run(ask())

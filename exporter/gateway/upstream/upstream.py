@@ -1,10 +1,8 @@
-"""The way to Hex: one request of a caller at a time, paced, within a deadline, never redirected, never sent twice."""
+"""The way to Hex for requests of callers: in turn, within a deadline, never redirected, never sent twice."""
 
 import asyncio
-from collections.abc import AsyncIterable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import cast
 
 import httpx
 import structlog
@@ -13,7 +11,7 @@ from exporter.clock import Clock
 from exporter.errors import HexExporterError, LedgerError
 from exporter.gateway.runs.journal import Journal
 from exporter.gateway.upstream.waiting import first_of
-from exporter.hexapi import BodyError, Pace, read_body, reset_seconds
+from exporter.hexapi import Exchanger, NoAnswer, Pace, Tier, reset_seconds, whole_body
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 """Headers as they travel: names and values in order, a name as often as it comes."""
@@ -21,10 +19,10 @@ RawHeaders = Sequence[tuple[bytes, bytes]]
 MIB = 1024 * 1024
 
 _BODY_LIMIT_BYTES = 16 * MIB
-_DEADLINE_SECONDS = 60.0
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_DEADLINE_SECONDS = 60.0  # Hex starts a run slowly when its kernels are busy
 _CONNECTIONS = httpx.Limits(max_connections=64, max_keepalive_connections=8, keepalive_expiry=30.0)
-_NO_BODY = frozenset({204, 304})
+
+_BROKEN_OFF = "Hex broke its answer off"
 
 _log = structlog.get_logger()
 
@@ -72,10 +70,9 @@ class NoRoomError(HexExporterError):
 
 
 class Upstream:
-    """Sends requests to one Hex workspace, in turn with everything else that is asked of it.
+    """Sends requests to one Hex workspace, in turn with everything else that is sent there.
 
-    `pace` gives the workspace's pacing authority of this moment. Redirects are never followed, cookies never kept,
-    proxies of the environment not used. Used on one event loop.
+    `pace` gives the workspace's pacing authority of this moment. Used on one event loop.
     """
 
     def __init__(
@@ -89,15 +86,8 @@ class Upstream:
         self._pace = pace
         self._journal = journal
         self._clock = clock
-        self._told = asyncio.Lock()
-        self._http = httpx.AsyncClient(
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            limits=_CONNECTIONS,
-            timeout=None,  # noqa: S113 - one deadline spans the whole exchange, which httpx cannot express
-            follow_redirects=False,
-            trust_env=False,
-            transport=transport,
-        )
+        self._cooling_down = asyncio.Lock()
+        self._http = Exchanger(limits=_CONNECTIONS, transport=transport)
 
     @property
     def has_room(self) -> bool:
@@ -106,31 +96,31 @@ class Upstream:
 
     def wait_seconds(self) -> float:
         """Seconds until a request that comes now may leave."""
-        return self._pace().callers.wait_seconds()
+        return self._pace().wait_seconds(Tier.CALLERS)
 
     async def turn(self, patience_seconds: float | None = None) -> None:
         """Wait for a turn and take it; NoRoomError as soon as it is clear that it takes longer than the patience."""
-        async with self._told:  # a refusal that is just being written down holds for this one too
-            callers = self._pace().callers
-            wait = callers.take_or_wait()
+        async with self._cooling_down:  # a cool-down that is just being written down applies to this request too
+            pace = self._pace()
+            wait = pace.take_or_wait(Tier.CALLERS)
         if wait <= 0:
             return
         if patience_seconds is None:
-            await callers.turn()
+            await pace.turn(Tier.CALLERS)
             return
         if wait > patience_seconds:
             raise NoRoomError(wait)
-        turn = asyncio.ensure_future(callers.turn())
+        turn = asyncio.ensure_future(pace.turn(Tier.CALLERS))
         try:
             if not await first_of(self._clock, patience_seconds, turn):
-                raise NoRoomError(max(1.0, callers.wait_seconds()))
+                raise NoRoomError(max(1.0, pace.wait_seconds(Tier.CALLERS)))
         finally:
             turn.cancel()
 
     async def ask(self, request: Request, patience_seconds: float) -> Reply:
         """Hex's answer. A 429 is waited out for as long as the caller has patience, then NoRoomError.
 
-        Only a refusal is ever followed by another try: Hex has done nothing then. NoAnswerError without an answer.
+        Only a 429 is followed by another try: Hex has done nothing then. NoAnswerError without an answer.
         """
         give_up_at = self._clock.monotonic() + patience_seconds
         while True:
@@ -141,57 +131,48 @@ class Upstream:
             self._journal.count("hex_gateway_absorbed_total", ("rate_limit",))
 
     async def send(self, request: Request) -> Reply:
-        """Send a request whose turn it is, once; a 429 has been heeded when this returns. NoAnswerError without one."""
+        """Send a request whose turn it is, once; a cool-down that the answer demands holds when this returns.
+
+        NoAnswerError without an answer.
+        """
         sent_ms = round(self._clock.now() * 1000)
         started = self._clock.monotonic()
-        exchange = asyncio.ensure_future(self._exchange(request))
         try:
-            await first_of(self._clock, _DEADLINE_SECONDS, exchange)
-            reply = exchange.result() if exchange.done() else None
-        except BaseException as error:
-            self._journal.exchange(request.endpoint, "error", self._clock.monotonic() - started, sent_ms)
-            if isinstance(error, _NEVER_SENT):
-                raise NoAnswerError("Hex cannot be reached", was_sent=False) from None
-            if isinstance(error, httpx.HTTPError | httpx.InvalidURL | OSError | BodyError):
-                raise NoAnswerError("Hex broke its answer off", was_sent=True) from None
+            reply = await self._exchange(request)
+        except BaseException:
+            self._report(request, "error", started, sent_ms)
             raise
-        finally:
-            exchange.cancel()
-
-        seconds = self._clock.monotonic() - started
-        if reply is None:
-            self._journal.exchange(request.endpoint, "timeout", seconds, sent_ms)
-            raise NoAnswerError(f"Hex gave no complete answer within {_DEADLINE_SECONDS:.0f} seconds", was_sent=True)
+        if isinstance(reply, NoAnswer):
+            self._report(request, reply.code, started, sent_ms)
+            raise NoAnswerError(reply.reason, was_sent=reply.was_sent)
         await self._apply_rate_limit(reply)
-        self._journal.exchange(request.endpoint, str(reply.status), seconds, sent_ms)
+        self._report(request, str(reply.status), started, sent_ms)
         return reply
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._http.aclose()
 
-    async def _exchange(self, request: Request) -> Reply:
-        sent = httpx.Request(
-            request.method,
-            request.url,
-            headers=list(request.headers),
-            content=request.body or None,
+    async def _exchange(self, request: Request) -> Reply | NoAnswer:
+        answer = await self._http.exchange(
+            httpx.Request(request.method, request.url, headers=list(request.headers), content=request.body or None),
+            lambda response: whole_body(response, _BODY_LIMIT_BYTES),
+            deadline_seconds=_DEADLINE_SECONDS,
         )
-        response = await self._http.send(sent, stream=True)
-        has_body = request.method != "HEAD" and response.status_code not in _NO_BODY
-        try:
-            # The stream below httpx's own decoders: those unfold a piece whole, whatever it unfolds to.
-            body = await read_body(
-                cast(AsyncIterable[bytes], response.stream),
-                encoding=response.headers.get("Content-Encoding", "") if has_body else "",
-                limit_bytes=_BODY_LIMIT_BYTES,
-            )
-        finally:
-            await response.aclose()
-        return Reply(response.status_code, tuple(response.headers.raw), body, self._clock.monotonic())
+        if isinstance(answer, NoAnswer):
+            # A caller gets a sentence, not the words of a library.
+            return NoAnswer(answer.code, _reason(answer), answer.was_sent)
+        if answer.body is None:
+            return NoAnswer("error", _BROKEN_OFF)
+        return Reply(answer.status, tuple(answer.headers.raw), answer.body, self._clock.monotonic())
+
+    def _report(self, request: Request, code: str, started: float, sent_ms: int) -> None:
+        seconds = self._clock.monotonic() - started
+        _log.debug("hex_request", endpoint=request.endpoint, code=code, milliseconds=round(seconds * 1000))
+        self._journal.exchange(request.endpoint, code, seconds, sent_ms)
 
     async def _apply_rate_limit(self, reply: Reply) -> None:
-        """Have the pace take in what the answer says, in the writer's thread where a cool-down has to be written.
+        """Give the pace what the answer says, in the writer's thread where a cool-down has to be written.
 
         One that cannot be written holds all the same, and the answer is what it is.
         """
@@ -199,12 +180,20 @@ class Upstream:
         now = self._clock.now()
         try:
             if reply.status == 429:
-                async with self._told:
+                async with self._cooling_down:
                     await self._journal.write(self._pace().throttled, reply.header("Retry-After"), headers, now)
             elif (reset_seconds(headers, now) or 0) > 0:
-                async with self._told:
+                async with self._cooling_down:
                     await self._journal.write(self._pace().observe_headers, headers, now)
             else:
                 self._pace().observe_headers(headers, now)
         except LedgerError as error:
             _log.warning("A cool-down cannot be written to the ledger", reason=str(error))
+
+
+def _reason(answer: NoAnswer) -> str:
+    if not answer.was_sent:
+        return "Hex cannot be reached"
+    if answer.code == "timeout":
+        return f"Hex gave no complete answer within {_DEADLINE_SECONDS:.0f} seconds"
+    return _BROKEN_OFF

@@ -1,0 +1,168 @@
+"""One bounded HTTP exchange: a deadline for the whole, a limit on the body, no redirects, no cookies.
+
+Everything in this program that sends a request over HTTP sends it here.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar, cast
+
+import httpx
+
+from exporter import __version__
+from exporter.hexapi.bounded_body import BodyError, bounded
+from exporter.hexapi.token import Secret
+from exporter.redaction import redact
+
+Body = TypeVar("Body")
+BodyReader = Callable[[httpx.Response], Awaitable[Body]]
+"""Reads the body of an answer whose head has come, as far as it is wanted."""
+
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_WITHOUT_BODY = frozenset({204, 304})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[Body]):
+    """An answer to the last byte that was wanted; `flaw` says why its body could not be read, None: it was."""
+
+    status: int
+    headers: httpx.Headers = field(repr=False)
+    body: Body | None = field(repr=False)
+    flaw: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """Why there is no complete answer.
+
+    `code` is `timeout` past the deadline, else `error`, as in `hex_api_requests_total`; `reason` is safe to log;
+    `was_sent` says whether the other side can have received the request.
+    """
+
+    code: str
+    reason: str
+    was_sent: bool = True
+
+
+class Authorization(httpx.Auth):
+    """Puts a secret on a request; as an object, so that no header with it stands in a variable."""
+
+    def __init__(self, secret: Secret, scheme: str = "") -> None:
+        self.secret = secret
+        self._prefix = f"{scheme} " if scheme else ""
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """httpx calls this for each request that it sends."""
+        request.headers["Authorization"] = self._prefix + self.secret.reveal()
+        yield request
+
+
+class Exchanger:
+    """Sends requests over connections that it keeps. For use in one event loop, by any number of its tasks.
+
+    Proxies and certificates of the environment are not used; `trust` decides whom to trust instead of the usual
+    authorities. `connect_seconds` bounds the time to a connection beside each exchange's own deadline.
+    """
+
+    def __init__(
+        self,
+        *,
+        headers: Mapping[str, str] | None = None,
+        limits: httpx.Limits | None = None,
+        connect_seconds: float | None = None,
+        trust: ssl.SSLContext | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._connect_seconds = connect_seconds
+        self._http = httpx.AsyncClient(
+            headers={"User-Agent": f"hex-exporter/{__version__}", **(headers or {})},
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            limits=limits or httpx.Limits(),
+            # One deadline spans the whole exchange, which httpx cannot express.
+            timeout=httpx.Timeout(None, connect=connect_seconds),
+            follow_redirects=False,
+            trust_env=False,
+            verify=trust or _usual_trust(),
+            transport=transport,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    def request(self, method: str, url: httpx.URL | str, **more: Any) -> httpx.Request:
+        """A request with the headers of this exchanger; `more` as httpx takes it: headers, params, json, content."""
+        return self._http.build_request(method, url, **more)
+
+    async def exchange(
+        self,
+        request: httpx.Request,
+        read: BodyReader[Body],
+        *,
+        deadline_seconds: float,
+        authorization: Authorization | None = None,
+        secrets: Iterable[Secret] = (),
+    ) -> Answer[Body] | NoAnswer:
+        """Send the request once and read the answer with `read`, within the deadline.
+
+        What goes wrong is returned, so that no error keeps the request and its secrets alive; the authorization and
+        other `secrets` are masked in the reason. Raises only what `read` raises.
+        """
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                response = await self._http.send(request, auth=authorization, stream=True)
+                try:
+                    return Answer(response.status_code, response.headers, await read(response))
+                except BodyError as error:
+                    return Answer(response.status_code, response.headers, None, str(error))
+                finally:
+                    await response.aclose()
+        except httpx.ConnectTimeout:
+            seconds = self._connect_seconds or deadline_seconds
+            return NoAnswer("timeout", f"no connection within {seconds:g} s", was_sent=False)
+        except (TimeoutError, httpx.TimeoutException):
+            return NoAnswer("timeout", f"no complete answer within {deadline_seconds:g} s")
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
+            hidden = [*secrets, *([] if authorization is None else [authorization.secret])]
+            reason = redact(f"{type(error).__name__}: {error}", (one.reveal() for one in hidden)).removesuffix(":")
+            return NoAnswer("error", reason, was_sent=not isinstance(error, _NEVER_SENT))
+
+
+async def whole_body(response: httpx.Response, limit_bytes: int, secrets: Iterable[Secret] = ()) -> bytes:
+    """The whole body, unfolded to `limit_bytes` at most, with the secrets in it masked."""
+    body = b"".join([piece async for piece in bounded_pieces(response, limit_bytes)])
+    # A server that sends a token back must not bring it into facts, errors or crash reports.
+    for secret in secrets:
+        body = body.replace(secret.reveal().encode(), str(secret).encode())
+    return body
+
+
+def bounded_pieces(response: httpx.Response, limit_bytes: int, *, decodes: bool = True) -> AsyncIterator[bytes]:
+    """The body piece by piece, at most `limit_bytes` of it; what is wrong with it becomes the answer's flaw.
+
+    `decodes`: gzip is unfolded and any other encoding refused, else the bytes are as they were sent.
+    """
+    has_body = response.request.method != "HEAD" and response.status_code not in _WITHOUT_BODY
+    encoding = response.headers.get("Content-Encoding", "") if decodes and has_body else ""
+    # The stream below httpx's own decoders: those unfold a piece whole, whatever it unfolds to.
+    return bounded(cast(AsyncIterable[bytes], response.stream), encoding=encoding, limit_bytes=limit_bytes)
+
+
+@cache
+def _usual_trust() -> ssl.SSLContext:
+    """Read once: it takes longer than most exchanges."""
+    return httpx.create_ssl_context(trust_env=False)

@@ -29,7 +29,7 @@ from exporter.metrics import (
     exporter_families,
 )
 from exporter.polling import Poller, PollReport
-from exporter.sources import SourceWatch
+from exporter.sources import SourceMonitor
 
 _log = structlog.get_logger()
 
@@ -155,7 +155,7 @@ class Follower:
             self._pollers = tuple(self._poller(assignment, ledger, name) for name in assignment.tokens)
             watches = tuple(self._watch(assignment, ledger, name) for name in assignment.tokens)
             self._auditors = tuple(self._auditor(assignment, ledger, name) for name in assignment.tokens)
-            companions: tuple[Poller | SourceWatch, ...] = (*self._pollers, *watches)
+            companions: tuple[Poller | SourceMonitor, ...] = (*self._pollers, *watches)
             tasks += [asyncio.ensure_future(companion.run()) for companion in (*companions, *self._auditors)]
             if not self.followed.done():
                 self.followed.set_result(ledger)
@@ -177,8 +177,8 @@ class Follower:
             rng=random.Random(),  # noqa: S311 - jitter
         )
 
-    def _watch(self, assignment: Assignment, ledger: Ledger, name: str) -> SourceWatch:
-        return SourceWatch(name, assignment.config, ledger.workspace(name), self._clock, assignment.environ)
+    def _watch(self, assignment: Assignment, ledger: Ledger, name: str) -> SourceMonitor:
+        return SourceMonitor(name, assignment.config, ledger.workspace(name), self._clock, assignment.environ)
 
     def _auditor(self, assignment: Assignment, ledger: Ledger, name: str) -> Auditor:
         return Auditor(ledger.workspace(name), assignment.config, self._clock)

@@ -1,4 +1,4 @@
-"""The one door to Hex: asks, retries without a flag, reports and errors."""
+"""The client of Hex's API: requests, retries without a flag, reports and errors."""
 
 import asyncio
 import gzip
@@ -135,6 +135,20 @@ class TestRequest:
         door.fetch(*[GROUPS] * 31)
 
         assert door.exchanges[30].sent_ms - door.exchanges[0].sent_ms == 60_000
+
+
+class TestLog:
+    def test_each_request_leaves_one_line_at_debug_level(self, manual_clock: Any, hex_api: respx.MockRouter) -> None:
+        hex_api.get("/groups").mock(side_effect=[httpx.Response(200, json=NO_GROUPS), httpx.ConnectError("down")])
+        door = Door(manual_clock, workspace="acme")
+
+        with capture_logs() as logs:
+            door.fetch(GROUPS)
+            with pytest.raises(UnavailableError):
+                door.fetch(GROUPS)
+
+        line = {"event": "hex_request", "log_level": "debug", "workspace": "acme", "endpoint": "groups"}
+        assert logs == [line | {"code": "200", "milliseconds": 0}, line | {"code": "error", "milliseconds": 0}]
 
 
 class TestPage:

@@ -14,7 +14,7 @@ _GAP_OF_INTERVALS = 3
 _LINE = "*"
 
 
-class Judge:
+class RunJudge:
     """Compares the runs of projects with the spans of their sources, each run once, across restarts.
 
     For use by the thread that writes the ledger.
@@ -67,7 +67,7 @@ class Judge:
         self._ledger.sources.record_judged(project_id, _LINE, until_ms, counts, now_ms)
 
     def _last_completed(self, project_id: str, key: str, since_ms: int) -> Sequence[Run]:
-        """The runs before then back to one that completed, sought no further back than probes tell of."""
+        """The runs before then back to one that completed, sought no further back than the first probe."""
         earliest_ms = self._probed_since_ms(key)
         days = 1
         while True:
@@ -78,7 +78,7 @@ class Judge:
             days *= 4
 
     def _line_ms(self, project_id: str, key: str) -> int:
-        """Up to when the project's runs have been judged, else since when probes tell anything."""
+        """Up to when the project's runs have been judged, else since the first probe."""
         line_ms = self._lines.get(project_id)
         if line_ms is None:
             line_ms = self._ledger.sources.judged_until_ms(project_id, _LINE)

@@ -34,7 +34,7 @@ class QueriedTables:
                 name = redact(table.connection_name or table.connection_id)
                 raise ProbeError(f"the project also queries {name}, which does not match the connection {connection}")
         if not all(table.table for table in tables):
-            raise ProbeError("Hex lists connections but not its tables, which takes its Enterprise plan")
+            raise ProbeError("Hex lists the project's connections but not its tables (Enterprise plan): use a query")
         return sorted({table.table for table in tables})
 
     def _tables(self) -> dict[str, tuple[QueriedTable, ...]]:

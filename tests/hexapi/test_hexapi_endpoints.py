@@ -1,4 +1,4 @@
-"""One request as a value: its address and its query."""
+"""One wanted as a value: its address and its query."""
 
 import pytest
 
@@ -9,7 +9,7 @@ PROJECT = "5a8f1c1e-0000-4000-8000-000000000001"
 
 
 @pytest.mark.parametrize(
-    ("request", "path", "parameters"),
+    ("wanted", "path", "parameters"),
     [
         (
             ApiRequest(Endpoint.PROJECTS),
@@ -31,9 +31,9 @@ PROJECT = "5a8f1c1e-0000-4000-8000-000000000001"
     ],
     ids=lambda value: value.endpoint if isinstance(value, ApiRequest) else "",
 )
-def test_every_endpoint_has_its_path_and_query(request: ApiRequest, path: str, parameters: dict[str, str]) -> None:
-    assert address("https://app.hex.tech/api/v1", request) == f"https://app.hex.tech/api/v1/{path}"
-    assert query(request) == parameters
+def test_every_endpoint_has_its_path_and_query(wanted: ApiRequest, path: str, parameters: dict[str, str]) -> None:
+    assert address("https://app.hex.tech/api/v1", wanted) == f"https://app.hex.tech/api/v1/{path}"
+    assert query(wanted) == parameters
 
 
 def test_unlisted_projects_are_requested_by_a_flag() -> None:

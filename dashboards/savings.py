@@ -26,7 +26,7 @@ from dashboards.promql import WORKSPACE, age, gauge, increase
 USD = "currencyUSD"
 KINDS = {
     "abandoned_project": "Abandoned project",
-    "unviewed_schedule": "Schedule nobody views",
+    "unviewed_schedule": "Unviewed schedule",
     "over_refreshed": "Refreshed more often than data changes",
     "over_scheduled": "Refreshed more often than viewed",
     "failing_schedule": "Schedule that only fails",

@@ -17,8 +17,6 @@ Item = TypeVar("Item")
 
 _WEEK_MS = 7 * 86_400_000
 _UNVIEWED = "hex_unviewed_runs_total"
-_REQUESTS = "hex_api_requests_total"
-_REFUSALS = ("401", "402", "403")
 
 
 def read_audit_input(
@@ -146,18 +144,13 @@ class _View:
         if getattr(self.config.collect, collector) is False:
             reason = f"collect.{collector} is off"
         elif state is not None and not state.success:
-            reason = self._refusal(collector) or "the last attempt failed"
+            status = state.refusal_status
+            reason = "the last attempt failed" if status is None else f"Hex answered {status}"
         elif state is None or state.last_success_ms is None:
             reason = "not read yet"
         else:
             reason = f"last read {_ago(self.now_ms - state.last_success_ms)} ago"
         self.missing[collector] = reason
-
-    def _refusal(self, endpoint: str) -> str | None:
-        """That Hex refuses it, by the answers that were counted: none of these codes is foreseen, so a series tells."""
-        codes = [one.labels[1] for one in self._counters if one.metric == _REQUESTS and one.labels[0] == endpoint]
-        refused = [code for code in codes if code in _REFUSALS]
-        return f"Hex answered {' or '.join(sorted(refused))}" if refused else None
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection, Engine, inspect, select
 
 from exporter.errors import LedgerError, LedgerTooNewError
-from exporter.ledger import version_2
+from exporter.ledger import version_2, version_3
 from exporter.ledger.schema import META, METADATA, SCHEMA_VERSION, upsert
 
 Step = Callable[[Connection], None]
@@ -17,22 +17,32 @@ def _from_1(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-STEPS: tuple[Step, ...] = (_from_1,)
+def _from_2(connection: Connection) -> None:
+    for statement in version_3.COLUMNS:
+        connection.exec_driver_sql(statement)
+
+
+STEPS: tuple[Step, ...] = (_from_1, _from_2)
 """`STEPS[n - 1]` turns version n into n + 1. A step is never edited once released; it may not import `schema`."""
 
 OLDEST_READABLE = 1
-"""The oldest version that can be read as it is: those after it have only added tables."""
+"""The oldest version that can be read as it is: those after it have only added tables and columns."""
 
 
 def cover(raw: sqlite3.Connection) -> None:
-    """Have the tables that an older ledger lacks be there, empty, for this connection alone; nothing is written."""
+    """Show an older ledger to this one connection as a current one: what it lacks is empty. Nothing is written."""
     if raw.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'").fetchone() is None:
         return
     found = raw.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
-    if found is not None and found[0] == 1:
-        raw.execute("PRAGMA temp_store = MEMORY")
+    if found is None or found[0] >= SCHEMA_VERSION:
+        return
+    raw.execute("PRAGMA temp_store = MEMORY")
+    if found[0] < 2:
         for table in version_2.TABLES:
             raw.execute(table.replace("CREATE TABLE", "CREATE TEMPORARY TABLE", 1))
+    if found[0] < 3:
+        for view in version_3.VIEWS:
+            raw.execute(view)
 
 
 def schema_version(connection: Connection, name: str) -> int:

@@ -22,7 +22,7 @@ from sqlalchemy.dialects import sqlite
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """The version that this program writes; an older ledger is migrated to it, a newer one is refused."""
 
 METADATA = MetaData()
@@ -123,7 +123,9 @@ COLLECTORS = Table(
     Column("collector", Text, primary_key=True),
     Column("is_success", Boolean, nullable=False),
     Column("last_success_ms", BigInteger),
+    Column("last_status", Integer),
 )
+"""How each collector's last attempt went: `last_status` is the HTTP status of its answer."""
 
 THREADS = Table(
     "threads",

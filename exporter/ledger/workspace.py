@@ -267,10 +267,10 @@ class WorkspaceLedger:
         with self._store.transaction() as transaction:
             self._runs.record_gone(transaction, storable(project_id), [storable(one) for one in run_ids])
 
-    def record_collector(self, collector: str, success: bool, at_ms: int) -> None:
-        """How a collector's attempt went."""
+    def record_collector(self, collector: str, success: bool, at_ms: int, status: int | None = None) -> None:
+        """How a collector's attempt went; `status` is the HTTP status of the answer, None if there was none."""
         with self._store.transaction() as transaction:
-            self._listings.record_collector(transaction, collector, success, at_ms)
+            self._listings.record_collector(transaction, collector, success, at_ms, status)
 
     def count(self, metric: str, labels: tuple[str, ...], amount: int = 1, now_ms: int = 0) -> None:
         """Add to a counter, labels without the workspace; a project without its own series adds to `other`.

@@ -93,10 +93,10 @@ class ListingReader:
         del self._walks[endpoint]
         if not walk.is_complete:
             self._due_ms[endpoint] = now_ms + self._interval_ms(endpoint)
-            self._ledger.record_collector(endpoint.value, False, now_ms)
+            self._ledger.record_collector(endpoint.value, False, now_ms, 200)
             return walk.flaw
         self._store(endpoint, walk, sent_ms)
-        self._ledger.record_collector(endpoint.value, True, sent_ms)
+        self._ledger.record_collector(endpoint.value, True, sent_ms, 200)
         self._due_ms[endpoint] = now_ms + self._interval_ms(endpoint)
         return None
 

@@ -248,7 +248,7 @@ class Poller:
             self._log.info("Hex asks to wait", endpoint=ask.endpoint.value, seconds=round(self.pace.wait_seconds()))
             self._log.debug("The answer was", reason=str(error))
         except UnauthorizedError as error:
-            self._lock(str(error), now_ms)
+            self._lock(error, now_ms)
         except RefusedError as error:
             self._refused(ask, error, now_ms)
         except ApiError as error:
@@ -298,7 +298,7 @@ class Poller:
             return
         state = self._ledger.collectors().get(ask.endpoint.value)
         if state is None or not state.success or _is_old(state.last_success_ms, now_ms):
-            self._ledger.record_collector(ask.endpoint.value, True, now_ms)
+            self._ledger.record_collector(ask.endpoint.value, True, now_ms, 200)
 
     def _failed(self, ask: ApiRequest, error: ApiError, now_ms: int) -> None:
         """Hex is away, slow or lying: leave what failed alone for a while, the rest goes on."""
@@ -306,14 +306,14 @@ class Poller:
         if ask.project_id is None:
             self._listings.give_up(ask.endpoint)
             self._retries.failed(ask.endpoint.value, now_ms)
-            self._ledger.record_collector(ask.endpoint.value, False, now_ms)
+            self._ledger.record_collector(ask.endpoint.value, False, now_ms, error.status)
             return
         self._retries.failed(ask.project_id, now_ms)
         if self._runs is not None and ask.endpoint is Endpoint.RUNS:
             self._runs.give_up(ask.project_id)
         if error.status is None or error.status >= 500:
             self._retries.failed(ask.endpoint.value, now_ms)
-            self._ledger.record_collector(ask.endpoint.value, False, now_ms)
+            self._ledger.record_collector(ask.endpoint.value, False, now_ms, error.status)
 
     def _refused(self, ask: ApiRequest, error: RefusedError, now_ms: int) -> None:
         """This token, plan or project does not have it: turn that off for a while, the rest goes on."""
@@ -321,13 +321,13 @@ class Poller:
             self._say(ask.endpoint.value, str(error))
             self._listings.give_up(ask.endpoint)
             self._refusals.failed(ask.endpoint.value, now_ms)
-            self._ledger.record_collector(ask.endpoint.value, False, now_ms)
+            self._ledger.record_collector(ask.endpoint.value, False, now_ms, error.status)
             return
         if ask.endpoint is not Endpoint.RUNS:
             if error.status == 403:
                 self._say(ask.endpoint.value, str(error))
                 self._refusals.failed(ask.endpoint.value, now_ms)
-                self._ledger.record_collector(ask.endpoint.value, False, now_ms)
+                self._ledger.record_collector(ask.endpoint.value, False, now_ms, error.status)
             else:
                 self._details.skip(ask.project_id, now_ms)
             return
@@ -337,14 +337,14 @@ class Poller:
         if error.status == 403 and len(self._refused_in_a_row) >= _RUNS_REFUSED_ALL:
             self._say(ask.endpoint.value, str(error))
             self._refusals.failed(ask.endpoint.value, now_ms)
-            self._ledger.record_collector(ask.endpoint.value, False, now_ms)
+            self._ledger.record_collector(ask.endpoint.value, False, now_ms, error.status)
 
-    def _lock(self, reason: str, now_ms: int) -> None:
+    def _lock(self, error: UnauthorizedError, now_ms: int) -> None:
         """The token is not accepted: say so once, go slow, and look whether its file changes."""
-        self._say("token", reason)
+        self._say("token", str(error))
         self._locked_with = self._secret()
         self._locks.failed("token", now_ms)
-        self._ledger.record_collector(Endpoint.PROJECTS.value, False, now_ms)
+        self._ledger.record_collector(Endpoint.PROJECTS.value, False, now_ms, error.status)
 
     def _locked_seconds(self, now_ms: int) -> float:
         until_ms = self._locks.until_ms("token", now_ms)

@@ -16,7 +16,6 @@ from exporter.view import awaited, complete_since_ms, complete_until_ms, team_of
 Item = TypeVar("Item")
 
 _WEEK_MS = 7 * 86_400_000
-_UNVIEWED = "hex_unviewed_runs_total"
 
 
 def read_audit_input(
@@ -84,7 +83,6 @@ class _View:
         self.missing: dict[str, str] = {}
         self._oldest_ms = now_ms - round(config.collect.max_age_seconds * 1000)
         self._collectors = ledger.collectors()
-        self._counters = ledger.counters()
         self.are_projects_known = self._is_fresh("projects")
         self.projects: tuple[KnownProject, ...] = ledger.projects() if self.are_projects_known else ()
 
@@ -123,7 +121,7 @@ class _View:
         contact_ms = self.ledger.first_contact_ms
         if contact_ms is None:
             return
-        counted = {one.labels[0]: one.value for one in self._counters if one.metric == _UNVIEWED}
+        counted = self.ledger.unviewed_runs()
         for each in self.projects:
             watched_ms = self.now_ms - max(contact_ms, each.first_seen_ms)
             is_same = each.schedules_since_ms <= each.first_seen_ms

@@ -2,7 +2,7 @@
 
 from exporter.insight.ai_credits import credit_tally, credits_cost, grants_of
 from exporter.insight.apportion import apportioned
-from exporter.insight.budget_status import WINDOWS_MS, BudgetStatus, Spent, budget_status
+from exporter.insight.budgets import WINDOWS_MS, BudgetStatus, Spent, budget_status
 from exporter.insight.calendar_period import (
     Period,
     days_of,

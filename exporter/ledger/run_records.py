@@ -7,7 +7,8 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, false, func, or_,
 
 from exporter.facts import Run
 from exporter.insight import UNBILLED, Use
-from exporter.ledger.run_counting import REFRESHES, Border, KnownRun, sighted
+from exporter.ledger.first_contact import Border
+from exporter.ledger.run_counting import REFRESHES, KnownRun, sighted
 from exporter.ledger.schema import RUNS, WORKSPACES, upsert
 from exporter.ledger.store import Store, Transaction
 

@@ -1,4 +1,4 @@
-"""What the audit goes by, out of the ledger: for each concept what is known, or why it is not."""
+"""The input of the audit, read from the ledger: for each concept what is known, or why it is not."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ _WEEK_MS = 7 * 86_400_000
 def read_audit_input(
     ledger: WorkspaceLedger, config: Config, now_ms: int, is_wanted: Callable[[], bool] = lambda: True
 ) -> AuditInput:
-    """Everything that the ledger tells of one workspace as of now. Raises LedgerError, and StoppedError.
+    """Everything that the ledger knows of one workspace as of now. Raises LedgerError, and StoppedError.
 
     Only reads, from any thread. Runs are added up by the database: memory grows with projects, not with runs.
     `is_wanted` is asked between the steps; once it says no, StoppedError ends the reading.
@@ -65,7 +65,7 @@ def read_audit_input(
 
 
 class StoppedError(Exception):
-    """Nobody wants the evidence any more."""
+    """The input is no longer wanted."""
 
 
 def _go_on(is_wanted: Callable[[], bool]) -> None:

@@ -193,7 +193,7 @@ class WorkspaceLedger(WorkspaceReader):
             self.gateway.prune(transaction, max(before_ms, self._store.now_ms() - KEEP_MS))
             return self._runs.prune(transaction, before_ms)
 
-    def note(self, key: str, value: object) -> None:
+    def set_value(self, key: str, value: object) -> None:
         """Keep a small JSON value under the key."""
         with self._store.transaction() as transaction:
             self._key_values.write(transaction, key, value)

@@ -138,8 +138,8 @@ class WorkspaceReader:
         """The minutes since then in which requests were sent on for callers of the gateway, and how many."""
         return self._requests.of_callers_by_minute(since_ms)
 
-    def noted(self, key: str) -> Any:
-        """What was noted under the key, None if nothing was."""
+    def value(self, key: str) -> Any:
+        """The small JSON value under the key, None if there is none."""
         return self._key_values.read(key)
 
     def _reload(self) -> None:

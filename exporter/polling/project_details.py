@@ -25,8 +25,8 @@ class DetailReader:
         self._wants_tables = wants_tables
         self._wants_cells = wants_cells
         self._walk: ListingWalk | None = None
-        self._read_ms: dict[str, int] = dict(ledger.noted(_READ_KEY) or {})
-        self._spent_on: tuple[int, int] = tuple(ledger.noted(_SPENT_KEY) or (0, 0))
+        self._read_ms: dict[str, int] = dict(ledger.value(_READ_KEY) or {})
+        self._spent_on: tuple[int, int] = tuple(ledger.value(_SPENT_KEY) or (0, 0))
 
     def ask(self, known: KnownProject, now_ms: int, tables_paused_until_ms: int) -> ApiRequest | None:
         """The next page to ask for about this project, None if nothing new is to be learned now."""
@@ -48,7 +48,7 @@ class DetailReader:
         """Note that a request leaves, since cells have a daily allowance."""
         if ask.endpoint is Endpoint.CELLS:
             self._spent_on = (now_ms // _DAY_MS, CELLS_PER_DAY - self._cells_left(now_ms) + 1)
-            self._ledger.note(_SPENT_KEY, self._spent_on)
+            self._ledger.set_value(_SPENT_KEY, self._spent_on)
 
     def take(self, known: KnownProject, page: Page, sent_ms: int) -> None:
         """Add a page; the last one brings the project's connections into the ledger."""
@@ -70,7 +70,7 @@ class DetailReader:
         """Do not ask about this project again before it changes."""
         self._walk = None
         self._read_ms[project_id] = now_ms
-        self._ledger.note(_READ_KEY, self._read_ms)
+        self._ledger.set_value(_READ_KEY, self._read_ms)
 
     def _cells_left(self, now_ms: int) -> int:
         day, spent = self._spent_on

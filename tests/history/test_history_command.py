@@ -51,7 +51,7 @@ def test_works_beside_the_running_writer_and_leaves_no_file(
     before = sorted(path.name for path in tmp_path.iterdir())
 
     assert command("--days=3").returncode == 0
-    historian.acme.note("still", "writable")
+    historian.acme.set_value("still", "writable")
 
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 

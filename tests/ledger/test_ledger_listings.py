@@ -112,11 +112,11 @@ def test_first_contact_is_made_once(bench: Any) -> None:
 
 
 def test_a_note_is_kept_as_json(bench: Any) -> None:
-    bench.workspace.note("key", {"a": [1, None, "x"]})
+    bench.workspace.set_value("key", {"a": [1, None, "x"]})
     bench.restart()
 
-    assert bench.workspace.noted("key") == {"a": [1, None, "x"]}
-    assert bench.workspace.noted("no such key") is None
+    assert bench.workspace.value("key") == {"a": [1, None, "x"]}
+    assert bench.workspace.value("no such key") is None
 
 
 class TestCredits:

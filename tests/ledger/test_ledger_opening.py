@@ -296,12 +296,12 @@ class TestDamage:
 
         with pytest.raises(LedgerError, match="malformed"):
             touch_every_page()
-        workspace.note("key", 1)
+        workspace.set_value("key", 1)
 
         assert ledger.problem is not None
         assert "set aside as ledger.db.corrupt-" in ledger.problem
         assert ledger.created_ms > created_ms
-        assert (workspace.first_contact_ms, value(ledger), workspace.noted("key")) == (None, None, 1)
+        assert (workspace.first_contact_ms, value(ledger), workspace.value("key")) == (None, None, 1)
         assert workspace.first_contact(7) == 7
         ledger.close()
 
@@ -375,7 +375,7 @@ class TestDisk:
             for _ in range(100):
                 version = ledger.version
                 try:
-                    workspace.note("key", "x" * 10_000)
+                    workspace.set_value("key", "x" * 10_000)
                     version = ledger.version
                     workspace.count(*SERIES, 1, 0)
                 except LedgerError:

@@ -37,7 +37,7 @@ class Saving:
 
 
 class Fact(NamedTuple):
-    """One figure of the evidence; `unit` is empty where there is none, a `ms` value is an instant since the epoch."""
+    """One figure that a finding rests on; `unit` is empty where there is none, `ms` is an instant since the epoch."""
 
     name: str
     value: int | float | str | None

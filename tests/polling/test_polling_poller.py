@@ -229,8 +229,10 @@ class TestWhatIsAsked:
         for number in range(30):
             hand_made.add_project(f"p{number}")
         looked_for = []
-        ask = DetailReader.ask
-        monkeypatch.setattr(DetailReader, "ask", lambda *arguments: looked_for.append(arguments[1]) or ask(*arguments))
+        next_request = DetailReader.next_request
+        monkeypatch.setattr(
+            DetailReader, "next_request", lambda *given: looked_for.append(given[1]) or next_request(*given)
+        )
         following = follow(hand_made.transport)
 
         go(following, 100)

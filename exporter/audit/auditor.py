@@ -89,7 +89,7 @@ class Auditor:
         findings.write(step.records, step.realised, found.now_ms)
 
     async def _until_settled(self) -> None:
-        """Wait while what is to be judged is still being read, though not for ever."""
+        """Wait while what is to be judged is still being read, though not without end."""
         began = self._clock.monotonic()
         while self._clock.monotonic() - began < _LONGEST_WAIT_SECONDS:
             try:

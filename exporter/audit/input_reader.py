@@ -24,7 +24,7 @@ def read_audit_input(
     """Everything that the ledger knows of one workspace as of now. Raises LedgerError, and StoppedError.
 
     Only reads, from any thread. Runs are added up by the database: memory grows with projects, not with runs.
-    `is_wanted` is asked between the steps; once it says no, StoppedError ends the reading.
+    `is_wanted` is called between the steps; once it returns False, StoppedError ends the reading.
     """
     view = _View(ledger, config, now_ms)
     known = view.projects
@@ -137,7 +137,7 @@ class _View:
         return is_fresh
 
     def _lacks(self, collector: str) -> None:
-        """Note why a collector has nothing that counts."""
+        """Note why a collector has nothing that can be used."""
         state = self._collectors.get(collector)
         if getattr(self.config.collect, collector) is False:
             reason = f"collect.{collector} is off"

@@ -22,7 +22,7 @@ def source_uses(
 ) -> Mapping[str, SourceUse]:
     """By project id, for the projects whose source was watched for a week without a break up to now.
 
-    Reads the spans of each source once, and one project's runs at a time. Ends early once nobody wants it.
+    Reads the spans of each source once, and one project's runs at a time. Ends early once it is no longer wanted.
     """
     spans: dict[str, Sequence[Span]] = {}
     found: dict[str, SourceUse] = {}

@@ -8,7 +8,7 @@ from exporter.errors import LedgerBusyError
 
 
 class WriterLock:
-    """Held from construction until `release`; the system lets go of it when the process dies, however it does.
+    """Held from construction until `release`; the system releases it when the process dies, however it does.
 
     Raises LedgerBusyError if another holder lives, OSError if the file cannot be made.
     """

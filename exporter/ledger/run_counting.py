@@ -81,9 +81,9 @@ def run_amounts(run: Run, project_id: str) -> Amounts:
 
 
 def was_unviewed(previous: Run | None, viewed_ms: int | None) -> bool:
-    """Whether nobody had looked at the previous refresh when the next one came.
+    """Whether no one had looked at the previous refresh when the next one came.
 
-    An estimate: Hex tells only when a project was last viewed, and that is as old as the last listing.
+    An estimate: Hex shows only when a project was last viewed, and that is as old as the last listing.
     """
     if previous is None or previous.status != "completed" or previous.ended_ms is None:
         return False

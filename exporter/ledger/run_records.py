@@ -1,4 +1,4 @@
-"""The run records: taken in, asked for, forgotten."""
+"""The run records: taken in, read, forgotten."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -86,7 +86,7 @@ class Runs:
     def prune(self, transaction: Transaction, before_ms: int) -> int:
         """Forget the ended runs from before then and remember the line; returns how many they were.
 
-        A run without start and end could not be told from a new one when it is listed again, so it stays.
+        A run without start and end could not be distinguished from a new one when it is listed again, so it stays.
         """
         line_ms = max(before_ms, self.pruned_before_ms(transaction.connection) or before_ms)
         upsert(transaction.connection, WORKSPACES, [{"workspace": self._workspace, "pruned_before_ms": line_ms}])

@@ -120,7 +120,7 @@ class WorkspaceReader:
         return self._counters.served()
 
     def unviewed_runs(self) -> dict[str, int]:
-        """How many runs nobody viewed before the next came, since first contact, of each project with its own series.
+        """How many runs no one viewed before the next came, since first contact, of each project with its own series.
 
         As `counters` serves it: 0 while the series is held.
         """

@@ -1,7 +1,7 @@
 """What may be requested now: endpoints and projects that failed or were refused wait, each on its own.
 
 One place decides what an answer means for the next request, for the collector's state in the ledger and for the
-conditions that people are told of; the readers only take what came.
+conditions that people see; the readers only take what came.
 """
 
 import random
@@ -25,9 +25,9 @@ _NO_ANSWER = "Hex does not answer as it should"
 
 
 class Availability:
-    """Which endpoints and projects of one workspace may be asked for, and why not.
+    """Which endpoints and projects of one workspace may be requested, and why not.
 
-    Each transition names what came of one request; it raises LedgerError if the collector's state cannot be written.
+    Each transition is the outcome of one request; it raises LedgerError if the collector's state cannot be written.
     Times are epoch milliseconds. For one thread at a time.
     """
 
@@ -39,12 +39,12 @@ class Availability:
         self._projects_refused: set[str] = set()
 
     def endpoint_until_ms(self, endpoint: Endpoint, now_ms: int) -> int:
-        """Before when the endpoint is to be left alone, 0 if it need not be."""
+        """Until when the endpoint waits, 0 if it does not."""
         key = endpoint.value
         return max(self._failures.until_ms(key, now_ms), self._refusals.until_ms(key, now_ms))
 
     def project_until_ms(self, project_id: str, now_ms: int) -> int:
-        """Before when the project is to be left alone because requests about it failed, 0 if it need not be."""
+        """Until when the project waits because requests about it failed, 0 if it does not."""
         return self._failures.until_ms(project_id, now_ms)
 
     def answered(self, request: ApiRequest, now_ms: int) -> None:
@@ -68,7 +68,7 @@ class Availability:
         self._report(endpoint, flaw)
 
     def failed(self, request: ApiRequest, error: ApiError, now_ms: int) -> None:
-        """Hex is away, slow or lying: leave what failed alone for a while, the rest goes on."""
+        """Hex is away, slow or lying: what failed waits for a while, the rest goes on."""
         self._report(request.endpoint, str(error))
         is_endpoint_down = error.status is None or error.status >= 500
         if request.project_id is not None:
@@ -78,7 +78,7 @@ class Availability:
             self._record_failure(request.endpoint, error, now_ms)
 
     def refused(self, request: ApiRequest, error: RefusedError, now_ms: int) -> None:
-        """This token or plan may not have it: leave the endpoint alone, unless only one project is refused."""
+        """This token or plan may not have it: the endpoint waits, unless only one project is refused."""
         if self._is_endpoint_refused(request, error):
             self._report(request.endpoint, str(error))
             self._refusals.failed(request.endpoint.value, now_ms)

@@ -121,7 +121,7 @@ def _schedule_due_ms(read_ms: int, firings: Firings, habits: Habits, now_ms: int
     seen = habits.last_scheduled_start_ms
     if seen is not None and seen >= last - ALLOWED_EARLY_MS:
         return upcoming
-    # Too early to tell: the run may be waiting for its start, up to ten minutes late.
+    # Too early to say: the run may be waiting for its start, up to ten minutes late.
     return min(upcoming, max(last + habits.lag_ms, read_ms + MINUTE_MS))
 
 

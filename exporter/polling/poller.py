@@ -28,7 +28,7 @@ _log = structlog.get_logger()
 
 _LEDGER_RETRY_SECONDS = 10.0
 _IDLE_LONGEST_SECONDS = 60.0
-_MOST_STARTED_RUNS = 1000  # a gateway that starts more between two steps has its projects asked for in their turn
+_MOST_STARTED_RUNS = 1000  # a gateway that starts more between two steps has its projects read in their turn
 
 _LEDGER, _LOOP, _TOKEN = "ledger", "loop", "token"
 _EVENTS = {

@@ -74,7 +74,7 @@ class DetailReader:
         self.skip(project_id, sent_ms)
 
     def skip(self, project_id: str, now_ms: int) -> None:
-        """Leave this project alone until it changes."""
+        """Have this project wait until it changes."""
         self._walk = None
         self._read_ms[project_id] = now_ms
         self._ledger.set_value(_READ_KEY, self._read_ms)

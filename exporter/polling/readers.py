@@ -109,7 +109,7 @@ class Readers:
             self._runs.give_up(request.project_id)
 
     def refused(self, request: ApiRequest, error: RefusedError, now_ms: int) -> None:
-        """This token, plan or project does not have it: what it belongs to is left alone for a while."""
+        """This token, plan or project does not have it: what it belongs to waits for a while."""
         project_id = request.project_id
         if project_id is None:
             self._listings.give_up(request.endpoint)

@@ -131,7 +131,7 @@ class RunReader:
             tracked.expected_runs.started(started_ms + self._habit(project_id).duration_ms)
 
     def refused(self, project_id: str, now_ms: int) -> None:
-        """Leave a project alone whose runs this token may not see, longer each time."""
+        """Have a project wait whose runs this token may not see, longer each time."""
         tracked = self._tracked.get(project_id)
         if tracked is None:
             return

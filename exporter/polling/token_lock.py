@@ -1,4 +1,4 @@
-"""Going slow while Hex does not accept the token, and at once again when the token is another one."""
+"""Going slow while Hex does not accept the token, and at full speed again as soon as the token has changed."""
 
 import random
 

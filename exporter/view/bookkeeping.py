@@ -127,7 +127,7 @@ class Bookkeeper:
         )
 
     def _shares_of(self, projects: Iterable[KnownProject]) -> Mapping[str, Share]:
-        """What each project's runs count towards; found out again only for a project that has changed."""
+        """What each project's runs add to; found out again only for a project that has changed."""
         after: dict[str, tuple[Project, Share]] = {}
         for known in projects:
             project = known.project
@@ -191,7 +191,7 @@ class Bookkeeper:
         for sentence in accounts.unmatched:
             if sentence not in self._logged:
                 self._logged.add(sentence)
-                _log.warning("A budget counts nothing", workspace=self._name, reason=sentence)
+                _log.warning("A budget matches nothing", workspace=self._name, reason=sentence)
         if accounts.fit is not None and not self._has_compared:
             self._has_compared = True
             _log.info("The default budget and the last weeks", workspace=self._name, comparison=accounts.fit)

@@ -172,7 +172,9 @@ class TestWhatIsAsked:
 
         assert following.counted() == {("p", "scheduled", "completed"): 1}
 
-    def test_nudged_project_is_asked_when_its_run_should_have_ended_and_hardly_more(self, hand_made, follow, clock):
+    def test_project_whose_run_was_started_elsewhere_is_read_when_it_should_have_ended_and_hardly_more(
+        self, hand_made, follow, clock
+    ):
         for number in range(60):
             hand_made.add_project(f"quiet{number}")
         hand_made.add_project("p")
@@ -189,7 +191,7 @@ class TestWhatIsAsked:
         assert following.counted() == {("p", "api", "completed"): 1}
         assert hand_made.asked("projects/p/runs") <= before + 2
 
-    def test_nudges_without_a_run_cost_one_request_each_at_the_most(self, hand_made, follow, clock):
+    def test_starts_without_a_run_cost_one_request_each_at_the_most(self, hand_made, follow, clock):
         for number in range(60):
             hand_made.add_project(f"quiet{number}")
         hand_made.add_project("p")

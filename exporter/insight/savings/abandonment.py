@@ -15,7 +15,7 @@ _FAILED = frozenset({"errored", "killed"})
 
 
 def abandoned(context: AuditContext) -> Found:
-    """Projects that nobody edited, viewed, published or ran by hand for long, of owners who are idle or gone."""
+    """Projects that no one edited, viewed, published or ran by hand for long, of owners who are idle or gone."""
     if reason := unready(context, ABANDONED, seats=True):
         yield reason
         return
@@ -33,7 +33,7 @@ def abandoned(context: AuditContext) -> Found:
                     Fact("owner", _owner(context, project)),
                 ),
                 confidence="measured",
-                why="nobody edited, viewed, published or started it, by what Hex tells of each",
+                why="no one edited, viewed, published or started it, by what Hex shows of each",
                 action="archive it, or switch its schedule off",
                 where=WHERE,
             )
@@ -58,10 +58,10 @@ def failing(context: AuditContext) -> Found:
     if reason := unready(context, FAILING):
         yield reason
         return
-    asked = context.input.failed_runs
+    wanted = context.input.failed_runs
     for project in context.scheduled_projects:
-        last = context.use(project.project_id).last_scheduled[:asked]
-        if len(last) == asked and set(last) <= _FAILED and "errored" in last:
+        last = context.use(project.project_id).last_scheduled[:wanted]
+        if len(last) == wanted and set(last) <= _FAILED and "errored" in last:
             failed, scheduled = context.scheduled(project.project_id, *_FAILED), context.scheduled(project.project_id)
             yield project_candidate(
                 context,
@@ -69,11 +69,11 @@ def failing(context: AuditContext) -> Found:
                 project,
                 context.claim(project, 1.0, *_FAILED),
                 evidence=(
-                    Fact("failed in a row", asked, "scheduled runs or more"),
+                    Fact("failed in a row", wanted, "scheduled runs or more"),
                     Fact("failed in the window", failed.runs, f"of {scheduled.runs} scheduled runs"),
                 ),
                 confidence="measured",
-                why=f"each of the last {asked} scheduled runs ended without a result",
+                why=f"each of the last {wanted} scheduled runs ended without a result",
                 action="repair it, or switch its schedule off until somebody does",
                 where=WHERE,
             )

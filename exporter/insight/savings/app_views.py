@@ -1,4 +1,4 @@
-"""What Hex tells of who looks at a project's app, and the schedules that nobody looks at."""
+"""What Hex shows of who looks at a project's app, and the schedules that no one looks at."""
 
 from exporter.facts import Project
 from exporter.insight.savings.audit_context import AuditContext
@@ -10,13 +10,13 @@ _REFRESH = "app_refresh"
 
 
 def are_views_told(project: Project) -> bool:
-    """Whether Hex tells anything of its views; a project of which it tells nothing is not one without views."""
-    told = (project.viewed_ms, project.views_30d, project.views_14d, project.views_7d, project.views_all)
-    return any(value is not None for value in told)
+    """Whether Hex shows anything of its views; a project of which it shows nothing is not one without views."""
+    shown = (project.viewed_ms, project.views_30d, project.views_14d, project.views_7d, project.views_all)
+    return any(value is not None for value in shown)
 
 
 def is_unviewed(context: AuditContext, project: Project) -> bool:
-    """Whether nobody has opened or refreshed its app for long, although it has been there for as long."""
+    """Whether no one has opened or refreshed its app for long, although it has been there for as long."""
     span_ms = context.input.unused_after_ms
     refreshed_ms = context.use(project.project_id).last_ms.get(_REFRESH)
     moments = (project.created_ms, project.viewed_ms, refreshed_ms)
@@ -24,7 +24,7 @@ def is_unviewed(context: AuditContext, project: Project) -> bool:
 
 
 def week_views(project: Project) -> float | None:
-    """How often its app is opened in a week, by the longest of Hex's windows that is told; None if none is."""
+    """How often its app is opened in a week, by the longest of Hex's windows that is shown; None if none is."""
     for views, days in ((project.views_30d, 30), (project.views_14d, 14), (project.views_7d, 7)):
         if views is not None:
             return max(0, views) * _WEEK_DAYS / days

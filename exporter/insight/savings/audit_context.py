@@ -75,8 +75,8 @@ class AuditContext:
         """
         known = self._week_firings.get(project.project_id)
         if known is None:
-            told = _week_firings(project, self.week_start_ms)
-            known = self.observed_week_runs(project.project_id) if told is None else told
+            scheduled = _week_firings(project, self.week_start_ms)
+            known = self.observed_week_runs(project.project_id) if scheduled is None else scheduled
             self._week_firings[project.project_id] = known
         return known
 
@@ -138,7 +138,7 @@ class AuditContext:
         return max((at_ms for at_ms in moments if at_ms is not None), default=None)
 
     def is_idle(self, seat: Seat) -> bool:
-        """Whether nobody has used the seat for long, or ever."""
+        """Whether no one has used the seat for long, or ever."""
         seen_ms = self.seen_ms(seat)
         return seen_ms is None or seen_ms <= self.now_ms - self.input.inactive_after_ms
 
@@ -155,7 +155,7 @@ class AuditContext:
         return found
 
     def connection_cost(self, connection_id: str) -> Saving:
-        """What the runs of the projects that query it cost a month; what else these query is not told apart."""
+        """What the runs of the projects that query it cost a month; what else these query is included."""
         amounts = {one: self.total(one) for one in self.projects_by_connection.get(connection_id, ())}
         return self.pricing.months({one: Claim(*amount) for one, amount in amounts.items()})
 
@@ -177,7 +177,7 @@ def has_schedule(project: Project) -> bool:
 
 
 def _week_firings(project: Project, start_ms: int) -> float | None:
-    """None if nothing tells when an enabled schedule fires."""
+    """None if nothing says when an enabled schedule fires."""
     total = 0.0
     for schedule in project.schedules if project.state == "published" else ():
         if schedule.enabled:

@@ -1,4 +1,4 @@
-"""Schedules that start more runs at once than a connection bears, or than Hex grants kernels to one person."""
+"""Schedules that start more runs at once than a connection handles, or than Hex grants kernels to one person."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class _Group(NamedTuple):
     subject_type: SubjectType
     name: str
     limit: int
-    bears: str
+    limited_by: str
 
 
 class _Planned(NamedTuple):
@@ -44,7 +44,9 @@ def collisions(context: AuditContext) -> Found:
     planned = {project.project_id: _planned(context, project) for project in context.scheduled_projects}
     limit = context.input.connection_runs
     if limit is None:
-        why = "how many runs a connection bears at once is not said; only the kernels of each owner are compared"
+        why = (
+            "how many runs a connection handles at once is not configured; only the kernels of each owner are compared"
+        )
         yield not_judged(context, COLLIDING, "limits", why, "limits.connection_runs", is_partial=True)
     elif context.input.tables is None:
         yield not_judged(context, COLLIDING, "queried_tables", TABLES_UNKNOWN, TABLES_NEEDED, is_partial=True)
@@ -89,7 +91,7 @@ def _colliding(context: AuditContext, group: _Group, planned: Sequence[_Planned]
             subjects=(group.subject, *project_ids),
             owner=group.subject if group.subject_type == "owner" else None,
             evidence=(
-                Fact("limit", group.limit, group.bears),
+                Fact("limit", group.limit, group.limited_by),
                 Fact("peak", staggered.before, "runs at once"),
                 Fact("peak after the moves", staggered.after, "runs at once"),
                 Fact("schedules that meet", len(staggered.meeting)),

@@ -27,7 +27,7 @@ _MOST_COMPARED = 50
 """Titles are compared one by one among so many projects of the same tables; beyond it only equal ones are found."""
 
 _FEWEST_TABLES = 2
-"""Equal schedules alone tell nothing about two projects on one table: many run at a round hour."""
+"""Equal schedules by themselves show nothing about two projects on one table: many run at a round hour."""
 
 _COPY_MARKS = re.compile(r"\b(copy of|copy|kopie|old|new|backup|v?\d+)\b|[^\w\s]")
 

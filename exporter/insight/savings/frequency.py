@@ -44,16 +44,16 @@ def frequency(context: AuditContext) -> Found:
         for kind in (UNVIEWED, OVER_REFRESHED, OVER_SCHEDULED):
             yield NotJudged(kind=kind, why=reason.why, needs=reason.needs)
         return
-    untold = unwatched = 0
+    unseen = unwatched = 0
     for project in context.scheduled_projects:
-        untold += not are_views_told(project)
+        unseen += not are_views_told(project)
         unwatched += _source(context, project) is None
         if are_views_told(project) and is_unviewed(context, project):
             if not is_abandoned(context, project):
                 yield _unviewed(context, project)
         elif excess := _excess(context, project):
             yield _candidate(context, project, excess)
-    yield from _blind_spots(untold, unwatched)
+    yield from _blind_spots(unseen, unwatched)
 
 
 def _unviewed(context: AuditContext, project: Project) -> Candidate:
@@ -64,7 +64,7 @@ def _unviewed(context: AuditContext, project: Project) -> Candidate:
         context.claim(project),
         evidence=view_facts(context, project),
         confidence="measured",
-        why="nobody has opened its app, by Hex's own count; who reads results in mail or Slack is not counted there",
+        why="no one has opened its app, by Hex's own count; who reads results in mail or Slack is not counted there",
         action="switch its schedule off",
         where=WHERE,
     )
@@ -156,9 +156,9 @@ def _times(week: float) -> str:
     return "daily" if week <= 8 else f"{week:.0f} times a week"
 
 
-def _blind_spots(untold: int, unwatched: int) -> Found:
-    if untold:
-        why = f"Hex tells no views of {untold} scheduled projects"
+def _blind_spots(unseen: int, unwatched: int) -> Found:
+    if unseen:
+        why = f"Hex shows no views of {unseen} scheduled projects"
         for kind in (UNVIEWED, OVER_SCHEDULED):
             yield NotJudged(kind=kind, why=why, needs="a token that may see their analytics", is_partial=True)
     if unwatched:

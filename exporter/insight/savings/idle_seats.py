@@ -1,4 +1,4 @@
-"""Paid seats that nobody uses, and people who could do what they do on a free one."""
+"""Paid seats that no one uses, and people who could do what they do on a free one."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -18,7 +18,7 @@ WHERE = "Hex: Settings, Users"
 
 _ADMIN = "admin"
 _READER_MAY_BE = frozenset({"editor"})
-"""Whose role is for writing alone: an admin or a manager has other duties, which the API does not show."""
+"""Whose role is only for writing: an admin or a manager has other duties, which the API does not show."""
 
 _AUTHORS_THREADS = ("notebook", "modeling")
 """How the types of AI threads begin that take an author's seat."""
@@ -64,7 +64,7 @@ def idle_seats(context: AuditContext) -> Found:
 
 
 def costly_roles(context: AuditContext) -> Found:
-    """Editors who come and look, but own nothing, made nothing, and asked no notebook's agent for anything."""
+    """Editors who come and look, but own nothing, made nothing, and gave no notebook's agent anything to do."""
     if reason := unready(context, COSTLY_ROLE, runs=False, seats=True):
         yield reason
         return
@@ -84,7 +84,7 @@ def costly_roles(context: AuditContext) -> Found:
                     Fact("last login", seat.last_login_ms, "ms"),
                     Fact("projects owned or made", 0),
                 ),
-                "they own and made no project that the token sees; who edits other people's projects is not told",
+                "they own and made no project that the token sees; who edits other people's projects is not shown",
                 is_measured=False,
             )
 
@@ -164,7 +164,7 @@ def _last_admin(context: AuditContext, seats: tuple[Seat, ...]) -> str | None:
 
 
 def _writing(threads: tuple[Thread, ...], since_ms: int) -> frozenset[str]:
-    """Who asked an agent that only authors have."""
+    """Who used an agent that only authors have."""
     return frozenset(
         thread.user_id
         for thread in threads

@@ -24,7 +24,7 @@ COSTLY_PLAN = "costly_plan"
 WHERE = "Hex: Settings, Billing"
 
 _QUERIED_TABLES = frozenset({"enterprise"})
-"""The plans whose API tells queried tables (Hex, API overview)."""
+"""The plans whose API shows queried tables (Hex, API overview)."""
 
 _EXPLORERS = frozenset({"team", "enterprise"})
 """The plans that can have Explorer seats (Hex, roles)."""

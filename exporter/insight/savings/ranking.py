@@ -33,7 +33,7 @@ _FINDERS = (
 )
 
 _BY_COST = frozenset({OVERLAPPING})
-"""What these save is on the bill of a database, which nobody here sees: they rank by what runs through them."""
+"""What these save is on the bill of a database, which is not seen here: they rank by what runs through them."""
 
 
 def audit(audit_input: AuditInput, ignore: Iterable[Ignore] = (), today: date | None = None) -> Audit:
@@ -93,7 +93,7 @@ def _moves(context: AuditContext, candidates: Iterable[Candidate]) -> Mapping[st
 
 
 def _counted(context: AuditContext, candidates: Iterable[Candidate]) -> Iterator[Finding]:
-    """The findings with what totals count of each: of several that claim one project's runs, the largest alone."""
+    """The findings with what totals count of each: of several that claim one project's runs, only the largest."""
     candidates = tuple(candidates)
     largest: dict[str, tuple[tuple[int, float, int, int], tuple[str, str]]] = {}
     for one in candidates:

@@ -1,4 +1,4 @@
-"""Data connections that nobody uses, and those that lead to the same place as another."""
+"""Data connections that no one uses, and those that lead to one place."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ _NEEDED = "a token that may read data connections"
 
 
 def unused_connections(context: AuditContext) -> Found:
-    """Connections that no project queries, or only projects that nobody ran, viewed or edited for long."""
+    """Connections that no project queries, or only projects that no one ran, viewed or edited for long."""
     audit_input = context.input
     if reason := _unready(context, UNUSED):
         yield reason
@@ -72,7 +72,7 @@ def overlapping_connections(context: AuditContext) -> Found:
         else:
             blind += 1
     if blind:
-        why = f"where {blind} of {len(audit_input.connections)} connections lead is not told"
+        why = f"where {blind} of {len(audit_input.connections)} connections lead is not known"
         needs = "a token that sees connection details (an admin's)"
         is_partial = blind < len(audit_input.connections)
         yield not_judged(context, OVERLAPPING, "connections", why, needs, is_partial=is_partial)

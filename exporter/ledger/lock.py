@@ -22,7 +22,9 @@ class WriterLock:
             holder = os.read(self._descriptor, 32).decode("ascii", "replace").strip()
             self.release()
             who = f"process {holder}" if holder.isdigit() else "another process"
-            raise LedgerBusyError(f"{path}: held by {who}, expected no other writer of this ledger") from None
+            raise LedgerBusyError(
+                f"{path}: held by {who}: stop that process, or give this one a ledger of its own"
+            ) from None
         except OSError:
             self.release()
             raise

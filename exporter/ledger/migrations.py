@@ -54,11 +54,19 @@ def schema_version(connection: Connection, name: str) -> int:
     if not tables:
         return 0
     if META.name not in tables:
-        raise LedgerError(f"{name}: found a database with the table {tables[0]!r}, expected a ledger")
+        raise LedgerError(
+            f"{name}: a database with the table {tables[0]!r}, not a ledger: set storage.url to another file"
+        )
     found = connection.execute(select(META.c.value).where(META.c.key == "schema_version")).scalar()
     if found is None:
-        raise LedgerError(f"{name}: found a database without a schema version, expected a ledger")
+        raise LedgerError(f"{name}: a database without a schema version, not a ledger: set storage.url to another file")
     return int(found)
+
+
+def too_new(name: str, version: int, known: int = SCHEMA_VERSION) -> LedgerTooNewError:
+    """The error for a ledger of a newer version than is known."""
+    written = f"written by a newer hex-exporter (schema version {version}; this one knows {known})"
+    return LedgerTooNewError(f"{name}: {written}: install that or a newer one")
 
 
 def migrate(
@@ -71,9 +79,7 @@ def migrate(
     with engine.begin() as connection:
         version = schema_version(connection, name)
         if version > target:
-            raise LedgerTooNewError(
-                f"{name}: found schema version {version}, expected at most {target}: a newer hex-exporter wrote it"
-            )
+            raise too_new(name, version, target)
         if version == 0:
             METADATA.create_all(connection)
             upsert(

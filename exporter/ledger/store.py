@@ -108,10 +108,10 @@ class Store:
         """
         with self._turn:
             if self._writer is None:
-                raise LedgerError(f"{self._path}: opened for reading, expected no write")
+                raise LedgerError(f"{self._path}: opened for reading: only the process that holds the ledger writes it")
             if self._is_closed:
                 # Another process may be the writer by now.
-                raise LedgerError(f"{self._path or 'the ledger in memory'}: closed, expected no write")
+                raise LedgerError(f"{self._path or 'the ledger in memory'}: closed: nothing more is written")
             try:
                 if self._is_damaged:
                     self._start_afresh()

@@ -59,7 +59,7 @@ class WorkspaceCounters:
         """
         for (metric, _), amount in amounts.items():
             if amount < 0:
-                raise ValueError(f"{metric}: found the amount {amount}, expected none below 0: a counter never falls")
+                raise ValueError(f"{metric}: the amount {amount} is below 0, and a counter never falls")
         self._add(transaction, by_series(amounts, self._has_series), now_ms)
 
     def lacks(self, amounts: Amounts) -> bool:

@@ -204,7 +204,8 @@ def test_a_newer_ledger_is_refused_and_not_touched(version_1: Path, manual_clock
         open_ledger(f"sqlite:///{version_1}", clock=manual_clock, read_only=read_only)
 
     assert str(caught.value) == (
-        f"{version_1}: found schema version 99, expected at most {SCHEMA_VERSION}: a newer hex-exporter wrote it"
+        f"{version_1}: written by a newer hex-exporter (schema version 99; this one knows {SCHEMA_VERSION}): "
+        "install that or a newer one"
     )
     assert version(version_1) == 99
 
@@ -217,7 +218,9 @@ def test_another_programs_database_is_refused_and_not_touched(tmp_path: Path, ma
 
     before = path.read_bytes()
 
-    with pytest.raises(LedgerError, match="found a database with the table 'dashboards', expected a ledger"):
+    with pytest.raises(
+        LedgerError, match=r"a database with the table 'dashboards', not a ledger: set storage\.url to another file"
+    ):
         open_ledger(f"sqlite:///{path}", clock=manual_clock)
 
     assert path.read_bytes() == before

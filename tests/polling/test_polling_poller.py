@@ -172,9 +172,7 @@ class TestWhatIsAsked:
 
         assert following.counted() == {("p", "scheduled", "completed"): 1}
 
-    def test_project_whose_run_was_started_elsewhere_is_read_when_it_should_have_ended_and_hardly_more(
-        self, hand_made, follow, clock
-    ):
+    def test_run_started_elsewhere_is_read_when_it_should_have_ended_and_hardly_more(self, hand_made, follow, clock):
         for number in range(60):
             hand_made.add_project(f"quiet{number}")
         hand_made.add_project("p")

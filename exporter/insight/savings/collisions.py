@@ -44,9 +44,7 @@ def collisions(context: AuditContext) -> Found:
     planned = {project.project_id: _planned(context, project) for project in context.scheduled_projects}
     limit = context.input.connection_runs
     if limit is None:
-        why = (
-            "how many runs a connection handles at once is not configured; only the kernels of each owner are compared"
-        )
+        why = "how many runs a connection handles at once is not configured; only kernels of each owner are compared"
         yield not_judged(context, COLLIDING, "limits", why, "limits.connection_runs", is_partial=True)
     elif context.input.tables is None:
         yield not_judged(context, COLLIDING, "queried_tables", TABLES_UNKNOWN, TABLES_NEEDED, is_partial=True)

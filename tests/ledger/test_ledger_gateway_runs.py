@@ -176,7 +176,7 @@ class TestCounting:
         assert sums["hex_gateway_queue_seconds_bucket", ("1.0",)] == 1
 
     def test_one_amount_below_zero_spoils_all(self, bench: Any, now_ms: int) -> None:
-        with pytest.raises(ValueError, match=r"hex_cache_hits_total: found the amount -1"):
+        with pytest.raises(ValueError, match=r"hex_cache_hits_total: the amount -1"):
             bench.workspace.count_many(
                 {("hex_gateway_requests_total", ("hit",)): 1, ("hex_cache_hits_total", ("p",)): -1}, now_ms
             )

@@ -17,7 +17,7 @@ from exporter.config import Config, FileSource, Match, Policy, RateLimit, Source
 from exporter.config import Gateway as GatewaySettings
 from exporter.config import Queue as QueueSettings
 from exporter.facts import Project
-from exporter.gateway import Gateway
+from exporter.gateway import App, Gateway, GatewayHost, open_gateway
 from exporter.hexapi import Pace
 from exporter.ledger import Ledger, WorkspaceLedger, open_ledger
 from exporter.simulator import Faults, RateLimits, Simulation, Tokens, create_app
@@ -70,7 +70,8 @@ class World:
         self.nudged: list[str] = []
         self.pace = self._new_pace()
         self._started: list[asyncio.Task[None]] = []
-        self.gateway = self._new_gateway()
+        self.app = App()
+        self.gateway: Gateway
         self.client = self._new_client()
 
     @property
@@ -86,27 +87,32 @@ class World:
         """The projects that can be run."""
         return [one.project_id for one in self.simulation.projects if one.is_runnable]
 
-    def start(self) -> None:
+    async def open(self) -> None:
+        host = GatewayHost(
+            ledger=self.ledger,
+            pace=lambda: self.pace,
+            clock=self.clock,
+            rng=random.Random(self.now_ms),
+            expect_run=self.nudged.append,
+            transport=self.transport,
+        )
+        self.gateway = await open_gateway(self.config, host)
+        self.app.open(self.gateway)
         self._started.append(asyncio.ensure_future(self.gateway.run()))
 
-    async def open(self) -> None:
-        self.start()
-        while self.gateway.app._handler is None:  # noqa: ASYNC110 - a test's own patience
-            await asyncio.sleep(0.01)
-
     async def kill(self) -> None:
-        """End the gateway as SIGKILL does: nothing is flushed, nothing is told to anybody."""
+        """End the gateway as SIGKILL does: nothing is flushed, no caller is answered."""
         for task in self._started:
             task.cancel()
         await asyncio.gather(*self._started, return_exceptions=True)
         self._started.clear()
-        for task in tuple(self.gateway._launches._tasks):
+        for task in tuple(self.gateway._dispatcher._tasks):
             task.cancel()
         await asyncio.sleep(0)
 
     async def restart(self) -> None:
         self.pace = self._new_pace()
-        self.gateway = self._new_gateway()
+        self.app = App()
         await self.client.aclose()
         self.client = self._new_client()
         await self.open()
@@ -163,7 +169,7 @@ class World:
 
     async def counted(self, metric: str) -> Counter[tuple[str, ...]]:
         """The sums of a counter that are not 0."""
-        await self.gateway._journal.flush()
+        await self.gateway._context.journal.flush()
         self.ledger.release_holds(self.now_ms + 90_001)
         return Counter({one.labels: one.value for one in self.ledger.counters() if one.metric == metric and one.value})
 
@@ -210,22 +216,8 @@ class World:
         pace.restore(self.ledger.cool_down_until_ms or 0, [], sent)
         return pace
 
-    def _new_gateway(self) -> Gateway:
-        return Gateway(
-            self.config,
-            self.workspace,
-            self.ledger,
-            lambda: self.pace,
-            self.clock,
-            random.Random(self.now_ms),
-            transport=self.transport,
-            expect_run=self.nudged.append,
-        )
-
     def _new_client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=self.gateway.app), base_url="http://gateway", timeout=None
-        )
+        return httpx.AsyncClient(transport=httpx.ASGITransport(app=self.app), base_url="http://gateway", timeout=None)
 
 
 def file_source(*project_ids: str, every_seconds: float = 300.0) -> Source:

@@ -20,12 +20,12 @@ class TestNames:
         assert Callers(SECRET, manual_clock).name(TOKEN + b"0") != name
         assert len(name) == 64
 
-    def test_seats_differ_by_token_and_by_address(self, manual_clock: Any) -> None:
+    def test_queue_keys_differ_by_token_and_by_address(self, manual_clock: Any) -> None:
         callers = Callers(SECRET, manual_clock)
-        seats = {callers.seat(name, peer) for name in ("a", "b") for peer in ("10.0.0.1", "10.0.0.2")}
+        queue_keys = {callers.queue_key(name, peer) for name in ("a", "b") for peer in ("10.0.0.1", "10.0.0.2")}
 
-        assert len(seats) == 4
-        assert callers.seat("a", "b") == callers.seat("a", "b")
+        assert len(queue_keys) == 4
+        assert callers.queue_key("a", "b") == callers.queue_key("a", "b")
 
     def test_no_token_is_kept(self, manual_clock: Any) -> None:
         callers = Callers(SECRET, manual_clock)

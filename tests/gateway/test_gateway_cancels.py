@@ -10,7 +10,7 @@ from gateway_world import ALICE, BOB, World, file_source, opened, together
 from helpers.virtual import LoopClock, in_virtual_time
 
 from exporter.config import Policy
-from exporter.gateway.runs.ends import LEASE_SECONDS
+from exporter.gateway.runs.active_run import LEASE_SECONDS
 from exporter.simulator import Fault
 
 SHARED = (Policy(shared=True),)
@@ -84,7 +84,7 @@ def test_a_cancel_of_a_hit_never_reaches_hex() -> None:
 
 
 async def restarted(world: World) -> None:
-    await world.gateway._attachments.settled()
+    await world.gateway._registry.settled()
     await world.kill()
     await world.restart()
 
@@ -104,7 +104,7 @@ def test_who_is_attached_to_a_run_is_known_after_a_restart(first: str, second: s
         assert (await world.cancel(project, run_id, token=second)).status_code == 204
         assert world.asked("cancel_run", "204") == 1
         assert killed(world, project, run_id)
-        await world.gateway._ends.settled()
+        await world.gateway._registry.settled()
         assert world.ledger.gateway.attached() == {}
 
     tell(story, policies=SHARED)
@@ -136,17 +136,17 @@ def test_a_cancel_that_hex_could_not_take_leaves_the_caller_attached_after_a_res
 def test_nobody_stays_attached_to_a_run_that_is_over() -> None:
     async def story(world: World, project: str) -> None:
         run_id = (await world.run(project)).json()["runId"]
-        await world.gateway._attachments.settled()
+        await world.gateway._registry.settled()
         assert [sum(counts.values()) for counts in world.ledger.gateway.attached().values()] == [1]
         await world.ended(project, run_id)
-        await world.gateway._ends.settled()
+        await world.gateway._registry.settled()
         assert world.ledger.gateway.attached() == {}
 
         lost = (await world.run(project)).json()["runId"]
-        await world.gateway._attachments.settled()
+        await world.gateway._registry.settled()
         assert list(world.ledger.gateway.attached()) == [lost]
         await asyncio.sleep(LEASE_SECONDS + 10)
-        await world.gateway._ends.settled()
+        await world.gateway._registry.settled()
         assert world.ledger.gateway.attached() == {}
 
     tell(story)

@@ -34,7 +34,7 @@ class TestTurns:
 
         assert queue.next(0) == tuple(places[:3])
         assert queue.next(0) == ()
-        queue.done(places[1], 10)
+        queue.remove(places[1], 10)
         assert queue.next(10) == (places[3],)
         assert (queue.active, queue.waiting) == (3, 1)
 
@@ -57,7 +57,7 @@ class TestTurns:
         order = []
         while places := queue.next(0):
             order += [place.fingerprint for place in places]
-            queue.done(places[0], 0)
+            queue.remove(places[0], 0)
         assert order == ["a0", "b0", "c0", "a1", "b1", "a2", "a3", "a4"]
 
     def test_one_run_at_a_time_for_a_fingerprint(self) -> None:
@@ -65,7 +65,7 @@ class TestTurns:
         first, second, other = placed(queue, "ada"), placed(queue, "bob"), placed(queue, "bob", "g")
 
         assert queue.next(0) == (first, other)
-        queue.done(first, 1)
+        queue.remove(first, 1)
         assert queue.next(1) == (second,)
 
     def test_a_run_of_ones_own_starts_beside_the_same_of_others(self) -> None:
@@ -90,7 +90,7 @@ class TestTurns:
         order = []
         while places := queue.next(1):
             order.append(places[0])
-            queue.done(places[0], 1)
+            queue.remove(places[0], 1)
         assert order == [first, other, second]
 
     def test_runs_of_an_earlier_process_count(self) -> None:
@@ -99,9 +99,9 @@ class TestTurns:
         waiting = placed(queue, "ada")
 
         assert queue.active == 3
-        queue.done(adopted[0], 1)
+        queue.remove(adopted[0], 1)
         assert queue.next(1) == ()
-        queue.done(adopted[1], 2)
+        queue.remove(adopted[1], 2)
         assert queue.next(2) == (waiting,)
 
 
@@ -130,7 +130,7 @@ class TestPlaces:
         queue.leave(kept, 10)
 
         assert queue.next(11) == (other,)
-        queue.done(other, 12)
+        queue.remove(other, 12)
         assert queue.next(12) == ()
         assert queue.expires_at() == 10 + KEPT_SECONDS
         assert placed(queue, "ada", now=69.9) == kept
@@ -143,7 +143,7 @@ class TestPlaces:
         others = [placed(queue, name, name) for name in ("bob", "cyd")]
         queue.leave(kept, 0)
         assert queue.next(0) == (others[0],)
-        queue.done(others[0], 1)
+        queue.remove(others[0], 1)
 
         assert placed(queue, "ada", now=1) == kept
         assert queue.next(1) == (kept,)
@@ -190,8 +190,8 @@ class TestPlaces:
     def test_what_is_answered_in_another_way_is_taken_out(self) -> None:
         queue = make_queue()
         place = placed(queue, "ada")
-        queue.withdraw(place)
-        queue.withdraw(place)
+        queue.remove(place, 0)
+        queue.remove(place, 0)
 
         assert queue.waiting == 0
         assert queue.next(0) == ()
@@ -200,7 +200,7 @@ class TestPlaces:
         queue = make_queue()
         stranger = Place("ada", "f", 99)
         queue.leave(stranger, 0)
-        queue.done(stranger, 0)
+        queue.remove(stranger, 0)
         queue.back(stranger, 0)
 
         assert (queue.waiting, queue.active) == (0, 0)
@@ -247,7 +247,7 @@ class TestRetryAfter:
         queue = make_queue(concurrency=2, length=3)
         seen = placed(queue, "ada", "seen")
         queue.next(0)
-        queue.done(seen, 10)
+        queue.remove(seen, 10)
         for name in "abcde":
             placed(queue, name, name, 100)
             queue.next(100)
@@ -260,7 +260,7 @@ class TestRetryAfter:
         queue = make_queue(length=1)
         none = placed(queue, "ada", "none")
         queue.next(0)
-        queue.done(none, 0.1, has_run=False)
+        queue.remove(none, 0.1, has_run=False)
         placed(queue, "ada", "1")
         queue.next(1)
         placed(queue, "ada", "2", 1)
@@ -279,7 +279,7 @@ class TestRetryAfter:
         queue = make_queue()
         slow = placed(queue, "ada", "slow")
         queue.next(0)
-        queue.done(slow, 5000)
+        queue.remove(slow, 5000)
         placed(queue, "ada", "1", 5000)
         queue.next(5000)
         place = placed(queue, "bob", "2", 5000)
@@ -293,7 +293,7 @@ class TestRetryAfter:
         queue = make_queue(length=1)
         slow = placed(queue, "ada", "slow")
         queue.next(0)
-        queue.done(slow, 10**6)
+        queue.remove(slow, 10**6)
         placed(queue, "ada", "1", 10**6)
         queue.next(10**6)
         placed(queue, "ada", "2", 10**6)
@@ -378,7 +378,7 @@ class Machine(RuleBasedStateMachine):
     def done(self, pick: int, has_run: bool, goes_on: bool) -> None:
         place = picked(pick, self.active)
         self.active.remove(place)
-        self.queue.done(place, self.now, has_run=has_run)
+        self.queue.remove(place, self.now, has_run=has_run)
         if goes_on:
             self.next(None, frozenset())
 
@@ -400,7 +400,7 @@ class Machine(RuleBasedStateMachine):
     def withdraw(self, pick: int) -> None:
         place = picked(pick, self.waiting)
         self.waiting.remove(place)
-        self.queue.withdraw(place)
+        self.queue.remove(place, 0)
 
     @rule(seconds=st.sampled_from([0.5, 10.0, 59.0, 60.0]))
     def pass_time(self, seconds: float) -> None:
@@ -482,6 +482,6 @@ def test_places_are_exhausted_fairly_under_a_flood(callers: int) -> None:
             queue.offer(f"caller{number}", "f", now)
         for place in queue.next(now):
             served[place.caller] += 1
-            queue.done(place, now)
+            queue.remove(place, now)
 
     assert max(served.values()) - min(served.values()) <= 1

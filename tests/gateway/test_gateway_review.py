@@ -13,8 +13,8 @@ from helpers.virtual import LoopClock, in_virtual_time
 from exporter.clock import SystemClock
 from exporter.config import Policy
 from exporter.errors import LedgerError
+from exporter.gateway.journal import Journal
 from exporter.gateway.routing.target import parse_target
-from exporter.gateway.runs.journal import Journal
 from exporter.gateway.runs.polls import Poll
 from exporter.hexapi import Exchanger
 from exporter.ledger import open_ledger
@@ -116,7 +116,7 @@ class TestLedgersThatFail:
 
             world.pace._on_cool_down = broken
             # The answer is a 201 that says that it was the window's last request.
-            send = world.gateway._upstream._exchange
+            send = world.gateway._context.upstream._exchange
 
             async def announced(request: Any) -> Any:
                 reply = await send(request)
@@ -125,11 +125,11 @@ class TestLedgersThatFail:
                 more = ((b"ratelimit-remaining", b"0"), (b"ratelimit-reset", b"30"))
                 return type(reply)(reply.status, (*reply.headers, *more), reply.body, reply.at)
 
-            world.gateway._upstream._exchange = announced  # type: ignore[method-assign]
+            world.gateway._context.upstream._exchange = announced  # type: ignore[method-assign]
             answer = await world.run(project)
             assert (answer.status_code, world.started()) == (201, 1)
             assert world.gateway.state.active_runs == 1
-            assert world.gateway._upstream.wait_seconds() > 25
+            assert world.gateway._context.upstream.wait_seconds() > 25
 
         tell(story, run_seconds=10_000)
 
@@ -206,7 +206,7 @@ class TestFraming:
 
         async def story(clock: LoopClock) -> None:
             async with opened(clock) as world:
-                world.gateway._upstream._http = Exchanger(transport=httpx.MockTransport(answer))
+                world.gateway._context.upstream._http = Exchanger(transport=httpx.MockTransport(answer))
                 got = await world.client.request(method, "/api/v1/users/me", headers=bearer(ALICE))
                 assert got.status_code == status
 
@@ -214,7 +214,7 @@ class TestFraming:
 
     def test_bodies_of_others_refuse_no_request_without_one(self) -> None:
         async def story(world: World, project: str) -> None:
-            world.gateway.app._held_bytes = 65 * 1024 * 1024
+            world.app._held_bytes = 65 * 1024 * 1024
             refused = await world.run(project, {"inputParams": {}})
             assert (refused.status_code, refused.headers["Retry-After"]) == (503, "10")
             read = await world.client.get("/api/v1/users/me", headers=bearer(ALICE))

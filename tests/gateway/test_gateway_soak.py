@@ -122,8 +122,8 @@ def test_everything_at_once(seed: int) -> None:
                 for project in soak.projects:
                     world.read_runs(project)
             assert world.gateway.state == type(world.gateway.state)(0, 0)
-            assert world.gateway._board.flights == {}
-            assert world.gateway._board.active() == ()
+            assert world.gateway._registry.pending() == []
+            assert world.gateway._registry.running() == []
 
             requests = await world.counted("hex_gateway_requests_total")
             assert world.started() == requests["miss",] + requests["bypass",]

@@ -14,7 +14,7 @@ from helpers.hostile import HOSTILE
 from exporter.clock import SystemClock
 from exporter.config import Config, FileSource, Match, RateLimit, Source, Storage, Workspace
 from exporter.config import Gateway as GatewaySettings
-from exporter.gateway import Gateway
+from exporter.gateway import App, Gateway, GatewayHost, open_gateway
 from exporter.hexapi import Pace
 from exporter.ledger import WorkspaceLedger, open_ledger
 from exporter.simulator import RateLimits, Simulation, create_app
@@ -72,8 +72,11 @@ async def served(folder: Path, *, run_seconds: float = 0.2, **settings: object) 
     pace = Pace(
         per_minute=limit.per_minute, per_hour=limit.per_hour, share=limit.share, clock=clock, rng=random.Random(1)
     )
-    gateway = Gateway(config, workspace, book.workspace("w"), lambda: pace, clock, random.Random(1))
-    server = Server(gateway.app, listen=["127.0.0.1:0"], takes_whole_urls=False, answers_half_closed=False)
+    host = GatewayHost(ledger=book.workspace("w"), pace=lambda: pace, clock=clock, rng=random.Random(1))
+    gateway = await open_gateway(config, host)
+    app = App()
+    app.open(gateway)
+    server = Server(app, listen=["127.0.0.1:0"], takes_whole_urls=False, answers_half_closed=False)
     port = server.bind()[0].port
     tasks = [asyncio.ensure_future(one) for one in (hex_server.serve(stop), server.serve(stop), gateway.run())]
     sockets = Sockets(service, gateway, book.workspace("w"), port, hex_port)
@@ -156,10 +159,10 @@ def test_a_client_that_closes_its_connection_is_gone_at_once(tmp_path: Path) -> 
         writer.write(request.encode() + b"Content-Length: 0\r\n\r\n")
         while not sockets.gateway.state.queue_length:  # noqa: ASYNC110 - another's queue
             await asyncio.sleep(0.01)
-        (flight,) = sockets.gateway._board.flights.values()
-        assert flight.waiting == 1
+        (run,) = sockets.gateway._registry.pending()
+        assert run.waiting.count == 1
         writer.close()
-        while flight.waiting:  # noqa: ASYNC110 - another's queue
+        while run.waiting.count:  # noqa: ASYNC110 - another's queue
             await asyncio.sleep(0.01)
         assert sockets.gateway.state.queue_length == 1
 

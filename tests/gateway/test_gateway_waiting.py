@@ -49,7 +49,7 @@ class HangUp:
             "client": ("127.0.0.1", 123),
             "headers": [(name.lower().encode(), value.encode()) for name, value in bearer(token).items()],
         }
-        self.task = asyncio.ensure_future(world.gateway.app(scope, self._receive, self._send))
+        self.task = asyncio.ensure_future(world.app(scope, self._receive, self._send))
 
     def hang_up(self) -> None:
         self._gone.set()
@@ -92,7 +92,7 @@ class TestQueue:
             assert world.gateway.state.queue_length == 1
             await asyncio.sleep(2)
             assert world.gateway.state.queue_length == 0
-            assert world.gateway._board.flights == {}
+            assert world.gateway._registry.pending() == []
 
         tell(story, concurrency=1, run_seconds=10_000)
 
@@ -306,7 +306,7 @@ class TestRefusalsOfHex:
                 raise httpx.ConnectError("refused")
 
             await world.run(projects[0])
-            world.gateway._upstream._http = Exchanger(transport=httpx.MockTransport(unreachable))
+            world.gateway._context.upstream._http = Exchanger(transport=httpx.MockTransport(unreachable))
             answer = await world.run(projects[0], {"viewId": "x"})
             assert answer.status_code == 504
             assert "no run was started" in answer.json()["message"]

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from exporter.config import Policy, Sample
 from exporter.gateway.routing import strict_json
-from exporter.gateway.routing.headers import RawHeaders
 from exporter.gateway.routing.strict_json import JsonError, Number
+from exporter.gateway.upstream.upstream import RawHeaders
 
 BODY_LIMIT_BYTES = 1024 * 1024
 
@@ -37,8 +37,8 @@ class RunRequestError(Exception):
 class RunRequest:
     """A request to run a project. `fields` is the JSON object to be sent, as `strict_json` reads it.
 
-    `bypass` says why no other run may answer it, None if one may; it depends on the caller's words alone and not on
-    policies. `is_sampled`: a trial, run with the policy's parameter.
+    `bypass` says why no other run may answer it, None if one may; it depends on the request only, not on policies.
+    `is_sampled`: a trial, run with the policy's parameter.
     """
 
     fields: Mapping[str, object]
@@ -60,7 +60,7 @@ class RunRequest:
         return {name: value for name, value in known.items() if not _is_default(name, value)}
 
     def under(self, policy: Policy, headers: RawHeaders) -> "RunRequest":
-        """The request under its project's policy: defaults where the caller said nothing, and sampled if it is a trial.
+        """The request under its project's policy: defaults where the caller gave nothing, and sampled if it is a trial.
 
         A request that updates the published results is never a trial: Hex would ignore its parameters, and run whole.
         """
@@ -107,7 +107,7 @@ def parse_run(body: bytes, headers: RawHeaders) -> RunRequest:
 
 
 def marks_trial(sample: Sample, headers: RawHeaders) -> bool:
-    """Whether a request says by the sample's header that it is a trial; an empty value, `0`, `false` or `no` do not."""
+    """Whether the sample's header marks a request as a trial; an empty value, `0`, `false` or `no` do not."""
     wanted = sample.header.lower().encode("latin-1")
     values = [value.decode("latin-1").strip().lower() for name, value in headers if name.lower() == wanted]
     return bool(values) and not any(value in _NO for value in values)

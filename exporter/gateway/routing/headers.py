@@ -5,8 +5,7 @@ Headers are ASGI's: pairs of bytes, in order.
 
 from collections.abc import Collection, Iterable
 
-RawHeaders = Iterable[tuple[bytes, bytes]]
-"""Names in any case, and values, as a server or client library has them."""
+from exporter.gateway.upstream.upstream import RawHeaders
 
 _HOP_BY_HOP = frozenset(
     {
@@ -110,7 +109,7 @@ def _lower(headers: RawHeaders) -> Iterable[tuple[bytes, bytes]]:
 
 
 def _named_in_connection(headers: RawHeaders) -> frozenset[bytes]:
-    """The headers that belong to this connection alone. Authorization cannot be made one of them."""
+    """The headers that belong to this connection only. Authorization cannot be made one of them."""
     values = [value for name, value in headers if name.lower() == b"connection"]
     named = {word.strip().lower() for value in values for word in value.split(b",")}
     return frozenset(named - {_AUTHORIZATION, b"content-type"})

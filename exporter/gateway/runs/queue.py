@@ -136,13 +136,13 @@ class Queue:
             stay.attached -= 1
             stay.left_at = now
 
-    def withdraw(self, place: Place) -> None:
-        """Take a waiting place out whose requests have been answered in another way."""
+    def remove(self, place: Place, now: float, *, has_run: bool = True) -> None:
+        """Take a place out, whether it waits or is active; nothing happens for one that is out already.
+
+        `has_run`: an active place had a run, which is over now; else there was none.
+        """
         if place in self._waiting:
             self._take_out(place)
-
-    def done(self, place: Place, now: float, *, has_run: bool = True) -> None:
-        """Note that the run of a place is over, or, without `has_run`, that there was none."""
         stay = self._active.pop(place, None)
         if stay is not None and has_run:
             self._durations.append(max(0.0, now - stay.started_at))

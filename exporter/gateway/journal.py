@@ -1,4 +1,4 @@
-"""What the gateway writes to the ledger, in one thread of its own: the event loop never waits for a disk."""
+"""The gateway's writes and reads of the ledger, in threads of its own: the event loop never waits for a disk."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,6 +16,7 @@ _P = ParamSpec("_P")
 _Result = TypeVar("_Result")
 
 _MOST_EXCHANGES = 10_000
+"""Exchanges that wait to be written; where the ledger fails for longer, later ones are not counted."""
 
 _log = structlog.get_logger()
 

@@ -94,7 +94,7 @@ class App:
             await self._send(scope, answer, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer | None:
-        """The answer, None if nobody is there to take it any more."""
+        """The answer, None if the caller has hung up."""
         method, raw_path, headers = scope["method"], scope["raw_path"], scope["headers"]
         if raw_path == b"/-/healthy" and method in ("GET", "HEAD"):
             return _HEALTHY

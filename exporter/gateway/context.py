@@ -35,9 +35,14 @@ class GatewayHost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayContext:
-    """What the parts of one gateway share. `base_url` is where Hex's API begins (`https://app.hex.tech/api/v1`)."""
+    """What the parts of one gateway share.
+
+    `base_url` is where Hex's API begins (`https://app.hex.tech/api/v1`). `patience_seconds`: how long a request waits
+    at most before it is sent away.
+    """
 
     base_url: str
+    patience_seconds: float
     ledger: WorkspaceLedger
     journal: Journal
     upstream: Upstream

@@ -5,7 +5,7 @@ import structlog
 from exporter.gateway.journal import Journal
 
 _NAME_LENGTH = 12
-"""Digits of a caller's keyed hash that a log line shows: enough to tell callers apart."""
+"""Digits of a caller's keyed hash that a log line shows: enough to distinguish callers."""
 
 _log = structlog.get_logger()
 

@@ -59,7 +59,6 @@ class Gateway:
         self.upstream_base = context.base_url
         self.public_base = None if settings.public_url is None else settings.public_url.rstrip("/") + "/api/v1"
         self._context = context
-        self._patience_seconds = settings.queue.wait_seconds
         self._rules = ProjectRules(config, config.gateway_workspace.name, context.ledger, context.clock)
         self._callers = Callers(inherited.secret, context.clock)
         self._authorizer = Authorizer(context, self._callers)
@@ -73,9 +72,7 @@ class Gateway:
         self._registry = RunRegistry(context, queue, results)
         lookups = Lookups(context, self._rules, self._authorizer, self._registry, results)
         limits = RunLimits(context.clock, context.rng)
-        self._dispatcher = Dispatcher(
-            context, self._registry, lookups, limits, self._callers, patience_seconds=self._patience_seconds
-        )
+        self._dispatcher = Dispatcher(context, self._registry, lookups, limits, self._callers)
         self._admission = Admission(context, lookups, self._registry, self._dispatcher)
         self._cancels = Cancels(context, self._registry)
         self._polls = Polls(context, self._callers, self._registry)
@@ -124,7 +121,7 @@ class Gateway:
                 return await self._run_project(caller, incoming)
             case Operation.RUN_STATUS:
                 poll = Poll(caller=caller.name, target=target, headers=_upstream_headers(incoming.headers))
-                reply, age = await self._polls.answer(poll, self._patience_seconds)
+                reply, age = await self._polls.answer(poll, self._context.patience_seconds)
                 return passed_on(reply).aged(age)
             case Operation.CANCEL_RUN:
                 cancel = Cancel(
@@ -133,9 +130,9 @@ class Gateway:
                     run_id=target.run_id or "",
                     request=self._request(incoming),
                 )
-                return await self._cancels.answer(cancel, self._patience_seconds)
+                return await self._cancels.answer(cancel, self._context.patience_seconds)
         log_decision("passed_on", "it is no request about a run", request=target.operation.value, caller=caller.name)
-        reply = await self._context.upstream.ask(self._request(incoming), self._patience_seconds)
+        reply = await self._context.upstream.ask(self._request(incoming), self._context.patience_seconds)
         if target.operation is Operation.PROJECT and target.project_id is not None:
             self._authorizer.learn(caller, target.project_id, reply)
         return passed_on(reply)
@@ -143,7 +140,7 @@ class Gateway:
     async def source(self, project_id: str, authorization: bytes, peer: str) -> Answer:
         """The state of a project's source, for a caller to whom Hex shows the project."""
         caller = self._caller(authorization, peer)
-        project = await self._authorizer.project(caller, project_id, self._patience_seconds)
+        project = await self._authorizer.project(caller, project_id, self._context.patience_seconds)
         if isinstance(project, Answer):
             return project
         return source_answer(project_id, self._rules.source(project))
@@ -160,8 +157,8 @@ class Gateway:
             # Hex names no parameters for it, so it is not known what they change; an old client sends its inputs there.
             request = replace(request, bypass="a query")
         clock = self._context.clock
-        give_up_at = clock.monotonic() + self._patience_seconds
-        project = await self._authorizer.project(caller, project_id, self._patience_seconds)
+        give_up_at = clock.monotonic() + self._context.patience_seconds
+        project = await self._authorizer.project(caller, project_id, self._context.patience_seconds)
         if isinstance(project, Answer):
             reason = f"the project was not shown to the caller: {project.status}"
             log_decision("refused", reason, project_id=project_id, caller=caller.name)

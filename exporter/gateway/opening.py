@@ -23,6 +23,7 @@ async def open_gateway(config: Config, host: GatewayHost) -> Gateway:
 
     Waits, and tries again, for as long as the ledger cannot be read or written.
     """
+    assert config.gateway is not None
     journal = Journal(host.ledger, host.clock)
     try:
         while (inherited := await _read(config, host, journal)) is None:
@@ -32,6 +33,7 @@ async def open_gateway(config: Config, host: GatewayHost) -> Gateway:
         raise
     context = GatewayContext(
         base_url=config.gateway_workspace.base_url,
+        patience_seconds=config.gateway.queue.wait_seconds,
         ledger=host.ledger,
         journal=journal,
         upstream=Upstream(host.pace, journal, host.clock, transport=host.transport),

@@ -23,7 +23,7 @@ _SECRET = "gateway.secret"  # noqa: S105  # the name of a note, not what it says
 _SECRET_BYTES = 32
 
 RunState = Literal["intended", "started", "not_started", "unknown"]
-"""Whether Hex started a run: about to be asked, yes, no, or cannot be known."""
+"""Whether Hex started a run: it is about to be sent, yes, no, or that cannot be known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,14 +4,14 @@ import asyncio
 import json
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 import httpx
-from helpers.virtual import LoopClock
+from helpers.virtual import LoopClock, in_virtual_time
 
 from exporter.config import Config, FileSource, Match, Policy, RateLimit, Source, Storage, Workspace
 from exporter.config import Gateway as GatewaySettings
@@ -238,3 +238,65 @@ async def opened(clock: LoopClock, **settings: Any) -> AsyncIterator[World]:
 
 async def together(*coroutines: Coroutine[Any, Any, Any]) -> list[Any]:
     return list(await asyncio.gather(*coroutines))
+
+
+def play(story: Callable[[World, str], Awaitable[None]], **settings: Any) -> None:
+    """Live through a story about one project that can be run, in virtual time."""
+    play_all(lambda world, projects: story(world, projects[3]), **settings)
+
+
+def play_all(story: Callable[[World, list[str]], Awaitable[None]], **settings: Any) -> None:
+    """Live through a story about all projects that can be run, in virtual time."""
+
+    async def live(clock: LoopClock) -> None:
+        async with opened(clock, **settings) as world:
+            await story(world, world.projects)
+
+    in_virtual_time(live)
+
+
+def cache(answer: httpx.Response) -> str:
+    assert answer.status_code == 201, answer.text
+    return answer.headers["X-Hex-Exporter-Cache"]
+
+
+async def completed(world: World, project: str, body: object = None, **more: Any) -> httpx.Response:
+    """A run request whose run has completed."""
+    answer = await world.run(project, body, **more)
+    assert answer.status_code == 201, answer.text
+    assert await world.ended(project, answer.json()["runId"], token=more.get("token", ALICE)) == "COMPLETED"
+    return answer
+
+
+class HangUp:
+    """A caller that sends a run request and hangs up on demand, as a server shows that to the application."""
+
+    def __init__(self, world: World, project_id: str, token: str = ALICE) -> None:
+        self.sent: list[Any] = []
+        self._gone = asyncio.Event()
+        self._asked = False
+        path = f"/api/v1/projects/{project_id}/runs"
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": b"",
+            "scheme": "http",
+            "client": ("127.0.0.1", 123),
+            "headers": [(name.lower().encode(), value.encode()) for name, value in bearer(token).items()],
+        }
+        self.task = asyncio.ensure_future(world.app(scope, self._receive, self._send))
+
+    def hang_up(self) -> None:
+        self._gone.set()
+
+    async def _receive(self) -> dict[str, Any]:
+        if not self._asked:
+            self._asked = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await self._gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: Any) -> None:
+        self.sent.append(message)

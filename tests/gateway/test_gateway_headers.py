@@ -72,7 +72,7 @@ class TestToUpstream:
     def test_two_tokens_are_nobodys(self) -> None:
         two = [TOKEN, (b"Authorization", b"Bearer hxtp_2")]
 
-        with pytest.raises(HeaderError, match="found 2 Authorization headers, expected one") as refused:
+        with pytest.raises(HeaderError, match="found 2 Authorization headers; send one") as refused:
             to_upstream(two)
         with pytest.raises(HeaderError):
             authorization(two)

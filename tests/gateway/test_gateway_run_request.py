@@ -57,7 +57,7 @@ class TestBody:
         ],
     )
     def test_what_is_no_object_with_one_reading_is_refused(self, body: bytes) -> None:
-        with pytest.raises(RunRequestError, match="expected") as refused:
+        with pytest.raises(RunRequestError, match="; send ") as refused:
             run(body)
 
         assert str(refused.value).startswith("found ")

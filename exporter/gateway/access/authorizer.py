@@ -1,4 +1,4 @@
-"""What a caller may see and have: always asked of Hex with its own token, and remembered for a minute."""
+"""What a caller may see and have: always read from Hex with its own token, and remembered for a minute."""
 
 import math
 from collections import OrderedDict
@@ -49,7 +49,7 @@ class Authorizer:
         """The project, once Hex has shown it to the caller; else what Hex answers, of which nothing is remembered.
 
         The right to see it is remembered for a minute, as it is for FRESH_SECONDS: it may have been published anew.
-        For a caller with many projects Hex is asked once for all. Raises NoRoomError and NoAnswerError as
+        For a caller with many projects all are read in one request. Raises NoRoomError and NoAnswerError as
         `Upstream.ask` does.
         """
         shown = await self._known_or_shown(caller, project_id, patience_seconds)
@@ -131,7 +131,7 @@ class Authorizer:
         await self._listing.aclose()
 
     async def may_have(self, caller: Caller, run: GatewayRun, *, shared: bool, patience_seconds: float) -> bool:
-        """Whether the caller may be given this run of the gateway; Hex is asked where that must be.
+        """Whether the caller may be given this run of the gateway; Hex decides where it is not known.
 
         Raises NoRoomError and NoAnswerError as `Upstream.ask` does.
         """
@@ -186,7 +186,7 @@ class Authorizer:
         return passed_on(reply)
 
     def _is_fresh(self, caller: Caller, project_id: str) -> bool:
-        """Whether Hex has shown the project so lately, to this caller too, that it is not asked again."""
+        """Whether Hex has shown the project so lately, to this caller too, that it is not read again."""
         _, shown_at = self._projects.get(project_id, (None, -math.inf))
         is_proven = self._callers.is_proven(caller.name, project_id)
         return is_proven and self._clock.monotonic() - shown_at < FRESH_SECONDS

@@ -18,7 +18,7 @@ class Caller:
 
     @property
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
-        """The headers of a question that the gateway asks Hex in the caller's name."""
+        """The headers of a request that the gateway sends to Hex in the caller's name."""
         return (
             (b"authorization", self.authorization),
             (b"accept", b"application/json"),

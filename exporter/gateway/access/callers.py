@@ -10,7 +10,7 @@ REMEMBERED_SECONDS = 60.0
 """How long what Hex has shown a caller is taken for granted: a right that is withdrawn ends within a minute."""
 
 MOST_PROOFS = 10_000
-"""How many proofs are remembered; the oldest are evicted, and asked for again."""
+"""How many proofs are remembered; the oldest are evicted, and read from Hex again."""
 
 _Key = tuple[str, str, str | None]
 

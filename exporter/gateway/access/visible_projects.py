@@ -1,4 +1,4 @@
-"""All projects that a caller can see, in one question: cheaper than one about each, where a caller asks for many."""
+"""All projects that a caller can see, in one request to Hex: cheaper than one each where a caller needs many."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from exporter.gateway.upstream.upstream import NoAnswerError, Request
 from exporter.hexapi import Endpoint, ListingWalk, address, query, read_page
 
 MOST_PAGES = 5
-"""How many pages a caller's listing may have; in larger workspaces each project is asked for by itself."""
+"""How many pages a caller's listing may have; in larger workspaces each project is read by itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from exporter.ledger import GatewayRun, SourceState
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A run that answers a request, and why. `rests_on_source` is False where its age is all that the policy asks."""
+    """A run that answers a request, and why. `rests_on_source` is False where the policy looks only at its age."""
 
     run: GatewayRun
     reason: str

@@ -1,4 +1,4 @@
-"""Run keys: what a run request asks for, with the policy and the state of the source that apply to it."""
+"""Run keys: what is requested, with the policy and the state of the source that apply to it."""
 
 from dataclasses import dataclass, replace
 
@@ -12,7 +12,7 @@ from exporter.sources import SourceStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunKey:
-    """What a run request asks for: its digest without (`request`) and with (`fingerprint`) the state of the source."""
+    """What is requested: its digest without (`request`) and with (`fingerprint`) the state of the source."""
 
     project: Project
     request: str

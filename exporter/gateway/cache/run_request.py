@@ -1,4 +1,4 @@
-"""A run request: what it asks for, with what the project's policy adds, and whether an earlier run may answer it."""
+"""A run request: its body, with what the project's policy adds, and whether an earlier run may answer it."""
 
 import re
 from collections.abc import Mapping
@@ -90,19 +90,19 @@ def parse_run(body: bytes, headers: RawHeaders) -> RunRequest:
     """
     given = [(name.lower(), value.decode("latin-1")) for name, value in headers]
     if len(body) > BODY_LIMIT_BYTES:
-        raise RunRequestError(f"found a body of more than {BODY_LIMIT_BYTES} bytes, expected one of at most that")
+        raise RunRequestError(f"found a body of more than {BODY_LIMIT_BYTES} bytes; send at most that")
     fields: object = {}
     if body.strip(b" \t\r\n"):
         _check_type(given)
         try:
             fields = strict_json.read(body)
         except JsonError as error:
-            raise RunRequestError(f"found in the body {error}, expected one JSON object in UTF-8") from None
+            raise RunRequestError(f"found in the body {error}; send one JSON object in UTF-8") from None
     if not isinstance(fields, dict):
-        raise RunRequestError(f"found a JSON {_kind(fields)} as the body, expected an object")
+        raise RunRequestError(f"found a JSON {_kind(fields)} as the body; send an object")
     params = fields.get("inputParams")
     if params is not None and not isinstance(params, dict):
-        raise RunRequestError(f"found a JSON {_kind(params)} as inputParams, expected an object")
+        raise RunRequestError(f"found a JSON {_kind(params)} as inputParams; send an object")
     return RunRequest(fields, _bypass(fields, given))
 
 
@@ -137,14 +137,14 @@ def _check_type(headers: list[tuple[bytes, str]]) -> None:
     """Refuse a body that Hex might read in another way than the gateway does."""
     encodings = [value.strip().lower() for name, value in headers if name == b"content-encoding"]
     if any(encoding not in {"", "identity"} for encoding in encodings):
-        raise RunRequestError("found an encoded body, expected one without Content-Encoding")
+        raise RunRequestError("found an encoded body; send it without Content-Encoding")
     types = [value for name, value in headers if name == b"content-type"]
     if len(types) > 1:
-        raise RunRequestError(f"found {len(types)} Content-Type headers, expected one")
+        raise RunRequestError(f"found {len(types)} Content-Type headers; send one")
     for value in types:
         charsets = {charset.lower() for charset in _CHARSET.findall(value)}
         if not _JSON_TYPE.match(value.partition(";")[0].strip()) or charsets - {"utf-8", "utf8"}:
-            raise RunRequestError("found a body of another type, expected Content-Type: application/json in UTF-8")
+            raise RunRequestError("found a body of another type; send JSON in UTF-8, as application/json")
 
 
 def _params(fields: Mapping[str, object]) -> Mapping[str, object]:

@@ -81,7 +81,7 @@ def authorization(headers: RawHeaders) -> bytes | None:
     """
     values = [value for name, value in headers if name.lower() == _AUTHORIZATION]
     if len(values) > 1:
-        raise HeaderError(f"found {len(values)} Authorization headers, expected one")
+        raise HeaderError(f"found {len(values)} Authorization headers; send one")
     return values[0] if values else None
 
 

@@ -22,8 +22,8 @@ _OWN_HEADERS = frozenset({b"content-type", b"accept", b"accept-encoding", b"cach
 
 
 @dataclass(frozen=True, slots=True)
-class _Asking:
-    """One request: what it asks for, what would be sent for it, and until when it waits by the steady clock."""
+class _Request:
+    """One run request: its key, what would be sent for it, and until when it waits by the steady clock."""
 
     key: RunKey
     order: RunOrder
@@ -46,102 +46,102 @@ class Admission:
         self._dispatcher = dispatcher
         self._decisions = RunDecisions(context.journal)
 
-    async def answer(self, asked: AuthorizedRunRequest, patience_seconds: float) -> Answer:
+    async def answer(self, authorized: AuthorizedRunRequest, patience_seconds: float) -> Answer:
         """The answer to a run request: Hex's 201, or that of an earlier run, or why there is none.
 
         Raises NoRoomError and NoAnswerError as `Upstream.ask` does. A request that is cancelled leaves its place, which
         is kept for a while.
         """
         give_up_at = self._context.clock.monotonic() + patience_seconds
-        asking = _Asking(self._lookups.key(asked), _order(asked), give_up_at)
-        reason = f"the request asks for a run of its own: {asking.order.bypass}"
+        request = _Request(self._lookups.key(authorized), _order(authorized), give_up_at)
+        reason = f"the request needs a run of its own: {request.order.bypass}"
         try:
-            if asking.order.bypass is None:
-                found = await self._lookups.find(asking.key, asking.caller, give_up_at)
+            if request.order.bypass is None:
+                found = await self._lookups.find(request.key, request.caller, give_up_at)
                 match found:
                     case Hit():
-                        return self._hit(found.run, asking, found.reason)
+                        return self._hit(found.run, request, found.reason)
                     case Join():
-                        return self._joined(found, asking)
+                        return self._joined(found, request)
                     case Miss():
                         reason = found.reason
-            return await self._queued(asking, reason)
+            return await self._queued(request, reason)
         except NoRoomError:
-            self._refuse(asking, "Hex's rate limit leaves no room within the time that the caller waits")
+            self._refuse(request, "Hex's rate limit leaves no room within the time that the caller waits")
             raise
 
-    async def _queued(self, asking: _Asking, reason: str) -> Answer:
-        run = self._registry.enqueue(asking.key, asking.order, reason)
+    async def _queued(self, request: _Request, reason: str) -> Answer:
+        run = self._registry.enqueue(request.key, request.order, reason)
         if isinstance(run, Refused):
-            self._refuse(asking, f"the queue is full: {run.reason}")
+            self._refuse(request, f"the queue is full: {run.reason}")
             retry_after = max(float(run.retry_after_seconds), self._dispatcher.held_seconds())
             return too_many(f"The gateway's queue is full: {run.reason}", retry_after)
         is_answered = False
         try:
-            answer = await self._wait(run, asking)
+            answer = await self._wait(run, request)
             is_answered = answer.status == 201
             return answer
         finally:
             self._registry.leave(run, is_answered=is_answered)
 
-    async def _wait(self, run: ActiveRun, asking: _Asking) -> Answer:
+    async def _wait(self, run: ActiveRun, request: _Request) -> Answer:
         requests = run.waiting
         while not requests.outcome.done():
-            patience = asking.give_up_at - self._context.clock.monotonic()
+            patience = request.give_up_at - self._context.clock.monotonic()
             if not await first_of(self._context.clock, patience, requests.outcome, requests.woken):
-                return self._come_back(run, asking)
+                return self._come_back(run, request)
             if not requests.outcome.done():
                 requests.rest()
-                if joined := await self._lookups.join(asking.key, asking.caller, asking.give_up_at):
-                    return self._joined(joined, asking)
+                if joined := await self._lookups.join(request.key, request.caller, request.give_up_at):
+                    return self._joined(joined, request)
 
         outcome = requests.outcome.result()
         if isinstance(outcome, Answer):
             return outcome
         if isinstance(outcome, GatewayRun):
-            return self._hit(outcome, asking, requests.reason)
+            return self._hit(outcome, request, requests.reason)
         if requests.claim():
-            self._registry.give(outcome, asking.caller.name, is_first=True)
-            return _given(outcome, "miss" if asking.order.bypass is None else "bypass")
-        return self._joined(Join(outcome, requests.reason), asking)
+            self._registry.give(outcome, request.caller.name, is_first=True)
+            return _given(outcome, "miss" if request.order.bypass is None else "bypass")
+        return self._joined(Join(outcome, requests.reason), request)
 
-    def _come_back(self, run: ActiveRun, asking: _Asking) -> Answer:
+    def _come_back(self, run: ActiveRun, request: _Request) -> Answer:
         """The answer to a request that has waited for as long as it may."""
         held = self._dispatcher.held_seconds()
         if held > KEPT_SECONDS:
-            self._refuse(asking, "the limits let no run start for longer than a place is kept")
+            self._refuse(request, "the limits let no run start for longer than a place is kept")
             return too_many("Hex lets no more runs start for now", held)
-        self._refuse(asking, "other runs come before it for longer than the caller waits")
+        self._refuse(request, "other runs come before it for longer than the caller waits")
         retry_after = self._registry.retry_after(run, held)
         return too_many("Other runs are still before this one; its place is kept for a minute", retry_after)
 
-    def _hit(self, run: GatewayRun, asking: _Asking, reason: str) -> Answer:
-        self._registry.give_result(run, asking.caller.name)
-        self._decisions.hit(run.project_id, asking.caller.name, run.run_id or "", reason, run.duration_ms or 0)
+    def _hit(self, run: GatewayRun, request: _Request, reason: str) -> Answer:
+        self._registry.give_result(run, request.caller.name)
+        self._decisions.hit(run.project_id, request.caller.name, run.run_id or "", reason, run.duration_ms or 0)
         return Answer(201, body=(run.answer or "").encode(), cache="hit")
 
-    def _joined(self, join: Join, asking: _Asking) -> Answer:
-        self._registry.give(join.run, asking.caller.name)
-        self._decisions.joined(asking.key.project_id, asking.caller.name, join.run.run_id, join.reason)
+    def _joined(self, join: Join, request: _Request) -> Answer:
+        self._registry.give(join.run, request.caller.name)
+        self._decisions.joined(request.key.project_id, request.caller.name, join.run.run_id, join.reason)
         return _given(join.run, "joined")
 
-    def _refuse(self, asking: _Asking, reason: str) -> None:
-        self._decisions.refused(asking.key.project_id, asking.caller.name, reason)
+    def _refuse(self, request: _Request, reason: str) -> None:
+        self._decisions.refused(request.key.project_id, request.caller.name, reason)
 
 
 def _given(run: ActiveRun, cache: str) -> Answer:
     return Answer(201, body=(run.sent.answer or "").encode(), cache=cache)
 
 
-def _order(asked: AuthorizedRunRequest) -> RunOrder:
+def _order(authorized: AuthorizedRunRequest) -> RunOrder:
     """What is sent to Hex if a run has to be started."""
-    kept = [(name, value) for name, value in asked.headers if name.lower() not in _OWN_HEADERS]
-    own = [header for header in asked.caller.headers if header[0] in (b"accept", b"accept-encoding")]
+    kept = [(name, value) for name, value in authorized.headers if name.lower() not in _OWN_HEADERS]
+    own = [header for header in authorized.caller.headers if header[0] in (b"accept", b"accept-encoding")]
     return RunOrder(
-        caller=asked.caller,
-        url=asked.url,
+        caller=authorized.caller,
+        url=authorized.url,
         headers=(*kept, *own, (b"content-type", b"application/json")),
-        body=asked.request.body,
-        bypass=asked.request.bypass,
-        is_dry=asked.request.fields.get("dryRun", False) is not False,
+        body=authorized.request.body,
+        bypass=authorized.request.bypass,
+        is_dry=authorized.request.fields.get("dryRun", False) is not False,
     )

@@ -41,15 +41,12 @@ class Dispatcher:
         lookups: Lookups,
         limits: RunLimits,
         callers: Callers,
-        *,
-        patience_seconds: float,
     ) -> None:
         self._context = context
         self._registry = registry
         self._lookups = lookups
         self._limits = limits
         self._callers = callers
-        self._patience_seconds = patience_seconds
         self._decisions = RunDecisions(context.journal)
         self._tasks: set[asyncio.Task[None]] = set()
         self._being_sent: dict[str, asyncio.Future[None]] = {}
@@ -132,7 +129,7 @@ class Dispatcher:
         requests.key = self._lookups.key_now(requests.key)
         if requests.order.bypass is not None:
             return Miss(requests.reason)
-        return await self._lookups.find_again(requests.key, requests.order.caller, self._patience_seconds)
+        return await self._lookups.find_again(requests.key, requests.order.caller)
 
     def _same_being_sent(self, run: ActiveRun) -> "asyncio.Future[None] | None":
         requests = run.waiting

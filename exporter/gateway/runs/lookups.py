@@ -53,10 +53,10 @@ class Lookups:
         self._registry = registry
         self._results = results
 
-    def key(self, asked: AuthorizedRunRequest) -> RunKey:
-        """What the request asks for at this moment, under the project's policy."""
-        project = asked.project
-        return run_key(project, asked.request, self._rules.policy(project), self._rules.source(project))
+    def key(self, authorized: AuthorizedRunRequest) -> RunKey:
+        """What is requested, as it is at this moment under the project's policy."""
+        project = authorized.project
+        return run_key(project, authorized.request, self._rules.policy(project), self._rules.source(project))
 
     def key_now(self, key: RunKey) -> RunKey:
         """The same, as its source is at this moment."""
@@ -70,10 +70,10 @@ class Lookups:
         hit = await self._hit(key, caller, give_up_at)
         return hit if isinstance(hit, Hit) else await self.join(key, caller, give_up_at) or hit
 
-    async def find_again(self, key: RunKey, caller: Caller, patience_seconds: float) -> Hit | Join | Miss:
+    async def find_again(self, key: RunKey, caller: Caller) -> Hit | Join | Miss:
         """As `find`, for a request whose turn to run has come; where Hex gives no answer it has to run."""
         try:
-            return await self.find(key, caller, self._context.clock.monotonic() + patience_seconds)
+            return await self.find(key, caller, self._context.clock.monotonic() + self._context.patience_seconds)
         except (NoRoomError, NoAnswerError):
             return Miss("Hex gives no answer to whether the caller may have the run of others")
 
@@ -93,13 +93,13 @@ class Lookups:
             return found
         if not await self._may_have(key, caller, found.run, give_up_at):
             return Miss("the last run is of another caller; this one has neither started the project nor may read it")
-        # Much may have happened to the source while Hex was asked for the rights.
+        # Much may have happened to the source while the rights were read from Hex.
         key = self.key_now(key)
         hit = self._find_hit(key)
         if isinstance(hit, Miss):
             return hit
         if hit.run.run_id != found.run.run_id:
-            return Miss("a later run has completed meanwhile, to which the rights were not asked")
+            return Miss("a later run has completed meanwhile, and whether the caller may have it is not known")
         if is_stale(hit, key.source.state):
             self._context.journal.count("hex_gateway_stale_hits_total")
             return Miss("the source is known to have changed after the last run was sent")

@@ -1,4 +1,4 @@
-"""Polls of run states: final states are remembered, and Hex is asked for active ones as often as the rate allows."""
+"""Polls of run states: final states are remembered, active ones are read from Hex as often as the rate allows."""
 
 from collections import OrderedDict
 from contextlib import suppress
@@ -25,7 +25,7 @@ MOST_POLLERS = 2_000
 
 _PAGE = "limit=100&offset=0"
 _INTEREST_SECONDS = 120.0
-"""A run that was not polled for so long is not asked for with others."""
+"""A run that was not polled for so long does not come into a page that is read for several."""
 
 _SHORTEST_INTERVAL_SECONDS = 1.0
 """Between two questions about one run, as nearly all clients poll more slowly than that."""
@@ -114,7 +114,7 @@ class Polls:
         if remembered is not None:
             return remembered
         if poll.key in self._asking:
-            self._saved(poll, "recent", "Hex is being asked for this run")
+            self._saved(poll, "recent", "the state is being read from Hex for another poll")
         try:
             return await self._asking.answer(poll.key, lambda: self._ask(poll, patience_seconds)), None
         except NoRoomError:

@@ -98,7 +98,7 @@ class RunRegistry:
         """
         self.expire()
         now = self._context.clock.monotonic()
-        place = self._queue.offer(order.caller.queue_key, key.fingerprint, now, is_alone=order.bypass is not None)
+        place = self._queue.offer(order.caller.queue_key, key.fingerprint, now, is_exclusive=order.bypass is not None)
         if isinstance(place, Refused):
             return place
         run = self._placed.get(place)
@@ -305,7 +305,8 @@ class RunRegistry:
         run.state = RunState.RUNNING
         run.started_at = self._context.clock.monotonic()
         for other in self.pending():
-            if other.place is not None and not other.place.is_alone and other.place.fingerprint == run.sent.fingerprint:
+            place = other.place
+            if place is not None and not place.is_exclusive and place.fingerprint == run.sent.fingerprint:
                 other.waiting.wake()
 
     def _finish(self, run: ActiveRun, *, has_run: bool = False) -> None:

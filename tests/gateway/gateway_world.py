@@ -67,7 +67,7 @@ class World:
         self.config = Config(workspaces=(self.workspace,), storage=Storage(url=url), sources=sources, gateway=settings)
         self.book: Ledger = open_ledger(url, clock=clock)
         self.list_projects()
-        self.nudged: list[str] = []
+        self.expected_runs: list[str] = []
         self.pace = self._new_pace()
         self._started: list[asyncio.Task[None]] = []
         self.app = App()
@@ -93,7 +93,7 @@ class World:
             pace=lambda: self.pace,
             clock=self.clock,
             rng=random.Random(self.now_ms),
-            expect_run=self.nudged.append,
+            expect_run=self.expected_runs.append,
             transport=self.transport,
         )
         self.gateway = await open_gateway(self.config, host)

@@ -86,7 +86,7 @@ class TestQueue:
 
         play_all(story)
 
-    def test_a_run_whose_end_nobody_sees_gives_its_place_free_after_an_hour(self) -> None:
+    def test_a_run_whose_end_is_not_seen_gives_up_its_place_after_an_hour(self) -> None:
         async def story(world: World, projects: list[str]) -> None:
             await world.run(projects[0])
             await asyncio.sleep(3_590)

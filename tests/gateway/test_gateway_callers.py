@@ -12,7 +12,7 @@ TOKEN = b"Bearer hxtp_0123456789abcdef"
 
 
 class TestNames:
-    def test_a_name_is_the_same_after_a_restart_and_another_with_another_secret(self, manual_clock: Any) -> None:
+    def test_a_name_is_the_same_after_a_restart_and_differs_with_the_secret(self, manual_clock: Any) -> None:
         name = Callers(SECRET, manual_clock).name(TOKEN)
 
         assert Callers(SECRET, manual_clock).name(TOKEN) == name
@@ -36,7 +36,7 @@ class TestNames:
 
 
 class TestProofs:
-    def test_a_proof_holds_for_that_caller_project_and_run_alone(self, manual_clock: Any) -> None:
+    def test_a_proof_holds_only_for_that_caller_project_and_run(self, manual_clock: Any) -> None:
         callers = Callers(SECRET, manual_clock)
         callers.prove("ada", "p", "r")
 

@@ -1,4 +1,4 @@
-"""CancelRun through the gateway: who lets go, who stops a run, and when Hex is asked."""
+"""CancelRun through the gateway: who releases a run, who stops it, and when Hex is asked to."""
 
 import asyncio
 
@@ -42,7 +42,7 @@ def test_a_cancel_by_one_of_two_detaches_it_and_that_of_the_last_reaches_hex() -
     play(story, policies=SHARED)
 
 
-def test_each_joined_request_of_one_caller_is_let_go_of_on_its_own() -> None:
+def test_each_joined_request_of_one_caller_is_released_on_its_own() -> None:
     async def story(world: World, project: str) -> None:
         answers = await together(*(world.run(project) for _ in range(3)))
         run_id = answers[0].json()["runId"]
@@ -122,7 +122,7 @@ def test_a_cancel_that_hex_could_not_take_leaves_the_caller_attached_after_a_res
     play(story)
 
 
-def test_nobody_stays_attached_to_a_run_that_is_over() -> None:
+def test_no_caller_stays_attached_to_a_run_that_is_over() -> None:
     async def story(world: World, project: str) -> None:
         run_id = (await world.run(project)).json()["runId"]
         await world.gateway._registry.settled()
@@ -141,7 +141,7 @@ def test_nobody_stays_attached_to_a_run_that_is_over() -> None:
     play(story)
 
 
-def test_a_request_after_the_last_cancel_is_given_another_run() -> None:
+def test_a_request_after_the_last_cancel_is_given_a_new_run() -> None:
     async def story(world: World, project: str) -> None:
         first = await world.run(project)
         stopping = asyncio.ensure_future(world.cancel(project, first.json()["runId"]))
@@ -165,7 +165,7 @@ def test_a_cancel_that_hex_could_not_take_can_be_repeated() -> None:
     play(story)
 
 
-def test_a_cancel_of_somebody_else_is_for_hex_to_judge() -> None:
+def test_a_cancel_of_a_caller_that_was_not_given_the_run_is_for_hex_to_judge() -> None:
     async def story(world: World, project: str) -> None:
         run_id = (await world.run(project)).json()["runId"]
         assert (await world.cancel(project, run_id, token=BOB)).status_code == 204
@@ -191,7 +191,7 @@ def test_a_run_that_the_gateway_does_not_know_is_hexs_affair() -> None:
     play(story)
 
 
-def test_nobody_joins_a_run_that_somebody_else_has_stopped() -> None:
+def test_no_request_joins_a_run_that_another_caller_has_stopped() -> None:
     async def story(world: World, project: str) -> None:
         run_id = (await world.run(project)).json()["runId"]
         assert (await world.cancel(project, run_id, token=BOB)).status_code == 204

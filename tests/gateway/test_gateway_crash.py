@@ -1,4 +1,4 @@
-"""What an earlier process left: runs that were on, runs that were sent and not answered, and places that waited."""
+"""What an earlier process left: running runs, runs in doubt, and places that waited."""
 
 import asyncio
 from typing import Any
@@ -33,7 +33,7 @@ def run(run_id: str, after_ms: int | None, trigger: str = "api") -> Run:
 
 
 class TestVerdict:
-    def test_the_only_run_that_fits_is_it(self) -> None:
+    def test_the_only_run_that_matches_is_it(self) -> None:
         runs = [run("a", 1_500)]
         assert verdict(intent(), runs, (), SENT_MS + 61_000, SENT_MS + 61_000) == Verdict(runs[0])
 
@@ -53,7 +53,7 @@ class TestVerdict:
             [run("a", 1_000), run("b", 2_000)],
         ],
     )
-    def test_none_or_several_cannot_be_told(self, others: list[Run]) -> None:
+    def test_of_none_or_several_it_cannot_be_known(self, others: list[Run]) -> None:
         known_ms = SENT_MS + WINDOW_MS
         found = verdict(intent(), others, {"claimed"}, known_ms, known_ms)
         assert found is not None
@@ -90,7 +90,7 @@ def test_a_run_that_hex_has_started_is_found_and_not_sent_again() -> None:
         await crashed_while_sending(world, projects[3], is_received=True)
         await world.restart()
         assert world.gateway.state.active_runs == 1
-        assert projects[3] in world.nudged
+        assert projects[3] in world.expected_runs
         await asyncio.sleep(70)
         world.read_runs(projects[3])
         await asyncio.sleep(10)
@@ -127,7 +127,7 @@ def test_a_run_that_cannot_be_found_is_unknown_and_not_sent_again() -> None:
     play_all(story)
 
 
-def test_runs_that_are_on_keep_their_places_across_a_crash() -> None:
+def test_running_runs_keep_their_places_across_a_crash() -> None:
     async def story(world: World, projects: list[str]) -> None:
         runs = [(one, (await world.run(one)).json()["runId"]) for one in projects[3:6]]
         waiting = asyncio.ensure_future(world.run(projects[6]))
@@ -175,7 +175,7 @@ def test_runproject_s_own_limits_hold_across_a_crash() -> None:
     play_all(story)
 
 
-def test_runs_that_are_on_keep_their_places_though_the_clock_is_put_back_and_the_process_restarted() -> None:
+def test_running_runs_keep_their_places_though_the_clock_is_put_back_and_the_process_restarted() -> None:
     async def story(world: World, projects: list[str]) -> None:
         for one in projects[3:6]:
             await world.run(one)

@@ -26,7 +26,7 @@ from exporter.simulator import Fault, RateLimits
 
 class TestRefusalsOfHex:
     @pytest.mark.parametrize("fault", [Fault(kind="429", endpoint="run_project", count=2, retry_after=7)])
-    def test_a_429_is_waited_out_and_seen_by_nobody(self, fault: Fault) -> None:
+    def test_a_429_is_waited_out_and_seen_by_no_caller(self, fault: Fault) -> None:
         async def story(world: World, projects: list[str]) -> None:
             world.faults.add(fault)
             began = world.clock.monotonic()
@@ -50,7 +50,7 @@ class TestRefusalsOfHex:
 
         play_all(story)
 
-    def test_nothing_is_asked_while_hex_wants_nothing_and_the_caller_is_told_for_how_long(self) -> None:
+    def test_nothing_is_sent_during_a_cool_down_and_retry_after_says_how_long_it_lasts(self) -> None:
         async def story(world: World, projects: list[str]) -> None:
             world.faults.add(Fault(kind="429", endpoint="projects", count=1, retry_after=900))
             answer = await world.client.get("/api/v1/projects", headers=bearer(ALICE))
@@ -121,7 +121,7 @@ class TestRefusalsOfHex:
             assert "not known" in answer.json()["message"]
             assert world.gateway.state.active_runs == 1
             assert world.asked("run_project") <= 1
-            assert projects[3] in world.nudged
+            assert projects[3] in world.expected_runs
             (sent,) = world.ledger.gateway.runs(0)
             assert sent.state == "intended"
 
@@ -156,7 +156,7 @@ class TestRefusalsOfHex:
 
         play_all(story)
 
-    def test_the_documented_limits_of_runproject_are_kept_without_being_told(self) -> None:
+    def test_the_documented_limits_of_runproject_are_kept_without_a_429(self) -> None:
         async def story(world: World, projects: list[str]) -> None:
             answers = await asyncio.gather(*(world.run(projects[n % 10], {"viewId": str(n)}) for n in range(65)))
             assert {answer.status_code for answer in answers} <= {201, 429}

@@ -133,7 +133,7 @@ class TestHits:
 
         play(story, sources=(SOURCE,))
 
-    def test_other_parameters_or_another_view_are_another_request(self) -> None:
+    def test_other_parameters_or_another_view_run_again(self) -> None:
         async def story(world: World, project: str) -> None:
             world.probe(SOURCE, project, "state-1")
             await completed(world, project, {"inputParams": {"day": "2026-11-23"}})
@@ -144,7 +144,7 @@ class TestHits:
 
         play(story, sources=(SOURCE,))
 
-    def test_a_run_that_failed_answers_nobody(self) -> None:
+    def test_a_run_that_failed_answers_no_request(self) -> None:
         async def story(world: World, project: str) -> None:
             world.probe(SOURCE, project, "state-1")
             first = await world.run(project)
@@ -206,7 +206,7 @@ class TestVersions:
 
 class TestClocks:
     @pytest.mark.parametrize("seconds", [-7_200, -60, 90_000])
-    def test_a_clock_that_was_put_gives_nobody_an_older_result(self, seconds: float) -> None:
+    def test_a_clock_that_was_put_gives_no_request_an_older_result(self, seconds: float) -> None:
         async def story(world: World, project: str) -> None:
             world.probe(SOURCE, project, "state-1")
             first = await world.run(project)

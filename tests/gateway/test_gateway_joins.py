@@ -32,7 +32,7 @@ class TestBypass:
             (None, {"Cache_Control": "no-cache"}),
         ],
     )
-    def test_a_request_that_asks_for_a_run_of_its_own_gets_one(self, body: object, headers: dict[str, str]) -> None:
+    def test_a_request_for_a_run_of_its_own_gets_one(self, body: object, headers: dict[str, str]) -> None:
         async def story(world: World, project: str) -> None:
             world.probe(SOURCE, project, "state-1")
             await completed(world, project, body, **headers)
@@ -44,7 +44,7 @@ class TestBypass:
 
         play(story, sources=(SOURCE,))
 
-    def test_a_run_that_was_asked_for_with_no_cache_answers_later_requests(self) -> None:
+    def test_a_run_that_was_requested_with_no_cache_answers_later_requests(self) -> None:
         async def story(world: World, project: str) -> None:
             world.probe(SOURCE, project, "state-1")
             first = await completed(world, project, Cache_Control="no-cache")
@@ -53,7 +53,7 @@ class TestBypass:
 
         play(story, sources=(SOURCE,))
 
-    def test_a_dry_run_takes_no_place_and_answers_nobody(self) -> None:
+    def test_a_dry_run_takes_no_place_and_answers_no_request(self) -> None:
         async def story(world: World, project: str) -> None:
             for _ in range(5):
                 assert cache(await world.run(project, {"dryRun": True})) == "bypass"
@@ -96,7 +96,7 @@ class TestJoins:
 
         play(story, sources=(SOURCE,))
 
-    def test_a_run_that_is_on_is_joined_after_a_restart(self) -> None:
+    def test_a_running_run_is_joined_after_a_restart(self) -> None:
         async def story(world: World, project: str) -> None:
             first = await world.run(project)
             await world.kill()
@@ -107,7 +107,7 @@ class TestJoins:
 
         play(story)
 
-    def test_those_who_wait_behind_a_run_with_the_same_fingerprint_are_given_it(self) -> None:
+    def test_requests_that_wait_behind_a_run_with_the_same_fingerprint_are_given_it(self) -> None:
         async def story(world: World, project: str) -> None:
             other = world.projects[4]
             before = await world.run(other)

@@ -56,7 +56,7 @@ class TestLedgersThatFail:
 
         play(story)
 
-    def test_an_unknown_run_keeps_nothing_for_ever_because_the_ledger_failed_once(self) -> None:
+    def test_an_unknown_run_gives_up_its_place_though_the_ledger_failed_once(self) -> None:
         async def story(world: World, project: str) -> None:
             world.faults.add(Fault(kind="slow", endpoint="run_project", count=1, seconds=100))
             assert (await world.run(project)).status_code in (429, 504)
@@ -80,7 +80,7 @@ class TestLedgersThatFail:
 
         play(story)
 
-    def test_what_was_asked_is_counted_though_the_flush_is_cancelled(self) -> None:
+    def test_what_was_sent_is_counted_though_the_flush_is_cancelled(self) -> None:
         async def story() -> None:
             book = open_ledger("sqlite://", clock=SystemClock())
             ledger = book.workspace("w")

@@ -82,7 +82,7 @@ class TestRegistry:
 
 
 class StandInLedger:
-    """Fails as often as told to; keeps what was written."""
+    """Fails so many times; keeps what was written."""
 
     def __init__(self, failures: int) -> None:
         self.failures = failures

@@ -39,7 +39,7 @@ class TestPolicies:
 
         play(story, policies=(Policy(unchanged_for_seconds=600),))
 
-    def test_unchanged_for_gives_way_to_a_source_that_is_known(self) -> None:
+    def test_unchanged_for_does_not_apply_to_a_source_that_is_known(self) -> None:
         async def story(world: World, project: str) -> None:
             world.probe(SOURCE, project, "state-1")
             await completed(world, project)
@@ -71,7 +71,7 @@ class TestPolicies:
 
 
 class TestUnchangedFor:
-    def test_a_run_that_was_sent_while_a_probe_saw_a_change_counts_as_older_than_it(self) -> None:
+    def test_a_run_that_was_sent_while_a_probe_saw_a_change_is_older_than_it(self) -> None:
         async def story(world: World, project: str) -> None:
             world.probe(SOURCE, project, "state-1")
             await asyncio.sleep(400)  # not fresh: nothing is known

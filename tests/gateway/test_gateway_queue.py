@@ -1,4 +1,4 @@
-"""The queue: never above its limits, nobody starves, and places are kept for those who come back."""
+"""The queue: never above its limits, no caller starves, and places are kept for those who come back."""
 
 from collections import Counter
 
@@ -24,7 +24,7 @@ def refused(queue: Queue, caller: str, fingerprint: str, now: float = 0.0) -> Re
 
 
 class TestTurns:
-    def test_no_more_runs_are_on_than_allowed(self) -> None:
+    def test_no_more_runs_are_active_than_allowed(self) -> None:
         queue = make_queue(concurrency=3)
         places = [placed(queue, "ada", str(number)) for number in range(5)]
 
@@ -34,7 +34,7 @@ class TestTurns:
         assert queue.next(10) == (places[3],)
         assert (queue.active, queue.waiting) == (3, 1)
 
-    def test_as_many_start_as_are_asked_for(self) -> None:
+    def test_as_many_start_as_are_requested(self) -> None:
         queue = make_queue(concurrency=3)
         first, second = placed(queue, "ada", "1"), placed(queue, "ada", "2")
 
@@ -66,9 +66,9 @@ class TestTurns:
 
     def test_a_run_of_ones_own_starts_beside_the_same_of_others(self) -> None:
         queue = make_queue(concurrency=3)
-        first, alone = placed(queue, "ada"), placed(queue, "cyd", is_exclusive=True)
+        first, exclusive = placed(queue, "ada"), placed(queue, "cyd", is_exclusive=True)
 
-        assert queue.next(0) == (first, alone)
+        assert queue.next(0) == (first, exclusive)
 
     def test_a_caller_that_is_held_keeps_its_turn(self) -> None:
         queue = make_queue(concurrency=3)
@@ -120,7 +120,7 @@ class TestPlaces:
         queue.leave(first, 1)
         assert placed(queue, "ada", now=2, is_exclusive=True) == first
 
-    def test_a_place_is_kept_and_nothing_starts_for_nobody(self) -> None:
+    def test_a_place_is_kept_and_nothing_starts_while_no_request_waits(self) -> None:
         queue = make_queue()
         kept, other = placed(queue, "ada"), placed(queue, "bob", "g")
         queue.leave(kept, 10)
@@ -163,7 +163,7 @@ class TestPlaces:
         assert queue.waiting == 0
         assert placed(queue, "ada", now=70) != place
 
-    def test_a_run_that_is_on_goes_on_without_its_caller(self) -> None:
+    def test_an_active_run_stays_without_its_caller(self) -> None:
         queue = make_queue()
         place = placed(queue, "ada")
         queue.next(0)
@@ -172,7 +172,7 @@ class TestPlaces:
         assert queue.expire(1000) == ()
         assert queue.active == 1
 
-    def test_what_was_put_back_with_nobody_there_is_kept_from_then(self) -> None:
+    def test_what_was_put_back_without_a_request_is_kept_from_then(self) -> None:
         queue = make_queue()
         place = placed(queue, "ada")
         queue.next(0)

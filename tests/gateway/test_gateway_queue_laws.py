@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from exporter.gateway.runs.queue import KEPT_SECONDS, Place, Refused
+from exporter.gateway.runs.queue import KEPT_SECONDS, LONGEST_RETRY_SECONDS, Place, Queue, Refused
 
 CALLERS = st.sampled_from(["ada", "bob", "cyd"])
 FINGERPRINTS = st.sampled_from(["1", "2", "3", "4"])
@@ -129,14 +129,14 @@ class Machine(RuleBasedStateMachine):
         assert most <= per_caller + min(self.put_back, concurrency)
 
     @invariant()
-    def nobody_is_overtaken_twice(self) -> None:
+    def no_caller_is_overtaken_twice(self) -> None:
         for caller in {caller for caller, _ in self.overtaken}:
             if not any(place.caller == caller and self.is_startable(place) for place in self.waiting):
                 self.forgive(caller)
         assert max(self.overtaken.values(), default=0) <= 1
 
     def teardown(self) -> None:
-        """Everybody who stays is served, everybody who left is forgotten, and nothing remains."""
+        """Every request that stays is served, every one that left is forgotten, and nothing remains."""
         if not hasattr(self, "queue"):
             return
         rounds = len(self.waiting) + len(self.active) + 1

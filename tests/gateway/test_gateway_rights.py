@@ -134,7 +134,7 @@ class TestRights:
 
         play(story)
 
-    def test_a_proof_is_asked_again_after_a_minute(self) -> None:
+    def test_a_proof_is_renewed_after_a_minute(self) -> None:
         async def story(world: World, project: str) -> None:
             world.probe(SOURCE, project, "state-1")
             await completed(world, project)
@@ -150,7 +150,7 @@ class TestRights:
         play(story, sources=(SOURCE,))
 
     @pytest.mark.parametrize("authorization", [None, "", "Basic abc", "Bearer", "Bearer ", "Bearer two words"])
-    def test_without_a_token_hex_is_not_even_asked(self, authorization: str | None) -> None:
+    def test_without_a_token_nothing_is_sent_to_hex(self, authorization: str | None) -> None:
         async def story(world: World, project: str) -> None:
             headers = {} if authorization is None else {"Authorization": authorization}
             answer = await world.client.post(f"/api/v1/projects/{project}/runs", headers=headers)
@@ -174,7 +174,7 @@ class TestRights:
 
 
 class TestTokensThatHexRefuses:
-    def test_a_token_that_hex_has_just_refused_is_told_no_state_of_a_run_that_it_was_given(self) -> None:
+    def test_a_token_that_hex_has_just_refused_gets_no_state_of_a_run_that_it_was_given(self) -> None:
         known = both_tokens()
 
         async def story(world: World, project: str) -> None:
@@ -188,7 +188,7 @@ class TestTokensThatHexRefuses:
 
         play(story, policies=SHARED, tokens=Tokens(known), run_seconds=10_000)
 
-    def test_a_token_that_hex_refuses_is_told_no_final_state_an_hour_long(self) -> None:
+    def test_a_token_that_hex_refuses_gets_no_final_state(self) -> None:
         known = both_tokens()
 
         async def story(world: World, project: str) -> None:

@@ -169,7 +169,7 @@ def test_a_client_that_closes_its_connection_is_gone_at_once(tmp_path: Path) -> 
     live(tmp_path, story, run_seconds=1000, concurrency=1)
 
 
-def test_what_the_gateway_tells_of_a_source(tmp_path: Path) -> None:
+def test_what_the_gateway_shows_of_a_source(tmp_path: Path) -> None:
     async def story(sockets: Sockets) -> None:
         project = sockets.project
         path = f"/gateway/v1/projects/{project}/source"
@@ -178,17 +178,17 @@ def test_what_the_gateway_tells_of_a_source(tmp_path: Path) -> None:
         now_ms = sockets.service.simulation.now_ms - 1000
         for number, state in enumerate(("one", "two")):
             sockets.ledger.sources.record(SOURCE.key(project), state, now_ms + 10 * number, now_ms + 10 * number + 5)
-        told = (await sockets.client.get(path)).json()
-        assert told["project_id"] == project
-        assert (told["known"], told["fresh"], told["state"], told["source"]) == (True, True, "two", SOURCE.name)
-        assert told["every_seconds"] == 300
-        assert told["changed_at"] < told["probed_at"]
-        assert "/data/orders.csv" not in str(told)
+        shown = (await sockets.client.get(path)).json()
+        assert shown["project_id"] == project
+        assert (shown["known"], shown["fresh"], shown["state"], shown["source"]) == (True, True, "two", SOURCE.name)
+        assert shown["every_seconds"] == 300
+        assert shown["changed_at"] < shown["probed_at"]
+        assert "/data/orders.csv" not in str(shown)
         sockets.ledger.sources.record_failure(SOURCE.key(project), "no such file", now_ms + 100)
         failed = (await sockets.client.get(path)).json()
         assert (failed["known"], failed["failure"]) == (False, "no such file")
-        nobody = await sockets.client.get(path, headers={"Authorization": "Bearer nothing"})
-        assert nobody.status_code == 401
+        unknown = await sockets.client.get(path, headers={"Authorization": "Bearer nothing"})
+        assert unknown.status_code == 401
 
     live(tmp_path, story)
 

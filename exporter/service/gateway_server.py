@@ -88,15 +88,16 @@ class GatewayServer:
             rng=random.Random(),  # noqa: S311 - jitter
             expect_run=lambda project_id: self._follower.expect_run(self._name, project_id),
         )
-        gateway = await open_gateway(self._config, host)
-        gateway.assign(self._config)  # which may have been reloaded meanwhile
-        self._gateway = gateway
-        self._follower.gateways[self._name] = lambda: gateway.state
-        self._app.open(gateway)
         try:
+            gateway = await open_gateway(self._config, host)
+            gateway.assign(self._config)  # which may have been reloaded meanwhile
+            self._gateway = gateway
+            self._follower.gateways[self._name] = lambda: gateway.state
+            self._app.open(gateway)
             await gateway.run()
         except Exception:
             _log.exception("The gateway has stopped")
         finally:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(gateway.aclose(), _STOP_SECONDS)
+            if self._gateway is not None:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._gateway.aclose(), _STOP_SECONDS)

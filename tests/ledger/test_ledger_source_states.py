@@ -258,7 +258,14 @@ class TestPruning:
 def test_a_damaged_file_takes_the_states_with_it(bench: Any, now_ms: int) -> None:
     bench.workspace.sources.record("k", "a", 10, 12)
     run = GatewayRun(
-        intent_id="i", project_id="p", fingerprint="f", request="{}", caller="caller", version="1", sent_ms=1, run_id="r"
+        intent_id="i",
+        project_id="p",
+        fingerprint="f",
+        request="{}",
+        caller="caller",
+        version="1",
+        sent_ms=1,
+        run_id="r",
     )
     bench.workspace.gateway.started(run, 1)
     bench.workspace.foresee_gateway(now_ms)

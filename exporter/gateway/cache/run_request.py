@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from exporter.config import Policy, Sample
 from exporter.gateway.routing import strict_json
+from exporter.gateway.routing.headers import is_json
 from exporter.gateway.routing.strict_json import JsonError, Number
 from exporter.gateway.upstream.upstream import RawHeaders
 
@@ -24,7 +25,6 @@ _DEFAULTS: Mapping[str, object] = {
 }
 """What Hex takes an absent field for."""
 
-_JSON_TYPE = re.compile(r"application/([\w.+-]+\+)?json\Z", re.IGNORECASE)
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]*)", re.IGNORECASE)
 _NO = frozenset({"", "0", "false", "no", "off"})
 
@@ -143,7 +143,7 @@ def _check_type(headers: list[tuple[bytes, str]]) -> None:
         raise RunRequestError(f"found {len(types)} Content-Type headers; send one")
     for value in types:
         charsets = {charset.lower() for charset in _CHARSET.findall(value)}
-        if not _JSON_TYPE.match(value.partition(";")[0].strip()) or charsets - {"utf-8", "utf8"}:
+        if not is_json(value) or charsets - {"utf-8", "utf8"}:
             raise RunRequestError("found a body of another type; send JSON in UTF-8, as application/json")
 
 

@@ -3,6 +3,7 @@
 Headers are ASGI's: pairs of bytes, in order.
 """
 
+import re
 from collections.abc import Collection, Iterable
 
 from exporter.gateway.upstream.upstream import RawHeaders
@@ -66,6 +67,7 @@ _NOT_TO_CALLER = frozenset(
         b"strict-transport-security",
     }
 )
+_JSON_TYPE = re.compile(r"application/([\w.+-]+\+)?json\Z", re.IGNORECASE)
 _OURS = b"x-hex-exporter-"
 _AUTHORIZATION = b"authorization"
 
@@ -83,6 +85,11 @@ def authorization(headers: RawHeaders) -> bytes | None:
     if len(values) > 1:
         raise HeaderError(f"found {len(values)} Authorization headers; send one")
     return values[0] if values else None
+
+
+def is_json(content_type: str) -> bool:
+    """Whether the value of a `Content-Type` header is JSON, whatever its parameters."""
+    return _JSON_TYPE.match(content_type.partition(";")[0].strip()) is not None
 
 
 def to_upstream(headers: RawHeaders, *, without: Collection[str] = ()) -> list[tuple[bytes, bytes]]:

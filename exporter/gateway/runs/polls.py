@@ -10,6 +10,7 @@ from exporter.facts import Run
 from exporter.gateway.access.callers import Callers
 from exporter.gateway.context import GatewayContext
 from exporter.gateway.decisions import log_decision
+from exporter.gateway.routing.answers import JSON_HEADERS
 from exporter.gateway.routing.headers import to_caller
 from exporter.gateway.routing.hex_items import read_run
 from exporter.gateway.routing.target import Operation, Target
@@ -213,7 +214,7 @@ class Polls:
             self._registry.observe(run)
             if run.run_id not in wanted:
                 continue
-            one = Reply(200, ((b"content-type", b"application/json; charset=utf-8"),), bytes(item), reply.at)
+            one = Reply(200, JSON_HEADERS, bytes(item), reply.at)
             self._remember(poll, run, one, is_shared=run.run_id != poll.run_id)
             if run.run_id == poll.run_id:
                 found = one

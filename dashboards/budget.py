@@ -71,7 +71,7 @@ VERDICTS = {
 
 
 def by_unit(expr: str, legend: str = "", **properties: Any) -> list[Query]:
-    """The same figure once for each unit a budget can have: one of them answers, and knows what it counts in."""
+    """The same figure once for each unit a budget can have: only one returns data, and so brings its unit."""
     return [
         Query(expr.replace(ONE, f'{ONE}, unit="{unit}"'), legend, {"unit": shown, **properties})
         for unit, shown in UNITS.items()
@@ -104,13 +104,13 @@ def _figures() -> list[tuple[int, Any]]:
         1,
         "Will this week fit?",
         about(
-            "What is used so far, plus what recent weeks still added after this moment, against the limit.",
+            "What is used so far, plus what recent weeks added after this moment, against the limit.",
             normal="Fits. Close: the forecast is past the warning threshold. Over: the limit is used up already.",
             act="Look at the table beside the curve: the project with the largest change is where to begin.",
         ),
         [Query(verdict(ONE))],
         unit="none",
-        empty="Not known: the period has not been completely read",
+        empty="Not known: the period has not been read completely",
         mappings=VERDICTS,
         filled=True,
     )
@@ -118,7 +118,7 @@ def _figures() -> list[tuple[int, Any]]:
         2,
         "Used",
         about(
-            "Counted by the start of each run since the period began, whatever became of the run.",
+            "Counted by the start of each run since the period began, however the run ended.",
             normal="below the share of the week that has passed, give or take the weekend.",
             act="Compare with last week's curve at the same hour below.",
         ),
@@ -130,7 +130,7 @@ def _figures() -> list[tuple[int, Any]]:
         3,
         "Left",
         about(
-            "The limit less what is used. Nothing stops at 0: Hex goes on running and billing.",
+            "The limit less what is used. Nothing stops at 0: Hex continues to start and bill runs.",
             normal="above 0 until the reset.",
             act="Below 0: pause the schedules of the first projects in the table, or raise the limit if it is wanted.",
         ),
@@ -146,7 +146,7 @@ def _figures() -> list[tuple[int, Any]]:
         about(
             "Expected at the reset: used, plus the median of what up to four earlier periods added after this moment.",
             normal="below the limit, which the curve shows as a red line.",
-            act="Above it: there is still time to lengthen a schedule; the table says whose.",
+            act="Above it: there is still time to lengthen a schedule; the table shows which.",
         ),
         by_unit(_FORECAST),
         unit="none",
@@ -158,7 +158,7 @@ def _figures() -> list[tuple[int, Any]]:
         about(
             "Until the budget starts again from 0, in the configured time zone.",
             normal="at most a week, for a monthly budget at most a month.",
-            act="Nothing. With little time left, a budget that is nearly used up may not be worth a change.",
+            act="Nothing. With little time left, a nearly used-up budget may not be worth a change.",
         ),
         [Query(f"clamp_min({_END} - time(), 0)")],
         unit="s",
@@ -169,8 +169,8 @@ def _figures() -> list[tuple[int, Any]]:
 
 
 def _curve() -> Any:
-    # The week's end lies in the future, where the newest figure has to be looked for. There the forecast stands at the
-    # right edge alone, so that the line from the last used figure to it is the way there.
+    # The week's end lies in the future, where only the last known figures exist. There the forecast is drawn only at
+    # the right edge, so that a line leads from the last used figure to it.
     ahead = gauge("hex_budget_forecast", ONE, last="8d")
     end = gauge("hex_budget_period_end_timestamp_seconds", ONE, last="8d")
     at_edge = f"{end} - time() < 7200 and {end} - time() >= 0"
@@ -180,7 +180,7 @@ def _curve() -> Any:
         7,
         "This week against last week and the limit",
         about(
-            "What is used as the week goes by. Dashed blue: where it is heading. Thin: the same hours of last week. "
+            "What is used in the course of the week. Dashed blue: the forecast. Thin: the same hours of last week. "
             "Orange and red: where warning and critical begin. Choose `This week` to see it to its end.",
             normal="close to the thin line, and the dashed line ends below the red one.",
             act="A steep piece is a project that runs more than last week: see the table. Steady but too high: "
@@ -194,7 +194,7 @@ def _curve() -> Any:
             Query(f"{limit} * {critical}", "Critical", _line(BAD, width=2)),
         ],
         unit="short",
-        empty="Nothing is known of this budget in this time",
+        empty="No figures of this budget in this time",
         span_gaps=True,
     )
 
@@ -205,10 +205,10 @@ def _shares() -> Any:
         8,
         "Part of the limit",
         about(
-            "How much of the limit is used, how much the period is heading for, and how much of the period has passed. "
+            "The used part of the limit, the forecast at the reset, and the part of the period that has passed. "
             "The colours are the budget's own thresholds.",
-            normal="used is no longer than the time that has passed, and the forecast is green.",
-            act="Used longer than the time passed, with a red forecast: the week will not fit.",
+            normal="the used bar is no longer than that of the time, and the forecast is green.",
+            act="Used longer than the time passed, with an orange forecast: the budget will not last.",
         ),
         [
             Query(passed, "Time passed", painted(CALM)),
@@ -216,7 +216,7 @@ def _shares() -> Any:
             *graded(f"({_FORECAST} / ({_LIMIT} > 0))", "Heading for", GOOD, GOOD, NOTE, WARN),
         ],
         unit="percentunit",
-        empty="Nothing is known of this budget yet",
+        empty="No figures of this budget yet",
         high=1.5,
         tall=True,
     )
@@ -268,9 +268,9 @@ def _all_budgets() -> Any:
         10,
         "All budgets of this workspace",
         about(
-            "Every budget in its own unit, with what each has used and where it is heading.",
+            "Every budget in its own unit, with what is used and the forecast.",
             normal="every state is Fits.",
-            act="Click a budget that does not fit: this board then shows it.",
+            act="Click a budget in another state: this board then shows it.",
         ),
         limit,
         [
@@ -324,10 +324,10 @@ def _hours() -> Any:
         about(
             "Runs of the last 7 x 24 hours by weekday and hour of the configured time zone.",
             normal="office hours, and a column or two where schedules fire.",
-            act="A dark column at night is schedules that nobody reads before morning: see **Schedules**.",
+            act="A dark column at night: schedules whose results no one reads before morning. See **Schedules**.",
         ),
         "hex_week_hour_runs",
-        empty="The last seven days are not completely read yet",
+        empty="The last seven days have not been read completely yet",
         colour="continuous-blues",
     )
 

@@ -57,7 +57,7 @@ def _figures() -> list[tuple[int, Any]]:
                 about(
                     "Connections that no known project queries.",
                     normal="0.",
-                    act="Ask its owner, then remove it: a password that nobody needs is a risk alone.",
+                    act="Ask its owner, then remove it: an unused password is only a risk.",
                 ),
                 [Query(unused)],
                 unit="none",
@@ -105,7 +105,7 @@ def _table() -> Any:
         6,
         "All connections",
         about(
-            "Each connection with the projects known to query it, its last run, and its load.",
+            "Each connection with the projects that are known to query it, its last run, and its load.",
             normal="projects and a recent run on each line.",
             act="No projects, or no run for months: ask, then remove it.",
         ),
@@ -136,7 +136,7 @@ def _types() -> Any:
         about(
             "Connections by what they connect to.",
             normal="the warehouses that you know.",
-            act="A type that nobody knows of: see the table for its name.",
+            act="A type that you do not know: see the table for its name.",
         ),
         [Query(f"sort_desc({gauge('hex_connections')})", "{{connection_type}}")],
         unit="none",
@@ -156,7 +156,7 @@ def _projects_over_time() -> Any:
         ),
         [Query(named, "{{name}}")],
         unit="none",
-        empty="Known from the first scrape on",
+        empty="No data before the first scrape",
         draw="steps",
         calcs=("lastNotNull", "diff"),
     )

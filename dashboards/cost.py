@@ -75,7 +75,7 @@ def _figures() -> list[tuple[int, Any]]:
                 about(
                     "Compute and your own estimate of the runs of the chosen teams and owners.",
                     normal="in step with last week's at the same weekday.",
-                    act="Choose a team or owner above to see whose it is.",
+                    act="Choose a team or owner above to see their part.",
                 ),
                 cost,
             ),
@@ -100,7 +100,7 @@ def _figures() -> list[tuple[int, Any]]:
                 5,
                 "Per view",
                 about(
-                    "This week's compute and own estimate over the app views of 7 days: what a look costs.",
+                    "This week's compute and own estimate over the app views of 7 days: the cost of a view.",
                     normal="cents. Early in the week it reads low: the views are those of 7 whole days.",
                     act="Dollars: results are refreshed far more often than they are read. See **Schedules**.",
                 ),
@@ -119,8 +119,8 @@ def _components() -> Any:
         7,
         "By component",
         about(
-            "The week's cost in its parts. `own_estimate` is what runs and warehouse minutes are worth by your own "
-            "configuration: no part of Hex's bill.",
+            "The week's cost by component. `own_estimate` is what runs and warehouse minutes cost by your own "
+            "configuration: it is not part of Hex's bill.",
             normal="seats are the largest part; the others grow towards last week's figure until the week is over.",
             act="Seats: see **Seats** for idle ones. Compute: the projects below. AI credits: who uses the agents.",
         ),
@@ -165,8 +165,8 @@ def _projects() -> Any:
         9,
         "Projects",
         about(
-            "Compute and own estimate by project of the chosen teams and owners, beside what they were looked at.",
-            normal="what costs most is viewed most.",
+            "Compute and own estimate by project of the chosen teams and owners, beside their app views.",
+            normal="the projects that cost most are viewed most.",
             act="Costly and never viewed (an empty `Per view`): switch its schedule off. Click a project.",
         ),
         f"{projects()} and on (workspace, project_id) ({_WEEK} > 0 or {_BEFORE} > 0)",
@@ -196,14 +196,14 @@ def _projects() -> Any:
 
 
 def _whose(id: int, label: str, name: str) -> Any:
-    whose = f'label_replace(sum by ({label}) ({named(_WEEK, label)}), "{label}", "nobody\'s", "{label}", "")'
+    whose = f'label_replace(sum by ({label}) ({named(_WEEK, label)}), "{label}", "none", "{label}", "")'
     return bars(
         id,
         f"By {name}",
         about(
             f"Compute and own estimate of this week's runs by {name}, the ten largest.",
             normal="in proportion to what each gets out of it.",
-            act=f"Choose one {name} at the top of the board to see its projects alone.",
+            act=f"Choose one {name} at the top of the board to see only its projects.",
         ),
         [Query(f"sort_desc(topk(10, {whose} > 0))", f"{{{{{label}}}}}")],
         unit=USD,
@@ -219,7 +219,7 @@ def _plans() -> Any:
         about(
             "Today's seats, and last month's AI credits beyond theirs, billed on each plan. Compute costs the same.",
             normal="the plan you are on is the cheapest that has the features you need.",
-            act="A cheaper plan: compare its features before you ask; prices are in the configuration.",
+            act="A cheaper plan: compare its features before you change; the prices are in the configuration.",
         ),
         [Query(f"sort_desc({gauge('hex_plan_month_usd')})", "{{plan}}")],
         unit=USD,

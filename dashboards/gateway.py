@@ -1,4 +1,4 @@
-"""Run gateway: which runs were not needed, and does anybody wait for those that were?"""
+"""Run gateway: which runs were not needed, and do clients wait for those that were?"""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ USD = "currencyUSD"
 _OUTCOMES = {"hit": GOOD, "joined": "light-green", "miss": CALM, "bypass": "purple", "refused": BAD}
 _NO_GATEWAY = "No gateway is configured"
 _NO_SOURCE = "No source is configured: see `sources`"
-_NO_REQUEST = "No run was asked for in this time"
+_NO_REQUEST = "No run was requested in this time"
 _DASHED = {"custom.lineStyle": {"fill": "dash", "dash": [8, 6]}, "custom.lineWidth": 1}
 
 
@@ -64,8 +64,8 @@ def _figures() -> list[tuple[int, Any]]:
         "Hit rate, 7 days",
         about(
             "Run requests of 7 days that started no run, because the data had not changed since the last result or the "
-            "same run was on its way, as a part of those for which a result was looked for.",
-            normal="as high as the data allows: an hourly request of data that changes daily makes 95 %.",
+            "same run was active already, as a part of those for which the gateway looked for a result.",
+            normal="as high as the data allows: hourly requests for data that changes daily give 95 %.",
             act="Low with many lookups: see `Projects at the gateway` for those without a source, and `Sources`.",
         ),
         [Query(f"sum({_HITS}) / (sum({_LOOKUPS}) > 0)")],
@@ -77,9 +77,9 @@ def _figures() -> list[tuple[int, Any]]:
         2,
         "Lookups, 7 days",
         about(
-            "Run requests of 7 days for which the gateway looked for a result: what the hit rate is a part of.",
-            normal="what your schedulers and scripts ask for.",
-            act="0 although clients run: they still go to Hex by themselves; change their base URL.",
+            "Run requests of 7 days for which the gateway looked for a result: the denominator of the hit rate.",
+            normal="what your schedulers and scripts request.",
+            act="0 although clients start runs: they still call Hex directly. Change their base URL.",
         ),
         [Query(f"sum({_LOOKUPS})")],
         unit="none",
@@ -90,8 +90,8 @@ def _figures() -> list[tuple[int, Any]]:
         "Runs saved, 7 days",
         about(
             "Run requests of 7 days that were answered without a run.",
-            normal="the larger the better.",
-            act="Nothing. These fill neither the budget of runs nor the kernels.",
+            normal="many.",
+            act="Nothing. They use neither the runs budget nor a kernel.",
         ),
         [Query(f"sum({_HITS})")],
         unit="none",
@@ -116,9 +116,9 @@ def _figures() -> list[tuple[int, Any]]:
         5,
         "429s absorbed",
         about(
-            "429s of 7 days, and 503s for want of kernels, that the gateway waited out and no client saw.",
+            "429s of 7 days, and 503s for too many kernels, that the gateway waited out and no client saw.",
             normal="a few.",
-            act="Many: `gateway.concurrency` is more than there are kernels for, or something else uses the limit.",
+            act="Many: `gateway.concurrency` exceeds the kernels, or another program uses the limit.",
         ),
         [Query(absorbed)],
         unit="none",
@@ -128,7 +128,7 @@ def _figures() -> list[tuple[int, Any]]:
         6,
         "Old results",
         about(
-            "Hits of 7 days whose run turned out to have been sent before the data changed.",
+            "Hits of 7 days whose run had been sent before the data changed, as found out later.",
             normal="0, always: HexGatewayStaleHit pages otherwise.",
             act="Follow its runbook.",
         ),
@@ -143,12 +143,12 @@ def _figures() -> list[tuple[int, Any]]:
 def _outcomes() -> Any:
     return curve(
         8,
-        "Run requests by what became of them",
+        "Run requests by outcome",
         about(
-            "Green started no run: `hit` was answered from an earlier result, `joined` got a run that was on its way. "
-            "Blue and purple ran: `miss` had to, `bypass` asked for a run of its own. Red was refused.",
+            "Green started no run: `hit` was answered from an earlier result, `joined` got a run that was active. "
+            "Blue and purple started one: `miss` had no result to serve, `bypass` demanded a run. Red was refused.",
             normal="mostly green, blue when data has changed, no red.",
-            act="Purple: a client sends `Cache-Control: no-cache` or asks for notifications. Red: see the queue below.",
+            act="Purple: a client sends `Cache-Control: no-cache` or wants notifications. Red: see the queue below.",
         ),
         [
             Query(
@@ -174,8 +174,8 @@ def _rate() -> Any:
         "Hit rate over 24 h, and lookups",
         about(
             "At each moment the hits of the last 24 h as a part of the lookups. Thin: how many lookups that were.",
-            normal="level. A step down comes with a new version of a client, or with a source that fails.",
-            act="Fallen with as many lookups as before: the table below says of which project.",
+            normal="level. A new client version or a failing source causes a step down.",
+            act="A fall with as many lookups as before: the table below shows the project.",
         ),
         [
             Query(f"{hits} / ({lookups} > 0)", "Hit rate", painted(GOOD) | {"custom.lineWidth": 3, "max": 1}),
@@ -197,9 +197,9 @@ def _projects() -> Any:
         10,
         "Projects at the gateway",
         about(
-            "Every project for which runs were asked for at the gateway in 7 days, most first, and what that saved. "
+            "Every project for which clients requested runs at the gateway in 7 days, most first, and the saving. "
             "`Data changed` is when its source was last seen to change; a dash: no source, or no change seen yet.",
-            normal="projects that are asked for often have a source and many hits.",
+            normal="projects with many requests have a source and many hits.",
             act="Many lookups, few hits and a dash: give the project a source, or its policy an `unchanged_for`. "
             "Few hits with a source: its requests differ each time, or its data does change.",
         ),
@@ -220,7 +220,7 @@ def _projects() -> Any:
             Column("Cost saved", expr=f"{_HITS} * on (workspace, project_id) {_RUN_USD}", unit=USD, width=110),
             Column("Data changed, ago", expr=age("hex_source_changed_timestamp_seconds"), unit="s", width=150),
         ],
-        empty="No run was asked for at a gateway in 7 days",
+        empty="No run was requested at a gateway in 7 days",
         sort_by="Lookups",
         needs="title",
     )
@@ -231,9 +231,9 @@ def _queue() -> Any:
         11,
         "Waiting and running",
         about(
-            "Run requests that wait at the gateway, and the runs that it has sent; dashed: as many as may run at once.",
+            "Run requests that wait at the gateway, and active runs that it started; dashed: the limit of active runs.",
             normal="the queue fills on the hour and empties within minutes.",
-            act="Long for hours: runs became slower, or more is asked for than the limit lets through.",
+            act="Long for hours: runs became slower, or there are more requests than the limit allows.",
         ),
         [
             Query(gauge("hex_gateway_queue_length"), "Waiting", painted(WARN) | {"custom.fillOpacity": 20}),
@@ -275,10 +275,10 @@ def _spared() -> Any:
         13,
         "What Hex was spared, and what it refused",
         about(
-            "Reads that the gateway answered by itself: `remembered` a final state, `recent` one asked a moment ago, "
-            "`shared_page` one page for all runs of a project. And the refusals that it waited out.",
-            normal="polls of clients make most of it.",
-            act="Refusals that grow: see **API and exporter** for who else asks.",
+            "Reads that the gateway answered itself: `remembered` a final state, `recent` one read a moment ago, "
+            "`shared_page` one page for all runs of a project; and the refusals that it waited out.",
+            normal="mostly polls of clients.",
+            act="Growing refusals: **API and exporter** shows what else sends requests.",
         ),
         [
             Query(f"sum by (reason) ({increase('hex_gateway_saved_calls_total')})", "{{reason}}"),
@@ -299,7 +299,7 @@ def _sources() -> Any:
         f"max by (workspace, source) ({gauge('hex_source_projects', *matchers)})"
         for matchers in ((), (_matcher("state", "known"),), (_matcher("state", "unknown"),))
     )
-    states = {"0": ("Fails", BAD), "1": ("Told", GOOD)}
+    states = {"0": ("Fails", BAD), "1": ("Works", GOOD)}
     options = {
         value: {"text": text, "color": color, "index": index}
         for index, (value, (text, color)) in enumerate(states.items())
@@ -308,10 +308,10 @@ def _sources() -> Any:
         14,
         "Sources",
         about(
-            "Each configured source: whether its last probe told the state, for how many projects that is known, and "
-            "when it was last told (for a source per project: the longest ago).",
-            normal="every source tells, within its interval.",
-            act="Fails: its projects run each time they are asked to. The log of the exporter has the reason.",
+            "Each configured source: whether its last probe succeeded, for how many projects the state is known, and "
+            "the age of the last success (for a source per project: of the oldest).",
+            normal="every source works, and its age is below its interval.",
+            act="Fails: every request for its projects starts a run. The log of the exporter has the reason.",
         ),
         projects,
         [
@@ -332,7 +332,7 @@ def _sources() -> Any:
                 width=115,
                 properties=tinted((PLAIN, None), (WARN, 1)),
             ),
-            Column("Told, ago", expr=age("hex_source_last_success_timestamp_seconds"), unit="s", width=110),
+            Column("Last success, ago", expr=age("hex_source_last_success_timestamp_seconds"), unit="s", width=110),
         ],
         empty=_NO_SOURCE,
         sort_by="Unknown",
@@ -345,9 +345,9 @@ def _repeated() -> Any:
         15,
         "Repeated unchanged data, 7 days",
         about(
-            "Of the runs of 7 days for which sources tell the state of the data, the part that repeated it unchanged, "
-            "whoever started them. Hits are not among them: they started no run.",
-            normal="low for what goes through the gateway; what is left is what it would save.",
+            "Of the runs of 7 days whose source state is known, the part that repeated unchanged data, "
+            "whoever started them. Hits are not among them: they start no run.",
+            normal="low where runs go through the gateway; the rest is what it would save.",
             act="See beside it which projects these are.",
         ),
         [Query(share)],
@@ -360,17 +360,17 @@ def _repeated() -> Any:
 def _unviewed() -> Any:
     return figure(
         16,
-        "Nobody looked, 7 days",
+        "Unviewed runs, 7 days",
         about(
-            "Scheduled and refresh runs of 7 days whose result nobody had viewed when the next one came: an estimate "
+            "Scheduled and refresh runs of 7 days whose result no one had viewed before the next run: an estimate "
             "that needs neither a gateway nor a source.",
             normal="less than half of the scheduled runs.",
-            act="Open **Schedules**: it says whose.",
+            act="Open **Schedules**: it shows the projects.",
         ),
         [Query(f"sum({_week('hex_unviewed_runs_total')})")],
         unit="none",
         empty="Known after two runs of a project",
-        links=[link("Whose are they?", "hex-schedules")],
+        links=[link("Which schedules are these?", "hex-schedules")],
     )
 
 
@@ -382,7 +382,7 @@ def _would_save() -> Any:
         about(
             "Observed runs of 7 days that repeated unchanged data, by project, the twelve largest.",
             normal="short bars.",
-            act="Have whatever starts these runs ask the gateway instead, or make their schedule as rare as their data "
+            act="Send these run requests through the gateway, or schedule them as rarely as their data "
             "changes. Click a bar for its project.",
         ),
         [Query(f"sort_desc(topk(12, {unchanged}))", "{{title}}")],
@@ -399,7 +399,7 @@ def _matcher(label: str, value: str) -> str:
 
 BOARD = board(
     "hex-gateway",
-    "Which runs were not needed, and does anybody wait for those that were?",
+    "Which runs were not needed, and do clients wait for those that were?",
     [
         (4, _figures()),
         (9, [(12, _outcomes()), (12, _rate())]),

@@ -1,7 +1,7 @@
 """The shared panels: each board picks from these, so that the same thing looks and behaves the same everywhere.
 
-Panels of now (figures, tables, bars) ask for the state at the end of the chosen time, or at this moment where that
-time is relative: the Budget board's week ends in the future, where Prometheus knows nothing. Curves follow the chosen
+Panels of now (figures, tables, bars) show the state at the end of the chosen time, or at this moment where that
+time is relative: the Budget board's week ends in the future, where Prometheus has no data. Curves follow the chosen
 time.
 """
 
@@ -42,7 +42,7 @@ Steps = Sequence[tuple[str, float | None]]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One query of a panel. `properties` are for what it returns alone: a colour, a unit, a dashed line."""
+    """One query of a panel. `properties` apply only to its own result: a colour, a unit, a dashed line."""
 
     expr: str
     legend: str = ""
@@ -78,7 +78,7 @@ TO_PROJECT_OF_SERIES = link("Open this project", "hex-project", project="${__fie
 
 
 PROJECT_ID = Column("project_id", label="project_id", properties={"custom.hidden": True})
-"""What a row's link needs to know of the row, not shown."""
+"""The hidden column that a row's link uses."""
 
 
 def project_column() -> Column:
@@ -392,7 +392,7 @@ def data_age(id: int) -> Any:
         about(
             "How long ago the exporter last read the whole project listing from Hex.",
             normal="below 15 minutes: the listing is read at least that often. From 30 minutes on HexDataStale fires.",
-            act="Open **API and exporter**: it says which collector fails and whether Hex asks us to wait.",
+            act="Open **API and exporter**: it says which collector fails and whether Hex has rate-limited us.",
         ),
         [Query(age("hex_last_successful_poll_timestamp_seconds"))],
         unit="s",

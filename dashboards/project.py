@@ -37,8 +37,8 @@ def _title() -> Any:
         1,
         "Project",
         about(
-            "What the project is called, whose it is, and where it is.",
-            normal="an owner who still works here, and a status that fits.",
+            "The project's title, owner, team and address.",
+            normal="an owner who still works here, and the right status.",
             act="Click the title to open the project in Hex.",
         ),
         f"topk by (workspace, project_id) (1, hex_project_info{{{WORKSPACE}, {ONE}}})",
@@ -86,7 +86,7 @@ def _costs() -> list[tuple[int, Any]]:
             _figure(
                 3,
                 "Runs last week",
-                about("Runs of the whole week before.", normal="the measure of a week.", act="Nothing."),
+                about("Runs of the whole week before.", normal="a usual week.", act="Nothing."),
                 before,
                 "none",
                 _UNREAD,
@@ -99,7 +99,7 @@ def _costs() -> list[tuple[int, Any]]:
                 "Scheduled",
                 about(
                     "Runs that its enabled schedules start in the current week.",
-                    normal="as often as its data changes and somebody looks.",
+                    normal="as often as its data changes and people view it.",
                     act="Much more than its views: lengthen the interval.",
                 ),
                 gauge("hex_project_scheduled_week_runs", ONE),
@@ -115,7 +115,7 @@ def _costs() -> list[tuple[int, Any]]:
                 about(
                     "Compute and own estimate of this week's runs.",
                     normal="in step with last week.",
-                    act="Set it against the views beside.",
+                    act="Compare it with the views beside it.",
                 ),
                 cost,
                 USD,
@@ -128,7 +128,7 @@ def _costs() -> list[tuple[int, Any]]:
             _figure(
                 6,
                 "Cost last week",
-                about("The same of the whole week before.", normal="the measure of a week.", act="Nothing."),
+                about("The same of the whole week before.", normal="a usual week.", act="Nothing."),
                 cost_before,
                 USD,
                 _UNPRICED,
@@ -159,7 +159,7 @@ def _costs() -> list[tuple[int, Any]]:
                 about(
                     "This week's cost over the app views of 7 days.",
                     normal="cents.",
-                    act="Empty: nobody viewed it in 7 days. Is it needed?",
+                    act="Empty: no one viewed it in 7 days. Is it needed?",
                 ),
                 f"{cost} / ({views('7d', ONE)} > 0)",
                 USD,
@@ -188,7 +188,7 @@ def _uses() -> list[tuple[int, Any]]:
                 ),
                 views("7d", ONE),
                 "none",
-                "Hex tells no views",
+                "Hex reports no views",
                 steps=((WARN, None), (PLAIN, 1)),
             ),
         ),
@@ -198,13 +198,13 @@ def _uses() -> list[tuple[int, Any]]:
                 11,
                 "Last viewed, ago",
                 about(
-                    "Since somebody last viewed it.",
+                    "Time since the last view.",
                     normal="within 7 days.",
                     act="Over a month: ask the owner whether it is needed.",
                 ),
                 age("hex_project_last_viewed_timestamp_seconds", ONE),
                 "s",
-                "Never, as far as Hex tells",
+                "Never, as far as Hex reports",
                 steps=_AGO,
             ),
         ),
@@ -231,7 +231,7 @@ def _uses() -> list[tuple[int, Any]]:
                 "Result refreshed, ago",
                 about(
                     "Since the published result was last refreshed.",
-                    normal="about as often as somebody looks.",
+                    normal="about as often as it is viewed.",
                     act="Refreshed minutes ago, viewed weeks ago: too often.",
                 ),
                 age("hex_project_results_updated_timestamp_seconds", ONE),
@@ -245,7 +245,7 @@ def _uses() -> list[tuple[int, Any]]:
                 14,
                 "Unviewed runs, 7 days",
                 about(
-                    "Scheduled and refresh runs whose result nobody had viewed when the next came: an estimate.",
+                    "Scheduled and refresh runs whose result no one had viewed before the next run: an estimate.",
                     normal="few of the scheduled runs.",
                     act="Most of them: a rarer schedule loses nothing.",
                 ),
@@ -299,7 +299,7 @@ def _charts() -> tuple[Any, Any, Any, Any]:
             about(
                 "Runs that ended in each interval, by what started them.",
                 normal="even, at the hours of its schedule.",
-                act="API runs that run wild come from a program: find its owner.",
+                act="Many API runs come from a program: find its owner.",
             ),
             f"sum by (trigger) ({runs})",
             "{{trigger}}",
@@ -312,7 +312,7 @@ def _charts() -> tuple[Any, Any, Any, Any]:
             about(
                 "Runs that ended in each interval, by how they ended.",
                 normal="completed.",
-                act="Errored again and again: it costs and delivers nothing until it is repaired.",
+                act="Errored again and again: it costs money without a result until it is repaired.",
             ),
             f"sum by (status) ({runs}) > 0",
             "{{status}}",
@@ -348,7 +348,7 @@ def _charts() -> tuple[Any, Any, Any, Any]:
             about(
                 "This week's runs against the same hours of last week.",
                 normal="close to the grey line.",
-                act="The moment at which they part is when something changed.",
+                act="Where the two lines diverge, something changed.",
             ),
             [
                 Query(gauge("hex_project_week_runs", ONE, last="2h"), "this week", {"custom.lineWidth": 3}),

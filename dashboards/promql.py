@@ -1,10 +1,10 @@
-"""The pieces that every query is made of: what the catalogue has, aggregated before anything is joined to it.
+"""The pieces that every query is made of: metrics of the catalogue, aggregated before any join.
 
-Two exporters, or two scrape jobs of one, say everything twice. So a metric is never used as it comes but as the
+Two exporters, or two scrape jobs of one, expose every series twice. So a metric is never used as it comes but as the
 maximum over all labels that the catalogue gives it, which leaves each series once.
 """
 
-from exporter.metrics.catalogue import METRICS
+from exporter.metrics import METRICS
 
 WORKSPACE = 'workspace="$workspace"'
 
@@ -15,7 +15,7 @@ _OTHER = f'max by (workspace, project_id) (hex_project_week_runs{{{_CHOSEN}, pro
 
 
 def gauge(name: str, *matchers: str, offset: str = "", last: str = "") -> str:
-    """Every series of a gauge of the chosen workspace, once; `last`: its last value within so long, also a gone one's.
+    """Every series of a gauge of the chosen workspace, once; `last`: its last value in that time, also if gone now.
 
     Raises KeyError for a name the catalogue lacks.
     """
@@ -59,7 +59,7 @@ def chosen(expr: str) -> str:
 
 
 def named(expr: str, *labels: str) -> str:
-    """Series by project of the chosen teams and owners, with labels of the project, its title alone by default."""
+    """Series by project of the chosen teams and owners, with labels of the project, by default only its title."""
     return f"{expr} * on (workspace, project_id) group_left ({', '.join(labels or ('title',))}) {projects()}"
 
 
@@ -70,7 +70,7 @@ def titled(expr: str) -> str:
 
 
 def age(name: str, *matchers: str) -> str:
-    """Seconds since the time that a gauge tells, by the clock of Prometheus; never below 0."""
+    """Seconds since the time that a gauge holds, by the clock of Prometheus; never below 0."""
     return f"clamp_min(time() - {gauge(name, *matchers)}, 0)"
 
 

@@ -79,7 +79,7 @@ def _figures() -> list[tuple[int, Any]]:
                 about(
                     "Runs that ended in 7 days without a result: errored, killed, or without a kernel.",
                     normal="a few in a hundred.",
-                    act="Open the project with the most failures below: a schedule that always fails only costs.",
+                    act="Open the project with the most failures below; pause a schedule that always fails.",
                 ),
                 [Query(failed)],
                 unit="none",
@@ -109,9 +109,9 @@ def _figures() -> list[tuple[int, Any]]:
                 5,
                 "Oldest active run",
                 about(
-                    "How long the oldest run that has not ended has been going.",
+                    "The age of the oldest run that has not ended.",
                     normal="minutes. Empty: nothing runs.",
-                    act="Hours: cancel it in Hex; a run that hangs pays for its kernel until it is killed.",
+                    act="Hours: cancel it in Hex; a run that hangs uses its kernel until it is killed.",
                 ),
                 [Query(f"max({chosen(age('hex_runs_active_oldest_start_timestamp_seconds'))})")],
                 unit="s",
@@ -212,7 +212,7 @@ def _durations() -> Any:
         10,
         "How long runs take",
         about(
-            "The duration that half, and 19 in 20, of all runs of the workspace stay below, by trigger.",
+            "The median and the 95th percentile of the duration of all runs of the workspace, by trigger.",
             normal="level. Runs on schedule end before the next one is due.",
             act="A rise without more runs: data has grown, or the warehouse is busy. See the longest projects beside.",
         ),
@@ -243,9 +243,9 @@ def _longest() -> Any:
         11,
         "Most run time, 7 days",
         about(
-            "The ten projects whose runs took longest in sum, as Hex reports it: a lower bound of compute.",
+            "The ten projects with the longest total run time, as Hex reports it: a lower bound of compute.",
             normal="the projects that matter most.",
-            act="For one that matters little: a larger interval, or a faster query, pays here first.",
+            act="Begin with one that matters little: a larger interval, or a faster query.",
         ),
         [Query(f"sort_desc(topk(10, {named(f'({seconds} > 0)')}))", "{{title}}")],
         unit="s",
@@ -262,11 +262,11 @@ def _active() -> Any:
         about(
             "Runs that had not ended when their project was last read, of the whole workspace.",
             normal="pending stays near 0.",
-            act="Pending that stays up: more starts at once than kernels are free; spread the schedules.",
+            act="Many pending runs for long: more start at once than kernels are free. Spread the schedules.",
         ),
         [Query(gauge("hex_runs_active"), "{{state}}")],
         unit="none",
-        empty="Known from the first scrape on",
+        empty="No data before the first scrape",
         draw="steps",
         colors={"running": CALM, "pending": WARN},
     )
@@ -280,7 +280,7 @@ def _failing() -> Any:
         about(
             "The ten projects with the most runs that ended without a result.",
             normal="short bars, other projects each week.",
-            act="The same project week by week: repair it or switch its schedule off. It costs and delivers nothing.",
+            act="The same project week by week: repair it or switch its schedule off.",
         ),
         [Query(f"sort_desc(topk(10, {named(f'(round({failed}) > 0)')}))", "{{title}}")],
         unit="none",

@@ -26,7 +26,7 @@ from dashboards.promql import WORKSPACE, age, gauge, increase
 USD = "currencyUSD"
 KINDS = {
     "abandoned_project": "Abandoned project",
-    "unviewed_schedule": "Schedule nobody views",
+    "unviewed_schedule": "Unviewed schedule",
     "over_refreshed": "Refreshed more often than data changes",
     "over_scheduled": "Refreshed more often than viewed",
     "failing_schedule": "Schedule that only fails",
@@ -47,10 +47,10 @@ BOARD_OF = {
     "plan": "hex-cost",
     "owner": "hex-schedules",
 }
-"""By what a finding is about, the board that has more on it."""
+"""The board with details, by the type of a finding's subject."""
 
 _UNPRICED = "Nothing has a price: see `prices`"
-_NO_AUDIT = "No audit yet: the first comes with the first whole reading"
+_NO_AUDIT = "No audit yet: the first follows the first complete reading"
 _BY = "workspace, kind, subject"
 _OPEN = link("More on this", "${__data.fields.board}", project="${__data.fields.subject:percentencode}")
 
@@ -63,7 +63,7 @@ def _figures() -> list[tuple[int, Any]]:
                 1,
                 "Could be saved a month",
                 about(
-                    "What acting on all findings would save a month. No run and no seat counts twice.",
+                    "What acting on all findings would save a month. No run and no seat is counted twice.",
                     normal="small against the bill, which **Cost and plan** shows.",
                     act="Begin with the first line of the table: it is sorted by money.",
                 ),
@@ -96,14 +96,14 @@ def _figures() -> list[tuple[int, Any]]:
                 3,
                 "Realised, 30 days",
                 about(
-                    "Saved within 30 days because findings went away together with their cost: what somebody has done.",
-                    normal="grows after each clearing up.",
-                    act="Show it to whoever did it.",
+                    "Saved within 30 days: findings that disappeared together with their cost, because someone acted.",
+                    normal="grows whenever someone acts on a finding.",
+                    act="Nothing.",
                 ),
                 [Query(f"sum({increase('hex_findings_realised_usd_total', window='30d')})")],
                 unit=USD,
                 decimals=2,
-                empty="Nothing has gone yet",
+                empty="No finding has disappeared yet",
                 steps=((GOOD, None),),
             ),
         ),
@@ -115,7 +115,7 @@ def _figures() -> list[tuple[int, Any]]:
                 about(
                     "Findings of the last audit, without those that the configuration ignores.",
                     normal="a handful.",
-                    act="Say of what is wanted that it is: `ignore`, with a reason.",
+                    act="Add what is wanted to `ignore`, with a reason.",
                 ),
                 [Query(f"sum({gauge('hex_findings')})")],
                 unit="none",
@@ -128,10 +128,10 @@ def _figures() -> list[tuple[int, Any]]:
                 5,
                 "Not judged",
                 about(
-                    "Kinds of findings that the last audit could not tell, because a scope, a price or a source is "
+                    "Kinds of findings that the last audit could not judge, because a scope, a price or a source is "
                     "missing.",
                     normal="0.",
-                    act="`hex-exporter audit` says under its table what each of them needs.",
+                    act="`hex-exporter audit` lists under its table what each of them needs.",
                 ),
                 [Query(f"count({gauge('hex_findings_judged')} == 0) or 0 * count({gauge('hex_findings_judged')})")],
                 unit="none",
@@ -145,7 +145,7 @@ def _figures() -> list[tuple[int, Any]]:
                 6,
                 "Audit, ago",
                 about(
-                    "When the ledger was last searched for savings.",
+                    "Time since the last audit.",
                     normal="within the hour.",
                     act="Older than six hours: HexAuditStale fires; the log of the exporter has the reason.",
                 ),
@@ -165,7 +165,7 @@ def _kinds() -> list[dict[str, Any]]:
 
 
 def _found() -> str:
-    """Always 1: the top findings with what their subject is called, the board that has more, and Hex's address."""
+    """Always 1: the top findings with the name of their subject, the board with details, and the address in Hex."""
     info = f"topk by ({_BY}) (1, hex_finding_info{{{WORKSPACE}}})"
     for kind, uid in BOARD_OF.items():
         info = f'label_replace({info}, "board", "{uid}", "subject_type", "{kind}")'
@@ -175,7 +175,7 @@ def _found() -> str:
 
 
 def _order() -> str:
-    """What findings are ranked by: their saving, or what runs through connections whose saving nobody can tell."""
+    """What findings are ranked by: their saving, or for overlapping connections the cost of their runs."""
     through = gauge("hex_finding_cost_month_usd", 'kind="overlapping_connections"')
     return f"{through} or {gauge('hex_finding_saving_month_usd')}"
 
@@ -186,12 +186,12 @@ def _ranked() -> Any:
         8,
         "What to switch off, largest first",
         about(
-            "The largest findings: what it is, whose, what it costs a month and what acting on it would save of that, "
+            "The largest findings: what it is, its team, what it costs a month, what acting on it would save, "
             "and what to do. Findings that overlap each show their whole saving, so that the column adds up to more "
-            "than the figure above. What the database behind a second connection would save is on the database's bill: "
-            "such connections are ranked by what runs through them.",
-            normal="short, and nothing in it is old.",
-            act="Take the first line. Its name leads to the board that has more, `In Hex` to where it is changed.",
+            "than the figure above. The saving of a second connection to the same database is on the database's bill: "
+            "such connections are ranked by the cost of their runs.",
+            normal="few lines, and none of them old.",
+            act="Act on the first line. Its name links to the board with details, `In Hex` to where you change it.",
         ),
         _found(),
         [
@@ -232,7 +232,7 @@ def _ranked() -> Any:
             Column("board", label="board", properties={"custom.hidden": True}),
             Column("order", expr=_order(), properties={"custom.hidden": True}),
         ],
-        empty="Nothing was found, or there was no audit yet",
+        empty="No findings, or no audit yet",
         sort_by="order",
         hidden=("workspace", "subject_type", "instance", "job", "__name__"),
     )
@@ -254,7 +254,7 @@ def _by_kind() -> Any:
             "Every kind of finding, what acting on all of a kind would save, and whether it could be judged. Here the "
             "kinds add up.",
             normal="every kind is judged, and most have no finding.",
-            act="Not judged: `hex-exporter audit` says which scope, price or source that takes.",
+            act="Not judged: `hex-exporter audit` lists the scope, price or source that is missing.",
         ),
         gauge("hex_findings_judged"),
         [
@@ -287,18 +287,18 @@ def _by_team() -> Any:
         f"sum by (workspace, team) ({gauge(name)} * on (workspace, project_id) group_left (team) {team})"
         for name in ("hex_project_cost_week_usd", "hex_project_week_runs")
     )
-    nobody = {"type": "special", "options": {"match": "empty", "result": {"text": "No team", "index": 0}}}
+    no_team = {"type": "special", "options": {"match": "empty", "result": {"text": "No team", "index": 0}}}
     return table(
         10,
         "By team",
         about(
             "What the findings of each team would save a month, beside what its projects cost and run in this week.",
             normal="savings are a small part of four weeks' cost.",
-            act="Send each team its part: `hex-exporter audit` and `hex-exporter report` know teams too.",
+            act="Send each team its part: `hex-exporter audit` and `hex-exporter report` show teams too.",
         ),
         f"sum by (workspace, team) ({gauge('hex_team_findings')})",
         [
-            Column("Team", label="team", properties={"mappings": [nobody], "custom.minWidth": 90}),
+            Column("Team", label="team", properties={"mappings": [no_team], "custom.minWidth": 90}),
             Column(
                 "Saves a month",
                 expr=gauge("hex_team_saving_month_usd"),
@@ -321,8 +321,8 @@ def _over_time() -> Any:
         "What could have been saved, over time",
         about(
             "What acting on the findings would have saved a month, by kind, as each audit found it.",
-            normal="falls when somebody acts, and does not creep up.",
-            act="A step up is one new finding: HexSavingsNew says which. A creep is habits: copies, leavers.",
+            normal="falls when someone acts, and does not grow slowly.",
+            act="A step up is one new finding: HexSavingsNew names it. Slow growth: copies, people who left.",
         ),
         [Query(f"sum by (kind) ({gauge('hex_findings_saving_month_usd')}) > 0", "{{kind}}")],
         unit=USD,
@@ -340,14 +340,14 @@ def _realised() -> Any:
         12,
         "Realised, day by day",
         about(
-            "Dollars saved on each day because a finding went away together with its cost; for at most a year each.",
-            normal="grows with everything that is cleared up.",
-            act="It falls when what was switched off is back: the table above has it again, as old as it was.",
+            "Dollars saved on each day by findings that disappeared together with their cost; for at most a year each.",
+            normal="grows with every finding that someone acts on.",
+            act="A fall: what was switched off is back, and the table above lists it again with its age.",
         ),
         [Query(f"sum by (kind) ({increase('hex_findings_realised_usd_total')})", "{{kind}}")],
         unit=USD,
         decimals=2,
-        empty="Nothing that was found has gone yet",
+        empty="No finding has disappeared yet",
         draw="bars",
         stacked=True,
         min_step="1d",

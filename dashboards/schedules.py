@@ -51,7 +51,7 @@ def _figures() -> list[tuple[int, Any]]:
                 "Scheduled runs a week",
                 about(
                     "What the enabled schedules of the chosen teams and owners start in this week.",
-                    normal="well below the runs budget of the week, which also pays for people's runs.",
+                    normal="well below the week's runs budget, which people's runs use too.",
                     act="Sort the table by runs a view: halve the largest first.",
                 ),
                 [Query(f"sum({chosen(_PLANNED)})")],
@@ -63,9 +63,9 @@ def _figures() -> list[tuple[int, Any]]:
             5,
             figure(
                 2,
-                "Of these, for nobody",
+                "Of these, without views",
                 about(
-                    "Scheduled runs a week of projects whose app nobody has viewed for 30 days.",
+                    "Scheduled runs a week of projects whose app no one has viewed for 30 days.",
                     normal="0, or projects that only write data elsewhere.",
                     act="See `Scheduled and not viewed` below: switch these schedules off, or ask their owners.",
                 ),
@@ -81,10 +81,10 @@ def _figures() -> list[tuple[int, Any]]:
                 3,
                 "Unviewed runs, 7 days",
                 about(
-                    "Scheduled and refresh runs of 7 days whose result nobody had viewed when the next one came: an "
-                    "estimate, since Hex tells only the last view.",
+                    "Scheduled and refresh runs of 7 days whose result no one had viewed before the next run: an "
+                    "estimate, since Hex reports only the last view.",
                     normal="less than half of the scheduled runs.",
-                    act="Each could have been left out without anybody noticing.",
+                    act="Lengthen the schedules: no one has viewed these results.",
                 ),
                 [Query(f"sum({chosen(_by_project('hex_unviewed_runs_total'))})")],
                 unit="none",
@@ -131,7 +131,7 @@ def _projects() -> Any:
         7,
         "Schedules against views",
         about(
-            "Every project with an enabled schedule: what it starts in a week, and who looks at it. `Runs a view` is "
+            "Every project with an enabled schedule: what it starts in a week, and its views. `Runs a view` is "
             "scheduled runs a week over the views of 7 days; unviewed runs are those of 7 days too.",
             normal="a few runs a view: refreshed about as often as it is read.",
             act="More than ten runs a view: make the schedule rarer. No views at all: switch it off. Click a project.",
@@ -182,9 +182,9 @@ def _unseen() -> Any:
         8,
         "Scheduled and not viewed for 30 days",
         about(
-            "Scheduled runs a week of the projects whose app nobody has viewed for 30 days, the fifteen largest.",
+            "Scheduled runs a week of the projects whose app no one has viewed for 30 days, the fifteen largest.",
             normal="empty, or projects that only write data elsewhere.",
-            act="Ask the owner, then pause the schedule in Hex: it is the quickest saving there is.",
+            act="Ask the owner, then pause the schedule in Hex: it is the quickest saving.",
         ),
         [Query(f"sort_desc(topk(15, {named(_UNSEEN)}))", "{{title}}")],
         unit="none",
@@ -202,7 +202,7 @@ def _failing() -> Any:
         about(
             "Scheduled runs of 7 days that ended without a result, the fifteen projects with most.",
             normal="short bars.",
-            act="As many as it is scheduled: it never works. Repair it or switch it off.",
+            act="As many failures as scheduled runs: it never works. Repair it or switch it off.",
         ),
         [Query(f"sort_desc(topk(15, {named(failed)}))", "{{title}}")],
         unit="none",

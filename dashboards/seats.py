@@ -39,7 +39,7 @@ def _figures() -> list[tuple[int, Any]]:
                 "Seats",
                 about(
                     "Users of the workspace, guests and embedded users included.",
-                    normal="the people you know of.",
+                    normal="the people you know.",
                     act="More than that: see who joined, in Hex under Settings, Users.",
                 ),
                 [Query(f"sum({_SEATS})")],
@@ -84,7 +84,7 @@ def _figures() -> list[tuple[int, Any]]:
                 4,
                 "Idle seats cost a month",
                 about(
-                    "The monthly price of the paid seats that nobody uses.",
+                    "The monthly price of the paid and idle seats.",
                     normal="nothing.",
                     act="This is what removing or downgrading them saves, every month.",
                 ),
@@ -101,9 +101,9 @@ def _figures() -> list[tuple[int, Any]]:
                 5,
                 "Last review",
                 about(
-                    "Since somebody last went through the seats: `seats.reviewed_on` of the configuration.",
+                    "Time since the last review of the seats: `seats.reviewed_on` in the configuration.",
                     normal="within 90 days.",
-                    act="Go through the table below, then set `seats.reviewed_on` to today.",
+                    act="Review the table below, then set `seats.reviewed_on` to today.",
                 ),
                 [Query(age("hex_seats_reviewed_timestamp_seconds"))],
                 unit="s",
@@ -150,12 +150,12 @@ def _trend() -> Any:
         "Seats over time",
         about(
             "Users by role.",
-            normal="level, with a step when somebody joins or leaves.",
+            normal="level, with a step when someone joins or leaves.",
             act="A rise in a paid role: was it agreed?",
         ),
         [Query(_SEATS, "{{role}}")],
         unit="none",
-        empty="Known from the first scrape on",
+        empty="No data before the first scrape",
         draw="steps",
         calcs=("lastNotNull", "diff"),
     )
@@ -170,7 +170,7 @@ def _idle_trend() -> Any:
         about(
             "Seats that cost money, split by whether their people logged in within `seats.inactive_after`.",
             normal="no orange.",
-            act="An orange band that stays: the seats in it are paid for nobody.",
+            act="An orange band that stays: these seats are paid and not used.",
         ),
         [Query(f"{paid} - {idle}", "used"), Query(idle, "idle")],
         unit="none",

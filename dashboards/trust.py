@@ -24,7 +24,7 @@ from dashboards.promql import age, gauge, increase, part_increase
 _COOL = "hex_api_cooldown_until_timestamp_seconds"
 _LAST = "hex_collector_last_success_timestamp_seconds"
 _OWN = "and on (job, instance) hex_exporter_build_info"
-"""What Prometheus says of every target, of the exporters alone."""
+"""Keeps, of what Prometheus records of every target, only the exporters."""
 
 
 def _figures() -> list[tuple[int, Any]]:
@@ -36,9 +36,9 @@ def _figures() -> list[tuple[int, Any]]:
                 1,
                 "Hex",
                 about(
-                    "Whether the last listing of the projects was read whole.",
+                    "Whether the last project listing was read completely.",
                     normal="Read.",
-                    act="Not read: run `hex-exporter check`; it says which request fails.",
+                    act="Not read: run `hex-exporter check`; it shows which request fails.",
                 ),
                 [Query(gauge("hex_up"))],
                 unit="none",
@@ -54,9 +54,9 @@ def _figures() -> list[tuple[int, Any]]:
                 3,
                 "Runs known until, ago",
                 about(
-                    "Every run of every published project is known up to so long ago: how late a count can be.",
-                    normal="minutes. A project that nothing points at is read every six hours at the latest.",
-                    act="Over 12 hours: HexRunsIncomplete fires; the log says whose runs cannot be read.",
+                    "Every run of every published project is known up to this long ago: how late a count can be.",
+                    normal="minutes. A project without any sign of a new run is read at least every six hours.",
+                    act="Over 12 hours: HexRunsIncomplete fires; the log names the project that cannot be read.",
                 ),
                 [Query(age("hex_runs_complete_until_timestamp_seconds"))],
                 unit="s",
@@ -76,7 +76,7 @@ def _figures() -> list[tuple[int, Any]]:
                 ),
                 [Query(f"{requests} / sum({gauge('hex_api_allowed_requests_per_hour')})")],
                 unit="percentunit",
-                empty="Nothing was asked yet",
+                empty="No request was sent yet",
                 steps=((GOOD, None), (NOTE, 0.8), (WARN, 1.0)),
             ),
         ),
@@ -92,7 +92,7 @@ def _figures() -> list[tuple[int, Any]]:
                 ),
                 [Query(f"sum({increase('hex_api_rate_limited_total', window='24h')})")],
                 unit="none",
-                empty="Nothing was asked yet",
+                empty="No request was sent yet",
                 steps=((GOOD, None), (NOTE, 1), (WARN, 50)),
             ),
         ),
@@ -102,7 +102,7 @@ def _figures() -> list[tuple[int, Any]]:
                 6,
                 "Cool-down",
                 about(
-                    "How much longer Hex has asked to be left alone. Nothing is asked before that.",
+                    "How long the exporter still waits after a 429 of Hex. It sends no request before that.",
                     normal="none.",
                     act="Wait: it ends by itself, and a restart does not shorten it.",
                 ),
@@ -151,7 +151,7 @@ def _requests() -> Any:
             Query(gauge("hex_api_allowed_requests_per_hour"), "allowed", _line(BAD)),
         ],
         unit="none",
-        empty="Nothing was asked in this time",
+        empty="No request was sent in this time",
         stacked=True,
         area=True,
     )
@@ -174,11 +174,11 @@ def _limited() -> Any:
         about(
             "Answers in each interval that said: too many requests.",
             normal="empty.",
-            act="Bars that come again: who else uses this workspace's limit at that hour?",
+            act="Bars that return: which other program uses the workspace's limit at that hour?",
         ),
         [Query(f"sum by (endpoint) ({increase('hex_api_rate_limited_total')}) > 0", "{{endpoint}}")],
         unit="none",
-        empty="Hex did not ask us to wait in this time",
+        empty="No 429 in this time",
         draw="bars",
         stacked=True,
         min_step="1m",
@@ -191,9 +191,9 @@ def _failures() -> Any:
         10,
         "Requests that failed",
         about(
-            "Exchanges in each interval that brought no answer to use, by status; 429 is on its own above.",
+            "Requests in each interval without a usable answer, by status; 429 has its own panel.",
             normal="empty.",
-            act="401: the token. 403: its rights. 5xx, timeout, error: Hex or the way there.",
+            act="401: the token. 403: its rights. 5xx, timeout, error: Hex or the network.",
         ),
         [
             Query(
@@ -219,14 +219,14 @@ def _latency() -> Any:
         11,
         "How long Hex takes to answer",
         about(
-            "What 19 in 20 exchanges stayed below, to the last byte, by endpoint.",
+            "The 95th percentile of the time to the last byte, by endpoint.",
             normal="below 2 seconds.",
-            act="Slow: Hex has a bad day. Polling waits; counts come later, none is lost.",
+            act="Slow: Hex is under load. Polling waits; counts are late, none is lost.",
         ),
         [Query(f"histogram_quantile(0.95, sum by (le, endpoint) ({buckets}))", "{{endpoint}}")],
         unit="s",
         decimals=None,
-        empty="Nothing was asked in this time",
+        empty="No request was sent in this time",
         min_step="1m",
         points=100,
         span_gaps=True,
@@ -241,7 +241,7 @@ def _collectors() -> Any:
         about(
             "What is read from Hex: whether the last attempt was complete, and how old the last complete reading is.",
             normal="all are read. `not read` from the start: the token or the plan does not allow it.",
-            act="One that was read and no longer is: see the log. Its figures go after `collect.max_age`.",
+            act="One that was read and no longer is: see the log. Its figures disappear after `collect.max_age`.",
         ),
         gauge("hex_collector_success"),
         [
@@ -282,8 +282,8 @@ def _backlog() -> Any:
         "What is still to be read",
         about(
             "Projects overdue now, and projects whose history has not been read back to its start.",
-            normal="both end at 0 some minutes, on large workspaces hours, after the first start.",
-            act="Overdue that grows: see planned against allowed requests above.",
+            normal="both reach 0 within minutes of the first start, on large workspaces within hours.",
+            act="Growing overdue: compare planned with allowed requests above.",
         ),
         [
             Query(gauge("hex_exporter_overdue_projects"), "overdue"),
@@ -293,7 +293,7 @@ def _backlog() -> Any:
             ),
         ],
         unit="none",
-        empty="Known from the first scrape on",
+        empty="No data before the first scrape",
         draw="steps",
         colors={"overdue": WARN, "history not complete": CALM},
     )
@@ -306,7 +306,7 @@ def _memory() -> Any:
         about(
             "Resident memory of each exporter that is scraped.",
             normal="below 120 MB with 1,000 projects and 100,000 runs, and level.",
-            act="A rise that does not end is a fault of the exporter: please report it.",
+            act="A steady rise is a bug of the exporter: please report it.",
         ),
         [Query(f"max by (instance) (process_resident_memory_bytes {_OWN})", "{{instance}}")],
         unit="bytes",
@@ -321,7 +321,7 @@ def _scrape() -> Any:
         "Time of a scrape",
         about(
             "How long Prometheus took to read the page of each exporter.",
-            normal="milliseconds: the page is ready before it is asked for.",
+            normal="milliseconds: the page is built before the scrape.",
             act="Tenths of a second: the machine or the network is busy.",
         ),
         [Query(f"max by (instance) (scrape_duration_seconds {_OWN})", "{{instance}}")],
@@ -344,7 +344,7 @@ def _exporters() -> Any:
             "Each exporter that Prometheus scrapes, of every workspace.",
             normal="one line, with a durable ledger.",
             act="Not durable: facts do not reach the disk; see `storage.url` and the log. Configuration refused: the "
-            "one before goes on; the log names the line.",
+            "previous one stays in use; the log names the line.",
         ),
         info,
         [
@@ -385,7 +385,7 @@ def _skew() -> Any:
         about(
             "This machine's clock less the clock of Hex.",
             normal="within two seconds.",
-            act="Minutes: set up NTP. Runs near the turn of the week may count in the wrong one.",
+            act="Minutes: set up NTP. Runs near the turn of the week may be counted in the wrong one.",
         ),
         [Query(gauge("hex_exporter_clock_skew_seconds"))],
         unit="s",
@@ -401,7 +401,7 @@ def _token() -> Any:
         about(
             "Until the token in use expires.",
             normal="weeks. Empty: the token does not expire.",
-            act="Make a new one in Hex in time, and replace the file: it is read again by itself.",
+            act="Make a new one in Hex in time, and replace the file: the exporter reads it again.",
         ),
         [Query(f"{gauge('hex_token_expiry_timestamp_seconds')} - time()")],
         unit="s",

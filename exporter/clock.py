@@ -1,4 +1,4 @@
-"""Time as a parameter: what every room asks for the hour, and what it waits with."""
+"""Time as a parameter: the clock that every room reads and waits with."""
 
 import asyncio
 import time

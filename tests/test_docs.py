@@ -1,6 +1,7 @@
-"""What the README and the pages beside it name exists: metrics, commands, flags, files, places in them, settings."""
+"""What the README and the pages beside it name exists: metrics, commands, flags, files, anchors, settings, rooms."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import click
@@ -11,7 +12,13 @@ from exporter.config import load_config
 from exporter.metrics import METRICS
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ("README.md", "docs/operations.md", "docs/configuration.md", "docs/architecture.md", "docs/runbooks.md")
+PAGES = (
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")),
+)
 FAMILIES = set(METRICS)
 PARTS = ("_bucket", "_count", "_sum")
 WORDS_OF_OTHERS = {"hex_default", "hex_token", "hex_toolkit"}
@@ -73,3 +80,77 @@ def test_every_setting_in_the_readme_is_taken(block):
     if "scrape_configs" in block:
         return
     load_config(block, source="README.md", environ={}, state_dir=Path("/state"))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_file_of_the_repository_that_is_named_exists(page):
+    """A path in code quotes; `*` stands for any name, a word in capitals (`exporter/ROOM/`) for a name to fill in."""
+    prose = re.sub(r"(?m)^```(?:.*\n)*?```$", "", text_of(page))
+    paths = re.findall(r"`((?:exporter|dashboards|alerts|docs|tests|scripts|\.github|\.ci)/[\w./*-]*)`", prose)
+
+    assert [path for path in paths if not re.search(r"/[A-Z]+\b(?!\.md)", path) and not list(ROOT.glob(path))] == []
+
+
+class TestGlossary:
+    ROWS = re.findall(r"(?m)^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", text_of("docs/glossary.md"))
+
+    def test_each_word_has_a_sentence_and_a_file(self):
+        words = [row for row in self.ROWS if row[0] not in {"word", "---"}]
+
+        assert len(words) > 50
+        for word, meaning, file in words:
+            assert meaning.endswith("."), word
+            assert re.fullmatch(r"`exporter/[\w/]+(\.py|/)`", file), word
+            assert (ROOT / file.strip("`")).exists(), f"{word}: {file} has moved; name the file that holds it now"
+
+    def test_no_word_is_there_twice(self):
+        words = [word for word, _, _ in self.ROWS if word not in {"word", "---"}]
+
+        assert len(words) == len(set(words))
+
+
+class TestArchitecture:
+    TEXT = text_of("docs/architecture.md")
+
+    def test_every_room_has_its_row_and_no_row_is_left_of_a_room_that_is_gone(self):
+        rooms = {path.parent.name for path in (ROOT / "exporter").glob("*/__init__.py")}
+
+        assert set(re.findall(r"(?m)^\| `(\w+)` \|", self.TEXT)) == rooms
+
+    def test_the_walls_are_those_that_import_linter_holds(self):
+        [contract] = [
+            one
+            for one in tomllib.loads(text_of("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+            if one["type"] == "layers"
+        ]
+        layers = [layer.replace("exporter.", "") for layer in contract["layers"]]
+
+        assert "```text\n" + "\n".join(layers) + "\n```" in self.TEXT, "copy the layers of pyproject.toml to 'Walls'"
+
+
+WORDS_TO_AVOID = {
+    "tells, told": r"\b(tells|told)\b",
+    "nobody, somebody, anybody": r"\b(nobody|somebody|anybody)(?![\w\"])",
+    "whoever": r"\bwhoever (?!started)",
+    "goes on": r"\bgoes on\b",
+    "became of": r"\bbecame of\b",
+    "for ever": r"\bfor ever\b",
+    "heeds, whence, bears": r"\b(heeds?|whence|bears)\b",
+}
+TEXTS = (
+    "README.md",
+    "docs/architecture.md",
+    "docs/glossary.md",
+    "docs/operations.md",
+    "docs/runbooks.md",
+    *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "alerts").rglob("*.[yt]m*l")),
+    *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "dashboards").glob("*.json")),
+)
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_what_readers_see_uses_the_words_of_the_glossary(page):
+    """Words that are not the field's, or that have a plainer form: write shows, no one, continues, the owner."""
+    text = text_of(page).lower()
+
+    assert {words for words, pattern in WORDS_TO_AVOID.items() if re.search(pattern, text)} == set()

@@ -1,4 +1,4 @@
-"""What a release promises: a complete wheel and hashed locks that name no address."""
+"""What a release promises: a complete wheel, hashed locks that name no address, pinned Actions, a changelog."""
 
 import os
 import re
@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -133,6 +134,77 @@ class TestLocks:
         needed = [Requirement(line) for line in PROJECT["build-system"]["requires"]]
 
         assert {canonicalize_name(name) for name in _closure(needed)} <= _pins("requirements-build.txt").keys()
+
+
+class TestWorkflows:
+    FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+    @pytest.mark.parametrize("file", FILES, ids=lambda path: path.stem)
+    def test_every_action_is_pinned_by_commit_and_says_its_version(self, file: Path) -> None:
+        """A tag can be moved to other code; dependabot keeps hash and comment in step."""
+        used = re.findall(r"(?m)^\s*(?:- )?uses: (.+)$", file.read_text())
+
+        assert used
+        for action in used:
+            assert re.fullmatch(r"[\w-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
+
+    @pytest.mark.parametrize("file", FILES, ids=lambda path: path.stem)
+    def test_jobs_have_only_the_permissions_that_they_name(self, file: Path) -> None:
+        workflow = yaml.safe_load(file.read_text())
+
+        assert workflow["permissions"] == {}
+        assert all(job["permissions"] and job["timeout-minutes"] for job in workflow["jobs"].values())
+
+    @pytest.mark.parametrize("file", FILES, ids=lambda path: path.stem)
+    def test_scripts_that_are_run_exist(self, file: Path) -> None:
+        for script in re.findall(r"(?<![\w/])(\.ci/[\w-]+)", file.read_text()):
+            assert os.access(ROOT / script, os.X_OK), script
+
+    def test_the_hooks_run_what_is_locked_and_fetch_nothing(self) -> None:
+        hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+
+        assert [repository["repo"] for repository in hooks] == ["local"]
+        assert all(hook["entry"].startswith(".venv/bin/") for hook in hooks[0]["hooks"])
+
+
+class TestChangelog:
+    TEXT = (ROOT / "CHANGELOG.md").read_text()
+    VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "exporter" / "__init__.py").read_text())[1]  # type: ignore[index]
+
+    def test_the_version_of_the_program_has_a_heading(self) -> None:
+        assert re.search(rf"(?m)^## \[{re.escape(self.VERSION)}\] - (Unreleased|\d{{4}}-\d\d-\d\d)$", self.TEXT)
+
+    def test_headings_are_those_of_keep_a_changelog_newest_first(self) -> None:
+        versions = re.findall(r"(?m)^## (.+)$", self.TEXT)
+        numbers = [tuple(map(int, re.findall(r"\d+", version.partition("]")[0]))) for version in versions]
+        kinds = set(re.findall(r"(?m)^### (.+)$", self.TEXT))
+
+        assert all(re.fullmatch(r"\[\d+\.\d+\.\d+\] - (Unreleased|\d{4}-\d\d-\d\d)", one) for one in versions)
+        assert numbers == sorted(set(numbers), reverse=True)
+        assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+    def test_release_notes_are_the_part_of_that_version_or_say_what_to_do(self, tmp_path: Path) -> None:
+        tree = tmp_path / "tree"
+        (tree / ".ci").mkdir(parents=True)
+        (tree / "exporter").mkdir()
+        shutil.copy(ROOT / ".ci" / "release-notes", tree / ".ci")
+        (tree / "exporter" / "__init__.py").write_text('__version__ = "1.2.0"\n')
+        changelog = tree / "CHANGELOG.md"
+        changelog.write_text("# Changelog\n\n## [1.2.0] - 2027-01-02\n\n- New.\n\n## [1.1.0] - 2026-01-02\n\n- Old.\n")
+
+        def notes(version: str) -> subprocess.CompletedProcess[str]:
+            return subprocess.run(
+                [tree / ".ci" / "release-notes", version], capture_output=True, text=True, check=False, timeout=10
+            )
+
+        assert notes("1.2.0").stdout.split() == ["-", "New."]
+        other = notes("1.1.0")
+        assert (other.returncode, other.stdout) == (1, "")
+        assert "set __version__" in other.stderr
+        changelog.write_text("## [1.2.0] - Unreleased\n")
+        undated = notes("1.2.0")
+        assert undated.returncode == 1
+        assert 'write "## [1.2.0] - YYYY-MM-DD"' in undated.stderr
 
 
 def test_no_file_names_a_package_registry() -> None:

@@ -26,10 +26,10 @@ _LOOK_SECONDS = 5.0
 _LONGEST_WAIT_SECONDS = 900.0
 
 
-def audit_of(workspace: str, config: Config, evidence: AuditInput) -> Audit:
-    """What the evidence shows that need not be spent; days are those of the configured zone."""
+def audit_of(workspace: str, config: Config, audit_input: AuditInput) -> Audit:
+    """What the input shows that need not be spent; days are those of the configured zone."""
     zone = ZoneInfo(config.week(workspace).timezone)
-    return audit(evidence, config.ignore, datetime.fromtimestamp(evidence.now_ms / 1000, zone).date())
+    return audit(audit_input, config.ignore, datetime.fromtimestamp(audit_input.now_ms / 1000, zone).date())
 
 
 class Auditor:
@@ -57,7 +57,7 @@ class Auditor:
         return self._audit
 
     async def run(self) -> None:
-        """Audit for ever; cancel it to end it. Trouble of the ledger is the ledger's to report."""
+        """Audit every hour until it is cancelled. Trouble of the ledger is the ledger's to report."""
         try:
             await self._until_settled()
             while True:
@@ -80,16 +80,16 @@ class Auditor:
         return found
 
     def _made(self, now_ms: int) -> Audit:
-        evidence = read_audit_input(self._ledger, self._config, now_ms, lambda: not self._is_stopped)
-        return audit_of(self.workspace, self._config, evidence)
+        audit_input = read_audit_input(self._ledger, self._config, now_ms, lambda: not self._is_stopped)
+        return audit_of(self.workspace, self._config, audit_input)
 
     def _keep(self, found: Audit) -> None:
-        book = self._ledger.findings
-        step = advance(book.known(), found, book.written_ms)
-        book.write(step.records, step.realised, found.now_ms)
+        findings = self._ledger.findings
+        step = advance(findings.known(), found, findings.written_ms)
+        findings.write(step.records, step.realised, found.now_ms)
 
     async def _until_settled(self) -> None:
-        """Wait while what is to be judged is still being read, though not for ever."""
+        """Wait while what is to be judged is still being read, though not without end."""
         began = self._clock.monotonic()
         while self._clock.monotonic() - began < _LONGEST_WAIT_SECONDS:
             try:

@@ -20,12 +20,12 @@ class TeamCost:
     cost: Saving
 
 
-def team_costs(evidence: AuditInput, findings: Iterable[Finding]) -> tuple[TeamCost, ...]:
+def team_costs(audit_input: AuditInput, findings: Iterable[Finding]) -> tuple[TeamCost, ...]:
     """Every team that has findings, runs or priced seats: the one that could save most first."""
     of_team: dict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
         of_team[finding.team].append(finding)
-    costs = _costs(evidence)
+    costs = _costs(audit_input)
     rows = [
         TeamCost(
             team=team,
@@ -38,18 +38,18 @@ def team_costs(evidence: AuditInput, findings: Iterable[Finding]) -> tuple[TeamC
     return tuple(sorted(rows, key=lambda row: (*(-one for one in (*row.saving.rank, *row.cost.rank)), row.team)))
 
 
-def _costs(evidence: AuditInput) -> Mapping[str, list[Saving]]:
+def _costs(audit_input: AuditInput) -> Mapping[str, list[Saving]]:
     """What a month costs, piece by piece, under the team that causes it."""
-    scene = AuditContext(evidence)
+    context = AuditContext(audit_input)
     costs: dict[str, list[Saving]] = defaultdict(list)
-    if evidence.since_ms is not None:
-        for project_id in evidence.uses:
-            cost = scene.pricing.month(project_id, Claim(*scene.total(project_id)))
+    if audit_input.since_ms is not None:
+        for project_id in audit_input.uses:
+            cost = context.pricing.month(project_id, Claim(*context.total(project_id)))
             if cost.runs:
-                costs[evidence.teams.get(project_id, "")].append(cost)
-    plan = evidence.tariff.prices.plan
-    for seat in evidence.seats or ():
-        price = None if plan is None else evidence.tariff.seat_month_micro_usd(plan, seat.role)
+                costs[audit_input.teams.get(project_id, "")].append(cost)
+    plan = audit_input.tariff.prices.plan
+    for seat in audit_input.seats or ():
+        price = None if plan is None else audit_input.tariff.seat_month_micro_usd(plan, seat.role)
         if price:
-            costs[evidence.teams.get(seat.user_id, "")].append(Saving(micro=price))
+            costs[audit_input.teams.get(seat.user_id, "")].append(Saving(micro=price))
     return costs

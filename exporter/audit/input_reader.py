@@ -1,4 +1,4 @@
-"""What the audit goes by, out of the ledger: for each concept what is known, or why it is not."""
+"""The input of the audit, read from the ledger: for each concept what is known, or why it is not."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,18 +16,15 @@ from exporter.view import awaited, complete_since_ms, complete_until_ms, team_of
 Item = TypeVar("Item")
 
 _WEEK_MS = 7 * 86_400_000
-_UNVIEWED = "hex_unviewed_runs_total"
-_REQUESTS = "hex_api_requests_total"
-_REFUSALS = ("401", "402", "403")
 
 
 def read_audit_input(
     ledger: WorkspaceLedger, config: Config, now_ms: int, is_wanted: Callable[[], bool] = lambda: True
 ) -> AuditInput:
-    """Everything that the ledger tells of one workspace as of now. Raises LedgerError, and StoppedError.
+    """Everything that the ledger knows of one workspace as of now. Raises LedgerError, and StoppedError.
 
     Only reads, from any thread. Runs are added up by the database: memory grows with projects, not with runs.
-    `is_wanted` is asked between the steps; once it says no, StoppedError ends the reading.
+    `is_wanted` is called between the steps; once it returns False, StoppedError ends the reading.
     """
     view = _View(ledger, config, now_ms)
     known = view.projects
@@ -68,7 +65,7 @@ def read_audit_input(
 
 
 class StoppedError(Exception):
-    """Nobody wants the evidence any more."""
+    """The input is no longer wanted."""
 
 
 def _go_on(is_wanted: Callable[[], bool]) -> None:
@@ -86,7 +83,6 @@ class _View:
         self.missing: dict[str, str] = {}
         self._oldest_ms = now_ms - round(config.collect.max_age_seconds * 1000)
         self._collectors = ledger.collectors()
-        self._counters = ledger.counters()
         self.are_projects_known = self._is_fresh("projects")
         self.projects: tuple[KnownProject, ...] = ledger.projects() if self.are_projects_known else ()
 
@@ -125,7 +121,7 @@ class _View:
         contact_ms = self.ledger.first_contact_ms
         if contact_ms is None:
             return
-        counted = {one.labels[0]: one.value for one in self._counters if one.metric == _UNVIEWED}
+        counted = self.ledger.unviewed_runs()
         for each in self.projects:
             watched_ms = self.now_ms - max(contact_ms, each.first_seen_ms)
             is_same = each.schedules_since_ms <= each.first_seen_ms
@@ -141,23 +137,18 @@ class _View:
         return is_fresh
 
     def _lacks(self, collector: str) -> None:
-        """Note why a collector has nothing that counts."""
+        """Note why a collector has nothing that can be used."""
         state = self._collectors.get(collector)
         if getattr(self.config.collect, collector) is False:
             reason = f"collect.{collector} is off"
         elif state is not None and not state.success:
-            reason = self._refusal(collector) or "the last attempt failed"
+            status = state.refusal_status
+            reason = "the last attempt failed" if status is None else f"Hex answered {status}"
         elif state is None or state.last_success_ms is None:
             reason = "not read yet"
         else:
             reason = f"last read {_ago(self.now_ms - state.last_success_ms)} ago"
         self.missing[collector] = reason
-
-    def _refusal(self, endpoint: str) -> str | None:
-        """That Hex refuses it, by the answers that were counted: none of these codes is foreseen, so a series tells."""
-        codes = [one.labels[1] for one in self._counters if one.metric == _REQUESTS and one.labels[0] == endpoint]
-        refused = [code for code in codes if code in _REFUSALS]
-        return f"Hex answered {' or '.join(sorted(refused))}" if refused else None
 
 
 @dataclass(slots=True)

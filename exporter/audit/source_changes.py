@@ -3,15 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from exporter.config import Config, Source
-from exporter.insight import judged
+from exporter.insight import count_repeats, longest_gap_ms
 from exporter.insight.savings import WINDOW_MS, SourceUse
 from exporter.ledger import KnownProject, Span, WorkspaceLedger
 
 SCHEDULED = "scheduled"
 
 _SHORTEST_MS = 7 * 86_400_000
-_GAP_OF_INTERVALS = 3
-"""Probes that are further apart leave the time between them unwatched; `sources` judges runs by the same."""
+"""A source is judged once it was watched for a week: weekdays and weekends change it differently."""
 
 
 def source_uses(
@@ -23,7 +22,7 @@ def source_uses(
 ) -> Mapping[str, SourceUse]:
     """By project id, for the projects whose source was watched for a week without a break up to now.
 
-    Reads the spans of each source once, and one project's runs at a time. Ends early once nobody wants it.
+    Reads the spans of each source once, and one project's runs at a time. Ends early once it is no longer wanted.
     """
     spans: dict[str, Sequence[Span]] = {}
     found: dict[str, SourceUse] = {}
@@ -46,7 +45,7 @@ def source_uses(
 
 def _unbroken(spans: Sequence[Span], source: Source) -> Sequence[Span]:
     """The last spans between which the source was never unwatched for long."""
-    longest_ms = _GAP_OF_INTERVALS * round(source.every_seconds * 1000)
+    longest_ms = longest_gap_ms(source.every_seconds)
     first = len(spans) - 1
     while first > 0 and spans[first].first_began_ms - spans[first - 1].last_finished_ms <= longest_ms:
         first -= 1
@@ -62,12 +61,12 @@ def _use(
     until_ms = min(spans[-1].last_finished_ms, now_ms)
     if until_ms - since_ms < _SHORTEST_MS:
         return None
-    compared = judged(
+    compared = count_repeats(
         ledger.runs_between(since_ms, until_ms, project_id),
         spans,
         since_ms=since_ms,
         until_ms=until_ms,
-        longest_gap_ms=_GAP_OF_INTERVALS * round(source.every_seconds * 1000),
+        longest_gap_ms=longest_gap_ms(source.every_seconds),
     ).get(SCHEDULED)
     return SourceUse(
         name=source.name,

@@ -60,7 +60,7 @@ def _look_at_secret(http: HttpSource, environ: Mapping[str, str]) -> None:
 def _look_at_files(files: FileSource) -> None:
     for pattern in files.paths:
         if not os.path.lexists(pattern) and next(glob.iglob(pattern, recursive=True), None) is None:
-            raise ProbeError(f"no file fits {pattern}")
+            raise ProbeError(f"no file matches {pattern}")
 
 
 def _is_for(source: Source, workspace_name: str, config: Config) -> bool:

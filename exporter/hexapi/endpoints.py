@@ -1,4 +1,4 @@
-"""What can be asked of Hex: the endpoints, one request as a value, its address and query."""
+"""The endpoints of Hex's API that are read; one request as a value, its address and query."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,14 +21,14 @@ class Endpoint(StrEnum):
 
 
 OF_ONE_PROJECT = frozenset({Endpoint.RUNS, Endpoint.QUERIED_TABLES, Endpoint.CELLS})
-"""The endpoints that are asked project by project."""
+"""The endpoints that are read project by project."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
     """One request: one page of one endpoint.
 
-    `after` is the cursor of the page before (None: the first page); `offset` counts for runs alone, which have no
+    `after` is the cursor of the page before (None: the first page); `offset` applies to runs only, which have no
     cursors. Raises ValueError when an endpoint of one project comes without its project.
     """
 
@@ -39,7 +39,7 @@ class ApiRequest:
 
     def __post_init__(self) -> None:
         if (self.endpoint in OF_ONE_PROJECT) != (self.project_id is not None):
-            raise ValueError(f"{self.endpoint} was asked with project_id {self.project_id!r}")
+            raise ValueError(f"{self.endpoint} was requested with project_id {self.project_id!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ def address(base_url: str, request: ApiRequest) -> str:
 
 
 def query(request: ApiRequest, *, unlisted: bool = False) -> dict[str, str]:
-    """The query of `request`; `unlisted` asks for unlisted projects too, a flag that not every server knows."""
+    """The query of `request`; `unlisted` includes unlisted projects, by a flag that not every server knows."""
     shape = SHAPES[request.endpoint]
     parameters = dict(shape.fixed)
     if unlisted:

@@ -23,7 +23,7 @@ Body = TypeVar("Body")
 BodyReader = Callable[[httpx.Response], Awaitable[Body]]
 """Reads the body of an answer whose head has come, as far as it is wanted."""
 
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_NEVER_SENT = (httpx.ConnectError, httpx.UnsupportedProtocol)
 _WITHOUT_BODY = frozenset({204, 304})
 
 
@@ -131,7 +131,7 @@ class Exchanger:
                     return Answer(response.status_code, response.headers, None, str(error))
                 finally:
                     await response.aclose()
-        except httpx.ConnectTimeout:
+        except (httpx.ConnectTimeout, httpx.PoolTimeout):
             seconds = self._connect_seconds or deadline_seconds
             return NoAnswer("timeout", f"no connection within {seconds:g} s", was_sent=False)
         except (TimeoutError, httpx.TimeoutException):

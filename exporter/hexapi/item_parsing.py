@@ -161,7 +161,7 @@ def _connection(item: Json, _: ApiRequest) -> Connection | None:
 
 
 def _target(details: Json, connection_type: str) -> str | None:
-    """`host/database`, or the host alone; a JDBC URL gives its host and nothing else, as it may hold a password."""
+    """`host/database`, or only the host; a JDBC URL gives its host and nothing else, as it may hold a password."""
     by_type = {name.lower(): inner for name, inner in details.items()}
     chosen = mapping(by_type.get(connection_type)) or details
     host = _first_text(chosen, _HOST_KEYS)

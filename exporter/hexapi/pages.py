@@ -43,7 +43,7 @@ class Page:
         return len(self.items) + len(self.bad)
 
     def only(self, kind: type[_Kind]) -> tuple[_Kind, ...]:
-        """The items of one kind of fact, for callers that know what they asked."""
+        """The items of one kind of fact, for callers that know what they requested."""
         return tuple(item for item in self.items if isinstance(item, kind))
 
 

@@ -8,13 +8,13 @@ from exporter.hexapi.pages import BadItem, Page
 
 _Kind = TypeVar("_Kind")
 
-_PAGES_LIMIT = 2000
+_PAGES_LIMIT = 2000  # 200,000 items: beyond any workspace, and an end where cursors have none
 
 
 class ListingWalk:
     """One reading of one listing, from its first page to its last.
 
-    Ask `next`, `add` the page, until `next` is None. Only a walk that `is_complete` has read the whole listing;
+    Fetch `next`, `add` the page, until `next` is None. Only a walk that `is_complete` has read the whole listing;
     otherwise `flaw` says in one phrase why it ended early. Not for use by several threads.
     """
 
@@ -37,7 +37,7 @@ class ListingWalk:
         return tuple(self._found.values())
 
     def only(self, kind: type[_Kind]) -> tuple[_Kind, ...]:
-        """The items of one kind of fact, for callers that know what they asked."""
+        """The items of one kind of fact, for callers that know what they requested."""
         return tuple(item for item in self._found.values() if isinstance(item, kind))
 
     def add(self, page: Page) -> None:
@@ -49,7 +49,7 @@ class ListingWalk:
         self.bad += page.bad
         self._pages += 1
         self.next = None
-        # An empty page is an end too: some servers hand out a cursor as long as they are asked.
+        # An empty page is an end too: some servers hand out cursors without end.
         if page.has_more and page.size:
             self.flaw = self._loop(page, is_new=len(self._found) > known or bool(page.bad))
             if self.flaw is None:

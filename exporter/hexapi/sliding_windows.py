@@ -11,7 +11,7 @@ HOUR_SECONDS = 3600.0
 class SlidingWindows:
     """At most so many requests in so many seconds, for each of several windows. Not safe to share between threads.
 
-    `margin_seconds` makes each window longer: a server counts by when requests arrive, and one may be slower on its
+    `margin_seconds` makes each window longer: a server counts requests as they arrive, and one may be slower on its
     way than a later one. Times are seconds of one steady clock, recorded in order.
     """
 

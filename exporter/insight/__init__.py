@@ -2,7 +2,7 @@
 
 from exporter.insight.ai_credits import credit_tally, credits_cost, grants_of
 from exporter.insight.apportion import apportioned
-from exporter.insight.budget_status import WINDOWS_MS, BudgetStatus, Spent, budget_status
+from exporter.insight.budgets import WINDOWS_MS, BudgetStatus, Spent, budget_status
 from exporter.insight.calendar_period import (
     Period,
     days_of,
@@ -16,7 +16,7 @@ from exporter.insight.calendar_week import previous_week_bounds, week_bounds
 from exporter.insight.concurrency import peak
 from exporter.insight.config_advice import fitting, fitting_schedules, unmatched, unpriced
 from exporter.insight.plans import plan_months, ruled_out
-from exporter.insight.redundancy import judged
+from exporter.insight.redundancy import count_repeats, longest_gap_ms
 from exporter.insight.run_usage import UNBILLED, Tally, Use
 from exporter.insight.schedule_firings import (
     ALLOWED_DELAY_MS,
@@ -45,14 +45,15 @@ __all__ = [
     "Use",
     "apportioned",
     "budget_status",
+    "count_repeats",
     "credit_tally",
     "credits_cost",
     "days_of",
     "fitting",
     "fitting_schedules",
     "grants_of",
-    "judged",
     "local_day",
+    "longest_gap_ms",
     "midnight_ms",
     "missed_firings",
     "months_of",

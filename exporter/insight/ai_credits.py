@@ -1,6 +1,6 @@
 """AI credits: what threads used, and what of it is beyond the credits that come with the seats.
 
-Hex tells a thread's running total and when it began, not when each credit was used: all of a thread's credits count at
+Hex shows a thread's running total and when it began, not when each credit was used: all of a thread's credits count at
 the instant at which it began. Grants are by user and calendar month and do not roll over.
 """
 
@@ -24,7 +24,7 @@ def credit_tally(threads: Iterable[Thread]) -> Tally:
 
 
 def grants_of(tariff: Tariff, plan: str, seats: Iterable[Seat]) -> Grants | None:
-    """The monthly grant of each user; None if a role in use has one that the vendor does not tell."""
+    """The monthly grant of each user; None if a role in use has one that the vendor does not publish."""
     grants: dict[str, int] = {}
     for seat in seats:
         grant = tariff.credit_grant_milli(plan, seat.role)

@@ -12,7 +12,7 @@ Period = tuple[int, int]
 
 
 def period_at(at_ms: int, kind: PeriodKind, week: Week) -> Period:
-    """The week or month that holds this instant; `week` tells the zone, and where a week starts."""
+    """The week or month that holds this instant; `week` gives the zone, and where a week starts."""
     if kind == "week":
         return week_bounds(at_ms, week.timezone, week.starts)
     zone = ZoneInfo(week.timezone)

@@ -12,7 +12,7 @@ _HEADROOM = 1.2
 
 
 def unmatched(budgets: Iterable[Budget], workspace: str, projects: Collection[Project]) -> Iterator[str]:
-    """A sentence for each budget that is meant for some projects and fits none of those that are known."""
+    """A sentence for each budget that is meant for some projects and matches none of those that are known."""
     for budget in budgets:
         if projects and not any(budget.match.fits(workspace, project) for project in projects):
             yield f"budget {budget.name!r} matches no project"
@@ -21,7 +21,7 @@ def unmatched(budgets: Iterable[Budget], workspace: str, projects: Collection[Pr
 def unpriced(
     tariff: Tariff, budgets: Iterable[Budget], roles: Mapping[str, int], *, has_paid_compute: bool
 ) -> Iterator[str]:
-    """A sentence for each cost that is not told because a price is missing, with the key that would give it."""
+    """A sentence for each cost that is not shown because a price is missing, with the key that would give it."""
     plan = tariff.prices.plan
     if plan is None:
         yield "the cost of seats, and of AI credits beyond those of the seats, is not known: set prices.plan"
@@ -48,11 +48,11 @@ def fitting(weeks: Sequence[float]) -> str | None:
         return None
     limit = DEFAULT_BUDGET.limit
     counts = ", ".join(f"{runs:,.0f}" for runs in weeks)
-    said = f"the default budget is {limit:.0f} runs a week, and the last full weeks had {counts}"
+    text = f"the default budget is {limit:.0f} runs a week, and the last full weeks had {counts}"
     if limit / 4 <= max(weeks) <= limit:
-        return f"{said}: it fits"
+        return f"{text}: it fits"
     fits = _rounded_up(max(weeks) * _HEADROOM)
-    return f"{said}; this would fit: budgets: [{{name: {DEFAULT_BUDGET.name}, unit: runs, limit: {fits}}}]"
+    return f"{text}; this would fit: budgets: [{{name: {DEFAULT_BUDGET.name}, unit: runs, limit: {fits}}}]"
 
 
 def fitting_schedules(runs: int) -> str | None:

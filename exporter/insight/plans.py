@@ -25,7 +25,7 @@ def plan_month(
     threads = tuple(threads)
     grants = grants_of(tariff, plan, seats)
     if grants is None:
-        # What comes with the plan is not told. That matters only if there is something to pay without it.
+        # What comes with the plan is not known. That matters only if there is something to pay without it.
         return None if excess_milli(threads, {}, month) else total
     return total + (excess_milli(threads, grants, month) * tariff.ai_credit_micro_usd + 500) // 1000
 

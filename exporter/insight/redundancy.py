@@ -11,6 +11,17 @@ from exporter.insight.run_usage import UNBILLED
 _COMPLETED = "completed"
 
 
+_GAP_OF_INTERVALS = 3
+
+
+def longest_gap_ms(every_seconds: float) -> int:
+    """How far apart two probes on this interval may be, in milliseconds, for the time between them to count as watched.
+
+    Three intervals: one probe may fail or come late, and its next one too.
+    """
+    return _GAP_OF_INTERVALS * round(every_seconds * 1000)
+
+
 class SeenSpan(Protocol):
     """A time over which every probe saw the same, from its first probe to its last; in epoch milliseconds."""
 
@@ -23,7 +34,7 @@ class SeenSpan(Protocol):
         """When the last probe that saw it began: the source was in this state until then."""
 
 
-class Judgement(NamedTuple):
+class Repeats(NamedTuple):
     """How many runs were checked, and how many of them repeated an unchanged source."""
 
     checked: int
@@ -37,12 +48,12 @@ class _Place(NamedTuple):
     is_within: bool
 
 
-def judged(
+def count_repeats(
     runs: Iterable[Run], spans: Sequence[SeenSpan], *, since_ms: int, until_ms: int, longest_gap_ms: int
-) -> Mapping[str, Judgement]:
+) -> Mapping[str, Repeats]:
     """By trigger, the runs of one project that started in [since_ms, until_ms), compared with the source's spans.
 
-    A run repeats the project's last completed one that had ended when it started. It is checked when probes tell of
+    A run repeats the project's last completed one that had ended when it started. It is checked when probes cover
     both starts: each lies in a span, or between two that are no more than `longest_gap_ms` apart. It is unchanged when
     both lie in the same span; one in a gap may have come before the change or after it, and is taken for changed, so
     that the result is rather too low than too high. Runs that have not ended or got no kernel are left out. `runs`
@@ -73,11 +84,11 @@ def judged(
             continue
         checked[run.trigger] += 1
         unchanged[run.trigger] += before == now and now.is_within
-    return {trigger: Judgement(count, unchanged[trigger]) for trigger, count in checked.items()}
+    return {trigger: Repeats(count, unchanged[trigger]) for trigger, count in checked.items()}
 
 
 def _place(spans: Sequence[SeenSpan], begins: Sequence[int], at_ms: int, longest_gap_ms: int) -> _Place | None:
-    """Where the instant lies, None where no probe tells."""
+    """Where the instant lies, None where no probe says."""
     number = bisect_right(begins, at_ms) - 1
     if number < 0:
         return None

@@ -1,4 +1,4 @@
-"""When schedules fire, how many runs they start in a week, and which firings nobody answered."""
+"""When schedules fire, how many runs they start in a week, and which firings no run answered."""
 
 import re
 from bisect import bisect_left

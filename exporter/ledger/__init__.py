@@ -8,8 +8,8 @@ from exporter.ledger.histograms import BOUNDS_MS, Amounts, observed
 from exporter.ledger.ledger import Ledger, open_ledger
 from exporter.ledger.listings import CollectorState, Listing
 from exporter.ledger.project_records import KnownProject, RunProgress
-from exporter.ledger.run_counting import OTHER, PROJECT_METRICS, SOURCE_METRICS
 from exporter.ledger.schema import SCHEMA_VERSION
+from exporter.ledger.series_limit import OTHER, PROJECT_METRICS, SOURCE_METRICS
 from exporter.ledger.source_states import SourceRepository, SourceState, Span
 from exporter.ledger.workspace import WorkspaceLedger
 

@@ -24,17 +24,17 @@ Count = Callable[[Transaction, Amounts, int], None]
 class FindingRepository:
     """The findings of one workspace. Safe to write and to read from any thread."""
 
-    def __init__(self, store: Store, workspace: str, count: Count, notes: KeyValues) -> None:
+    def __init__(self, store: Store, workspace: str, count: Count, key_values: KeyValues) -> None:
         self._store = store
         self._workspace = workspace
         self._count = count
-        self._notes = notes
+        self._key_values = key_values
         self._mine = FINDINGS.c.workspace == workspace
 
     @property
     def written_ms(self) -> int | None:
         """The `now_ms` of the last `write`, None before the first."""
-        written: int | None = self._notes.read(_WRITTEN)
+        written: int | None = self._key_values.read(_WRITTEN)
         return written
 
     def known(self) -> tuple[KnownFinding, ...]:
@@ -71,7 +71,7 @@ class FindingRepository:
         with self._store.transaction() as transaction:
             upsert(transaction.connection, FINDINGS, rows)
             self._count(transaction, {(REALISED, (kind,)): amount for kind, amount in realised.items()}, now_ms)
-            self._notes.write(transaction, _WRITTEN, now_ms)
+            self._key_values.write(transaction, _WRITTEN, now_ms)
 
     def prune(self, transaction: Transaction, before_ms: int) -> None:
         """Forget the findings that were made last, and gone, before then."""

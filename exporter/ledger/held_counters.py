@@ -2,7 +2,6 @@
 
 import json
 import threading
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -134,15 +133,6 @@ class HeldCounters:
                     del self._held[series]
                 elif hold.until_ms > latest_ms:
                     self._held[series] = _Held(hold.value, latest_ms)
-
-
-def combined(parts: Iterable[Amounts]) -> Amounts:
-    """The amounts of all parts, added up by series."""
-    total: Amounts = {}
-    for part in parts:
-        for series, amount in part.items():
-            total[series] = total.get(series, 0) + amount
-    return total
 
 
 def _text(labels: tuple[str, ...]) -> str:

@@ -1,5 +1,7 @@
 """Histograms as counters: the bounds, and the sums that one observation adds to."""
 
+from collections.abc import Iterable
+
 RUN_DURATION_BOUNDS_MS = (1_000, 5_000, 15_000, 60_000, 300_000, 900_000, 3_600_000, 14_400_000)
 """Upper bounds of hex_run_duration_seconds in milliseconds, +Inf not among them."""
 
@@ -39,3 +41,12 @@ def observed(metric: str, labels: tuple[str, ...], value_ms: int | None) -> Amou
     amounts[f"{metric}_sum", labels] = value
     amounts[f"{metric}_count", labels] = int(is_observed)
     return amounts
+
+
+def combined(parts: Iterable[Amounts]) -> Amounts:
+    """The amounts of all parts, added up by series."""
+    total: Amounts = {}
+    for part in parts:
+        for series, amount in part.items():
+            total[series] = total.get(series, 0) + amount
+    return total

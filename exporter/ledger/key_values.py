@@ -1,4 +1,4 @@
-"""Small values under a key, for whoever has one to keep."""
+"""Small JSON values under a key, for any part that has one to keep."""
 
 from typing import Any
 
@@ -11,20 +11,20 @@ from exporter.ledger.store import Store, Transaction
 
 
 class KeyValues:
-    """The notes of one workspace. Reads may come from any thread."""
+    """The values of one workspace. Reads may come from any thread."""
 
     def __init__(self, store: Store, workspace: str) -> None:
         self._store = store
         self._workspace = workspace
 
     def read(self, key: str) -> Any:
-        """What was noted under the key, None if nothing was."""
+        """The value under the key, None if there is none."""
         with self._store.reading() as connection:
             text = connection.execute(self._wanted(key)).scalar()
         return None if text is None else msgspec.json.decode(text)
 
     def within(self, transaction: Transaction, key: str) -> Any:
-        """What is noted under the key as the transaction sees it, None if nothing is."""
+        """The value under the key as the transaction sees it, None if there is none."""
         text = transaction.connection.execute(self._wanted(key)).scalar()
         return None if text is None else msgspec.json.decode(text)
 

@@ -13,7 +13,7 @@ def open_ledger(url: str, *, clock: Clock, read_only: bool = False) -> "Ledger":
     """Open the ledger at a `sqlite:///` URL, making it and its folder if need be; `sqlite://` is one in memory.
 
     A damaged file is set aside and a fresh one takes its place. Where nothing can be written, the ledger is kept in
-    memory, beginning with what can be read. Both are told by `problem`, not by an error.
+    memory, beginning with what can be read. Both are reported by `problem`, not by an error.
 
     Raises LedgerBusyError if another process writes it, LedgerTooNewError if a newer program wrote it, LedgerError if
     the URL or the file is not a ledger's. `read_only` works beside a writer, creates no file, and raises LedgerError
@@ -23,7 +23,7 @@ def open_ledger(url: str, *, clock: Clock, read_only: bool = False) -> "Ledger":
 
 
 class Ledger:
-    """An open ledger. Any thread may write, one at a time; reads wait for nobody."""
+    """An open ledger. Any thread may write, one at a time; reads never wait."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -58,7 +58,7 @@ class Ledger:
             if name not in self._workspaces:
                 workspace = self._workspaces[name] = WorkspaceLedger(self._store, name)
                 if not self._store.is_read_only:
-                    with suppress(LedgerError):  # `problem` tells, and the series come with their first event
+                    with suppress(LedgerError):  # `problem` says so, and the series come with their first event
                         workspace.foresee_endpoints()
             return self._workspaces[name]
 

@@ -15,6 +15,9 @@ Item = TypeVar("Item")
 
 _TABLES, _CELLS = "tables", "cells"
 
+_REFUSALS = (401, 402, 403)
+"""The statuses that stay as they are until a person changes the token, the plan or a permission."""
+
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[Item]):
@@ -26,10 +29,19 @@ class Listing(Generic[Item]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectorState:
-    """Whether a collector's last attempt worked, and when one last did."""
+    """Whether a collector's last attempt worked, and when one last did.
+
+    `last_status` is the HTTP status of the last attempt's answer, None if there was no answer or it is not known.
+    """
 
     success: bool
     last_success_ms: int | None
+    last_status: int | None = None
+
+    @property
+    def refusal_status(self) -> int | None:
+        """The status with which Hex refused the last attempt to this token or plan; None if it did not refuse it."""
+        return self.last_status if not self.success and self.last_status in _REFUSALS else None
 
 
 class Listings:
@@ -90,13 +102,16 @@ class Listings:
             rows = connection.execute(wanted).all()
         return {project_id: decode(body, tuple[QueriedTable, ...]) or () for project_id, body in rows}
 
-    def record_collector(self, transaction: Transaction, collector: str, is_success: bool, at_ms: int) -> None:
+    def record_collector(
+        self, transaction: Transaction, collector: str, is_success: bool, at_ms: int, status: int | None
+    ) -> None:
         """How an attempt went; a failure leaves the time of the last success."""
         row = {
             "workspace": self._workspace,
             "collector": collector,
             "is_success": is_success,
             "last_success_ms": at_ms if is_success else None,
+            "last_status": status,
         }
         upsert(transaction.connection, COLLECTORS, [row], keep=() if is_success else ["last_success_ms"])
 
@@ -105,7 +120,10 @@ class Listings:
         with self._store.reading() as connection:
             rows = connection.execute(select(COLLECTORS).where(COLLECTORS.c.workspace == self._workspace)).all()
         return {
-            row.collector: CollectorState(success=row.is_success, last_success_ms=row.last_success_ms) for row in rows
+            row.collector: CollectorState(
+                success=row.is_success, last_success_ms=row.last_success_ms, last_status=row.last_status
+            )
+            for row in rows
         }
 
     def _record_source(

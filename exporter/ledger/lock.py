@@ -8,7 +8,7 @@ from exporter.errors import LedgerBusyError
 
 
 class WriterLock:
-    """Held from construction until `release`; the system lets go of it when the process dies, however it does.
+    """Held from construction until `release`; the system releases it when the process dies, however it does.
 
     Raises LedgerBusyError if another holder lives, OSError if the file cannot be made.
     """
@@ -22,7 +22,9 @@ class WriterLock:
             holder = os.read(self._descriptor, 32).decode("ascii", "replace").strip()
             self.release()
             who = f"process {holder}" if holder.isdigit() else "another process"
-            raise LedgerBusyError(f"{path}: held by {who}, expected no other writer of this ledger") from None
+            raise LedgerBusyError(
+                f"{path}: held by {who}: stop that process, or give this one a ledger of its own"
+            ) from None
         except OSError:
             self.release()
             raise

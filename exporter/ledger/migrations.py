@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection, Engine, inspect, select
 
 from exporter.errors import LedgerError, LedgerTooNewError
-from exporter.ledger import version_2
+from exporter.ledger import version_2, version_3
 from exporter.ledger.schema import META, METADATA, SCHEMA_VERSION, upsert
 
 Step = Callable[[Connection], None]
@@ -17,22 +17,32 @@ def _from_1(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-STEPS: tuple[Step, ...] = (_from_1,)
+def _from_2(connection: Connection) -> None:
+    for statement in version_3.COLUMNS:
+        connection.exec_driver_sql(statement)
+
+
+STEPS: tuple[Step, ...] = (_from_1, _from_2)
 """`STEPS[n - 1]` turns version n into n + 1. A step is never edited once released; it may not import `schema`."""
 
 OLDEST_READABLE = 1
-"""The oldest version that can be read as it is: those after it have only added tables."""
+"""The oldest version that can be read as it is: those after it have only added tables and columns."""
 
 
 def cover(raw: sqlite3.Connection) -> None:
-    """Have the tables that an older ledger lacks be there, empty, for this connection alone; nothing is written."""
+    """Show an older ledger to this one connection as a current one: what it lacks is empty. Nothing is written."""
     if raw.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'").fetchone() is None:
         return
     found = raw.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
-    if found is not None and found[0] == 1:
-        raw.execute("PRAGMA temp_store = MEMORY")
+    if found is None or found[0] >= SCHEMA_VERSION:
+        return
+    raw.execute("PRAGMA temp_store = MEMORY")
+    if found[0] < 2:
         for table in version_2.TABLES:
             raw.execute(table.replace("CREATE TABLE", "CREATE TEMPORARY TABLE", 1))
+    if found[0] < 3:
+        for view in version_3.VIEWS:
+            raw.execute(view)
 
 
 def schema_version(connection: Connection, name: str) -> int:
@@ -44,11 +54,19 @@ def schema_version(connection: Connection, name: str) -> int:
     if not tables:
         return 0
     if META.name not in tables:
-        raise LedgerError(f"{name}: found a database with the table {tables[0]!r}, expected a ledger")
+        raise LedgerError(
+            f"{name}: a database with the table {tables[0]!r}, not a ledger: set storage.url to another file"
+        )
     found = connection.execute(select(META.c.value).where(META.c.key == "schema_version")).scalar()
     if found is None:
-        raise LedgerError(f"{name}: found a database without a schema version, expected a ledger")
+        raise LedgerError(f"{name}: a database without a schema version, not a ledger: set storage.url to another file")
     return int(found)
+
+
+def too_new(name: str, version: int, known: int = SCHEMA_VERSION) -> LedgerTooNewError:
+    """The error for a ledger of a newer version than is known."""
+    written = f"written by a newer hex-exporter (schema version {version}; this one knows {known})"
+    return LedgerTooNewError(f"{name}: {written}: install that or a newer one")
 
 
 def migrate(
@@ -61,9 +79,7 @@ def migrate(
     with engine.begin() as connection:
         version = schema_version(connection, name)
         if version > target:
-            raise LedgerTooNewError(
-                f"{name}: found schema version {version}, expected at most {target}: a newer hex-exporter wrote it"
-            )
+            raise too_new(name, version, target)
         if version == 0:
             METADATA.create_all(connection)
             upsert(

@@ -8,10 +8,10 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from exporter.clock import Clock
-from exporter.errors import LedgerError, LedgerTooNewError
+from exporter.errors import LedgerError
 from exporter.ledger import sqlite
 from exporter.ledger.lock import WriterLock
-from exporter.ledger.migrations import OLDEST_READABLE, cover, migrate, schema_version
+from exporter.ledger.migrations import OLDEST_READABLE, cover, migrate, schema_version, too_new
 from exporter.ledger.schema import SCHEMA_VERSION
 from exporter.ledger.store import Store, now_ms, ready_writer, set_aside
 
@@ -30,15 +30,17 @@ def _path_of(url: str) -> Path | None:
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise LedgerError("storage url: found no database URL, expected sqlite:///PATH") from None
+        raise LedgerError("storage url: not a database URL: write sqlite:///PATH") from None
     if parsed.get_backend_name() != "sqlite":
-        raise LedgerError(f"storage url: found {parsed.get_backend_name()}, expected sqlite:///PATH")
+        raise LedgerError(f"storage url: {parsed.get_backend_name()} is not supported: write sqlite:///PATH")
     return None if parsed.database in {None, "", ":memory:"} else Path(str(parsed.database))
 
 
 def _open_for_reading(path: Path, clock: Clock) -> Store:
     if not path.is_file():
-        raise LedgerError(f"{path}: found no ledger, expected the one that `hex-exporter serve` keeps")
+        raise LedgerError(
+            f"{path}: no ledger here: start `hex-exporter serve` first, or set storage.url to the one that it keeps"
+        )
     engine = sqlite.reader_engine(path, cover)
     try:
         with engine.begin() as connection:
@@ -46,14 +48,9 @@ def _open_for_reading(path: Path, clock: Clock) -> Store:
     except sqlite.TROUBLE as error:
         raise LedgerError(f"{path}: cannot be read: {sqlite.reason(error)}") from error
     if version > SCHEMA_VERSION:
-        raise LedgerTooNewError(
-            f"{path}: found schema version {version}, expected at most {SCHEMA_VERSION}: a newer hex-exporter wrote it"
-        )
+        raise too_new(str(path), version)
     if version < OLDEST_READABLE:
-        raise LedgerError(
-            f"{path}: found schema version {version}, expected at least {OLDEST_READABLE}: "
-            "`hex-exporter serve` brings it there"
-        )
+        raise LedgerError(f"{path}: an empty file: start `hex-exporter serve`, which makes the ledger")
     return Store(path, clock, None, engine)
 
 

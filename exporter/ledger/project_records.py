@@ -182,3 +182,9 @@ def _listed(known: KnownProject | None, project: Project, at_ms: int) -> KnownPr
         gone_since_ms=None,
         schedules_since_ms=known.schedules_since_ms if is_same else at_ms,
     )
+
+
+def is_head_known(before: RunProgress, after: RunProgress) -> bool:
+    """Whether a project's newest runs were known, and what has been read does not lead further into its past."""
+    is_older_page = after.known_until_ms == before.known_until_ms and after.known_from_ms != before.known_from_ms
+    return before.known_until_ms is not None and not is_older_page

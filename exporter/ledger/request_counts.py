@@ -1,9 +1,9 @@
-"""Requests to Hex: counted by answer and, for pacing after a restart, by the minute."""
+"""Requests to Hex: counted by answer and, for pacing after a restart, by the minute, with the cool-down."""
 
 from sqlalchemy import Table, delete, select
 
 from exporter.ledger.histograms import Amounts, observed
-from exporter.ledger.schema import CALLER_REQUESTS, REQUESTS, upsert
+from exporter.ledger.schema import CALLER_REQUESTS, REQUESTS, WORKSPACES, upsert
 from exporter.ledger.store import Store, Transaction
 
 _MINUTE_MS = 60_000
@@ -11,11 +11,29 @@ _KEEP_MS = 2 * 3_600_000  # the longest pacing window is an hour
 
 
 class RequestCounts:
-    """One workspace's requests, minute by minute."""
+    """One workspace's requests, minute by minute, and until when Hex wants none."""
 
     def __init__(self, store: Store, workspace: str) -> None:
         self._store = store
         self._workspace = workspace
+        self.load()
+
+    def load(self) -> None:
+        """Read the cool-down from the table."""
+        wanted = select(WORKSPACES.c.cool_down_until_ms).where(WORKSPACES.c.workspace == self._workspace)
+        with self._store.reading() as connection:
+            self._cool_down_until_ms: int | None = connection.execute(wanted).scalar()
+
+    @property
+    def cool_down_until_ms(self) -> int | None:
+        """Until when Hex wants no request, None if it never said so."""
+        return self._cool_down_until_ms
+
+    def set_cool_down(self, transaction: Transaction, until_ms: int) -> None:
+        """Remember until when Hex wants no request."""
+        row = {"workspace": self._workspace, "cool_down_until_ms": until_ms}
+        upsert(transaction.connection, WORKSPACES, [row])
+        transaction.after_commit(lambda: setattr(self, "_cool_down_until_ms", until_ms))
 
     def record(self, transaction: Transaction, sent_ms: int, *, for_caller: bool = False) -> None:
         """Add one request to its minute, and forget those that no window reaches."""
@@ -51,10 +69,3 @@ def exchange_amounts(endpoint: str, code: str, seconds: float) -> Amounts:
     amounts: Amounts = {("hex_api_requests_total", (endpoint, code)): 1}
     amounts["hex_api_rate_limited_total", (endpoint,)] = int(code == "429")
     return amounts | observed("hex_api_request_duration_seconds", (endpoint,), round(seconds * 1000))
-
-
-def endpoint_series(endpoint: str) -> Amounts:
-    """The series that can be foreseen for an endpoint, all at 0."""
-    amounts: Amounts = {("hex_api_requests_total", (endpoint, "200")): 0}
-    amounts["hex_api_rate_limited_total", (endpoint,)] = 0
-    return amounts | observed("hex_api_request_duration_seconds", (endpoint,), None)

@@ -1,4 +1,4 @@
-"""The run records: taken in, asked for, forgotten."""
+"""The run records: taken in, read, forgotten."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,7 +7,8 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, false, func, or_,
 
 from exporter.facts import Run
 from exporter.insight import UNBILLED, Use
-from exporter.ledger.run_counting import REFRESHES, Border, KnownRun, sighted
+from exporter.ledger.first_contact import Border
+from exporter.ledger.run_counting import REFRESHES, KnownRun, sighted
 from exporter.ledger.schema import RUNS, WORKSPACES, upsert
 from exporter.ledger.store import Store, Transaction
 
@@ -85,7 +86,7 @@ class Runs:
     def prune(self, transaction: Transaction, before_ms: int) -> int:
         """Forget the ended runs from before then and remember the line; returns how many they were.
 
-        A run without start and end could not be told from a new one when it is listed again, so it stays.
+        A run without start and end could not be distinguished from a new one when it is listed again, so it stays.
         """
         line_ms = max(before_ms, self.pruned_before_ms(transaction.connection) or before_ms)
         upsert(transaction.connection, WORKSPACES, [{"workspace": self._workspace, "pruned_before_ms": line_ms}])

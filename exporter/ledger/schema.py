@@ -22,7 +22,7 @@ from sqlalchemy.dialects import sqlite
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """The version that this program writes; an older ledger is migrated to it, a newer one is refused."""
 
 METADATA = MetaData()
@@ -77,7 +77,7 @@ RUNS = Table(
     Column("is_counted", Boolean, nullable=False),
     Column("is_gone", Boolean, nullable=False),
 )
-# Both cover the questions asked at every page build, so that a million runs are counted without reading their rows.
+# Both cover the queries of every page build, so that a million runs are counted without reading their rows.
 Index("runs_by_start", RUNS.c.workspace, RUNS.c.started_ms, RUNS.c.project_id, RUNS.c.status)
 Index("runs_by_project", RUNS.c.workspace, RUNS.c.project_id, RUNS.c.status, RUNS.c.started_ms)
 Index("runs_active", RUNS.c.workspace, RUNS.c.project_id, sqlite_where=RUNS.c.is_active == true())
@@ -123,7 +123,9 @@ COLLECTORS = Table(
     Column("collector", Text, primary_key=True),
     Column("is_success", Boolean, nullable=False),
     Column("last_success_ms", BigInteger),
+    Column("last_status", Integer),
 )
+"""How each collector's last attempt went: `last_status` is the HTTP status of its answer."""
 
 THREADS = Table(
     "threads",
@@ -245,7 +247,7 @@ GATEWAY_ATTACHED = Table(
     Column("count", Integer, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
 )
-"""How many requests of each caller hold a run that is on; 0 for one that was given it and has let go."""
+"""How many requests of each caller hold a running run; 0 for one that was given it and has released it."""
 
 FINDINGS = Table(
     "findings",

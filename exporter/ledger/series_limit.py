@@ -1,7 +1,30 @@
-"""Which projects have series of their own when there are more than may have: a pure choice with inertia."""
+"""Which projects have series of their own when there are more than may have, and what the rest share: `other`."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+
+from exporter.ledger.histograms import Amounts, combined
+
+OTHER = "other"
+"""The project_id of the series that projects without their own share."""
+
+CACHE_METRICS = ("hex_cache_lookups_total", "hex_cache_hits_total", "hex_cache_saved_seconds_total")
+"""What the gateway counts of each project."""
+
+SOURCE_METRICS = ("hex_source_checked_runs_total", "hex_source_unchanged_runs_total")
+"""What is counted of each project whose source is watched."""
+
+PROJECT_METRICS = frozenset(
+    {
+        "hex_runs_total",
+        "hex_run_seconds_total",
+        "hex_unviewed_runs_total",
+        "hex_missed_schedules_total",
+        *CACHE_METRICS,
+        *SOURCE_METRICS,
+    }
+)
+"""Counters whose first label is project_id: a project without its own series adds to `other`."""
 
 DAY_MS = 86_400_000
 ACTIVITY_MS = 28 * DAY_MS
@@ -12,6 +35,15 @@ FORGET_GONE_MS = 30 * DAY_MS
 
 _MARGIN_RUNS = 5
 _MARGIN_RATIO = 1.2
+
+
+def by_series(amounts: Amounts, has_series: Callable[[str], bool]) -> Amounts:
+    """The same amounts with each project under the series that it adds to: its own, or `other`."""
+
+    def labels_of(metric: str, labels: tuple[str, ...]) -> tuple[str, ...]:
+        return (OTHER, *labels[1:]) if metric in PROJECT_METRICS and not has_series(labels[0]) else labels
+
+    return combined({(metric, labels_of(metric, labels)): amount} for (metric, labels), amount in amounts.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

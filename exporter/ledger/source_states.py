@@ -48,7 +48,7 @@ class Span:
 class SourceRepository:
     """The sources of one workspace: in the tables, their states also in memory once they are committed.
 
-    Safe to write from any thread; `states` waits for nobody.
+    Safe to write from any thread; `states` never waits.
     """
 
     def __init__(self, store: Store, workspace: str, count: Count) -> None:
@@ -82,9 +82,9 @@ class SourceRepository:
         return self._states
 
     def record(self, key: str, digest: str, began_ms: int, finished_ms: int) -> bool:
-        """A probe that succeeded; returns whether it saw another digest than the one before.
+        """A probe that succeeded; returns whether its digest differs from the one before.
 
-        Where the clock stepped back, what was seen at a time that is still to come gives way to this probe.
+        Where the clock stepped back, this probe replaces what was seen at a time that is still to come.
         """
         key, digest = storable(key), storable(digest)
         began_ms = min(began_ms, finished_ms)

@@ -17,7 +17,7 @@ _BUSY_SECONDS = 5.0
 
 
 def writer_engine(path: Path) -> Engine:
-    """The one connection that writes the file, made readable to its owner alone if it is new."""
+    """The one connection that writes the file, made readable only to its owner if it is new."""
     if not path.exists():
         path.touch(mode=0o600)
     engine = _engine(f"{path.absolute().as_uri()}?mode=rw", "BEGIN IMMEDIATE")
@@ -98,7 +98,7 @@ def is_quiet(path: Path) -> bool:
 
 def _reading(path: Path) -> str:
     # Of a quiet file an ordinary connection, even a read-only one, would create the -wal file: in the way of the
-    # next writer if that is another user.
+    # next writer if that runs as a different user.
     mode = "mode=ro&immutable=1" if is_quiet(path) else "mode=ro"
     return f"{path.absolute().as_uri()}?{mode}"
 

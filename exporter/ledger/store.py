@@ -83,7 +83,7 @@ class Store:
 
     @property
     def is_read_only(self) -> bool:
-        """Whether it was opened beside a writer, for reading alone."""
+        """Whether it was opened beside a writer, only for reading."""
         return self._writer is None
 
     def now_ms(self) -> int:
@@ -108,10 +108,10 @@ class Store:
         """
         with self._turn:
             if self._writer is None:
-                raise LedgerError(f"{self._path}: opened for reading, expected no write")
+                raise LedgerError(f"{self._path}: opened for reading: only the process that holds the ledger writes it")
             if self._is_closed:
                 # Another process may be the writer by now.
-                raise LedgerError(f"{self._path or 'the ledger in memory'}: closed, expected no write")
+                raise LedgerError(f"{self._path or 'the ledger in memory'}: closed: nothing more is written")
             try:
                 if self._is_damaged:
                     self._start_afresh()
@@ -225,7 +225,7 @@ def _inspect(path: Path) -> None:
 
 
 def set_aside(path: Path, clock: Clock, why: str) -> str:
-    """Rename a damaged ledger so that a fresh one can take its place; returns what to tell people."""
+    """Rename a damaged ledger so that a fresh one can take its place; returns what people should know."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(clock.now()))
     kept = sqlite.set_aside(path, stamp)
     _log.error("the ledger was damaged and a fresh one takes its place", reason=why, kept=str(kept))

@@ -6,8 +6,7 @@ from sqlalchemy import select
 
 from exporter.facts import Thread
 from exporter.ledger.codec import plausible, storable
-from exporter.ledger.held_counters import combined
-from exporter.ledger.histograms import Amounts
+from exporter.ledger.histograms import Amounts, combined
 from exporter.ledger.schema import THREADS, upsert
 from exporter.ledger.store import Transaction
 

@@ -86,7 +86,7 @@ class Collector:
                 stored=stored,
                 status=status.workspaces.get(workspace.name, WorkspaceStatus()),
                 owner_label=self._owner_label,
-                books=self._bookkeepers[workspace.name].books(stored, now_ms),
+                accounts=self._bookkeepers[workspace.name].accounts(stored, now_ms),
             )
 
     def _families(self, config: Config, now_ms: int) -> Iterator[Family]:

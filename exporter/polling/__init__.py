@@ -1,7 +1,8 @@
 """What to ask Hex next, and the loop that asks: pure planning at the core, one loop per workspace around it."""
 
 from exporter.polling.listings import LISTINGS
-from exporter.polling.poller import Poller, PollReport
+from exporter.polling.poll_report import PollReport
+from exporter.polling.poller import Poller
 from exporter.polling.request_estimate import (
     FirstRead,
     first_read,

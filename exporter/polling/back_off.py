@@ -19,7 +19,7 @@ class BackOff:
     _until_ms: dict[str, int] = field(default_factory=dict)
 
     def failed(self, key: str, now_ms: int) -> int:
-        """Note a failure; returns until when the key is to be left alone."""
+        """Note a failure; returns until when the key waits."""
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         pause_ms = min(self.first_ms * 2 ** min(failures - 1, 20), self.longest_ms)
         until_ms = self._until_ms[key] = now_ms + int(pause_ms * (1 - 0.2 * self.rng.random()))
@@ -31,7 +31,7 @@ class BackOff:
         return self._failures.pop(key, 0) > 0
 
     def until_ms(self, key: str, now_ms: int) -> int:
-        """Until when the key is to be left alone, 0 if it need not be; a wall clock that went back ends the pause."""
+        """Until when the key waits, 0 if it does not; a wall clock that went back ends the pause."""
         until_ms = self._until_ms.get(key, 0)
         return 0 if until_ms - now_ms > self.longest_ms else until_ms
 

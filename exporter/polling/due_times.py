@@ -1,11 +1,13 @@
-"""When a project is next worth asking for its runs: firings, active runs, changes in the listing, and turns."""
+"""When reading a project's runs is next worth a request: firings, active runs, changes in the listing, and turns."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from exporter.facts import Project
 from exporter.insight import ALLOWED_DELAY_MS, ALLOWED_EARLY_MS, next_firing
+from exporter.polling.reasons import Reason
 
 SECOND_MS = 1000
 MINUTE_MS = 60 * SECOND_MS
@@ -63,7 +65,14 @@ def _next(project: Project, after_ms: int) -> int:
     return min((at_ms for at_ms in upcoming if at_ms is not None), default=NEVER_MS)
 
 
-def due_ms(
+class Due(NamedTuple):
+    """From when a request is worth it, 0 if at once, and why."""
+
+    at_ms: int
+    reason: Reason
+
+
+def due_at(
     project: Project,
     *,
     read_ms: int | None,
@@ -72,26 +81,26 @@ def due_ms(
     habits: Habits,
     rest_ms: int,
     now_ms: int,
-    nudged_ms: int | None = None,
-) -> int:
-    """The instant from which asking for the project's runs is worth a request; 0 if they were never read.
+    expected_end_ms: int | None = None,
+) -> Due:
+    """From when reading the project's newest runs is worth a request, and why then.
 
     `read_ms` when they were last read, `active_since_ms` start of its oldest active run, `rest_ms` how long it may
-    go unasked when nothing points at it, `nudged_ms` when a run should have ended of which only its start was told.
+    rest when nothing points at it, `expected_end_ms` when a run should have ended of which only the start is known.
     """
     if read_ms is None:
-        return 0
-    due = read_ms + rest_ms
+        return Due(0, Reason.NEVER_READ)
+    due = [Due(read_ms + rest_ms, Reason.TURN)]
     if active_since_ms is not None:
-        due = min(due, _active_due_ms(read_ms, active_since_ms, habits.duration_ms))
-    if nudged_ms is not None:
-        due = min(due, max(nudged_ms, read_ms + _SHORTEST_RECHECK_MS))
-    due = min(due, _schedule_due_ms(read_ms, firings, habits, now_ms))
+        due.append(Due(_active_due_ms(read_ms, active_since_ms, habits.duration_ms), Reason.ACTIVE_RUN))
+    if expected_end_ms is not None:
+        due.append(Due(max(expected_end_ms, read_ms + _SHORTEST_RECHECK_MS), Reason.STARTED_RUN))
+    due.append(Due(_schedule_due_ms(read_ms, firings, habits, now_ms), Reason.SCHEDULE))
     if max(project.results_updated_ms or 0, project.published_ms or 0) > read_ms:
-        due = min(due, read_ms + _SHORTEST_RECHECK_MS)
+        due.append(Due(read_ms + _SHORTEST_RECHECK_MS, Reason.PROJECT_CHANGED))
     elif (project.viewed_ms or 0) > read_ms:
-        due = min(due, read_ms + rest_ms // 3)
-    return due
+        due.append(Due(read_ms + rest_ms // 3, Reason.PROJECT_VIEWED))
+    return min(due, key=lambda one: one.at_ms)
 
 
 def _active_due_ms(read_ms: int, since_ms: int, duration_ms: int) -> int:
@@ -112,18 +121,18 @@ def _schedule_due_ms(read_ms: int, firings: Firings, habits: Habits, now_ms: int
     seen = habits.last_scheduled_start_ms
     if seen is not None and seen >= last - ALLOWED_EARLY_MS:
         return upcoming
-    # Too early to tell: the run may be waiting for its start, up to ten minutes late.
+    # Too early to say: the run may be waiting for its start, up to ten minutes late.
     return min(upcoming, max(last + habits.lag_ms, read_ms + MINUTE_MS))
 
 
 def rest_intervals_ms(
     unforeseen_per_hour: Mapping[str, float], requests_per_hour: float, shortest_ms: int
 ) -> dict[str, int]:
-    """How long each project may go unasked so that together they cost so many requests an hour.
+    """How long each project may rest so that together they cost so many requests an hour.
 
-    Asked in proportion to the square root of the rate of runs that nothing foretells: of all ways to spend a fixed
+    Read in proportion to the square root of the rate of runs that nothing foretells: of all ways to spend a fixed
     number of requests, that keeps the sum of waiting runs smallest (rates λ polled at frequency f wait λ/2f; with the
-    sum of f fixed, f ~ sqrt(λ)). A project without any such run keeps a small steady rate, so that none waits for ever.
+    sum of f fixed, f ~ sqrt(λ)). A project without any such run keeps a small steady rate: each is read in the end.
     """
     weights = {project_id: math.sqrt(rate + _STEADY_RATE_PER_HOUR) for project_id, rate in unforeseen_per_hour.items()}
     total = sum(weights.values())

@@ -1,11 +1,11 @@
-"""What was told about runs of a project before they were listed: when they should have ended."""
+"""Runs of a project that were started and are not listed yet: when they should have ended."""
 
 from dataclasses import dataclass
 
 
 @dataclass(slots=True)
 class ExpectedRuns:
-    """The runs of one project of which only the start is known: one read answers for all that should have ended by it.
+    """The runs of one project of which only the start is known: one read covers all that should have ended by it.
 
     `due_ms` is when the first of them should have ended, None while there is none.
     """

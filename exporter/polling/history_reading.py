@@ -16,7 +16,7 @@ A listing in order of creation shows a run that waited for its kernel among late
 
 _MOST_STEP_BACKS = 3
 _MOST_STALE_PAGES = 3
-"""A server that gives the same page for ever is believed to have no other; new runs may repeat a page a few times."""
+"""A server that keeps giving the same page is believed to have no other; new runs may repeat a page a few times."""
 
 ALL_KNOWN_MS = 0
 """`known_from_ms` of a project whose whole history has been read."""
@@ -44,7 +44,7 @@ class HeadRead:
         self._stale_pages = 0
 
     def add(self, page: Page, sent_ms: int) -> None:
-        """Take the page that `next` asked for; `sent_ms` is when it was asked, by Hex's clock."""
+        """Take the page that `next` asked for; `sent_ms` is when it was requested, by Hex's clock."""
         if self._first_sent_ms is None:
             self._first_sent_ms = sent_ms
         runs = page.only(Run)
@@ -61,7 +61,7 @@ class HeadRead:
         if self._reached_end or self._joins_known():
             self.next = None
         else:
-            # One run of overlap tells whether the listing shrank between two pages.
+            # One run of overlap shows whether the listing shrank between two pages.
             offset = max(self._offset - 1, page.request.offset + 1)
             self.next = ApiRequest(Endpoint.RUNS, page.request.project_id, offset=offset)
 

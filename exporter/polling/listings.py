@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 
+from exporter.config import Collect
 from exporter.facts import Connection, Group, Identity, Project, Seat, Thread
 from exporter.hexapi import Endpoint, ListingWalk, Page
 from exporter.ledger import WorkspaceLedger
@@ -32,6 +33,11 @@ _LONGEST_MS = {Endpoint.PROJECTS: 15 * MINUTE_MS}
 _OTHER_LONGEST_MS = 3 * HOUR_MS
 
 
+def enabled_listings(collect: Collect) -> list[Endpoint]:
+    """The listings that are read, in the order in which they are first read; who the token belongs to always is."""
+    return [one for one in LISTINGS if one is Endpoint.ME or getattr(collect, one.value)]
+
+
 def listing_interval_ms(endpoint: Endpoint, pages: int, requests_per_hour: int) -> int:
     """How long after a complete read the next one is due: seldom enough to cost a small share of the requests.
 
@@ -52,15 +58,20 @@ class ListingReader:
         self._requests_per_hour = requests_per_hour
         self._walks: dict[Endpoint, ListingWalk] = {}
         self._pages: dict[Endpoint, int] = {}
-        states = ledger.collectors()
-        self._due_ms: dict[Endpoint, int] = {}
-        for position, endpoint in enumerate(one for one in LISTINGS if one in enabled):
+        self._due_ms = dict.fromkeys((one for one in LISTINGS if one in enabled), 0)
+
+    def load(self) -> None:
+        """Have each listing due an interval after the ledger last took it in. Raises LedgerError."""
+        states = self._ledger.collectors()
+        self._walks = {}
+        for place, endpoint in enumerate(self._due_ms):
             state = states.get(endpoint.value)
             last_ms = None if state is None or not state.success else state.last_success_ms
-            self._due_ms[endpoint] = position if last_ms is None else last_ms + self._interval_ms(endpoint)
+            # Those that were never read are due since the epoch, in their order.
+            self._due_ms[endpoint] = place if last_ms is None else last_ms + self._interval_ms(endpoint)
 
     def outlooks(self, now_ms: int, paused_until_ms: Callable[[Endpoint], int]) -> list[ListingOutlook]:
-        """What the planner is told of every enabled listing."""
+        """What the planner goes by, of every enabled listing."""
         return [
             ListingOutlook(
                 endpoint=endpoint,
@@ -93,16 +104,20 @@ class ListingReader:
         del self._walks[endpoint]
         if not walk.is_complete:
             self._due_ms[endpoint] = now_ms + self._interval_ms(endpoint)
-            self._ledger.record_collector(endpoint.value, False, now_ms)
+            self._ledger.record_collector(endpoint.value, False, now_ms, 200)
             return walk.flaw
         self._store(endpoint, walk, sent_ms)
-        self._ledger.record_collector(endpoint.value, True, sent_ms)
+        self._ledger.record_collector(endpoint.value, True, sent_ms, 200)
         self._due_ms[endpoint] = now_ms + self._interval_ms(endpoint)
         return None
 
     def give_up(self, endpoint: Endpoint) -> None:
         """Forget the pages that were read; the listing starts again from its first page."""
         self._walks.pop(endpoint, None)
+
+    def give_up_all(self) -> None:
+        """Forget the pages of every listing that was under way."""
+        self._walks.clear()
 
     def _store(self, endpoint: Endpoint, walk: ListingWalk, at_ms: int) -> None:
         match endpoint:

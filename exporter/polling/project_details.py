@@ -15,7 +15,7 @@ _READ_KEY = "details_read"
 
 
 class DetailReader:
-    """What is still to be asked about each project's connections, and where the answers go.
+    """What is still to be learned of each project's connections, and where the answers go.
 
     Queried tables are read when a project was published since, and once a week; cells once per project and edit.
     """
@@ -25,11 +25,18 @@ class DetailReader:
         self._wants_tables = wants_tables
         self._wants_cells = wants_cells
         self._walk: ListingWalk | None = None
-        self._read_ms: dict[str, int] = dict(ledger.noted(_READ_KEY) or {})
-        self._spent_on: tuple[int, int] = tuple(ledger.noted(_SPENT_KEY) or (0, 0))
+        self._read_ms: dict[str, int] = {}
+        self._spent_on = (0, 0)
 
-    def ask(self, known: KnownProject, now_ms: int, tables_paused_until_ms: int) -> ApiRequest | None:
-        """The next page to ask for about this project, None if nothing new is to be learned now."""
+    def load(self) -> None:
+        """Go on from what the ledger knows. Raises LedgerError."""
+        self._walk = None
+        self._read_ms = dict(self._ledger.value(_READ_KEY) or {})
+        day, spent = self._ledger.value(_SPENT_KEY) or (0, 0)
+        self._spent_on = (day, spent)
+
+    def next_request(self, known: KnownProject, now_ms: int, tables_paused_until_ms: int) -> ApiRequest | None:
+        """The next page to request about this project, None if nothing new is to be learned now."""
         project = known.project
         if project.state != "published":
             return None
@@ -45,10 +52,10 @@ class DetailReader:
         return None
 
     def sent(self, ask: ApiRequest, now_ms: int) -> None:
-        """Note that a request leaves, since cells have a daily allowance."""
+        """A request leaves: cells have a daily allowance."""
         if ask.endpoint is Endpoint.CELLS:
             self._spent_on = (now_ms // _DAY_MS, CELLS_PER_DAY - self._cells_left(now_ms) + 1)
-            self._ledger.note(_SPENT_KEY, self._spent_on)
+            self._ledger.set_value(_SPENT_KEY, self._spent_on)
 
     def take(self, known: KnownProject, page: Page, sent_ms: int) -> None:
         """Add a page; the last one brings the project's connections into the ledger."""
@@ -67,10 +74,10 @@ class DetailReader:
         self.skip(project_id, sent_ms)
 
     def skip(self, project_id: str, now_ms: int) -> None:
-        """Do not ask about this project again before it changes."""
+        """Have this project wait until it changes."""
         self._walk = None
         self._read_ms[project_id] = now_ms
-        self._ledger.note(_READ_KEY, self._read_ms)
+        self._ledger.set_value(_READ_KEY, self._read_ms)
 
     def _cells_left(self, now_ms: int) -> int:
         day, spent = self._spent_on

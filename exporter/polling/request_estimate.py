@@ -51,7 +51,7 @@ class FirstRead:
 
 
 def first_read(projects: Iterable[Project], pages: Mapping[Endpoint, int], now_ms: int) -> FirstRead:
-    """The estimate from schedules alone: runs that nothing foretells are known only when they have been read."""
+    """The estimate from schedules only: runs that nothing foretells are known only when they have been read."""
     listings = sum(pages.values())
     week = history = 0
     for project in projects:

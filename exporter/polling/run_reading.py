@@ -7,7 +7,8 @@ from exporter.facts import Run
 from exporter.hexapi import ApiRequest, Page
 from exporter.insight import ALLOWED_DELAY_MS, ALLOWED_EARLY_MS, missed_firings, project_firings
 from exporter.ledger import KnownProject, RunProgress, WorkspaceLedger
-from exporter.polling.due_times import HOUR_MS, MINUTE_MS, Firings, Habits, due_ms, rest_intervals_ms
+from exporter.polling.clock_skew import DATE_STEP_MS
+from exporter.polling.due_times import HOUR_MS, MINUTE_MS, Firings, Habits, due_at, rest_intervals_ms
 from exporter.polling.expected_runs import ExpectedRuns
 from exporter.polling.history_reading import ALL_KNOWN_MS, HeadRead, extend_back, older_page
 from exporter.polling.planner import ProjectOutlook
@@ -21,7 +22,7 @@ _REFUSED_MS = HOUR_MS
 _LONGEST_REFUSED_MS = 24 * HOUR_MS
 _SHORTEST_REST_MS = 30_000
 _TURN_HASTE = 0.8  # turns that fell behind catch up
-_NUDGE_MARGIN_MS = 2_000  # a read counts as a second older than it is
+_EXPECTED_MARGIN_MS = 2 * DATE_STEP_MS  # a read is taken for one step of the Date header older than it is
 _HABITS_EVERY_MS = 30 * MINUTE_MS
 
 
@@ -36,7 +37,7 @@ class _Tracked:
     read: HeadRead | None = None
     rest_ms: int = 0
     known_runs: int | None = None
-    expect_run: ExpectedRuns = field(default_factory=ExpectedRuns)
+    expected_runs: ExpectedRuns = field(default_factory=ExpectedRuns)
 
 
 class RunReader:
@@ -53,13 +54,20 @@ class RunReader:
         self._turn_every_ms = 0
         self._last_turn_ms: int | None = None
         self._active: dict[str, dict[str, int | None]] = {}
-        for run in ledger.active_runs():
-            self._active.setdefault(run.project_id, {})[run.run_id] = run.start_ms
+
+    def load(self) -> None:
+        """Have the next `refresh` go on from what the ledger knows; forgets reads under way. Raises LedgerError."""
+        active: dict[str, dict[str, int | None]] = {}
+        for run in self._ledger.active_runs():
+            active.setdefault(run.project_id, {})[run.run_id] = run.start_ms
+        self._active = active
+        self._tracked = {}
+        self._habits_at_ms = None
 
     def refresh(self, now_ms: int, listings_per_hour: float, *, details_left: int = 0) -> None:
         """Follow the projects that the ledger lists now; reads under way go on.
 
-        `details_left` is how many of them something else is still to be asked about, when nothing is due.
+        `details_left` is how many of them still wait for a request about their connections.
         """
         projects = [one for one in self._ledger.projects() if one.project.published_ms is not None]
         if self._habits_at_ms is None or abs(now_ms - self._habits_at_ms) > _HABITS_EVERY_MS:
@@ -70,7 +78,7 @@ class RunReader:
         self._spread(listings_per_hour, details_left, now_ms)
 
     def outlooks(self, now_ms: int, paused_until_ms: Callable[[str], int]) -> list[ProjectOutlook]:
-        """What the planner is told of every project that can have runs."""
+        """What the planner goes by, of every project that can have runs."""
         outlooks = [
             self._outlook(project_id, one, now_ms, paused_until_ms) for project_id, one in self._tracked.items()
         ]
@@ -78,7 +86,7 @@ class RunReader:
         return outlooks
 
     def next_turn_ms(self, now_ms: int) -> int:
-        """Before when no project is asked for nothing but its turn."""
+        """Before when no project is read only because it is its turn."""
         if self._last_turn_ms is None or self._last_turn_ms > now_ms:
             return 0
         return self._last_turn_ms + self._turn_every_ms
@@ -118,12 +126,12 @@ class RunReader:
             tracked.known_runs = None
 
     def expect_run(self, project_id: str, started_ms: int) -> None:
-        """A run of the project was started then: ask when it should have ended."""
+        """A run of the project was started then: read the project when it should have ended."""
         if tracked := self._tracked.get(project_id):
-            tracked.expect_run.started(started_ms + self._habit(project_id).duration_ms)
+            tracked.expected_runs.started(started_ms + self._habit(project_id).duration_ms)
 
     def refused(self, project_id: str, now_ms: int) -> None:
-        """Leave a project alone whose runs this token may not see, longer each time."""
+        """Have a project wait whose runs this token may not see, longer each time."""
         tracked = self._tracked.get(project_id)
         if tracked is None:
             return
@@ -180,9 +188,10 @@ class RunReader:
     ) -> ProjectOutlook:
         project = one.known.project
         one.firings.advance(now_ms)
+        expected_ms = one.expected_runs.due_ms
         starts = [one.known.first_seen_ms if start is None else start for start in one.active.values()]
         read_ms = one.progress.last_read_ms
-        due = due_ms(
+        due = due_at(
             project,
             read_ms=None if read_ms is not None and read_ms > now_ms + OVERDUE_MS else read_ms,
             active_since_ms=min(starts, default=None),
@@ -190,7 +199,7 @@ class RunReader:
             habits=self._habit(project_id),
             rest_ms=one.rest_ms,
             now_ms=now_ms,
-            nudged_ms=None if one.expect_run.due_ms is None else one.expect_run.due_ms + _NUDGE_MARGIN_MS,
+            expected_end_ms=None if expected_ms is None else expected_ms + _EXPECTED_MARGIN_MS,
         )
         refused_until_ms = one.progress.refused_until_ms or 0
         if refused_until_ms - now_ms > _LONGEST_REFUSED_MS:
@@ -198,8 +207,8 @@ class RunReader:
         seen = (project.results_updated_ms or 0, project.viewed_ms or 0, project.edited_ms or 0)
         return ProjectOutlook(
             project_id=project_id,
-            due_ms=due,
-            is_turn=read_ms is not None and due >= read_ms + one.rest_ms,
+            due_ms=due.at_ms,
+            due_reason=due.reason,
             paused_until_ms=max(refused_until_ms, paused_until_ms(project_id)),
             under_way=one.read.next if one.read is not None else None,
             older=self._older(project_id, one),
@@ -238,7 +247,7 @@ class RunReader:
         one.read = None
         one.known_runs = None
         if progress.last_read_ms is not None:
-            one.expect_run.read(progress.last_read_ms)
+            one.expected_runs.read(progress.last_read_ms)
 
     def _take_older(self, project_id: str, one: _Tracked, page: Page, runs: Sequence[Run], now_ms: int) -> None:
         progress = extend_back(one.progress, page)
@@ -265,7 +274,7 @@ class RunReader:
             stored = self._ledger.runs_between(
                 since_ms - ALLOWED_EARLY_MS, until_ms + ALLOWED_DELAY_MS + 1, one.known.project.project_id
             )
-            # A run that got no kernel has no start, only an end soon after; its firing was answered all the same.
+            # A run that got no kernel has no start, only an end soon after; it answered its firing all the same.
             starts = {
                 run.run_id: run.ended_ms if run.start_ms is None else run.start_ms
                 for run in (*stored, *runs)

@@ -34,18 +34,18 @@ class Charge:
     runs: int | None = None
 
 
-def charges(snapshot: Snapshot, books: Accounts) -> Iterator[Charge]:
+def charges(snapshot: Snapshot, accounts: Accounts) -> Iterator[Charge]:
     """The charges of the week that the snapshot is in. They add up to the costs of its components, to the millionth."""
     week = snapshot.config.week(snapshot.name)
     prices = tariff(snapshot.config.prices(snapshot.name))
     seats = _seats_of(snapshot)
-    parts = [(part, period_at(part.period[0], "month", week)) for part in books.months]
-    if "seats" in books.week.costs and seats:
-        yield from _seat_charges(snapshot, books, parts, seats)
+    parts = [(part, period_at(part.period[0], "month", week)) for part in accounts.months]
+    if "seats" in accounts.week.costs and seats:
+        yield from _seat_charges(snapshot, accounts, parts, seats)
     for part, month in parts:
         yield from _project_charges(snapshot, part, month, prices)
-    if "ai_credits" in books.week.costs:
-        yield from _credit_charges(books, parts)
+    if "ai_credits" in accounts.week.costs:
+        yield from _credit_charges(accounts, parts)
 
 
 def _seats_of(snapshot: Snapshot) -> tuple[Seat, ...]:
@@ -54,14 +54,14 @@ def _seats_of(snapshot: Snapshot) -> tuple[Seat, ...]:
 
 
 def _seat_charges(
-    snapshot: Snapshot, books: Accounts, parts: list[tuple[WeekAccount, Period]], seats: tuple[Seat, ...]
+    snapshot: Snapshot, accounts: Accounts, parts: list[tuple[WeekAccount, Period]], seats: tuple[Seat, ...]
 ) -> Iterator[Charge]:
     """Each paid seat on its own: the parts of the price that fall on the week are shared out by price."""
-    paid = [(seat, price) for seat in seats if (price := books.seat_months.get(seat.role, 0))]
+    paid = [(seat, price) for seat in seats if (price := accounts.seat_months.get(seat.role, 0))]
     if not paid:
         return
     weights = [price * part.costs.get("seats", 0) for part, _ in parts for _, price in paid]
-    shares = iter(apportioned(books.week.costs["seats"], weights))
+    shares = iter(apportioned(accounts.week.costs["seats"], weights))
     for part, month in parts:
         for seat, price in paid:
             micro_usd = next(shares)
@@ -117,9 +117,9 @@ def _project_charges(snapshot: Snapshot, part: WeekAccount, month: Period, price
             )
 
 
-def _credit_charges(books: Accounts, parts: list[tuple[WeekAccount, Period]]) -> Iterator[Charge]:
+def _credit_charges(accounts: Accounts, parts: list[tuple[WeekAccount, Period]]) -> Iterator[Charge]:
     """AI credits belong to no project; what is beyond the grants is billed to the workspace."""
-    shares = apportioned(books.week.costs["ai_credits"], [part.costs.get("ai_credits", 0) for part, _ in parts])
+    shares = apportioned(accounts.week.costs["ai_credits"], [part.costs.get("ai_credits", 0) for part, _ in parts])
     for (part, month), micro_usd in zip(parts, shares, strict=True):
         yield Charge(
             component="ai_credits",

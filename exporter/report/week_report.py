@@ -91,34 +91,34 @@ def _report(
     is_over: bool,
     now_ms: int,
 ) -> WeekReport:
-    books = snapshot.books
-    all_charges = () if books is None else tuple(charges(snapshot, books))
+    accounts = snapshot.accounts
+    all_charges = () if accounts is None else tuple(charges(snapshot, accounts))
     timezone = config.week(snapshot.name).timezone
     today = local(now_ms, timezone).date()
     remarks: list[str] = []
-    if books is None or books.week.totals is None:
+    if accounts is None or accounts.week.totals is None:
         remarks.append("this week is not completely known: its runs are still being read, or were never seen")
-    elif not any(total.runs for total in books.week.totals.values()):
+    elif not any(total.runs for total in accounts.week.totals.values()):
         remarks.append("no run started in this week")
     if week[0] < now_ms - config.storage.keep_runs_seconds * 1000:
         remarks.append("runs of this week have been forgotten: it began before storage.keep_runs")
     if is_over:
         remarks.append("seats are those of today, and so is their cost")
-    if books is not None:
-        remarks += [*books.unmatched, *books.unpriced]
+    if accounts is not None:
+        remarks += [*accounts.unmatched, *accounts.unpriced]
     return WeekReport(
         workspace=snapshot.name,
         week=week,
         timezone=timezone,
         known_until_ms=snapshot.complete_until_ms,
         tables=()
-        if books is None
+        if accounts is None
         else tuple(
             with_savings(table, snapshot, all_charges, known, today) if table.name == "team" else table
-            for table in tables(snapshot, books, is_over=is_over)
+            for table in tables(snapshot, accounts, is_over=is_over)
         ),
         remarks=tuple(remarks),
-        fit=None if books is None else books.fit,
+        fit=None if accounts is None else accounts.fit,
         charges=all_charges,
         is_over=is_over,
         org_id=None if snapshot.stored.identity is None else snapshot.stored.identity.org_id,

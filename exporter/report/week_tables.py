@@ -1,4 +1,4 @@
-"""A workspace's week as tables: what `report` prints, taken from the same books as the metrics."""
+"""A workspace's week as tables: what `report` prints, taken from the same accounts as the metrics."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,15 +24,15 @@ WITHOUT_TEAM = "(no team)"
 """Stands for the projects and people of no team."""
 
 
-def tables(snapshot: Snapshot, books: Accounts, *, is_over: bool) -> Iterator[Table]:
+def tables(snapshot: Snapshot, accounts: Accounts, *, is_over: bool) -> Iterator[Table]:
     """The tables of the week that the snapshot is in; a week that is over has no forecast."""
-    now, before = books.week.totals, books.previous_week.totals
+    now, before = accounts.week.totals, accounts.previous_week.totals
 
     def comparison(name: str, key: Callable[[RunKind], str], known: Iterable[str] = ()) -> Table:
-        return Table(name, (name, *_MEASURES), _compared(now, before, key, books.is_run_priced, known))
+        return Table(name, (name, *_MEASURES), _compared(now, before, key, accounts.is_run_priced, known))
 
     yield Table(
-        "total", ("total", *_MEASURES), _compared(now, before, lambda kind: "all", books.is_run_priced, ("all",))
+        "total", ("total", *_MEASURES), _compared(now, before, lambda kind: "all", accounts.is_run_priced, ("all",))
     )
     yield Table(
         "budget",
@@ -48,14 +48,14 @@ def tables(snapshot: Snapshot, books: Accounts, *, is_over: bool) -> Iterator[Ta
                 one.previous_used,
                 one.period[1] / 1000,
             )
-            for one in books.standings
+            for one in accounts.budgets
         ),
     )
     yield Table(
         "component",
         ("component", "usd", "previous_usd"),
         tuple(
-            (component, _usd(books.week.costs.get(component)), _usd(books.previous_week.costs.get(component)))
+            (component, _usd(accounts.week.costs.get(component)), _usd(accounts.previous_week.costs.get(component)))
             for component in COMPONENTS
         ),
     )
@@ -67,13 +67,13 @@ def tables(snapshot: Snapshot, books: Accounts, *, is_over: bool) -> Iterator[Ta
     if snapshot.config.teams:
         yield comparison("team", lambda kind: teams.get(kind[0]) or WITHOUT_TEAM)
     facts = {one: (project.title, snapshot.owner_label(project.owner), teams[one]) for one, project in projects.items()}
-    rows = _compared(now, before, lambda kind: kind[0], books.is_run_priced)
+    rows = _compared(now, before, lambda kind: kind[0], accounts.is_run_priced)
     yield Table(
         "project",
         ("project", "title", "owner", "team", *_MEASURES),
         tuple((row[0], *facts.get(str(row[0]), ("", "", "")), *row[1:]) for row in rows),
     )
-    yield Table("plan", ("plan", "month_usd", "ruled_out"), tuple(_plans(snapshot, books)))
+    yield Table("plan", ("plan", "month_usd", "ruled_out"), tuple(_plans(snapshot, accounts)))
 
 
 _MEASURES = ("runs", "seconds", "usd", "previous_runs", "previous_seconds", "previous_usd")
@@ -125,10 +125,10 @@ def _statuses(now: Totals, before: Totals) -> tuple[tuple[Cell, ...], ...]:
     return tuple((status, runs(now, status), runs(before, status)) for status in statuses)
 
 
-def _plans(snapshot: Snapshot, books: Accounts) -> Iterator[tuple[Cell, ...]]:
+def _plans(snapshot: Snapshot, accounts: Accounts) -> Iterator[tuple[Cell, ...]]:
     published = sum(known.project.state == "published" for known in snapshot.stored.projects if not known.gone_since_ms)
     for name, plan in tariff(snapshot.config.prices(snapshot.name)).book.plans.items():
-        yield name, _usd(books.plan_months.get(name)), "; ".join(ruled_out(plan, published))
+        yield name, _usd(accounts.plan_months.get(name)), "; ".join(ruled_out(plan, published))
 
 
 def _usd(micro_usd: int | None) -> float | None:

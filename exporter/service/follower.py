@@ -1,21 +1,20 @@
 """The thread that follows Hex: it owns the ledger, polls every workspace and builds the page after a change."""
 
 import asyncio
-import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 import structlog
 
-from exporter.audit import Auditor
 from exporter.clock import Clock
+from exporter.conditions import Conditions
 from exporter.config import Config
 from exporter.errors import LedgerError
-from exporter.hexapi import Pace, TokenSource
+from exporter.hexapi import Pace
 from exporter.ledger import Ledger, open_ledger
 from exporter.metrics import (
     METRICS,
@@ -29,7 +28,7 @@ from exporter.metrics import (
     exporter_families,
 )
 from exporter.polling import Poller, PollReport
-from exporter.sources import SourceWatch
+from exporter.service.workers import Assignment, Workers, make_workers
 
 _log = structlog.get_logger()
 
@@ -38,24 +37,16 @@ _SHORTEST_PAUSE_SECONDS = 1.0
 _PAUSE_PER_BUILD_SECOND = 10
 _LOOK_SECONDS = 0.25
 _ALIVE_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """What to follow: a configuration, the token of each of its workspaces, and where its sources' secrets are."""
-
-    config: Config
-    tokens: Mapping[str, TokenSource]
-    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+_LEDGER_RETRY_SECONDS = 10.0
 
 
 class Follower:
     """Polls in a thread of its own, so that a scrape never waits for SQLite or for a page being built.
 
-    `start` returns at once; `opened` tells when the ledger is open, or why it is not, `showed` when the page first
+    `start` returns at once; `opened` says when the ledger is open, or why it is not, `showed` when the page first
     shows what the ledger knows, and `followed`, with the ledger, when every workspace has its pace. `assign` puts
-    another configuration in force; `stop` ends the thread. `gateways` tell their state, by workspace, for the page. All
-    may be used from any thread.
+    another configuration in force; `stop` ends the thread. `gateways` return their state, by workspace, for the page.
+    All may be used from any thread.
     """
 
     def __init__(self, assignment: Assignment, publisher: Publisher, status: Status, clock: Clock) -> None:
@@ -64,15 +55,16 @@ class Follower:
         self.followed: Future[Ledger] = Future()
         self.gateways: dict[str, Callable[[], GatewayState]] = {}
         self._assignment = assignment
+        self._wanted: deque[tuple[Assignment, Future[None]]] = deque()
         self._publisher = publisher
         self._status = status
         self._clock = clock
+        self._conditions = Conditions(_log)
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
         self._stopping = False
-        self._pollers: tuple[Poller, ...] = ()
-        self._auditors: tuple[Auditor, ...] = ()
+        self._workers = Workers()
         self._alive_at = time.monotonic()
 
     def start(self) -> None:
@@ -81,16 +73,24 @@ class Follower:
         self._publisher.publish(build_page([Family(METRICS["hex_up"], ups), *exporter_families(self._status.current)]))
         self._thread.start()
 
-    def assign(self, assignment: Assignment) -> None:
-        """Follow this from now on; what is under way for the old configuration is dropped."""
-        self._assignment = assignment
+    def assign(self, assignment: Assignment) -> Future[None]:
+        """Follow this from now on; what is under way for the configuration in force is dropped.
+
+        The result comes once the assignment is in force, an error if it cannot be: the one in force then stays. It may
+        be cancelled as long as it has not begun.
+        """
+        outcome: Future[None] = Future()
+        self._wanted.append((assignment, outcome))
         self._wake()
+        return outcome
 
     def stop(self, timeout_seconds: float) -> None:
         """End the thread; returns when it has ended or the time is up. What is committed stays."""
         self._stopping = True
         self._wake()
         self._thread.join(timeout_seconds)
+        for _, outcome in self._wanted:
+            outcome.cancel()
 
     def health(self) -> tuple[bool, str]:
         """Whether the thread is alive and its loop goes round; Hex has no part in it."""
@@ -109,18 +109,18 @@ class Follower:
 
     def reports(self) -> dict[str, PollReport]:
         """How the loop of each workspace is doing."""
-        return {poller.workspace: poller.report for poller in self._pollers}
+        return {poller.workspace: poller.report for poller in self._workers.pollers}
 
     def pace(self, workspace: str) -> Pace:
-        """What every request to the workspace has to ask at this moment; RuntimeError before it is followed."""
+        """What every request to the workspace waits for at this moment; RuntimeError before it is followed."""
         return self._poller_of(workspace).pace
 
     def expect_run(self, workspace: str, project_id: str) -> None:
-        """Have a project looked at soon, as a run of it has been started by other means."""
+        """Have a project read when a run of it should have ended that has just been started by other means."""
         self._poller_of(workspace).expect_run(project_id)
 
     def _poller_of(self, workspace: str) -> Poller:
-        for poller in self._pollers:
+        for poller in self._workers.pollers:
             if poller.workspace == workspace:
                 return poller
         raise RuntimeError(f"{workspace}: not followed yet")
@@ -146,64 +146,87 @@ class Follower:
 
     async def _follow(self, ledger: Ledger) -> None:
         self._loop = asyncio.get_running_loop()
+        publishing = asyncio.ensure_future(self._publish(ledger))
+        # The first page comes before the clients, which take longer to make than it does.
+        await asyncio.sleep(0)
+        await self._begin(ledger)
         while not self._stopping:
             self._changed.clear()
-            assignment = self._assignment
-            tasks = [asyncio.ensure_future(self._publish(ledger, assignment.config))]
-            # The first page comes before the clients, which take longer to make than it does.
-            await asyncio.sleep(0)
-            self._pollers = tuple(self._poller(assignment, ledger, name) for name in assignment.tokens)
-            watches = tuple(self._watch(assignment, ledger, name) for name in assignment.tokens)
-            self._auditors = tuple(self._auditor(assignment, ledger, name) for name in assignment.tokens)
-            companions: tuple[Poller | SourceWatch, ...] = (*self._pollers, *watches)
-            tasks += [asyncio.ensure_future(companion.run()) for companion in (*companions, *self._auditors)]
-            if not self.followed.done():
-                self.followed.set_result(ledger)
+            while self._wanted and not self._stopping:
+                await self._reload(ledger, *self._wanted.popleft())
             await self._changed.wait()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            for companion in companions:
-                await companion.aclose()
+        publishing.cancel()
+        await asyncio.gather(publishing, return_exceptions=True)
+        await self._workers.end()
 
-    def _poller(self, assignment: Assignment, ledger: Ledger, name: str) -> Poller:
-        workspace = next(one for one in assignment.config.workspaces if one.name == name)
-        return Poller(
-            workspace,
-            assignment.config,
-            assignment.tokens[name],
-            ledger.workspace(name),
-            clock=self._clock,
-            rng=random.Random(),  # noqa: S311 - jitter
-        )
+    async def _begin(self, ledger: Ledger) -> None:
+        """Follow the first assignment, as soon as the ledger can be read."""
+        while not self._stopping:
+            self._changed.clear()
+            try:
+                await self._put_in_force(self._assignment, ledger)
+            except LedgerError as error:
+                self._conditions.report("begin", "The ledger cannot be read", level="error", reason=str(error))
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._changed.wait(), _LEDGER_RETRY_SECONDS)
+            else:
+                self._conditions.clear("begin")
+                self.followed.set_result(ledger)
+                return
 
-    def _watch(self, assignment: Assignment, ledger: Ledger, name: str) -> SourceWatch:
-        return SourceWatch(name, assignment.config, ledger.workspace(name), self._clock, assignment.environ)
+    async def _reload(self, ledger: Ledger, assignment: Assignment, outcome: "Future[None]") -> None:
+        """Put another assignment in force, or say why it cannot be: the one in force goes on then."""
+        if not outcome.set_running_or_notify_cancel():
+            return
+        try:
+            await self._put_in_force(assignment, ledger)
+        except Exception as error:
+            outcome.set_exception(error)
+        else:
+            outcome.set_result(None)
 
-    def _auditor(self, assignment: Assignment, ledger: Ledger, name: str) -> Auditor:
-        return Auditor(ledger.workspace(name), assignment.config, self._clock)
+    async def _put_in_force(self, assignment: Assignment, ledger: Ledger) -> None:
+        """Replace the workers by those of this assignment; nothing has changed if they cannot be made."""
+        made = make_workers(assignment, ledger, self._clock)
+        # The new pace is in force at once: requests for others are counted by it from here on.
+        replaced, self._workers, self._assignment = self._workers, made, assignment
+        made.begin()
+        try:
+            await replaced.end()
+        except Exception:
+            _log.exception("A connection of the configuration before cannot be closed")
 
-    async def _publish(self, ledger: Ledger, config: Config) -> None:
+    async def _publish(self, ledger: Ledger) -> None:
         """Build the page after each change, though not more than a tenth of the time, and for its own metrics' sake."""
         collector = Collector(ledger, self._status)
         builder = PageBuilder()
         while True:
             began = time.monotonic()
             self._alive_at = began
-            version = ledger.version
+            version, config = ledger.version, self._assignment.config
             try:
                 self._build(ledger, collector, builder, config)
             except Exception:
                 _log.exception("The page cannot be built; the last one stays")
             else:
+                self._report_built(time.monotonic() - began)
                 if not self.showed.done():
                     self.showed.set_result(None)
             taken = time.monotonic() - began
             page = self._publisher.page
             self._status.page_built(taken, page.series, page.duplicates)
             await self._clock.sleep(max(_SHORTEST_PAUSE_SECONDS, _PAUSE_PER_BUILD_SECOND * taken))
-            while ledger.version == version and time.monotonic() - began < _OWN_METRICS_SECONDS:
+            while (
+                ledger.version == version
+                and self._assignment.config is config
+                and time.monotonic() - began < _OWN_METRICS_SECONDS
+            ):
                 await self._clock.sleep(_LOOK_SECONDS)
+
+    def _report_built(self, seconds: float) -> None:
+        page = self._publisher.page
+        size = len(page.body(openmetrics=False, gzip=False))
+        _log.debug("page_built", bytes=size, series=page.series, milliseconds=round(seconds * 1000))
 
     def _build(self, ledger: Ledger, collector: Collector, builder: PageBuilder, config: Config) -> None:
         now_ms = round(self._clock.now() * 1000)
@@ -216,7 +239,7 @@ class Follower:
                 overdue_projects=report.overdue_projects,
                 clock_skew_seconds=report.clock_skew_seconds,
             )
-        for auditor in self._auditors:
+        for auditor in self._workers.auditors:
             self._status.update(auditor.workspace, audit=auditor.audit)
         for name, state in list(self.gateways.items()):
             self._status.update(name, gateway=state())

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,13 @@ from msgspec import structs
 from exporter import __version__
 from exporter.clock import SystemClock
 from exporter.config import Config
-from exporter.errors import ConfigError, ConfigProblem
+from exporter.errors import ConfigError, ConfigProblem, LedgerError
 from exporter.metrics import Publisher, Status
 from exporter.polling import PollReport
-from exporter.service.follower import Assignment, Follower
+from exporter.service.follower import Follower
 from exporter.service.logs import configure_logs
 from exporter.service.settings import read_config, tokens_of
+from exporter.service.workers import Assignment
 from exporter.web import Landing, ReloadOutcome, Server, WebConfigFile, WorkspaceState, create_app
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ DOCS_URL = "https://github.com/hex-exporter/hex-exporter"
 
 _STOP_SECONDS = 0.8
 _FIRST_PAGE_SECONDS = 0.5
+_RELOAD_SECONDS = 30.0  # the clients are made in a second; a ledger that is locked is waited for a few times
 
 _log = structlog.get_logger()
 
@@ -105,12 +108,12 @@ class Service:
             assignment = self._read_assignment()
             self._refuse_other_ledger(assignment)
             self._refuse_other_gateway(assignment.config)
-        except ConfigError as error:
+            self._put_in_force(assignment)
+        except (ConfigError, LedgerError) as error:
             self._status.reloaded(False, self._now_ms())
             _log.error("The configuration is refused, the running one stays in force", reason=str(error))
             return ReloadOutcome(False, str(error))
         self._assignment = assignment
-        self._follower.assign(assignment)
         if self.gateway is not None and self._loop is not None:
             self._loop.call_soon_threadsafe(self.gateway.assign, assignment.config)
         self._status.reloaded(True, self._now_ms())
@@ -147,6 +150,15 @@ class Service:
 
     def _now_ms(self) -> int:
         return round(self._clock.now() * 1000)
+
+    def _put_in_force(self, assignment: Assignment) -> None:
+        """Have the follower go by this assignment. Raises LedgerError if it cannot, or does not in time."""
+        outcome = self._follower.assign(assignment)
+        try:
+            outcome.result(_RELOAD_SECONDS)
+        except (TimeoutError, CancelledError):
+            outcome.cancel()
+            raise LedgerError("the polling thread is busy or ending: reload again in a minute") from None
 
     def _refuse_other_ledger(self, assignment: Assignment) -> None:
         running, wanted = self._assignment.config.storage.url, assignment.config.storage.url

@@ -5,15 +5,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import exp
 
-from exporter.insight import Tariff
 from exporter.simulator.connections import Link
 from exporter.simulator.mixture import KILLED_SHARE, MISSED_SHARE, NO_KERNEL_SHARE, SORTS, SPREAD
 from exporter.simulator.people import Person
 from exporter.simulator.population import SimulatedProject
 from exporter.simulator.rhythm import WEEK_MS
-
-_MONTH_WEEKS = 365.25 / 12 / 7
-_FREE_ROLE = "member"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,18 +28,6 @@ class Waste:
     seconds_per_week: float = 0.0
     role: str | None = None
     is_waste: bool = True
-
-    def month_micro_usd(self, tariff: Tariff, compute_hour_micro_usd: int = 0) -> int | None:
-        """What it costs a month, in micro-dollars, by the prices of runs and seats; None if the seat has no price."""
-        if self.role is not None:
-            plan = tariff.prices.plan
-            price = None if plan is None else tariff.seat_month_micro_usd(plan, self.role)
-            return (
-                None if price is None or plan is None else price - (tariff.seat_month_micro_usd(plan, _FREE_ROLE) or 0)
-            )
-        run = tariff.prices.run_micro_usd or 0
-        second = (tariff.prices.warehouse_minute_micro_usd or 0) / 60 + compute_hour_micro_usd / 3600
-        return round((self.runs_per_week * run + self.seconds_per_week * second) * _MONTH_WEEKS)
 
 
 _BECAUSE = {

@@ -1,17 +1,17 @@
-"""Has the data behind a project changed? Probes of databases, addresses and files, and how each source stands."""
+"""Has the data behind a project changed? Probes of databases, addresses and files, and the status of each source."""
 
 from exporter.sources.credentials import Credential
 from exporter.sources.database import Address, missing_driver
 from exporter.sources.probe import ProbeError
-from exporter.sources.source_watch import SourceWatch
+from exporter.sources.source_monitor import SourceMonitor
 from exporter.sources.status import SourceStatus, source_status
 
 __all__ = [
     "Address",
     "Credential",
     "ProbeError",
+    "SourceMonitor",
     "SourceStatus",
-    "SourceWatch",
     "missing_driver",
     "source_status",
 ]

@@ -1,4 +1,4 @@
-"""Secrets of sources: read from the environment or a file when they are needed, so that a new one counts at once."""
+"""Secrets of sources: read from the environment or a file when they are needed, so that a new one applies at once."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ _LENGTH_LIMIT = 16 * 1024
 
 
 class Credential:
-    """Where one secret is: an environment variable or a file, exactly one of them. It is held by nobody."""
+    """Where one secret is: an environment variable or a file, exactly one of them. The secret itself is not kept."""
 
     def __init__(self, environ: Mapping[str, str], *, env: str | None = None, file: str | None = None) -> None:
         if (env is None) == (file is None):
@@ -23,7 +23,7 @@ class Credential:
         return f"Credential({self._env or self._file})"
 
     def read(self) -> Secret:
-        """The secret as it is right now; raises ProbeError that names the place when there is none to be had."""
+        """The secret as it is right now; raises ProbeError that names the place when there is none."""
         where = f"the environment variable {self._env}" if self._env is not None else f"the file {self._file}"
         written = self._environ.get(self._env, "") if self._env is not None else _content(str(self._file))
         secret = Secret(written.strip("\r\n \t"))

@@ -1,4 +1,4 @@
-"""A connection to somebody's database that only reads: drivers as they are installed, each dialect's own guard."""
+"""A connection to a database that can only read: drivers as they are installed, each dialect's own guard."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +20,7 @@ _LONGEST_CONNECT_SECONDS = 15
 
 
 class Address:
-    """Where a database is, with the password and all; prints as its dialect alone."""
+    """Where a database is, password included; prints as its dialect and nothing else."""
 
     def __init__(self, written: Secret) -> None:
         """Raises ProbeError unless it is a URL as SQLAlchemy writes them."""
@@ -31,7 +31,7 @@ class Address:
         if url is None:
             raise ProbeError("the database URL cannot be read, expected DIALECT://USER:PASSWORD@HOST/DATABASE")
         if url.drivername in ("postgresql", "postgres"):
-            # The one that the extra brings; SQLAlchemy 2.0 means another.
+            # The driver that the extra installs; SQLAlchemy 2.0 would take psycopg2.
             url = url.set(drivername="postgresql+psycopg")
         self.url = url
         self.dialect = url.get_backend_name()
@@ -60,7 +60,7 @@ def reading(
 ) -> Iterator[Connection]:
     """A connection in a transaction that cannot write and is rolled back whatever happens.
 
-    Blocks, so it belongs into a thread. `interruptible` is given a way to end what runs, where the driver has one that
+    Blocks, so call it in a thread. `interruptible` is given a way to end what runs, where the driver has one that
     another thread may use. Raises ProbeError with a reason that holds no secret.
     """
     try:
@@ -85,7 +85,7 @@ def reading(
     except DBAPIError as error:
         reason = failure(error.orig or error, address.secrets())
     except Exception as error:
-        # Drivers raise what they like.
+        # Drivers raise errors of any class.
         reason = failure(error, address.secrets())
     else:
         return
@@ -133,7 +133,7 @@ def _existing(url: URL) -> URL:
 
 
 def _guard(connection: Connection, deadline_seconds: float) -> None:
-    """Have the database itself refuse writes and long questions, where it can."""
+    """Make the database itself refuse writes and long queries, where it can."""
     milliseconds = max(1, round(deadline_seconds * 1000))
     match connection.dialect.name:
         case "sqlite":

@@ -15,7 +15,7 @@ def digest(*parts: str) -> str:
 
 
 def encoded_row(row: Sequence[object]) -> str:
-    """The row as text that tells its values and their kinds."""
+    """The row as text: its values and their kinds."""
     return json.dumps([_encoded(value) for value in row], ensure_ascii=False)
 
 
@@ -28,7 +28,7 @@ def _encoded(value: object) -> object:
         case float():
             return ["float", repr(value)]
         case datetime():
-            # The offset that a session shows a moment in is no part of the moment.
+            # A session's time zone is no part of the moment that it shows.
             moment = value if value.tzinfo is None else value.astimezone(UTC)
             return ["datetime", moment.isoformat()]
         case date() | time():

@@ -9,8 +9,9 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from exporter.config import FileSource
+from exporter.redaction import redact
 from exporter.sources.digest import digest
-from exporter.sources.failure_reasons import failure, harmless
+from exporter.sources.failure_reasons import failure
 from exporter.sources.open_file import opened_regular
 from exporter.sources.probe import ProbeError
 from exporter.sources.worker_thread import WorkerThread
@@ -32,13 +33,13 @@ class _Identity(NamedTuple):
 
 
 class _StoppedError(Exception):
-    """Nobody waits for the answer any more."""
+    """The deadline has passed, or the probe was cancelled: the thread can stop."""
 
 
 class FileProbe:
     """Reads files in a thread of its own, piece by piece, within one deadline.
 
-    A path and a pattern that fits no file are failures: an unmounted disk looks like one, and must not be taken for
+    A path or pattern that matches no file is a failure: an unmounted disk looks like one, and must not be taken for
     data that never changes. A file is read again when its size or one of its times moved; a new time on the same
     content is no change.
     """
@@ -46,29 +47,29 @@ class FileProbe:
     def __init__(self, source: FileSource, deadline_seconds: float) -> None:
         self._source = source
         self._deadline_seconds = deadline_seconds
-        self._errand: WorkerThread[str] | None = None
+        self._worker: WorkerThread[str] | None = None
         self._known: dict[str, tuple[_Identity, str]] = {}
 
     @property
     def is_stuck(self) -> bool:
-        """Whether a file system still hangs in a question whose deadline has passed."""
-        return self._errand is not None and self._errand.is_running
+        """Whether a read still hangs in the file system after its deadline."""
+        return self._worker is not None and self._worker.is_running
 
     async def state(self) -> str:
         """The digest of paths, sizes and contents; raises ProbeError."""
         stop = threading.Event()
-        self._errand = errand = WorkerThread(lambda: self._ask(stop.is_set), "source-file")
+        self._worker = worker = WorkerThread(lambda: self._read(stop.is_set), "source-file")
         try:
-            return await errand.result(self._deadline_seconds)
+            return await worker.result(self._deadline_seconds)
         except TimeoutError:
             raise ProbeError(f"not all read within {self._deadline_seconds:g} s") from None
         finally:
             stop.set()
 
     async def aclose(self) -> None:
-        """Nothing is held between questions but what is known of the files."""
+        """Nothing is held between two states but the hashes of the files."""
 
-    def _ask(self, is_stopped: Callable[[], bool]) -> str:
+    def _read(self, is_stopped: Callable[[], bool]) -> str:
         try:
             paths = sorted(self._paths(is_stopped))
             contents = {path: self._content(path, is_stopped) for path in paths}
@@ -83,13 +84,13 @@ class FileProbe:
         paths: set[str] = set()
         for pattern in self._source.paths:
             found = set()
-            for path in _fitting(pattern):
+            for path in _matching(pattern):
                 _check(is_stopped)
                 found.add(path)
                 if len(paths) + len(found) > MOST_FILES:
-                    raise ProbeError(f"more than {MOST_FILES} files, expected fewer")
+                    raise ProbeError(f"more than {MOST_FILES} files, expected fewer: make the pattern narrower")
             if not found:
-                raise ProbeError(f"no file fits {harmless(pattern)}")
+                raise ProbeError(f"no file matches {redact(pattern)}")
             paths |= found
         return paths
 
@@ -107,14 +108,14 @@ class FileProbe:
                 sum_of_content.update(piece)
                 size += len(piece)
             if _identity(os.fstat(opened.fileno())) != identity:
-                raise ProbeError(f"{harmless(path)} changed while it was read")
+                raise ProbeError(f"{redact(path)} changed while it was read")
             if _is_settled(identity):
                 self._known[path] = (identity, sum_of_content.hexdigest())
         return str(identity.size), sum_of_content.hexdigest()
 
 
-def _fitting(pattern: str) -> Iterator[str]:
-    """The files of a pattern; a path that is there stands for itself, even if it looks like a pattern."""
+def _matching(pattern: str) -> Iterator[str]:
+    """The files that match; a path that exists stands for itself, even if it looks like a pattern."""
     if not glob.has_magic(pattern) or os.path.lexists(pattern):
         yield pattern
         return
@@ -133,5 +134,5 @@ def _identity(status: os.stat_result) -> _Identity:
 
 
 def _is_settled(identity: _Identity) -> bool:
-    """Whether a later change would move the times: they tick, and one tick may hold two changes."""
+    """Whether a later change would move the times: file systems keep them in ticks, and one may hold two changes."""
     return time.time_ns() - max(identity.modified_ns, identity.changed_ns) > _SETTLED_NS

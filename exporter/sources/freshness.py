@@ -1,4 +1,4 @@
-"""Ready-made questions about when tables changed, for the databases that can tell without reading the tables."""
+"""Ready-made queries for when tables changed, for the databases that know it without reading the tables."""
 
 import json
 import re
@@ -37,7 +37,7 @@ from members
   left join pg_stat_all_tables as stat on stat.relid = members.member
 """
 # A partitioned table has no counters, its parts do. TRUNCATE moves none, but puts the table into another file; a reset
-# and a crash put them back to 0, which stats_reset tells.
+# and a crash put them back to 0, which stats_reset shows.
 
 _BIGQUERY = """
 select table_name, max(last_modified_time), count(distinct partition_id), sum(total_rows), sum(total_logical_bytes)
@@ -48,7 +48,7 @@ from {view}.INFORMATION_SCHEMA.PARTITIONS where table_name in ({names}) group by
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A statement for SQLAlchemy's `text`, with its parameters, that asks about some tables.
+    """A statement for SQLAlchemy's `text`, with its parameters, about some tables.
 
     Every row of the answer begins with one of the keys of `tables`; the rest is the state of that table.
     """
@@ -59,14 +59,14 @@ class Question:
 
 
 def questions(dialect: str, tables: Sequence[TableName], default_dataset: str | None = None) -> list[Question]:
-    """What to ask a database of this SQLAlchemy dialect about the tables, whose names are bound or quoted.
+    """The queries for a database of this SQLAlchemy dialect about the tables, whose names are bound or quoted.
 
     `default_dataset` is where a BigQuery table without one is. Raises ProbeError for a dialect that has no such
-    question and for names that it cannot have.
+    query and for names that it cannot have.
     """
     wanted = list(dict.fromkeys(tables))
     if len(wanted) > MOST_TABLES:
-        raise ProbeError(f"found {len(wanted)} tables, expected at most {MOST_TABLES}; a query can ask about more")
+        raise ProbeError(f"found {len(wanted)} tables, expected at most {MOST_TABLES}; use a query for more")
     match dialect:
         case "postgresql":
             return [_postgresql(some) for some in _batches(wanted)]
@@ -75,19 +75,19 @@ def questions(dialect: str, tables: Sequence[TableName], default_dataset: str | 
         case "bigquery":
             return list(_bigquery(wanted, default_dataset))
         case _:
-            raise ProbeError(f"{dialect} does not tell when a table changed, expected a query instead of tables")
+            raise ProbeError(f"{dialect} does not record when a table changed, expected a query instead of tables")
 
 
 def checked(dialect: str, question: Question, rows: Sequence[Sequence[object]]) -> Sequence[Sequence[object]]:
-    """The rows of an answer, if they tell the state of every table; else raises ProbeError.
+    """The rows of an answer, if they have the state of every table; else raises ProbeError.
 
     A table that is not there, or whose writes are not counted, would look as if it never changed.
     """
-    told = {row[0] for row in rows if all(value is not None for value in row[1:2])}
-    missing = next((table for key, table in question.tables.items() if key not in told), None)
+    found = {row[0] for row in rows if all(value is not None for value in row[1:2])}
+    missing = next((table for key, table in question.tables.items() if key not in found), None)
     if missing is not None:
         hint = ", or it is a view" if dialect == "bigquery" else ""
-        raise ProbeError(f"the database tells nothing of the table {missing}: it is not there or not visible{hint}")
+        raise ProbeError(f"the database does not show the table {missing}: it is not there or not visible{hint}")
     if dialect == "postgresql":
         for row in rows:
             _check_postgresql(row, question.tables[row[0]])
@@ -110,17 +110,17 @@ def _check_postgresql(row: Sequence[object], table: TableName) -> None:
 
 
 def _snowflake(tables: Sequence[TableName]) -> Question:
-    asked = [
+    selects = [
         f"select {number} as n, SYSTEM$LAST_CHANGE_COMMIT_TIME(:table_{number}) as changed"
         for number in range(len(tables))
     ]
     names = [".".join(_double_quoted(part, _ASCII_UPPER) for part in table.parts) for table in tables]
     parameters = {f"table_{number}": name for number, name in enumerate(names)}
-    return Question(" union all ".join(asked), parameters, dict(enumerate(tables)))
+    return Question(" union all ".join(selects), parameters, dict(enumerate(tables)))
 
 
 def _bigquery(tables: Sequence[TableName], default_dataset: str | None) -> Iterator[Question]:
-    """One question a dataset: a view of partitions belongs to one."""
+    """One query a dataset: a view of partitions belongs to one."""
     datasets: dict[tuple[str, ...], list[TableName]] = {}
     for table in tables:
         place = tuple(part.text for part in table.parts[:-1])

@@ -1,4 +1,4 @@
-"""The state of what is behind an address: its ETag, else when it was last modified, else what it holds."""
+"""The state of the data at a URL: its ETag, else when it was last modified, else a hash of its content."""
 
 import asyncio
 from functools import partial
@@ -23,7 +23,7 @@ _HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity"}
 
 
 class _ReadEarly(NamedTuple):
-    """A state told by the content, for validators that were too young to tell it; `is_settled`: read again since."""
+    """A state by the content, for validators that were too young to show it; `is_settled`: it was read again since."""
 
     validators: str
     state: str
@@ -160,7 +160,7 @@ def _segment(project_id: str) -> str:
 
 
 def _is_settled(modified: str, date: str) -> bool:
-    """Whether a change after this answer would have another time; a server that tells no time is believed."""
+    """Whether a change after this answer would have a later time; a server without a clock is believed."""
     modified_ms, date_ms = http_date_ms(modified), http_date_ms(date)
     return modified_ms is None or date_ms is None or date_ms - modified_ms >= _SETTLED_MS
 

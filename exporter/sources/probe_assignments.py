@@ -10,7 +10,7 @@ from exporter.ledger import KnownProject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeAssignment:
-    """One thing to probe and the projects that it tells of; where they ask for different intervals, the shortest."""
+    """One thing to probe and the projects whose data it is; of several intervals `source` has the shortest."""
 
     key: str
     source: Source
@@ -18,13 +18,13 @@ class ProbeAssignment:
 
 
 class ProbeAssignments:
-    """The duties of one workspace, kept up as its projects change: patterns are matched once for each."""
+    """The assignments of one workspace, kept up to date as its projects change: patterns are matched once a project."""
 
     def __init__(self, config: Config, workspace_name: str) -> None:
         self._config = config
         self._workspace_name = workspace_name
         self._placed: dict[str, tuple[Project, Source | None, str]] = {}
-        self._duties: Mapping[str, ProbeAssignment] = {}
+        self._assignments: Mapping[str, ProbeAssignment] = {}
 
     def of(self, projects: Iterable[KnownProject]) -> Mapping[str, ProbeAssignment]:
         """What to probe for these projects, by key; the same object as before while nothing changes."""
@@ -41,8 +41,8 @@ class ProbeAssignments:
                 is_changed = True
         if is_changed or placed.keys() != self._placed.keys():
             self._placed = placed
-            self._duties = _duties(placed)
-        return self._duties
+            self._assignments = _assignments(placed)
+        return self._assignments
 
     def _place(self, project: Project) -> tuple[Project, Source | None, str]:
         source = None
@@ -51,7 +51,7 @@ class ProbeAssignments:
         return project, source, "" if source is None else source.key(project.project_id)
 
 
-def _duties(placed: Mapping[str, tuple[Project, Source | None, str]]) -> Mapping[str, ProbeAssignment]:
+def _assignments(placed: Mapping[str, tuple[Project, Source | None, str]]) -> Mapping[str, ProbeAssignment]:
     sources: dict[str, Source] = {}
     members: dict[str, list[str]] = {}
     for project_id, (_, source, key) in placed.items():

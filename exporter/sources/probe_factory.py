@@ -1,4 +1,4 @@
-"""Which probe answers for a source."""
+"""Makes the probe that a source needs."""
 
 from collections.abc import Mapping
 
@@ -17,8 +17,8 @@ from exporter.sources.sql_probe import SqlProbe
 _SHORTEST_FILE_SECONDS = 30.0
 
 
-class Probes:
-    """Makes the probe of each source of a workspace. `environ` has the secrets that the configuration names."""
+class ProbeFactory:
+    """Makes the probes of a workspace. `environ` has the secrets that the configuration names."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Probes:
             return self._sql(source.sql, project_id)
         if source.http is not None:
             return self._http(source.http, project_id)
-        # Reading may take as long as it does not hold up the next.
+        # A read may take until the next is due.
         deadline_seconds = max(_SHORTEST_FILE_SECONDS, source.every_seconds)
         return FileProbe(source.file or FileSource(paths=()), deadline_seconds)
 

@@ -5,6 +5,7 @@ import random
 _SHORTEST_SECONDS = 0.5
 _FIRST_RETRY_SECONDS = 60.0
 _LONGEST_RETRY_SECONDS = (900.0, 3600.0)
+_EARLY = (0.7, 0.85)
 
 
 class ProbeSchedule:
@@ -21,20 +22,21 @@ class ProbeSchedule:
         self._failures: dict[str, int] = {}
 
     def due(self, key: str) -> float | None:
-        """When the key is due, None if that was never said."""
+        """When the key is due, None if it is not in the schedule."""
         return self._due.get(key)
 
     def has_failed(self, key: str) -> bool:
         """Whether the last probe of the key failed."""
         return key in self._failures
 
-    def begin(self, key: str, every_seconds: float, now: float, age_seconds: float | None) -> None:
-        """Take up a key whose last good probe began so long ago; None: there was none."""
+    def begin(self, key: str, every_seconds: float, now: float, age_seconds: float | None) -> float:
+        """Take up a key whose last good probe began so long ago (None: there was none); when it is due."""
         wait = 0.0 if age_seconds is None or age_seconds < 0 else max(0.0, self._interval(every_seconds) - age_seconds)
         self._due[key] = now + wait
+        return self._due[key]
 
     def succeeded(self, key: str, every_seconds: float, began: float) -> None:
-        """A probe that began then told the state."""
+        """A probe that began then found the state."""
         self._failures.pop(key, None)
         self._due[key] = began + self._interval(every_seconds)
 
@@ -47,9 +49,9 @@ class ProbeSchedule:
         self._due[key] = now + wait * (1 - 0.2 * self._rng.random())
 
     def forget(self, key: str) -> None:
-        """The key is probed no longer."""
+        """Take the key out of the schedule."""
         self._due.pop(key, None)
         self._failures.pop(key, None)
 
     def _interval(self, every_seconds: float) -> float:
-        return max(_SHORTEST_SECONDS, every_seconds * self._rng.uniform(0.7, 0.85))
+        return max(_SHORTEST_SECONDS, every_seconds * self._rng.uniform(*_EARLY))

@@ -6,7 +6,7 @@ from exporter.clock import Clock
 from exporter.config import fits_glob
 from exporter.facts import QueriedTable
 from exporter.ledger import WorkspaceLedger
-from exporter.sources.failure_reasons import harmless
+from exporter.redaction import redact
 from exporter.sources.probe import ProbeError
 
 _KEPT_SECONDS = 30.0
@@ -21,20 +21,20 @@ class QueriedTables:
         self._read: tuple[float, dict[str, tuple[QueriedTable, ...]]] | None = None
 
     def through(self, connection: str, project_id: str) -> Sequence[str]:
-        """The names of the tables that the project queries, all through connections whose name or id fits the glob.
+        """The names of the tables that the project queries, all through connections whose name or id matches the glob.
 
-        Raises ProbeError where they do not tell all of the project's data: no table is known, or it queries another
-        connection too, whose changes nobody would see.
+        Raises ProbeError where they are not all of the project's data: no table is known, or it queries another
+        connection too, whose changes would not be seen.
         """
         tables = self._tables().get(project_id, ())
         if not tables:
-            raise ProbeError("Hex has not told yet which tables the project queries, or it queries none")
+            raise ProbeError("Hex has not listed the tables of the project yet, or it queries none")
         for table in tables:
             if not (fits_glob(connection, table.connection_name) or fits_glob(connection, table.connection_id)):
-                name = harmless(table.connection_name or table.connection_id)
-                raise ProbeError(f"the project also queries {name}, which does not fit the connection {connection}")
+                name = redact(table.connection_name or table.connection_id)
+                raise ProbeError(f"the project also queries {name}, which does not match the connection {connection}")
         if not all(table.table for table in tables):
-            raise ProbeError("Hex tells the project's connections but not its tables, which takes its Enterprise plan")
+            raise ProbeError("Hex lists the project's connections but not its tables (Enterprise plan): use a query")
         return sorted({table.table for table in tables})
 
     def _tables(self) -> dict[str, tuple[QueriedTable, ...]]:

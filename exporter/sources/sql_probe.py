@@ -1,4 +1,4 @@
-"""The state of a database: the rows of a query, or what it tells about when tables changed."""
+"""The state of a database: the rows of a query, or its own record of when tables changed."""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
@@ -22,23 +22,23 @@ _FETCHED_AT_ONCE = 500
 
 
 class SqlProbe:
-    """Asks a database, in a thread of its own, within one deadline from the connection to the last row.
+    """Queries a database, in a thread of its own, within one deadline from the connection to the last row.
 
-    `tables` tells which tables to ask about where the source has no query; it may raise ProbeError. The URL is read
-    anew for each question and kept nowhere.
+    `tables` gives the tables to look at where the source has no query; it may raise ProbeError. The URL is read
+    anew for each state and not kept.
     """
 
     def __init__(self, source: SqlSource, url: Credential, tables: Callable[[], Iterable[str]]) -> None:
         self._source = source
         self._url = url
         self._tables = tables
-        self._errand: WorkerThread[str] | None = None
+        self._worker: WorkerThread[str] | None = None
         self._interrupt: Callable[[], None] | None = None
 
     @property
     def is_stuck(self) -> bool:
-        """Whether the driver still hangs in a question whose deadline has passed."""
-        return self._errand is not None and self._errand.is_running
+        """Whether the driver still hangs in a query whose deadline has passed."""
+        return self._worker is not None and self._worker.is_running
 
     async def state(self) -> str:
         """The digest of the rows as a multiset; raises ProbeError."""
@@ -50,15 +50,15 @@ class SqlProbe:
             tables = tuple(parse_table(written) for written in self._tables())
         address = Address(self._url.read())
         self._interrupt = None
-        self._errand = errand = WorkerThread(lambda: self._ask(address, query, tables), "source-sql")
+        self._worker = worker = WorkerThread(lambda: self._query(address, query, tables), "source-sql")
         try:
-            return await errand.result(self._source.deadline_seconds)
+            return await worker.result(self._source.deadline_seconds)
         except TimeoutError:
             self._give_up()
             raise ProbeError(f"no answer within {self._source.deadline_seconds:g} s") from None
 
     async def aclose(self) -> None:
-        """Nothing is held between questions."""
+        """Nothing is held between two states."""
 
     def _give_up(self) -> None:
         if self._interrupt is not None:
@@ -66,7 +66,7 @@ class SqlProbe:
             with suppress(Exception):
                 self._interrupt()
 
-    def _ask(self, address: Address, query: str | None, tables: Sequence[TableName]) -> str:
+    def _query(self, address: Address, query: str | None, tables: Sequence[TableName]) -> str:
         with reading(address, self._source.deadline_seconds, self._interruptible) as connection:
             return _rows_of(connection, query) if query is not None else _freshness(connection, address, tables)
 

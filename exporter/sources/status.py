@@ -1,4 +1,4 @@
-"""How the source of a project stands at this moment: what the gateway goes by."""
+"""The status of a project's source at this moment, by which the gateway decides."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from exporter.ledger import SourceState
 class SourceStatus:
     """The source of a project, its key and its state, each None where there is none.
 
-    `is_known`: the last probe told the state. `is_fresh`: it did, and began no longer ago than the source's `every`.
+    `is_known`: the last probe found the state. `is_fresh`: it did, and began no longer ago than the source's `every`.
     """
 
     source: Source | None = None
@@ -25,7 +25,7 @@ class SourceStatus:
 def source_status(
     config: Config, workspace_name: str, project: Project, states: Mapping[str, SourceState], now_ms: int
 ) -> SourceStatus:
-    """How the project's source stands, by the states that the ledger has of all sources."""
+    """The status of the project's source, by the states that the ledger has of all sources."""
     source = config.source_of(workspace_name, project)
     if source is None:
         return SourceStatus()

@@ -1,9 +1,9 @@
-"""Names of tables, as people and Hex write them: user input, taken apart before it goes anywhere near SQL."""
+"""Names of tables, as people and Hex write them: user input, parsed before it goes anywhere near SQL."""
 
 import re
 from dataclasses import dataclass
 
-from exporter.sources.failure_reasons import harmless
+from exporter.redaction import redact
 from exporter.sources.probe import ProbeError
 
 _LONGEST_PART = 255
@@ -76,4 +76,4 @@ def _is_name(text: str) -> bool:
 
 
 def _unfit(written: str) -> ProbeError:
-    return ProbeError(f"found the table name {harmless(written)[:80]!r}, expected NAME, SCHEMA.NAME or A.B.C")
+    return ProbeError(f"found the table name {redact(written)[:80]!r}, expected NAME, SCHEMA.NAME or A.B.C")

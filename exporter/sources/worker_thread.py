@@ -1,4 +1,4 @@
-"""Blocking work in a thread of its own, so that a driver that hangs holds up nothing but itself."""
+"""Blocking work in a thread of its own, so that a driver that hangs blocks nothing else."""
 
 import asyncio
 import threading
@@ -36,13 +36,13 @@ class WorkerThread(Generic[T]):
             result = self._work()
         except BaseException as error:
             raised = error  # the name `error` ends with this block, and the loop comes later
-            self._tell(lambda: self._done.set_exception(raised))
+            self._settle(lambda: self._done.set_exception(raised))
         else:
-            self._tell(lambda: self._done.set_result(result))
+            self._settle(lambda: self._done.set_result(result))
 
-    def _tell(self, settle: Callable[[], None]) -> None:
+    def _settle(self, settle: Callable[[], None]) -> None:
         self._returned.set()
         try:
             self._loop.call_soon_threadsafe(lambda: None if self._done.done() else settle())
         except RuntimeError:
-            return  # the loop was closed meanwhile: nobody waits
+            return  # the loop was closed meanwhile: no one waits

@@ -1,4 +1,4 @@
-"""The books of one workspace: how its budgets stand and what it costs; the metrics and `report` show the same."""
+"""The accounts of one workspace: how its budgets stand and what it costs; the metrics and `report` show the same."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ COMPONENTS = ("seats", "compute", "ai_credits", "own_estimate")
 class WeekAccount:
     """One week, or the part of one that lies in one month.
 
-    Runs by kind, None until it is completely known; each component's cost that can be told; the AI credits used, in
+    Runs by kind, None until it is completely known; each component's cost that is known; the AI credits used, in
     thousandths, None where threads cannot be read.
     """
 
@@ -26,15 +26,15 @@ class WeekAccount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accounts:
-    """Everything that is told of budgets and money; money in millionths of a dollar.
+    """Everything that is shown of budgets and money; money in millionths of a dollar.
 
     `months` is the week, in as many parts as it touches months, each rounded by itself. `is_run_priced`: runs cost
     something, so that projects can be ranked by money. `seat_months` is by role and `plan_months` by plan. `unmatched`
-    and `unpriced` say which budgets fit no project and which prices are missing, a sentence each; `fit` how the default
-    budget compares with the last weeks, where it is in use.
+    and `unpriced` say which budgets match no project and which prices are missing, a sentence each; `fit` how the
+    default budget compares with the last weeks, where it is in use.
     """
 
-    standings: tuple[BudgetStatus, ...]
+    budgets: tuple[BudgetStatus, ...]
     week: WeekAccount
     previous_week: WeekAccount
     months: tuple[WeekAccount, ...]

@@ -1,4 +1,4 @@
-"""Keeping a workspace's books: what its runs, seats and threads count towards, by budget and by component of cost."""
+"""Keeping a workspace's accounts: what its runs, seats and threads add to, by budget and by component of cost."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ _log = structlog.get_logger()
 
 
 class Bookkeeper:
-    """Keeps the books of one workspace under one configuration. Logs each remark once. For one thread at a time."""
+    """Keeps the accounts of one workspace under one configuration. Logs each remark once. For one thread at a time."""
 
     def __init__(self, ledger: WorkspaceLedger, config: Config) -> None:
         self._ledger = ledger
@@ -50,28 +50,28 @@ class Bookkeeper:
         self._budgets = config.budgets_of(self._name)
         self._tariff = tariff(config.prices(self._name))
         self._compute = config.compute(self._name)
-        self._days = DailyUsage(ledger, self._week.timezone, self._tariff, self._budgets)
+        self._usage = DailyUsage(ledger, self._week.timezone, self._tariff, self._budgets)
         self._shares: Mapping[str, tuple[Project, Share]] = {}
         self._threads: tuple[int, Listing[Thread] | None] | None = None
-        self._books: Accounts | None = None
-        self._said: set[str] = set()
+        self._accounts: Accounts | None = None
+        self._logged: set[str] = set()
         self._has_compared = False
 
-    def books(self, stored: Stored, now_ms: int) -> Accounts | None:
-        """The books as of this instant; the last ones, or None, while the ledger cannot be read."""
+    def accounts(self, stored: Stored, now_ms: int) -> Accounts | None:
+        """The accounts as of this instant; the last ones, or None, while the ledger cannot be read."""
         try:
-            self._books = self._keep(stored, now_ms)
+            self._accounts = self._keep(stored, now_ms)
         except LedgerError:
             # The ledger reports its own trouble.
-            return self._books
-        self._say(self._books)
-        return self._books
+            return self._accounts
+        self._log_remarks(self._accounts)
+        return self._accounts
 
     def _keep(self, stored: Stored, now_ms: int) -> Accounts:
         shares = self._shares_of(stored.projects)
         week = period_at(now_ms, "week", self._week)
         previous_week = period_before(week, "week", self._week)
-        self._days.renew(shares, detailed_since_ms=previous_week[0])
+        self._usage.renew(shares, detailed_since_ms=previous_week[0])
         is_run_priced = self._tariff.has_own_estimate or any(share.hour_micro_usd for share in shares.values())
         seats = self._fresh(stored.users, now_ms)
         threads = self._fresh(self._thread_listing(stored), now_ms)
@@ -92,11 +92,11 @@ class Bookkeeper:
                 return None
             mine = [known for known in stored.projects if index in shares[known.project.project_id].budgets]
             born_ms = min((known.project.created_ms or 0 for known in mine), default=now_ms)
-            return _RunsSpent(self._days, index, known_since_ms(mine), born_ms)
+            return _RunsSpent(self._usage, index, known_since_ms(mine), born_ms)
 
-        def week_book(period: Period) -> WeekAccount:
+        def week_account(period: Period) -> WeekAccount:
             since_ms = known_since_ms(stored.projects)
-            totals = self._days.totals(*period) if since_ms is not None and since_ms <= period[0] else None
+            totals = self._usage.totals(*period) if since_ms is not None and since_ms <= period[0] else None
             costs: dict[str, int] = {}
             if totals is not None:
                 costs["compute"] = sum(total.compute_micro_usd for total in totals.values())
@@ -107,27 +107,27 @@ class Bookkeeper:
             credits_milli = None if used_credits is None else used_credits.between(*period)
             return WeekAccount(period=period, totals=totals, costs=costs, credits_milli=credits_milli)
 
-        standings = tuple(
+        budgets = tuple(
             budget_status(budget, spent(index, budget), self._week, now_ms)
             for index, budget in enumerate(self._budgets)
         )
-        this_week = week_book(week)
+        this_week = week_account(week)
         months = months_of(week, self._week)
         return Accounts(
-            standings=standings,
+            budgets=budgets,
             week=this_week,
-            months=(this_week,) if len(months) == 1 else tuple(map(week_book, months)),
-            previous_week=week_book(previous_week),
+            months=(this_week,) if len(months) == 1 else tuple(map(week_account, months)),
+            previous_week=week_account(previous_week),
             is_run_priced=is_run_priced,
             seat_months={} if seats is None else self._seat_months(seats),
             plan_months={} if seats is None else self._plan_months(seats, threads, now_ms),
             unmatched=tuple(unmatched(self._budgets, self._name, [known.project for known in stored.projects])),
             unpriced=tuple(self._unpriced(seats, shares)),
-            fit=next((fitting(one.recent) for one in standings if one.budget == DEFAULT_BUDGET), None),
+            fit=next((fitting(one.recent) for one in budgets if one.budget == DEFAULT_BUDGET), None),
         )
 
     def _shares_of(self, projects: Iterable[KnownProject]) -> Mapping[str, Share]:
-        """What each project's runs count towards; found out again only for a project that has changed."""
+        """What each project's runs add to; found out again only for a project that has changed."""
         after: dict[str, tuple[Project, Share]] = {}
         for known in projects:
             project = known.project
@@ -186,28 +186,28 @@ class Bookkeeper:
         has_paid_compute = any(share.hour_micro_usd for share in shares.values())
         return unpriced(self._tariff, self._budgets, roles_of(seats or ()), has_paid_compute=has_paid_compute)
 
-    def _say(self, books: Accounts) -> None:
+    def _log_remarks(self, accounts: Accounts) -> None:
         """Log once what a person may want to know."""
-        for sentence in books.unmatched:
-            if sentence not in self._said:
-                self._said.add(sentence)
-                _log.warning("A budget counts nothing", workspace=self._name, reason=sentence)
-        if books.fit is not None and not self._has_compared:
+        for sentence in accounts.unmatched:
+            if sentence not in self._logged:
+                self._logged.add(sentence)
+                _log.warning("A budget matches nothing", workspace=self._name, reason=sentence)
+        if accounts.fit is not None and not self._has_compared:
             self._has_compared = True
-            _log.info("The default budget and the last weeks", workspace=self._name, comparison=books.fit)
+            _log.info("The default budget and the last weeks", workspace=self._name, comparison=accounts.fit)
 
 
 @dataclass(frozen=True, slots=True)
 class _RunsSpent:
     """What runs used of the budget of an index; `known_since_ms` None: nothing can be said."""
 
-    days: DailyUsage
+    usage: DailyUsage
     index: int
     known_since_ms: int | None
     born_ms: int
 
     def between(self, start_ms: int, end_ms: int) -> int:
-        return self.days.between(self.index, start_ms, end_ms)
+        return self.usage.between(self.index, start_ms, end_ms)
 
     def is_known_from(self, start_ms: int) -> bool:
         return self.known_since_ms is not None and self.known_since_ms <= start_ms

@@ -34,19 +34,19 @@ class Total(NamedTuple):
 
 
 class Share(NamedTuple):
-    """What a project's runs count towards: the price of its compute, and budgets by their index."""
+    """What a project's runs add to: the price of its compute, and budgets by their index."""
 
     hour_micro_usd: int
     budgets: tuple[int, ...]
 
 
 _Route = tuple[int, tuple[tuple[str, int], ...]]
-"""The price of an hour, and the unit and index of each budget that a project's runs of one trigger count towards."""
+"""The price of an hour, and the unit and index of each budget that a project's runs of one trigger add to."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Day:
-    """One local day. `totals` None: nobody asked for sums by project, which take the most memory."""
+    """One local day. `totals` None: sums by project were not requested, which take the most memory."""
 
     revision: int
     totals: Mapping[RunKind, Total] | None
@@ -72,7 +72,7 @@ class DailyUsage:
     def renew(self, shares: Mapping[str, Share], detailed_since_ms: int) -> None:
         """Begin another round: look for changes again, and forget the days that the last round did not need.
 
-        Every known project has a share. A share that differs makes everything be read again. Totals can be asked for
+        Every known project has a share. A share that differs makes everything be read again. Totals can be had
         from `detailed_since_ms` on.
         """
         is_same = all(shares.get(project_id) == share for project_id, share in self._shares.items())
@@ -156,7 +156,7 @@ class DailyUsage:
 
 @dataclass(slots=True)
 class _Kind:
-    """Sums in the making over runs of one kind, and the budgets that they count towards."""
+    """Sums in the making over runs of one kind, and the budgets that they add to."""
 
     hour_micro_usd: int
     budgets: tuple[tuple[str, int], ...]

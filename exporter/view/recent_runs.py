@@ -34,7 +34,7 @@ class RecentRuns:
 def recent(
     runs: Iterable[Run], tables: Mapping[str, tuple[QueriedTable, ...]], timezone: str, now_ms: int
 ) -> RecentRuns:
-    """What these runs of the last seven days tell; `tables` says which connections a project queries.
+    """What these runs of the last seven days show; `tables` says which connections a project queries.
 
     A run in progress lasts until now. Runs without a start are left out.
     """

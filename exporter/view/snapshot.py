@@ -51,7 +51,7 @@ class Snapshot:
     stored: Stored
     status: WorkspaceStatus
     owner_label: OwnerLabel
-    books: Accounts | None
+    accounts: Accounts | None
 
     @property
     def name(self) -> str:

@@ -5,7 +5,7 @@ from exporter.facts import Project
 
 
 def team_of_person(config: Config, workspace: str, email: str) -> str:
-    """The first team that is told by owners alone and whose pattern this address fits, empty if there is none."""
+    """The first team that is defined only by owners and whose pattern this address matches, empty if there is none."""
     person = Project(project_id="", owner=email)
     for team in config.teams:
         is_by_owner = team.match == Match(workspace=team.match.workspace, owner=team.match.owner)

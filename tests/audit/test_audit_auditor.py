@@ -530,7 +530,7 @@ class TestAuditor:
             ended.append("wanted" if is_wanted() else "not wanted")
             raise StoppedError
 
-        monkeypatch.setattr("exporter.audit.auditor.evidence_of", slow)
+        monkeypatch.setattr("exporter.audit.auditor.read_audit_input", slow)
 
         async def cancelled() -> None:
             task = asyncio.ensure_future(Auditor(idle.ledger, config_of(), manual_clock).run())

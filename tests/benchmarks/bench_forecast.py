@@ -15,7 +15,7 @@ from statistics import median
 from zoneinfo import ZoneInfo
 
 from exporter.config import Budget, Week
-from exporter.insight.budget_status import BudgetStatus, budget_status
+from exporter.insight.budgets import BudgetStatus, budget_status
 from exporter.insight.calendar_period import period_before
 from exporter.insight.run_usage import Tally
 

@@ -225,7 +225,7 @@ class TestSources:
              "its SQLAlchemy dialect and driver beside hex-exporter"),
             ("http: {url: 'https://a.example', authorization_env: H}", {}, "the environment variable H is empty or "
              "not set"),
-            ("file: {paths: [none.csv, '*.none']}", {}, "no file fits {folder}/none.csv"),
+            ("file: {paths: [none.csv, '*.none']}", {}, "no file matches {folder}/none.csv"),
         ],
     )  # fmt: skip
     def test_that_cannot_be_asked_are_wrong(self, check, tmp_path, source, environ, sentence):

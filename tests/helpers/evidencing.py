@@ -183,3 +183,15 @@ def is_of(waste: Waste, finding: Finding) -> bool:
 
 def counted_by_kind(audit: Audit) -> Counter[str]:
     return Counter(finding.kind for finding in audit.findings)
+
+
+def month_micro_usd(piece: Waste) -> int:
+    """What a planted piece costs a month by `PRICES`: its runs, or what its seat costs more than a free one."""
+    prices = tariff(PRICES)
+    if piece.role is not None:
+        return (prices.seat_month_micro_usd("team", piece.role) or 0) - (
+            prices.seat_month_micro_usd("team", "member") or 0
+        )
+    second = (prices.prices.warehouse_minute_micro_usd or 0) / 60
+    week = piece.runs_per_week * (prices.prices.run_micro_usd or 0) + piece.seconds_per_week * second
+    return round(week * 365.25 / 12 / 7)

@@ -70,6 +70,6 @@ def test_gzip_that_is_cut_off_is_said(cut: int) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "deflate", "gzip, gzip"])
-def test_an_encoding_that_was_not_asked_for_is_refused(encoding: str) -> None:
+def test_an_encoding_that_was_not_requested_is_refused(encoding: str) -> None:
     with pytest.raises(BodyError, match="not requested"):
         read(zlib.compress(b"x"), encoding=encoding)

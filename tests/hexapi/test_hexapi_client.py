@@ -1,4 +1,4 @@
-"""The one door to Hex: asks, retries without a flag, reports and errors."""
+"""The client of Hex's API: requests, retries without a flag, reports and errors."""
 
 import asyncio
 import gzip
@@ -49,7 +49,7 @@ class Door:
         self._settings = {"base_url": BASE, "token": TokenSource(value=TOKEN), **settings}
 
     def fetch(self, *requests: ApiRequest) -> list[Page]:
-        """The pages, asked one after the other by one client."""
+        """The pages, fetched one after the other by one client."""
 
         async def each(client: HexClient) -> list[Page]:
             return [await client.fetch(one) for one in requests]
@@ -83,7 +83,7 @@ def hex_api() -> Iterator[respx.MockRouter]:
 
 
 class TestRequest:
-    def test_it_says_who_asks_and_with_which_token(self, door: Door, hex_api: respx.MockRouter) -> None:
+    def test_it_says_who_sends_it_and_with_which_token(self, door: Door, hex_api: respx.MockRouter) -> None:
         route = hex_api.get("/groups", params={"limit": "500"}).respond(json=NO_GROUPS)
         door.fetch(GROUPS)
 
@@ -137,6 +137,20 @@ class TestRequest:
         assert door.exchanges[30].sent_ms - door.exchanges[0].sent_ms == 60_000
 
 
+class TestLog:
+    def test_each_request_leaves_one_line_at_debug_level(self, manual_clock: Any, hex_api: respx.MockRouter) -> None:
+        hex_api.get("/groups").mock(side_effect=[httpx.Response(200, json=NO_GROUPS), httpx.ConnectError("down")])
+        door = Door(manual_clock, workspace="acme")
+
+        with capture_logs() as logs:
+            door.fetch(GROUPS)
+            with pytest.raises(UnavailableError):
+                door.fetch(GROUPS)
+
+        line = {"event": "hex_request", "log_level": "debug", "workspace": "acme", "endpoint": "groups"}
+        assert logs == [line | {"code": "200", "milliseconds": 0}, line | {"code": "error", "milliseconds": 0}]
+
+
 class TestPage:
     def test_an_answer_becomes_a_page_with_both_clocks(self, door: Door, hex_api: respx.MockRouter) -> None:
         answer = {"values": [{"id": "g-1", "name": "analysts"}], "pagination": {"after": "next"}}
@@ -181,7 +195,7 @@ class TestUnlisted:
         assert route.call_count == 2
 
     @pytest.mark.parametrize("status", [400, 422])
-    def test_a_server_that_does_not_know_it_is_asked_once(
+    def test_a_server_that_does_not_know_it_is_sent_it_once(
         self, door: Door, hex_api: respx.MockRouter, status: int
     ) -> None:
         def answer(request: httpx.Request) -> httpx.Response:
@@ -214,7 +228,7 @@ class TestUnlisted:
             door.fetch(PROJECTS, PROJECTS)
         assert door.codes == ["200", "400"]
 
-    def test_a_403_is_not_asked_again(self, door: Door, hex_api: respx.MockRouter) -> None:
+    def test_a_403_is_not_sent_again(self, door: Door, hex_api: respx.MockRouter) -> None:
         hex_api.get("/projects").respond(403)
 
         with pytest.raises(RefusedError):

@@ -1,4 +1,4 @@
-"""One request as a value: its address and its query."""
+"""One wanted as a value: its address and its query."""
 
 import pytest
 
@@ -9,7 +9,7 @@ PROJECT = "5a8f1c1e-0000-4000-8000-000000000001"
 
 
 @pytest.mark.parametrize(
-    ("ask", "path", "parameters"),
+    ("wanted", "path", "parameters"),
     [
         (
             ApiRequest(Endpoint.PROJECTS),
@@ -31,12 +31,12 @@ PROJECT = "5a8f1c1e-0000-4000-8000-000000000001"
     ],
     ids=lambda value: value.endpoint if isinstance(value, ApiRequest) else "",
 )
-def test_every_endpoint_has_its_path_and_query(ask: ApiRequest, path: str, parameters: dict[str, str]) -> None:
-    assert address("https://app.hex.tech/api/v1", ask) == f"https://app.hex.tech/api/v1/{path}"
-    assert query(ask) == parameters
+def test_every_endpoint_has_its_path_and_query(wanted: ApiRequest, path: str, parameters: dict[str, str]) -> None:
+    assert address("https://app.hex.tech/api/v1", wanted) == f"https://app.hex.tech/api/v1/{path}"
+    assert query(wanted) == parameters
 
 
-def test_unlisted_projects_are_asked_for_with_a_flag() -> None:
+def test_unlisted_projects_are_requested_by_a_flag() -> None:
     assert query(ApiRequest(Endpoint.PROJECTS, after="x"), unlisted=True)["includeUnlisted"] == "true"
     assert "includeUnlisted" not in query(ApiRequest(Endpoint.PROJECTS))
 
@@ -54,7 +54,7 @@ def test_a_project_id_cannot_leave_its_place_in_the_path() -> None:
 
 @pytest.mark.parametrize(("endpoint", "project_id"), [(Endpoint.RUNS, None), (Endpoint.USERS, PROJECT)])
 def test_a_project_is_named_where_it_is_needed_and_nowhere_else(endpoint: Endpoint, project_id: str | None) -> None:
-    with pytest.raises(ValueError, match=f"{endpoint} was asked with project_id"):
+    with pytest.raises(ValueError, match=f"{endpoint} was requested with project_id"):
         ApiRequest(endpoint, project_id)
 
 

@@ -128,12 +128,12 @@ class TestWindows:
         pace = make_pace(clock, minute=10, hour=1000, share=1)
         left: list[float] = []
 
-        async def ask() -> None:
+        async def send() -> None:
             await pace.turn()
             left.append(clock.monotonic())
 
         async def all_at_once() -> None:
-            await asyncio.gather(*(ask() for _ in range(25)))
+            await asyncio.gather(*(send() for _ in range(25)))
 
         asyncio.run(all_at_once())
 
@@ -286,7 +286,7 @@ class TestRestart:
         assert pace.wait_seconds() == 86_400
 
     def test_clock_that_was_set_back_holds_it_for_as_long_as_hex_said(self, manual_clock: Any) -> None:
-        """What was asked last shows by how far the clock was ahead when Hex said so."""
+        """What was sent last shows by how far the clock was ahead when Hex said so."""
         pace = make_pace(manual_clock)
         told_ms = int((manual_clock.now() + 86_400) * 1000)
         pace.restore(told_ms + 900_000, [(told_ms // 60_000 * 60_000, 1)])

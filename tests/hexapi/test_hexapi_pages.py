@@ -15,8 +15,10 @@ from exporter.hexapi.pages import read_page
 USERS, GROUPS, RUNS = ApiRequest(Endpoint.USERS), ApiRequest(Endpoint.GROUPS), ApiRequest(Endpoint.RUNS, "p-1")
 
 
-def page(ask: ApiRequest, answer: Any) -> Page:
-    return read_page(ask, answer if isinstance(answer, bytes) else json.dumps(answer).encode(), sent_ms=5, server_ms=7)
+def page(request: ApiRequest, answer: Any) -> Page:
+    return read_page(
+        request, answer if isinstance(answer, bytes) else json.dumps(answer).encode(), sent_ms=5, server_ms=7
+    )
 
 
 def runs(count: int) -> list[dict[str, str]]:
@@ -105,7 +107,7 @@ def test_one_bad_item_costs_no_other() -> None:
     )
 
 
-def test_only_the_kind_that_was_asked_for_is_given() -> None:
+def test_only_the_kind_that_was_requested_is_given() -> None:
     assert page(GROUPS, {"values": [{"id": "g-1"}]}).only(Project) == ()
 
 
@@ -152,4 +154,4 @@ def test_any_bytes_give_a_page_or_a_bad_answer(body: bytes) -> None:
     except BadAnswerError:
         found = None
 
-    assert found is None or found.ask == GROUPS
+    assert found is None or found.request == GROUPS

@@ -71,7 +71,7 @@ class TestLimits:
 
         assert sent == 15
 
-    def test_the_exporters_share_is_no_larger_for_callers_that_ask_nothing(self, manual_clock: Any) -> None:
+    def test_the_exporters_share_is_no_larger_for_callers_that_send_nothing(self, manual_clock: Any) -> None:
         pace = make_pace(manual_clock)
         pace.take(Tier.CALLERS)
         for _ in range(15):
@@ -92,7 +92,7 @@ class TestLimits:
     def test_no_window_holds_more_than_the_limit_and_the_reserve_stays(
         self, minute: int, hour: int, share: float, steps: list[tuple[str, float]]
     ) -> None:
-        """Whoever asks when: all together, the exporter's share, and the callers' part."""
+        """Whoever sends when: all together, the exporter's share, and the callers' part."""
         clock = Steady()
         pace = make_pace(clock, minute=minute, hour=hour, share=share)
         left: dict[str, list[float]] = {"own": [], "caller": []}

@@ -50,7 +50,7 @@ def test_nothing_shows_the_token(serve: Any, manual_clock: Any, caplog: pytest.L
     shown: list[str] = []
     exchanges: list[Exchange] = []
 
-    async def ask() -> None:
+    async def fetch() -> None:
         pace = Pace(per_minute=9, per_hour=9, share=1, clock=manual_clock, rng=random.Random(1))
         client = HexClient(
             base_url="https://app.hex.tech/api/v1",
@@ -71,7 +71,7 @@ def test_nothing_shows_the_token(serve: Any, manual_clock: Any, caplog: pytest.L
         await client.aclose()
 
     with caplog.at_level(logging.DEBUG), capture_logs() as logs:
-        asyncio.run(ask())
+        asyncio.run(fetch())
 
     shown.extend([caplog.text, repr(logs)])
     assert len(exchanges) >= 1

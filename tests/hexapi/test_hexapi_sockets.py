@@ -60,7 +60,7 @@ async def with_server(serve: Serve, use: Callable[[int], Awaitable[None]]) -> No
 
 
 def outcome(serve: Serve, **settings: float) -> tuple[Page | ApiError, list[Exchange]]:
-    """What one ask of such a server gives, and what was reported."""
+    """What one request to such a server gives, and what was reported."""
     exchanges: list[Exchange] = []
     found: list[Page | ApiError] = []
 

@@ -51,7 +51,7 @@ def test_works_beside_the_running_writer_and_leaves_no_file(
     before = sorted(path.name for path in tmp_path.iterdir())
 
     assert command("--days=3").returncode == 0
-    historian.acme.note("still", "writable")
+    historian.acme.set_value("still", "writable")
 
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
@@ -100,7 +100,8 @@ def test_no_ledger_is_told_in_a_sentence(command: Command, historian: Any, tmp_p
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        f"hex-exporter: {tmp_path}/ledger.db: found no ledger, expected the one that `hex-exporter serve` keeps\n"
+        f"hex-exporter: {tmp_path}/ledger.db: no ledger here: start `hex-exporter serve` first, "
+        "or set storage.url to the one that it keeps\n"
     )
     assert not list(tmp_path.glob("ledger.db*"))
 

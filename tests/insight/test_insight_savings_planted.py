@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from helpers.evidencing import PRICES, StillClock, is_found, is_of, read_audit_input, without_tables
+from helpers.evidencing import PRICES, StillClock, is_found, is_of, month_micro_usd, read_audit_input, without_tables
 from msgspec.structs import replace
 
 from exporter.facts import FINDING_KINDS
@@ -67,14 +67,13 @@ class TestPlanted:
         assert {piece.kind for piece in near} | {"costly_plan"} == set(FINDING_KINDS)
 
     def test_each_piece_is_worth_what_it_was_planted_with(self, workspace, findings):
-        prices = tariff(PRICES)
         wanted, _ = planted(workspace)
 
         for piece in wanted:
             (found,) = [one for one in findings if is_of(piece, one)]
             if piece.runs_per_week or piece.role:
                 # A month of a daily project is 28 runs: chance alone moves their time by a tenth.
-                assert found.saving.micro == pytest.approx(piece.month_micro_usd(prices), rel=0.12)
+                assert found.saving.micro == pytest.approx(month_micro_usd(piece), rel=0.12)
 
     def test_every_finding_says_what_to_do_and_why(self, findings):
         for one in findings:

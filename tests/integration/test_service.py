@@ -2,10 +2,11 @@
 
 import signal
 import socket
+import sqlite3
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,13 @@ if os.geteuid() == 0:
     os.setuid(65534)
 main()
 """
+
+
+def rename_table(ledger: Path, before: str, after: str) -> None:
+    """Take a table away from the ledger, or give it back, as a disk that fails and recovers would."""
+    with closing(sqlite3.connect(ledger, timeout=30)) as connection:
+        connection.execute(f"ALTER TABLE {before} RENAME TO {after}")
+        connection.commit()
 
 
 def served(exporter: Exporter, sample: str) -> bool:
@@ -107,6 +115,21 @@ class TestReloading:
 
             assert exporter.post("/-/reload").status_code == 403
 
+    def test_ledger_that_cannot_be_read_refuses_the_reload_and_ends_nothing(self, exporter):
+        wait_for(lambda: served(exporter, 'hex_up{workspace="sim"} 1'))
+        rename_table(exporter.ledger, "runs", "elsewhere")
+        exporter.config.write_text(exporter.config.read_text().replace("share: 1", "share: 0.5"))
+
+        refused = exporter.post("/-/reload")
+        rename_table(exporter.ledger, "elsewhere", "runs")
+
+        assert (refused.status_code, "no such table: runs" in refused.text) == (500, True)
+        wait_for(lambda: served(exporter, "hex_exporter_config_last_reload_successful 0"))
+        assert exporter.get("/-/healthy").is_success
+        assert served(exporter, 'hex_api_allowed_requests_per_hour{workspace="sim"} 1000000')
+        assert exporter.post("/-/reload").is_success
+        wait_for(lambda: served(exporter, 'hex_api_allowed_requests_per_hour{workspace="sim"} 500000'))
+
     def test_another_ledger_needs_a_restart(self, exporter, tmp_path):
         exporter.config.write_text(exporter.config.read_text().replace("ledger.db", "other.db"))
 
@@ -115,6 +138,17 @@ class TestReloading:
         assert answer.status_code == 500
         assert "storage.url" in answer.text
         assert not (tmp_path / "other.db").exists()
+
+
+class TestDebugLog:
+    def test_each_request_and_each_page_is_one_line(self, simulator, tmp_path):
+        with Exporter(tmp_path, simulator.base_url, "--log.level", "debug") as exporter:
+            exporter.listening()
+
+            exporter.said(r"event=poll_planned .*endpoint=projects .*reason=listing_due")
+            page = exporter.said(r"event=page_built bytes=(\d+) series=(\d+) milliseconds=\d+")
+            assert int(page[1]) > 40 * int(page[2]) > 0
+            assert TOKEN not in exporter.text
 
 
 class TestPages:

@@ -113,7 +113,7 @@ def test_the_version_grows_with_each_committed_change(bench: Any, now_ms: int) -
 
 
 def test_a_counter_cannot_be_counted_down(bench: Any, now_ms: int) -> None:
-    with pytest.raises(ValueError, match="found the amount -1, expected none below 0"):
+    with pytest.raises(ValueError, match="the amount -1 is below 0"):
         bench.workspace.count(*SERIES, -1, now_ms)
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from exporter.facts import Cell, Connection, Group, Identity, QueriedTable, Seat, Thread
 from exporter.ledger import CollectorState, Listing
 
@@ -64,15 +66,29 @@ def test_queried_tables_take_the_place_of_cells(bench: Any) -> None:
 
 def test_a_failure_leaves_the_time_of_the_last_success(bench: Any) -> None:
     workspace = bench.workspace
-    workspace.record_collector("users", True, 1)
-    workspace.record_collector("users", False, 2)
+    workspace.record_collector("users", True, 1, 200)
+    workspace.record_collector("users", False, 2, 503)
     workspace.record_collector("groups", False, 3)
     bench.restart()
 
     assert bench.workspace.collectors() == {
-        "users": CollectorState(success=False, last_success_ms=1),
+        "users": CollectorState(success=False, last_success_ms=1, last_status=503),
         "groups": CollectorState(success=False, last_success_ms=None),
     }
+
+
+@pytest.mark.parametrize(
+    ("success", "status", "refusal"),
+    [(False, 403, 403), (False, 402, 402), (False, 503, None), (False, None, None), (True, 200, None)],
+)
+def test_only_a_refusal_of_the_last_attempt_is_one(
+    bench: Any, success: bool, status: int | None, refusal: int | None
+) -> None:
+    bench.workspace.record_collector("users", False, 1, 401)
+
+    bench.workspace.record_collector("users", success, 2, status)
+
+    assert bench.workspace.collectors()["users"].refusal_status == refusal
 
 
 def test_a_cool_down_survives_a_restart(bench: Any) -> None:
@@ -96,11 +112,11 @@ def test_first_contact_is_made_once(bench: Any) -> None:
 
 
 def test_a_note_is_kept_as_json(bench: Any) -> None:
-    bench.workspace.note("key", {"a": [1, None, "x"]})
+    bench.workspace.set_value("key", {"a": [1, None, "x"]})
     bench.restart()
 
-    assert bench.workspace.noted("key") == {"a": [1, None, "x"]}
-    assert bench.workspace.noted("no such key") is None
+    assert bench.workspace.value("key") == {"a": [1, None, "x"]}
+    assert bench.workspace.value("no such key") is None
 
 
 class TestCredits:

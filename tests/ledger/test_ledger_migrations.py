@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, inspect, text
 
 from exporter.errors import LedgerError, LedgerTooNewError
-from exporter.ledger import SCHEMA_VERSION, GatewayRun, KnownFinding, open_ledger
+from exporter.ledger import SCHEMA_VERSION, CollectorState, GatewayRun, KnownFinding, open_ledger
 from exporter.ledger.migrations import STEPS, migrate
 from exporter.ledger.sqlite import writer_engine
 
@@ -24,6 +24,18 @@ def version_1(tmp_path: Path) -> Path:
     connection.executescript(VERSION_1)
     connection.close()
     return path
+
+
+@pytest.fixture(params=[1, 2])
+def older(version_1: Path, request: pytest.FixtureRequest) -> tuple[Path, int]:
+    """A ledger as each version before the current one wrote it, and that version."""
+    engine = writer_engine(version_1)
+    with engine.begin() as connection:
+        columns = "workspace, collector, is_success, last_success_ms"
+        connection.execute(text(f"INSERT INTO collectors ({columns}) VALUES ('acme', 'users', TRUE, 3)"))
+    migrate(engine, 1, "ledger", target=request.param)
+    engine.dispose()
+    return version_1, request.param
 
 
 def sums(path: Path) -> list[tuple[int, str]]:
@@ -100,34 +112,39 @@ def test_sources_gateway_and_findings_work_in_a_migrated_ledger(version_1: Path,
     ledger.close()
 
 
-def test_an_older_ledger_is_read_as_it_is(version_1: Path, manual_clock: Any) -> None:
-    before = version_1.read_bytes()
+def test_an_older_ledger_is_read_as_it_is(older: tuple[Path, int], manual_clock: Any) -> None:
+    path, _ = older
+    before = path.read_bytes()
 
-    ledger = open_ledger(f"sqlite:///{version_1}", clock=manual_clock, read_only=True)
+    ledger = open_ledger(f"sqlite:///{path}", clock=manual_clock, read_only=True)
     workspace = ledger.workspace("acme")
 
     assert SUM in workspace.counters()
     assert [run.run_id for run in workspace.runs_between(0, None)] == ["r"]
     assert (workspace.sources.states(), workspace.sources.spans("k", 0)) == ({}, ())
     assert (workspace.gateway.runs(0), workspace.gateway.run("r"), workspace.findings.known()) == ((), None, ())
+    assert workspace.collectors() == {"users": CollectorState(success=True, last_success_ms=3)}
     ledger.close()
-    assert version_1.read_bytes() == before
-    assert [path.name for path in version_1.parent.iterdir()] == [version_1.name]
+    assert path.read_bytes() == before
+    assert [path.name for path in path.parent.iterdir()] == [path.name]
 
 
-def test_an_older_ledger_is_read_beside_the_older_program_that_writes_it(version_1: Path, manual_clock: Any) -> None:
-    writer = sqlite3.connect(version_1)
+def test_an_older_ledger_is_read_beside_the_older_program_that_writes_it(
+    older: tuple[Path, int], manual_clock: Any
+) -> None:
+    path, written_by = older
+    writer = sqlite3.connect(path)
     writer.execute("PRAGMA journal_mode=WAL")
     writer.execute("UPDATE counters SET value = 8")
     writer.commit()
 
-    ledger = open_ledger(f"sqlite:///{version_1}", clock=manual_clock, read_only=True)
+    ledger = open_ledger(f"sqlite:///{path}", clock=manual_clock, read_only=True)
     workspace = ledger.workspace("acme")
     assert [one.value for one in workspace.counters()] == [8]
     assert workspace.gateway.runs(0) == ()
     ledger.close()
     writer.close()
-    assert version(version_1) == 1
+    assert version(path) == written_by
 
 
 def test_a_reader_goes_on_when_the_ledger_is_migrated_under_it(version_1: Path, manual_clock: Any) -> None:
@@ -188,7 +205,8 @@ def test_a_newer_ledger_is_refused_and_not_touched(version_1: Path, manual_clock
         open_ledger(f"sqlite:///{version_1}", clock=manual_clock, read_only=read_only)
 
     assert str(caught.value) == (
-        f"{version_1}: found schema version 99, expected at most {SCHEMA_VERSION}: a newer hex-exporter wrote it"
+        f"{version_1}: written by a newer hex-exporter (schema version 99; this one knows {SCHEMA_VERSION}): "
+        "install that or a newer one"
     )
     assert version(version_1) == 99
 
@@ -201,7 +219,9 @@ def test_another_programs_database_is_refused_and_not_touched(tmp_path: Path, ma
 
     before = path.read_bytes()
 
-    with pytest.raises(LedgerError, match="found a database with the table 'dashboards', expected a ledger"):
+    with pytest.raises(
+        LedgerError, match=r"a database with the table 'dashboards', not a ledger: set storage\.url to another file"
+    ):
         open_ledger(f"sqlite:///{path}", clock=manual_clock)
 
     assert path.read_bytes() == before

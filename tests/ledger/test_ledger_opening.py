@@ -127,8 +127,8 @@ class TestNew:
     @pytest.mark.parametrize(
         ("wrong", "message"),
         [
-            ("postgresql://db/ledger", "storage url: found postgresql, expected sqlite:///PATH"),
-            ("ledger.db", "storage url: found no database URL, expected sqlite:///PATH"),
+            ("postgresql://db/ledger", "storage url: postgresql is not supported: write sqlite:///PATH"),
+            ("ledger.db", "storage url: not a database URL: write sqlite:///PATH"),
         ],
     )
     def test_a_url_of_another_kind_is_refused(self, manual_clock: Any, wrong: str, message: str) -> None:
@@ -152,7 +152,7 @@ class TestOneWriter:
             open_ledger(url(path), clock=manual_clock)
 
         assert str(caught.value) == (
-            f"{path}.lock: held by process {os.getpid()}, expected no other writer of this ledger"
+            f"{path}.lock: held by process {os.getpid()}: stop that process, or give this one a ledger of its own"
         )
         ledger.close()
 
@@ -220,7 +220,7 @@ class TestReaders:
         fill(path, manual_clock)
         reader = open_ledger(url(path), clock=manual_clock, read_only=True)
 
-        with pytest.raises(LedgerError, match="opened for reading, expected no write"):
+        with pytest.raises(LedgerError, match="opened for reading: only the process that holds the ledger writes it"):
             reader.workspace("acme").record_groups([], 1)
         reader.close()
 
@@ -228,7 +228,9 @@ class TestReaders:
         with pytest.raises(LedgerError) as caught:
             open_ledger(url(path), clock=manual_clock, read_only=True)
 
-        assert str(caught.value) == (f"{path}: found no ledger, expected the one that `hex-exporter serve` keeps")
+        assert str(caught.value) == (
+            f"{path}: no ledger here: start `hex-exporter serve` first, or set storage.url to the one that it keeps"
+        )
         assert list(path.parent.iterdir()) == []
 
     def test_a_reader_leaves_a_damaged_file_where_it_is(self, path: Path, manual_clock: Any) -> None:
@@ -296,12 +298,12 @@ class TestDamage:
 
         with pytest.raises(LedgerError, match="malformed"):
             touch_every_page()
-        workspace.note("key", 1)
+        workspace.set_value("key", 1)
 
         assert ledger.problem is not None
         assert "set aside as ledger.db.corrupt-" in ledger.problem
         assert ledger.created_ms > created_ms
-        assert (workspace.first_contact_ms, value(ledger), workspace.noted("key")) == (None, None, 1)
+        assert (workspace.first_contact_ms, value(ledger), workspace.value("key")) == (None, None, 1)
         assert workspace.first_contact(7) == 7
         ledger.close()
 
@@ -375,7 +377,7 @@ class TestDisk:
             for _ in range(100):
                 version = ledger.version
                 try:
-                    workspace.note("key", "x" * 10_000)
+                    workspace.set_value("key", "x" * 10_000)
                     version = ledger.version
                     workspace.count(*SERIES, 1, 0)
                 except LedgerError:

@@ -106,7 +106,6 @@ class TestSeries:
         bench.workspace.choose_members(2, now_ms + 1)
 
         assert visible(bench) == {"p", "q", "other"}
-        assert bench.workspace.projects_without_series == 1
 
     def test_the_clearly_more_active_takes_a_place_after_a_day(
         self, bench: Any, now_ms: int, make_run: Callable[..., Run]

@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from exporter.facts import Run
-from exporter.ledger.run_counting import Border, KnownRun, cleaned, project_series, run_amounts, sighted, was_unviewed
+from exporter.ledger.first_contact import Border
+from exporter.ledger.foreseen_series import project_series
+from exporter.ledger.run_counting import KnownRun, cleaned, run_amounts, sighted, was_unviewed
 
 CONTACT_MS = 1_000_000
 BORDER = Border(first_contact_ms=CONTACT_MS)

@@ -240,7 +240,7 @@ def test_nothing_is_written_after_the_end(tmp_path: Path, manual_clock: Any) -> 
     ledger.close()
     next_owner = open_ledger(url, clock=manual_clock)
 
-    with pytest.raises(LedgerError, match="closed, expected no write"):
+    with pytest.raises(LedgerError, match="closed: nothing more is written"):
         workspace.count("hex_exporter_bad_items_total", ("runs",), 1, NOW_MS)
 
     next_owner.close()

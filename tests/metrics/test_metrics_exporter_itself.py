@@ -3,8 +3,6 @@
 import platform
 from typing import Any
 
-from exporter.metrics import Status
-
 HOUR_MS = 3_600_000
 
 
@@ -100,23 +98,3 @@ def test_the_process_and_its_python_are_measured(world: Any) -> None:
     assert set(figures["python_gc_collections_total"]) == {("0",), ("1",), ("2",)}
     ((labels, value),) = figures["python_info"].items()
     assert (labels[0], labels[-1], value) == (platform.python_implementation(), platform.python_version(), 1)
-
-
-class TestStatus:
-    def test_a_reader_keeps_the_state_it_took(self) -> None:
-        status = Status()
-        taken = status.current
-        status.beat(1)
-        status.update("acme", overdue_projects=1)
-
-        assert (taken.heartbeat_ms, dict(taken.workspaces)) == (None, {})
-        assert status.current.heartbeat_ms == 1
-        assert status.current.workspaces["acme"].overdue_projects == 1
-
-    def test_what_is_not_said_stays_as_it_was(self) -> None:
-        status = Status()
-        status.update("acme", planned_requests_per_hour=10, clock_skew_seconds=1)
-        status.update("acme", planned_requests_per_hour=0)
-
-        assert status.current.workspaces["acme"].planned_requests_per_hour == 0
-        assert status.current.workspaces["acme"].clock_skew_seconds == 1

@@ -59,45 +59,6 @@ def test_a_project_that_cannot_run_has_a_series_only_if_it_ran(world: Any) -> No
     assert world.figures()[THIS] == {("p1",): 0, ("ran",): 1}
 
 
-def test_a_week_appears_when_it_is_known_for_every_project(world: Any) -> None:
-    """Part of a week's runs is never shown as the week's."""
-    world.list_projects(world.published("p1"), world.published("p2"))
-    world.read_runs("p1", *world.many(2, THIS_WEEK))
-    world.read_runs("p2", known_from_ms=world.now_ms - DAY_MS)
-    figures = world.figures()
-    assert THIS not in figures
-    assert LAST not in figures
-
-    world.read_runs("p2", known_from_ms=world.now_ms - 3 * DAY_MS)
-    figures = world.figures()
-    assert figures[THIS] == {("p1",): 2, ("p2",): 0}
-    assert LAST not in figures
-
-    world.read_runs("p2", known_from_ms=world.now_ms - 20 * DAY_MS)
-    assert world.figures()[LAST] == {("p1",): 0, ("p2",): 0}
-
-
-def test_nothing_is_known_before_the_projects_are(world: Any) -> None:
-    assert THIS not in world.figures()
-
-
-def test_a_refused_project_does_not_hide_the_week(world: Any) -> None:
-    world.list_projects(world.published("p1"), world.published("p2"))
-    world.read_runs("p1", *world.many(1, THIS_WEEK))
-    world.read_runs("p2", known_from_ms=None, known_until_ms=None, refusals=3)
-
-    assert world.figures()[THIS][("p1",)] == 1
-
-
-def test_a_project_created_meanwhile_does_not_hide_the_week(world: Any) -> None:
-    world.list_projects(world.published("p1"))
-    world.read_runs("p1", *world.many(1, THIS_WEEK))
-    world.clock.advance(60)
-    world.list_projects(world.published("p1"), world.published("new", created_ms=world.now_ms))
-
-    assert world.figures()[THIS] == {("p1",): 1, ("new",): 0}
-
-
 def test_projects_without_series_add_up(world: Any) -> None:
     world.list_projects(*(world.published(f"p{number}") for number in range(3)), members=0)
     for number in range(3):

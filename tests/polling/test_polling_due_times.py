@@ -11,9 +11,10 @@ from exporter.polling.due_times import (
     NEVER_MS,
     Firings,
     Habits,
-    due_ms,
+    due_at,
     rest_intervals_ms,
 )
+from exporter.polling.reasons import Reason
 
 NINE = 1_794_992_400_000 + 9 * HOUR_MS - 1_794_992_400_000 % (24 * HOUR_MS)
 HOURLY = Schedule(cadence="hourly", enabled=True, cron="0 * * * *")
@@ -27,7 +28,7 @@ def project(*schedules: Schedule, **more: object) -> Project:
 def due(
     one: Project, *, read_ms: int | None, now_ms: int, habits: Habits | None = None, active: int | None = None
 ) -> int:
-    return due_ms(
+    return due_at(
         one,
         read_ms=read_ms,
         active_since_ms=active,
@@ -35,7 +36,7 @@ def due(
         habits=habits or Habits(lag_ms=3 * MINUTE_MS),
         rest_ms=REST,
         now_ms=now_ms,
-    )
+    ).at_ms
 
 
 def test_project_that_was_never_read_is_due_at_once():
@@ -118,3 +119,24 @@ def test_project_with_more_unforeseen_runs_is_never_asked_less_often(rates, per_
 
     ordered = [rest[name] for name in sorted(rates, key=rates.__getitem__)]
     assert ordered == sorted(ordered, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"read_ms": None}, Reason.NEVER_READ),
+        ({}, Reason.TURN),
+        ({"active_since_ms": NINE}, Reason.ACTIVE_RUN),
+        ({"expected_end_ms": NINE + MINUTE_MS}, Reason.STARTED_RUN),
+        ({"project": project(HOURLY)}, Reason.SCHEDULE),
+        ({"project": project(results_updated_ms=NINE + 1)}, Reason.PROJECT_CHANGED),
+        ({"project": project(viewed_ms=NINE + 1)}, Reason.PROJECT_VIEWED),
+    ],
+)
+def test_what_makes_a_project_due_is_given_as_the_reason(changes, reason):
+    given = {"project": project(), "read_ms": NINE, "active_since_ms": None, "expected_end_ms": None, **changes}
+    firings = Firings.of(given["project"], NINE)
+
+    due = due_at(given.pop("project"), **given, firings=firings, habits=Habits(), rest_ms=REST, now_ms=NINE)
+
+    assert due.reason is reason

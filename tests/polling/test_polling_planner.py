@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.hexapi import ApiRequest, Endpoint
-from exporter.polling.planner import Idle, ListingOutlook, ProjectOutlook, plan, plan_detail
+from exporter.polling.planner import Idle, ListingOutlook, PlannedRequest, ProjectOutlook, plan, plan_detail
+from exporter.polling.reasons import Reason
 
 NOW = 1_000_000
 WEEKS = (900_000, 800_000)
@@ -24,7 +25,12 @@ def older(project_id: str) -> ApiRequest:
 
 
 def planned(listings=(), projects=(), *, turn: int = 1, **more: int) -> ApiRequest | Idle:
-    return plan(listings, projects, now_ms=NOW, weeks_ms=WEEKS, turn=turn, **more)
+    chosen = plan(listings, projects, now_ms=NOW, weeks_ms=WEEKS, turn=turn, **more)
+    return chosen.request if isinstance(chosen, PlannedRequest) else chosen
+
+
+def reason(listings=(), projects=(), *, turn: int = 1) -> Reason:
+    return plan(listings, projects, now_ms=NOW, weeks_ms=WEEKS, turn=turn).reason
 
 
 def test_project_listing_goes_before_everything_else():
@@ -84,7 +90,7 @@ def test_paused_projects_and_endpoints_are_left_alone():
 
 
 def test_turns_wait_for_one_another_and_what_is_foretold_does_not():
-    turns = [project("a", 0, is_turn=True), project("b", 1, is_turn=True)]
+    turns = [project("a", 0, due_reason=Reason.TURN), project("b", 1, due_reason=Reason.TURN)]
 
     assert planned((), turns, next_turn_ms=NOW + 7) == Idle(NOW + 7)
     assert planned((), turns, next_turn_ms=NOW).project_id == "a"
@@ -105,9 +111,23 @@ def test_queried_tables_of_the_most_active_project_come_first_and_no_further_one
         project("busy", activity=7),
     ]
 
-    assert plan_detail(projects, detail, now_ms=NOW).project_id == "busy"
+    assert plan_detail(projects, detail, now_ms=NOW).request.project_id == "busy"
     assert looked_at == ["known", "busy"]
     assert plan_detail(projects[1:3], detail, now_ms=NOW) is None
+
+
+def test_each_request_says_why_it_was_chosen():
+    page = ApiRequest(endpoint=Endpoint.PROJECTS, after="c2")
+
+    assert reason([listing(Endpoint.USERS)]) is Reason.LISTING_DUE
+    assert reason([listing(Endpoint.PROJECTS, 0, page)]) is Reason.NEXT_PAGE
+    assert reason((), [project("p", 0, due_reason=Reason.ACTIVE_RUN)]) is Reason.ACTIVE_RUN
+    assert reason((), [project("p", 0, under_way=older("p"))]) is Reason.NEXT_PAGE
+    assert [reason((), [project("p", older=older("p"), known_from_ms=ms)]) for ms in (950_000, 850_000, 700_000)] == [
+        Reason.HISTORY_THIS_WEEK,
+        Reason.HISTORY_LAST_WEEK,
+        Reason.HISTORY_REST,
+    ]
 
 
 def test_idle_until_the_first_thing_is_due():

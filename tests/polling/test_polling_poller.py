@@ -172,7 +172,7 @@ class TestWhatIsAsked:
 
         assert following.counted() == {("p", "scheduled", "completed"): 1}
 
-    def test_nudged_project_is_asked_when_its_run_should_have_ended_and_hardly_more(self, hand_made, follow, clock):
+    def test_run_started_elsewhere_is_read_when_it_should_have_ended_and_hardly_more(self, hand_made, follow, clock):
         for number in range(60):
             hand_made.add_project(f"quiet{number}")
         hand_made.add_project("p")
@@ -189,7 +189,7 @@ class TestWhatIsAsked:
         assert following.counted() == {("p", "api", "completed"): 1}
         assert hand_made.asked("projects/p/runs") <= before + 2
 
-    def test_nudges_without_a_run_cost_one_request_each_at_the_most(self, hand_made, follow, clock):
+    def test_starts_without_a_run_cost_one_request_each_at_the_most(self, hand_made, follow, clock):
         for number in range(60):
             hand_made.add_project(f"quiet{number}")
         hand_made.add_project("p")
@@ -229,8 +229,10 @@ class TestWhatIsAsked:
         for number in range(30):
             hand_made.add_project(f"p{number}")
         looked_for = []
-        ask = DetailReader.ask
-        monkeypatch.setattr(DetailReader, "ask", lambda *arguments: looked_for.append(arguments[1]) or ask(*arguments))
+        next_request = DetailReader.next_request
+        monkeypatch.setattr(
+            DetailReader, "next_request", lambda *given: looked_for.append(given[1]) or next_request(*given)
+        )
         following = follow(hand_made.transport)
 
         go(following, 100)

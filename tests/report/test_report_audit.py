@@ -377,7 +377,10 @@ class TestCommand:
         result = self.ask(tmp_path)
 
         assert result.exit_code == 1
-        assert "found no ledger, expected the one that `hex-exporter serve` keeps" in result.stderr
+        assert (
+            "no ledger here: start `hex-exporter serve` first, or set storage.url to the one that it keeps"
+            in result.stderr
+        )
         assert [one.name for one in tmp_path.iterdir()] == ["hex.yml"]
 
     def test_an_empty_ledger_is_one_clear_sentence(self, tmp_path: Path, manual_clock: Any) -> None:

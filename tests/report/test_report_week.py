@@ -223,7 +223,10 @@ class TestCommand:
         result = CliRunner().invoke(main, ["report", "--config.file", str(tmp_path / "hex.yml")])
 
         assert result.exit_code == 1
-        assert "found no ledger, expected the one that `hex-exporter serve` keeps" in result.stderr
+        assert (
+            "no ledger here: start `hex-exporter serve` first, or set storage.url to the one that it keeps"
+            in result.stderr
+        )
         assert not (tmp_path / "none.db").exists()
 
     def test_a_form_that_does_not_exist_is_a_usage_error(self) -> None:

@@ -6,7 +6,7 @@ import time
 from hashlib import sha256
 
 import pytest
-from asking import refusal, state
+from probing import refusal, state
 
 from exporter.config import FileSource
 from exporter.sources.file_probe import FileProbe
@@ -86,8 +86,8 @@ def test_a_path_that_looks_like_a_pattern_stands_for_itself_if_it_is_there(data)
 
 def test_a_missing_file_is_a_failure_and_so_is_a_pattern_that_fits_none(data):
     assert "No such file or directory" in refusal(probe_of(data / "a.csv", data / "z.csv"))
-    assert refusal(probe_of(data / "*.csv", data / "*.parquet")) == f"no file fits {data / '*.parquet'}"
-    assert refusal(probe_of(data / "nowhere" / "*.csv")).startswith("no file fits")
+    assert refusal(probe_of(data / "*.csv", data / "*.parquet")) == f"no file matches {data / '*.parquet'}"
+    assert refusal(probe_of(data / "nowhere" / "*.csv")).startswith("no file matches")
 
 
 def test_a_file_that_vanishes_and_comes_back_has_its_state_again(data):
@@ -169,7 +169,7 @@ def test_too_many_files_are_refused(data):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("exporter.sources.file_probe.MOST_FILES", 10)
-        assert refusal(probe_of(data / "*.many")) == "more than 10 files, expected fewer"
+        assert refusal(probe_of(data / "*.many")) == "more than 10 files, expected fewer: make the pattern narrower"
 
 
 def test_past_the_deadline_the_thread_stops_at_the_next_piece(data, monkeypatch):

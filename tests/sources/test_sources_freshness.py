@@ -75,7 +75,7 @@ def test_postgresql_is_asked_for_counters_files_and_resets_with_the_names_bound_
 
 def test_a_database_without_such_a_question_needs_a_query():
     with pytest.raises(
-        ProbeError, match="mysql does not tell when a table changed, expected a query instead of tables"
+        ProbeError, match="mysql does not record when a table changed, expected a query instead of tables"
     ):
         questions("mysql", tables("orders"))
 
@@ -97,14 +97,14 @@ def test_a_table_that_the_database_does_not_tell_of_is_no_state(dialect):
     there = next(key for key, table in question.tables.items() if str(table) == "s.orders")
     rows = [(there, "r", 1, 1, 0, 0, 0, None, False, "on")]
 
-    with pytest.raises(ProbeError, match=r"tells nothing of the table s\.gone"):
+    with pytest.raises(ProbeError, match=r"does not show the table s\.gone"):
         checked(dialect, question, rows)
 
 
 def test_a_null_in_the_place_of_a_change_is_no_state():
     (question,) = questions("snowflake", tables("orders"))
 
-    with pytest.raises(ProbeError, match="tells nothing of the table orders"):
+    with pytest.raises(ProbeError, match="does not show the table orders"):
         checked("snowflake", question, [(0, None)])
 
 

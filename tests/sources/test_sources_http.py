@@ -4,8 +4,8 @@ import gzip
 import time
 
 import pytest
-from asking import refusal, state
 from http_origin import Origin, response
+from probing import refusal, state
 
 from exporter.config import HttpSource
 from exporter.sources.credentials import Credential

@@ -5,7 +5,7 @@ import threading
 
 import psycopg
 import pytest
-from asking import refusal, sql_probe, state
+from probing import refusal, sql_probe, state
 
 from exporter.sources import read_only_sql
 from exporter.sources import sql_probe as sql_probe_module
@@ -218,13 +218,13 @@ def test_the_database_before_the_schema_is_understood(shop):
 @pytest.mark.parametrize(
     ("table", "reason"),
     [
-        ("nothing", "the database tells nothing of the table nothing: it is not there or not visible"),
-        ("nowhere.orders", "the database tells nothing of the table nowhere.orders"),
-        ('"ORDERS"', "the database tells nothing of the table ORDERS"),
+        ("nothing", "the database does not show the table nothing: it is not there or not visible"),
+        ("nowhere.orders", "the database does not show the table nowhere.orders"),
+        ('"ORDERS"', "the database does not show the table ORDERS"),
         ("all_orders", "all_orders is no table but a view or a foreign one, expected a table, or a query"),
-        ('"or""ders"', 'the database tells nothing of the table or"ders'),
+        ('"or""ders"', 'the database does not show the table or"ders'),
         ("'; drop table orders; --", "found the table name"),
-        ('"x""; drop table orders; --"', "the database tells nothing of the table"),
+        ('"x""; drop table orders; --"', "the database does not show the table"),
     ],
 )
 def test_a_table_that_has_no_state_is_named(shop, table, reason):

@@ -6,8 +6,8 @@ import traceback
 
 import httpx
 import pytest
+from source_world import World, http_source, sql_source
 from structlog.testing import capture_logs
-from watching_sources import AuditContext, http_source, sql_source
 
 from exporter.config import HttpSource, SqlSource
 from exporter.sources.credentials import Credential
@@ -52,14 +52,14 @@ def shows(*shown):
 )
 def test_nothing_shows_the_authorization_or_the_address(answer, manual_clock, caplog):
     url = "https://data.example/s3cret/orders?sig=s3cret"
-    scene = AuditContext(manual_clock, http_source(url, authorization_env="AUTH"), environ={"AUTH": f"Bearer {SECRET}"})
-    scene.answer = answer
+    world = World(manual_clock, http_source(url, authorization_env="AUTH"), environ={"AUTH": f"Bearer {SECRET}"})
+    world.answer = answer
 
     with caplog.at_level(logging.WARNING), capture_logs() as logs:
-        asyncio.run(scene.look())
+        asyncio.run(world.look())
 
-    assert scene.standing().state.failure
-    assert not shows(caplog.text, repr(logs), repr(scene.standing().state), repr(vars(scene.watch)))
+    assert world.standing().state.failure
+    assert not shows(caplog.text, repr(logs), repr(world.standing().state), repr(vars(world.monitor)))
 
 
 def test_an_error_of_a_probe_keeps_no_request_with_the_authorization_alive():
@@ -92,13 +92,13 @@ def test_an_error_of_a_probe_keeps_no_request_with_the_authorization_alive():
     ],
 )
 def test_nothing_shows_the_password_of_a_database(written, manual_clock, caplog):
-    scene = AuditContext(manual_clock, sql_source(query="select 1"), environ={"URL": written})
+    world = World(manual_clock, sql_source(query="select 1"), environ={"URL": written})
 
     with caplog.at_level(logging.WARNING), capture_logs() as logs:
-        asyncio.run(scene.look())
+        asyncio.run(world.look())
 
-    assert scene.standing().state.failure
-    assert not shows(caplog.text, repr(logs), repr(scene.standing().state), repr(vars(scene.watch)))
+    assert world.standing().state.failure
+    assert not shows(caplog.text, repr(logs), repr(world.standing().state), repr(vars(world.monitor)))
 
 
 def test_what_holds_a_secret_prints_without_it():

@@ -7,7 +7,7 @@ import threading
 from contextlib import closing
 
 import pytest
-from asking import refusal, sql_probe, sqlite_url, state
+from probing import refusal, sql_probe, sqlite_url, state
 
 from exporter.sources import sql_probe as sql_probe_module
 from exporter.sources.probe import ProbeError
@@ -126,7 +126,7 @@ def test_a_driver_that_hangs_is_left_alone_and_seen(orders, monkeypatch):
 
     async def ask():
         probe = sql_probe(url(orders), "select 1", deadline=0.2)
-        monkeypatch.setattr(probe, "_ask", hang)
+        monkeypatch.setattr(probe, "_query", hang)
         with pytest.raises(ProbeError, match=r"no answer within 0\.2 s"):
             await probe.state()
         assert entered.wait(20)
@@ -142,7 +142,7 @@ def test_what_no_thread_can_return_to_is_dropped(orders, monkeypatch):
     """The loop is closed before the driver comes back."""
     release = threading.Event()
     probe = sql_probe(url(orders), "select 1", deadline=0.1)
-    monkeypatch.setattr(probe, "_ask", lambda *_: str(release.wait(60)))
+    monkeypatch.setattr(probe, "_query", lambda *_: str(release.wait(60)))
 
     assert refusal(probe) == "no answer within 0.1 s"
     release.set()

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from watching_sources import http_source
+from source_world import http_source
 
 from exporter.config import Config, Storage, Workspace
 from exporter.facts import Project

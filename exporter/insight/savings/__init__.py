@@ -1,4 +1,4 @@
-"""What need not be spent: findings made from evidence, priced, ranked and never added up twice."""
+"""What need not be spent: findings made from what is known, priced, ranked and never added up twice."""
 
 from exporter.insight.savings.audit_context import AuditContext
 from exporter.insight.savings.audit_input import WINDOW_MS, Amount, AuditInput, ProjectUse, SourceUse

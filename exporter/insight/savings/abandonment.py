@@ -14,72 +14,72 @@ WHERE = "Hex: the project, Schedule"
 _FAILED = frozenset({"errored", "killed"})
 
 
-def abandoned(scene: AuditContext) -> Found:
-    """Projects that nobody edited, viewed, published or ran by hand for long, of owners who are idle or gone."""
-    if reason := unready(scene, ABANDONED, seats=True):
+def abandoned(context: AuditContext) -> Found:
+    """Projects that no one edited, viewed, published or ran by hand for long, of owners who are idle or gone."""
+    if reason := unready(context, ABANDONED, seats=True):
         yield reason
         return
-    for project in scene.scheduled_projects:
-        if is_abandoned(scene, project):
+    for project in context.scheduled_projects:
+        if is_abandoned(context, project):
             yield project_candidate(
-                scene,
+                context,
                 ABANDONED,
                 project,
-                scene.claim(project),
+                context.claim(project),
                 evidence=(
-                    *view_facts(scene, project),
+                    *view_facts(context, project),
                     Fact("last edited", project.edited_ms, "ms"),
                     Fact("last published", project.published_ms, "ms"),
-                    Fact("owner", _owner(scene, project)),
+                    Fact("owner", _owner(context, project)),
                 ),
                 confidence="measured",
-                why="nobody edited, viewed, published or started it, by what Hex tells of each",
+                why="no one edited, viewed, published or started it, by what Hex shows of each",
                 action="archive it, or switch its schedule off",
                 where=WHERE,
             )
 
 
-def is_abandoned(scene: AuditContext, project: Project) -> bool:
+def is_abandoned(context: AuditContext, project: Project) -> bool:
     """Whether a project with a running schedule is left by everybody. Needs the users to be known."""
-    span_ms = scene.evidence.unused_after_ms
-    starts = [at for trigger, at in scene.use(project.project_id).last_ms.items() if trigger != SCHEDULED]
+    span_ms = context.input.unused_after_ms
+    starts = [at for trigger, at in context.use(project.project_id).last_ms.items() if trigger != SCHEDULED]
     touched = (project.created_ms, project.edited_ms, project.published_ms, *starts)
     return (
-        scene.evidence.seats is not None
+        context.input.seats is not None
         and are_views_told(project)
-        and is_unviewed(scene, project)
-        and all(scene.is_quiet_since(at_ms, span_ms) for at_ms in touched)
-        and all(scene.is_idle(seat) for seat in scene.seats_by_address.get(plain(project.owner), ()))
+        and is_unviewed(context, project)
+        and all(context.is_quiet_since(at_ms, span_ms) for at_ms in touched)
+        and all(context.is_idle(seat) for seat in context.seats_by_address.get(plain(project.owner), ()))
     )
 
 
-def failing(scene: AuditContext) -> Found:
+def failing(context: AuditContext) -> Found:
     """Schedules whose last runs all failed: the failed runs are what they cost without result."""
-    if reason := unready(scene, FAILING):
+    if reason := unready(context, FAILING):
         yield reason
         return
-    asked = scene.evidence.failed_runs
-    for project in scene.scheduled_projects:
-        last = scene.use(project.project_id).last_scheduled[:asked]
-        if len(last) == asked and set(last) <= _FAILED and "errored" in last:
-            failed, scheduled = scene.scheduled(project.project_id, *_FAILED), scene.scheduled(project.project_id)
+    wanted = context.input.failed_runs
+    for project in context.scheduled_projects:
+        last = context.use(project.project_id).last_scheduled[:wanted]
+        if len(last) == wanted and set(last) <= _FAILED and "errored" in last:
+            failed, scheduled = context.scheduled(project.project_id, *_FAILED), context.scheduled(project.project_id)
             yield project_candidate(
-                scene,
+                context,
                 FAILING,
                 project,
-                scene.claim(project, 1.0, *_FAILED),
+                context.claim(project, 1.0, *_FAILED),
                 evidence=(
-                    Fact("failed in a row", asked, "scheduled runs or more"),
+                    Fact("failed in a row", wanted, "scheduled runs or more"),
                     Fact("failed in the window", failed.runs, f"of {scheduled.runs} scheduled runs"),
                 ),
                 confidence="measured",
-                why=f"each of the last {asked} scheduled runs ended without a result",
+                why=f"each of the last {wanted} scheduled runs ended without a result",
                 action="repair it, or switch its schedule off until somebody does",
                 where=WHERE,
             )
 
 
-def _owner(scene: AuditContext, project: Project) -> str:
+def _owner(context: AuditContext, project: Project) -> str:
     if not plain(project.owner):
         return "none"
-    return "has not been seen for long" if scene.seats_by_address.get(plain(project.owner)) else "has no account"
+    return "has not been seen for long" if context.seats_by_address.get(plain(project.owner)) else "has no account"

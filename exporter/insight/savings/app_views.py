@@ -1,4 +1,4 @@
-"""What Hex tells of who looks at a project's app, and the schedules that nobody looks at."""
+"""What Hex shows of who looks at a project's app, and the schedules that no one looks at."""
 
 from exporter.facts import Project
 from exporter.insight.savings.audit_context import AuditContext
@@ -10,38 +10,38 @@ _REFRESH = "app_refresh"
 
 
 def are_views_told(project: Project) -> bool:
-    """Whether Hex tells anything of its views; a project of which it tells nothing is not one without views."""
-    told = (project.viewed_ms, project.views_30d, project.views_14d, project.views_7d, project.views_all)
-    return any(value is not None for value in told)
+    """Whether Hex shows anything of its views; a project of which it shows nothing is not one without views."""
+    shown = (project.viewed_ms, project.views_30d, project.views_14d, project.views_7d, project.views_all)
+    return any(value is not None for value in shown)
 
 
-def is_unviewed(scene: AuditContext, project: Project) -> bool:
-    """Whether nobody has opened or refreshed its app for long, although it has been there for as long."""
-    span_ms = scene.evidence.unused_after_ms
-    refreshed_ms = scene.use(project.project_id).last_ms.get(_REFRESH)
+def is_unviewed(context: AuditContext, project: Project) -> bool:
+    """Whether no one has opened or refreshed its app for long, although it has been there for as long."""
+    span_ms = context.input.unused_after_ms
+    refreshed_ms = context.use(project.project_id).last_ms.get(_REFRESH)
     moments = (project.created_ms, project.viewed_ms, refreshed_ms)
-    return not _recent_views(scene, project) and all(scene.is_quiet_since(at_ms, span_ms) for at_ms in moments)
+    return not _recent_views(context, project) and all(context.is_quiet_since(at_ms, span_ms) for at_ms in moments)
 
 
 def week_views(project: Project) -> float | None:
-    """How often its app is opened in a week, by the longest of Hex's windows that is told; None if none is."""
+    """How often its app is opened in a week, by the longest of Hex's windows that is shown; None if none is."""
     for views, days in ((project.views_30d, 30), (project.views_14d, 14), (project.views_7d, 7)):
         if views is not None:
             return max(0, views) * _WEEK_DAYS / days
     return None
 
 
-def view_facts(scene: AuditContext, project: Project) -> tuple[Fact, ...]:
+def view_facts(context: AuditContext, project: Project) -> tuple[Fact, ...]:
     """The figures that a finding on views shows."""
     return (
-        Fact("scheduled runs", round(scene.week_runs(project), 1), "a week"),
+        Fact("scheduled runs", round(context.week_runs(project), 1), "a week"),
         Fact("views", project.views_30d, "in 30 days"),
         Fact("last viewed", project.viewed_ms, "ms"),
     )
 
 
-def _recent_views(scene: AuditContext, project: Project) -> int:
+def _recent_views(context: AuditContext, project: Project) -> int:
     """Views in the longest of Hex's windows that is not longer than what counts as long."""
-    days = scene.evidence.unused_after_ms / DAY_MS
+    days = context.input.unused_after_ms / DAY_MS
     windows = ((project.views_30d, 30), (project.views_14d, 14), (project.views_7d, 7))
     return next((views for views, span in windows if views is not None and span <= days), 0)

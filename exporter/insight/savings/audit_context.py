@@ -1,4 +1,4 @@
-"""The evidence, looked up by project, by person and by connection; worked out once for all finders."""
+"""The audit's input, looked up by project, by person and by connection; worked out once for all finders."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -20,15 +20,15 @@ _RARE_WEEKS = 12
 
 
 class AuditContext:
-    """One workspace's evidence. Answers are of the evidence's instant, and never change."""
+    """The input for one workspace. Answers are of the input's instant, and never change."""
 
-    def __init__(self, evidence: AuditInput) -> None:
-        self.evidence = evidence
-        self.now_ms = evidence.now_ms
-        since_ms = evidence.since_ms
-        self.window_ms = 0 if since_ms is None else max(0, evidence.now_ms - since_ms)
-        self.week_start_ms = evidence.now_ms // _HOUR_MS * _HOUR_MS
-        self.pricing = Pricing(evidence.tariff, evidence.compute_hour_micro, max(1, self.window_ms))
+    def __init__(self, audit_input: AuditInput) -> None:
+        self.input = audit_input
+        self.now_ms = audit_input.now_ms
+        since_ms = audit_input.since_ms
+        self.window_ms = 0 if since_ms is None else max(0, audit_input.now_ms - since_ms)
+        self.week_start_ms = audit_input.now_ms // _HOUR_MS * _HOUR_MS
+        self.pricing = Pricing(audit_input.tariff, audit_input.compute_hour_micro, max(1, self.window_ms))
         self._week_firings: dict[str, float] = {}
 
     @property
@@ -39,7 +39,7 @@ class AuditContext:
     @cached_property
     def projects(self) -> Mapping[str, Project]:
         """The known projects by id."""
-        return {project.project_id: project for project in self.evidence.projects or ()}
+        return {project.project_id: project for project in self.input.projects or ()}
 
     @cached_property
     def scheduled_projects(self) -> tuple[Project, ...]:
@@ -52,7 +52,7 @@ class AuditContext:
 
     def use(self, project_id: str) -> ProjectUse:
         """The project's runs; none if there were none."""
-        return self.evidence.uses.get(project_id, _NO_USE)
+        return self.input.uses.get(project_id, _NO_USE)
 
     def total(self, project_id: str) -> Amount:
         """All of the project's runs in the window."""
@@ -75,8 +75,8 @@ class AuditContext:
         """
         known = self._week_firings.get(project.project_id)
         if known is None:
-            told = _week_firings(project, self.week_start_ms)
-            known = self.observed_week_runs(project.project_id) if told is None else told
+            scheduled = _week_firings(project, self.week_start_ms)
+            known = self.observed_week_runs(project.project_id) if scheduled is None else scheduled
             self._week_firings[project.project_id] = known
         return known
 
@@ -121,16 +121,16 @@ class AuditContext:
     def seats_by_address(self) -> Mapping[str, Sequence[Seat]]:
         """Everybody with this address; Hex lets several share one."""
         found: dict[str, list[Seat]] = defaultdict(list)
-        for seat in self.evidence.seats or ():
+        for seat in self.input.seats or ():
             found[plain(seat.email)].append(seat)
         return found
 
     def seen_ms(self, seat: Seat) -> int | None:
         """When this person was last seen to do anything, None if never.
 
-        Logins, edits of their projects, runs of those that no schedule started, and whatever else the evidence has.
+        Logins, edits of their projects, runs of those that no schedule started, and whatever else the input has.
         """
-        moments = [seat.last_login_ms, self.evidence.seen_ms.get(seat.user_id)]
+        moments = [seat.last_login_ms, self.input.seen_ms.get(seat.user_id)]
         address = plain(seat.email)
         for project in self.projects_by_address.get(address, ()) if address else ():
             moments.append(project.edited_ms)
@@ -138,9 +138,9 @@ class AuditContext:
         return max((at_ms for at_ms in moments if at_ms is not None), default=None)
 
     def is_idle(self, seat: Seat) -> bool:
-        """Whether nobody has used the seat for long, or ever."""
+        """Whether no one has used the seat for long, or ever."""
         seen_ms = self.seen_ms(seat)
-        return seen_ms is None or seen_ms <= self.now_ms - self.evidence.inactive_after_ms
+        return seen_ms is None or seen_ms <= self.now_ms - self.input.inactive_after_ms
 
     # Connections
 
@@ -148,14 +148,14 @@ class AuditContext:
     def projects_by_connection(self) -> Mapping[str, Sequence[str]]:
         """The ids of the known projects that query each connection."""
         found: dict[str, list[str]] = defaultdict(list)
-        for project_id, tables in (self.evidence.tables or {}).items():
+        for project_id, tables in (self.input.tables or {}).items():
             if project_id in self.projects:
                 for connection_id in dict.fromkeys(table.connection_id for table in tables):
                     found[connection_id].append(project_id)
         return found
 
     def connection_cost(self, connection_id: str) -> Saving:
-        """What the runs of the projects that query it cost a month; what else these query is not told apart."""
+        """What the runs of the projects that query it cost a month; what else these query is included."""
         amounts = {one: self.total(one) for one in self.projects_by_connection.get(connection_id, ())}
         return self.pricing.months({one: Claim(*amount) for one, amount in amounts.items()})
 
@@ -177,7 +177,7 @@ def has_schedule(project: Project) -> bool:
 
 
 def _week_firings(project: Project, start_ms: int) -> float | None:
-    """None if nothing tells when an enabled schedule fires."""
+    """None if nothing says when an enabled schedule fires."""
     total = 0.0
     for schedule in project.schedules if project.state == "published" else ():
         if schedule.enabled:

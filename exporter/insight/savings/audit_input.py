@@ -28,7 +28,7 @@ class ProjectUse:
     `by` is by trigger and status. `last_scheduled` are the statuses of the last scheduled runs that ended, newest
     first, as many as `failed_runs` asks or fewer, from any time, without those that got no kernel. `last_ms` is the
     start of the last run of each trigger, from any time. `unviewed_week`: scheduled and refresh runs a week whose
-    result nobody had viewed when the next came, None unless that was watched for a week at least.
+    result no one had viewed when the next came, None unless that was watched for a week at least.
     """
 
     by: Mapping[tuple[str, str], Amount] = field(default_factory=dict)
@@ -57,11 +57,11 @@ class AuditInput:
     """Everything that is known. Collections are None where they cannot be read, and empty where there is nothing.
 
     `since_ms` None: the runs are not known far enough back to be judged. `uses` and `compute_hour_micro` (the price of
-    an hour of the project's compute, 0 if absent) are by project id; `sources` too, only where probes tell enough.
-    `teams` is by project id and user id. `tables` has an entry for each project whose tables are known; with cells
-    alone the tables have no name. `seen_ms` is by user id: what tells that somebody works besides logins and projects.
-    `month` is the month by which plans are compared. `missing` says by collector (projects, users, connections,
-    queried_tables, threads, runs) why it cannot be read, where that is known.
+    an hour of the project's compute, 0 if absent) are by project id; `sources` too, only where probes show enough.
+    `teams` is by project id and user id. `tables` has an entry for each project whose tables are known; where only
+    cells are known the tables have no name. `seen_ms` is by user id: what shows that somebody works besides logins and
+    projects. `month` is the month by which plans are compared. `missing` says by collector (projects, users,
+    connections, queried_tables, threads, runs) why it cannot be read, where that is known.
     """
 
     now_ms: int

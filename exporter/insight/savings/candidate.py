@@ -32,28 +32,28 @@ TABLES_NEEDED = (
 )
 
 
-def unready(scene: AuditContext, kind: str, *, runs: bool = True, seats: bool = False) -> NotJudged | None:
+def unready(context: AuditContext, kind: str, *, runs: bool = True, seats: bool = False) -> NotJudged | None:
     """Why a kind cannot be judged that needs projects, and maybe runs and seats; None if it can."""
-    evidence = scene.evidence
-    if evidence.projects is None:
-        return not_judged(scene, kind, "projects", PROJECTS_UNKNOWN, PROJECTS_NEEDED)
-    if seats and evidence.seats is None:
-        return not_judged(scene, kind, "users", SEATS_UNKNOWN, SEATS_NEEDED)
-    if runs and not scene.are_runs_known:
-        return not_judged(scene, kind, "runs", RUNS_UNKNOWN, RUNS_NEEDED)
+    audit_input = context.input
+    if audit_input.projects is None:
+        return not_judged(context, kind, "projects", PROJECTS_UNKNOWN, PROJECTS_NEEDED)
+    if seats and audit_input.seats is None:
+        return not_judged(context, kind, "users", SEATS_UNKNOWN, SEATS_NEEDED)
+    if runs and not context.are_runs_known:
+        return not_judged(context, kind, "runs", RUNS_UNKNOWN, RUNS_NEEDED)
     return None
 
 
 def not_judged(
-    scene: AuditContext, kind: str, collector: str, why: str, needs: str, *, is_partial: bool = False
+    context: AuditContext, kind: str, collector: str, why: str, needs: str, *, is_partial: bool = False
 ) -> NotJudged:
     """That a kind could not be judged, with what the collector met if that is known."""
-    met = scene.evidence.missing.get(collector)
+    met = context.input.missing.get(collector)
     return NotJudged(kind=kind, why=f"{why} ({met})" if met else why, needs=needs, is_partial=is_partial)
 
 
 def project_candidate(
-    scene: AuditContext,
+    context: AuditContext,
     kind: str,
     project: Project,
     claim: Claim,
@@ -73,11 +73,11 @@ def project_candidate(
             subject_type="project",
             subject_name=project.title,
             subjects=(project.project_id, *others),
-            team=scene.evidence.teams.get(project.project_id, ""),
+            team=context.input.teams.get(project.project_id, ""),
             owner=project.owner,
             evidence=evidence,
-            saving=scene.pricing.month(project.project_id, claim),
-            cost=scene.schedules_cost(project),
+            saving=context.pricing.month(project.project_id, claim),
+            cost=context.schedules_cost(project),
             confidence=confidence,
             why=why,
             action=action,

@@ -1,4 +1,4 @@
-"""Schedules that start more runs at once than a connection bears, or than Hex grants kernels to one person."""
+"""Schedules that start more runs at once than a connection handles, or than Hex grants kernels to one person."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class _Group(NamedTuple):
     subject_type: SubjectType
     name: str
     limit: int
-    bears: str
+    limited_by: str
 
 
 class _Planned(NamedTuple):
@@ -36,37 +36,37 @@ class _Planned(NamedTuple):
     slot: Slot
 
 
-def collisions(scene: AuditContext) -> Found:
+def collisions(context: AuditContext) -> Found:
     """One finding for each connection, and each owner, whose schedules of the coming week meet beyond a limit."""
-    if reason := unready(scene, COLLIDING):
+    if reason := unready(context, COLLIDING):
         yield reason
         return
-    planned = {project.project_id: _planned(scene, project) for project in scene.scheduled_projects}
-    limit = scene.evidence.connection_runs
+    planned = {project.project_id: _planned(context, project) for project in context.scheduled_projects}
+    limit = context.input.connection_runs
     if limit is None:
-        why = "how many runs a connection bears at once is not said; only the kernels of each owner are compared"
-        yield not_judged(scene, COLLIDING, "limits", why, "limits.connection_runs", is_partial=True)
-    elif scene.evidence.tables is None:
-        yield not_judged(scene, COLLIDING, "queried_tables", TABLES_UNKNOWN, TABLES_NEEDED, is_partial=True)
+        why = "how many runs a connection handles at once is not configured; only kernels of each owner are compared"
+        yield not_judged(context, COLLIDING, "limits", why, "limits.connection_runs", is_partial=True)
+    elif context.input.tables is None:
+        yield not_judged(context, COLLIDING, "queried_tables", TABLES_UNKNOWN, TABLES_NEEDED, is_partial=True)
     else:
-        names = {one.connection_id: one.name for one in scene.evidence.connections or ()}
-        for connection_id, project_ids in scene.projects_by_connection.items():
+        names = {one.connection_id: one.name for one in context.input.connections or ()}
+        for connection_id, project_ids in context.projects_by_connection.items():
             of_connection = [one for project_id in project_ids for one in planned.get(project_id, ())]
             name = names.get(connection_id, connection_id)
             group = _Group(connection_id, "connection", name, limit, "runs at once, the connection's limit")
-            yield from _colliding(scene, group, of_connection)
+            yield from _colliding(context, group, of_connection)
 
     by_owner: dict[str, list[_Planned]] = defaultdict(list)
-    for project in scene.scheduled_projects:
+    for project in context.scheduled_projects:
         if owner := plain(project.owner):
             by_owner[owner] += planned[project.project_id]
     for owner, of_owner in by_owner.items():
         group = _Group(owner, "owner", owner, OWNER_KERNELS, "kernels of one person, Hex's limit")
-        yield from _colliding(scene, group, of_owner)
+        yield from _colliding(context, group, of_owner)
 
 
-def _colliding(scene: AuditContext, group: _Group, planned: Sequence[_Planned]) -> Found:
-    start_ms = scene.week_start_ms
+def _colliding(context: AuditContext, group: _Group, planned: Sequence[_Planned]) -> Found:
+    start_ms = context.week_start_ms
     end_ms = start_ms + WEEK_MS
     slots = [one.slot for one in planned]
     if len(slots) <= group.limit and all(_meets_no_other_of_its_own(slot) for slot in slots):
@@ -79,7 +79,7 @@ def _colliding(scene: AuditContext, group: _Group, planned: Sequence[_Planned]) 
         for number, to in sorted(staggered.moved.items())
     )
     project_ids = dict.fromkeys(planned[number].project.project_id for number in staggered.meeting)
-    claims = {one: Claim(*scene.scheduled(one)) for one in project_ids}
+    claims = {one: Claim(*context.scheduled(one)) for one in project_ids}
     yield Candidate(
         finding=Finding(
             kind=COLLIDING,
@@ -89,13 +89,13 @@ def _colliding(scene: AuditContext, group: _Group, planned: Sequence[_Planned]) 
             subjects=(group.subject, *project_ids),
             owner=group.subject if group.subject_type == "owner" else None,
             evidence=(
-                Fact("limit", group.limit, group.bears),
+                Fact("limit", group.limit, group.limited_by),
                 Fact("peak", staggered.before, "runs at once"),
                 Fact("peak after the moves", staggered.after, "runs at once"),
                 Fact("schedules that meet", len(staggered.meeting)),
             ),
             saving=Saving(),
-            cost=scene.pricing.months(claims),
+            cost=context.pricing.months(claims),
             confidence="estimated",
             why="by the firings of the coming week and the usual run time; Hex may start each up to ten minutes late",
             action=_action(moves),
@@ -105,9 +105,9 @@ def _colliding(scene: AuditContext, group: _Group, planned: Sequence[_Planned]) 
     )
 
 
-def _planned(scene: AuditContext, project: Project) -> tuple[_Planned, ...]:
+def _planned(context: AuditContext, project: Project) -> tuple[_Planned, ...]:
     """Its enabled schedules, each with the mean run time of the window."""
-    runs, ms = scene.scheduled(project.project_id)
+    runs, ms = context.scheduled(project.project_id)
     duration_ms = max(1, ms // runs) if runs else 1
     return tuple(_Planned(project, Slot(schedule, duration_ms)) for schedule in project.schedules if schedule.enabled)
 

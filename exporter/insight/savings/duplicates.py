@@ -27,23 +27,23 @@ _MOST_COMPARED = 50
 """Titles are compared one by one among so many projects of the same tables; beyond it only equal ones are found."""
 
 _FEWEST_TABLES = 2
-"""Equal schedules alone tell nothing about two projects on one table: many run at a round hour."""
+"""Equal schedules by themselves show nothing about two projects on one table: many run at a round hour."""
 
 _COPY_MARKS = re.compile(r"\b(copy of|copy|kopie|old|new|backup|v?\d+)\b|[^\w\s]")
 
 
-def duplicates(scene: AuditContext) -> Found:
+def duplicates(context: AuditContext) -> Found:
     """The later made of each two; a project is named once, as the copy of the earliest that it is like."""
-    if reason := unready(scene, DUPLICATES):
+    if reason := unready(context, DUPLICATES):
         yield reason
         return
-    if scene.evidence.tables is None:
-        yield not_judged(scene, DUPLICATES, "queried_tables", TABLES_UNKNOWN, TABLES_NEEDED)
+    if context.input.tables is None:
+        yield not_judged(context, DUPLICATES, "queried_tables", TABLES_UNKNOWN, TABLES_NEEDED)
         return
     nameless = 0
     groups: dict[frozenset[tuple[str, str]], list[Project]] = defaultdict(list)
-    for project_id, tables in scene.evidence.tables.items():
-        project = scene.projects.get(project_id)
+    for project_id, tables in context.input.tables.items():
+        project = context.projects.get(project_id)
         if project is not None and project.state == "published" and tables:
             if all(table.table for table in tables):
                 groups[frozenset((table.connection_id, table.table.lower()) for table in tables)].append(project)
@@ -51,13 +51,13 @@ def duplicates(scene: AuditContext) -> Found:
                 nameless += 1
     for same, projects in groups.items():
         if len(projects) > 1:
-            yield from _among(scene, projects, len(same))
+            yield from _among(context, projects, len(same))
     if nameless:
         why = f"of {nameless} projects only the connections are known, not the tables"
-        yield not_judged(scene, DUPLICATES, "queried_tables", why, TABLES_NEEDED, is_partial=True)
+        yield not_judged(context, DUPLICATES, "queried_tables", why, TABLES_NEEDED, is_partial=True)
 
 
-def _among(scene: AuditContext, projects: list[Project], tables: int) -> Iterator[Candidate]:
+def _among(context: AuditContext, projects: list[Project], tables: int) -> Iterator[Candidate]:
     projects = sorted(projects, key=lambda project: (project.created_ms or 0, project.project_id))
     earlier: list[tuple[Project, str]] = []
     by_title: dict[str, Project] = {}
@@ -73,16 +73,16 @@ def _among(scene: AuditContext, projects: list[Project], tables: int) -> Iterato
             earlier.append((project, title))
             by_title.setdefault(title, project)
             by_schedules.setdefault(schedules, project)
-        elif scene.scheduled(project.project_id).runs and has_schedule(project):
-            yield _candidate(scene, project, first, tables)
+        elif context.scheduled(project.project_id).runs and has_schedule(project):
+            yield _candidate(context, project, first, tables)
 
 
-def _candidate(scene: AuditContext, project: Project, first: Project, tables: int) -> Candidate:
+def _candidate(context: AuditContext, project: Project, first: Project, tables: int) -> Candidate:
     return project_candidate(
-        scene,
+        context,
         DUPLICATES,
         project,
-        scene.claim(project),
+        context.claim(project),
         others=(first.project_id,),
         evidence=(
             Fact("like", first.title),

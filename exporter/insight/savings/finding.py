@@ -37,7 +37,7 @@ class Saving:
 
 
 class Fact(NamedTuple):
-    """One figure of the evidence; `unit` is empty where there is none, a `ms` value is an instant since the epoch."""
+    """One figure that a finding rests on; `unit` is empty where there is none, `ms` is an instant since the epoch."""
 
     name: str
     value: int | float | str | None
@@ -60,7 +60,7 @@ class Finding:
     """One thing to switch off or to change.
 
     `subject` identifies it together with `kind`, whatever else changes. `subjects` are all ids concerned, the subject
-    first. `saving` is what this finding saves alone, `counted` the part of it that totals count, `cost` what the
+    first. `saving` is what this finding saves by itself, `counted` the part of it that totals count, `cost` what the
     subject costs a month now. `team` is empty where there is none. `ignored` is the reason of the entry that ignores
     it, with `ignored_until` the last day of that.
     """

@@ -34,49 +34,49 @@ class _Excess(NamedTuple):
     action: str
 
 
-def frequency(scene: AuditContext) -> Found:
+def frequency(context: AuditContext) -> Found:
     """One finding at the most for each project: unviewed, else faster than its source, else faster than its views.
 
     Without a source it is compared with how often it is viewed, and then with when it was: many views may all come on
     one morning. Abandoned projects are left out: theirs is the stronger finding.
     """
-    if reason := unready(scene, UNVIEWED):
+    if reason := unready(context, UNVIEWED):
         for kind in (UNVIEWED, OVER_REFRESHED, OVER_SCHEDULED):
             yield NotJudged(kind=kind, why=reason.why, needs=reason.needs)
         return
-    untold = unwatched = 0
-    for project in scene.scheduled_projects:
-        untold += not are_views_told(project)
-        unwatched += _source(scene, project) is None
-        if are_views_told(project) and is_unviewed(scene, project):
-            if not is_abandoned(scene, project):
-                yield _unviewed(scene, project)
-        elif excess := _excess(scene, project):
-            yield _candidate(scene, project, excess)
-    yield from _blind_spots(untold, unwatched)
+    unseen = unwatched = 0
+    for project in context.scheduled_projects:
+        unseen += not are_views_told(project)
+        unwatched += _source(context, project) is None
+        if are_views_told(project) and is_unviewed(context, project):
+            if not is_abandoned(context, project):
+                yield _unviewed(context, project)
+        elif excess := _excess(context, project):
+            yield _candidate(context, project, excess)
+    yield from _blind_spots(unseen, unwatched)
 
 
-def _unviewed(scene: AuditContext, project: Project) -> Candidate:
+def _unviewed(context: AuditContext, project: Project) -> Candidate:
     return project_candidate(
-        scene,
+        context,
         UNVIEWED,
         project,
-        scene.claim(project),
-        evidence=view_facts(scene, project),
+        context.claim(project),
+        evidence=view_facts(context, project),
         confidence="measured",
-        why="nobody has opened its app, by Hex's own count; who reads results in mail or Slack is not counted there",
+        why="no one has opened its app, by Hex's own count; who reads results in mail or Slack is not counted there",
         action="switch its schedule off",
         where=WHERE,
     )
 
 
-def _candidate(scene: AuditContext, project: Project, excess: _Excess) -> Candidate:
+def _candidate(context: AuditContext, project: Project, excess: _Excess) -> Candidate:
     return project_candidate(
-        scene,
+        context,
         excess.kind,
         project,
-        scene.claim(project, excess.share),
-        evidence=(*view_facts(scene, project), *excess.facts),
+        context.claim(project, excess.share),
+        evidence=(*view_facts(context, project), *excess.facts),
         confidence=excess.confidence,
         why=excess.why,
         action=excess.action,
@@ -84,15 +84,15 @@ def _candidate(scene: AuditContext, project: Project, excess: _Excess) -> Candid
     )
 
 
-def _excess(scene: AuditContext, project: Project) -> _Excess | None:
-    firings = scene.week_runs(project)
+def _excess(context: AuditContext, project: Project) -> _Excess | None:
+    firings = context.week_runs(project)
     if firings < _FEWEST_WEEK_RUNS:
         return None
-    source = _source(scene, project)
+    source = _source(context, project)
     by_source = None if source is None else _beyond_source(source, firings)
     # Views come before guesses at the source, so that a finding keeps its kind when a young ledger learns more.
     by_use = by_source or _beyond_views(project, firings)
-    return by_use or (_beyond_last_views(scene, project, firings) if source is None else None)
+    return by_use or (_beyond_last_views(context, project, firings) if source is None else None)
 
 
 def _beyond_source(source: SourceUse, firings: float) -> _Excess | None:
@@ -116,8 +116,8 @@ def _beyond_source(source: SourceUse, firings: float) -> _Excess | None:
     )
 
 
-def _beyond_last_views(scene: AuditContext, project: Project, firings: float) -> _Excess | None:
-    unviewed, views = scene.use(project.project_id).unviewed_week, week_views(project)
+def _beyond_last_views(context: AuditContext, project: Project, firings: float) -> _Excess | None:
+    unviewed, views = context.use(project.project_id).unviewed_week, week_views(project)
     share = min(1.0, unviewed / firings) if unviewed is not None else 0.0
     if unviewed is None or share < 1 - 1 / TOO_OFTEN:
         return None
@@ -145,8 +145,8 @@ def _beyond_views(project: Project, firings: float) -> _Excess | None:
     )
 
 
-def _source(scene: AuditContext, project: Project) -> SourceUse | None:
-    source = scene.evidence.sources.get(project.project_id)
+def _source(context: AuditContext, project: Project) -> SourceUse | None:
+    source = context.input.sources.get(project.project_id)
     return source if source is not None and source.until_ms - source.since_ms >= _SHORTEST_WATCH_MS else None
 
 
@@ -156,9 +156,9 @@ def _times(week: float) -> str:
     return "daily" if week <= 8 else f"{week:.0f} times a week"
 
 
-def _blind_spots(untold: int, unwatched: int) -> Found:
-    if untold:
-        why = f"Hex tells no views of {untold} scheduled projects"
+def _blind_spots(unseen: int, unwatched: int) -> Found:
+    if unseen:
+        why = f"Hex shows no views of {unseen} scheduled projects"
         for kind in (UNVIEWED, OVER_SCHEDULED):
             yield NotJudged(kind=kind, why=why, needs="a token that may see their analytics", is_partial=True)
     if unwatched:

@@ -1,4 +1,4 @@
-"""Paid seats that nobody uses, and people who could do what they do on a free one."""
+"""Paid seats that no one uses, and people who could do what they do on a free one."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -18,7 +18,7 @@ WHERE = "Hex: Settings, Users"
 
 _ADMIN = "admin"
 _READER_MAY_BE = frozenset({"editor"})
-"""Whose role is for writing alone: an admin or a manager has other duties, which the API does not show."""
+"""Whose role is only for writing: an admin or a manager has other duties, which the API does not show."""
 
 _AUTHORS_THREADS = ("notebook", "modeling")
 """How the types of AI threads begin that take an author's seat."""
@@ -33,29 +33,29 @@ class _Offer(NamedTuple):
     action: str
 
 
-def idle_seats(scene: AuditContext) -> Found:
+def idle_seats(context: AuditContext) -> Found:
     """Paid seats whose people have not logged in for long, or ever, nor left any other trace.
 
     An admin is named only if another one stays who is not.
     """
-    if reason := unready(scene, IDLE, runs=False, seats=True):
+    if reason := unready(context, IDLE, runs=False, seats=True):
         yield reason
         return
-    seats = scene.evidence.seats or ()
-    spared = _last_admin(scene, seats)
+    seats = context.input.seats or ()
+    spared = _last_admin(context, seats)
     for seat in seats:
-        offer = _offer(scene, seat.role) if scene.is_idle(seat) else None
+        offer = _offer(context, seat.role) if context.is_idle(seat) else None
         if offer is not None and seat.user_id != spared:
-            owned = scene.projects_by_address.get(plain(seat.email), ())
+            owned = context.projects_by_address.get(plain(seat.email), ())
             yield _candidate(
-                scene,
+                context,
                 IDLE,
                 seat,
                 offer,
                 (
                     Fact("role", seat.role),
                     Fact("last login", seat.last_login_ms, "ms"),
-                    Fact("last seen", scene.seen_ms(seat), "ms"),
+                    Fact("last seen", context.seen_ms(seat), "ms"),
                     Fact("projects owned or made", len(owned)),
                 ),
                 "no login, and no project of theirs edited or started by hand",
@@ -63,19 +63,19 @@ def idle_seats(scene: AuditContext) -> Found:
             )
 
 
-def costly_roles(scene: AuditContext) -> Found:
-    """Editors who come and look, but own nothing, made nothing, and asked no notebook's agent for anything."""
-    if reason := unready(scene, COSTLY_ROLE, runs=False, seats=True):
+def costly_roles(context: AuditContext) -> Found:
+    """Editors who come and look, but own nothing, made nothing, and gave no notebook's agent anything to do."""
+    if reason := unready(context, COSTLY_ROLE, runs=False, seats=True):
         yield reason
         return
-    writing = _writing(scene.evidence.threads or (), scene.now_ms - scene.evidence.inactive_after_ms)
-    for seat in scene.evidence.seats or ():
+    writing = _writing(context.input.threads or (), context.now_ms - context.input.inactive_after_ms)
+    for seat in context.input.seats or ():
         if seat.role not in _READER_MAY_BE or seat.user_id in writing or not plain(seat.email):
             continue
-        offer = _offer(scene, seat.role)
-        if offer is not None and not scene.is_idle(seat) and not scene.projects_by_address.get(plain(seat.email)):
+        offer = _offer(context, seat.role)
+        if offer is not None and not context.is_idle(seat) and not context.projects_by_address.get(plain(seat.email)):
             yield _candidate(
-                scene,
+                context,
                 COSTLY_ROLE,
                 seat,
                 offer,
@@ -84,7 +84,7 @@ def costly_roles(scene: AuditContext) -> Found:
                     Fact("last login", seat.last_login_ms, "ms"),
                     Fact("projects owned or made", 0),
                 ),
-                "they own and made no project that the token sees; who edits other people's projects is not told",
+                "they own and made no project that the token sees; who edits other people's projects is not shown",
                 is_measured=False,
             )
 
@@ -101,14 +101,14 @@ def roles_after(seats: tuple[Seat, ...], findings: Mapping[str, str]) -> tuple[S
     )
 
 
-def role_after(scene: AuditContext, role: str) -> str:
+def role_after(context: AuditContext, role: str) -> str:
     """The role to which a seat of this role is moved, empty if it is given up."""
-    offer = _offer(scene, role)
+    offer = _offer(context, role)
     return role if offer is None else offer.role
 
 
 def _candidate(
-    scene: AuditContext,
+    context: AuditContext,
     kind: str,
     seat: Seat,
     offer: _Offer,
@@ -125,7 +125,7 @@ def _candidate(
             subject_type="user",
             subject_name=name,
             subjects=(seat.user_id,),
-            team=scene.evidence.teams.get(seat.user_id, ""),
+            team=context.input.teams.get(seat.user_id, ""),
             owner=seat.email or None,
             evidence=evidence,
             saving=Saving(micro=offer.saving_micro),
@@ -139,9 +139,9 @@ def _candidate(
     )
 
 
-def _offer(scene: AuditContext, role: str) -> _Offer | None:
+def _offer(context: AuditContext, role: str) -> _Offer | None:
     """A role that costs less than this one, None if this one costs nothing."""
-    tariff = scene.evidence.tariff
+    tariff = context.input.tariff
     kind, plan = tariff.book.seats.get(role), tariff.prices.plan
     if kind is None:
         return None
@@ -155,16 +155,16 @@ def _offer(scene: AuditContext, role: str) -> _Offer | None:
     return _Offer(FREE_ROLE, price, price - lower, "move to Viewer") if price > lower else None
 
 
-def _last_admin(scene: AuditContext, seats: tuple[Seat, ...]) -> str | None:
+def _last_admin(context: AuditContext, seats: tuple[Seat, ...]) -> str | None:
     """Of admins who are all idle, the one that was seen last: somebody has to stay."""
     admins = [seat for seat in seats if seat.role == _ADMIN]
-    if not admins or not all(scene.is_idle(seat) for seat in admins):
+    if not admins or not all(context.is_idle(seat) for seat in admins):
         return None
-    return max(admins, key=lambda seat: (scene.seen_ms(seat) or 0, seat.user_id)).user_id
+    return max(admins, key=lambda seat: (context.seen_ms(seat) or 0, seat.user_id)).user_id
 
 
 def _writing(threads: tuple[Thread, ...], since_ms: int) -> frozenset[str]:
-    """Who asked an agent that only authors have."""
+    """Who used an agent that only authors have."""
     return frozenset(
         thread.user_id
         for thread in threads

@@ -9,7 +9,7 @@ from exporter.insight.savings.finding import MONTH_MS, Audit, Finding
 from exporter.insight.savings.known_finding import KnownFinding
 
 YEAR_MS = 12 * MONTH_MS
-"""A finding that went saves for so long at the most: after it, nobody would have gone on paying."""
+"""A finding that went saves for so long at the most: after it, no one would have gone on paying."""
 
 
 class Advance(NamedTuple):

@@ -24,7 +24,7 @@ COSTLY_PLAN = "costly_plan"
 WHERE = "Hex: Settings, Billing"
 
 _QUERIED_TABLES = frozenset({"enterprise"})
-"""The plans whose API tells queried tables (Hex, API overview)."""
+"""The plans whose API shows queried tables (Hex, API overview)."""
 
 _EXPLORERS = frozenset({"team", "enterprise"})
 """The plans that can have Explorer seats (Hex, roles)."""
@@ -33,18 +33,18 @@ _FREE_SCHEDULES = frozenset({"team", "enterprise"})
 """The plans on which a project may have several schedules, and cron expressions (Hex, scheduled runs)."""
 
 
-def costly_plan(scene: AuditContext, moves: Mapping[str, str]) -> Found:
+def costly_plan(context: AuditContext, moves: Mapping[str, str]) -> Found:
     """The cheapest plan that has all that is in use, if it costs less than this one.
 
     `moves` are the roles of users, by id, that other findings propose: what these save is not counted again.
     """
-    evidence, tariff = scene.evidence, scene.evidence.tariff
-    current, now = tariff.prices.plan, current_month(scene)
-    if evidence.seats is None:
-        yield not_judged(scene, COSTLY_PLAN, "users", SEATS_UNKNOWN, SEATS_NEEDED)
+    audit_input, tariff = context.input, context.input.tariff
+    current, now = tariff.prices.plan, current_month(context)
+    if audit_input.seats is None:
+        yield not_judged(context, COSTLY_PLAN, "users", SEATS_UNKNOWN, SEATS_NEEDED)
         return
-    if evidence.projects is None:
-        yield not_judged(scene, COSTLY_PLAN, "projects", PROJECTS_UNKNOWN, PROJECTS_NEEDED)
+    if audit_input.projects is None:
+        yield not_judged(context, COSTLY_PLAN, "projects", PROJECTS_UNKNOWN, PROJECTS_NEEDED)
         return
     if current is None:
         yield NotJudged(kind=COSTLY_PLAN, why="the workspace's plan is not said", needs="prices.plan")
@@ -53,23 +53,23 @@ def costly_plan(scene: AuditContext, moves: Mapping[str, str]) -> Found:
         why = f"a role in use has no price on {current}"
         yield NotJudged(kind=COSTLY_PLAN, why=why, needs=f"prices.overrides.{current}")
         return
-    possible = [plan for plan in tariff.book.plans if plan != current and not any(_lacks(scene, plan))]
-    months = {plan: month for plan in possible if (month := _month(scene, plan, evidence.seats)) is not None}
+    possible = [plan for plan in tariff.book.plans if plan != current and not any(_lacks(context, plan))]
+    months = {plan: month for plan in possible if (month := _month(context, plan, audit_input.seats)) is not None}
     if not months or min(months.values()) >= now:
         return
     plan = min(months, key=lambda name: (months[name], name))
-    counted = _beside(scene, current, plan, moves, now - months[plan])
-    yield _candidate(scene, current, plan, now, months[plan], counted)
+    counted = _beside(context, current, plan, moves, now - months[plan])
+    yield _candidate(context, current, plan, now, months[plan], counted)
 
 
-def current_month(scene: AuditContext) -> int | None:
+def current_month(context: AuditContext) -> int | None:
     """What the workspace pays a month for its plan, by seats and AI credits; None if that is not known."""
-    evidence, plan = scene.evidence, scene.evidence.tariff.prices.plan
-    return None if plan is None or evidence.seats is None else _month(scene, plan, evidence.seats)
+    audit_input, plan = context.input, context.input.tariff.prices.plan
+    return None if plan is None or audit_input.seats is None else _month(context, plan, audit_input.seats)
 
 
-def _candidate(scene: AuditContext, current: str, plan: str, now: int, then: int, counted: int) -> Candidate:
-    seats = scene.evidence.seats or ()
+def _candidate(context: AuditContext, current: str, plan: str, now: int, then: int, counted: int) -> Candidate:
+    seats = context.input.seats or ()
     return Candidate(
         finding=Finding(
             kind=COSTLY_PLAN,
@@ -81,7 +81,7 @@ def _candidate(scene: AuditContext, current: str, plan: str, now: int, then: int
                 Fact("seats", len(seats)),
                 Fact(f"on {current}", now / 1_000_000, "usd a month"),
                 Fact(f"on {plan}", then / 1_000_000, "usd a month"),
-                Fact("published projects", _published(scene)),
+                Fact("published projects", _published(context)),
             ),
             saving=Saving(micro=now - then),
             counted=Saving(micro=counted),
@@ -94,46 +94,46 @@ def _candidate(scene: AuditContext, current: str, plan: str, now: int, then: int
     )
 
 
-def _month(scene: AuditContext, plan: str, seats: Sequence[Seat]) -> int | None:
-    evidence = scene.evidence
-    return plan_month(evidence.tariff, plan, seats, evidence.threads, evidence.month)
+def _month(context: AuditContext, plan: str, seats: Sequence[Seat]) -> int | None:
+    audit_input = context.input
+    return plan_month(audit_input.tariff, plan, seats, audit_input.threads, audit_input.month)
 
 
-def _beside(scene: AuditContext, current: str, plan: str, moves: Mapping[str, str], saving: int) -> int:
+def _beside(context: AuditContext, current: str, plan: str, moves: Mapping[str, str], saving: int) -> int:
     """What the other plan saves of what is left when the seats have moved; all of it never exceeds the plan's cost."""
-    seats = scene.evidence.seats or ()
+    seats = context.input.seats or ()
     after = roles_after(seats, moves)
-    here, there = _month(scene, current, after), _month(scene, plan, after)
-    tariff = scene.evidence.tariff
+    here, there = _month(context, current, after), _month(context, plan, after)
+    tariff = context.input.tariff
     seats_now, seats_then = (seats_month(tariff, current, roles_of(some)) for some in (seats, after))
     if here is None or there is None or seats_now is None or seats_then is None:
         return 0
-    left = (current_month(scene) or 0) - (seats_now - seats_then)
+    left = (current_month(context) or 0) - (seats_now - seats_then)
     return max(0, min(saving, here - there, left))
 
 
-def _lacks(scene: AuditContext, plan: str) -> Iterator[str]:
+def _lacks(context: AuditContext, plan: str) -> Iterator[str]:
     """What is in use and the plan has not."""
-    evidence, tariff = scene.evidence, scene.evidence.tariff
-    yield from ruled_out(tariff.book.plans[plan], _published(scene))
-    if plan not in _QUERIED_TABLES and _has_queried_tables(scene):
+    audit_input, tariff = context.input, context.input.tariff
+    yield from ruled_out(tariff.book.plans[plan], _published(context))
+    if plan not in _QUERIED_TABLES and _has_queried_tables(context):
         yield "queried tables"
-    if plan not in _EXPLORERS and any(_is_explorer(tariff, seat) for seat in evidence.seats or ()):
+    if plan not in _EXPLORERS and any(_is_explorer(tariff, seat) for seat in audit_input.seats or ()):
         yield "Explorer seats"
-    if plan not in _FREE_SCHEDULES and _has_free_schedules(scene):
+    if plan not in _FREE_SCHEDULES and _has_free_schedules(context):
         yield "several schedules of a project, or cron"
 
 
-def _published(scene: AuditContext) -> int:
-    return sum(1 for project in scene.projects.values() if project.state == "published")
+def _published(context: AuditContext) -> int:
+    return sum(1 for project in context.projects.values() if project.state == "published")
 
 
-def _has_queried_tables(scene: AuditContext) -> bool:
-    return any(table.table for tables in (scene.evidence.tables or {}).values() for table in tables)
+def _has_queried_tables(context: AuditContext) -> bool:
+    return any(table.table for tables in (context.input.tables or {}).values() for table in tables)
 
 
-def _has_free_schedules(scene: AuditContext) -> bool:
-    for project in scene.projects.values():
+def _has_free_schedules(context: AuditContext) -> bool:
+    for project in context.projects.values():
         enabled = [schedule for schedule in project.schedules if schedule.enabled]
         if has_schedule(project) and (len(enabled) > 1 or any(one.cadence == "custom" for one in enabled)):
             return True

@@ -19,7 +19,7 @@ class Claim(NamedTuple):
 
 
 class Pricing:
-    """Prices of runs. Amounts are of a window of so many milliseconds, and are told for a month.
+    """Prices of runs. Amounts are of a window of so many milliseconds, and are given for a month.
 
     Every figure is rounded down and grows with runs and run time, so that parts never cost more than the whole.
     """

@@ -1,4 +1,4 @@
-"""The audit: every finder over one workspace's evidence, ranked, with totals in which nothing counts twice."""
+"""The audit: every finder over one workspace's input, ranked, with totals in which nothing counts twice."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -33,13 +33,13 @@ _FINDERS = (
 )
 
 _BY_COST = frozenset({OVERLAPPING})
-"""What these save is on the bill of a database, which nobody here sees: they rank by what runs through them."""
+"""What these save is on the bill of a database, which is not seen here: they rank by what runs through them."""
 
 
-def audit(evidence: AuditInput, ignore: Iterable[Ignore] = (), today: date | None = None) -> Audit:
-    """What is found by the evidence. `today` decides which entries of `ignore` still hold; None: the day in UTC."""
-    scene = AuditContext(evidence)
-    today = today or datetime.fromtimestamp(evidence.now_ms / 1000, UTC).date()
+def audit(audit_input: AuditInput, ignore: Iterable[Ignore] = (), today: date | None = None) -> Audit:
+    """What is found in the input. `today` decides which entries of `ignore` still hold; None: the day in UTC."""
+    context = AuditContext(audit_input)
+    today = today or datetime.fromtimestamp(audit_input.now_ms / 1000, UTC).date()
     rules = tuple(ignore)
     candidates: list[Candidate] = []
     not_judged: list[NotJudged] = []
@@ -52,24 +52,24 @@ def audit(evidence: AuditInput, ignore: Iterable[Ignore] = (), today: date | Non
                 candidates.append(_marked(one, rules, today))
 
     for finder in _FINDERS:
-        take(finder(scene))
-    take(costly_plan(scene, _moves(scene, candidates)))
+        take(finder(context))
+    take(costly_plan(context, _moves(context, candidates)))
 
     wanted = [one for one in candidates if one.finding.ignored is None]
-    findings = sorted(_counted(scene, wanted), key=_rank)
+    findings = sorted(_counted(context, wanted), key=_rank)
     ignored = sorted((one.finding for one in candidates if one.finding.ignored is not None), key=_rank)
     judged = [kind for kind in FINDING_KINDS if not any(one.kind == kind and not one.is_partial for one in not_judged)]
     return Audit(
-        now_ms=evidence.now_ms,
-        since_ms=evidence.since_ms if scene.are_runs_known else None,
+        now_ms=audit_input.now_ms,
+        since_ms=audit_input.since_ms if context.are_runs_known else None,
         findings=tuple(findings),
         ignored=tuple(replace(one, counted=Saving()) for one in ignored),
         not_judged=tuple(sorted(not_judged, key=lambda one: (FINDING_KINDS.index(one.kind), one.why))),
         totals={kind: _total(kind, findings) for kind in judged},
         saving=added([one.counted for one in findings]),
-        spent=_spent(scene),
-        hints=tuple(_hints(scene)),
-        costs=_costs(scene),
+        spent=_spent(context),
+        hints=tuple(_hints(context)),
+        costs=_costs(context),
     )
 
 
@@ -82,29 +82,29 @@ def _marked(candidate: Candidate, rules: tuple[Ignore, ...], today: date) -> Can
     return candidate
 
 
-def _moves(scene: AuditContext, candidates: Iterable[Candidate]) -> Mapping[str, str]:
+def _moves(context: AuditContext, candidates: Iterable[Candidate]) -> Mapping[str, str]:
     """The roles that the findings on seats propose, by user id."""
-    roles = {seat.user_id: seat.role for seat in scene.evidence.seats or ()}
+    roles = {seat.user_id: seat.role for seat in context.input.seats or ()}
     return {
-        one.finding.subject: role_after(scene, roles[one.finding.subject])
+        one.finding.subject: role_after(context, roles[one.finding.subject])
         for one in candidates
         if one.finding.subject_type == "user" and one.finding.ignored is None
     }
 
 
-def _counted(scene: AuditContext, candidates: Iterable[Candidate]) -> Iterator[Finding]:
-    """The findings with what totals count of each: of several that claim one project's runs, the largest alone."""
+def _counted(context: AuditContext, candidates: Iterable[Candidate]) -> Iterator[Finding]:
+    """The findings with what totals count of each: of several that claim one project's runs, only the largest."""
     candidates = tuple(candidates)
     largest: dict[str, tuple[tuple[int, float, int, int], tuple[str, str]]] = {}
     for one in candidates:
         for project_id, claim in one.claims.items():
-            size = (*scene.pricing.month(project_id, claim).rank, -FINDING_KINDS.index(one.finding.kind))
+            size = (*context.pricing.month(project_id, claim).rank, -FINDING_KINDS.index(one.finding.kind))
             if project_id not in largest or size > largest[project_id][0]:
                 largest[project_id] = (size, one.finding.key)
     for one in candidates:
         if one.claims:
             won = {at: claim for at, claim in one.claims.items() if largest[at][1] == one.finding.key}
-            yield replace(one.finding, counted=scene.pricing.months(won))
+            yield replace(one.finding, counted=context.pricing.months(won))
         else:
             yield one.finding
 
@@ -127,40 +127,40 @@ def _total(kind: str, findings: Iterable[Finding]) -> Total:
     return Total(kind=kind, findings=len(own), saving=added([finding.counted for finding in own]))
 
 
-def _spent(scene: AuditContext) -> Saving:
+def _spent(context: AuditContext) -> Saving:
     """What all runs cost a month, and the plan; where that is not known, the seats that have a price."""
-    runs = [scene.pricing.month(one, Claim(*scene.total(one))) for one in scene.evidence.uses]
-    plan = current_month(scene)
-    prices = _seat_prices(scene).values() if plan is None else (plan,)
+    runs = [context.pricing.month(one, Claim(*context.total(one))) for one in context.input.uses]
+    plan = current_month(context)
+    prices = _seat_prices(context).values() if plan is None else (plan,)
     return added([*runs, *(Saving(micro=price) for price in prices if price is not None)])
 
 
-def _costs(scene: AuditContext) -> Mapping[str, int | None]:
+def _costs(context: AuditContext) -> Mapping[str, int | None]:
     costs = {
-        one.project_id: scene.schedules_cost(one).micro
-        for one in scene.projects.values()
+        one.project_id: context.schedules_cost(one).micro
+        for one in context.projects.values()
         if one.state == "published" and has_schedule(one)
     }
-    costs.update(_seat_prices(scene))
-    plan = scene.evidence.tariff.prices.plan
-    return costs if plan is None else {**costs, plan: current_month(scene)}
+    costs.update(_seat_prices(context))
+    plan = context.input.tariff.prices.plan
+    return costs if plan is None else {**costs, plan: current_month(context)}
 
 
-def _hints(scene: AuditContext) -> Iterator[str]:
+def _hints(context: AuditContext) -> Iterator[str]:
     """Which keys would turn figures into money."""
-    tariff = scene.evidence.tariff
+    tariff = context.input.tariff
     if not tariff.has_own_estimate:
         yield "prices.run_usd or prices.warehouse_usd_per_minute would turn runs and minutes into money"
-    if scene.evidence.seats is not None:
+    if context.input.seats is not None:
         plan = tariff.prices.plan
-        keys = ["prices.plan"] if plan is None else unpriced_keys(tariff, plan, roles_of(scene.evidence.seats))
+        keys = ["prices.plan"] if plan is None else unpriced_keys(tariff, plan, roles_of(context.input.seats))
         for key in keys:
             yield f"{key} would turn seats into money"
 
 
-def _seat_prices(scene: AuditContext) -> Mapping[str, int | None]:
-    tariff, plan = scene.evidence.tariff, scene.evidence.tariff.prices.plan
+def _seat_prices(context: AuditContext) -> Mapping[str, int | None]:
+    tariff, plan = context.input.tariff, context.input.tariff.prices.plan
     return {
         seat.user_id: None if plan is None else tariff.seat_month_micro_usd(plan, seat.role)
-        for seat in scene.evidence.seats or ()
+        for seat in context.input.seats or ()
     }

@@ -12,7 +12,7 @@ _MINUTE_MS = 60_000
 _HOUR_MINUTES = 60
 
 MOST_TRIED = 100
-"""So many schedules are tried at other minutes at the most: nobody would follow a longer list of moves."""
+"""So many schedules are tried at other minutes at the most: no one would follow a longer list of moves."""
 
 
 class Slot(NamedTuple):

@@ -10,30 +10,30 @@ from exporter.view import COMPONENTS, Accounts, Snapshot, WeekAccount, can_run
 
 def cost_families(snapshot: Snapshot) -> Iterator[Family]:
     """The costs that can be told; where a price or a part of the week is not known, its series are absent."""
-    books = snapshot.books
-    if books is None:
+    accounts = snapshot.accounts
+    if accounts is None:
         return
-    for metric, week in (("week", books.week), ("previous_week", books.previous_week)):
+    for metric, week in (("week", accounts.week), ("previous_week", accounts.previous_week)):
         samples = [
             ((snapshot.name, component), week.costs[component] / MICRO)
             for component in COMPONENTS
             if component in week.costs
         ]
         yield Family(METRICS[f"hex_cost_{metric}_usd"], samples)
-        yield Family(METRICS[f"hex_project_cost_{metric}_usd"], _by_project(snapshot, books, week))
+        yield Family(METRICS[f"hex_project_cost_{metric}_usd"], _by_project(snapshot, accounts, week))
     yield Family(
         METRICS["hex_seat_month_usd"],
-        [((snapshot.name, role), price / MICRO) for role, price in books.seat_months.items()],
+        [((snapshot.name, role), price / MICRO) for role, price in accounts.seat_months.items()],
     )
     yield Family(
         METRICS["hex_plan_month_usd"],
-        [((snapshot.name, plan), total / MICRO) for plan, total in books.plan_months.items()],
+        [((snapshot.name, plan), total / MICRO) for plan, total in accounts.plan_months.items()],
     )
 
 
-def _by_project(snapshot: Snapshot, books: Accounts, week: WeekAccount) -> list[Sample]:
+def _by_project(snapshot: Snapshot, accounts: Accounts, week: WeekAccount) -> list[Sample]:
     """Compute and own estimate of each project; nothing where runs have no price at all."""
-    if week.totals is None or not books.is_run_priced:
+    if week.totals is None or not accounts.is_run_priced:
         return []
     costs = {snapshot.series_of(known.project.project_id): 0 for known in snapshot.stored.projects if can_run(known)}
     for (project_id, _, _), total in week.totals.items():

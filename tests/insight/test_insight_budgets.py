@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from exporter.config import Budget, Week
-from exporter.insight.budget_status import budget_status
+from exporter.insight.budgets import budget_status
 from exporter.insight.forecast import forecast
 from exporter.insight.run_usage import Tally
 

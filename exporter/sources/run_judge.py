@@ -3,18 +3,17 @@
 from collections.abc import Sequence
 
 from exporter.facts import TRIGGERS, Run
-from exporter.insight import judged
+from exporter.insight import count_repeats, longest_gap_ms
 from exporter.ledger import SOURCE_METRICS, KnownProject, WorkspaceLedger
 
 _DAY_MS = 86_400_000
-_GAP_OF_INTERVALS = 3
 
 # The line belongs to the project, whatever source it has at the time: a run is judged once, even if the
 # configuration gives the project another source and then the old one back.
 _LINE = "*"
 
 
-class Judge:
+class RunJudge:
     """Compares the runs of projects with the spans of their sources, each run once, across restarts.
 
     For use by the thread that writes the ledger.
@@ -47,27 +46,33 @@ class Judge:
         if since_ms >= until_ms:
             return
         if runs:
-            self._record(project_id, key, runs, (since_ms, until_ms), round(every_seconds * 1000), now_ms)
+            self._record(project_id, key, runs, (since_ms, until_ms), every_seconds, now_ms)
         self._lines[project_id] = until_ms
 
     def _record(
-        self, project_id: str, key: str, runs: Sequence[Run], bounds_ms: tuple[int, int], every_ms: int, now_ms: int
+        self,
+        project_id: str,
+        key: str,
+        runs: Sequence[Run],
+        bounds_ms: tuple[int, int],
+        every_seconds: float,
+        now_ms: int,
     ) -> None:
         since_ms, until_ms = bounds_ms
         before = self._last_completed(project_id, key, since_ms)
         from_ms = min((run.start_ms or since_ms for run in before), default=since_ms)
-        amounts = judged(
+        amounts = count_repeats(
             [*before, *runs],
             self._ledger.sources.spans(key, from_ms),
             since_ms=since_ms,
             until_ms=until_ms,
-            longest_gap_ms=_GAP_OF_INTERVALS * every_ms,
+            longest_gap_ms=longest_gap_ms(every_seconds),
         )
         counts = {trigger: (one.checked, one.unchanged) for trigger, one in amounts.items()}
         self._ledger.sources.record_judged(project_id, _LINE, until_ms, counts, now_ms)
 
     def _last_completed(self, project_id: str, key: str, since_ms: int) -> Sequence[Run]:
-        """The runs before then back to one that completed, sought no further back than probes tell of."""
+        """The runs before then back to one that completed, sought no further back than the first probe."""
         earliest_ms = self._probed_since_ms(key)
         days = 1
         while True:
@@ -78,7 +83,7 @@ class Judge:
             days *= 4
 
     def _line_ms(self, project_id: str, key: str) -> int:
-        """Up to when the project's runs have been judged, else since when probes tell anything."""
+        """Up to when the project's runs have been judged, else since the first probe."""
         line_ms = self._lines.get(project_id)
         if line_ms is None:
             line_ms = self._ledger.sources.judged_until_ms(project_id, _LINE)

@@ -27,7 +27,7 @@ class Spent(Protocol):
         """Whether everything that was used since then is known, so that sums from there on are whole."""
 
     def existed_by(self, at_ms: int) -> bool:
-        """Whether there was anything then that could use the budget: a period before that tells nothing."""
+        """Whether there was anything then that could use the budget: a period before that shows nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class BudgetStatus:
 def budget_status(budget: Budget, spent: Spent | None, week: Week, now_ms: int) -> BudgetStatus:
     """How the budget stands at this instant. `spent` None: it cannot be known, as when nothing has a price.
 
-    Used is everything from the period's start to its end, so that a run which Hex's clock puts a little ahead counts.
+    Used is everything from the period's start to its end: a run that Hex's clock puts a little ahead is included.
     """
     period = period_at(now_ms, budget.period, week)
     if spent is None:

@@ -1,4 +1,4 @@
-"""A workspace in memory whose sources are watched, on a clock that moves when it is told to."""
+"""A workspace in memory with a monitor of its sources, on a clock that moves only when a test moves it."""
 
 import asyncio
 import random
@@ -9,7 +9,7 @@ import msgspec
 from exporter.config import Config, HttpSource, Match, Source, SqlSource, Storage, Workspace
 from exporter.facts import Project, Run
 from exporter.ledger import RunProgress, open_ledger
-from exporter.sources import SourceWatch, source_status
+from exporter.sources import SourceMonitor, source_status
 
 
 def http_source(url="https://data.example/orders", *, title="*", every=300.0, deadline=5.0, **settings):
@@ -33,7 +33,7 @@ async def until(condition):
     raise AssertionError("the condition never held")
 
 
-class AuditContext:
+class World:
     """Projects by their ids, the sources they have, and the server behind all addresses.
 
     `answer` is what that server does: an ETag, a response, or a function of the request. `asked` has every path.
@@ -49,7 +49,7 @@ class AuditContext:
         self.asked = []
         self.known.first_contact(self.now_ms)
         self.list(*projects)
-        self.watch = self.new_watch()
+        self.monitor = self.new_monitor()
 
     @property
     def known(self):
@@ -65,9 +65,9 @@ class AuditContext:
         self.known.record_projects(projects, self.now_ms)
         self.known.choose_members(500, self.now_ms)
 
-    def new_watch(self):
+    def new_monitor(self):
         """What a start of the process makes."""
-        return SourceWatch(
+        return SourceMonitor(
             "w",
             self.config,
             self.known,
@@ -81,18 +81,18 @@ class AuditContext:
         """What a kill and a new start do."""
         self.ledger.close()
         self.ledger = open_ledger(self.config.storage.url, clock=self.clock)
-        self.watch = self.new_watch()
+        self.monitor = self.new_monitor()
 
     def configure(self, *sources):
         """Other sources from now on."""
         self.config = msgspec.structs.replace(self.config, sources=sources)
-        self.watch = self.new_watch()
+        self.monitor = self.new_monitor()
 
     async def look(self, *, after=0.0):
         """Let so many seconds pass, begin what is due, and wait until it is over."""
         self.clock.advance(after)
-        self.watch.step()
-        await self.watch.settled()
+        self.monitor.step()
+        await self.monitor.settled()
 
     async def follow(self, seconds, *, step=5.0):
         """Look again and again for so long."""

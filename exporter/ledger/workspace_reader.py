@@ -1,0 +1,151 @@
+"""One workspace's part of the ledger as it is read: from any thread, waiting for no writer."""
+
+from collections.abc import Iterator
+from typing import Any, Literal, overload
+
+from exporter.facts import Connection, Group, Identity, QueriedTable, Run, Seat, Thread
+from exporter.insight import Use
+from exporter.ledger.codec import storable
+from exporter.ledger.findings import FindingRepository
+from exporter.ledger.gateway_runs import GatewayRunRepository
+from exporter.ledger.held_counters import CounterValue
+from exporter.ledger.key_values import KeyValues
+from exporter.ledger.listings import CollectorState, Listing, Listings
+from exporter.ledger.project_records import KnownProject, Projects
+from exporter.ledger.request_counts import RequestCounts
+from exporter.ledger.run_counting import UNVIEWED_RUNS
+from exporter.ledger.run_records import Runs
+from exporter.ledger.run_sums import RunSummaries
+from exporter.ledger.series_limit import OTHER
+from exporter.ledger.source_states import SourceRepository
+from exporter.ledger.store import Store
+from exporter.ledger.workspace_counters import WorkspaceCounters
+
+_FACTS = {"users": Seat, "groups": Group, "connections": Connection, "threads": Thread, "me": Identity}
+
+
+class WorkspaceReader:
+    """What is known of one workspace, each answer as of the last committed transaction.
+
+    `sources`, `gateway`, `findings` and `run_sums` are the parts of those who watch sources, answer run requests and
+    look for savings. Times are milliseconds since the epoch; those of facts are Hex's.
+    """
+
+    def __init__(self, store: Store, name: str) -> None:
+        self.name = name
+        self._store = store
+        self._projects = Projects(store, name)
+        self._counters = WorkspaceCounters(store, name, self._projects)
+        self._runs = Runs(store, name)
+        self._listings = Listings(store, name)
+        self._requests = RequestCounts(store, name)
+        self._key_values = KeyValues(store, name)
+        self.sources = SourceRepository(store, name, self._counters.count)
+        self.gateway = GatewayRunRepository(store, name, self._key_values)
+        self.findings = FindingRepository(store, name, self._counters.count, self._key_values)
+        self.run_sums = RunSummaries(store, name)
+        store.when_lost(self._reload)
+
+    @property
+    def first_contact_ms(self) -> int | None:
+        """When counting began: what ended before is history, and never counted."""
+        return self._counters.first_contact.at_ms
+
+    @property
+    def cool_down_until_ms(self) -> int | None:
+        """Until when Hex wants no request, None if it never said so."""
+        return self._requests.cool_down_until_ms
+
+    def projects(self, include_gone: bool = False) -> tuple[KnownProject, ...]:
+        """The projects of the last listing, and with `include_gone` those of earlier ones."""
+        known = self._projects.known.values()
+        return tuple(one for one in known if include_gone or one.gone_since_ms is None)
+
+    def project(self, project_id: str) -> KnownProject | None:
+        """The project as last listed, None if it is not, or no longer."""
+        known = self._projects.known.get(storable(project_id))
+        return known if known is not None and known.gone_since_ms is None else None
+
+    @overload
+    def listing(self, collector: Literal["users"]) -> Listing[Seat] | None: ...
+    @overload
+    def listing(self, collector: Literal["groups"]) -> Listing[Group] | None: ...
+    @overload
+    def listing(self, collector: Literal["connections"]) -> Listing[Connection] | None: ...
+    @overload
+    def listing(self, collector: Literal["threads"]) -> Listing[Thread] | None: ...
+    @overload
+    def listing(self, collector: Literal["me"]) -> Listing[Identity] | None: ...
+    def listing(self, collector: str) -> Listing[Any] | None:
+        """The listing that was read whole last, None if none ever was."""
+        return self._listings.read(collector, _FACTS[collector])
+
+    def collectors(self) -> dict[str, CollectorState]:
+        """How each collector that was ever tried fares."""
+        return self._listings.collectors()
+
+    def tables(self) -> dict[str, tuple[QueriedTable, ...]]:
+        """What each project queries; where only cells are known, the tables have no name."""
+        return self._listings.tables()
+
+    def runs_between(self, start_ms: int, end_ms: int | None, project_id: str | None = None) -> Iterator[Run]:
+        """The runs from `start_ms` to before `end_ms` (None: no end), by start, else by first sight, in order."""
+        return self._runs.between(start_ms, end_ms, project_id)
+
+    def uses_between(self, start_ms: int, end_ms: int) -> Iterator[Use]:
+        """What each run used that is placed in [start, end) by start, else by first sight, in no order."""
+        return self._runs.uses(start_ms, end_ms)
+
+    def runs_revision(self, start_ms: int, end_ms: int) -> int:
+        """Grows when a run placed in [start, end) is written, so that sums over it need not be made again in between.
+
+        Only what this process writes is seen; a reader beside it has to ask anew.
+        """
+        return self._runs.revision(start_ms, end_ms)
+
+    def week_counts(self, start_ms: int, end_ms: int) -> dict[str, int]:
+        """How many runs of each project count towards [start, end): all but those that got no kernel."""
+        return self._runs.counts(start_ms, end_ms)
+
+    def active_runs(self) -> tuple[Run, ...]:
+        """The runs that had not ended when they were seen last."""
+        return self._runs.active()
+
+    def last_runs(self) -> dict[tuple[str, str], int]:
+        """When the last run of each project in each status started."""
+        return self._runs.latest()
+
+    def counters(self) -> list[CounterValue]:
+        """Every visible series with the value that may be served: 0 while held, none of projects without series."""
+        return self._counters.served()
+
+    def unviewed_runs(self) -> dict[str, int]:
+        """How many runs no one viewed before the next came, since first contact, of each project with its own series.
+
+        As `counters` serves it: 0 while the series is held.
+        """
+        return {
+            one.labels[0]: one.value
+            for one in self.counters()
+            if one.metric == UNVIEWED_RUNS and one.labels[0] != OTHER
+        }
+
+    def requests_by_minute(self, since_ms: int) -> list[tuple[int, int]]:
+        """The minutes since then in which requests left, and how many."""
+        return self._requests.by_minute(since_ms)
+
+    def caller_requests_by_minute(self, since_ms: int) -> list[tuple[int, int]]:
+        """The minutes since then in which requests were sent on for callers of the gateway, and how many."""
+        return self._requests.of_callers_by_minute(since_ms)
+
+    def value(self, key: str) -> Any:
+        """The small JSON value under the key, None if there is none."""
+        return self._key_values.read(key)
+
+    def _reload(self) -> None:
+        """Read again what is mirrored in memory: another file has taken the place of a damaged one."""
+        self._projects.load()
+        self._counters.load()
+        self._requests.load()
+        self.sources.load()
+        self.gateway.load()

@@ -1,0 +1,144 @@
+"""What is read of one workspace: its listings, its projects' runs and their details, page by page into the ledger.
+
+Each reader remembers in memory what it has under way; all of them begin with what the ledger knows.
+"""
+
+from collections.abc import Callable
+
+from exporter.config import Config
+from exporter.errors import RefusedError
+from exporter.hexapi import ApiRequest, Endpoint, Page
+from exporter.ledger import KnownProject, WorkspaceLedger
+from exporter.polling.availability import Availability
+from exporter.polling.listings import ListingReader, enabled_listings
+from exporter.polling.planner import ListingOutlook, PlannedRequest, ProjectOutlook, plan_detail
+from exporter.polling.poll_report import PollReport
+from exporter.polling.project_details import DetailReader
+from exporter.polling.request_estimate import listing_requests_per_hour
+from exporter.polling.run_reading import RunReader
+
+
+class Readers:
+    """The readers of one workspace. What they take in raises LedgerError if it cannot be written.
+
+    Times are epoch milliseconds by Hex's clock. For one thread at a time.
+    """
+
+    def __init__(
+        self, ledger: WorkspaceLedger, config: Config, availability: Availability, requests_per_hour: int
+    ) -> None:
+        """Reads nothing; `requests_per_hour` is how many the whole workspace may cost."""
+        collect = config.collect
+        wants_details = collect.queried_tables is not False
+        self._ledger = ledger
+        self._availability = availability
+        self._projects_with_series = config.limits.projects_with_series
+        self._requests_per_hour = requests_per_hour
+        self._listings = ListingReader(ledger, enabled_listings(collect), requests_per_hour)
+        self._runs = RunReader(ledger, requests_per_hour) if collect.runs else None
+        self._details = DetailReader(ledger, wants_tables=wants_details, wants_cells=wants_details)
+        self._known: dict[str, KnownProject] = {}
+
+    def load(self, now_ms: int) -> None:
+        """Begin with what the ledger knows."""
+        self._listings.load()
+        self._details.load()
+        self._known = {one.project.project_id: one for one in self._ledger.projects()}
+        if self._runs is not None:
+            self._runs.load()
+            if self._known:
+                self._runs.refresh(now_ms, self._listings_per_hour())
+
+    def listing_outlooks(self, now_ms: int) -> list[ListingOutlook]:
+        """What the planner goes by, of every listing that is read."""
+        return self._listings.outlooks(now_ms, lambda one: self._availability.endpoint_until_ms(one, now_ms))
+
+    def project_outlooks(self, now_ms: int) -> list[ProjectOutlook]:
+        """What the planner goes by, of every project whose runs are read."""
+        if self._runs is None:
+            return []
+        return self._runs.outlooks(now_ms, lambda one: self._availability.project_until_ms(one, now_ms))
+
+    def next_turn_ms(self, now_ms: int) -> int:
+        """Before when no project is read only because it is its turn."""
+        return 0 if self._runs is None else self._runs.next_turn_ms(now_ms)
+
+    def plan_detail(self, projects: list[ProjectOutlook], now_ms: int) -> PlannedRequest | None:
+        """The request to send while nothing else is due; None if nothing is to be learned."""
+        return plan_detail(projects, self._detail(now_ms), now_ms=now_ms)
+
+    def figures(self, projects: list[ProjectOutlook], now_ms: int) -> PollReport:
+        """How far the reading is."""
+        runs = self._runs
+        return PollReport(
+            planned_requests_per_hour=self._listings_per_hour() + (0.0 if runs is None else runs.requests_per_hour()),
+            allowed_requests_per_hour=self._requests_per_hour,
+            overdue_projects=0 if runs is None else runs.overdue(projects, now_ms),
+            projects_with_older_history=0 if runs is None else runs.behind,
+        )
+
+    def expect_run(self, project_id: str, started_ms: int) -> None:
+        """A run of the project was started then: read the project when it should have ended."""
+        if self._runs is not None:
+            self._runs.expect_run(project_id, started_ms)
+
+    def sent(self, request: ApiRequest, now_ms: int) -> None:
+        """A request leaves; some have a daily allowance."""
+        self._details.sent(request, now_ms)
+
+    def take(self, page: Page, sent_ms: int, now_ms: int) -> str | None:
+        """Take a page in that was requested then. Returns why its listing was given up, if it was."""
+        request = page.request
+        project_id = request.project_id
+        if request.endpoint is Endpoint.RUNS and self._runs is not None:
+            self._runs.take(page, sent_ms, now_ms)
+        elif project_id is not None:
+            if known := self._known.get(project_id):
+                self._details.take(known, page, sent_ms)
+        elif flaw := self._listings.take(page, sent_ms, now_ms):
+            return flaw
+        elif request.endpoint is Endpoint.PROJECTS and not self._listings.is_under_way(Endpoint.PROJECTS):
+            self._refresh(now_ms)
+        return None
+
+    def failed(self, request: ApiRequest) -> None:
+        """The page did not come: what it belongs to starts again from its first page."""
+        if request.project_id is None:
+            self._listings.give_up(request.endpoint)
+        elif self._runs is not None and request.endpoint is Endpoint.RUNS:
+            self._runs.give_up(request.project_id)
+
+    def refused(self, request: ApiRequest, error: RefusedError, now_ms: int) -> None:
+        """This token, plan or project does not have it: what it belongs to waits for a while."""
+        project_id = request.project_id
+        if project_id is None:
+            self._listings.give_up(request.endpoint)
+        elif request.endpoint is not Endpoint.RUNS:
+            if error.status != 403:
+                self._details.skip(project_id, now_ms)
+        elif self._runs is not None:
+            self._runs.refused(project_id, now_ms)
+
+    def not_written(self) -> None:
+        """What was taken in could not be written: listings under way start again from their first page."""
+        self._listings.give_up_all()
+
+    def _refresh(self, now_ms: int) -> None:
+        """Follow the projects of a new listing."""
+        self._ledger.choose_members(self._projects_with_series, now_ms)
+        self._known = {one.project.project_id: one for one in self._ledger.projects()}
+        if self._runs is not None:
+            detail = self._detail(now_ms)
+            details_left = sum(detail(project_id) is not None for project_id in self._known)
+            self._runs.refresh(now_ms, self._listings_per_hour(), details_left=details_left)
+
+    def _detail(self, now_ms: int) -> Callable[[str], ApiRequest | None]:
+        """A function that returns the request about a project's connections; None: nothing to learn, or refused."""
+        tables_until_ms = self._availability.endpoint_until_ms(Endpoint.QUERIED_TABLES, now_ms)
+        cells_until_ms = self._availability.endpoint_until_ms(Endpoint.CELLS, now_ms)
+        if tables_until_ms > now_ms and cells_until_ms > now_ms:
+            return lambda _: None
+        return lambda project_id: self._details.next_request(self._known[project_id], now_ms, tables_until_ms)
+
+    def _listings_per_hour(self) -> float:
+        return listing_requests_per_hour(self._listings.pages, self._requests_per_hour)

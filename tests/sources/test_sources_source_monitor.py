@@ -1,0 +1,396 @@
+"""The monitor of sources: each in its own time, none in another's way."""
+
+import asyncio
+import sqlite3
+import threading
+
+import httpx
+import pytest
+from msgspec import structs
+from source_world import World, http_source, sql_source, until
+from structlog.testing import capture_logs
+
+from exporter.clock import SystemClock
+from exporter.config import FileSource, Match, Source
+from exporter.errors import LedgerError
+from exporter.ledger import RunProgress
+from exporter.sources.sql_probe import SqlProbe
+
+PER_PROJECT = "https://data.example/of/{project_id}"
+
+
+def states(world):
+    return world.known.sources.states()
+
+
+def above_debug(logs):
+    return [one for one in logs if one["log_level"] != "debug"]
+
+
+def test_a_source_of_many_projects_is_asked_once_and_what_it_says_is_known(manual_clock):
+    world = World(manual_clock, http_source(), projects=("a", "b", "c"))
+
+    asyncio.run(world.look())
+
+    assert world.asked == ["/orders"]
+    (state,) = states(world).values()
+    assert (state.began_ms, state.failure, state.changed_ms) == (world.now_ms, None, None)
+    assert world.standing("a") == world.standing("c")
+    assert world.standing().is_fresh
+
+
+def test_a_source_per_project_has_a_state_for_each(manual_clock):
+    world = World(manual_clock, http_source(PER_PROJECT), projects=("a", "b"))
+    world.answer = lambda request: request.url.path[-1]
+
+    asyncio.run(world.look())
+
+    assert sorted(world.asked) == ["/of/a", "/of/b"]
+    assert len({state.digest for state in states(world).values()}) == 2
+
+
+def test_the_state_never_gets_older_than_its_interval_and_is_not_asked_much_more_often(manual_clock):
+    world = World(manual_clock, http_source(every=300))
+
+    async def follow():
+        await world.look()
+        for _ in range(1440):
+            manual_clock.advance(5)
+            assert world.standing().is_fresh
+            await world.look()
+
+    asyncio.run(follow())
+
+    assert 7200 / 300 <= len(world.asked) <= 7200 / 200
+
+
+def test_a_change_is_seen_with_the_time_of_the_probe_that_saw_it(manual_clock):
+    world = World(manual_clock, http_source())
+
+    async def follow():
+        await world.look()
+        first = world.standing().state
+        await world.look(after=300)
+        assert world.standing().state.digest == first.digest
+        world.answer = "two"
+        await world.look(after=300)
+        assert world.standing().state.digest != first.digest
+
+    asyncio.run(follow())
+
+    assert world.standing().state.changed_ms == world.now_ms
+
+
+def test_the_shortest_interval_counts_where_matches_share_a_source(manual_clock):
+    world = World(
+        manual_clock, http_source(title="a", every=3600), http_source(title="b", every=60), projects=("a", "b")
+    )
+
+    asyncio.run(world.follow(600))
+
+    assert len(states(world)) == 1
+    assert 10 <= len(world.asked) <= 16
+
+
+def test_projects_that_cannot_run_are_not_probed_for(manual_clock):
+    world = World(manual_clock, http_source(PER_PROJECT), projects=())
+    world.list("draft", published_ms=None)
+
+    asyncio.run(world.look())
+    assert world.asked == []
+
+    world.list("draft", "new")
+    asyncio.run(world.look(after=10))
+    assert sorted(world.asked) == ["/of/draft", "/of/new"]
+
+    world.list("new")
+    asyncio.run(world.follow(600))
+    assert world.asked.count("/of/draft") == 1
+    assert world.asked.count("/of/new") > 2
+
+
+def test_a_source_that_hangs_delays_no_other(manual_clock, tmp_path):
+    (tmp_path / "a.csv").write_text("a")
+    file = Source(match=Match(title="b"), file=FileSource(paths=(str(tmp_path / "*.csv"),)), every_seconds=60)
+    world = World(manual_clock, http_source(title="a", deadline=0.5), file, projects=("a", "b"))
+    hang = asyncio.Event()
+    world.answer = lambda _: hang.wait()
+
+    async def follow():
+        world.monitor.step()
+        await until(lambda: world.standing("b").state is not None)
+        assert world.standing("a").state is None
+        await world.monitor.settled()
+
+    asyncio.run(follow())
+
+    assert world.standing("a").state.failure == "no complete answer within 0.5 s"
+    assert not world.standing("a").is_known
+    assert world.standing("b").is_fresh
+
+
+def test_few_of_one_entry_are_asked_at_a_time_and_fewer_of_those_that_fail(manual_clock):
+    projects = [f"p{number}" for number in range(20)]
+    world = World(manual_clock, http_source(PER_PROJECT, deadline=30), projects=projects)
+    asked_at_once, together = [], []
+    gate = asyncio.Event()
+
+    async def answer(request):
+        asked_at_once.append(request.url.path)
+        together.append(len(asked_at_once))
+        await gate.wait()
+        asked_at_once.remove(request.url.path)
+        return httpx.Response(503)
+
+    async def flood():
+        world.monitor.step()
+        world.monitor.step()
+        await asyncio.sleep(0)
+        await until(lambda: len(asked_at_once) >= 4)
+        gate.set()
+        while len(world.asked) < 20:
+            manual_clock.advance(0.25)
+            await world.look()
+        assert max(together) == 4
+
+        gate.clear()
+        together.clear()
+        manual_clock.advance(100)
+        world.monitor.step()
+        world.monitor.step()
+        await until(lambda: len(asked_at_once) >= 2)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert max(together) == 2
+        gate.set()
+        await world.monitor.settled()
+
+    world.answer = answer
+    asyncio.run(flood())
+
+
+def test_what_waits_for_a_lane_follows_without_another_look(manual_clock):
+    world = World(manual_clock, http_source(PER_PROJECT), projects=[f"p{number}" for number in range(30)])
+
+    asyncio.run(world.look())
+
+    assert len(world.asked) == len(set(world.asked)) == 30
+
+
+def test_a_database_that_hangs_gets_four_threads_at_most_and_no_thread_outlives_it(manual_clock, tmp_path, monkeypatch):
+    release = threading.Event()
+    started = []
+
+    def hang(self, *arguments):
+        started.append(arguments)
+        release.wait(60)
+        return "state"
+
+    monkeypatch.setattr(SqlProbe, "_query", hang)
+    sources = [
+        structs.replace(sql_source(title=f"p{number}", query=f"select {number}", deadline=0.1), name="warehouse")
+        for number in range(10)
+    ]
+    projects = [f"p{number}" for number in range(10)]
+    world = World(manual_clock, *sources, http_source(), projects=[*projects, "other"], environ={"URL": "sqlite:///x"})
+
+    async def follow():
+        await world.follow(3600, step=60)
+        assert len(started) == 4
+        assert world.standing("other").is_fresh
+        release.set()
+        while not all(world.standing(one).is_known for one in projects):
+            await world.look(after=60)
+
+    asyncio.run(follow())
+
+
+def test_failures_are_recorded_and_logged_once_and_so_is_their_end(manual_clock):
+    world = World(manual_clock, http_source())
+
+    with capture_logs() as logs:
+        asyncio.run(world.look())
+        known = world.standing().state
+        world.answer = httpx.Response(503)
+        asyncio.run(world.follow(1200))
+        requests_failed = len(world.asked) - 1
+        failed = world.standing()
+        world.answer = httpx.Response(500)
+        asyncio.run(world.follow(1200))
+        world.answer = "one"
+        asyncio.run(world.follow(1200))
+
+    assert requests_failed <= 8
+    assert failed.state.failure == "the answer was 503, expected 200"
+    assert failed.state.digest == known.digest
+    assert not failed.is_known
+    assert [(one["log_level"], one.get("reason")) for one in above_debug(logs)] == [
+        ("warning", "the answer was 503, expected 200"),
+        ("info", None),
+    ]
+    assert {one["source"] for one in logs} == {world.config.sources[0].name}
+    assert world.standing().is_fresh
+    assert world.standing().state.since_ms == known.since_ms
+
+
+def test_each_probe_leaves_one_line_at_debug_level(manual_clock):
+    world = World(manual_clock, http_source(PER_PROJECT), projects=("a",))
+
+    with capture_logs() as logs:
+        asyncio.run(world.look())
+        world.answer = httpx.Response(503)
+        asyncio.run(world.look(after=300))
+
+    lines = [one for one in logs if one["event"] == "source_probe"]
+    about = {"source": world.config.sources[0].name, "project_id": "a", "workspace": "w", "milliseconds": 0}
+    about |= {"event": "source_probe", "log_level": "debug"}
+    assert lines == [
+        about | {"outcome": "ok"},
+        about | {"outcome": "failed", "reason": "the answer was 503, expected 200"},
+    ]
+
+
+def test_runs_that_cannot_be_judged_are_logged_once(manual_clock, monkeypatch):
+    world = World(manual_clock, http_source())
+
+    def broken(*_):
+        raise ValueError("never seen")
+
+    monkeypatch.setattr(world.monitor._judge, "judge", broken)
+    with capture_logs() as logs:
+        asyncio.run(world.follow(900))
+
+    assert len(world.asked) > 2
+    assert [one["event"] for one in above_debug(logs)] == ["The runs of a source cannot be judged"]
+
+
+def test_a_restart_asks_only_what_is_due(manual_clock):
+    world = World(manual_clock, http_source(every=300))
+
+    asyncio.run(world.look())
+    world.monitor = world.new_monitor()
+    asyncio.run(world.look(after=60))
+    assert len(world.asked) == 1
+    asyncio.run(world.look(after=240))
+    assert len(world.asked) == 2
+
+
+def test_a_driver_that_hangs_gets_one_thread_and_no_more(manual_clock, tmp_path, monkeypatch):
+    path = tmp_path / "x.db"
+    sqlite3.connect(path).close()
+    release = threading.Event()
+    ask = SqlProbe._query
+    started = []
+
+    def hang(self, *arguments):
+        started.append(arguments)
+        release.wait(60)
+        return ask(self, *arguments)
+
+    monkeypatch.setattr(SqlProbe, "_query", hang)
+    world = World(manual_clock, sql_source(query="select 1", deadline=0.5), environ={"URL": f"sqlite:///{path}"})
+
+    async def follow():
+        await world.follow(3600, step=60)
+        assert len(started) == 1
+        assert world.standing().state.failure == "no answer within 0.5 s"
+        monkeypatch.setattr(SqlProbe, "_query", ask)
+        release.set()
+        for thread in threading.enumerate():
+            if thread.name == "source-sql":
+                await asyncio.to_thread(thread.join, 30)
+        while not world.standing().is_fresh:
+            await world.look(after=60)
+
+    asyncio.run(follow())
+
+
+def test_a_ledger_that_cannot_be_written_is_logged_once_and_the_monitor_goes_on(manual_clock, monkeypatch):
+    world = World(manual_clock, http_source())
+
+    def refuse(*_):
+        raise LedgerError("the disk is full")
+
+    with capture_logs() as logs, monkeypatch.context() as patch:
+        patch.setattr(world.known.sources, "record", refuse)
+        asyncio.run(world.follow(900))
+        patch.undo()
+        asyncio.run(world.follow(600))
+
+    assert [one["reason"] for one in logs if one["log_level"] == "error"] == ["the disk is full"]
+    assert world.standing().is_fresh
+
+
+def test_a_fault_of_this_program_is_a_failure_that_shows_no_text_of_it(manual_clock):
+    world = World(manual_clock, http_source())
+
+    def broken(_):
+        raise RuntimeError("s3cret")
+
+    world.answer = broken
+    with capture_logs() as logs:
+        asyncio.run(world.look())
+
+    assert world.standing().state.failure.startswith("a fault of this program: RuntimeError at broken:")
+    assert "s3cret" not in repr(logs)
+
+
+def test_it_runs_until_it_is_cancelled_and_drops_what_is_under_way(tmp_path):
+    world = World(SystemClock(), http_source(deadline=60))
+    hang = asyncio.Event()
+    world.answer = lambda _: hang.wait()
+
+    async def follow():
+        running = asyncio.ensure_future(world.monitor.run())
+        await until(lambda: world.asked)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await world.monitor.aclose()
+        assert running.cancelled()
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(follow())
+    assert world.standing().state is None
+
+
+def test_a_fault_is_logged_and_the_monitor_goes_on(manual_clock, monkeypatch):
+    class YieldingClock(type(manual_clock)):
+        async def sleep(self, seconds):
+            self.advance(seconds)
+            await asyncio.sleep(0)
+
+    world = World(YieldingClock(), http_source())
+    step, stumbles = world.monitor.step, [ValueError("once"), LedgerError("twice")]
+
+    def stumble():
+        if stumbles:
+            raise stumbles.pop(0)
+        return step()
+
+    async def follow():
+        monkeypatch.setattr(world.monitor, "step", stumble)
+        running = asyncio.ensure_future(world.monitor.run())
+        await until(lambda: world.asked)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await world.monitor.aclose()
+
+    with capture_logs() as logs:
+        asyncio.run(follow())
+
+    assert [one["event"] for one in above_debug(logs)] == [
+        "The monitor of sources failed",
+        "Source states cannot be recorded",
+        "That works again",
+        "That works again",
+    ]
+
+
+@pytest.mark.parametrize("number", [10_000])
+def test_ten_thousand_projects_without_a_source_cost_nothing_but_a_look(manual_clock, number):
+    world = World(manual_clock, http_source(title="x"), projects=[f"p{one}" for one in range(number)])
+
+    asyncio.run(world.look())
+
+    assert world.asked == []
+    assert world.known.projects()[0].progress == RunProgress()

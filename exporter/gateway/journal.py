@@ -1,4 +1,4 @@
-"""What the gateway writes to the ledger, in one thread of its own: the event loop never waits for a disk."""
+"""The gateway's writes and reads of the ledger, in threads of its own: the event loop never waits for a disk."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 import structlog
 
 from exporter.clock import Clock
+from exporter.conditions import Conditions
 from exporter.errors import LedgerError
 from exporter.ledger import Amounts, WorkspaceLedger, observed
 
@@ -16,6 +17,7 @@ _P = ParamSpec("_P")
 _Result = TypeVar("_Result")
 
 _MOST_EXCHANGES = 10_000
+"""Exchanges that wait to be written; where the ledger fails for longer, later ones are not counted."""
 
 _log = structlog.get_logger()
 
@@ -33,7 +35,7 @@ class Journal:
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="gateway-reader")
         self._amounts: Amounts = {}
         self._exchanges: list[tuple[str, str, float, int]] = []
-        self._has_failed = False
+        self._conditions = Conditions(_log)
 
     async def write(self, call: Callable[_P, _Result], *args: _P.args, **more: _P.kwargs) -> _Result:
         """Run a write after those before it; returns when it is durable, raises LedgerError if it cannot be.
@@ -80,11 +82,9 @@ class Journal:
             for (metric, labels), amount in amounts.items():
                 self.count(metric, labels, amount)
             self._exchanges = [*exchanges, *self._exchanges][:_MOST_EXCHANGES]
-            if not self._has_failed:
-                _log.warning("The gateway's counters cannot be written", reason=str(error))
-            self._has_failed = True
+            self._conditions.report("flush", "The gateway's counters cannot be written", reason=str(error))
         else:
-            self._has_failed = False
+            self._conditions.clear("flush", "The gateway's counters are written again")
 
     async def aclose(self) -> None:
         """Write what is left and end the threads."""

@@ -1,4 +1,4 @@
-"""Waiting with an end: for whichever of several things comes first, by the clock that everything else goes by."""
+"""Waiting with a deadline for whichever of several things comes first, by the clock that the whole process uses."""
 
 import asyncio
 from typing import Any

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from exporter import __version__
 from exporter.errors import ConfigError, HexExporterError
@@ -103,6 +104,22 @@ def main(context: click.Context, **flags: Any) -> None:
     """
     if context.invoked_subcommand is None:
         _serve(**flags)
+    else:
+        _hand_down_options(context, context.invoked_subcommand)
+
+
+def _hand_down_options(context: click.Context, name: str) -> None:
+    """Make options given before a command the defaults of its own; raises UsageError for one that it does not have."""
+    given = {param for param in main.params if _is_given(context, param)}
+    own = {param.name for param in main.commands[name].params}
+    for param in main.params:
+        if param in given and param.name not in own:
+            raise click.UsageError(f"{name} has no option {param.opts[0]}; leave it out")
+    context.default_map = {name: {param.name: context.params[param.name] for param in given if param.name}}
+
+
+def _is_given(context: click.Context, param: click.Parameter) -> bool:
+    return param.name is not None and context.get_parameter_source(param.name) is ParameterSource.COMMANDLINE
 
 
 @main.command()

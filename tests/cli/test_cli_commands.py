@@ -85,7 +85,8 @@ def test_configuration_file_that_is_not_there(tmp_path):
 
     assert result.exit_code == 1
     assert result.output == (
-        f"hex-exporter: {tmp_path / 'nothing.yml'}: cannot be read (No such file or directory), expected a YAML file\n"
+        f"hex-exporter: {tmp_path / 'nothing.yml'}: cannot be read (No such file or directory); "
+        "name a YAML file that this user may read\n"
     )
 
 

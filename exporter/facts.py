@@ -5,6 +5,7 @@ a value that Hex invents tomorrow arrives as it came, in lower case. Text is as 
 labels is the page's affair.
 """
 
+import re
 from dataclasses import dataclass
 
 ACTIVE_STATUSES = frozenset({"pending", "running"})
@@ -36,7 +37,19 @@ FINDING_KINDS = (
     "unused_connection",
     "colliding_schedules",
 )
-"""Every kind of finding. Of two equal claims on a project's runs, or on a seat, that of the earlier kind counts."""
+"""Every kind of finding. Of two equal claims on a project's runs, or on a seat, that of the earlier kind applies."""
+
+
+def finding_kind_words(kind: str) -> str:
+    """The name of a kind of finding as people read it, in tables, on boards and in messages: `idle paid seat`."""
+    return kind.replace("_", " ")
+
+
+def finding_kind_of(written: str) -> str | None:
+    """The kind that somebody wrote, as it is printed or as the label has it, in any case; None if there is none."""
+    kind = re.sub(r"[\s_-]+", "_", written.strip().lower())
+    return kind if kind in FINDING_KINDS else None
+
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from exporter import __version__
 from exporter.errors import ConfigError, HexExporterError
-from exporter.facts import FINDING_KINDS
+from exporter.facts import FINDING_KINDS, finding_kind_of, finding_kind_words
 
 DEFAULT_LISTEN_ADDRESS = "127.0.0.1:9891"
 
@@ -27,6 +27,22 @@ RUNBOOK_URL = "https://github.com/hex-exporter/hex-exporter/blob/main/docs/runbo
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
 
 Command = Callable[..., None]
+
+
+class _FindingKind(click.ParamType):
+    """A kind of finding, as tables print it or as the label has it."""
+
+    name = "kind"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        kind = finding_kind_of(value)
+        if kind is None:
+            self.fail(f"{value!r} is not a kind of finding; write one of {_listed_kinds()}", param, ctx)
+        return kind
+
+
+def _listed_kinds() -> str:
+    return ", ".join(f'"{finding_kind_words(kind)}"' for kind in FINDING_KINDS)
 
 
 def _config_flag(command: Command) -> Command:
@@ -197,7 +213,7 @@ def report(config_file: Path | None, week: str | None, workspace: str | None, fo
 @main.command()
 @_config_flag
 @click.option(
-    "--kind", "kinds", metavar="KIND", multiple=True, type=click.Choice(FINDING_KINDS), help="Findings of this kind."
+    "--kind", "kinds", metavar="KIND", multiple=True, type=_FindingKind(), help='Such as "idle paid seat".'
 )
 @click.option("--min-saving", metavar="USD", type=click.FloatRange(0), help="Findings that save so much a month.")
 @click.option("--workspace", metavar="NAME", help="One workspace; all of them if not given.")

@@ -14,6 +14,7 @@ from exporter.config.error_wording import guess, printable
 from exporter.config.problems import UnfitError
 from exporter.config.readers import Scalar
 from exporter.redaction import looks_like_token
+from exporter.facts import FINDING_KINDS, finding_kind_of
 
 T = TypeVar("T")
 
@@ -206,6 +207,16 @@ def choice(values: Mapping[str, T]) -> Scalar[T]:
         return values[text.lower()]
 
     return Scalar(expected, parse)
+
+
+def finding_kind() -> Scalar[str]:
+    """A kind of finding, as the label has it or as tables print it."""
+    labels = choice({kind: kind for kind in FINDING_KINDS})
+
+    def parse(text: str, tag: str) -> str:
+        return labels.parse(finding_kind_of(text) or text, tag)
+
+    return Scalar(labels.expected, parse)
 
 
 def time_zone() -> Scalar[str]:

@@ -19,6 +19,7 @@ from exporter.config.scalars import (
     dollars,
     duration,
     duration_or_none,
+    finding_kind,
     integer,
     path,
     path_pattern,
@@ -46,7 +47,6 @@ from exporter.config.settings import (
 from exporter.config.source_settings import FileSource, HttpSource, Source, SqlSource
 from exporter.config.urls import base_url, ledger_url, listen_address, public_url, source_url
 from exporter.errors import ConfigError
-from exporter.facts import FINDING_KINDS
 
 _OWNERS: Mapping[str, Literal["email", "hash", "none"]] = {"email": "email", "hash": "hash", "none": "none"}
 _UNITS: Mapping[str, Unit] = {
@@ -233,8 +233,7 @@ def _gateway(folder: Path) -> Keys[Gateway]:
 
 
 def _ignore() -> Keys[Ignore]:
-    kind = choice({name: name for name in FINDING_KINDS})
-    return Keys(Ignore, {"kind": kind, "subject": text(), "reason": text(), "until": day()})
+    return Keys(Ignore, {"kind": finding_kind(), "subject": text(), "reason": text(), "until": day()})
 
 
 def _find_gateway_workspace(spot: Spot, config: Config) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from exporter.facts import finding_kind_words
 from exporter.insight import MICRO
 from exporter.insight.savings import Fact, NotJudged
 from exporter.report.audit_report import AuditReport, ShownFinding
@@ -15,16 +16,11 @@ def usd(micro: int | None) -> float | None:
     return None if micro is None else micro / MICRO
 
 
-def kind_words(kind: str) -> str:
-    """A kind as people call it."""
-    return kind.replace("_", " ")
-
-
 def not_judged_lines(all_missing: Iterable[NotJudged]) -> Iterator[str]:
     """What could not be judged and what it would take, one sentence for all kinds that lack the same."""
     kinds: dict[tuple[str, str, bool], list[str]] = {}
     for one in all_missing:
-        kinds.setdefault((one.why, one.needs, one.is_partial), []).append(kind_words(one.kind))
+        kinds.setdefault((one.why, one.needs, one.is_partial), []).append(finding_kind_words(one.kind))
     for (why, needs, is_partial), named in kinds.items():
         verb = "not judged everywhere" if is_partial else "not judged"
         yield f"{verb}: {', '.join(dict.fromkeys(named))}: {why}; needed: {needs}"
@@ -54,7 +50,7 @@ def finding_table(found: AuditReport, shown: Sequence[ShownFinding], *, is_ignor
             *amounts,
             _about(finding.saving.runs),
             _about(finding.saving.minutes),
-            kind_words(finding.kind),
+            finding_kind_words(finding.kind),
             one.name,
             *((finding.team or None,) if has_team else ()),
             f"{evidence_text(found, finding.evidence)} ({finding.confidence})",
@@ -70,7 +66,7 @@ def kind_table(found: AuditReport) -> Table | None:
         return None
     rows: list[tuple[Cell, ...]] = [
         (
-            kind_words(total.kind),
+            finding_kind_words(total.kind),
             total.findings,
             total.ignored,
             *((usd(total.saving.micro),) if found.is_priced else ()),

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from exporter.facts import finding_kind_words
 from exporter.report.audit_report import AuditReport, ShownFinding
-from exporter.report.audit_tables import kind_words, not_judged_lines, summary, usd
+from exporter.report.audit_tables import not_judged_lines, summary, usd
 from exporter.report.escaping import for_markdown
 from exporter.report.week_forms import markdown_table
 from exporter.report.week_report import WeekReport
@@ -119,7 +120,7 @@ def _findings(found: AuditReport) -> Table:
         return (
             *amounts,
             round(saving.runs),
-            kind_words(one.finding.kind),
+            finding_kind_words(one.finding.kind),
             one.name,
             one.owner or None,
             one.finding.action,

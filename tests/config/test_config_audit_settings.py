@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from exporter.config import Audit, Ignore
-from exporter.facts import FINDING_KINDS
+from exporter.facts import FINDING_KINDS, finding_kind_words
 
 IGNORED = Ignore(kind="idle_paid_seat", subject="*@acme.example", reason="auditors", until=date(2027, 3, 31))
 
@@ -24,14 +24,15 @@ class TestIgnored:
     def test_covers_its_kind_and_subject_to_its_last_day(self, kind, subjects, today, is_ignored):
         assert IGNORED.covers(kind, subjects, today) is is_ignored
 
-    def test_without_an_end_covers_for_ever(self):
+    def test_without_an_end_covers_every_day(self):
         assert Ignore(kind="costly_plan", subject="*", reason="a").covers("costly_plan", ["x"], date(9999, 12, 31))
 
     @pytest.mark.parametrize("kind", FINDING_KINDS)
-    def test_every_kind_can_be_ignored(self, load, kind):
-        assert load(f"ignore: [{{kind: {kind}, subject: a, reason: b}}]").ignore == (
-            Ignore(kind=kind, subject="a", reason="b"),
-        )
+    def test_every_kind_can_be_ignored_by_its_label_and_as_it_is_printed(self, load, kind):
+        for written in (kind, finding_kind_words(kind)):
+            assert load(f"ignore: [{{kind: {written}, subject: a, reason: b}}]").ignore == (
+                Ignore(kind=kind, subject="a", reason="b"),
+            )
 
 
 class TestReading:

@@ -364,6 +364,21 @@ class TestCommand:
         assert [row["subject"] for row in acme["findings"]] == ["u2"]
         assert before >= set(folder.iterdir())
 
+    @pytest.mark.parametrize("written", ["idle paid seat", "idle_paid_seat", "Idle paid seat", "IDLE-PAID-SEAT"])
+    def test_takes_a_kind_as_it_is_printed(self, folder: Path, written: str) -> None:
+        result = self.ask(folder, "--format", "json", "--kind", written)
+
+        assert result.exit_code == 0, result.output
+        acme, _ = json.loads(result.stdout)
+        assert {row["kind"] for row in acme["findings"]} == {"idle_paid_seat"}
+
+    def test_refuses_a_kind_that_there_is_not_and_lists_those_that_there_are(self, folder: Path) -> None:
+        result = self.ask(folder, "--kind", "idle seat")
+
+        assert result.exit_code == 2
+        assert "'idle seat' is not a kind of finding; write one of" in result.stderr
+        assert '"idle paid seat"' in result.stderr
+
     def test_csv_says_beside_it_what_could_not_be_judged(self, folder: Path) -> None:
         result = self.ask(folder, "--format", "csv")
 

@@ -51,7 +51,6 @@ def finding_kind_of(written: str) -> str | None:
     return kind if kind in FINDING_KINDS else None
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
     """One schedule of a project.

@@ -29,16 +29,15 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "sh
 Command = Callable[..., None]
 
 
-class _FindingKind(click.ParamType):
-    """A kind of finding, as tables print it or as the label has it."""
-
-    name = "kind"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        kind = finding_kind_of(value)
+def _finding_kinds(context: click.Context, param: click.Parameter, written: tuple[str, ...]) -> tuple[str, ...]:
+    """The kinds of findings that were written, as tables print them or as the label has them."""
+    kinds = []
+    for text in written:
+        kind = finding_kind_of(text)
         if kind is None:
-            self.fail(f"{value!r} is not a kind of finding; write one of {_listed_kinds()}", param, ctx)
-        return kind
+            raise click.BadParameter(f"{text!r} is not a kind of finding; write one of {_listed_kinds()}")
+        kinds.append(kind)
+    return tuple(kinds)
 
 
 def _listed_kinds() -> str:
@@ -213,7 +212,7 @@ def report(config_file: Path | None, week: str | None, workspace: str | None, fo
 @main.command()
 @_config_flag
 @click.option(
-    "--kind", "kinds", metavar="KIND", multiple=True, type=_FindingKind(), help='Such as "idle paid seat".'
+    "--kind", "kinds", metavar="KIND", multiple=True, callback=_finding_kinds, help='Such as "idle paid seat".'
 )
 @click.option("--min-saving", metavar="USD", type=click.FloatRange(0), help="Findings that save so much a month.")
 @click.option("--workspace", metavar="NAME", help="One workspace; all of them if not given.")
@@ -297,12 +296,12 @@ def run(config_file: Path | None, project_id: str, **flags: Any) -> None:
 @click.option("--kubernetes", "is_kubernetes", is_flag=True, help="Write manifests instead.")
 @click.option("--force", "is_forced", is_flag=True, help="Write into a folder that is not empty.")
 @_says_errors
-def bundle(folder: Path, is_kubernetes: bool, is_forced: bool, **place: str) -> None:
+def bundle(folder: Path, is_kubernetes: bool, is_forced: bool, **addresses: str) -> None:
     """Write dashboards, rules and the configuration of the programs that use them to DIR."""
-    from exporter.bundle import Place
+    from exporter.bundle import Addresses
     from exporter.cli.bundle import run_bundle
 
-    run_bundle(folder, Place(**place), is_kubernetes=is_kubernetes, is_forced=is_forced)
+    run_bundle(folder, Addresses(**addresses), is_kubernetes=is_kubernetes, is_forced=is_forced)
 
 
 def _serve(config_file: Path | None, **flags: Any) -> None:

@@ -16,10 +16,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from exporter.cli import main
-from exporter.cli.run import RunCommand
 from exporter.cli.run_progress import Progress
 from exporter.client.destination import Destination
 from exporter.client.run_api import RunApi
+from exporter.client.run_command import RunCommand
 from exporter.errors import ApiError, RefusedError, UnavailableError
 from exporter.hexapi import TokenSource
 from exporter.simulator import Fault, RateLimits, Simulation, create_app
@@ -147,7 +147,7 @@ class TestAsking:
             (["p1", "--input", "a=1", "--input", "a=2"], "found 'a' twice, expected it once"),
             (["p1", "--trial", "a b"], "is no header's name"),
             (["p1", "--trial", "Authorization"], "means something else"),
-            (["../p1"], "expected the id of a project"),
+            (["../p1"], "is not the id of a project"),
             (["p1", "--timeout", "0"], "0.0 is not in the range"),
             ([], "Missing argument 'PROJECT_ID'"),
         ],

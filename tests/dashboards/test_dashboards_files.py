@@ -83,5 +83,6 @@ def test_round_trip_finds_a_planted_mistake(boards):
 def test_the_savings_board_calls_each_kind_of_finding_as_the_audit_does(boards):
     text = json.dumps(boards["hex-savings"])
 
-    for kind in FINDING_KINDS:
-        assert f'"{kind}": {{"index": {FINDING_KINDS.index(kind)}, "text": "{finding_kind_words(kind).capitalize()}"}}' in text
+    for index, kind in enumerate(FINDING_KINDS):
+        name = finding_kind_words(kind).capitalize()
+        assert f'"{kind}": {{"index": {index}, "text": "{name}"}}' in text

@@ -5,32 +5,32 @@ from pathlib import PurePath
 
 import yaml
 
-from exporter.bundle.material import Material
-from exporter.bundle.place import Place
+from exporter.bundle.addresses import Addresses
+from exporter.bundle.packaged_files import PackagedFiles
 from exporter.bundle.yaml_text import yaml_text
 
 
-def plain_files(material: Material, place: Place, folder: PurePath) -> Mapping[str, str]:
+def folder_files(packaged: PackagedFiles, addresses: Addresses, folder: PurePath) -> Mapping[str, str]:
     """Each file's path in `folder` and its text; Grafana is told the folder's absolute path."""
     files = {
-        "README.md": _readme(place),
-        "prometheus/prometheus.yml": prometheus_config(material, place),
-        "alertmanager/alertmanager.yml": material.alertmanager,
-        "grafana/provisioning/datasources/hex.yml": _datasources(place),
+        "README.md": _readme(addresses),
+        "prometheus/prometheus.yml": prometheus_config(packaged, addresses),
+        "alertmanager/alertmanager.yml": packaged.alertmanager,
+        "grafana/provisioning/datasources/hex.yml": _datasources(addresses),
         "grafana/provisioning/dashboards/hex.yml": _providers(folder / "grafana" / "dashboards"),
     }
-    files |= {f"prometheus/rules/{name}": text for name, text in material.rules.items()}
-    files |= {f"alertmanager/templates/{name}": text for name, text in material.templates.items()}
-    files |= {f"grafana/dashboards/{name}": text for name, text in material.dashboards.items()}
+    files |= {f"prometheus/rules/{name}": text for name, text in packaged.rules.items()}
+    files |= {f"alertmanager/templates/{name}": text for name, text in packaged.templates.items()}
+    files |= {f"grafana/dashboards/{name}": text for name, text in packaged.dashboards.items()}
     return files
 
 
-def prometheus_config(material: Material, place: Place) -> str:
-    """The Prometheus configuration that came along, with the addresses of this place."""
-    config = yaml.safe_load(material.prometheus)
-    config["global"]["external_labels"] |= {"grafana_url": place.grafana_url, "runbook_url": place.runbook_url}
-    config["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [place.alertmanager]}]}]
-    config["scrape_configs"] = [{"job_name": place.job, "static_configs": [{"targets": [place.target]}]}]
+def prometheus_config(packaged: PackagedFiles, addresses: Addresses) -> str:
+    """The Prometheus configuration that came along, with these addresses."""
+    config = yaml.safe_load(packaged.prometheus)
+    config["global"]["external_labels"] |= {"grafana_url": addresses.grafana_url, "runbook_url": addresses.runbook_url}
+    config["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [addresses.alertmanager]}]}]
+    config["scrape_configs"] = [{"job_name": addresses.job, "static_configs": [{"targets": [addresses.target]}]}]
     return yaml_text(
         config,
         comment="The external labels are the addresses that links in alerts begin with; Alertmanager never sees them.\n"
@@ -38,13 +38,13 @@ def prometheus_config(material: Material, place: Place) -> str:
     )
 
 
-def _datasources(place: Place) -> str:
+def _datasources(addresses: Addresses) -> str:
     prometheus = {
         "name": "Prometheus",
         "uid": "hex-prometheus",
         "type": "prometheus",
         "access": "proxy",
-        "url": place.prometheus_url,
+        "url": addresses.prometheus_url,
         "isDefault": True,
         "jsonData": {"httpMethod": "POST", "timeInterval": "30s"},
     }
@@ -62,14 +62,14 @@ def _providers(dashboards: PurePath) -> str:
     return yaml_text({"apiVersion": 1, "providers": [provider]})
 
 
-def _readme(place: Place) -> str:
+def _readme(addresses: Addresses) -> str:
     return f"""# Prometheus, Alertmanager and Grafana for hex-exporter
 
 Written by `hex-exporter bundle`; write it again after an update (`--force`).
 
-The exporter is expected at {place.target}. The weeks before, once, before Prometheus scrapes it for the first time:
+The exporter is expected at {addresses.target}. The weeks before, once, before Prometheus scrapes it for the first time:
 
-    hex-exporter history --job {place.job} --instance {place.target} --output history.om
+    hex-exporter history --job {addresses.job} --instance {addresses.target} --output history.om
     promtool tsdb create-blocks-from openmetrics --max-block-duration=240h history.om data
 
 Then:

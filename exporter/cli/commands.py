@@ -24,6 +24,8 @@ DEFAULT_INSTANCE = "localhost:9891"
 
 RUNBOOK_URL = "https://github.com/hex-exporter/hex-exporter/blob/main/docs/runbooks.md"
 
+_KIND_HELP = 'Findings of this kind, such as "idle paid seat".'
+
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
 
 Command = Callable[..., None]
@@ -205,7 +207,7 @@ def report(config_file: Path | None, week: str | None, workspace: str | None, fo
     from exporter.cli.report import run_report
 
     if is_digest and form not in ("table", "markdown"):
-        raise click.UsageError(f"found --digest with --format {form}, expected markdown: a digest is Markdown")
+        raise click.UsageError(f"--digest cannot be --format {form}; write --format markdown, or leave it out")
     run_report(config_file, os.environ, week, workspace, form, is_digest=is_digest)
 
 
@@ -232,7 +234,7 @@ def audit(
     from exporter.report import FindingFilter
 
     if min_saving is not None and not isfinite(min_saving):
-        raise click.BadParameter(f"found {min_saving}, expected an amount in dollars", param_hint="--min-saving")
+        raise click.BadParameter(f"{min_saving} is not an amount; write dollars such as 20", param_hint="--min-saving")
     least_micro = None if min_saving is None else round(min_saving * 1_000_000)
     wanted = FindingFilter(kinds=kinds, least_micro=least_micro, workspace=workspace, team=team)
     run_audit(config_file, os.environ, wanted, form)

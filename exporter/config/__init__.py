@@ -2,7 +2,7 @@
 
 from exporter.config.audit_settings import Audit, Ignore
 from exporter.config.budget_settings import DEFAULT_BUDGET, Budget, BudgetMatch, PeriodKind, Thresholds
-from exporter.config.error_wording import guess, kind, printable
+from exporter.config.error_wording import guess, invalid, kind, printable
 from exporter.config.gateway_settings import Gateway, Policy, Queue, Sample
 from exporter.config.load import TOKEN_VARIABLE, load_config
 from exporter.config.match import Match, fits_glob
@@ -73,6 +73,7 @@ __all__ = [
     "guess",
     "host_and_port",
     "integer",
+    "invalid",
     "is_plain_to_others",
     "is_public",
     "kind",

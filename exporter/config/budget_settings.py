@@ -20,8 +20,8 @@ class Thresholds(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if not self.info < self.warning < self.critical:
-            found = f"info {self.info:g}, warning {self.warning:g}, critical {self.critical:g}"
-            raise ValueError(f"found {found}, expected each above the one before")
+            given = f"info {self.info:g}, warning {self.warning:g}, critical {self.critical:g}"
+            raise ValueError(f"{given} are not in order; write each above the one before")
 
 
 class BudgetMatch(Match, frozen=True, kw_only=True):
@@ -50,7 +50,9 @@ class Budget(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.unit == "ai_credits" and self.match != BudgetMatch(workspace=self.match.workspace):
-            raise ValueError("found ai_credits with a match on runs, expected workspace alone: no credit has a project")
+            raise ValueError(
+                "ai_credits cannot be matched to runs, as no credit has a project; match by workspace only"
+            )
 
     def is_for(self, workspace: str) -> bool:
         """Whether this workspace has the budget; every workspace that does has it on its own."""

@@ -256,7 +256,7 @@ def _tell_apart(workspaces: Sequence[tuple[Spot, Workspace]]) -> None:
     _refuse_second_names("workspace", [(spot, workspace.name) for spot, workspace in workspaces])
     for spot, _ in workspaces:
         if len(workspaces) > 1 and not {"token_file", "token_env"} & spot.keys():
-            spot.refuse("found no token_file and no token_env, expected one, as there are several workspaces")
+            spot.refuse("the token is missing; with several workspaces, add token_file or token_env to each")
 
 
 def _tell_budgets_apart(budgets: Sequence[tuple[Spot, Budget]]) -> None:
@@ -268,6 +268,6 @@ def _refuse_second_names(what: str, named: Sequence[tuple[Spot, str]]) -> None:
     first_lines: dict[str, int] = {}
     for spot, name in named:
         if name in first_lines:
-            said = f'found a second {what} "{printable(name)}", expected a name of its own'
-            spot.refuse(f"{said}; the first is in line {first_lines[name]}")
+            said = f'a {what} "{printable(name)}" is there already, in line {first_lines[name]}; write another name'
+            spot.refuse(said)
         first_lines.setdefault(name, spot.line)

@@ -46,7 +46,7 @@ class Workspace(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.token_file is not None and self.token_env is not None:
-            raise ValueError("found both token_file and token_env, expected one of them")
+            raise ValueError("both token_file and token_env are given; remove one of them")
 
 
 class Storage(Struct, frozen=True, kw_only=True):
@@ -88,7 +88,7 @@ class Team(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.match == Match():
-            raise ValueError(f"found a match without patterns, expected one of {', '.join(Match.__struct_fields__)}")
+            raise ValueError(f"match has no pattern; add one of {', '.join(Match.__struct_fields__)}")
 
 
 class Seats(Struct, frozen=True, kw_only=True):
@@ -106,7 +106,7 @@ class Labels(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.owner == "hash" and self.hash_key_file is None:
-            raise ValueError("found owner: hash without a key, expected hash_key_file beside it")
+            raise ValueError("owner: hash needs a key; add hash_key_file")
 
 
 class SeriesLimits(Struct, frozen=True, kw_only=True):
@@ -148,9 +148,9 @@ class Config(Struct, frozen=True, kw_only=True):
             if workspace.name == wanted:
                 return workspace
         known = ", ".join(workspace.name for workspace in self.workspaces)
-        found = "no workspace" if wanted is None else f'"{printable(wanted)}"'
+        problem = "no workspace is named" if wanted is None else f'"{printable(wanted)}" is not a workspace'
         nearest = "" if wanted is None else guess(wanted, (workspace.name for workspace in self.workspaces))
-        raise ConfigError(ConfigProblem("gateway.workspace", f"found {found}, expected one of {known}{nearest}"))
+        raise ConfigError(ConfigProblem("gateway.workspace", f"{problem}; write one of {known}{nearest}"))
 
     def source_of(self, workspace_name: str, project: Project) -> Source | None:
         """The first source that the project fits, None if it has none."""

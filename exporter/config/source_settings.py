@@ -38,15 +38,15 @@ class SqlSource(Struct, frozen=True, kw_only=True):
         if places := [key for key in ("url_env", "url_file") if getattr(self, key) is not None]:
             _only_one(places)
         else:
-            raise ValueError("found no url_env and no url_file, expected one of them: where the database's URL is")
+            raise ValueError("the database's URL is missing; add url_env or url_file")
         asked = ("query", "tables", "connection")
         if given := [key for key in asked if getattr(self, key)]:
             _only_one(given)
         else:
-            raise ValueError("found no query, no tables and no connection, expected one of them")
+            raise ValueError("there is nothing to look at; add query, tables or connection")
         for number, table in enumerate(self.tables, 1):
             if not _TABLE.fullmatch(table):
-                raise ValueError(f"found tables whose entry {number} is no table, expected NAME, SCHEMA.NAME or A.B.C")
+                raise ValueError(f"entry {number} of tables is not a table; write NAME, SCHEMA.NAME or A.B.C")
 
 
 class HttpSource(Struct, frozen=True, kw_only=True):
@@ -67,7 +67,7 @@ class HttpSource(Struct, frozen=True, kw_only=True):
         if places := [key for key in ("authorization_env", "authorization_file") if getattr(self, key) is not None]:
             _only_one(places)
             if is_plain_to_others(self.url):
-                raise ValueError(f"found {places[0]} for an http:// address, expected https://: it is a secret")
+                raise ValueError(f"{places[0]} is a secret and http:// is not encrypted; write https://")
 
 
 class FileSource(Struct, frozen=True, kw_only=True):
@@ -77,7 +77,7 @@ class FileSource(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if not self.paths:
-            raise ValueError("found no paths, expected at least one")
+            raise ValueError("paths is empty; add at least one")
 
 
 class Source(Struct, frozen=True, kw_only=True):
@@ -98,9 +98,9 @@ class Source(Struct, frozen=True, kw_only=True):
         if kinds := [key for key in ("sql", "http", "file") if getattr(self, key) is not None]:
             _only_one(kinds)
         else:
-            raise ValueError("found no sql, no http and no file, expected one of them")
+            raise ValueError("the kind of source is missing; add sql, http or file")
         if self.match == Match():
-            raise ValueError(f"found a match without patterns, expected one of {', '.join(Match.__struct_fields__)}")
+            raise ValueError(f"match has no pattern; add one of {', '.join(Match.__struct_fields__)}")
         if not self.name:
             structs.force_setattr(self, "name", f"{self.kind}:{_digest(self._asked())[:_NAME_DIGITS]}")
 
@@ -133,7 +133,7 @@ class Source(Struct, frozen=True, kw_only=True):
 def _only_one(given: Sequence[str]) -> None:
     if len(given) > 1:
         both = "both " if len(given) == 2 else ""
-        raise ValueError(f"found {both}{', '.join(given[:-1])} and {given[-1]}, expected one of them")
+        raise ValueError(f"{both}{', '.join(given[:-1])} and {given[-1]} are given; keep one of them")
 
 
 def _digest(asked: Sequence[object]) -> str:

@@ -99,12 +99,12 @@ def audit_reports(ledger: Ledger, config: Config, clock: Clock, wanted: FindingF
     """The audit of each workspace, or of the one named. Raises ConfigError for names that do not exist, LedgerError."""
     names = [one.name for one in config.workspaces]
     if wanted.workspace is not None and wanted.workspace not in names:
-        problem = f"found {wanted.workspace!r}, expected one of {', '.join(names)}"
+        problem = f"{wanted.workspace!r} is not a workspace; write one of {', '.join(names)}"
         raise ConfigError(ConfigProblem("--workspace", problem))
     teams = [team.name for team in config.teams]
     if wanted.team is not None and wanted.team not in teams:
-        expected = f"one of {', '.join(teams)}" if teams else "none, as the configuration has no teams"
-        raise ConfigError(ConfigProblem("--team", f"found {wanted.team!r}, expected {expected}"))
+        remedy = f"write one of {', '.join(teams)}" if teams else "leave it out, the configuration has no teams"
+        raise ConfigError(ConfigProblem("--team", f"{wanted.team!r} is not a team; {remedy}"))
     now_ms = round(clock.now() * 1000)
     label = owner_label(config.labels)
     for name in names if wanted.workspace is None else [wanted.workspace]:

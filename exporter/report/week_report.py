@@ -69,7 +69,9 @@ def week_reports(
     """
     names = [one.name for one in config.workspaces]
     if workspace is not None and workspace not in names:
-        raise ConfigError(ConfigProblem("--workspace", f"found {workspace!r}, expected one of {', '.join(names)}"))
+        raise ConfigError(
+            ConfigProblem("--workspace", f"{workspace!r} is not a workspace; write one of {', '.join(names)}")
+        )
     now_ms = round(clock.now() * 1000)
     collector = Collector(ledger, Status())
     for name in names if workspace is None else [workspace]:
@@ -136,10 +138,10 @@ def _week_of(text: str | None, week: Week, now_ms: int, *, wants_whole: bool) ->
         # Noon: a week begins at midnight, and clocks change before it.
         wanted = period_at(midnight_ms(day, ZoneInfo(week.timezone)) + 43_200_000, "week", week)
     except (ValueError, OverflowError):
-        problem = f"found {text!r}, expected a week such as 2026-W47 or a day such as 2026-11-18"
+        problem = f"{text!r} is not valid; write a week such as 2026-W47 or a day such as 2026-11-18"
         raise ConfigError(ConfigProblem("--week", problem)) from None
     if wanted[0] > now_ms:
-        raise ConfigError(ConfigProblem("--week", f"found {text!r}, expected a week that has begun"))
+        raise ConfigError(ConfigProblem("--week", f"{text!r} has not begun; write this week or an earlier one"))
     return wanted
 
 

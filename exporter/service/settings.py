@@ -50,7 +50,7 @@ def token_of(workspace: Workspace, environ: Mapping[str, str]) -> TokenSource:
         variable = workspace.token_env or ""
         value = environ.get(variable, "").strip()
         if not value:
-            problem = f"is not set, expected the token of workspace {workspace.name!r} (or set token_file)"
+            problem = f"is not set; put the token of workspace {workspace.name!r} into it, or configure token_file"
             raise ConfigError(ConfigProblem(variable, problem))
         source = TokenSource(value=value)
     source.read()

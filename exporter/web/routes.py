@@ -68,7 +68,7 @@ def create_app(
     ConfigError for one that no request could have.
     """
     if not telemetry_path.startswith("/") or set(telemetry_path) & set("?# "):
-        said = f'found "{telemetry_path}", expected a path such as /metrics'
+        said = f'"{telemetry_path}" is not valid; write a path such as /metrics'
         raise ConfigError(ConfigProblem("--web.telemetry-path", said))
     turn = asyncio.Lock()
 

@@ -59,7 +59,7 @@ def make_tls(tls: TlsSettings, source: Path) -> Tls:
             context.verify_mode = _VERIFY[tls.client_auth_type]
     except (OSError, ValueError) as error:
         reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-        sentence = f"found {what}, which cannot be used: {reason}"
+        sentence = f"{what} cannot be used: {reason}; name a PEM file that this user may read"
         raise ConfigError(ConfigProblem(f"{source}:{tls.line}", sentence)) from None
     return Tls(context, tls.client_allowed_sans)
 
@@ -93,4 +93,4 @@ def _set_versions_and_ciphers(context: ssl.SSLContext, tls: TlsSettings) -> None
 
 def _no_password() -> str:
     """Instead of OpenSSL's question on the terminal, which would stop the whole process."""
-    raise ValueError("the key is encrypted, and nobody is there to be asked for its password")
+    raise ValueError("the key is encrypted, and there is no one to type its password")

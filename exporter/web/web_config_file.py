@@ -52,7 +52,7 @@ class WebConfigFile:
         try:
             content = self._path.read_bytes()
         except OSError as error:
-            message = f"found a file that cannot be read, expected the web configuration: {error.strerror}"
+            message = f"cannot be read ({error.strerror}); name a web configuration file that this user may read"
             raise ConfigError(ConfigProblem(str(self._path), message)) from None
         config = parse_web_config(content, self._path)
         certificates = config.tls.files if config.tls else ()

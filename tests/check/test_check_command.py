@@ -287,8 +287,8 @@ class TestGateway:
         [
             (
                 "{}",
-                "gateway.web_config_file: found a file without tls_server_config for the public address :0, expected "
-                "TLS, a loopback address, or allow_insecure: true; callers send their Hex tokens there",
+                "gateway.web_config_file: the file has no TLS for the public address :0, and callers send their Hex "
+                "tokens there; add tls_server_config to it, write a loopback address, or add allow_insecure: true",
             ),
             ("tls: {}", None),
         ],
@@ -311,7 +311,8 @@ class TestGateway:
 
         assert status == 1
         assert wrong(output) == [
-            "gateway.web_config_file: found basic_auth_users, expected none: a caller's Authorization is its Hex token"
+            "gateway.web_config_file: the file has basic_auth_users; remove them: a caller's Authorization is its Hex "
+            "token"
         ]
 
 

@@ -142,11 +142,11 @@ class TestAsking:
     @pytest.mark.parametrize(
         ("arguments", "sentence"),
         [
-            (["p1", "--input", "a"], "found 'a', expected NAME=VALUE"),
-            (["p1", "--input", "=a"], "found '=a', expected NAME=VALUE"),
-            (["p1", "--input", "a=1", "--input", "a=2"], "found 'a' twice, expected it once"),
-            (["p1", "--trial", "a b"], "is no header's name"),
-            (["p1", "--trial", "Authorization"], "means something else"),
+            (["p1", "--input", "a"], "'a' is not valid; write NAME=VALUE"),
+            (["p1", "--input", "=a"], "'=a' is not valid; write NAME=VALUE"),
+            (["p1", "--input", "a=1", "--input", "a=2"], "'a' is there twice; remove one of them"),
+            (["p1", "--trial", "a b"], "is not the name of a header"),
+            (["p1", "--trial", "Authorization"], "has a meaning already"),
             (["../p1"], "is not the id of a project"),
             (["p1", "--timeout", "0"], "0.0 is not in the range"),
             ([], "Missing argument 'PROJECT_ID'"),
@@ -349,18 +349,18 @@ class TestDestination:
 
         assert result.exit_code == 1
         assert result.output == (
-            "hex-exporter: --gateway: is not given, expected the gateway's address (or HEX_GATEWAY_URL, or gateway in "
-            "--config.file)\n"
+            "hex-exporter: --gateway: is missing; give the gateway's address, set HEX_GATEWAY_URL, or name a "
+            "--config.file with a gateway\n"
         )
 
     @pytest.mark.parametrize(
         ("url", "sentence"),
         [
-            ("gateway", "--gateway: found an address without https://, expected https://HOST"),
-            ("https://a:b@c.example", "--gateway: found a user name before the host"),
+            ("gateway", "--gateway: the address does not begin with https://; write https://HOST"),
+            ("https://a:b@c.example", "--gateway: the address has a user name"),
             (
                 "http://10.0.0.1:1",
-                "--gateway: found http:// to another machine, expected https://, or --allow-insecure",
+                "--gateway: http:// to another machine is not encrypted",
             ),
         ],
     )
@@ -387,7 +387,7 @@ class TestDestination:
         result = run("p1", "--gateway", "http://127.0.0.1:1", HEX_API_TOKEN="")
 
         assert result.exit_code == 1
-        assert "HEX_API_TOKEN: is not set, expected the token of workspace 'default'" in result.output
+        assert "HEX_API_TOKEN: is not set; put the token of workspace 'default' into it" in result.output
 
     def test_certificates_that_cannot_be_read(self, tmp_path):
         result = run("p1", "--gateway", "https://127.0.0.1:1", SSL_CERT_FILE=str(tmp_path / "none.pem"))

@@ -244,7 +244,8 @@ class TestRefusals:
 
     def test_no_token(self, tmp_path):
         assert self.refused(tmp_path) == (
-            "hex-exporter: HEX_API_TOKEN: is not set, expected the token of workspace 'default' (or set token_file)"
+            "hex-exporter: HEX_API_TOKEN: is not set; put the token of workspace 'default' into it, "
+            "or configure token_file"
         )
 
     @pytest.mark.parametrize("content", ["", " \n"])

@@ -244,8 +244,8 @@ class TestFilters:
     @pytest.mark.parametrize(
         ("wanted", "said"),
         [
-            ({"workspace": "gamma"}, "--workspace: found 'gamma', expected one of acme, beta"),
-            ({"team": "it"}, "--team: found 'it', expected one of sales, ops"),
+            ({"workspace": "gamma"}, "--workspace: 'gamma' is not a workspace; write one of acme, beta"),
+            ({"team": "it"}, "--team: 'it' is not a team; write one of sales, ops"),
         ],
     )
     def test_what_does_not_exist_is_refused(self, told: Any, wanted: dict[str, str], said: str) -> None:

@@ -43,7 +43,7 @@ class TestLimits:
         answer = api.post("/_simulator/limits", json={"limits": "fast"})
 
         assert answer.status_code == 400
-        assert "found 'fast'" in answer.json()["error"]
+        assert "'fast' is not valid" in answer.json()["error"]
 
 
 class TestRunaway:

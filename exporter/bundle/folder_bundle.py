@@ -11,7 +11,7 @@ from exporter.bundle.yaml_text import yaml_text
 
 
 def folder_files(packaged: PackagedFiles, addresses: Addresses, folder: PurePath) -> Mapping[str, str]:
-    """Each file's path in `folder` and its text; Grafana is told the folder's absolute path."""
+    """Each file's path in `folder` and its text; Grafana gets the folder's absolute path."""
     files = {
         "README.md": _readme(addresses),
         "prometheus/prometheus.yml": prometheus_config(packaged, addresses),
@@ -78,7 +78,7 @@ Then:
     alertmanager --config.file=alertmanager/alertmanager.yml
     GF_PATHS_PROVISIONING=$PWD/grafana/provisioning grafana server
 
-Prometheus' default retention of 15 days would delete the weeks before within minutes. Alertmanager wants its secrets
-in the files that alertmanager.yml names. Grafana reads the dashboards from where this folder was written: if it moves,
-write it anew.
+Prometheus' default retention of 15 days would delete the weeks before within minutes. Alertmanager reads its secrets
+from the files that alertmanager.yml names. Grafana reads the dashboards from where this folder was written:
+if it moves, write it again.
 """

@@ -114,7 +114,7 @@ def _service() -> Manifest:
 
 
 def _monitor(addresses: Addresses) -> Manifest:
-    """Job and instance are fixed, so that series go on when the pod is another, and imported history joins them."""
+    """Job and instance are fixed, so that series go on when the pod changes, and imported history joins them."""
     endpoint = {
         "port": "metrics",
         "interval": "30s",

@@ -60,11 +60,11 @@ def gateway_notes(projects: Sequence[Project], config: Config, workspace_name: s
         yield "gateway: no public_url, so links in answers lead to its listen address"
     for number, policy in enumerate(gateway.policies):
         if projects and not any(gateway.policy(workspace_name, project) is policy for project in projects):
-            yield f"gateway.policies[{number}] is for no project: none fits, or an earlier policy has them all"
+            yield f"gateway.policies[{number}] applies to no project: none matches, or an earlier policy has them all"
 
 
 def _unavailable(gateway: Gateway) -> str | None:
-    """Why nobody can listen there, None if one can."""
+    """Why it is impossible to listen there, None if it is possible."""
     try:
         bind(parse_address(gateway.listen_address)).close()
     except ConfigError as error:

@@ -76,7 +76,7 @@ def workspace_notes(found: Findings, config: Config, token: TokenSource, clock: 
         if endpoint not in _NEEDED and isinstance(error, RefusedError):
             yield f"no {ENDPOINT_GIVES[endpoint]}: {endpoint.value} needs {SCOPES[endpoint]}"
     for team in config.teams:
-        if found.projects and not any(team.match.fits(found.workspace, project) for project in found.projects):
+        if found.projects and not any(team.match.matches(found.workspace, project) for project in found.projects):
             yield f"team {team.name!r} matches no project"
     yield from source_notes(found.projects, config, found.workspace)
     yield from gateway_notes(found.projects, config, found.workspace)

@@ -65,12 +65,12 @@ def _print_faults(sentences: Iterable[str], console: Console) -> None:
 
 
 def _waiting_line(console: Console) -> Callable[[float, str], None]:
-    """Says what is waited for, before it is."""
+    """Prints what is waited for, before the wait."""
 
-    def tell(seconds: float, why: str) -> None:
+    def report(seconds: float, why: str) -> None:
         console.print(f"waits  {duration_text(seconds)}: {escape(why)}")
 
-    return tell
+    return report
 
 
 def _table(found: Findings) -> Table:
@@ -82,5 +82,5 @@ def _table(found: Findings) -> Table:
             said = error.reason if error.status is None else f"{error.status} {error.reason}"
             table.add_row(endpoint.value, f"[red]{escape(said)}[/red]", ENDPOINT_GIVES[endpoint])
         else:
-            table.add_row(endpoint.value, "not asked", ENDPOINT_GIVES[endpoint])
+            table.add_row(endpoint.value, "not requested", ENDPOINT_GIVES[endpoint])
     return table

@@ -236,8 +236,8 @@ def audit(
     if min_saving is not None and not isfinite(min_saving):
         raise click.BadParameter(f"{min_saving} is not an amount; write dollars such as 20", param_hint="--min-saving")
     least_micro = None if min_saving is None else round(min_saving * 1_000_000)
-    wanted = FindingFilter(kinds=kinds, least_micro=least_micro, workspace=workspace, team=team)
-    run_audit(config_file, os.environ, wanted, form)
+    finding_filter = FindingFilter(kinds=kinds, least_micro=least_micro, workspace=workspace, team=team)
+    run_audit(config_file, os.environ, finding_filter, form)
 
 
 @main.command()

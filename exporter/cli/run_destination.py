@@ -1,4 +1,4 @@
-"""Where a run is asked for and with whose token: from flags, environment and configuration."""
+"""Which gateway runs are requested from, and with whose token: from flags, environment and configuration."""
 
 from collections.abc import Mapping
 from pathlib import Path

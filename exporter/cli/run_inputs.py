@@ -8,7 +8,7 @@ import click
 
 
 def read_inputs(written: Sequence[str]) -> dict[str, Any]:
-    """The parameters by name: a value that is JSON counts as what it says, any other as text.
+    """The parameters by name: a value that is JSON is read as JSON, any other as text.
 
     Raises click.BadParameter for one without `=`, without a name or given twice.
     """

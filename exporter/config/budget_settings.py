@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from exporter.config.match import Match, fits_glob
+from exporter.config.match import Match, matches_glob
 
 Unit = Literal["runs", "usd", "compute_minutes", "ai_credits"]
 
@@ -29,16 +29,16 @@ class BudgetMatch(Match, frozen=True, kw_only=True):
 
     trigger: str | None = None
 
-    def fits_trigger(self, trigger: str) -> bool:
+    def matches_trigger(self, trigger: str) -> bool:
         """Whether a run with this trigger is meant."""
-        return self.trigger is None or fits_glob(self.trigger, trigger)
+        return self.trigger is None or matches_glob(self.trigger, trigger)
 
 
 class Budget(Struct, frozen=True, kw_only=True):
-    """A limit on what the runs that fit use in each calendar week or month of the configured time zone.
+    """A limit on what the matching runs use in each calendar week or month of the configured time zone.
 
     `limit` is in the unit: runs, dollars, minutes of run time, credits. Raises ValueError for AI credits of some
-    projects: Hex tells credits by thread, and threads belong to no project.
+    projects: Hex reports credits by thread, and threads belong to no project.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Budget(Struct, frozen=True, kw_only=True):
 
     def is_for(self, workspace: str) -> bool:
         """Whether this workspace has the budget; every workspace that does has it on its own."""
-        return self.match.workspace is None or fits_glob(self.match.workspace, workspace)
+        return self.match.workspace is None or matches_glob(self.match.workspace, workspace)
 
 
 DEFAULT_BUDGET = Budget(name="weekly-runs", unit="runs", limit=500)

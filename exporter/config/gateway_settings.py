@@ -43,10 +43,10 @@ class Sample(Struct, frozen=True, kw_only=True):
 
 
 class Policy(Struct, frozen=True, kw_only=True):
-    """What holds for run requests of the projects that fit; durations in seconds.
+    """What applies to run requests of the projects that match; durations in seconds.
 
     `max_age_seconds`: a result that is older answers nothing. `min_interval_seconds`: a younger one answers, whatever
-    the source says. `unchanged_for_seconds`: a project without a known source counts as unchanged for so long after a
+    the source says. `unchanged_for_seconds`: a project without a known source is taken as unchanged for so long after a
     run; None: it does not. `shared`: a result also answers others who may read the project and the run. The two
     booleans are what a request that says nothing means; None: what Hex makes of it. Raises ValueError for intervals
     that no result can live to see, and for a sample of projects that are not named.
@@ -71,7 +71,7 @@ class Policy(Struct, frozen=True, kw_only=True):
 
 
 class Gateway(Struct, frozen=True, kw_only=True):
-    """The run gateway of one workspace. `concurrency`: how many runs it lets go at once.
+    """The run gateway of one workspace. `concurrency`: how many runs it keeps active at once.
 
     `public_url` is what callers use, without `/api/v1`; None: the address it listens on. Raises ValueError for tokens
     that would travel in the clear: a public address without `web_config_file`, an http `public_url`, each unless
@@ -104,11 +104,11 @@ class Gateway(Struct, frozen=True, kw_only=True):
             )
 
     def policy(self, workspace_name: str, project: Project) -> Policy:
-        """The first policy that the project fits; without one, the defaults."""
-        return next((policy for policy in self.policies if policy.match.fits(workspace_name, project)), Policy())
+        """The first policy that matches the project; without one, the defaults."""
+        return next((policy for policy in self.policies if policy.match.matches(workspace_name, project)), Policy())
 
 
 def _names_projects(match: Match) -> bool:
-    """Whether the match tells projects apart: by a pattern that is more than `*`, on more than the workspace."""
+    """Whether the match selects projects: by a pattern that is more than `*`, on more than the workspace."""
     patterns = (getattr(match, name) for name in Match.__struct_fields__ if name != "workspace")
     return any(pattern is not None and pattern.strip("*") for pattern in patterns)

@@ -64,7 +64,7 @@ class Reader(Protocol[T_co]):
         """What the reader takes, as messages and docs say it."""
 
     def __call__(self, spot: Spot) -> T_co:
-        """The value; raises RejectedError when the problems tell why there is none."""
+        """The value; raises RejectedError when the problems have the reason."""
 
     def settings(self, name: str = "") -> Iterator[tuple[str, str]]:
         """The dotted name of every key below, and what is expected there."""
@@ -106,7 +106,7 @@ class Scalar(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Keys(Generic[StructT]):
-    """Reads a mapping into a struct: one reader a key; a key with nothing behind it counts as not given.
+    """Reads a mapping into a struct: one reader a key; a key with an empty value is taken as not given.
 
     A struct's field is found by its encoded name. `defaults`, by field name, are those that only the caller knows.
     A ValueError from the struct's own checks becomes a problem of the mapping; `check` looks at a struct that was read

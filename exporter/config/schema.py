@@ -92,11 +92,11 @@ def schema(folder: Path, default: Config) -> Keys[Config]:
     return Keys(
         Config,
         {
-            "workspaces": Items(workspace, check=_tell_apart, takes_none=False),
+            "workspaces": Items(workspace, check=_check_workspaces, takes_none=False),
             "storage": storage,
             "collect": _collect(),
             "week": Items(week, takes_one=True),
-            "budgets": Items(_budget(), check=_tell_budgets_apart),
+            "budgets": Items(_budget(), check=_check_budget_names),
             "teams": Items(Keys(Team, {"name": text(), "match": _match()})),
             "prices": Items(_prices(), takes_one=True),
             "compute": Items(_compute(), takes_one=True),
@@ -105,7 +105,7 @@ def schema(folder: Path, default: Config) -> Keys[Config]:
             "limits": Keys(
                 SeriesLimits, {"projects_with_series": integer(1, 1_000_000), "connection_runs": integer(1, 1_000_000)}
             ),
-            "sources": Items(_source(folder), check=_tell_sources_apart),
+            "sources": Items(_source(folder), check=_check_source_names),
             "gateway": _gateway(folder),
             "audit": Keys(
                 Audit, {"unused_after": duration(), "failed_runs": integer(1, 1000), "top": integer(1, 1000)}
@@ -246,12 +246,12 @@ def _find_gateway_workspace(spot: Spot, config: Config) -> None:
         spot.at("gateway").at("workspace").refuse(error.problems[0].message)
 
 
-def _tell_sources_apart(sources: Sequence[tuple[Spot, Source]]) -> None:
-    """A name is what tells the series of a source; entries that ask the same may share the one they were not given."""
+def _check_source_names(sources: Sequence[tuple[Spot, Source]]) -> None:
+    """A name identifies the series of a source; entries that probe the same may share the one they were not given."""
     _refuse_second_names("source", [(spot, source.name) for spot, source in sources if {"name"} & spot.keys()])
 
 
-def _tell_apart(workspaces: Sequence[tuple[Spot, Workspace]]) -> None:
+def _check_workspaces(workspaces: Sequence[tuple[Spot, Workspace]]) -> None:
     """Workspaces have names of their own, and where there are several, tokens of their own."""
     _refuse_second_names("workspace", [(spot, workspace.name) for spot, workspace in workspaces])
     for spot, _ in workspaces:
@@ -259,8 +259,8 @@ def _tell_apart(workspaces: Sequence[tuple[Spot, Workspace]]) -> None:
             spot.refuse("the token is missing; with several workspaces, add token_file or token_env to each")
 
 
-def _tell_budgets_apart(budgets: Sequence[tuple[Spot, Budget]]) -> None:
-    """A name is what tells the series of a budget, whichever workspaces it is for."""
+def _check_budget_names(budgets: Sequence[tuple[Spot, Budget]]) -> None:
+    """A name identifies the series of a budget, whichever workspaces it is for."""
     _refuse_second_names("budget", [(spot, budget.name) for spot, budget in budgets])
 
 

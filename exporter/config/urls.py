@@ -34,7 +34,7 @@ def base_url() -> Scalar[str]:
 
 
 def normal_base_url(text: str) -> str:
-    """The address with its host in lower case and without a trailing slash; a host alone gets `/api/v1`.
+    """The address with its host in lower case and without a trailing slash; a host without a path gets `/api/v1`.
 
     Raises UnfitError unless it is https, or http to a loopback host (`localhost`, 127.0.0.0/8, `::1`), with nothing but
     host, port and path.
@@ -92,10 +92,10 @@ def normal_source_url(text: str) -> str:
     parts = _split(text, expected)
     if "#" in text:
         raise UnfitError("the address has a fragment, which is never sent; write it without")
-    asked = f"{parts.path}?{parts.query}" if parts.query else parts.path
-    if re.search(r"[{}]", asked.replace(PROJECT_PLACEHOLDER, "")):
+    target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    if re.search(r"[{}]", target.replace(PROJECT_PLACEHOLDER, "")):
         raise UnfitError(f"the address has braces; write none but in {PROJECT_PLACEHOLDER}")
-    if not _PATH_AND_QUERY.fullmatch(asked.replace(PROJECT_PLACEHOLDER, "")):
+    if not _PATH_AND_QUERY.fullmatch(target.replace(PROJECT_PLACEHOLDER, "")):
         raise UnfitError(f"the address cannot be read; {expected}, odd characters as %XX")
     return text
 

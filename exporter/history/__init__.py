@@ -1,8 +1,8 @@
-"""The past as a scrape would have told it: from run records to OpenMetrics with timestamps.
+"""The past as a scrape would have shown it: from run records to OpenMetrics with timestamps.
 
 What Prometheus does with such an import decides its form. It ends at first contact, where live counters begin at 0,
 which PromQL takes for a reset; and never later than three hours ago, because Prometheus drops other jobs' newer samples
-when a block reaches into them. What only today can tell, a listing or a request, has no past and is left out.
+when a block reaches into them. What is known of today only, from a listing or a request, has no past and is left out.
 """
 
 from exporter.history.atomic_output import output_file

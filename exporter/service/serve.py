@@ -166,8 +166,8 @@ class Service:
             problem = f"{requested!r} differs from {running!r} of the running process; restart it to use another ledger"
             raise ConfigError(ConfigProblem("storage.url", problem))
 
-    def _refuse_other_gateway(self, wanted: Config) -> None:
-        if _lasting(wanted) != _lasting(self._assignment.config):
+    def _refuse_other_gateway(self, config: Config) -> None:
+        if _lasting(config) != _lasting(self._assignment.config):
             problem = "more than its policies has changed; restart the process to change the rest"
             raise ConfigError(ConfigProblem("gateway", problem))
 

@@ -46,7 +46,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         if self.count is not None and self.count < 1:
             raise ValueError(f"count {self.count} is not valid; write at least 1")
 
-    def fits(self, endpoint: str, project_id: str | None) -> bool:
+    def matches(self, endpoint: str, project_id: str | None) -> bool:
         """Whether a request is one that this fault is meant for."""
         return self.endpoint in (None, endpoint) and self.project_id in (None, project_id)
 
@@ -77,7 +77,7 @@ class Faults:
             return ()
         drawn, left = [], []
         for fault, count in self._left:
-            hit = fault.fits(endpoint, project_id) and self._dice.random() < fault.probability
+            hit = fault.matches(endpoint, project_id) and self._dice.random() < fault.probability
             if hit:
                 drawn.append(fault)
             if not hit or count is None:

@@ -14,7 +14,7 @@ class ConnectionLimits:
 
     A request must have come whole `request_seconds` after its first byte (a connection's first: after it was
     accepted), an answer must have been taken `answer_seconds` after that. `stop_seconds` is the grace for answers
-    under way when the server stops. Every `look_seconds` somebody looks who is overdue.
+    under way when the server stops. Every `look_seconds` those that are overdue are closed.
     """
 
     connections: int = 512

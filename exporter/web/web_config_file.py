@@ -62,7 +62,7 @@ class WebConfigFile:
 
 
 def _signature(files: Iterable[str]) -> _Signature:
-    """What tells one state of the files from another; None for a file that is not there."""
+    """What differs between two states of the files; None for a file that is not there."""
     return tuple(_state(file) for file in files)
 
 

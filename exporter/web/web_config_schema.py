@@ -109,7 +109,7 @@ class RateLimit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WebConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole file. `tls` None: plain HTTP; `users` have bcrypt hashes, none: nobody is asked for a password."""
+    """The whole file. `tls` None: plain HTTP; `users` have bcrypt hashes, none: no password is needed."""
 
     tls: TlsSettings | None = msgspec.field(default=None, name="tls_server_config")
     http: HttpSettings = msgspec.field(default=HttpSettings(), name="http_server_config")
@@ -119,7 +119,7 @@ class WebConfig(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         names = ", ".join(self.users)
         return (
-            f"WebConfig(tls={self.tls}, http={self.http}, users of {names or 'nobody'}, rate_limit={self.rate_limit})"
+            f"WebConfig(tls={self.tls}, http={self.http}, users of {names or 'no one'}, rate_limit={self.rate_limit})"
         )
 
 

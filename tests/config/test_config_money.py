@@ -63,9 +63,9 @@ class TestBudgets:
         assert places(text) == ["3: budgets[1]"]
 
     def test_a_trigger_is_a_pattern(self):
-        assert BudgetMatch(trigger="app_*").fits_trigger("app_refresh")
-        assert not BudgetMatch(trigger="app_*").fits_trigger("api")
-        assert BudgetMatch().fits_trigger("unknown")
+        assert BudgetMatch(trigger="app_*").matches_trigger("app_refresh")
+        assert not BudgetMatch(trigger="app_*").matches_trigger("api")
+        assert BudgetMatch().matches_trigger("unknown")
 
 
 class TestPrices:

@@ -217,7 +217,7 @@ class TestFindings:
         assert {row["kind"] for row in acme["not_judged"]} == {"idle_paid_seat", "costly_role"}
         assert all("the last attempt failed" in row["why"] for row in acme["not_judged"])
         text = told("table", workspace="acme", kinds=("idle_paid_seat", "costly_role"))
-        assert "nothing of what was asked for could be judged" in text
+        assert "none of these kinds of findings could be judged" in text
         assert "needed: a token that may read users" in text
 
 
@@ -406,7 +406,7 @@ class TestCommand:
 
         assert result.exit_code == 0, result.output
         assert "the ledger knows no projects of this workspace" in result.stdout
-        assert "nothing of what was asked for could be judged" in result.stdout
+        assert "none of these kinds of findings could be judged" in result.stdout
         assert "findings" not in result.stdout
 
     @pytest.mark.parametrize(

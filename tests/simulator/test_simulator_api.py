@@ -6,8 +6,8 @@ from collections import Counter
 import pytest
 
 from exporter.simulator import Simulation, Token, Tokens
-from exporter.simulator.rhythm import DAY_MS, HOUR_MS, WEEK_MS
-from exporter.simulator.wire import instant
+from exporter.simulator.event_times import DAY_MS, HOUR_MS, WEEK_MS
+from exporter.simulator.hex_json import instant
 
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}")

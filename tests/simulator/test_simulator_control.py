@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from exporter.simulator.rhythm import DAY_MS, HOUR_MS
+from exporter.simulator.event_times import DAY_MS, HOUR_MS
 
 
 class TestFaults:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from exporter.simulator import Fault, Faults, parse_fault
-from exporter.simulator.distortion import BAD_ITEMS
+from exporter.simulator.distorted_answers import BAD_ITEMS
 from exporter.simulator.faults import KINDS, STATUS_KINDS
 
 

@@ -25,7 +25,7 @@ _OUTCOMES = {
     "miss": "miss    a run was started",
     "joined": "joined  an identical request was on its way already",
     "bypass": "bypass  a run was started without looking for an earlier result",
-    "": "none    a run was started; the answer names no outcome, so no gateway was asked",
+    "": "none    a run was started; the answer names no outcome, so there was no gateway",
 }
 
 
@@ -55,7 +55,7 @@ class RunCommand:
     async def run(self, body: Mapping[str, Any], headers: Mapping[str, str], *, waits: bool) -> int:
         """Ask, say what came of it, and with `waits` follow the run to its end; the exit status. Raises ApiError."""
         try:
-            self._progress.doing("asking for a run")
+            self._progress.doing("requesting a run")
             started = await self._patiently(lambda: self._api.start(self._project_id, body, headers, self._left))
             run_id = started.text("runId")
             if not run_id:
@@ -90,7 +90,7 @@ class RunCommand:
         try:
             return await self._api.status(self._project_id, run_id, min(_STATUS_SECONDS, self._left))
         except UnavailableError as error:
-            self._progress.say(f"no answer ({error}), asking again")
+            self._progress.say(f"no answer ({error}), trying again")
             return None
 
     async def _patiently(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:

@@ -124,7 +124,7 @@ def title(report: AuditReport) -> str:
 def summary(report: AuditReport) -> str:
     """What could be saved a month, and of how much, as far as that is known."""
     if not report.totals:
-        return "none of these kinds of findings could be judged"
+        return "none of these kinds could be judged"
     saving, spent = report.saving, report.audit.spent
     parts = []
     if saving.micro is not None and spent.micro is not None:

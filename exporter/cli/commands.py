@@ -89,8 +89,8 @@ def _web_flags(command: Command) -> Command:
     return command
 
 
-def _says_errors(command: Command) -> Command:
-    """Turn what a person must mend into sentences on standard error and exit status 1."""
+def _prints_errors(command: Command) -> Command:
+    """Print the errors that a person can correct as sentences on standard error, and exit with status 1."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
@@ -113,7 +113,7 @@ def _says_errors(command: Command) -> Command:
 @_web_flags
 @_log_flags
 @click.pass_context
-@_says_errors
+@_prints_errors
 def main(context: click.Context, **flags: Any) -> None:
     """What a Hex workspace runs, holds and costs, as Prometheus metrics.
 
@@ -143,21 +143,21 @@ def _is_given(context: click.Context, param: click.Parameter) -> bool:
 @_config_flag
 @_web_flags
 @_log_flags
-@_says_errors
+@_prints_errors
 def serve(**flags: Any) -> None:
-    """Poll Hex and serve /metrics (what happens without a command)."""
+    """Poll Hex and serve /metrics (the default command)."""
     _serve(**flags)
 
 
 @main.command()
 @click.option("--projects", metavar="N", default=40, type=click.IntRange(1, 5000), help="Size of the workspace.")
-@click.option("--seed", metavar="N", default=1, type=int, help="Another seed, another workspace.")
+@click.option("--seed", metavar="N", default=1, type=int, help="The same seed gives the same workspace.")
 @click.option("--storage", metavar="DIR", type=click.Path(path_type=Path), help="Where the demo keeps its ledger.")
 @_web_flags
 @_log_flags
-@_says_errors
+@_prints_errors
 def demo(**flags: Any) -> None:
-    """A simulated workspace with 90 days of history, and serve against it; no token needed."""
+    """Serve a simulated workspace with 90 days of history; no token needed."""
     from exporter.cli.demo import run_demo
 
     run_demo(environ=os.environ, **flags)
@@ -166,12 +166,17 @@ def demo(**flags: Any) -> None:
 @main.command()
 @click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:9890")
 @click.option("--projects", metavar="N", default=40, type=click.IntRange(1, 5000), help="Size of the workspace.")
-@click.option("--seed", metavar="N", default=1, type=int, help="Another seed, another workspace.")
+@click.option("--seed", metavar="N", default=1, type=int, help="The same seed gives the same workspace.")
 @click.option("--limits", metavar="LIMITS", default="documented", help="documented, off, or PER_MINUTE/PER_HOUR.")
-@click.option("--fault", "faults", metavar="FAULT", multiple=True, help="As `429,endpoint=runs,probability=0.1`.")
-@click.option("--plant-every", metavar="SECONDS", type=click.FloatRange(0.1), help="A project that runs so often.")
+@click.option("--fault", "faults", metavar="FAULT", multiple=True, help="Such as `429,endpoint=runs,probability=0.1`.")
+@click.option(
+    "--plant-every",
+    metavar="SECONDS",
+    type=click.FloatRange(0.1),
+    help="Add a project that runs every so many seconds.",
+)
 @_log_flags
-@_says_errors
+@_prints_errors
 def simulate(**flags: Any) -> None:
     """Only the simulated workspace, over HTTP, for any client of Hex's API."""
     from exporter.cli.simulate import run_simulate
@@ -181,7 +186,7 @@ def simulate(**flags: Any) -> None:
 
 @main.command()
 @_config_flag
-@_says_errors
+@_prints_errors
 def check(config_file: Path | None) -> None:
     """Is the file right, does the token work, what will polling cost? Exits 0, 1 or 2."""
     from exporter.cli.check import run_check
@@ -192,7 +197,7 @@ def check(config_file: Path | None) -> None:
 @main.command()
 @_config_flag
 @click.option("--week", metavar="WEEK", help="A week such as 2026-W47, or a day in it; else this week.")
-@click.option("--workspace", metavar="NAME", help="One workspace; all of them if not given.")
+@click.option("--workspace", metavar="NAME", help="Only this workspace; all of them if not given.")
 @click.option(
     "--format",
     "form",
@@ -201,7 +206,7 @@ def check(config_file: Path | None) -> None:
     help="csv is the bill in the columns of FOCUS.",
 )
 @click.option("--digest", "is_digest", is_flag=True, help="A few paragraphs of Markdown, to be mailed or posted.")
-@_says_errors
+@_prints_errors
 def report(config_file: Path | None, week: str | None, workspace: str | None, form: str, is_digest: bool) -> None:
     """The week's runs, costs and budgets, against the week before; works beside a running server."""
     from exporter.cli.report import run_report
@@ -216,11 +221,13 @@ def report(config_file: Path | None, week: str | None, workspace: str | None, fo
 @click.option(
     "--kind", "kinds", metavar="KIND", multiple=True, callback=_finding_kinds, help='Such as "idle paid seat".'
 )
-@click.option("--min-saving", metavar="USD", type=click.FloatRange(0), help="Findings that save so much a month.")
-@click.option("--workspace", metavar="NAME", help="One workspace; all of them if not given.")
-@click.option("--team", metavar="NAME", help="What belongs to one team.")
+@click.option(
+    "--min-saving", metavar="USD", type=click.FloatRange(0), help="Findings that save at least so much a month."
+)
+@click.option("--workspace", metavar="NAME", help="Only this workspace; all of them if not given.")
+@click.option("--team", metavar="NAME", help="Findings of one team.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]), default="table")
-@_says_errors
+@_prints_errors
 def audit(
     config_file: Path | None,
     kinds: tuple[str, ...],
@@ -229,7 +236,7 @@ def audit(
     team: str | None,
     form: str,
 ) -> None:
-    """What to switch off, ranked by what it costs; works beside a running server and changes nothing in Hex."""
+    """What to switch off, ranked by saving; works beside a running server and changes nothing in Hex."""
     from exporter.cli.audit import run_audit
     from exporter.report import FindingFilter
 
@@ -242,14 +249,29 @@ def audit(
 
 @main.command()
 @_config_flag
-@click.option("--output", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Not standard output.")
-@click.option("--days", metavar="N", default=90, type=click.IntRange(1, 3650), help="How far back, at the most.")
-@click.option("--job", metavar="NAME", default=DEFAULT_JOB, help="The label that Prometheus gives the exporter.")
-@click.option("--instance", metavar="NAME", default=DEFAULT_INSTANCE, help="The other one.")
 @click.option(
-    "--wait", "wait_seconds", metavar="SECONDS", default=0, type=click.IntRange(0), help="For history still being read."
+    "--output",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write to this file instead of standard output.",
 )
-@_says_errors
+@click.option("--days", metavar="N", default=90, type=click.IntRange(1, 3650), help="At most so many days back.")
+@click.option("--job", metavar="NAME", default=DEFAULT_JOB, help="The label job that Prometheus gives the exporter.")
+@click.option(
+    "--instance",
+    metavar="NAME",
+    default=DEFAULT_INSTANCE,
+    help="The label instance that Prometheus gives the exporter.",
+)
+@click.option(
+    "--wait",
+    "wait_seconds",
+    metavar="SECONDS",
+    default=0,
+    type=click.IntRange(0),
+    help="Wait at most so long for history that is still being read.",
+)
+@_prints_errors
 def history(config_file: Path | None, **flags: Any) -> None:
     """The run history as OpenMetrics with timestamps, for promtool.
 
@@ -263,16 +285,16 @@ def history(config_file: Path | None, **flags: Any) -> None:
 @main.command()
 @_config_flag
 @click.argument("project_id", metavar="PROJECT_ID")
-@click.option("--input", "inputs", metavar="NAME=VALUE", multiple=True, help="A parameter: JSON, or else text.")
-@click.option("--wait", "waits", is_flag=True, help="Until the run is over; exits 0 only if it completed.")
+@click.option("--input", "inputs", metavar="NAME=VALUE", multiple=True, help="An input parameter: JSON, or else text.")
+@click.option("--wait", "waits", is_flag=True, help="Wait until the run has ended; exit 0 only if it completed.")
 @click.option("--timeout", "timeout_seconds", metavar="SECONDS", default=3600.0, type=click.FloatRange(1))
-@click.option("--gateway", metavar="URL", help="Where it is; else HEX_GATEWAY_URL, else what the file says.")
+@click.option("--gateway", metavar="URL", help="The gateway; else HEX_GATEWAY_URL, else that of the file.")
 @click.option("--allow-insecure", "allows_insecure", is_flag=True, help="Send the token over plain http.")
-@click.option("--no-cache", "is_fresh", is_flag=True, help="Run, whatever result there is.")
+@click.option("--no-cache", "is_fresh", is_flag=True, help="Start a run even if an earlier result is still right.")
 @click.option("--trial", "trial_header", metavar="HEADER", help="Mark the request as a trial, by the policy's header.")
-@_says_errors
+@_prints_errors
 def run(config_file: Path | None, project_id: str, **flags: Any) -> None:
-    """Ask the gateway for a run: hit or run, and how it ends.
+    """Request a run from the gateway: was an earlier result enough, and how did the run end?
 
     The token is that of HEX_API_TOKEN, else of the file's workspace. Exits 0 (granted; with --wait: completed), 1, 2
     (usage) or 130 (Ctrl-C; the run goes on).
@@ -297,7 +319,7 @@ def run(config_file: Path | None, project_id: str, **flags: Any) -> None:
 @click.option("--image", metavar="NAME", default=f"hex-exporter:{__version__}", help="The image for Kubernetes.")
 @click.option("--kubernetes", "is_kubernetes", is_flag=True, help="Write manifests instead.")
 @click.option("--force", "is_forced", is_flag=True, help="Write into a folder that is not empty.")
-@_says_errors
+@_prints_errors
 def bundle(folder: Path, is_kubernetes: bool, is_forced: bool, **addresses: str) -> None:
     """Write dashboards, rules and the configuration of the programs that use them to DIR."""
     from exporter.bundle import Addresses

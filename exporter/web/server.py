@@ -80,20 +80,20 @@ class Server:
         def connection(tls: Tls | None) -> HttpConnection:
             return HttpConnection(config, state, visitors, tls, answers_half_closed=self._answers_half_closed)
 
-        doors = [
+        acceptors = [
             Acceptor(listener, connection, tls=self._tls, visitors=visitors, limits=self._limits)
             for listener in self._sockets
         ]
-        for door in doors:
-            door.open()
+        for acceptor in acceptors:
+            acceptor.open()
         try:
             while not stop.is_set():
                 visitors.drop_overdue()
                 _set_date(state)
                 await _wait(stop, self._limits.look_seconds)
         finally:
-            for door in doors:
-                door.close()
+            for acceptor in acceptors:
+                acceptor.close()
             self._sockets.clear()
             await visitors.dismiss_all(self._limits.stop_seconds)
             for task in list(state.tasks):

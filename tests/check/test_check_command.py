@@ -209,7 +209,7 @@ class TestSources:
 
         assert status == 0
         assert "knows  the source of 12 of 12 projects" in output
-        assert "source far is for no project: none fits, or an earlier source has them all" in notes(output)
+        assert "source far applies to no project: none matches, or an earlier source has them all" in notes(output)
         assert "secret" not in output
 
     @pytest.mark.parametrize(
@@ -278,8 +278,8 @@ class TestGateway:
         )
 
         assert [line for line in notes(output) if line.startswith("gateway")] == [
-            "gateway.policies[0] is for no project: none fits, or an earlier policy has them all",
-            "gateway.policies[2] is for no project: none fits, or an earlier policy has them all",
+            "gateway.policies[0] applies to no project: none matches, or an earlier policy has them all",
+            "gateway.policies[2] applies to no project: none matches, or an earlier policy has them all",
         ]
 
     @pytest.mark.parametrize(

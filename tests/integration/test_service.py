@@ -23,6 +23,7 @@ import pathlib
 import exporter.service.serve
 import exporter.service.settings
 from exporter.cli import main
+exporter.service.configure_logs("error", "logfmt")
 # Another user may not be able to read what is imported only when it is needed.
 exporter.service.settings.read_config(pathlib.Path("c.yml"), {})
 if os.geteuid() == 0:

@@ -5,8 +5,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from exporter.config import Week, Workspace
 from exporter.metrics import CATALOGUE, build_page, collect
 

@@ -34,6 +34,7 @@ def test_as_logfmt_shows_the_configuration_each_time_it_is_read(simulator, tmp_p
     assert len(read) == 2
     assert f"file={exporter.config}" in read[0]
     assert "workspaces=sim" in read[0]
+    assert {"hex_request", "poll_planned", "page_built"} <= {line.split("event=")[1].split()[0] for line in lines}
     assert all(re.match(r"timestamp=\S+ level=(debug|info) event=", line) for line in lines)
     assert not [line for line in lines if any(name in line.split("event=")[1].split()[0] for name in THIRD_PARTY)]
 

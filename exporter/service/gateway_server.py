@@ -16,7 +16,7 @@ from exporter.service.follower import Follower
 from exporter.web import Address, ConnectionLimits, Server
 
 _HEX_SECONDS = 120.0
-"""What an answer may take beyond the wait in the queue: the caller's rights are asked for and the run is sent."""
+"""What an answer may take beyond the wait in the queue: the caller's rights are checked and the run is sent."""
 
 _CONNECTIONS = 1024
 _HEAD_BYTES = 32 * 1024

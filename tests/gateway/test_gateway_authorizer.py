@@ -10,7 +10,7 @@ from helpers.virtual import LoopClock, in_virtual_time
 
 from exporter.config import Policy
 from exporter.simulator import Fault, Token, Tokens
-from exporter.simulator.call import Call
+from exporter.simulator.api_call import Call
 from exporter.simulator.tokens import ALL_SCOPES, Scope
 
 pytestmark = pytest.mark.usefixtures("all_runs_complete")

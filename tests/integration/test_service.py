@@ -23,6 +23,7 @@ import pathlib
 import exporter.service.serve
 import exporter.service.settings
 from exporter.cli import main
+exporter.service.configure_logs("error", "logfmt")
 # Another user may not be able to read what is imported only when it is needed.
 exporter.service.settings.read_config(pathlib.Path("c.yml"), {})
 if os.geteuid() == 0:
@@ -244,7 +245,8 @@ class TestRefusals:
 
     def test_no_token(self, tmp_path):
         assert self.refused(tmp_path) == (
-            "hex-exporter: HEX_API_TOKEN: is not set, expected the token of workspace 'default' (or set token_file)"
+            "hex-exporter: HEX_API_TOKEN: is not set; put the token of workspace 'default' into it, "
+            "or configure token_file"
         )
 
     @pytest.mark.parametrize("content", ["", " \n"])

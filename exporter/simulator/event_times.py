@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import accumulate
 from zoneinfo import ZoneInfo
 
-from exporter.simulator.chance import chance, share
+from exporter.simulator.seeded_random import chance, share
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.simulator.rhythm import DAY_MS, HOUR_MS, WEEK_MS, Calendar, Rhythm
+from exporter.simulator.event_times import DAY_MS, HOUR_MS, WEEK_MS, Calendar, Rhythm
 
 NOW_MS = 1_795_000_000_000
 ZURICH = Calendar("Europe/Zurich")

@@ -6,7 +6,7 @@ import bcrypt
 import pytest
 from web_client import TEXT, Running
 
-from exporter.web.guard import Bucket
+from exporter.web.middleware import Bucket
 from exporter.web.web_config_schema import RateLimit
 
 Serve = Callable[..., Running]

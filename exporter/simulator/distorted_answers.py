@@ -1,6 +1,6 @@
 """Faults in what an answer says: pages without their pagination, items without their keys, items that are none."""
 
-from exporter.simulator.wire import Json
+from exporter.simulator.hex_json import Json
 
 _LISTS = ("values", "runs", "threads", "topics")
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.web.negotiation import HEADER_LIMIT, OPENMETRICS_TYPE, TEXT_TYPE, negotiate
+from exporter.web.content_negotiation import HEADER_LIMIT, OPENMETRICS_TYPE, TEXT_TYPE, negotiate
 
 PROMETHEUS_2 = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"

@@ -1,4 +1,4 @@
-"""Which of the ready-made bodies a scraper wants, by its `Accept` and `Accept-Encoding` headers.
+"""Which of the ready-made bodies a scraper accepts, by its `Accept` and `Accept-Encoding` headers.
 
 https://prometheus.io/docs/instrumenting/content_negotiation/ and RFC 9110, section 12.5.
 """
@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 HEADER_LIMIT = 4096
-"""Characters of a header that are worth reading; a longer one counts as absent."""
+"""Characters of a header that are worth reading; a longer one is taken as absent."""
 
 TEXT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS_TYPE = b"application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"
@@ -59,7 +59,7 @@ def _parts(header: str | None) -> Iterator[_Part]:
 
 
 class _Claim(NamedTuple):
-    """How much a header wants one format: by quality, then by how exactly it was named, then by its place."""
+    """How strongly a header prefers one format: by quality, then by how exactly it was named, then by its place."""
 
     quality: float
     exactness: int

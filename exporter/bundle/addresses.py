@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Addresses:
     """`target` is the exporter, `prometheus_url` and `alertmanager` are as the other programs see them.
 
     `grafana_url` and `runbook_url` are for people: what links in alerts begin with. `image` is the exporter's.

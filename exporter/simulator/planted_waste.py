@@ -6,10 +6,10 @@ from itertools import pairwise
 from math import exp
 
 from exporter.simulator.connections import Link
-from exporter.simulator.mixture import KILLED_SHARE, MISSED_SHARE, NO_KERNEL_SHARE, SORTS, SPREAD
+from exporter.simulator.event_times import WEEK_MS
 from exporter.simulator.people import Person
 from exporter.simulator.population import SimulatedProject
-from exporter.simulator.rhythm import WEEK_MS
+from exporter.simulator.project_mix import KILLED_SHARE, MISSED_SHARE, NO_KERNEL_SHARE, SORTS, SPREAD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

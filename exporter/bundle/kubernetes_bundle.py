@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from exporter.bundle.material import Material
-from exporter.bundle.place import Place
+from exporter.bundle.addresses import Addresses
+from exporter.bundle.packaged_files import PackagedFiles
 from exporter.bundle.yaml_text import yaml_text
 
 NAME = "hex-exporter"
@@ -24,20 +24,24 @@ _LABELS = {"app.kubernetes.io/name": NAME}
 _EXTERNAL_LABEL = re.compile(r"\$externalLabels\.(grafana_url|runbook_url)")
 
 
-def kubernetes_files(material: Material, place: Place) -> Mapping[str, str]:
+def kubernetes_files(packaged: PackagedFiles, addresses: Addresses) -> Mapping[str, str]:
     """Each manifest's file name and text, and a kustomization that has them all."""
     manifests = {
         "exporter.yaml": yaml_text(
-            _config(), _volume(), _deployment(place), _service(), comment=f"Wants the secret {TOKEN_SECRET}, key token."
+            _config(),
+            _volume(),
+            _deployment(addresses),
+            _service(),
+            comment=f"Needs the secret {TOKEN_SECRET} with the key token.",
         ),
-        "servicemonitor.yaml": yaml_text(_monitor(place)),
-        "prometheusrule.yaml": yaml_text(_rules(material, place)),
+        "servicemonitor.yaml": yaml_text(_monitor(addresses)),
+        "prometheusrule.yaml": yaml_text(_rules(packaged, addresses)),
         "alertmanager.yaml": yaml_text(
-            _alertmanager(material), comment="Used where an Alertmanager names it as its spec.configSecret."
+            _alertmanager(packaged), comment="Used where an Alertmanager names it as its spec.configSecret."
         ),
     }
-    if material.dashboards:
-        manifests["dashboards.yaml"] = yaml_text(*_dashboards(material))
+    if packaged.dashboards:
+        manifests["dashboards.yaml"] = yaml_text(*_dashboards(packaged))
     kustomization = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
     return {"kustomization.yaml": yaml_text({**kustomization, "resources": sorted(manifests)}), **manifests}
 
@@ -58,11 +62,11 @@ def _volume() -> Manifest:
     return _manifest("v1", "PersistentVolumeClaim", spec=claim)
 
 
-def _deployment(place: Place) -> Manifest:
+def _deployment(addresses: Addresses) -> Manifest:
     """One replica that is gone before the next comes: the ledger has one writer."""
     container = {
         "name": NAME,
-        "image": place.image,
+        "image": addresses.image,
         "args": ["--config.file=/etc/hex-exporter/config.yml", f"--web.listen-address=:{PORT}"],
         "ports": [{"name": "metrics", "containerPort": PORT}],
         "livenessProbe": {"httpGet": {"path": "/-/healthy", "port": "metrics"}, "periodSeconds": 30},
@@ -109,13 +113,13 @@ def _service() -> Manifest:
     return _manifest("v1", "Service", spec={"selector": dict(_LABELS), "ports": ports})
 
 
-def _monitor(place: Place) -> Manifest:
-    """Job and instance are fixed, so that series go on when the pod is another, and imported history joins them."""
+def _monitor(addresses: Addresses) -> Manifest:
+    """Job and instance are fixed, so that series go on when the pod changes, and imported history joins them."""
     endpoint = {
         "port": "metrics",
         "interval": "30s",
         "relabelings": [
-            {"targetLabel": "job", "replacement": place.job},
+            {"targetLabel": "job", "replacement": addresses.job},
             {"targetLabel": "instance", "replacement": NAME},
         ],
     }
@@ -123,28 +127,28 @@ def _monitor(place: Place) -> Manifest:
     return _manifest("monitoring.coreos.com/v1", "ServiceMonitor", spec=spec)
 
 
-def _rules(material: Material, place: Place) -> Manifest:
+def _rules(packaged: PackagedFiles, addresses: Addresses) -> Manifest:
     """All groups in one; the addresses stand in the rules, since a rule cannot bring external labels along."""
 
     def address(found: re.Match[str]) -> str:
-        return f'"{getattr(place, found[1])}"'
+        return f'"{getattr(addresses, found[1])}"'
 
     groups = [
         group
-        for text in material.rules.values()
+        for text in packaged.rules.values()
         for group in yaml.safe_load(_EXTERNAL_LABEL.sub(address, text))["groups"]
     ]
     return _manifest("monitoring.coreos.com/v1", "PrometheusRule", spec={"groups": groups})
 
 
-def _alertmanager(material: Material) -> Manifest:
+def _alertmanager(packaged: PackagedFiles) -> Manifest:
     """The operator puts the configuration and its templates into one folder."""
-    files = {"alertmanager.yaml": material.alertmanager.replace("templates/*.tmpl", "*.tmpl"), **material.templates}
+    files = {"alertmanager.yaml": packaged.alertmanager.replace("templates/*.tmpl", "*.tmpl"), **packaged.templates}
     return _manifest("v1", "Secret", "hex-alertmanager", stringData=files)
 
 
-def _dashboards(material: Material) -> Iterator[Manifest]:
-    for file_name, text in material.dashboards.items():
+def _dashboards(packaged: PackagedFiles) -> Iterator[Manifest]:
+    for file_name, text in packaged.dashboards.items():
         name = f"{PurePath(file_name).stem}-dashboard"
         manifest = _manifest("v1", "ConfigMap", name, labels={**_LABELS, "grafana_dashboard": "1"})
         manifest["metadata"]["annotations"] = {"grafana_folder": "Hex"}

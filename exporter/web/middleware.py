@@ -12,7 +12,7 @@ from exporter.web.web_config_file import WebConfigFile
 from exporter.web.web_config_schema import RateLimit
 
 
-class Guard:
+class WebConfigMiddleware:
     """An ASGI application that lets a request through to another if the web configuration file says so."""
 
     def __init__(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Material:
+class PackagedFiles:
     """Texts by file name, and the two configurations that they are used by."""
 
     rules: Mapping[str, str]
@@ -18,12 +18,12 @@ class Material:
     alertmanager: str
 
 
-def read_material() -> Material:
-    """The material of the wheel, or of the repository where the package is used from its sources."""
+def read_packaged_files() -> PackagedFiles:
+    """The files of the wheel, or of the repository where the package is used from its sources."""
     packed = resources.files("exporter.bundle") / "files"
     root = packed if packed.is_dir() else Path(__file__).parents[2]
     alerts = root / "alerts"
-    return Material(
+    return PackagedFiles(
         rules=_texts(alerts / "rules", ".yml"),
         templates=_texts(alerts / "templates", ".tmpl"),
         dashboards=_texts(root / "dashboards", ".json"),

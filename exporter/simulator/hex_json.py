@@ -3,11 +3,11 @@
 from datetime import UTC, datetime
 
 from exporter.simulator.ai_threads import TOPICS, Talk
-from exporter.simulator.chance import identifier
 from exporter.simulator.connections import Link
+from exporter.simulator.event_times import DAY_MS
 from exporter.simulator.people import Person, Staff, Team
 from exporter.simulator.population import SimulatedProject
-from exporter.simulator.rhythm import DAY_MS
+from exporter.simulator.seeded_random import identifier
 from exporter.simulator.simulation import Simulation
 from exporter.simulator.timeline import PlannedRun
 

@@ -1,6 +1,6 @@
 # `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench dashboards docs golden lock image
+.PHONY: help install demo test check lint bench dashboards docs golden lock image
 
 PYTHON = .venv/bin/python
 BUILDER = docker
@@ -19,6 +19,9 @@ demo: ## serve a simulated workspace (./demo)
 
 test: ## every check and every test (./test)
 	@./test
+
+check: ## lint, types and unit tests in 90 seconds (./test --fast)
+	@./test --fast
 
 lint: ## ruff, mypy --strict and the arrows between the rooms
 	@scripts/install test

@@ -7,7 +7,7 @@ from typing import Literal
 from exporter.config.audit_settings import Audit, Ignore
 from exporter.config.budget_settings import Budget, BudgetMatch, PeriodKind, Thresholds, Unit
 from exporter.config.error_wording import printable
-from exporter.config.gateway_settings import Gateway, Policy, Queue, Sample
+from exporter.config.gateway_settings import JOINS, Gateway, Policy, Queue, Sample
 from exporter.config.match import Match
 from exporter.config.price_book import BOOKS, read_book
 from exporter.config.price_settings import Compute, Prices, Profile, SeatPrices
@@ -18,6 +18,7 @@ from exporter.config.scalars import (
     day,
     dollars,
     duration,
+    duration_or_off,
     duration_or_none,
     finding_kind,
     integer,
@@ -197,6 +198,7 @@ def _source(folder: Path) -> Keys[Source]:
             "http": Keys(HttpSource, address),
             "file": Keys(FileSource, files),
             "every": duration(),
+            "on_request": duration_or_off(),
         },
     )
 
@@ -212,6 +214,9 @@ def _gateway(folder: Path) -> Keys[Gateway]:
             "min_interval": duration_or_none(),
             "unchanged_for": duration(),
             "shared": truth(),
+            "join": choice({join: join for join in JOINS}),
+            "join_window": duration_or_none(),
+            "day_changes": truth(),
             "update_published_results": truth(),
             "use_cached_sql_results": truth(),
             "sample": sample,

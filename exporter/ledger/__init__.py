@@ -2,6 +2,7 @@
 
 from exporter.insight.savings import KnownFinding
 from exporter.ledger.findings import FindingRepository
+from exporter.ledger.gateway_requests import KEEP_KEYS_MS, MOST_KEYS, GatewayDecision, RequestKey
 from exporter.ledger.gateway_runs import KEEP_MS, GatewayRun, GatewayRunRepository
 from exporter.ledger.held_counters import HOLD_MS, CounterValue
 from exporter.ledger.histograms import BOUNDS_MS, Amounts, observed
@@ -16,7 +17,9 @@ from exporter.ledger.workspace import WorkspaceLedger
 __all__ = [
     "BOUNDS_MS",
     "HOLD_MS",
+    "KEEP_KEYS_MS",
     "KEEP_MS",
+    "MOST_KEYS",
     "OTHER",
     "PROJECT_METRICS",
     "SCHEMA_VERSION",
@@ -25,12 +28,14 @@ __all__ = [
     "CollectorState",
     "CounterValue",
     "FindingRepository",
+    "GatewayDecision",
     "GatewayRun",
     "GatewayRunRepository",
     "KnownFinding",
     "KnownProject",
     "Ledger",
     "Listing",
+    "RequestKey",
     "RunProgress",
     "SourceRepository",
     "SourceState",

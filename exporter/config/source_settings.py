@@ -84,7 +84,8 @@ class Source(Struct, frozen=True, kw_only=True):
     """What shows whether the data behind the matching projects changed, and how often it is probed.
 
     `on_request_seconds`: how long a run request waits for a probe that begins after it, before an earlier run answers
-    it; None: it does not wait. `name` is for labels and logs; where none is given it is the kind with a few digits that depend on what is probed,
+    it; None: it does not wait. `name` is for labels and logs; where none
+    is given it is the kind with a few digits that depend on what is probed,
     and not on the place in the list. Raises ValueError unless it is of one kind, and for a match without patterns.
     """
 

@@ -1,4 +1,4 @@
-"""What version 4 of the ledger adds: how often a source changed, keys of requests, decisions. Never edited once released."""
+"""What version 4 of the ledger adds: how often sources changed, request keys, decisions. Never edited once released."""
 
 COLUMNS = (
     "ALTER TABLE sources ADD COLUMN span INTEGER",

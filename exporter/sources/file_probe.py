@@ -67,11 +67,11 @@ class FileProbe:
         self._worker = worker = WorkerThread(lambda: self._read(stop.is_set), "source-file")
         try:
             found, self._stamp = await worker.result(self._deadline_seconds)
-            return found
         except TimeoutError:
             raise ProbeError(f"not all read within {self._deadline_seconds:g} s") from None
         finally:
             stop.set()
+        return found
 
     async def aclose(self) -> None:
         """Nothing is held between two states but the hashes of the files."""

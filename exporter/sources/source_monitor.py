@@ -192,9 +192,7 @@ class SourceMonitor:
         for slots in self._slots.values():
             slots -= {key for key in slots if key not in self._running and not self._probes[key].is_stuck}
 
-    async def _probe(
-        self, assignment: ProbeAssignment, probe: Probe, look: "asyncio.Future[bool] | None"
-    ) -> None:
+    async def _probe(self, assignment: ProbeAssignment, probe: Probe, look: "asyncio.Future[bool] | None") -> None:
         began, began_ms = self._clock.monotonic(), round(self._clock.now() * 1000)
         digest, reason = await _outcome(probe)
         seconds = self._clock.monotonic() - began

@@ -47,6 +47,7 @@ class _Stay:
     attached: int = 1
     left_at: float = -math.inf
     started_at: float = -math.inf
+    is_apart: bool = False
 
 
 class Queue:
@@ -133,6 +134,17 @@ class Queue:
         self._active[place] = _Stay(attached=0, left_at=now, started_at=now)
         return place
 
+    def set_apart(self, place: Place) -> None:
+        """Have a waiting place wait no longer for the active runs of its fingerprint: it may join none of them."""
+        if place in self._waiting:
+            self._waiting[place].is_apart = True
+
+    def rejoin(self, place: Place) -> None:
+        """Note that one more request holds the place, which leaves it once."""
+        stay = self._waiting.get(place) or self._active.get(place)
+        if stay is not None:
+            stay.attached += 1
+
     def leave(self, place: Place, now: float) -> None:
         """Note that one request that was given the place has gone; an active run stays active."""
         stay = self._waiting.get(place) or self._active.get(place)
@@ -191,7 +203,9 @@ class Queue:
         active = {place.fingerprint for place in self._active if not place.is_exclusive}
         for line in (line for caller, line in self._lines.items() if caller not in held):
             for place in line:
-                if self._waiting[place].attached and (place.is_exclusive or place.fingerprint not in active):
+                stay = self._waiting[place]
+                is_free = place.is_exclusive or stay.is_apart or place.fingerprint not in active
+                if stay.attached and is_free:
                     yield place
                     break
 

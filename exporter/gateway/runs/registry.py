@@ -9,8 +9,9 @@ and one transaction in the ledger at most. The queue decides only whose turn it 
 """
 
 import asyncio
+import math
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -36,10 +37,14 @@ _log = structlog.get_logger()
 
 
 class RunRegistry:
-    """All runs of one gateway. Used on one event loop. `changed` is set when a run may be able to start."""
+    """All runs of one gateway. Used on one event loop. `changed` is set when a run may be able to start.
+
+    `on_end` is called with each run that has ended.
+    """
 
     def __init__(self, context: GatewayContext, queue: Queue, results: Results) -> None:
         self.changed = asyncio.Event()
+        self.on_end: Callable[[ActiveRun], None] = lambda run: None
         self._context = context
         self._queue = queue
         self._results = results
@@ -71,10 +76,15 @@ class RunRegistry:
         """The ids of all runs that are known to be the gateway's."""
         return frozenset(self._known)
 
-    def joinable(self, fingerprint: str) -> ActiveRun | None:
-        """The running run with this fingerprint that was started last, None if none can be joined."""
-        found = (run for run in self.running() if run.sent.fingerprint == fingerprint and run.is_joinable)
-        return max(found, key=lambda run: run.started_at, default=None)
+    def sent(self, intent_id: str) -> ActiveRun | None:
+        """A run by the id of its intent, None if it is not known (any more)."""
+        runs = (*self._unfinished, *self._known.values())
+        return next((run for run in runs if run.record is not None and run.record.intent_id == intent_id), None)
+
+    def joinable(self, request: str) -> ActiveRun | None:
+        """The running run of this request (its digest) that was sent last, None if there is none to be joined."""
+        found = (run for run in self.running() if run.sent.request == request and run.is_joinable)
+        return max(found, key=lambda run: run.sent_at, default=None)
 
     @property
     def state(self) -> GatewayState:
@@ -91,14 +101,15 @@ class RunRegistry:
 
     # Requests come and go
 
-    def enqueue(self, key: RunKey, order: RunOrder, reason: str) -> ActiveRun | Refused:
+    def enqueue(self, key: RunKey, order: RunOrder, reason: str, arrived_at: float) -> ActiveRun | Refused:
         """Have a request wait for a run: for one that its caller waits for already, or for a new one (queued).
 
-        Each request that was given a run here leaves it once, by `leave`. `reason` says why a run is needed.
+        Each request that was given a run here leaves it once, by `leave`. `reason` says why a run is needed, after all
+        that is running was looked at.
         """
         self.expire()
         now = self._context.clock.monotonic()
-        place = self._queue.offer(order.caller.queue_key, key.fingerprint, now, is_exclusive=order.bypass is not None)
+        place = self._queue.offer(order.caller.queue_key, key.fingerprint, now, is_exclusive=order.is_exclusive)
         if isinstance(place, Refused):
             return place
         run = self._placed.get(place)
@@ -106,9 +117,27 @@ class RunRegistry:
             run = ActiveRun(state=RunState.QUEUED, place=place, requests=WaitingRequests(key, order, reason, now))
             self._unfinished[run] = None
             self._placed[place] = run
+        if self.joinable(key.request) is not None:
+            self._queue.set_apart(place)  # the request may not have the run that is running, so does not wait for it
         run.waiting.count += 1
+        run.waiting.arrived_at = max(run.waiting.arrived_at, arrived_at)
         self.changed.set()
         return run
+
+    def rejoin(self, run: ActiveRun) -> bool:
+        """Have another request wait for a run that is queued or being sent; whether it may, to leave it by `leave`."""
+        if run.state not in (RunState.QUEUED, RunState.SENDING) or run.place is None or run.waiting.outcome.done():
+            return False
+        self._queue.rejoin(run.place)
+        run.waiting.count += 1
+        self.changed.set()
+        return True
+
+    def set_apart(self, run: ActiveRun) -> None:
+        """A queued run does not wait for the one of the same request that is running: its requests may not have it."""
+        if run.place is not None:
+            self._queue.set_apart(run.place)
+            self.changed.set()
 
     def leave(self, run: ActiveRun, *, is_answered: bool) -> None:
         """Note that a request waits no longer; a queued run that no request waits for is kept for a minute.
@@ -153,6 +182,7 @@ class RunRegistry:
     async def intend(self, run: ActiveRun) -> None:
         """Write down that the run is about to be sent; raises LedgerError if it cannot be. It stays in sending."""
         record = await self._writer.intend(run)
+        run.sent_at = self._context.clock.monotonic()
         if run.record is None:
             waited = self._context.clock.monotonic() - run.waiting.since
             self._context.journal.observe("hex_gateway_queue_seconds", waited)
@@ -185,6 +215,7 @@ class RunRegistry:
         if is_dry:
             self._finish(run)
         elif not run.is_over:
+            run.seen_running_at = self._context.clock.monotonic()
             self._run_from_now(run)
         run.waiting.settle(run)
         self._context.expect_run(run.sent.project_id)
@@ -214,11 +245,46 @@ class RunRegistry:
 
     # A run ends
 
-    def observe(self, seen: Run) -> None:
-        """Take in a run as Hex shows it; runs of others, and those that still run, change nothing."""
+    def observe(self, seen: Run, seen_at: float) -> None:
+        """Take in a run as Hex has shown it to a caller, by the steady clock; runs of others change nothing."""
         run = self._known.get(seen.run_id)
-        if run is not None and not seen.is_active:
+        if run is not None and seen.is_active:
+            run.seen_running_at = max(run.seen_running_at, seen_at)
+        self.take_in(seen, seen_at)
+
+    def take_in(self, seen: Run, seen_at: float) -> None:
+        """Take in a run as Hex has shown it, about then by the steady clock (-inf: it is not known when).
+
+        One that runs has its lease renewed. If it was given up already it has a place again (over to running).
+        """
+        run = self._known.get(seen.run_id)
+        if run is None:
+            return
+        if not seen.is_active:
             self.end(run, seen.status, seen.ended_ms, seen.duration_ms)
+        elif run.sent.status is None and self._context.clock.monotonic() - seen_at < LEASE_SECONDS:
+            run.leased_at = max(run.leased_at, seen_at)
+            if run.is_over:
+                run.state = RunState.RUNNING
+                for caller in run.given:
+                    run.give(caller)
+                self._adopt(run)
+
+    async def complete(self, record: GatewayRun, answer: str) -> GatewayRun:
+        """What Hex has answered to the start of a run that was found after a crash; the run with it."""
+        complete = replace(record, answer=answer)
+        await self._writer.completed(complete)
+        run = self._known.get(record.run_id or "")
+        if run is not None:
+            complete = run.record = replace(run.sent, answer=answer)
+        self._results.add(complete)
+        return complete
+
+    async def steady(self, run: ActiveRun) -> None:
+        """Nothing was written to the source of a run while it ran."""
+        run.record = replace(run.sent, is_steady=True)
+        self._results.add(run.record)
+        await self._writer.steady(run.record)
 
     def end(self, run: ActiveRun, status: str, ended_ms: int | None, duration_ms: int | None) -> None:
         """A run has ended (running to over). The first end that is seen holds, also after the lease."""
@@ -228,6 +294,7 @@ class RunRegistry:
         self._results.add(run.record)
         self._finish(run, has_run=True)
         self._writer.ended(run.record)
+        self.on_end(run)
 
     def expire_lease(self, run: ActiveRun) -> None:
         """A run whose end was not seen gives up its place (running to over)."""
@@ -278,13 +345,16 @@ class RunRegistry:
 
     def restore(self, record: GatewayRun, attached: Mapping[str, int]) -> None:
         """Take up a run of an earlier process: its result, its place and who holds it, or that it is in doubt."""
+        age_ms = self._context.now_ms() - record.sent_ms
+        age_seconds = max(0, age_ms) / 1000
+        started_at = self._context.clock.monotonic() - age_seconds
+        # Sent in the future: the clock was put back, and it is not known how long ago that was.
+        sent_at = started_at if age_ms >= 0 else -math.inf
         if record.state == "intended":
-            self._adopt(ActiveRun(state=RunState.IN_DOUBT, record=record))
+            self._adopt(ActiveRun(state=RunState.IN_DOUBT, record=record, sent_at=sent_at))
         if record.state != "started" or record.run_id is None:
             return
-        age_seconds = max(0, self._context.now_ms() - record.sent_ms) / 1000
-        started_at = self._context.clock.monotonic() - age_seconds
-        run = ActiveRun(state=RunState.OVER, record=record, started_at=started_at)
+        run = ActiveRun(state=RunState.OVER, record=record, sent_at=sent_at, started_at=started_at)
         if record.status is None and age_seconds < LEASE_SECONDS:
             run.state = RunState.RUNNING
             self._adopt(run)
@@ -306,7 +376,7 @@ class RunRegistry:
         run.started_at = self._context.clock.monotonic()
         for other in self.pending():
             place = other.place
-            if place is not None and not place.is_exclusive and place.fingerprint == run.sent.fingerprint:
+            if place is not None and not place.is_exclusive and other.waiting.key.request == run.sent.request:
                 other.waiting.wake()
 
     def _finish(self, run: ActiveRun, *, has_run: bool = False) -> None:

@@ -316,11 +316,17 @@ def run(config_file: Path | None, project_id: str, **flags: Any) -> None:
 @click.option(
     "--prometheus-url", metavar="URL", default="http://localhost:9090", help="Where Grafana finds Prometheus."
 )
+@click.option(
+    "--default-datasource",
+    "is_default_datasource",
+    is_flag=True,
+    help="Make Prometheus the default data source of Grafana, which must have no other default.",
+)
 @click.option("--image", metavar="NAME", default=f"hex-exporter:{__version__}", help="The image for Kubernetes.")
 @click.option("--kubernetes", "is_kubernetes", is_flag=True, help="Write manifests instead.")
 @click.option("--force", "is_forced", is_flag=True, help="Write into a folder that is not empty.")
 @_prints_errors
-def bundle(folder: Path, is_kubernetes: bool, is_forced: bool, **addresses: str) -> None:
+def bundle(folder: Path, is_kubernetes: bool, is_forced: bool, **addresses: Any) -> None:
     """Write dashboards, rules and the configuration of the programs that use them to DIR."""
     from exporter.bundle import Addresses
     from exporter.cli.bundle import run_bundle

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -92,6 +93,12 @@ class TestConfiguration:
             repeat, group = (hours(route.get(key) or top[key]) for key in ("repeat_interval", "group_interval"))
             assert repeat < RETENTION_HOURS
             assert repeat / group == pytest.approx(round(repeat / group))
+
+    def test_texts_for_slack_are_those_that_are_escaped(self) -> None:
+        (slack,) = (one for receiver in config()["receivers"] for one in receiver.get("slack_configs", []))
+
+        for key in ("title", "text", "fallback"):
+            assert slack[key].startswith('{{ template "hex.slack.')
 
     def test_no_secret_is_in_the_file(self) -> None:
         for receiver in config()["receivers"]:
@@ -199,7 +206,6 @@ def test_a_real_alertmanager_suppresses_the_lower_levels_of_the_same_budget_alon
 
 
 EXCEEDED: dict[str, Any] = {
-    "status": "firing",
     "labels": {"alertname": "HexBudgetExceeded", "severity": "critical", **BUDGET},
     "annotations": {
         "summary": "Budget weekly-runs of acme is used up",
@@ -215,23 +221,46 @@ EXCEEDED: dict[str, Any] = {
 }
 
 
+MESSAGES = ("hex.text", "hex.slack.text", "hex.html")
+SLACK_LIMIT = 40_000
+"""Characters after which Slack cuts a message off."""
+
+
+def failing(title: str) -> dict[str, Any]:
+    """An alert for a project, as the rule HexScheduledRunsFailing makes it."""
+    return {
+        "labels": {"alertname": "HexScheduledRunsFailing", "severity": "warning", "workspace": "acme"},
+        "annotations": {
+            "summary": "Scheduled runs fail in acme",
+            "description": f"{title} failed.",
+            "action": "Open the newest failed run.",
+            "project_url": f"https://app.hex.tech/acme/{quote(title)}",
+            "dashboard_url": f"https://grafana.example/d/hex-project?var-project={quote(title)}",
+            "runbook_url": "https://docs.example/runbooks.md#hexscheduledrunsfailing",
+        },
+        "generatorURL": "http://prometheus.example/graph",
+    }
+
+
 class TestMessages:
     """Rendered by amtool from what Alertmanager would hand to a receiver."""
 
-    def render(self, amtool: Path, folder: Path, template: str, *firing: dict[str, Any], status: str = "firing") -> str:
+    def render(self, amtool: Path, folder: Path, template: str, *group: dict[str, Any], status: str = "firing") -> str:
+        notes = [one["annotations"].items() for one in group]
         page = {
             "receiver": "chat",
             "status": status,
-            "alerts": [one | {"status": status} for one in firing],
-            "groupLabels": {"alertname": firing[0]["labels"]["alertname"]},
-            "commonLabels": firing[0]["labels"],
-            "commonAnnotations": {},
+            "alerts": [{"status": status} | one for one in group],
+            "groupLabels": {"alertname": group[0]["labels"]["alertname"]},
+            "commonLabels": group[0]["labels"],
+            "commonAnnotations": dict(set(notes[0]).intersection(*notes[1:])),
             "externalURL": "http://alertmanager.example",
         }
         (folder / "page.json").write_text(json.dumps(page))
         done = subprocess.run(
             [
                 *(amtool, "template", "render", f"--template.glob={ALERTS}/templates/*.tmpl"),
+                f"--template.type={'html' if template == 'hex.html' else 'text'}",
                 *(f"--template.data={folder}/page.json", f'--template.text={{{{ template "{template}" . }}}}'),
             ],
             capture_output=True,
@@ -257,16 +286,100 @@ class TestMessages:
 
     @pytest.mark.integration
     def test_name_each_alert_of_a_group_and_count_the_rest_in_the_title(self, amtool: Path, tmp_path: Path) -> None:
-        failing = {
-            "labels": {"alertname": "HexScheduledRunsFailing", "severity": "warning", "workspace": "acme"},
-            "annotations": {"summary": "Scheduled runs fail in acme", "description": "Orders by hour failed."},
-        }
-        missed = failing | {"annotations": {"summary": "Scheduled runs fail in acme", "description": "Churn failed."}}
+        orders, churn = failing("Orders by hour"), failing("Churn")
 
-        assert self.render(amtool, tmp_path, "hex.title", failing, missed) == "Scheduled runs fail in acme (and 1 more)"
-        text = self.render(amtool, tmp_path, "hex.text", failing, missed)
-        assert "Orders by hour failed." in text
-        assert "Churn failed." in text
+        assert self.render(amtool, tmp_path, "hex.title", orders, churn) == "Scheduled runs fail in acme (and 1 more)"
+        assert self.render(amtool, tmp_path, "hex.text", orders, churn).strip() == (
+            "- Orders by hour failed.\n"
+            "  Project: https://app.hex.tech/acme/Orders%20by%20hour\n"
+            "  Board: https://grafana.example/d/hex-project?var-project=Orders%20by%20hour\n"
+            "- Churn failed.\n"
+            "  Project: https://app.hex.tech/acme/Churn\n"
+            "  Board: https://grafana.example/d/hex-project?var-project=Churn\n"
+            "Do: Open the newest failed run.\n"
+            "Runbook: https://docs.example/runbooks.md#hexscheduledrunsfailing"
+        )
+
+    @pytest.mark.integration
+    @pytest.mark.parametrize("amtool", SUITES, indirect=True)
+    @pytest.mark.parametrize("template", MESSAGES)
+    def test_of_many_alerts_name_twenty_and_count_the_rest(self, amtool: Path, tmp_path: Path, template: str) -> None:
+        text = self.render(amtool, tmp_path, template, *(failing(f"Project {n:03}") for n in range(400)))
+
+        assert [n for n in range(400) if f"Project {n:03} failed." in text] == list(range(20))
+        assert "and 380 more" in text
+        assert text.count("https://app.hex.tech/acme/Project") == 20
+        assert "https://docs.example/runbooks.md#hexscheduledrunsfailing" in text
+        assert len(text) < 10_000
+
+    @pytest.mark.integration
+    def test_name_what_fires_before_what_is_over(self, amtool: Path, tmp_path: Path) -> None:
+        over = [failing(f"Over {n}") | {"status": "resolved"} for n in range(30)]
+
+        text = self.render(amtool, tmp_path, "hex.text", *over, failing("Still"), status="firing")
+
+        assert text.startswith("- Still failed.\n")
+        assert "- Over 18 failed. (resolved)\n" in text
+        assert "Over 19" not in text
+        assert "and 11 more" in text
+
+    @pytest.mark.integration
+    @pytest.mark.parametrize("template", MESSAGES)
+    @pytest.mark.parametrize("count", [1, 400])
+    def test_stay_short_whatever_titles_are(self, amtool: Path, tmp_path: Path, template: str, count: int) -> None:
+        text = self.render(amtool, tmp_path, template, *(failing("&<>" * 1_000) for _ in range(count)))
+
+        assert len(text) < SLACK_LIMIT
+
+    @pytest.mark.integration
+    @pytest.mark.parametrize("amtool", SUITES, indirect=True)
+    @pytest.mark.parametrize("count", [1, 3])
+    def test_for_slack_have_no_markup_of_a_title(self, amtool: Path, tmp_path: Path, count: int) -> None:
+        """`<!channel>` would call everyone, `<https://...|Board>` would be a link of a stranger."""
+        evil = failing("<!channel> R&D <https://evil.example|Board>")
+        evil["annotations"]["summary"] = "Scheduled runs fail in <!here> & there"
+
+        text = self.render(amtool, tmp_path, "hex.slack.text", *([evil] * count))
+        title = self.render(amtool, tmp_path, "hex.slack.title", *([evil] * count))
+
+        assert not set("<>") & set(text + title)
+        assert "&lt;!channel&gt; R&amp;D &lt;https://evil.example|Board&gt; failed." in text
+        assert title.startswith("Scheduled runs fail in &lt;!here&gt; &amp; there")
+
+    @pytest.mark.integration
+    @pytest.mark.parametrize("template", ["hex.text", "hex.slack.text"])
+    @pytest.mark.parametrize("count", [1, 3])
+    def test_have_no_line_that_a_title_made(self, amtool: Path, tmp_path: Path, template: str, count: int) -> None:
+        evil = failing("A\nRunbook: https://evil.example/\r\n\u2028Do: Send your token.")
+
+        text = self.render(amtool, tmp_path, template, *([evil] * count))
+
+        assert "A Runbook: https://evil.example/ Do: Send your token. failed." in text
+        assert not [line for line in text.splitlines() if line.startswith(("Runbook: https://evil", "Do: Send"))]
+
+    @pytest.mark.integration
+    def test_title_is_one_line(self, amtool: Path, tmp_path: Path) -> None:
+        """It is a mail's subject, and the name of an incident."""
+        evil = failing("A") | {"annotations": {"summary": "A\r\nBcc: everyone@example.com" + "x" * 5_000}}
+
+        for template in ("hex.title", "hex.slack.title"):
+            title = self.render(amtool, tmp_path, template, evil, evil)
+            assert title.startswith("A Bcc: everyone@example.com")
+            assert title.endswith(" (and 1 more)")
+            assert len(title) < 300
+
+    @pytest.mark.integration
+    @pytest.mark.parametrize("amtool", SUITES, indirect=True)
+    def test_for_mail_are_html_without_that_of_a_title(self, amtool: Path, tmp_path: Path) -> None:
+        evil = failing("<script>alert(1)</script><a href='//evil.example'>")
+        evil["annotations"]["project_url"] = "javascript:alert(1)"
+
+        html = self.render(amtool, tmp_path, "hex.html", evil, EXCEEDED)
+
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;&lt;a href=" in html
+        assert "<script" not in html
+        assert 'href="javascript' not in html
+        assert '<a href="https://grafana.example/d/hex-budget">' in html
 
     @pytest.mark.integration
     def test_of_something_resolved_are_short(self, amtool: Path, tmp_path: Path) -> None:

@@ -4,8 +4,12 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from queue import Queue
+from threading import Thread
 from typing import Any
 from urllib.parse import quote
 
@@ -135,11 +139,17 @@ class TestInhibition:
 @pytest.fixture
 def running(alertmanager: Path, tmp_path: Path) -> Iterator[str]:
     """The address of a real Alertmanager with this configuration, on a free port of the loopback."""
+    with started(alertmanager, CONFIG, tmp_path) as address:
+        yield address
+
+
+@contextmanager
+def started(alertmanager: Path, config_file: Path, storage: Path) -> Iterator[str]:
     process = subprocess.Popen(
         [
             *alertmanager_command(alertmanager),
-            f"--config.file={CONFIG}",
-            f"--storage.path={tmp_path}",
+            f"--config.file={config_file}",
+            f"--storage.path={storage}",
             "--cluster.listen-address=",
             "--web.listen-address=127.0.0.1:0",
         ],
@@ -240,6 +250,56 @@ def failing(title: str) -> dict[str, Any]:
         },
         "generatorURL": "http://prometheus.example/graph",
     }
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("alertmanager", ["bookworm", "sid"], indirect=True)
+def test_a_real_alertmanager_sends_short_messages_for_four_hundred_alerts(alertmanager: Path, tmp_path: Path) -> None:
+    """To Slack and to PagerDuty, with what Alertmanager adds by itself."""
+    got: Queue[tuple[str, dict[str, Any]]] = Queue()
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.put((self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+            self.send_response(202 if self.path == "/pagerduty" else 200)
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_address[1]}"
+    for name, secret in (("slack_url", f"{address}/slack"), ("pagerduty_routing_key", "key")):
+        (tmp_path / name).write_text(secret)
+    text = CONFIG.read_text().replace("/etc/alertmanager/secrets", str(tmp_path))
+    text = text.replace("templates/*.tmpl", f"{ALERTS}/templates/*.tmpl").replace("group_wait: 30s", "group_wait: 1s")
+    text = text.replace("global:\n", f"global:\n  pagerduty_url: {address}/pagerduty\n", 1)
+    (tmp_path / "alertmanager.yml").write_text(text)
+
+    ends = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    group = [failing(f"Project {n:03} & <more>") | {"endsAt": ends} for n in range(400)]
+    for n, one in enumerate(group):
+        one["labels"] |= {"project_id": f"p{n:03}"}
+    pages = [one | {"labels": one["labels"] | {"severity": "critical", "workspace": "beta"}} for one in group]
+    try:
+        with started(alertmanager, tmp_path / "alertmanager.yml", tmp_path / "data") as running:
+            httpx.post(f"{running}/api/v2/alerts", json=group + pages, trust_env=False).raise_for_status()
+            messages = dict(got.get(timeout=60) for _ in range(2))
+    finally:
+        server.shutdown()
+        server.server_close()
+
+    (attachment,) = messages["/slack"]["attachments"]
+    assert attachment["title"] == "Scheduled runs fail in acme (and 399 more)"
+    assert "Project 000 &amp; &lt;more&gt; failed." in attachment["text"]
+    assert "and 380 more" in attachment["text"]
+    assert len(json.dumps(messages["/slack"])) < 20_000
+    details = messages["/pagerduty"]["payload"]["custom_details"]
+    assert "Project 000 & <more> failed." in details["text"]
+    assert (str(details["firing"]), str(details["resolved"])) == ("400", "0")  # numbers from Alertmanager 0.30 on
+    assert len(json.dumps(messages["/pagerduty"])) < 20_000
 
 
 class TestMessages:

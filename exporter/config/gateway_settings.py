@@ -107,9 +107,9 @@ class Gateway(Struct, frozen=True, kw_only=True):
     """The run gateway of one workspace. `concurrency`: how many runs it keeps active at once.
 
     `rights_ttl_seconds`: how old the proof that a caller may run a project may be. `callers`: the only ones that are
-    served; none: everyone whose token Hex accepts. `public_url` is what callers use, without `/api/v1`; None: the address it listens on. Raises ValueError for tokens
-    that would travel in the clear: a public address without `web_config_file`, an http `public_url`, each unless
-    `allow_insecure`.
+    served; none: everyone whose token Hex accepts. `public_url` is what callers use, without `/api/v1`; None: the
+    address it listens on. Raises ValueError for tokens that would travel in the clear: a public address without
+    `web_config_file`, an http `public_url`, each unless `allow_insecure`.
     """
 
     listen_address: str = "127.0.0.1:9892"

@@ -229,7 +229,9 @@ def _gateway(folder: Path) -> Keys[Gateway]:
             "web_config_file": path(folder),
             "allow_insecure": truth(),
             "concurrency": integer(1, 1000),
-            "queue": Keys(Queue, {"length": waiting, "per_caller": waiting, "per_address": waiting, "wait": duration()}),
+            "queue": Keys(
+                Queue, {"length": waiting, "per_caller": waiting, "per_address": waiting, "wait": duration()}
+            ),
             "run_limits": Keys(RunLimits, {"per_minute": waiting, "per_hour": integer(1, 100_000)}),
             "rights_ttl": duration(),
             "callers": Items(caller),

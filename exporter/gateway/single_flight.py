@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -18,7 +19,7 @@ def _never(task: "asyncio.Task[Any]") -> bool:
 class SingleFlight(Generic[_Key, _Answer]):
     """Tasks by key, each carried through even where those who wait for it go. Used on one event loop.
 
-    Where `may_abandon` allows it for a task it is cancelled with the last that waits by `answer`.
+    Where `may_abandon` allows it for a task it is cancelled with the last that waits for it.
     """
 
     def __init__(self, may_abandon: Callable[["asyncio.Task[Any]"], bool] = _never) -> None:
@@ -35,10 +36,18 @@ class SingleFlight(Generic[_Key, _Answer]):
 
     async def answer(self, key: _Key, begin: Callable[[], Coroutine[Any, Any, _Answer]]) -> _Answer:
         """The answer of the key's task, which is begun if there is none."""
+        with self.waiting(key, begin) as task:
+            return await asyncio.shield(task)
+
+    @contextmanager
+    def waiting(
+        self, key: _Key, begin: Callable[[], Coroutine[Any, Any, _Answer]]
+    ) -> "Iterator[asyncio.Task[_Answer]]":
+        """The key's task, begun if there is none, to wait for within the block."""
         task = self.task(key, begin)
         self._waiting[key] += 1
         try:
-            return await asyncio.shield(task)
+            yield task
         finally:
             self._waiting[key] -= 1
             if not self._waiting[key]:

@@ -45,7 +45,7 @@ class Authorizer:
         self._projects: OrderedDict[str, tuple[Project, float]] = OrderedDict()
         self._demand = ProjectDemand(context.clock)
         self._asking: SingleFlight[tuple[str, str], Project | Answer] = SingleFlight(self._upstream.is_waiting)
-        self._listing: SingleFlight[str, VisibleProjects] = SingleFlight()
+        self._listing: SingleFlight[str, VisibleProjects] = SingleFlight(self._upstream.is_waiting)
         self._trying: SingleFlight[tuple[str, str], bool] = SingleFlight(self._upstream.is_waiting)
 
     async def project(self, caller: Caller, project_id: str, patience_seconds: float) -> Project | Answer:
@@ -106,14 +106,14 @@ class Authorizer:
 
     async def _visible(self, caller: Caller, patience_seconds: float) -> VisibleProjects:
         """What Hex lists for the caller now; its other requests meanwhile share the answer."""
-        task = self._listing.task(caller.name, lambda: self._list(caller, patience_seconds))
         give_up_at = self._clock.monotonic() + patience_seconds
-        while not await first_of(self._clock, min(_LISTING_SECONDS, give_up_at - self._clock.monotonic()), task):
-            # Where it is the rate that it waits for, a question about one project would wait as long.
-            if self._upstream.has_room or self._clock.monotonic() >= give_up_at:
-                self._demand.avoid(caller.name)
-                return VisibleProjects()
-        return task.result()
+        with self._listing.waiting(caller.name, lambda: self._list(caller, patience_seconds)) as task:
+            while not await first_of(self._clock, min(_LISTING_SECONDS, give_up_at - self._clock.monotonic()), task):
+                # Where it is the rate that it waits for, a question about one project would wait as long.
+                if self._upstream.has_room or self._clock.monotonic() >= give_up_at:
+                    self._demand.avoid(caller.name)
+                    return VisibleProjects()
+            return task.result()
 
     async def _list(self, caller: Caller, patience_seconds: float) -> VisibleProjects:
         def take(projects: Sequence[Project], at: float) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Awaitable, Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -63,6 +64,7 @@ class Door:
         self._weights: dict[str, int] = {}
         self._line: FairLine[asyncio.Future[None]] = FairLine()
         self._asking: SingleFlight[str, Answer | None] = SingleFlight(context.upstream.is_waiting)
+        self._waiting: Counter[str] = Counter()
         self._is_asking = False
         self._budget = math.inf
         self._counted_at = self._clock.monotonic()
@@ -83,11 +85,14 @@ class Door:
             return None
         if self._callers.is_refused(caller.name):
             return self._refused(caller, "Hex has refused the token within the last minute")
-        if caller.name in self._asking:
-            return self._asking.answer(caller.name, lambda: self._ask(arrival, patience_seconds))
-        if len(self._line) >= MOST_WAITING or self._line.waiting(caller.peer) >= MOST_WAITING_EACH:
-            log_decision("refused", "too many unknown tokens wait", caller=caller.name)
-            return too_many("Too many unknown tokens wait to be checked", self._seconds_for(len(self._line) + 1))
+        if caller.name not in self._asking:
+            if self._waiting.total() >= MOST_WAITING or self._waiting[caller.peer] >= MOST_WAITING_EACH:
+                log_decision("refused", "too many unknown tokens wait", caller=caller.name)
+                seconds = self._seconds_for(self._waiting.total() + 1)
+                return too_many("Too many unknown tokens wait to be checked", seconds)
+            self._waiting[caller.peer] += 1
+            task = self._asking.task(caller.name, lambda: self._ask(arrival, patience_seconds))
+            task.add_done_callback(lambda _: self._forget(caller.peer))
         return self._asking.answer(caller.name, lambda: self._ask(arrival, patience_seconds))
 
     async def aclose(self) -> None:
@@ -108,6 +113,11 @@ class Door:
     def _refused(self, caller: Caller, reason: str) -> Answer:
         log_decision("refused", reason, caller=caller.name)
         return unauthorized(token_sent=True)
+
+    def _forget(self, peer: str) -> None:
+        self._waiting[peer] -= 1
+        if not self._waiting[peer]:
+            del self._waiting[peer]
 
     async def _ask(self, arrival: Arrival, patience_seconds: float) -> Answer | None:
         """Wait for the lane, and ask Hex about the token."""

@@ -19,6 +19,9 @@ _EVERY_SECONDS = 10.0
 """Between two questions about one run: about as often as patient clients poll."""
 
 
+_LONGEST_SECONDS = 30.0
+"""Between two questions about a run that has lasted for long, so that they leave room for other requests."""
+
 _UNSEEN_SECONDS = 60.0
 """A run that Hex has shown as running so lately keeps its place, however long it lasts."""
 
@@ -57,7 +60,8 @@ class CompletionPoller:
             caller = waiting.get(run.sent.caller)
             if caller is None and is_short and run.place is not None and run.requests is not None:
                 caller = run.requests.order.caller
-            if caller is not None and now - self._polled_at[run.run_id] >= _EVERY_SECONDS:
+            every = min(_LONGEST_SECONDS, max(_EVERY_SECONDS, (now - run.started_at) / 10))
+            if caller is not None and now - self._polled_at[run.run_id] >= every:
                 due.append((run, caller))
         self._polled_at |= {run.run_id: now for run, _ in due}
         return due

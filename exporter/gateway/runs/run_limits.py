@@ -66,6 +66,7 @@ class RunLimits:
         self._minute = _Limit(per_minute)
         self._hour = _Limit(per_hour)
         self._sent: deque[float] = deque(maxlen=max(per_minute, per_hour))
+        self._windows = self._renewed()
         self._reserved: set[object] = set()
         self._pauses: dict[str, _Pause] = {}
 
@@ -79,19 +80,19 @@ class RunLimits:
         """Take up how long ago an earlier process sent its runs."""
         now = self._clock.monotonic()
         self._sent = deque(sorted([*(now - age for age in ages_seconds), *self._sent]), maxlen=self._sent.maxlen)
+        self._windows = self._renewed()
 
     def wait_seconds(self) -> float:
         """Seconds until another run may be sent, after those that hold a slot."""
-        per_minute, per_hour = self.allowed
-        windows = SlidingWindows(per_minute=per_minute, per_hour=per_hour, margin_seconds=MARGIN_SECONDS)
-        windows.restore(self._sent)
-        return windows.wait_seconds(self._clock.monotonic(), len(self._reserved))
+        if self.allowed != self._applied:
+            self._windows = self._renewed()
+        return self._windows.wait_seconds(self._clock.monotonic(), len(self._reserved))
 
     def take(self) -> bool:
         """Use a slot at once, for a dry run; False if none is free."""
         if self.wait_seconds() > 0:
             return False
-        self._sent.append(self._clock.monotonic())
+        self._record()
         return True
 
     def reserve(self, holder: object) -> None:
@@ -105,7 +106,7 @@ class RunLimits:
     def use(self, holder: object) -> None:
         """A run is sent in the slot of this holder."""
         self._reserved.discard(holder)
-        self._sent.append(self._clock.monotonic())
+        self._record()
 
     def learn(self, reply: Reply) -> None:
         """Take in a 429 to a run that the limits allowed: what Hex announces, else what was sent before it.
@@ -123,6 +124,18 @@ class RunLimits:
         if 0 < learned < limit.at(now):
             limit.learned = learned
             limit.until = now + (_LEARNED_HOUR_SECONDS if is_hour else _LEARNED_MINUTE_SECONDS)
+
+    def _record(self) -> None:
+        now = self._clock.monotonic()
+        self._sent.append(now)
+        self._windows.record(now)
+
+    def _renewed(self) -> SlidingWindows:
+        """Windows of the limits of this moment, with all that was sent."""
+        self._applied = per_minute, per_hour = self.allowed
+        windows = SlidingWindows(per_minute=per_minute, per_hour=per_hour, margin_seconds=MARGIN_SECONDS)
+        windows.restore(self._sent)
+        return windows
 
     def pause(self, caller: str) -> float:
         """Send nothing for a caller whose kernels are all taken, each time longer; for how many seconds."""

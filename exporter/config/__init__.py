@@ -3,7 +3,7 @@
 from exporter.config.audit_settings import Audit, Ignore
 from exporter.config.budget_settings import DEFAULT_BUDGET, Budget, BudgetMatch, PeriodKind, Thresholds
 from exporter.config.error_wording import guess, invalid, kind, printable
-from exporter.config.gateway_settings import Gateway, Policy, Queue, Sample
+from exporter.config.gateway_settings import AllowedCaller, Failures, Gateway, Policy, Queue, RunLimits, Sample
 from exporter.config.load import TOKEN_VARIABLE, load_config
 from exporter.config.match import Match, matches_glob
 from exporter.config.price_book import BOOKS, Book, Plan, read_book
@@ -32,6 +32,7 @@ __all__ = [
     "DEFAULT_BUDGET",
     "PROJECT_PLACEHOLDER",
     "TOKEN_VARIABLE",
+    "AllowedCaller",
     "Audit",
     "Book",
     "Budget",
@@ -39,6 +40,7 @@ __all__ = [
     "Collect",
     "Compute",
     "Config",
+    "Failures",
     "FileSource",
     "Gateway",
     "HttpSource",
@@ -55,6 +57,7 @@ __all__ = [
     "Queue",
     "RateLimit",
     "RejectedError",
+    "RunLimits",
     "Sample",
     "Scalar",
     "SeatPrices",

@@ -23,6 +23,7 @@ _UNIT_SECONDS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _MOST_DIGITS = 18
 _LONGEST_SECONDS = 36_500 * 86_400.0
 
+_SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 _WHOLE = re.compile(r"[+-]?(0|[1-9][0-9_]*)")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _DOLLARS = re.compile(r"(0|[1-9][0-9]{0,8})(\.[0-9]{1,6})?")
@@ -133,6 +134,17 @@ def text() -> Scalar[str]:
         return text
 
     return Scalar("text that is not blank", parse)
+
+
+def sha256() -> Scalar[str]:
+    """A SHA-256 in hexadecimal, in lower case."""
+
+    def parse(text: str, tag: str) -> str:
+        if not _SHA256.fullmatch(text):
+            raise ValueError
+        return text.lower()
+
+    return Scalar("a SHA-256 of 64 hexadecimal digits", parse)
 
 
 def statement() -> Scalar[str]:

@@ -7,7 +7,7 @@ from typing import Literal
 from exporter.config.audit_settings import Audit, Ignore
 from exporter.config.budget_settings import Budget, BudgetMatch, PeriodKind, Thresholds, Unit
 from exporter.config.error_wording import printable
-from exporter.config.gateway_settings import Gateway, Policy, Queue, Sample
+from exporter.config.gateway_settings import AllowedCaller, Failures, Gateway, Policy, Queue, RunLimits, Sample
 from exporter.config.match import Match
 from exporter.config.price_book import BOOKS, read_book
 from exporter.config.price_settings import Compute, Prices, Profile, SeatPrices
@@ -23,6 +23,7 @@ from exporter.config.scalars import (
     integer,
     path,
     path_pattern,
+    sha256,
     share,
     statement,
     text,
@@ -214,9 +215,11 @@ def _gateway(folder: Path) -> Keys[Gateway]:
             "shared": truth(),
             "update_published_results": truth(),
             "use_cached_sql_results": truth(),
+            "failures": Keys(Failures, {"most": integer(1, 100), "within": duration()}),
             "sample": sample,
         },
     )
+    caller = Keys(AllowedCaller, {"token_sha256": sha256(), "certificate": text(), "weight": integer(1, 100)})
     return Keys(
         Gateway,
         {
@@ -226,7 +229,12 @@ def _gateway(folder: Path) -> Keys[Gateway]:
             "web_config_file": path(folder),
             "allow_insecure": truth(),
             "concurrency": integer(1, 1000),
-            "queue": Keys(Queue, {"length": waiting, "per_caller": waiting, "wait": duration()}),
+            "queue": Keys(
+                Queue, {"length": waiting, "per_caller": waiting, "per_address": waiting, "wait": duration()}
+            ),
+            "run_limits": Keys(RunLimits, {"per_minute": waiting, "per_hour": integer(1, 100_000)}),
+            "rights_ttl": duration(),
+            "callers": Items(caller),
             "policies": Items(policy),
         },
     )

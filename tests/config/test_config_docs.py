@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from exporter.config import (
+    AllowedCaller,
     Budget,
     Config,
     FileSource,
@@ -30,13 +31,14 @@ READER = schema(Path(), DEFAULT)
 SETTINGS = key_types()
 ROWS = {
     key: (kind, default)
-    for key, kind, default in re.findall(r"^\| `([A-Za-z_.]+)` \| (.+?) \| (.+?) \| .+ \|$", PAGE, re.M)
+    for key, kind, default in re.findall(r"^\| `([A-Za-z0-9_.]+)` \| (.+?) \| (.+?) \| .+ \|$", PAGE, re.M)
 }
-LISTS = ("workspaces", "budgets", "sources", "gateway.policies")
+LISTS = ("workspaces", "budgets", "sources", "gateway.callers", "gateway.policies")
 REQUIRED = {
     "budgets": "name: b, unit: runs, limit: 500",
     "sources": "match: {title: a}",
     "sources.sql": "url_env: A, query: b",
+    "gateway.callers": "certificate: a",
     "sources.http": "url: https://a.example",
 }
 STANDS_FOR = {"prices.overrides": "PLAN", "prices.compute_hour_usd": "PROFILE"}
@@ -79,6 +81,8 @@ def without_setting(key: str) -> Config:
         )
     if key.startswith("sources.sql."):
         return msgspec.structs.replace(DEFAULT, sources=(Source(match=match, sql=SqlSource(url_env="A", query="b")),))
+    if key.startswith("gateway.callers."):
+        return msgspec.structs.replace(DEFAULT, gateway=Gateway(callers=(AllowedCaller(certificate="a"),)))
     if key.startswith("gateway.policies."):
         return msgspec.structs.replace(DEFAULT, gateway=Gateway(policies=(Policy(),)))
     return msgspec.structs.replace(DEFAULT, gateway=Gateway()) if key.startswith("gateway.") else DEFAULT

@@ -1,7 +1,10 @@
 """The plain values that settings are made of: one function a sort, each giving its reader."""
 
 import glob
+import os
 import re
+import ssl
+import stat
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -167,6 +170,27 @@ def path(folder: Path) -> Scalar[str]:
         return str(folder / text().parse(written, tag))
 
     return Scalar("the path of a file", parse)
+
+
+def authorities(folder: Path) -> Scalar[str]:
+    """The path of a file of certificates in PEM, which is read to see that it is one."""
+    expected = "name a file of certificates in PEM"
+
+    def parse(written: str, tag: str) -> str:
+        file = path(folder).parse(written, tag)
+        try:
+            if not stat.S_ISREG(os.stat(file).st_mode):
+                raise UnfitError(f"{printable(file)} is not a file; {expected}")
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
+        except ssl.SSLError:
+            raise UnfitError(
+                f"{printable(file)} has no certificate; {expected} (-----BEGIN CERTIFICATE-----)"
+            ) from None
+        except OSError as error:
+            raise UnfitError(f"{printable(file)} cannot be read ({error.strerror}); {expected}") from None
+        return file
+
+    return Scalar("the path of a file of certificates in PEM", parse)
 
 
 def path_pattern(folder: Path) -> Scalar[str]:

@@ -14,6 +14,7 @@ from exporter.config.price_settings import Compute, Prices, Profile, SeatPrices
 from exporter.config.readers import Items, Keys, Reader, Spot, Table
 from exporter.config.scalars import (
     amount,
+    authorities,
     choice,
     day,
     dollars,
@@ -46,7 +47,7 @@ from exporter.config.settings import (
     Workspace,
 )
 from exporter.config.source_settings import FileSource, HttpSource, Source, SqlSource
-from exporter.config.urls import base_url, ledger_url, listen_address, public_url, source_url
+from exporter.config.urls import base_url, ledger_url, listen_address, proxy, public_url, source_url
 from exporter.errors import ConfigError
 
 _OWNERS: Mapping[str, Literal["email", "hash", "none"]] = {"email": "email", "hash": "hash", "none": "none"}
@@ -81,6 +82,7 @@ def schema(folder: Path, default: Config) -> Keys[Config]:
             "token_file": path(folder),
             "token_env": variable(),
             "rate_limit": _rate_limit(),
+            **_route(folder),
         },
         defaults={"base_url": default.workspaces[0].base_url},
     )
@@ -116,6 +118,10 @@ def schema(folder: Path, default: Config) -> Keys[Config]:
         defaults={"workspaces": default.workspaces, "storage": default.storage},
         check=_find_gateway_workspace,
     )
+
+
+def _route(folder: Path) -> Mapping[str, Reader[object]]:
+    return {"proxy": proxy(), "proxy_credentials_file": path(folder), "ca_file": authorities(folder)}
 
 
 def _rate_limit() -> Keys[RateLimit]:
@@ -185,6 +191,7 @@ def _source(folder: Path) -> Keys[Source]:
         "url": source_url(),
         "authorization_env": variable(),
         "authorization_file": path(folder),
+        **_route(folder),
         "body_limit_bytes": integer(1, 1 << 40),
         "deadline": duration(),
     }

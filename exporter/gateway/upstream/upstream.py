@@ -1,4 +1,7 @@
-"""The way to Hex for requests of callers: in turn, within a deadline, never redirected, never sent twice."""
+"""The way to Hex for requests of callers: in turn, within a deadline, never redirected.
+
+What changes something is never sent twice; a read whose connection was closed before it was answered is.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence

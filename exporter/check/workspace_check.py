@@ -1,6 +1,7 @@
 """What `check` says of a workspace by what its probe found, in sentences that a person can act on."""
 
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 
 from exporter.check.gateway_check import gateway_notes
 from exporter.check.money_check import budget_notes, price_notes
@@ -51,8 +52,8 @@ def workspace_faults(found: Findings) -> Iterator[str]:
         return
     for endpoint in _NEEDED:
         if error := found.refusals.get(endpoint):
-            refused = isinstance(error, RefusedError)
-            remedy = f"; the token needs the scope: {SCOPES[endpoint]}" if refused else ""
+            lacks_scope = error.status == HTTPStatus.FORBIDDEN and error.is_from_hex
+            remedy = f"; the token needs the scope: {SCOPES[endpoint]}" if lacks_scope else ""
             yield f"{endpoint.value} cannot be read ({error.reason}){remedy}"
     if Endpoint.PROJECTS in found.answered and not found.projects:
         yield "the token sees no project: a personal token sees what its owner can see, a workspace token sees all"
@@ -74,7 +75,8 @@ def workspace_notes(found: Findings, config: Config, token: TokenSource, clock: 
         yield "this is a personal token: projects that its owner cannot see are missing from every figure"
     for endpoint, error in found.refusals.items():
         if endpoint not in _NEEDED and isinstance(error, RefusedError):
-            yield f"no {ENDPOINT_GIVES[endpoint]}: {endpoint.value} needs {SCOPES[endpoint]}"
+            why = f"needs {SCOPES[endpoint]}" if error.is_from_hex else f"cannot be read ({error.reason})"
+            yield f"no {ENDPOINT_GIVES[endpoint]}: {endpoint.value} {why}"
     for team in config.teams:
         if found.projects and not any(team.match.matches(found.workspace, project) for project in found.projects):
             yield f"team {team.name!r} matches no project"

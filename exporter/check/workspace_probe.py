@@ -92,7 +92,9 @@ async def probe(
         clock=clock,
         rng=random.Random(),  # noqa: S311 - jitter
     )
-    client = HexClient(base_url=workspace.base_url, token=token, pace=pace, clock=clock, observe=_unseen)
+    client = HexClient(
+        base_url=workspace.base_url, token=token, pace=pace, clock=clock, observe=_unseen, route=workspace
+    )
 
     async def ask(what: ApiRequest) -> Page:
         if (seconds := pace.wait_seconds()) >= _NOTICED_SECONDS:

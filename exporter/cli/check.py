@@ -21,7 +21,7 @@ from exporter.check import (
 )
 from exporter.clock import SystemClock
 from exporter.config import Config
-from exporter.hexapi import Endpoint, TokenSource
+from exporter.hexapi import Endpoint, TokenSource, way
 from exporter.service import configure_logs, read_config, tokens_of
 
 
@@ -47,6 +47,7 @@ async def _check(config: Config, tokens: Mapping[str, TokenSource], console: Con
     status = 0
     for workspace in config.workspaces:
         console.print(f"\n[bold]Workspace {escape(workspace.name)}[/bold] at {escape(workspace.base_url)}")
+        console.print(escape(f"way    {way(workspace, workspace.base_url)}"))
         found = await probe(workspace, config, tokens[workspace.name], clock, _waiting_line(console))
         console.print(_table(found))
         for line in workspace_figures(found, config):

@@ -291,17 +291,36 @@ def history(config_file: Path | None, **flags: Any) -> None:
 @click.option("--gateway", metavar="URL", help="The gateway; else HEX_GATEWAY_URL, else that of the file.")
 @click.option("--allow-insecure", "allows_insecure", is_flag=True, help="Send the token over plain http.")
 @click.option("--no-cache", "is_fresh", is_flag=True, help="Start a run even if an earlier result is still right.")
+@click.option("--proxy", metavar="URL", help="Go through http://HOST:PORT, or by `environment`: HTTPS_PROXY.")
+@click.option(
+    "--proxy-credentials-file",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False),
+    help="USER:PASSWORD for the proxy.",
+)
+@click.option(
+    "--ca-file", metavar="FILE", type=click.Path(exists=True, dir_okay=False), help="Trust these authorities too."
+)
 @click.option("--trial", "trial_header", metavar="HEADER", help="Mark the request as a trial, by the policy's header.")
 @_prints_errors
-def run(config_file: Path | None, project_id: str, **flags: Any) -> None:
+def run(
+    config_file: Path | None,
+    project_id: str,
+    proxy: str | None,
+    proxy_credentials_file: str | None,
+    ca_file: str | None,
+    **flags: Any,
+) -> None:
     """Request a run from the gateway: was an earlier result enough, and how did the run end?
 
     The token is that of HEX_API_TOKEN, else of the file's workspace. Exits 0 (granted; with --wait: completed), 1, 2
     (usage) or 130 (Ctrl-C; the run goes on).
     """
     from exporter.cli.run import run_run
+    from exporter.cli.run_destination import route_of
 
-    sys.exit(run_run(config_file, os.environ, project_id, **flags))
+    route = route_of(proxy, proxy_credentials_file, ca_file)
+    sys.exit(run_run(config_file, os.environ, project_id, route=route, **flags))
 
 
 @main.command()
@@ -316,11 +335,17 @@ def run(config_file: Path | None, project_id: str, **flags: Any) -> None:
 @click.option(
     "--prometheus-url", metavar="URL", default="http://localhost:9090", help="Where Grafana finds Prometheus."
 )
+@click.option(
+    "--default-datasource",
+    "is_default_datasource",
+    is_flag=True,
+    help="Make Prometheus the default data source of Grafana, which must have no other default.",
+)
 @click.option("--image", metavar="NAME", default=f"hex-exporter:{__version__}", help="The image for Kubernetes.")
 @click.option("--kubernetes", "is_kubernetes", is_flag=True, help="Write manifests instead.")
 @click.option("--force", "is_forced", is_flag=True, help="Write into a folder that is not empty.")
 @_prints_errors
-def bundle(folder: Path, is_kubernetes: bool, is_forced: bool, **addresses: str) -> None:
+def bundle(folder: Path, is_kubernetes: bool, is_forced: bool, **addresses: Any) -> None:
     """Write dashboards, rules and the configuration of the programs that use them to DIR."""
     from exporter.bundle import Addresses
     from exporter.cli.bundle import run_bundle

@@ -7,13 +7,14 @@ from typing import Literal
 from exporter.config.audit_settings import Audit, Ignore
 from exporter.config.budget_settings import Budget, BudgetMatch, PeriodKind, Thresholds, Unit
 from exporter.config.error_wording import printable
-from exporter.config.gateway_settings import JOINS, Gateway, Policy, Queue, Sample
+from exporter.config.gateway_settings import JOINS, AllowedCaller, Failures, Gateway, Policy, Queue, RunLimits, Sample
 from exporter.config.match import Match
 from exporter.config.price_book import BOOKS, read_book
 from exporter.config.price_settings import Compute, Prices, Profile, SeatPrices
 from exporter.config.readers import Items, Keys, Reader, Spot, Table
 from exporter.config.scalars import (
     amount,
+    authorities,
     choice,
     day,
     dollars,
@@ -24,6 +25,7 @@ from exporter.config.scalars import (
     integer,
     path,
     path_pattern,
+    sha256,
     share,
     statement,
     text,
@@ -46,7 +48,7 @@ from exporter.config.settings import (
     Workspace,
 )
 from exporter.config.source_settings import FileSource, HttpSource, Source, SqlSource
-from exporter.config.urls import base_url, ledger_url, listen_address, public_url, source_url
+from exporter.config.urls import base_url, ledger_url, listen_address, proxy, public_url, source_url
 from exporter.errors import ConfigError
 
 _OWNERS: Mapping[str, Literal["email", "hash", "none"]] = {"email": "email", "hash": "hash", "none": "none"}
@@ -81,6 +83,7 @@ def schema(folder: Path, default: Config) -> Keys[Config]:
             "token_file": path(folder),
             "token_env": variable(),
             "rate_limit": _rate_limit(),
+            **_route(folder),
         },
         defaults={"base_url": default.workspaces[0].base_url},
     )
@@ -116,6 +119,10 @@ def schema(folder: Path, default: Config) -> Keys[Config]:
         defaults={"workspaces": default.workspaces, "storage": default.storage},
         check=_find_gateway_workspace,
     )
+
+
+def _route(folder: Path) -> Mapping[str, Reader[object]]:
+    return {"proxy": proxy(), "proxy_credentials_file": path(folder), "ca_file": authorities(folder)}
 
 
 def _rate_limit() -> Keys[RateLimit]:
@@ -185,6 +192,7 @@ def _source(folder: Path) -> Keys[Source]:
         "url": source_url(),
         "authorization_env": variable(),
         "authorization_file": path(folder),
+        **_route(folder),
         "body_limit_bytes": integer(1, 1 << 40),
         "deadline": duration(),
     }
@@ -219,9 +227,11 @@ def _gateway(folder: Path) -> Keys[Gateway]:
             "day_changes": truth(),
             "update_published_results": truth(),
             "use_cached_sql_results": truth(),
+            "failures": Keys(Failures, {"most": integer(1, 100), "within": duration()}),
             "sample": sample,
         },
     )
+    caller = Keys(AllowedCaller, {"token_sha256": sha256(), "certificate": text(), "weight": integer(1, 100)})
     return Keys(
         Gateway,
         {
@@ -231,7 +241,12 @@ def _gateway(folder: Path) -> Keys[Gateway]:
             "web_config_file": path(folder),
             "allow_insecure": truth(),
             "concurrency": integer(1, 1000),
-            "queue": Keys(Queue, {"length": waiting, "per_caller": waiting, "wait": duration()}),
+            "queue": Keys(
+                Queue, {"length": waiting, "per_caller": waiting, "per_address": waiting, "wait": duration()}
+            ),
+            "run_limits": Keys(RunLimits, {"per_minute": waiting, "per_hour": integer(1, 100_000)}),
+            "rights_ttl": duration(),
+            "callers": Items(caller),
             "policies": Items(policy),
         },
     )

@@ -14,6 +14,7 @@ from exporter.config.error_wording import guess, printable
 from exporter.config.gateway_settings import Gateway
 from exporter.config.match import Match, matches_glob
 from exporter.config.price_settings import Compute, Prices
+from exporter.config.route_settings import Route
 from exporter.config.source_settings import Source
 from exporter.errors import ConfigError, ConfigProblem
 from exporter.facts import Project
@@ -32,8 +33,8 @@ class RateLimit(Struct, frozen=True, kw_only=True):
     share: float = 0.5
 
 
-class Workspace(Struct, frozen=True, kw_only=True):
-    """One Hex workspace. The token itself is never here: only the file or the environment variable that has it.
+class Workspace(Route, frozen=True, kw_only=True):
+    """One Hex workspace and the way to it. The token is never here: only the file or the variable that has it.
 
     `base_url` has no trailing slash. Raises ValueError when both places of the token are given.
     """
@@ -45,6 +46,7 @@ class Workspace(Struct, frozen=True, kw_only=True):
     rate_limit: RateLimit = RateLimit()
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.token_file is not None and self.token_env is not None:
             raise ValueError("both token_file and token_env are given; remove one of them")
 

@@ -38,7 +38,7 @@ class FindingFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownFinding:
-    """A finding as it is shown: people as owners are, and since when it is known (None: nobody wrote it down yet)."""
+    """A finding as it is shown: people as owners are, and since when it is known (None: it is not written down yet)."""
 
     finding: Finding
     subject: str
@@ -197,7 +197,7 @@ def _remarks(
 
 
 def _known_at_ms(ledger: WorkspaceLedger, config: Config, now_ms: int) -> int:
-    """When the workspace was known last: now, unless nobody has listed its projects for long."""
+    """When the workspace was known last: now, unless its projects have not been listed for long."""
     state = ledger.collectors().get("projects")
     last_ms = None if state is None else state.last_success_ms
     is_old = last_ms is not None and last_ms < now_ms - config.collect.max_age_seconds * 1000

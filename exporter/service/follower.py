@@ -119,6 +119,17 @@ class Follower:
         """Have a project read when a run of it should have ended that has just been started by other means."""
         self._poller_of(workspace).expect_run(project_id)
 
+    def probe_source(self, workspace: str, key: str) -> "Future[bool]":
+        """Probe a source of the workspace now; whether that found its state, which is recorded by then."""
+        assert self._loop is not None
+        return asyncio.run_coroutine_threadsafe(self._probe_source(workspace, key), self._loop)
+
+    async def _probe_source(self, workspace: str, key: str) -> bool:
+        for monitor in self._workers.monitors:
+            if monitor.workspace == workspace:
+                return await monitor.look(key)
+        return False
+
     def _poller_of(self, workspace: str) -> Poller:
         for poller in self._workers.pollers:
             if poller.workspace == workspace:

@@ -50,6 +50,7 @@ class SourceMonitor:
         rng: random.Random | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        self.workspace = workspace_name
         self._ledger = ledger
         self._clock = clock
         self._assignments = ProbeAssignments(config, workspace_name)

@@ -45,10 +45,12 @@ class Check:
         token: str = TOKEN,
         rate_limit: str = "per_minute: 600, per_hour: 36000",
         environ: Mapping[str, str] | None = None,
+        base_url: str = "http://localhost/api/v1",
+        route: str = "",
     ):
         """Exit status and output."""
         path = self._folder / "c.yml"
-        workspace = f"{{name: w, base_url: http://localhost/api/v1, rate_limit: {{{rate_limit}}}, token_env: T}}"
+        workspace = f"{{name: w, base_url: {base_url}, {route} rate_limit: {{{rate_limit}}}, token_env: T}}"
         path.write_text(f"workspaces: [{workspace}]\n{more}")
         status = run_check(path, {"T": token, "XDG_STATE_HOME": str(self._folder), **(environ or {})})
         return status, self._capsys.readouterr().out
@@ -91,6 +93,21 @@ class TestGoodToken:
 
         [line] = [line for line in output.splitlines() if line.startswith("gives")]
         assert int(line.split()[2].replace(",", "")) > 500
+
+    def test_the_way_is_said(self, check, monkeypatch):
+        monkeypatch.delenv("http_proxy", raising=False)
+        monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
+        monkeypatch.setenv("NO_PROXY", "")
+        ways = [
+            next(line for line in check(route=route)[1].splitlines() if line.startswith("way "))
+            for route in ("", "proxy: environment,", "proxy: 'http://other.example:1',")
+        ]
+
+        assert ways == [
+            "way    directly; the environment names a proxy, which `proxy: environment` would use",
+            "way    through the proxy http://proxy.example:3128 of the environment",
+            "way    through the proxy http://other.example:1",
+        ]
 
     def test_nothing_is_written(self, check, tmp_path):
         check()
@@ -156,6 +173,28 @@ class TestWhatIsWrong:
         [sentence] = wrong(output)
         assert "nobody there" in sentence
         assert "scope" not in sentence
+
+    @pytest.mark.parametrize(
+        ("base_url", "answer"),
+        [
+            ("http://localhost/api/v1", httpx.Response(200, text="<!doctype html><title>Sign in</title>")),
+            ("http://localhost/api/v1", httpx.Response(403, text="<html>blocked by policy")),
+            ("http://localhost/api/v1", httpx.Response(404, text="Cannot GET /api/v1/projects")),
+            ("http://localhost/api/v1", httpx.Response(302, headers={"Location": "https://login.example"})),
+            ("http://localhost/api", httpx.Response(404, json={"message": "no", "code": "NOT_FOUND"})),
+            ("http://localhost/api", httpx.Response(200, json={"ok": True})),
+            ("http://localhost/app/home", httpx.Response(405, json={"message": "no"})),
+        ],
+    )
+    def test_what_answers_is_not_the_api(self, check, base_url, answer):
+        check.lead_through(httpx.MockTransport(lambda request: answer))
+
+        status, output = check(base_url=base_url)
+
+        assert status == 1
+        [sentence] = wrong(output)
+        assert "this answers, but it is not Hex's API: expected http://localhost/api/v1" in sentence
+        assert "scope" not in output
 
     def test_what_hex_says_is_shown_as_it_is(self, check):
         """Square brackets in an answer are not markup."""

@@ -47,6 +47,7 @@ class TestEnding:
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
     def test_signal_ends_it_with_success_while_somebody_is_connected(self, exporter, number):
         host, port = exporter.address.split(":")
+        wait_for(lambda: exporter.get("/-/healthy").is_success)  # it listens before its loop runs
         with socket.create_connection((host, int(port)), timeout=10):
             exporter.signal(number)
 

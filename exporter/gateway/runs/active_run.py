@@ -17,6 +17,9 @@ from exporter.ledger import GatewayRun
 LEASE_SECONDS = 3600.0
 """After so long a run whose end was not seen gives up its place: longer than nearly all runs last."""
 
+DOUBT_SECONDS = 30.0
+"""So long a run in doubt keeps its place at most, where no listing shows a run that it may be."""
+
 MOST_GIVEN = 1_000
 """How many callers of one run are remembered: its later ones poll Hex themselves, and cancels go to Hex."""
 
@@ -100,7 +103,7 @@ class ActiveRun:
     process has none. `record` is what the ledger has of it, None until it is sent. `attached` counts the requests by
     caller that hold it; `given` are the callers who were given it. `is_cancelling`: its cancellation is on the way to
     Hex. Times are of the steady clock: `seen_running_at` is when Hex has last shown a caller that it runs, `leased_at`
-    when that was last known from anywhere.
+    when that was last known from anywhere. `is_cleared`: of a run in doubt, Hex has shown that there is none.
     """
 
     state: RunState
@@ -111,6 +114,8 @@ class ActiveRun:
     started_at: float = 0.0
     seen_running_at: float = -math.inf
     leased_at: float = -math.inf
+    doubted_at: float = 0.0
+    is_cleared: bool = False
     has_failed: bool = False
     is_cancelling: bool = False
     attached: Counter[str] = field(default_factory=Counter)

@@ -14,6 +14,7 @@ from exporter.gateway.routing.answers import Answer
 from exporter.gateway.routing.error_bodies import refusal, too_many
 from exporter.gateway.runs.active_run import ActiveRun, RunOrder
 from exporter.gateway.runs.dispatcher import Dispatcher
+from exporter.gateway.runs.failed_runs import FailedRuns
 from exporter.gateway.runs.lookups import AuthorizedRunRequest, Join, Lookups
 from exporter.gateway.runs.queue import KEPT_SECONDS, Refused
 from exporter.gateway.runs.registry import RunRegistry
@@ -49,12 +50,14 @@ class Admission:
         lookups: Lookups,
         registry: RunRegistry,
         dispatcher: Dispatcher,
+        failed: FailedRuns,
         keys: RequestKeys,
     ) -> None:
         self._context = context
         self._lookups = lookups
         self._registry = registry
         self._dispatcher = dispatcher
+        self._failed = failed
         self._keys = keys
         self._decisions = RunDecisions(context.journal, context.clock)
 
@@ -138,6 +141,8 @@ class Admission:
                     return self._joined(found, request)
                 case Miss():
                     reason = found.reason
+            if refused := self._refuse_failing(request):
+                return refused
         run = self._registry.enqueue(self._lookups.key_now(request.key), request.order, reason, request.arrived_at)
         if isinstance(run, Refused):
             retry_after = max(float(run.retry_after_seconds), self._dispatcher.held_seconds())
@@ -146,14 +151,29 @@ class Admission:
         self._keys.expect(request.idempotency_key, run)
         return run
 
+    def _refuse_failing(self, request: _Request) -> Answer | None:
+        """The refusal of a project that always fails, by its policy."""
+        key = request.key
+        found = self._failed.judge(key.project_id, key.policy.failures, self._context.now_ms())
+        if found is None:
+            return None
+        where = f"; see {found.address}" if found.address else ""
+        message = f"The last runs of this project have all failed, so that no more is started{where}"
+        answer = too_many(message, found.retry_after_seconds)
+        return self._refuse(request, answer, "the project's last runs have all failed")
+
     async def _wait_and_leave(self, run: ActiveRun, request: _Request) -> Answer:
-        is_answered = False
+        is_answered, hung_up = False, False
         try:
             answer = await self._wait(run, request)
             is_answered = answer.status == 201
+        except asyncio.CancelledError:
+            hung_up = True
+            raise
+        else:
             return answer
         finally:
-            self._registry.leave(run, is_answered=is_answered)
+            self._registry.leave(run, is_answered=is_answered, hung_up=hung_up)
 
     async def _wait(self, run: ActiveRun, request: _Request) -> Answer:
         requests = run.waiting

@@ -109,7 +109,7 @@ class Lookups:
 
         Raises NoRoomError and NoAnswerError as `Upstream.ask` does.
         """
-        run = self._registry.joinable(key.request)
+        run = self._registry.joinable(key.request, caller.name)
         if run is None:
             return None
         later = arrived_at - run.sent_at

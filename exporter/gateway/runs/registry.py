@@ -22,7 +22,15 @@ from exporter.gateway.cache.results import Results
 from exporter.gateway.cache.run_key import RunKey
 from exporter.gateway.context import GatewayContext
 from exporter.gateway.routing.answers import Answer
-from exporter.gateway.runs.active_run import LEASE_SECONDS, ActiveRun, Outcome, RunOrder, RunState, WaitingRequests
+from exporter.gateway.runs.active_run import (
+    DOUBT_SECONDS,
+    LEASE_SECONDS,
+    ActiveRun,
+    Outcome,
+    RunOrder,
+    RunState,
+    WaitingRequests,
+)
 from exporter.gateway.runs.queue import Place, Queue, Refused
 from exporter.gateway.runs.run_writer import RunWriter
 from exporter.ledger import GatewayRun
@@ -37,14 +45,18 @@ _log = structlog.get_logger()
 
 
 class RunRegistry:
-    """All runs of one gateway. Used on one event loop. `changed` is set when a run may be able to start.
+    """All runs of one gateway. Used on one event loop.
 
-    `on_end` is called with each run that has ended.
+    `changed` is set when a run may be able to start, `doubted` when one is in doubt; `on_end` is given each
+    run that has ended, those of an earlier process first.
     """
 
-    def __init__(self, context: GatewayContext, queue: Queue, results: Results) -> None:
+    def __init__(
+        self, context: GatewayContext, queue: Queue, results: Results, on_end: Callable[[GatewayRun], None]
+    ) -> None:
+        self._on_end = on_end
         self.changed = asyncio.Event()
-        self.on_end: Callable[[ActiveRun], None] = lambda run: None
+        self.doubted = asyncio.Event()
         self._context = context
         self._queue = queue
         self._results = results
@@ -81,10 +93,18 @@ class RunRegistry:
         runs = (*self._unfinished, *self._known.values())
         return next((run for run in runs if run.record is not None and run.record.intent_id == intent_id), None)
 
-    def joinable(self, request: str) -> ActiveRun | None:
-        """The running run of this request (its digest) that was sent last, None if there is none to be joined."""
+    def joinable(self, request: str, caller: str = "") -> ActiveRun | None:
+        """The running run of this request (its digest) that was sent last, None if there is none to be joined.
+
+        One that the caller was given already comes before those of others.
+        """
         found = (run for run in self.running() if run.sent.request == request and run.is_joinable)
-        return max(found, key=lambda run: run.sent_at, default=None)
+        return max(found, key=lambda run: (caller in run.given, run.sent_at), default=None)
+
+    @property
+    def is_short_of_places(self) -> bool:
+        """Whether requests wait for other runs to be over."""
+        return self._queue.is_short
 
     @property
     def state(self) -> GatewayState:
@@ -109,7 +129,15 @@ class RunRegistry:
         """
         self.expire()
         now = self._context.clock.monotonic()
-        place = self._queue.offer(order.caller.queue_key, key.fingerprint, now, is_exclusive=order.is_exclusive)
+        place = self._queue.offer(
+            order.caller.name,
+            key.fingerprint if key.policy.shared else f"{order.caller.name} {key.fingerprint}",
+            now,
+            is_exclusive=order.is_exclusive,
+            address=order.caller.peer,
+            needs_room=not order.is_dry,
+        )
+        self.expire()
         if isinstance(place, Refused):
             return place
         run = self._placed.get(place)
@@ -117,6 +145,10 @@ class RunRegistry:
             run = ActiveRun(state=RunState.QUEUED, place=place, requests=WaitingRequests(key, order, reason, now))
             self._unfinished[run] = None
             self._placed[place] = run
+        for doubted in self.in_doubt():
+            # It may be the run of this request: until Hex shows that there is none, no second one starts.
+            if doubted.place is None and not doubted.is_cleared and doubted.sent.request == key.request:
+                self._adopt(doubted)
         if self.joinable(key.request) is not None:
             self._queue.set_apart(place)  # the request may not have the run that is running, so does not wait for it
         run.waiting.count += 1
@@ -139,10 +171,11 @@ class RunRegistry:
             self._queue.set_apart(run.place)
             self.changed.set()
 
-    def leave(self, run: ActiveRun, *, is_answered: bool) -> None:
+    def leave(self, run: ActiveRun, *, is_answered: bool, hung_up: bool = False) -> None:
         """Note that a request waits no longer; a queued run that no request waits for is kept for a minute.
 
-        With `is_answered` the request was given another run, and does not come back for this one (queued to over).
+        Once its client has hung up it is kept only until others need its place. With `is_answered` the request was
+        given another run, and does not come back for this one (queued to over).
         """
         requests = run.waiting
         requests.count -= 1
@@ -151,7 +184,7 @@ class RunRegistry:
         if is_answered and not requests.count and run.state is RunState.QUEUED:
             self._finish(run)
         else:
-            self._queue.leave(run.place, self._context.clock.monotonic())
+            self._queue.leave(run.place, self._context.clock.monotonic(), hung_up=hung_up)
 
     def retry_after(self, run: ActiveRun, held_seconds: float) -> int:
         """Whole seconds after which a request that stops waiting should come back, nothing starting until then."""
@@ -227,10 +260,25 @@ class RunRegistry:
         """
         run.state = RunState.IN_DOUBT
         run.has_failed = has_failed
+        self._doubt_place(run)
         if has_failed:
             self._free_place(run)
         run.waiting.settle(answer)
         self._context.expect_run(run.sent.project_id)
+
+    def hold_place(self, run: ActiveRun) -> None:
+        """A run in doubt keeps its place: Hex shows an active run that it may be."""
+        if run.place is not None:
+            self._queue.free_by(run.place, None)
+
+    def clear(self, run: ActiveRun) -> None:
+        """Hex shows no run that one in doubt may be: it gives its place to others, of the same request too."""
+        run.is_cleared = True
+        self._free_place(run)
+
+    def yield_place(self, run: ActiveRun) -> None:
+        """A run that is in doubt, or whose end is not seen, gives its place to others; its state stays."""
+        self._free_place(run)
 
     async def found(self, run: ActiveRun, run_id: str) -> None:
         """Hex has started a run that was in doubt (in doubt to running); raises LedgerError, and nothing changes."""
@@ -280,11 +328,14 @@ class RunRegistry:
         self._results.add(complete)
         return complete
 
-    async def steady(self, run: ActiveRun) -> None:
+    async def steady(self, record: GatewayRun) -> None:
         """Nothing was written to the source of a run while it ran."""
-        run.record = replace(run.sent, is_steady=True)
-        self._results.add(run.record)
-        await self._writer.steady(run.record)
+        steady = replace(record, is_steady=True)
+        run = self._known.get(record.run_id or "")
+        if run is not None:
+            steady = run.record = replace(run.sent, is_steady=True)
+        self._results.add(steady)
+        await self._writer.steady(steady)
 
     def end(self, run: ActiveRun, status: str, ended_ms: int | None, duration_ms: int | None) -> None:
         """A run has ended (running to over). The first end that is seen holds, also after the lease."""
@@ -292,9 +343,9 @@ class RunRegistry:
             return
         run.record = replace(run.sent, status=status, ended_ms=ended_ms, duration_ms=duration_ms)
         self._results.add(run.record)
+        self._on_end(run.record)
         self._finish(run, has_run=True)
         self._writer.ended(run.record)
-        self.on_end(run)
 
     def expire_lease(self, run: ActiveRun) -> None:
         """A run whose end was not seen gives up its place (running to over)."""
@@ -363,6 +414,7 @@ class RunRegistry:
             run.give(caller, count)
         self._remember(run)
         self._results.add(record)
+        self._on_end(record)
 
     async def settled(self) -> None:
         """Return when every end and every holder that was noted is written, or cannot be now."""
@@ -399,10 +451,19 @@ class RunRegistry:
     def _adopt(self, run: ActiveRun) -> None:
         """Give a run of an earlier process a place, whatever the concurrency allows."""
         record = run.sent
-        run.place = self._queue.adopt(record.caller, record.fingerprint, self._context.clock.monotonic())
+        same = f"{record.caller} {record.fingerprint}"
+        run.place = self._queue.adopt(record.caller, same, self._context.clock.monotonic())
         self._unfinished[run] = None
         self._placed[run.place] = run
+        if run.state is RunState.IN_DOUBT:
+            self._doubt_place(run)
         self._context.expect_run(record.project_id)
+
+    def _doubt_place(self, run: ActiveRun) -> None:
+        run.doubted_at = self._context.clock.monotonic()
+        self.doubted.set()
+        if run.place is not None:
+            self._queue.free_by(run.place, run.doubted_at + DOUBT_SECONDS)
 
     async def _note_not_started(self, run: ActiveRun) -> None:
         if run.is_intended:

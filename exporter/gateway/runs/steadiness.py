@@ -4,8 +4,8 @@ import asyncio
 
 from exporter.gateway.cache.source_looks import SourceLooks
 from exporter.gateway.context import GatewayContext
-from exporter.gateway.runs.active_run import ActiveRun
 from exporter.gateway.runs.registry import RunRegistry
+from exporter.ledger import GatewayRun
 
 
 class Steadiness:
@@ -19,7 +19,6 @@ class Steadiness:
         self._registry = registry
         self._looks = looks
         self._tasks: set[asyncio.Task[None]] = set()
-        registry.on_end = self._ended
 
     async def aclose(self) -> None:
         """Wait for no probe any longer."""
@@ -27,16 +26,17 @@ class Steadiness:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _ended(self, run: ActiveRun) -> None:
-        if run.sent.status == "completed" and run.sent.source_stamp is not None:
+    def ended(self, run: GatewayRun) -> None:
+        """A run has ended just now."""
+        if run.status == "completed" and run.source_stamp is not None:
             task = asyncio.ensure_future(self._look(run))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _look(self, run: ActiveRun) -> None:
-        key = run.sent.source_key or ""
+    async def _look(self, run: GatewayRun) -> None:
+        key = run.source_key or ""
         if not await self._looks.probe(key):
             return
         state = self._context.ledger.sources.states().get(key)
-        if state is not None and (state.stamp, state.span) == (run.sent.source_stamp, run.sent.source_span):
+        if state is not None and (state.stamp, state.span) == (run.source_stamp, run.source_span):
             await self._registry.steady(run)

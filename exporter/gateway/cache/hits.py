@@ -61,7 +61,7 @@ def join_refusal(key: RunKey, run: GatewayRun, later_seconds: float, now_ms: int
         return f"the running run was started {day}"
     if policy.join == "always":
         return None
-    if later_seconds <= policy.min_interval_seconds:
+    if later_seconds < policy.min_interval_seconds:
         return None
     if key.state is not None:
         return _change(key.state, key.fingerprint, run, now_ms)

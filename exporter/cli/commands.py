@@ -46,7 +46,7 @@ def _listed_kinds() -> str:
     return ", ".join(f'"{finding_kind_words(kind)}"' for kind in FINDING_KINDS)
 
 
-def _config_flag(command: Command) -> Command:
+def config_flag(command: Command) -> Command:
     return click.option(
         "--config.file",
         "config_file",
@@ -89,7 +89,7 @@ def _web_flags(command: Command) -> Command:
     return command
 
 
-def _prints_errors(command: Command) -> Command:
+def prints_errors(command: Command) -> Command:
     """Print the errors that a person can correct as sentences on standard error, and exit with status 1."""
 
     @wraps(command)
@@ -109,11 +109,11 @@ def _prints_errors(command: Command) -> Command:
 
 @click.group(invoke_without_command=True, context_settings=_CONTEXT)
 @click.version_option(__version__, prog_name="hex-exporter")
-@_config_flag
+@config_flag
 @_web_flags
 @_log_flags
 @click.pass_context
-@_prints_errors
+@prints_errors
 def main(context: click.Context, **flags: Any) -> None:
     """What a Hex workspace runs, holds and costs, as Prometheus metrics.
 
@@ -140,10 +140,10 @@ def _is_given(context: click.Context, param: click.Parameter) -> bool:
 
 
 @main.command()
-@_config_flag
+@config_flag
 @_web_flags
 @_log_flags
-@_prints_errors
+@prints_errors
 def serve(**flags: Any) -> None:
     """Poll Hex and serve /metrics (the default command)."""
     _serve(**flags)
@@ -155,7 +155,7 @@ def serve(**flags: Any) -> None:
 @click.option("--storage", metavar="DIR", type=click.Path(path_type=Path), help="Where the demo keeps its ledger.")
 @_web_flags
 @_log_flags
-@_prints_errors
+@prints_errors
 def demo(**flags: Any) -> None:
     """Serve a simulated workspace with 90 days of history; no token needed."""
     from exporter.cli.demo import run_demo
@@ -176,7 +176,7 @@ def demo(**flags: Any) -> None:
     help="Add a project that runs every so many seconds.",
 )
 @_log_flags
-@_prints_errors
+@prints_errors
 def simulate(**flags: Any) -> None:
     """Only the simulated workspace, over HTTP, for any client of Hex's API."""
     from exporter.cli.simulate import run_simulate
@@ -185,8 +185,8 @@ def simulate(**flags: Any) -> None:
 
 
 @main.command()
-@_config_flag
-@_prints_errors
+@config_flag
+@prints_errors
 def check(config_file: Path | None) -> None:
     """Is the file right, does the token work, what will polling cost? Exits 0, 1 or 2."""
     from exporter.cli.check import run_check
@@ -195,7 +195,7 @@ def check(config_file: Path | None) -> None:
 
 
 @main.command()
-@_config_flag
+@config_flag
 @click.option("--week", metavar="WEEK", help="A week such as 2026-W47, or a day in it; else this week.")
 @click.option("--workspace", metavar="NAME", help="Only this workspace; all of them if not given.")
 @click.option(
@@ -206,7 +206,7 @@ def check(config_file: Path | None) -> None:
     help="csv is the bill in the columns of FOCUS.",
 )
 @click.option("--digest", "is_digest", is_flag=True, help="A few paragraphs of Markdown, to be mailed or posted.")
-@_prints_errors
+@prints_errors
 def report(config_file: Path | None, week: str | None, workspace: str | None, form: str, is_digest: bool) -> None:
     """The week's runs, costs and budgets, against the week before; works beside a running server."""
     from exporter.cli.report import run_report
@@ -217,7 +217,7 @@ def report(config_file: Path | None, week: str | None, workspace: str | None, fo
 
 
 @main.command()
-@_config_flag
+@config_flag
 @click.option(
     "--kind", "kinds", metavar="KIND", multiple=True, callback=_finding_kinds, help='Such as "idle paid seat".'
 )
@@ -227,7 +227,7 @@ def report(config_file: Path | None, week: str | None, workspace: str | None, fo
 @click.option("--workspace", metavar="NAME", help="Only this workspace; all of them if not given.")
 @click.option("--team", metavar="NAME", help="Findings of one team.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]), default="table")
-@_prints_errors
+@prints_errors
 def audit(
     config_file: Path | None,
     kinds: tuple[str, ...],
@@ -248,7 +248,7 @@ def audit(
 
 
 @main.command()
-@_config_flag
+@config_flag
 @click.option(
     "--output",
     metavar="FILE",
@@ -271,7 +271,7 @@ def audit(
     type=click.IntRange(0),
     help="Wait at most so long for history that is still being read.",
 )
-@_prints_errors
+@prints_errors
 def history(config_file: Path | None, **flags: Any) -> None:
     """The run history as OpenMetrics with timestamps, for promtool.
 
@@ -283,7 +283,7 @@ def history(config_file: Path | None, **flags: Any) -> None:
 
 
 @main.command()
-@_config_flag
+@config_flag
 @click.argument("project_id", metavar="PROJECT_ID")
 @click.option("--input", "inputs", metavar="NAME=VALUE", multiple=True, help="An input parameter: JSON, or else text.")
 @click.option("--wait", "waits", is_flag=True, help="Wait until the run has ended; exit 0 only if it completed.")
@@ -302,7 +302,7 @@ def history(config_file: Path | None, **flags: Any) -> None:
     "--ca-file", metavar="FILE", type=click.Path(exists=True, dir_okay=False), help="Trust these authorities too."
 )
 @click.option("--trial", "trial_header", metavar="HEADER", help="Mark the request as a trial, by the policy's header.")
-@_prints_errors
+@prints_errors
 def run(
     config_file: Path | None,
     project_id: str,
@@ -344,7 +344,7 @@ def run(
 @click.option("--image", metavar="NAME", default=f"hex-exporter:{__version__}", help="The image for Kubernetes.")
 @click.option("--kubernetes", "is_kubernetes", is_flag=True, help="Write manifests instead.")
 @click.option("--force", "is_forced", is_flag=True, help="Write into a folder that is not empty.")
-@_prints_errors
+@prints_errors
 def bundle(folder: Path, is_kubernetes: bool, is_forced: bool, **addresses: Any) -> None:
     """Write dashboards, rules and the configuration of the programs that use them to DIR."""
     from exporter.bundle import Addresses

@@ -46,9 +46,7 @@ def run_gateway_explain(
     with _workspace(config_file, environ) as (config, ledger, now_ms):
         found = explain(config, ledger, project_id.lower(), parameters, now_ms)
     if found is None:
-        raise LedgerError(
-            f"{project_id}: no project that the exporter has listed: write the id from its address in Hex"
-        )
+        raise LedgerError(f"{project_id}: no project that the exporter has listed: write its id, as in its address")
     click.echo(f"{found.outcome}: {found.reason}" + (f" (run {found.run_id})" if found.run_id else ""))
     for sentence in found.unseen:
         click.echo(f"not looked at: {sentence}")

@@ -10,7 +10,7 @@ from helpers.virtual import LoopClock, in_virtual_time
 
 from exporter.simulator import Fault
 
-pytestmark = pytest.mark.usefixtures("all_runs_complete")
+pytestmark = pytest.mark.usefixtures("all_runs_complete", "quiet")
 
 DAGS = 100
 SOURCE = file_source(every_seconds=300)
@@ -61,7 +61,7 @@ def test_a_dag_is_never_green_with_old_figures(has_source: bool) -> None:
             dag = Dag(world, project)
 
             async def others() -> None:
-                """Someone else who runs the same notebook, where its source is known; and one whose token is made up."""
+                """Others run the same notebook, where its source is known; and a stranger tries."""
                 while True:
                     await asyncio.sleep(rng.uniform(1, 60))
                     if has_source:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from exporter.config import Policy
 from exporter.simulator import Fault
 
-pytestmark = pytest.mark.usefixtures("all_runs_complete")
+pytestmark = pytest.mark.usefixtures("all_runs_complete", "quiet")
 
 SOURCE = file_source(every_seconds=300)
 RUN_SECONDS = 40.0
@@ -151,7 +151,7 @@ LOAD_THEN_RUN = [("request", ALICE, 0), ("wait", 60, None), ("polls", None, None
 
 def bounded(test: Callable[..., None]) -> Callable[..., None]:
     checks = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-    return settings(max_examples=40, deadline=None, suppress_health_check=checks)(given(steps=STEPS)(test))
+    return settings(max_examples=15, deadline=None, suppress_health_check=checks)(given(steps=STEPS)(test))
 
 
 @bounded

@@ -47,6 +47,7 @@ def _listed_kinds() -> str:
 
 
 def config_flag(command: Command) -> Command:
+    """The flag that names the configuration file."""
     return click.option(
         "--config.file",
         "config_file",

@@ -2,7 +2,7 @@
 
 from exporter.gateway.app import App
 from exporter.gateway.context import GatewayHost
-from exporter.gateway.explain import Explanation, explain
+from exporter.gateway.explanation import Explanation, explain
 from exporter.gateway.gateway import Gateway
 from exporter.gateway.opening import open_gateway
 from exporter.view import GatewayState

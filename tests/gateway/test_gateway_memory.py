@@ -53,7 +53,7 @@ class TestResults:
 
 class TestRegistry:
     def test_runs_that_are_over_are_evicted_and_running_ones_never(self, monkeypatch: Any) -> None:
-        monkeypatch.setattr(registry, "MOST_RUNS", 3)
+        monkeypatch.setattr(run_index, "MOST_RUNS", 3)
 
         async def live(clock: LoopClock) -> None:
             async with opened(clock) as world:

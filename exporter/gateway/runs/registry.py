@@ -10,7 +10,6 @@ and one transaction in the ledger at most. The queue decides only whose turn it 
 
 import asyncio
 import math
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Literal
@@ -32,19 +31,17 @@ from exporter.gateway.runs.active_run import (
     WaitingRequests,
 )
 from exporter.gateway.runs.queue import Place, Queue, Refused
+from exporter.gateway.runs.run_holders import RunHolders
 from exporter.gateway.runs.run_writer import RunWriter
 from exporter.ledger import GatewayRun
 from exporter.view import GatewayState
-
-MOST_RUNS = 10_000
-"""How many runs that are over are remembered with those who were given them; the oldest are evicted."""
 
 _DRY = "dry_run"
 
 _log = structlog.get_logger()
 
 
-class RunRegistry:
+class RunRegistry(RunHolders):
     """All runs of one gateway. Used on one event loop.
 
     `changed` is set when a run may be able to start, `doubted` when one is in doubt; `on_end` is given each
@@ -54,52 +51,16 @@ class RunRegistry:
     def __init__(
         self, context: GatewayContext, queue: Queue, results: Results, on_end: Callable[[GatewayRun], None]
     ) -> None:
+        super().__init__(RunWriter(context))
         self._on_end = on_end
         self.changed = asyncio.Event()
         self.doubted = asyncio.Event()
         self._context = context
         self._queue = queue
         self._results = results
-        self._writer = RunWriter(context)
-        # Runs that are not over, in the order in which they came; those of them that have a place; those with an id.
-        self._unfinished: dict[ActiveRun, None] = {}
         self._placed: dict[Place, ActiveRun] = {}
-        self._known: OrderedDict[str, ActiveRun] = OrderedDict()
 
     # What there is
-
-    def pending(self) -> list[ActiveRun]:
-        """The runs that are queued or being sent."""
-        return self._in(RunState.QUEUED, RunState.SENDING)
-
-    def in_doubt(self) -> list[ActiveRun]:
-        """The runs of which it is not known whether Hex has started them."""
-        return self._in(RunState.IN_DOUBT)
-
-    def running(self) -> list[ActiveRun]:
-        """The runs that Hex has started and that are not known to be over."""
-        return self._in(RunState.RUNNING)
-
-    def run(self, run_id: str) -> ActiveRun | None:
-        """A run by Hex's id, None if it is not known to be the gateway's (any more)."""
-        return self._known.get(run_id)
-
-    def run_ids(self) -> frozenset[str]:
-        """The ids of all runs that are known to be the gateway's."""
-        return frozenset(self._known)
-
-    def sent(self, intent_id: str) -> ActiveRun | None:
-        """A run by the id of its intent, None if it is not known (any more)."""
-        runs = (*self._unfinished, *self._known.values())
-        return next((run for run in runs if run.record is not None and run.record.intent_id == intent_id), None)
-
-    def joinable(self, request: str, caller: str = "") -> ActiveRun | None:
-        """The running run of this request (its digest) that was sent last, None if there is none to be joined.
-
-        One that the caller was given already comes before those of others.
-        """
-        found = (run for run in self.running() if run.sent.request == request and run.is_joinable)
-        return max(found, key=lambda run: (caller in run.given, run.sent_at), default=None)
 
     @property
     def is_short_of_places(self) -> bool:
@@ -110,14 +71,6 @@ class RunRegistry:
     def state(self) -> GatewayState:
         """How many runs wait, and how many have a place; may be read from any thread."""
         return GatewayState(self._queue.waiting, self._queue.active)
-
-    def was_given(self, caller: str, run_id: str) -> bool:
-        """Whether a request of the caller has been given the run."""
-        found = self._known.get(run_id)
-        return found is not None and caller in found.given
-
-    def _in(self, *states: RunState) -> list[ActiveRun]:
-        return [run for run in self._unfinished if run.state in states]
 
     # Requests come and go
 
@@ -353,45 +306,6 @@ class RunRegistry:
         self._finish(run)
         self._writer.lost(run.sent)
 
-    # Who holds a run
-
-    def give(self, run: ActiveRun, caller: str, *, is_first: bool = False) -> None:
-        """A request of the caller is given the run; the first is its starter, which was written with the start."""
-        run.give(caller)
-        if not is_first:
-            self._writer.held(run, caller)
-
-    def give_result(self, record: GatewayRun, caller: str) -> None:
-        """A request of the caller is given the result of a run that is over."""
-        run = self._known.get(record.run_id or "")
-        if run is None:
-            run = ActiveRun(state=RunState.OVER, record=record)
-            self._remember(run)
-        run.give(caller)
-
-    async def release(self, run: ActiveRun, caller: str) -> bool:
-        """A request of the caller releases the run; whether it was the last, so that the run is to be cancelled.
-
-        From then on no request is given the run. Otherwise this returns when it is written.
-        """
-        run.attached[caller] -= 1
-        if not run.attached.total():
-            run.is_cancelling = True
-            return True
-        self._writer.held(run, caller)
-        await self._writer.held_settled()
-        return False
-
-    def not_cancelled(self, run: ActiveRun, caller: str) -> None:
-        """Hex has not taken the cancellation: the caller holds the run again."""
-        run.is_cancelling = False
-        if not run.is_over:
-            run.attached[caller] += 1
-
-    def cancelled(self, run: ActiveRun, caller: str) -> None:
-        """Hex has taken the cancellation, or says that the run is over: the caller's right to cancel is used up."""
-        self._writer.held(run, caller)
-
     # Process start and end
 
     def restore(self, record: GatewayRun, attached: Mapping[str, int]) -> None:
@@ -468,11 +382,3 @@ class RunRegistry:
     async def _note_not_started(self, run: ActiveRun) -> None:
         if run.is_intended:
             run.record = await self._writer.not_started(run.sent)
-
-    def _remember(self, run: ActiveRun) -> None:
-        self._known[run.run_id] = run
-        while len(self._known) > MOST_RUNS:
-            oldest = next((run_id for run_id, one in self._known.items() if one.is_over), None)
-            if oldest is None:
-                return
-            del self._known[oldest]

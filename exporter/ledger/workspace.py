@@ -1,6 +1,7 @@
 """One workspace's part of the ledger: what may be written to it; what may be read is `WorkspaceReader`."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
+from contextlib import AbstractContextManager
 
 from exporter.facts import Cell, Connection, Group, Identity, Project, QueriedTable, Run, Seat, Thread
 from exporter.ledger.codec import storable
@@ -45,11 +46,24 @@ class WorkspaceLedger(WorkspaceReader):
             self._counters.count(transaction, exchange_amounts(endpoint, code, seconds))
             self._requests.record(transaction, sent_ms, for_caller=for_caller)
 
-    def record_projects(self, projects: Iterable[Project], at_ms: int) -> None:
-        """A whole listing of projects; what it lacks is gone since then."""
+    def when_lost(self, forget: Callable[[], None]) -> None:
+        """Have `forget` called, in the thread that writes, when an empty ledger has taken a damaged one's place."""
+        self._store.when_lost(forget)
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Keep other threads from writing meanwhile, and the ledger from being replaced by them."""
+        return self._store.turn()
+
+    def record_projects(
+        self, projects: Iterable[Project], at_ms: int, unreadable: Collection[str] | None = ()
+    ) -> None:
+        """A whole listing of projects; what it lacks is gone since then.
+
+        `unreadable` are the ids of items that could not be read, None if any project may be among them: those stay.
+        """
         with self._store.transaction() as transaction:
             self._counters.begin(transaction, at_ms)
-            after = self._projects.record_listing(transaction, projects, at_ms)
+            after = self._projects.record_listing(transaction, projects, at_ms, unreadable)
             self._counters.foresee_projects(transaction, after)
 
     def record_seats(self, seats: Iterable[Seat], at_ms: int) -> None:

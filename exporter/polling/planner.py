@@ -27,7 +27,7 @@ class ProjectOutlook:
     """One project that can have runs.
 
     `due_ms` from when its newest runs are worth a request, `due_reason` what makes them so;
-    `paused_until_ms` before that nothing of it may be requested;
+    `paused_until_ms` before that nothing of it may be requested, `older_paused_until_ms` nothing of its past;
     `under_way` the page to go on with if a read of it has begun; `older` the page behind what is known, None if all is
     known; `known_from_ms` how far back it is known; `activity` orders projects that wait for the same thing.
     """
@@ -36,6 +36,7 @@ class ProjectOutlook:
     due_ms: int
     due_reason: Reason = Reason.SCHEDULE
     paused_until_ms: int = 0
+    older_paused_until_ms: int = 0
     under_way: ApiRequest | None = None
     older: ApiRequest | None = None
     known_from_ms: int | None = None
@@ -86,7 +87,7 @@ def plan(
     open_projects = [] if runs_paused_until_ms > now_ms else [one for one in projects if one.paused_until_ms <= now_ms]
     other = _due_listing((one for one in listings if one.endpoint is not Endpoint.PROJECTS), now_ms)
     newest = _newest_runs((one for one in open_projects if not one.is_turn or next_turn_ms <= now_ms), now_ms)
-    older = _older_runs(open_projects, weeks_ms)
+    older = _older_runs([one for one in open_projects if one.older_paused_until_ms <= now_ms], weeks_ms)
     if older is not None and turn % BACKFILL_TURN == 0:
         return older
     present = (other, newest) if turn % 2 else (newest, other)

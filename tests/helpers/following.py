@@ -11,6 +11,7 @@ import msgspec
 from exporter.config import Collect, Config, RateLimit, Storage, Workspace
 from exporter.hexapi import TokenSource
 from exporter.ledger import Ledger, WorkspaceLedger, open_ledger
+from exporter.metrics import Collector, Status
 from exporter.polling import Poller
 
 NOW = 1_795_392_000  # Monday, 23 November 2026, 00:00 UTC
@@ -132,6 +133,17 @@ class Following:
         """The sums of a counter that are not 0, whether held or not."""
         self.known.release_holds(round(self.clock.now() * 1000) + 90_001)
         return {one.labels: one.value for one in self.known.counters() if one.metric == metric and one.value}
+
+    def figures(self) -> dict[str, dict[tuple[str, ...], float]]:
+        """What the page shows now: by metric, by label values without the workspace."""
+        families = Collector(self.ledger, Status()).collect(self.config, round(self.clock.now() * 1000))
+        return {
+            one.metric.name: {
+                labels[1:] if one.metric.labels[:1] == ("workspace",) else labels: value
+                for labels, value in one.samples
+            }
+            for one in families
+        }
 
     def _poller(self) -> Poller:
         return Poller(

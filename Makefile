@@ -1,6 +1,6 @@
 # `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench dashboards lock image
+.PHONY: help install demo test check lint bench dashboards docs golden lock image
 
 PYTHON = .venv/bin/python
 BUILDER = docker
@@ -20,6 +20,9 @@ demo: ## serve a simulated workspace (./demo)
 test: ## every check and every test (./test)
 	@./test
 
+check: ## lint, types and unit tests in 90 seconds (./test --fast)
+	@./test --fast
+
 lint: ## ruff, mypy --strict and the arrows between the rooms
 	@scripts/install test
 	@scripts/lint
@@ -31,6 +34,15 @@ bench: ## print the measured figures of every benchmark
 dashboards: ## write the JSON of the Grafana dashboards from their Python
 	@scripts/install test
 	@$(PYTHON) -m dashboards
+
+docs: ## write what docs/metrics.md and docs/configuration.md take from the code
+	@scripts/install test
+	@$(PYTHON) -m exporter.metrics.docs > .metrics.md && mv .metrics.md docs/metrics.md
+	@$(PYTHON) -m exporter.config.docs docs/configuration.md
+
+golden: ## write the golden page, tests/metrics/golden.prom
+	@scripts/install test
+	@WRITE_GOLDEN=1 $(PYTHON) -m pytest -q tests/metrics/test_metrics_collector.py -k golden
 
 lock: ## resolve the hashed requirements files again (UPGRADE=--upgrade for newer versions)
 	@scripts/install test

@@ -22,23 +22,11 @@ from dashboards.panels import (
     tinted,
 )
 from dashboards.promql import WORKSPACE, age, gauge, increase
+from exporter.facts import FINDING_KINDS, finding_kind_words
 
 USD = "currencyUSD"
-KINDS = {
-    "abandoned_project": "Abandoned project",
-    "unviewed_schedule": "Unviewed schedule",
-    "over_refreshed": "Refreshed more often than data changes",
-    "over_scheduled": "Refreshed more often than viewed",
-    "failing_schedule": "Schedule that only fails",
-    "duplicate_projects": "Duplicate projects",
-    "idle_paid_seat": "Idle paid seat",
-    "costly_role": "Role with more than is used",
-    "costly_plan": "Plan with more than is used",
-    "overlapping_connections": "Connections that overlap",
-    "unused_connection": "Unused connection",
-    "colliding_schedules": "Schedules that collide",
-}
-"""Kinds of findings as people call them."""
+KINDS = {kind: finding_kind_words(kind).capitalize() for kind in FINDING_KINDS}
+"""Kinds of findings by the name that `hex-exporter audit` prints."""
 
 BOARD_OF = {
     "project": "hex-project",

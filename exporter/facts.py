@@ -5,6 +5,7 @@ a value that Hex invents tomorrow arrives as it came, in lower case. Text is as 
 labels is the page's affair.
 """
 
+import re
 from dataclasses import dataclass
 
 ACTIVE_STATUSES = frozenset({"pending", "running"})
@@ -36,7 +37,18 @@ FINDING_KINDS = (
     "unused_connection",
     "colliding_schedules",
 )
-"""Every kind of finding. Of two equal claims on a project's runs, or on a seat, that of the earlier kind counts."""
+"""Every kind of finding. Of two equal claims on a project's runs, or on a seat, that of the earlier kind applies."""
+
+
+def finding_kind_words(kind: str) -> str:
+    """The name of a kind of finding as people read it, in tables, on boards and in messages: `idle paid seat`."""
+    return kind.replace("_", " ")
+
+
+def finding_kind_of(written: str) -> str | None:
+    """The kind by its name, as it is printed or as the label has it, in any case; None if there is none."""
+    kind = re.sub(r"[\s_-]+", "_", written.strip().lower())
+    return kind if kind in FINDING_KINDS else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +69,7 @@ class Schedule:
 class Project:
     """One project of a listing. `published_ms` None: never published, so it has no run history.
 
-    `groups` and `collections` are the names it is shared with; `views_*` are Hex's rolling windows, None if not told.
+    `groups` and `collections` are the names it is shared with; `views_*` are Hex's rolling windows, None if not given.
     """
 
     project_id: str
@@ -106,14 +118,14 @@ class Run:
 
     @property
     def is_active(self) -> bool:
-        """Whether it may still change its state; an unknown status counts as ended once it has an end."""
+        """Whether it may still change its state; an unknown status has ended once it has an end."""
         if self.status in ACTIVE_STATUSES:
             return True
         return self.status not in TERMINAL_STATUSES and self.end_ms is None
 
     @property
     def ended_ms(self) -> int | None:
-        """When it ended, by its end, else start plus elapsed, else start; None while active or if nothing tells."""
+        """When it ended, by its end, else start plus elapsed, else start; None while active or if not known."""
         if self.is_active:
             return None
         if self.end_ms is not None:
@@ -145,7 +157,7 @@ class Seat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Whom the token belongs to; a workspace token tells only the organisation and its own expiry."""
+    """Whom the token belongs to; a workspace token has only the organisation and its own expiry."""
 
     org_id: str | None = None
     email: str | None = None

@@ -1,8 +1,6 @@
-"""What goes with the exporter, fitted together: dashboards, rules, and configuration of the programs that use them."""
+"""What goes with the exporter, with one set of addresses: dashboards, rules, and configuration of their programs."""
 
-from exporter.bundle.kubernetes import kubernetes_files
-from exporter.bundle.material import Material, read_material
-from exporter.bundle.place import Place
-from exporter.bundle.plain import plain_files
+from exporter.bundle.addresses import Addresses
+from exporter.bundle.writing import write_bundle
 
-__all__ = ["Material", "Place", "kubernetes_files", "plain_files", "read_material"]
+__all__ = ["Addresses", "write_bundle"]

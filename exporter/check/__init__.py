@@ -1,20 +1,25 @@
 """What is wrong with a configuration, a token or a workspace, found by asking before `serve` does."""
 
-from exporter.check.gateway_check import gateway_faults, gateway_notes, gateway_web_file
-from exporter.check.money_check import budget_notes, price_notes
-from exporter.check.source_check import source_faults, source_figure, source_notes
-from exporter.check.workspace_probe import SCOPES, Findings, probe
+from exporter.check.gateway_check import gateway_faults, gateway_web_file
+from exporter.check.source_check import source_faults
+from exporter.check.workspace_check import (
+    ENDPOINT_GIVES,
+    duration_text,
+    workspace_faults,
+    workspace_figures,
+    workspace_notes,
+)
+from exporter.check.workspace_probe import Findings, probe
 
 __all__ = [
-    "SCOPES",
+    "ENDPOINT_GIVES",
     "Findings",
-    "budget_notes",
+    "duration_text",
     "gateway_faults",
-    "gateway_notes",
     "gateway_web_file",
-    "price_notes",
     "probe",
     "source_faults",
-    "source_figure",
-    "source_notes",
+    "workspace_faults",
+    "workspace_figures",
+    "workspace_notes",
 ]

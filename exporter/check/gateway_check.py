@@ -25,12 +25,12 @@ def gateway_web_file(gateway: Gateway) -> WebConfigFile | None:
     rules = web_file.current()
     if rules.tls is None and is_public(gateway.listen_address) and not gateway.allow_insecure:
         problem = (
-            f"found a file without tls_server_config for the public address {gateway.listen_address}, expected TLS, "
-            "a loopback address, or allow_insecure: true; callers send their Hex tokens there"
+            f"the file has no TLS for the public address {gateway.listen_address}, and callers send their Hex tokens "
+            "there; add tls_server_config to it, write a loopback address, or add allow_insecure: true"
         )
         raise ConfigError(ConfigProblem(_KEY, problem))
     if rules.config.users:
-        problem = "found basic_auth_users, expected none: a caller's Authorization is its Hex token"
+        problem = "the file has basic_auth_users; remove them: a caller's Authorization is its Hex token"
         raise ConfigError(ConfigProblem(_KEY, problem))
     return web_file
 
@@ -60,11 +60,11 @@ def gateway_notes(projects: Sequence[Project], config: Config, workspace_name: s
         yield "gateway: no public_url, so links in answers lead to its listen address"
     for number, policy in enumerate(gateway.policies):
         if projects and not any(gateway.policy(workspace_name, project) is policy for project in projects):
-            yield f"gateway.policies[{number}] is for no project: none fits, or an earlier policy has them all"
+            yield f"gateway.policies[{number}] applies to no project: none matches, or an earlier policy has them all"
 
 
 def _unavailable(gateway: Gateway) -> str | None:
-    """Why nobody can listen there, None if one can."""
+    """Why it is impossible to listen there, None if it is possible."""
     try:
         bind(parse_address(gateway.listen_address)).close()
     except ConfigError as error:

@@ -24,7 +24,7 @@ def price_notes(found: Findings, config: Config) -> Iterator[str]:
 
 
 def budget_notes(found: Findings, config: Config, clock: Clock) -> Iterator[str]:
-    """Which budgets fit no project, and how the default one compares, if it is in use.
+    """Which budgets match no project, and how the default one compares, if it is in use.
 
     It is compared with the last weeks where there is a ledger that knows them, else with the schedules.
     """

@@ -10,7 +10,7 @@ from exporter.sources import Address, Credential, ProbeError, missing_driver
 
 
 def source_faults(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
-    """What keeps sources from being asked: a secret that is not there, a driver that is not installed, no file."""
+    """What keeps sources from being probed: a secret that is not there, a driver that is not installed, no file."""
     for source in config.sources:
         try:
             if source.sql is not None:
@@ -32,7 +32,7 @@ def source_notes(projects: Sequence[Project], config: Config, workspace_name: st
     served = {id(config.source_of(workspace_name, project)) for project in projects}
     for source in config.sources:
         if id(source) not in served and _is_for(source, workspace_name, config):
-            yield f"source {source.name} is for no project: none fits, or an earlier source has them all"
+            yield f"source {source.name} applies to no project: none matches, or an earlier source has them all"
 
 
 def source_figure(projects: Sequence[Project], config: Config, workspace_name: str) -> str | None:

@@ -11,17 +11,17 @@ from exporter.report import AUDIT_FORMS, FindingFilter, audit_reports, for_termi
 from exporter.service import configure_logs, read_config
 
 
-def run_audit(config_file: Path | None, environ: Mapping[str, str], wanted: FindingFilter, form: str) -> None:
+def run_audit(config_file: Path | None, environ: Mapping[str, str], finding_filter: FindingFilter, form: str) -> None:
     """Print it in one of the forms of `AUDIT_FORMS`.
 
-    Raises ConfigError if what was asked for does not exist, LedgerError where there is no ledger.
+    Raises ConfigError for a workspace or a team that does not exist, LedgerError where there is no ledger.
     """
     configure_logs("error", "logfmt")
     config = read_config(config_file, environ)
     clock = SystemClock()
     ledger = open_ledger(config.storage.url, clock=clock, read_only=True)
     try:
-        audits = list(audit_reports(ledger, config, clock, wanted))
+        audits = list(audit_reports(ledger, config, clock, finding_filter))
     finally:
         ledger.close()
     click.echo(AUDIT_FORMS[form](audits))

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from exporter import __version__
 from exporter.errors import ConfigError, HexExporterError
-from exporter.facts import FINDING_KINDS
+from exporter.facts import FINDING_KINDS, finding_kind_of, finding_kind_words
 
 DEFAULT_LISTEN_ADDRESS = "127.0.0.1:9891"
 
@@ -23,9 +24,26 @@ DEFAULT_INSTANCE = "localhost:9891"
 
 RUNBOOK_URL = "https://github.com/hex-exporter/hex-exporter/blob/main/docs/runbooks.md"
 
+_KIND_HELP = 'Findings of this kind, such as "idle paid seat".'
+
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
 
 Command = Callable[..., None]
+
+
+def _finding_kinds(context: click.Context, param: click.Parameter, written: tuple[str, ...]) -> tuple[str, ...]:
+    """The kinds of findings that were written, as tables print them or as the label has them."""
+    kinds = []
+    for text in written:
+        kind = finding_kind_of(text)
+        if kind is None:
+            raise click.BadParameter(f"{text!r} is not a kind of finding; write one of {_listed_kinds()}")
+        kinds.append(kind)
+    return tuple(kinds)
+
+
+def _listed_kinds() -> str:
+    return ", ".join(f'"{finding_kind_words(kind)}"' for kind in FINDING_KINDS)
 
 
 def _config_flag(command: Command) -> Command:
@@ -71,8 +89,8 @@ def _web_flags(command: Command) -> Command:
     return command
 
 
-def _says_errors(command: Command) -> Command:
-    """Turn what a person must mend into sentences on standard error and exit status 1."""
+def _prints_errors(command: Command) -> Command:
+    """Print the errors that a person can correct as sentences on standard error, and exit with status 1."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
@@ -95,7 +113,7 @@ def _says_errors(command: Command) -> Command:
 @_web_flags
 @_log_flags
 @click.pass_context
-@_says_errors
+@_prints_errors
 def main(context: click.Context, **flags: Any) -> None:
     """What a Hex workspace runs, holds and costs, as Prometheus metrics.
 
@@ -103,27 +121,43 @@ def main(context: click.Context, **flags: Any) -> None:
     """
     if context.invoked_subcommand is None:
         _serve(**flags)
+    else:
+        _hand_down_options(context, context.invoked_subcommand)
+
+
+def _hand_down_options(context: click.Context, name: str) -> None:
+    """Make options given before a command the defaults of its own; raises UsageError for one that it does not have."""
+    given = {param for param in main.params if _is_given(context, param)}
+    own = {param.name for param in main.commands[name].params}
+    for param in main.params:
+        if param in given and param.name not in own:
+            raise click.UsageError(f"{name} has no option {param.opts[0]}; leave it out")
+    context.default_map = {name: {param.name: context.params[param.name] for param in given if param.name}}
+
+
+def _is_given(context: click.Context, param: click.Parameter) -> bool:
+    return param.name is not None and context.get_parameter_source(param.name) is ParameterSource.COMMANDLINE
 
 
 @main.command()
 @_config_flag
 @_web_flags
 @_log_flags
-@_says_errors
+@_prints_errors
 def serve(**flags: Any) -> None:
-    """Poll Hex and serve /metrics (what happens without a command)."""
+    """Poll Hex and serve /metrics (the default command)."""
     _serve(**flags)
 
 
 @main.command()
 @click.option("--projects", metavar="N", default=40, type=click.IntRange(1, 5000), help="Size of the workspace.")
-@click.option("--seed", metavar="N", default=1, type=int, help="Another seed, another workspace.")
+@click.option("--seed", metavar="N", default=1, type=int, help="The same seed gives the same workspace.")
 @click.option("--storage", metavar="DIR", type=click.Path(path_type=Path), help="Where the demo keeps its ledger.")
 @_web_flags
 @_log_flags
-@_says_errors
+@_prints_errors
 def demo(**flags: Any) -> None:
-    """A simulated workspace with 90 days of history, and serve against it; no token needed."""
+    """Serve a simulated workspace with 90 days of history; no token needed."""
     from exporter.cli.demo import run_demo
 
     run_demo(environ=os.environ, **flags)
@@ -132,12 +166,17 @@ def demo(**flags: Any) -> None:
 @main.command()
 @click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:9890")
 @click.option("--projects", metavar="N", default=40, type=click.IntRange(1, 5000), help="Size of the workspace.")
-@click.option("--seed", metavar="N", default=1, type=int, help="Another seed, another workspace.")
+@click.option("--seed", metavar="N", default=1, type=int, help="The same seed gives the same workspace.")
 @click.option("--limits", metavar="LIMITS", default="documented", help="documented, off, or PER_MINUTE/PER_HOUR.")
-@click.option("--fault", "faults", metavar="FAULT", multiple=True, help="As `429,endpoint=runs,probability=0.1`.")
-@click.option("--plant-every", metavar="SECONDS", type=click.FloatRange(0.1), help="A project that runs so often.")
+@click.option("--fault", "faults", metavar="FAULT", multiple=True, help="Such as `429,endpoint=runs,probability=0.1`.")
+@click.option(
+    "--plant-every",
+    metavar="SECONDS",
+    type=click.FloatRange(0.1),
+    help="Add a project that runs every so many seconds.",
+)
 @_log_flags
-@_says_errors
+@_prints_errors
 def simulate(**flags: Any) -> None:
     """Only the simulated workspace, over HTTP, for any client of Hex's API."""
     from exporter.cli.simulate import run_simulate
@@ -147,7 +186,7 @@ def simulate(**flags: Any) -> None:
 
 @main.command()
 @_config_flag
-@_says_errors
+@_prints_errors
 def check(config_file: Path | None) -> None:
     """Is the file right, does the token work, what will polling cost? Exits 0, 1 or 2."""
     from exporter.cli.check import run_check
@@ -158,7 +197,7 @@ def check(config_file: Path | None) -> None:
 @main.command()
 @_config_flag
 @click.option("--week", metavar="WEEK", help="A week such as 2026-W47, or a day in it; else this week.")
-@click.option("--workspace", metavar="NAME", help="One workspace; all of them if not given.")
+@click.option("--workspace", metavar="NAME", help="Only this workspace; all of them if not given.")
 @click.option(
     "--format",
     "form",
@@ -167,26 +206,28 @@ def check(config_file: Path | None) -> None:
     help="csv is the bill in the columns of FOCUS.",
 )
 @click.option("--digest", "is_digest", is_flag=True, help="A few paragraphs of Markdown, to be mailed or posted.")
-@_says_errors
+@_prints_errors
 def report(config_file: Path | None, week: str | None, workspace: str | None, form: str, is_digest: bool) -> None:
     """The week's runs, costs and budgets, against the week before; works beside a running server."""
     from exporter.cli.report import run_report
 
     if is_digest and form not in ("table", "markdown"):
-        raise click.UsageError(f"found --digest with --format {form}, expected markdown: a digest is Markdown")
+        raise click.UsageError(f"--digest cannot be --format {form}; write --format markdown, or leave it out")
     run_report(config_file, os.environ, week, workspace, form, is_digest=is_digest)
 
 
 @main.command()
 @_config_flag
 @click.option(
-    "--kind", "kinds", metavar="KIND", multiple=True, type=click.Choice(FINDING_KINDS), help="Findings of this kind."
+    "--kind", "kinds", metavar="KIND", multiple=True, callback=_finding_kinds, help='Such as "idle paid seat".'
 )
-@click.option("--min-saving", metavar="USD", type=click.FloatRange(0), help="Findings that save so much a month.")
-@click.option("--workspace", metavar="NAME", help="One workspace; all of them if not given.")
-@click.option("--team", metavar="NAME", help="What belongs to one team.")
+@click.option(
+    "--min-saving", metavar="USD", type=click.FloatRange(0), help="Findings that save at least so much a month."
+)
+@click.option("--workspace", metavar="NAME", help="Only this workspace; all of them if not given.")
+@click.option("--team", metavar="NAME", help="Findings of one team.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]), default="table")
-@_says_errors
+@_prints_errors
 def audit(
     config_file: Path | None,
     kinds: tuple[str, ...],
@@ -195,27 +236,42 @@ def audit(
     team: str | None,
     form: str,
 ) -> None:
-    """What to switch off, ranked by what it costs; works beside a running server and changes nothing in Hex."""
+    """What to switch off, ranked by saving; works beside a running server and changes nothing in Hex."""
     from exporter.cli.audit import run_audit
     from exporter.report import FindingFilter
 
     if min_saving is not None and not isfinite(min_saving):
-        raise click.BadParameter(f"found {min_saving}, expected an amount in dollars", param_hint="--min-saving")
+        raise click.BadParameter(f"{min_saving} is not an amount; write dollars such as 20", param_hint="--min-saving")
     least_micro = None if min_saving is None else round(min_saving * 1_000_000)
-    wanted = FindingFilter(kinds=kinds, least_micro=least_micro, workspace=workspace, team=team)
-    run_audit(config_file, os.environ, wanted, form)
+    finding_filter = FindingFilter(kinds=kinds, least_micro=least_micro, workspace=workspace, team=team)
+    run_audit(config_file, os.environ, finding_filter, form)
 
 
 @main.command()
 @_config_flag
-@click.option("--output", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Not standard output.")
-@click.option("--days", metavar="N", default=90, type=click.IntRange(1, 3650), help="How far back, at the most.")
-@click.option("--job", metavar="NAME", default=DEFAULT_JOB, help="The label that Prometheus gives the exporter.")
-@click.option("--instance", metavar="NAME", default=DEFAULT_INSTANCE, help="The other one.")
 @click.option(
-    "--wait", "wait_seconds", metavar="SECONDS", default=0, type=click.IntRange(0), help="For history still being read."
+    "--output",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write to this file instead of standard output.",
 )
-@_says_errors
+@click.option("--days", metavar="N", default=90, type=click.IntRange(1, 3650), help="At most so many days back.")
+@click.option("--job", metavar="NAME", default=DEFAULT_JOB, help="The label job that Prometheus gives the exporter.")
+@click.option(
+    "--instance",
+    metavar="NAME",
+    default=DEFAULT_INSTANCE,
+    help="The label instance that Prometheus gives the exporter.",
+)
+@click.option(
+    "--wait",
+    "wait_seconds",
+    metavar="SECONDS",
+    default=0,
+    type=click.IntRange(0),
+    help="Wait at most so long for history that is still being read.",
+)
+@_prints_errors
 def history(config_file: Path | None, **flags: Any) -> None:
     """The run history as OpenMetrics with timestamps, for promtool.
 
@@ -229,16 +285,16 @@ def history(config_file: Path | None, **flags: Any) -> None:
 @main.command()
 @_config_flag
 @click.argument("project_id", metavar="PROJECT_ID")
-@click.option("--input", "inputs", metavar="NAME=VALUE", multiple=True, help="A parameter: JSON, or else text.")
-@click.option("--wait", "waits", is_flag=True, help="Until the run is over; exits 0 only if it completed.")
+@click.option("--input", "inputs", metavar="NAME=VALUE", multiple=True, help="An input parameter: JSON, or else text.")
+@click.option("--wait", "waits", is_flag=True, help="Wait until the run has ended; exit 0 only if it completed.")
 @click.option("--timeout", "timeout_seconds", metavar="SECONDS", default=3600.0, type=click.FloatRange(1))
-@click.option("--gateway", metavar="URL", help="Where it is; else HEX_GATEWAY_URL, else what the file says.")
+@click.option("--gateway", metavar="URL", help="The gateway; else HEX_GATEWAY_URL, else that of the file.")
 @click.option("--allow-insecure", "allows_insecure", is_flag=True, help="Send the token over plain http.")
-@click.option("--no-cache", "is_fresh", is_flag=True, help="Run, whatever result there is.")
+@click.option("--no-cache", "is_fresh", is_flag=True, help="Start a run even if an earlier result is still right.")
 @click.option("--trial", "trial_header", metavar="HEADER", help="Mark the request as a trial, by the policy's header.")
-@_says_errors
+@_prints_errors
 def run(config_file: Path | None, project_id: str, **flags: Any) -> None:
-    """Ask the gateway for a run: hit or run, and how it ends.
+    """Request a run from the gateway: was an earlier result enough, and how did the run end?
 
     The token is that of HEX_API_TOKEN, else of the file's workspace. Exits 0 (granted; with --wait: completed), 1, 2
     (usage) or 130 (Ctrl-C; the run goes on).
@@ -263,13 +319,13 @@ def run(config_file: Path | None, project_id: str, **flags: Any) -> None:
 @click.option("--image", metavar="NAME", default=f"hex-exporter:{__version__}", help="The image for Kubernetes.")
 @click.option("--kubernetes", "is_kubernetes", is_flag=True, help="Write manifests instead.")
 @click.option("--force", "is_forced", is_flag=True, help="Write into a folder that is not empty.")
-@_says_errors
-def bundle(folder: Path, is_kubernetes: bool, is_forced: bool, **place: str) -> None:
+@_prints_errors
+def bundle(folder: Path, is_kubernetes: bool, is_forced: bool, **addresses: str) -> None:
     """Write dashboards, rules and the configuration of the programs that use them to DIR."""
-    from exporter.bundle import Place
+    from exporter.bundle import Addresses
     from exporter.cli.bundle import run_bundle
 
-    run_bundle(folder, Place(**place), is_kubernetes=is_kubernetes, is_forced=is_forced)
+    run_bundle(folder, Addresses(**addresses), is_kubernetes=is_kubernetes, is_forced=is_forced)
 
 
 def _serve(config_file: Path | None, **flags: Any) -> None:

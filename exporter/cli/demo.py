@@ -117,7 +117,7 @@ def _write_config(folder: Path, hex_address: str, url: str) -> Path:
 def _plant_since_ms(url: str) -> int:
     """Since when the planted runs come: since the demo's first start, at the most two hours ago.
 
-    The simulation is a function of time, so a demo that is killed and started again tells the same past.
+    The simulation is a function of time, so a demo that is killed and started again has the same past.
     """
     now_ms = round(time.time() * 1000)
     try:

@@ -43,7 +43,7 @@ async def _run(client: httpx.AsyncClient, project_id: str) -> None:
 
 
 async def _started(client: httpx.AsyncClient, project_id: str) -> dict[str, str]:
-    """The answer to a run request, asked again for as long as it is told to come back."""
+    """The answer to a run request, sent again for as long as the gateway answers 429."""
     while True:
         answer = await client.post(f"/projects/{project_id}/runs")
         if answer.status_code != httpx.codes.TOO_MANY_REQUESTS:

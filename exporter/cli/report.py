@@ -22,9 +22,9 @@ def run_report(
 ) -> None:
     """Print it in one of the forms of `WEEK_FORMS`, or the digest of it with what the audit finds now.
 
-    A digest is of the last whole week unless another was asked for.
+    A digest is of the last whole week unless `week` names another.
 
-    Raises ConfigError if what was asked for does not exist, LedgerError where there is no ledger.
+    Raises ConfigError for a week or a workspace that does not exist, LedgerError where there is no ledger.
     """
     configure_logs("error", "logfmt")
     config = read_config(config_file, environ)

@@ -1,4 +1,4 @@
-"""Where a run is asked for and with whose token: from flags, environment and configuration."""
+"""Which gateway runs are requested from, and with whose token: from flags, environment and configuration."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,7 +38,10 @@ def find_destination(
         raise ConfigError(ConfigProblem(where, str(unfit))) from None
     is_allowed = allows_insecure or (config.gateway is not None and config.gateway.allow_insecure)
     if is_plain_to_others(url) and not is_allowed:
-        problem = "found http:// to another machine, expected https://, or --allow-insecure: the token is sent there"
+        problem = (
+            "http:// to another machine is not encrypted, and the token is sent there; write https://, "
+            "or add --allow-insecure"
+        )
         raise ConfigError(ConfigProblem(where, problem))
     return Destination(url, _token(config, environ))
 
@@ -50,7 +53,9 @@ def _named(config: Config, environ: Mapping[str, str], flag: str | None) -> tupl
     if variable := environ.get(GATEWAY_VARIABLE):
         return GATEWAY_VARIABLE, variable
     if config.gateway is None:
-        problem = f"is not given, expected the gateway's address (or {GATEWAY_VARIABLE}, or gateway in --config.file)"
+        problem = (
+            f"is missing; give the gateway's address, set {GATEWAY_VARIABLE}, or name a --config.file with a gateway"
+        )
         raise ConfigError(ConfigProblem("--gateway", problem))
     if config.gateway.public_url is not None:
         return "gateway.public_url", config.gateway.public_url
@@ -61,7 +66,7 @@ def _from_here(gateway: Gateway) -> str:
     """The address at which a gateway is reached from its own machine."""
     host, port = host_and_port(gateway.listen_address)
     if port == 0:
-        problem = "found port 0, which is any that is free; expected --gateway with the one it is"
+        problem = "port 0 is any that is free; give the one it is with --gateway"
         raise ConfigError(ConfigProblem("gateway.listen_address", problem))
     name = "localhost" if host in _ALL_ADDRESSES else f"[{host}]" if ":" in host else host
     scheme = "http" if gateway.web_config_file is None else "https"

@@ -8,7 +8,7 @@ import click
 
 
 def read_inputs(written: Sequence[str]) -> dict[str, Any]:
-    """The parameters by name: a value that is JSON counts as what it says, any other as text.
+    """The parameters by name: a value that is JSON is read as JSON, any other as text.
 
     Raises click.BadParameter for one without `=`, without a name or given twice.
     """
@@ -16,9 +16,9 @@ def read_inputs(written: Sequence[str]) -> dict[str, Any]:
     for text in written:
         name, separator, value = text.partition("=")
         if not separator or not name.strip():
-            raise click.BadParameter(f"found {text!r}, expected NAME=VALUE", param_hint="--input")
+            raise click.BadParameter(f"{text!r} is not valid; write NAME=VALUE", param_hint="--input")
         if name in inputs:
-            raise click.BadParameter(f"found {name!r} twice, expected it once", param_hint="--input")
+            raise click.BadParameter(f"{name!r} is there twice; remove one of them", param_hint="--input")
         inputs[name] = _value(value)
     return inputs
 

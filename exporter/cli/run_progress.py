@@ -1,4 +1,4 @@
-"""What is going on, told to whoever waits: a moving line on a terminal, plain lines in a file or a pipe."""
+"""What is going on, for whoever waits: a moving line on a terminal, plain lines in a file or a pipe."""
 
 from types import TracebackType
 
@@ -9,7 +9,7 @@ from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 
 class Progress:
-    """Tells one thing at a time. A context manager: the moving line goes with it."""
+    """Shows one thing at a time. A context manager: the moving line goes with it."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

@@ -2,10 +2,12 @@
 
 from exporter.client.destination import Destination
 from exporter.client.run_api import LaterError, Reply, RunApi
+from exporter.client.run_command import RunCommand
 
 __all__ = [
     "Destination",
     "LaterError",
     "Reply",
     "RunApi",
+    "RunCommand",
 ]

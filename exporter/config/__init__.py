@@ -2,10 +2,10 @@
 
 from exporter.config.audit_settings import Audit, Ignore
 from exporter.config.budget_settings import DEFAULT_BUDGET, Budget, BudgetMatch, PeriodKind, Thresholds
-from exporter.config.error_wording import guess, kind, printable
+from exporter.config.error_wording import guess, invalid, kind, printable
 from exporter.config.gateway_settings import Gateway, Policy, Queue, Sample
 from exporter.config.load import TOKEN_VARIABLE, load_config
-from exporter.config.match import Match, fits_glob
+from exporter.config.match import Match, matches_glob
 from exporter.config.price_book import BOOKS, Book, Plan, read_book
 from exporter.config.price_settings import Compute, Prices, Profile, SeatPrices
 from exporter.config.problems import Problems, RejectedError, UnfitError
@@ -69,14 +69,15 @@ __all__ = [
     "UnfitError",
     "Week",
     "Workspace",
-    "fits_glob",
     "guess",
     "host_and_port",
     "integer",
+    "invalid",
     "is_plain_to_others",
     "is_public",
     "kind",
     "load_config",
+    "matches_glob",
     "normal_public_url",
     "path",
     "printable",

@@ -1,11 +1,11 @@
-"""The audit: from when on something counts as unused, and which findings somebody has decided to live with."""
+"""The audit: when something is called unused, and which findings are accepted as they are."""
 
 from collections.abc import Iterable
 from datetime import date
 
 from msgspec import Struct, field
 
-from exporter.config.match import fits_glob
+from exporter.config.match import matches_glob
 
 _DAY_SECONDS = 86_400.0
 
@@ -13,7 +13,7 @@ _DAY_SECONDS = 86_400.0
 class Audit(Struct, frozen=True, kw_only=True):
     """When something is called unused, and how much is shown.
 
-    `unused_after_seconds`: nobody edited, viewed or queried it for so long. `failed_runs`: so many scheduled runs
+    `unused_after_seconds`: it was not edited, viewed or queried for so long. `failed_runs`: so many scheduled runs
     failed one after the other. `top`: how many findings have a series of their own.
     """
 
@@ -23,9 +23,9 @@ class Audit(Struct, frozen=True, kw_only=True):
 
 
 class Ignore(Struct, frozen=True, kw_only=True):
-    """A finding that is wanted as it is: shown as ignored, with the reason, and left out of totals.
+    """A finding that is accepted as it is: shown as ignored, with the reason, and left out of totals.
 
-    `subject` is a glob on the subject's id or name; `until` is the last day on which it holds, None: for ever.
+    `subject` is a glob on the subject's id or name; `until` is the last day on which it holds, None: no end.
     """
 
     kind: str
@@ -37,4 +37,4 @@ class Ignore(Struct, frozen=True, kw_only=True):
         """Whether a finding of this kind, by any of its ids and names, is ignored today."""
         if kind != self.kind or (self.until is not None and today > self.until):
             return False
-        return any(fits_glob(self.subject, subject) for subject in subjects)
+        return any(matches_glob(self.subject, subject) for subject in subjects)

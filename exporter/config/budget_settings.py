@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from exporter.config.match import Match, fits_glob
+from exporter.config.match import Match, matches_glob
 
 Unit = Literal["runs", "usd", "compute_minutes", "ai_credits"]
 
@@ -20,8 +20,8 @@ class Thresholds(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if not self.info < self.warning < self.critical:
-            found = f"info {self.info:g}, warning {self.warning:g}, critical {self.critical:g}"
-            raise ValueError(f"found {found}, expected each above the one before")
+            given = f"info {self.info:g}, warning {self.warning:g}, critical {self.critical:g}"
+            raise ValueError(f"{given} are not in order; write each above the one before")
 
 
 class BudgetMatch(Match, frozen=True, kw_only=True):
@@ -29,16 +29,16 @@ class BudgetMatch(Match, frozen=True, kw_only=True):
 
     trigger: str | None = None
 
-    def fits_trigger(self, trigger: str) -> bool:
+    def matches_trigger(self, trigger: str) -> bool:
         """Whether a run with this trigger is meant."""
-        return self.trigger is None or fits_glob(self.trigger, trigger)
+        return self.trigger is None or matches_glob(self.trigger, trigger)
 
 
 class Budget(Struct, frozen=True, kw_only=True):
-    """A limit on what the runs that fit use in each calendar week or month of the configured time zone.
+    """A limit on what the matching runs use in each calendar week or month of the configured time zone.
 
     `limit` is in the unit: runs, dollars, minutes of run time, credits. Raises ValueError for AI credits of some
-    projects: Hex tells credits by thread, and threads belong to no project.
+    projects: Hex reports credits by thread, and threads belong to no project.
     """
 
     name: str
@@ -50,11 +50,13 @@ class Budget(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.unit == "ai_credits" and self.match != BudgetMatch(workspace=self.match.workspace):
-            raise ValueError("found ai_credits with a match on runs, expected workspace alone: no credit has a project")
+            raise ValueError(
+                "ai_credits cannot be matched to runs, as no credit has a project; match by workspace only"
+            )
 
     def is_for(self, workspace: str) -> bool:
         """Whether this workspace has the budget; every workspace that does has it on its own."""
-        return self.match.workspace is None or fits_glob(self.match.workspace, workspace)
+        return self.match.workspace is None or matches_glob(self.match.workspace, workspace)
 
 
 DEFAULT_BUDGET = Budget(name="weekly-runs", unit="runs", limit=500)

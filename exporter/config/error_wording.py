@@ -1,4 +1,7 @@
-"""How messages name what was found in a file, and what may have been meant."""
+"""How messages say what is wrong in a file, what to do about it, and what may have been meant.
+
+Each is one line: `KEY: WHAT IS WRONG; WHAT TO DO`, with `; did you mean X?` where a known word is near.
+"""
 
 import difflib
 from collections.abc import Iterable
@@ -10,7 +13,7 @@ _CORE = "tag:yaml.org,2002:"
 _KINDS = {
     "map": "a mapping",
     "seq": "a list",
-    "null": "nothing",
+    "null": "an empty value",
     "bool": "a truth value",
     "int": "a number",
     "float": "a number",
@@ -41,6 +44,11 @@ def shown(node: yaml.Node) -> str:
         return kind(node)
     said = printable(node.value)
     return f'"{said}"' if tag(node) == "str" else said
+
+
+def invalid(found: str, expected: str) -> str:
+    """The sentence of every mistake: what is wrong, then what to do."""
+    return f"{found} is not valid; write {expected}"
 
 
 def guess(word: str, known: Iterable[str]) -> str:

@@ -35,16 +35,18 @@ class Sample(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if not _HEADER.fullmatch(self.header):
-            raise ValueError("found a header that is no header's name, expected one such as X-Hex-Trial")
+            raise ValueError("header is not the name of a header; write one such as X-Hex-Trial")
         if self.header.lower() in _TAKEN_HEADERS:
-            raise ValueError(f"found the header {self.header}, which means something else; expected one of your own")
+            raise ValueError(
+                f"the header {self.header} has a meaning already; write one of your own such as X-Hex-Trial"
+            )
 
 
 class Policy(Struct, frozen=True, kw_only=True):
-    """What holds for run requests of the projects that fit; durations in seconds.
+    """What applies to run requests of the projects that match; durations in seconds.
 
     `max_age_seconds`: a result that is older answers nothing. `min_interval_seconds`: a younger one answers, whatever
-    the source says. `unchanged_for_seconds`: a project without a known source counts as unchanged for so long after a
+    the source says. `unchanged_for_seconds`: a project without a known source is taken as unchanged for so long after a
     run; None: it does not. `shared`: a result also answers others who may read the project and the run. The two
     booleans are what a request that says nothing means; None: what Hex makes of it. Raises ValueError for intervals
     that no result can live to see, and for a sample of projects that are not named.
@@ -63,13 +65,13 @@ class Policy(Struct, frozen=True, kw_only=True):
         intervals = {"min_interval": self.min_interval_seconds, "unchanged_for": self.unchanged_for_seconds}
         for key, seconds in intervals.items():
             if seconds is not None and seconds > self.max_age_seconds:
-                raise ValueError(f"found {key} longer than max_age ({self.max_age_seconds:g}s), expected at most that")
+                raise ValueError(f"{key} is longer than max_age; write at most {self.max_age_seconds:g}s")
         if self.sample is not None and not _names_projects(self.match):
-            raise ValueError("found sample for every project, expected a match with a pattern other than * on projects")
+            raise ValueError("sample would apply to every project; add a match with a pattern other than * on projects")
 
 
 class Gateway(Struct, frozen=True, kw_only=True):
-    """The run gateway of one workspace. `concurrency`: how many runs it lets go at once.
+    """The run gateway of one workspace. `concurrency`: how many runs it keeps active at once.
 
     `public_url` is what callers use, without `/api/v1`; None: the address it listens on. Raises ValueError for tokens
     that would travel in the clear: a public address without `web_config_file`, an http `public_url`, each unless
@@ -92,21 +94,21 @@ class Gateway(Struct, frozen=True, kw_only=True):
             return
         if is_public(self.listen_address) and self.web_config_file is None:
             raise ValueError(
-                f"found the public address {self.listen_address} without web_config_file, expected TLS by such a file, "
-                "a loopback address, or allow_insecure: true; callers send their Hex tokens there"
+                f"the public address {self.listen_address} has no TLS, and callers send their Hex tokens there; "
+                "add web_config_file, write a loopback address, or add allow_insecure: true"
             )
         if self.public_url is not None and is_plain_to_others(self.public_url):
             raise ValueError(
-                "found an http:// public_url, expected https:// or allow_insecure: true; callers send their Hex tokens "
-                "there"
+                "public_url is not encrypted, and callers send their Hex tokens there; write https://, "
+                "or add allow_insecure: true"
             )
 
     def policy(self, workspace_name: str, project: Project) -> Policy:
-        """The first policy that the project fits; without one, the defaults."""
-        return next((policy for policy in self.policies if policy.match.fits(workspace_name, project)), Policy())
+        """The first policy that matches the project; without one, the defaults."""
+        return next((policy for policy in self.policies if policy.match.matches(workspace_name, project)), Policy())
 
 
 def _names_projects(match: Match) -> bool:
-    """Whether the match tells projects apart: by a pattern that is more than `*`, on more than the workspace."""
+    """Whether the match selects projects: by a pattern that is more than `*`, on more than the workspace."""
     patterns = (getattr(match, name) for name in Match.__struct_fields__ if name != "workspace")
     return any(pattern is not None and pattern.strip("*") for pattern in patterns)

@@ -19,7 +19,7 @@ SeatKind = Literal["editor", "explorer", "viewer"]
 class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One plan: dollars a month for a seat of each kind, AI credits a month that come with it, and what it lacks.
 
-    None: the vendor names no price, or no grant; `published_apps` None: as many as wanted.
+    None: the vendor names no price, or no grant; `published_apps` None: any number.
     """
 
     editor_month: Decimal | None

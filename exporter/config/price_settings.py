@@ -18,7 +18,7 @@ class SeatPrices(Struct, frozen=True, kw_only=True):
 
 
 class Prices(Struct, frozen=True, kw_only=True):
-    """The price book, the plan, and what differs from the list, in the workspaces that the glob `workspace` fits.
+    """The price book, the plan, and what differs from the list, in the workspaces that match the glob `workspace`.
 
     `run_micro_usd` and `warehouse_minute_micro_usd` are what a run, and a minute of one, cost in the owners' own
     estimate; None: they say nothing.
@@ -40,20 +40,20 @@ class Prices(Struct, frozen=True, kw_only=True):
 
 
 class Profile(Struct, frozen=True, kw_only=True):
-    """The compute profile of the projects that fit."""
+    """The compute profile of the projects that match."""
 
     match: Match
     profile: str
 
 
 class Compute(Struct, frozen=True, kw_only=True):
-    """The compute profiles of projects, which Hex does not tell, in the workspaces that `workspace` fits."""
+    """The compute profiles of projects, which the API does not give, in the workspaces that match `workspace`."""
 
     default: str = "medium"
     profiles: tuple[Profile, ...] = ()
     workspace: str = "*"
 
     def profile_of(self, workspace: str, project: Project) -> str:
-        """The profile of the first entry that fits the project, else the default."""
-        fitting = (entry.profile for entry in self.profiles if entry.match.fits(workspace, project))
-        return next(fitting, self.default)
+        """The profile of the first entry that matches the project, else the default."""
+        matching = (entry.profile for entry in self.profiles if entry.match.matches(workspace, project))
+        return next(matching, self.default)

@@ -14,7 +14,7 @@ class RejectedError(Exception):
 
 
 class UnfitError(ValueError):
-    """A value that cannot be used; the message says what was found and what was expected."""
+    """A value that cannot be used; the message says what is wrong with it, and after `; ` what to do."""
 
 
 class Problems:
@@ -28,7 +28,9 @@ class Problems:
         """Note a mistake in this line of the source; raises ConfigError when there are too many to go on."""
         self._add(line, f"{self._source}:{line}", message)
         if len(self._found) >= MOST_PROBLEMS:
-            self._add(sys.maxsize, self._source, "found too many mistakes, the rest of the file was not read")
+            self._add(
+                sys.maxsize, self._source, "too many mistakes; correct these first, the rest of the file was not read"
+            )
             self.raise_any()
 
     def add_elsewhere(self, location: str, message: str) -> None:

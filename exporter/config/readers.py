@@ -12,7 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import msgspec
 import yaml
 
-from exporter.config.error_wording import guess, kind, printable, shown, tag
+from exporter.config.error_wording import guess, invalid, kind, printable, shown, tag
 from exporter.config.problems import Problems, RejectedError, UnfitError
 
 T = TypeVar("T")
@@ -64,7 +64,7 @@ class Reader(Protocol[T_co]):
         """What the reader takes, as messages and docs say it."""
 
     def __call__(self, spot: Spot) -> T_co:
-        """The value; raises RejectedError when the problems tell why there is none."""
+        """The value; raises RejectedError when the problems have the reason."""
 
     def settings(self, name: str = "") -> Iterator[tuple[str, str]]:
         """The dotted name of every key below, and what is expected there."""
@@ -84,7 +84,7 @@ class Scalar(Generic[T]):
 
     def __call__(self, spot: Spot) -> T:
         """The value; raises RejectedError."""
-        sentence = f"found {(shown if self.is_shown else kind)(spot.node)}, expected {self.expected}"
+        sentence = invalid(self._found(spot.node), self.expected)
         if isinstance(spot.node, yaml.ScalarNode):
             try:
                 return self.parse(spot.node.value, tag(spot.node))
@@ -98,10 +98,15 @@ class Scalar(Generic[T]):
         """Nothing: there are no keys below."""
         return iter(())
 
+    def _found(self, node: yaml.Node) -> str:
+        if self.is_shown:
+            return shown(node)
+        return "the value" if tag(node) == "str" else kind(node)
+
 
 @dataclass(frozen=True, slots=True)
 class Keys(Generic[StructT]):
-    """Reads a mapping into a struct: one reader a key; a key with nothing behind it counts as not given.
+    """Reads a mapping into a struct: one reader a key; a key with an empty value is taken as not given.
 
     A struct's field is found by its encoded name. `defaults`, by field name, are those that only the caller knows.
     A ValueError from the struct's own checks becomes a problem of the mapping; `check` looks at a struct that was read
@@ -132,7 +137,8 @@ class Keys(Generic[StructT]):
 
         lacking = [key for key, known in attributes.items() if known.required and known.name not in values]
         if missing := [key for key in lacking if key not in given]:
-            raise spot.refuse(f"found no {' and no '.join(missing)}, expected {self.expected}")
+            verb, pronoun = ("is", "it") if len(missing) == 1 else ("are", "them")
+            raise spot.refuse(f"{' and '.join(missing)} {verb} missing; add {pronoun}")
         if lacking:
             raise RejectedError
         try:
@@ -178,9 +184,9 @@ class Items(Generic[T]):
         if self.takes_one and isinstance(spot.node, yaml.MappingNode):
             return (self.item(spot),)
         if not isinstance(spot.node, yaml.SequenceNode) or tag(spot.node) != "seq":
-            raise spot.refuse(f"found {kind(spot.node)}, expected {self.expected}")
+            raise spot.refuse(invalid(kind(spot.node), self.expected))
         if not (spot.node.value or self.takes_none):
-            raise spot.refuse(f"found an empty list, expected {self.expected}")
+            raise spot.refuse(invalid("an empty list", self.expected))
 
         entries: list[tuple[Spot, T]] = []
         for index, node in enumerate(spot.node.value):
@@ -230,20 +236,20 @@ def _given(spot: Spot, known: Collection[str], expected: str) -> dict[str, Spot]
     """The known keys of a mapping that have something behind them; raises RejectedError if it is no mapping."""
     mapping = spot.node
     if not isinstance(mapping, yaml.MappingNode) or tag(mapping) != "map":
-        raise spot.refuse(f"found {kind(mapping)}, expected {expected}")
+        raise spot.refuse(invalid(kind(mapping), expected))
     first_lines: dict[str, int] = {}
     given: dict[str, Spot] = {}
     for key_node, node in mapping.value:
         key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
         if key is None:
-            spot.refuse(f"found {kind(key_node)} as a key, expected one of {', '.join(known)}", key_node)
+            spot.refuse(f"{kind(key_node)} is not valid as a key; write one of {', '.join(known)}", key_node)
         elif key in first_lines:
-            said = f'found the key "{printable(key)}" again, expected it once'
-            spot.refuse(f"{said}; the first is in line {first_lines[key]}", key_node)
+            said = f'the key "{printable(key)}" is there twice, first in line {first_lines[key]}; remove one of them'
+            spot.refuse(said, key_node)
         elif key == "<<":
-            spot.refuse("found the merge key <<, expected the keys themselves", key_node)
+            spot.refuse("the merge key << is not supported; write the keys themselves", key_node)
         elif key not in known:
-            said = f'found the unknown key "{printable(key)}", expected one of {", ".join(known)}'
+            said = f'unknown key "{printable(key)}"; write one of {", ".join(known)}'
             spot.refuse(said + guess(key, known), key_node)
         elif tag(node) != "null":
             given[key] = spot.under(key, node)

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from exporter.config.error_wording import guess, printable
+from exporter.config.error_wording import guess, invalid, printable
 from exporter.config.problems import UnfitError
 from exporter.config.readers import Scalar
+from exporter.facts import FINDING_KINDS, finding_kind_of
 from exporter.redaction import looks_like_token
 
 T = TypeVar("T")
@@ -104,7 +105,7 @@ def duration() -> Scalar[float]:
             raise ValueError
         seconds = int(written[1]) * _UNIT_SECONDS[written[2]]
         if not 0 < seconds <= _LONGEST_SECONDS:
-            raise UnfitError(f'found "{printable(text)}", expected a duration from 1s to 36500d')
+            raise UnfitError(f'"{printable(text)}" is out of range; write a duration from 1s to 36500d')
         return seconds
 
     return Scalar("a duration such as 90s, 15m, 24h or 400d", parse)
@@ -124,11 +125,11 @@ def text() -> Scalar[str]:
 
     def parse(text: str, tag: str) -> str:
         if tag in ("int", "float", "bool", "timestamp"):
-            raise UnfitError(f"found {printable(text)}, expected text; put it in quotes")
+            raise UnfitError(f"{printable(text)} is not text; put it in quotes")
         if tag != "str" or not text.strip():
             raise ValueError
         if _UNSEEN.search(text):
-            raise UnfitError(f'found "{printable(text)}", expected text without control characters')
+            raise UnfitError(f'"{printable(text)}" has control characters; remove them')
         return text
 
     return Scalar("text that is not blank", parse)
@@ -150,7 +151,7 @@ def path(folder: Path) -> Scalar[str]:
 
     def parse(written: str, tag: str) -> str:
         if looks_like_token(written):
-            raise UnfitError("found a token, expected the path of the file that has it")
+            raise UnfitError("this is a token; write the path of the file that has it")
         return str(folder / text().parse(written, tag))
 
     return Scalar("the path of a file", parse)
@@ -186,7 +187,7 @@ def variable() -> Scalar[str]:
 
     def parse(text: str, tag: str) -> str:
         if looks_like_token(text):
-            raise UnfitError("found a token, expected the name of the environment variable that has it")
+            raise UnfitError("this is a token; write the name of the environment variable that has it")
         if tag != "str" or not _VARIABLE.fullmatch(text):
             raise ValueError
         return text
@@ -202,10 +203,20 @@ def choice(values: Mapping[str, T]) -> Scalar[T]:
         if tag != "str":
             raise ValueError
         if text.lower() not in values:
-            raise UnfitError(f'found "{printable(text)}", expected {expected}{guess(text, values)}')
+            raise UnfitError(invalid(f'"{printable(text)}"', expected) + guess(text, values))
         return values[text.lower()]
 
     return Scalar(expected, parse)
+
+
+def finding_kind() -> Scalar[str]:
+    """A kind of finding, as the label has it or as tables print it."""
+    labels = choice({kind: kind for kind in FINDING_KINDS})
+
+    def parse(text: str, tag: str) -> str:
+        return labels.parse(finding_kind_of(text) or text, tag)
+
+    return Scalar(labels.expected, parse)
 
 
 def time_zone() -> Scalar[str]:
@@ -219,7 +230,7 @@ def time_zone() -> Scalar[str]:
             ZoneInfo(text)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             near = guess(text, available_timezones())
-            raise UnfitError(f'found "{printable(text)}", expected {expected}{near}') from None
+            raise UnfitError(invalid(f'"{printable(text)}"', expected) + near) from None
         return text
 
     return Scalar(expected, parse)

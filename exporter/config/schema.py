@@ -19,6 +19,7 @@ from exporter.config.scalars import (
     dollars,
     duration,
     duration_or_none,
+    finding_kind,
     integer,
     path,
     path_pattern,
@@ -46,7 +47,6 @@ from exporter.config.settings import (
 from exporter.config.source_settings import FileSource, HttpSource, Source, SqlSource
 from exporter.config.urls import base_url, ledger_url, listen_address, public_url, source_url
 from exporter.errors import ConfigError
-from exporter.facts import FINDING_KINDS
 
 _OWNERS: Mapping[str, Literal["email", "hash", "none"]] = {"email": "email", "hash": "hash", "none": "none"}
 _UNITS: Mapping[str, Unit] = {
@@ -92,11 +92,11 @@ def schema(folder: Path, default: Config) -> Keys[Config]:
     return Keys(
         Config,
         {
-            "workspaces": Items(workspace, check=_tell_apart, takes_none=False),
+            "workspaces": Items(workspace, check=_check_workspaces, takes_none=False),
             "storage": storage,
             "collect": _collect(),
             "week": Items(week, takes_one=True),
-            "budgets": Items(_budget(), check=_tell_budgets_apart),
+            "budgets": Items(_budget(), check=_check_budget_names),
             "teams": Items(Keys(Team, {"name": text(), "match": _match()})),
             "prices": Items(_prices(), takes_one=True),
             "compute": Items(_compute(), takes_one=True),
@@ -105,7 +105,7 @@ def schema(folder: Path, default: Config) -> Keys[Config]:
             "limits": Keys(
                 SeriesLimits, {"projects_with_series": integer(1, 1_000_000), "connection_runs": integer(1, 1_000_000)}
             ),
-            "sources": Items(_source(folder), check=_tell_sources_apart),
+            "sources": Items(_source(folder), check=_check_source_names),
             "gateway": _gateway(folder),
             "audit": Keys(
                 Audit, {"unused_after": duration(), "failed_runs": integer(1, 1000), "top": integer(1, 1000)}
@@ -233,8 +233,7 @@ def _gateway(folder: Path) -> Keys[Gateway]:
 
 
 def _ignore() -> Keys[Ignore]:
-    kind = choice({name: name for name in FINDING_KINDS})
-    return Keys(Ignore, {"kind": kind, "subject": text(), "reason": text(), "until": day()})
+    return Keys(Ignore, {"kind": finding_kind(), "subject": text(), "reason": text(), "until": day()})
 
 
 def _find_gateway_workspace(spot: Spot, config: Config) -> None:
@@ -247,21 +246,21 @@ def _find_gateway_workspace(spot: Spot, config: Config) -> None:
         spot.at("gateway").at("workspace").refuse(error.problems[0].message)
 
 
-def _tell_sources_apart(sources: Sequence[tuple[Spot, Source]]) -> None:
-    """A name is what tells the series of a source; entries that ask the same may share the one they were not given."""
+def _check_source_names(sources: Sequence[tuple[Spot, Source]]) -> None:
+    """A name identifies the series of a source; entries that probe the same may share the one they were not given."""
     _refuse_second_names("source", [(spot, source.name) for spot, source in sources if {"name"} & spot.keys()])
 
 
-def _tell_apart(workspaces: Sequence[tuple[Spot, Workspace]]) -> None:
+def _check_workspaces(workspaces: Sequence[tuple[Spot, Workspace]]) -> None:
     """Workspaces have names of their own, and where there are several, tokens of their own."""
     _refuse_second_names("workspace", [(spot, workspace.name) for spot, workspace in workspaces])
     for spot, _ in workspaces:
         if len(workspaces) > 1 and not {"token_file", "token_env"} & spot.keys():
-            spot.refuse("found no token_file and no token_env, expected one, as there are several workspaces")
+            spot.refuse("the token is missing; with several workspaces, add token_file or token_env to each")
 
 
-def _tell_budgets_apart(budgets: Sequence[tuple[Spot, Budget]]) -> None:
-    """A name is what tells the series of a budget, whichever workspaces it is for."""
+def _check_budget_names(budgets: Sequence[tuple[Spot, Budget]]) -> None:
+    """A name identifies the series of a budget, whichever workspaces it is for."""
     _refuse_second_names("budget", [(spot, budget.name) for spot, budget in budgets])
 
 
@@ -269,6 +268,6 @@ def _refuse_second_names(what: str, named: Sequence[tuple[Spot, str]]) -> None:
     first_lines: dict[str, int] = {}
     for spot, name in named:
         if name in first_lines:
-            said = f'found a second {what} "{printable(name)}", expected a name of its own'
-            spot.refuse(f"{said}; the first is in line {first_lines[name]}")
+            said = f'a {what} "{printable(name)}" is there already, in line {first_lines[name]}; write another name'
+            spot.refuse(said)
         first_lines.setdefault(name, spot.line)

@@ -12,7 +12,7 @@ from exporter.config.audit_settings import Audit, Ignore
 from exporter.config.budget_settings import DEFAULT_BUDGET, Budget
 from exporter.config.error_wording import guess, printable
 from exporter.config.gateway_settings import Gateway
-from exporter.config.match import Match, fits_glob
+from exporter.config.match import Match, matches_glob
 from exporter.config.price_settings import Compute, Prices
 from exporter.config.source_settings import Source
 from exporter.errors import ConfigError, ConfigProblem
@@ -46,7 +46,7 @@ class Workspace(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.token_file is not None and self.token_env is not None:
-            raise ValueError("found both token_file and token_env, expected one of them")
+            raise ValueError("both token_file and token_env are given; remove one of them")
 
 
 class Storage(Struct, frozen=True, kw_only=True):
@@ -57,7 +57,7 @@ class Storage(Struct, frozen=True, kw_only=True):
 
 
 class Collect(Struct, frozen=True, kw_only=True):
-    """What is asked of Hex; `queried_tables` None: wherever Hex answers, else by cells.
+    """What is read from Hex; `queried_tables` None: wherever Hex answers, else by cells.
 
     A gauge taken from a listing that is older than `max_age_seconds` is no longer shown.
     """
@@ -73,7 +73,7 @@ class Collect(Struct, frozen=True, kw_only=True):
 
 
 class Week(Struct, frozen=True, kw_only=True):
-    """When a week begins in the workspaces that the glob `workspace` fits; `starts` counts from Monday = 0."""
+    """When a week begins in the workspaces that match the glob `workspace`; `starts` counts from Monday = 0."""
 
     timezone: str = "UTC"
     starts: int = 0
@@ -81,18 +81,18 @@ class Week(Struct, frozen=True, kw_only=True):
 
 
 class Team(Struct, frozen=True, kw_only=True):
-    """A name for the projects that fit. Raises ValueError when the match has no pattern at all."""
+    """A name for the projects that match. Raises ValueError when the match has no pattern at all."""
 
     name: str
     match: Match
 
     def __post_init__(self) -> None:
         if self.match == Match():
-            raise ValueError(f"found a match without patterns, expected one of {', '.join(Match.__struct_fields__)}")
+            raise ValueError(f"match has no pattern; add one of {', '.join(Match.__struct_fields__)}")
 
 
 class Seats(Struct, frozen=True, kw_only=True):
-    """When a seat counts as unused, and when somebody last went through the seats."""
+    """When a seat is called unused, and when the seats were last reviewed."""
 
     inactive_after_seconds: float = field(default=90 * DAY_SECONDS, name="inactive_after")
     reviewed_on: date | None = None
@@ -106,13 +106,13 @@ class Labels(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.owner == "hash" and self.hash_key_file is None:
-            raise ValueError("found owner: hash without a key, expected hash_key_file beside it")
+            raise ValueError("owner: hash needs a key; add hash_key_file")
 
 
 class SeriesLimits(Struct, frozen=True, kw_only=True):
     """How many projects have series of their own; the rest share `other`.
 
-    `connection_runs`: how many runs one data connection bears at once, None if nobody says.
+    `connection_runs`: how many runs one data connection handles at once, None if not configured.
     """
 
     projects_with_series: int = 500
@@ -141,38 +141,38 @@ class Config(Struct, frozen=True, kw_only=True):
     @property
     def gateway_workspace(self) -> Workspace:
         """The workspace that the gateway is for: the one it names, else the only one; raises ConfigError."""
-        wanted = None if self.gateway is None else self.gateway.workspace
-        if wanted is None and len(self.workspaces) == 1:
+        name = None if self.gateway is None else self.gateway.workspace
+        if name is None and len(self.workspaces) == 1:
             return self.workspaces[0]
         for workspace in self.workspaces:
-            if workspace.name == wanted:
+            if workspace.name == name:
                 return workspace
         known = ", ".join(workspace.name for workspace in self.workspaces)
-        found = "no workspace" if wanted is None else f'"{printable(wanted)}"'
-        nearest = "" if wanted is None else guess(wanted, (workspace.name for workspace in self.workspaces))
-        raise ConfigError(ConfigProblem("gateway.workspace", f"found {found}, expected one of {known}{nearest}"))
+        problem = "no workspace is named" if name is None else f'"{printable(name)}" is not a workspace'
+        nearest = "" if name is None else guess(name, (workspace.name for workspace in self.workspaces))
+        raise ConfigError(ConfigProblem("gateway.workspace", f"{problem}; write one of {known}{nearest}"))
 
     def source_of(self, workspace_name: str, project: Project) -> Source | None:
-        """The first source that the project fits, None if it has none."""
-        return next((source for source in self.sources if source.match.fits(workspace_name, project)), None)
+        """The first source that matches the project, None if it has none."""
+        return next((source for source in self.sources if source.match.matches(workspace_name, project)), None)
 
     def week(self, workspace_name: str) -> Week:
-        """The first week whose glob fits the workspace; without one, Monday to Sunday in UTC."""
-        return next((week for week in self.weeks if fits_glob(week.workspace, workspace_name)), Week())
+        """The first week whose glob matches the workspace; without one, Monday to Sunday in UTC."""
+        return next((week for week in self.weeks if matches_glob(week.workspace, workspace_name)), Week())
 
     def team_of(self, workspace_name: str, project: Project) -> str:
-        """The name of the first team that the project fits, empty if it fits none."""
-        return next((team.name for team in self.teams if team.match.fits(workspace_name, project)), "")
+        """The name of the first team that matches the project, empty if none does."""
+        return next((team.name for team in self.teams if team.match.matches(workspace_name, project)), "")
 
     def budgets_of(self, workspace_name: str) -> tuple[Budget, ...]:
         """The budgets that this workspace has."""
         return tuple(budget for budget in self.budgets if budget.is_for(workspace_name))
 
     def prices(self, workspace_name: str) -> Prices:
-        """The first prices whose glob fits the workspace; without any, the newest book and nothing else."""
-        return next((prices for prices in self.price_lists if fits_glob(prices.workspace, workspace_name)), Prices())
+        """The first prices whose glob matches the workspace; without any, the newest book and nothing else."""
+        return next((prices for prices in self.price_lists if matches_glob(prices.workspace, workspace_name)), Prices())
 
     def compute(self, workspace_name: str) -> Compute:
-        """The first compute profiles whose glob fits the workspace; without any, all projects are `medium`."""
-        fitting = (compute for compute in self.compute_lists if fits_glob(compute.workspace, workspace_name))
-        return next(fitting, Compute())
+        """The first compute profiles whose glob matches the workspace; without any, all projects are `medium`."""
+        matching = (compute for compute in self.compute_lists if matches_glob(compute.workspace, workspace_name))
+        return next(matching, Compute())

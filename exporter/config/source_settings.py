@@ -1,4 +1,4 @@
-"""Sources: what to ask to see whether the data behind a project changed. Secrets are named here, never held."""
+"""Sources: what to probe to see whether the data behind a project changed. Secrets are named here, never held."""
 
 import json
 import re
@@ -38,19 +38,19 @@ class SqlSource(Struct, frozen=True, kw_only=True):
         if places := [key for key in ("url_env", "url_file") if getattr(self, key) is not None]:
             _only_one(places)
         else:
-            raise ValueError("found no url_env and no url_file, expected one of them: where the database's URL is")
-        asked = ("query", "tables", "connection")
-        if given := [key for key in asked if getattr(self, key)]:
+            raise ValueError("the database's URL is missing; add url_env or url_file")
+        looks = ("query", "tables", "connection")
+        if given := [key for key in looks if getattr(self, key)]:
             _only_one(given)
         else:
-            raise ValueError("found no query, no tables and no connection, expected one of them")
+            raise ValueError("there is nothing to look at; add query, tables or connection")
         for number, table in enumerate(self.tables, 1):
             if not _TABLE.fullmatch(table):
-                raise ValueError(f"found tables whose entry {number} is no table, expected NAME, SCHEMA.NAME or A.B.C")
+                raise ValueError(f"entry {number} of tables is not a table; write NAME, SCHEMA.NAME or A.B.C")
 
 
 class HttpSource(Struct, frozen=True, kw_only=True):
-    """An address whose validators or content tell its state; with `{project_id}` in it, one for each project.
+    """An address whose validators or content show its state; with `{project_id}` in it, one for each project.
 
     `authorization_env` and `authorization_file` name the place of the whole `Authorization` header. Raises ValueError
     for both of them, for a secret that would travel in the clear, and for an address that is none.
@@ -67,7 +67,7 @@ class HttpSource(Struct, frozen=True, kw_only=True):
         if places := [key for key in ("authorization_env", "authorization_file") if getattr(self, key) is not None]:
             _only_one(places)
             if is_plain_to_others(self.url):
-                raise ValueError(f"found {places[0]} for an http:// address, expected https://: it is a secret")
+                raise ValueError(f"{places[0]} is a secret and http:// is not encrypted; write https://")
 
 
 class FileSource(Struct, frozen=True, kw_only=True):
@@ -77,13 +77,13 @@ class FileSource(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if not self.paths:
-            raise ValueError("found no paths, expected at least one")
+            raise ValueError("paths is empty; add at least one")
 
 
 class Source(Struct, frozen=True, kw_only=True):
-    """What tells whether the data behind the projects that fit changed, and how often it is asked.
+    """What shows whether the data behind the matching projects changed, and how often it is probed.
 
-    `name` is for labels and logs; where none is given it is the kind with a few digits that depend on what is asked,
+    `name` is for labels and logs; where none is given it is the kind with a few digits that depend on what is probed,
     and not on the place in the list. Raises ValueError unless it is of one kind, and for a match without patterns.
     """
 
@@ -98,11 +98,11 @@ class Source(Struct, frozen=True, kw_only=True):
         if kinds := [key for key in ("sql", "http", "file") if getattr(self, key) is not None]:
             _only_one(kinds)
         else:
-            raise ValueError("found no sql, no http and no file, expected one of them")
+            raise ValueError("the kind of source is missing; add sql, http or file")
         if self.match == Match():
-            raise ValueError(f"found a match without patterns, expected one of {', '.join(Match.__struct_fields__)}")
+            raise ValueError(f"match has no pattern; add one of {', '.join(Match.__struct_fields__)}")
         if not self.name:
-            structs.force_setattr(self, "name", f"{self.kind}:{_digest(self._asked())[:_NAME_DIGITS]}")
+            structs.force_setattr(self, "name", f"{self.kind}:{_digest(self._probed())[:_NAME_DIGITS]}")
 
     @property
     def kind(self) -> SourceKind:
@@ -111,16 +111,16 @@ class Source(Struct, frozen=True, kw_only=True):
 
     @property
     def is_per_project(self) -> bool:
-        """Whether each project that fits has a state of its own."""
+        """Whether each matching project has a state of its own."""
         if self.http is not None:
             return PROJECT_PLACEHOLDER in self.http.url
         return self.sql is not None and self.sql.connection is not None
 
     def key(self, project_id: str) -> str:
-        """16 hex digits of what is asked for this project: the same wherever one answer holds, across restarts."""
-        return _digest([*self._asked(), *([project_id] if self.is_per_project else [])])[:_KEY_DIGITS]
+        """16 hex digits of what is probed for this project: the same wherever one answer holds, across restarts."""
+        return _digest([*self._probed(), *([project_id] if self.is_per_project else [])])[:_KEY_DIGITS]
 
-    def _asked(self) -> list[object]:
+    def _probed(self) -> list[object]:
         """All that an answer depends on; how long or how often one asks is not part of it."""
         if self.sql is not None:
             sql = self.sql
@@ -133,8 +133,8 @@ class Source(Struct, frozen=True, kw_only=True):
 def _only_one(given: Sequence[str]) -> None:
     if len(given) > 1:
         both = "both " if len(given) == 2 else ""
-        raise ValueError(f"found {both}{', '.join(given[:-1])} and {given[-1]}, expected one of them")
+        raise ValueError(f"{both}{', '.join(given[:-1])} and {given[-1]} are given; keep one of them")
 
 
-def _digest(asked: Sequence[object]) -> str:
-    return sha256(json.dumps(asked).encode()).hexdigest()
+def _digest(parts: Sequence[object]) -> str:
+    return sha256(json.dumps(parts).encode()).hexdigest()

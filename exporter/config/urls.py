@@ -5,7 +5,7 @@ from ipaddress import IPv4Network, IPv6Address, ip_address
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from exporter.config.error_wording import printable
+from exporter.config.error_wording import invalid, printable
 from exporter.config.problems import UnfitError
 from exporter.config.readers import Scalar
 
@@ -34,20 +34,22 @@ def base_url() -> Scalar[str]:
 
 
 def normal_base_url(text: str) -> str:
-    """The address with its host in lower case and without a trailing slash; a host alone gets `/api/v1`.
+    """The address with its host in lower case and without a trailing slash; a host without a path gets `/api/v1`.
 
     Raises UnfitError unless it is https, or http to a loopback host (`localhost`, 127.0.0.0/8, `::1`), with nothing but
     host, port and path.
     """
     if "?" in text or "#" in text:
-        raise UnfitError("found a query or a fragment, expected an address that ends with the path")
-    expected = "expected https://HOST/api/v1"
+        raise UnfitError("the address has a query or a fragment; write it without")
+    expected = "write https://HOST/api/v1"
     parts = _split(text, expected)
     if not _PATH.fullmatch(parts.path):
-        raise UnfitError(f"found an address that cannot be read, {expected}")
+        raise UnfitError(f"the address cannot be read; {expected}")
     host = parts.hostname or ""
     if parts.scheme == "http" and not is_loopback(host):
-        raise UnfitError(f"found http:// to the host {host}, expected https://; plain http is for loopback hosts only")
+        raise UnfitError(
+            f"http:// to the host {host} is not encrypted; write https:// (http:// is for loopback hosts only)"
+        )
     return f"{parts.scheme}://{parts.netloc.lower().rstrip(':')}{parts.path.rstrip('/') or _API_PATH}"
 
 
@@ -59,14 +61,12 @@ def ledger_url(folder: Path) -> Scalar[str]:
             raise ValueError
         scheme = text.partition(":")[0]
         if scheme.partition("+")[0] in ("postgresql", "postgres"):
-            raise UnfitError(
-                "found a PostgreSQL address, expected sqlite:///PATH; PostgreSQL comes with a later version"
-            )
+            raise UnfitError("PostgreSQL is not supported yet; write sqlite:///PATH")
         path = text.removeprefix(_SQLITE)
         if path == text or not path.strip("/") or ":memory:" in path or not path.isprintable():
             raise ValueError
         if "?" in path:
-            raise UnfitError("found an address with options, expected sqlite:///PATH without any")
+            raise UnfitError("the address has options; write sqlite:///PATH without any")
         return f"{_SQLITE}{folder / path}"
 
     return Scalar("sqlite:///PATH", parse, is_shown=False)
@@ -88,15 +88,15 @@ def normal_source_url(text: str) -> str:
 
     Raises UnfitError unless it is http or https to a host, without a user name and without a fragment.
     """
-    expected = "expected https://HOST/PATH"
+    expected = "write https://HOST/PATH"
     parts = _split(text, expected)
     if "#" in text:
-        raise UnfitError("found a fragment, expected an address without one: it is never sent")
-    asked = f"{parts.path}?{parts.query}" if parts.query else parts.path
-    if re.search(r"[{}]", asked.replace(PROJECT_PLACEHOLDER, "")):
-        raise UnfitError(f"found braces, expected none but in {PROJECT_PLACEHOLDER}")
-    if not _PATH_AND_QUERY.fullmatch(asked.replace(PROJECT_PLACEHOLDER, "")):
-        raise UnfitError(f"found an address that cannot be read, {expected}; odd characters are written as %XX")
+        raise UnfitError("the address has a fragment, which is never sent; write it without")
+    target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    if re.search(r"[{}]", target.replace(PROJECT_PLACEHOLDER, "")):
+        raise UnfitError(f"the address has braces; write none but in {PROJECT_PLACEHOLDER}")
+    if not _PATH_AND_QUERY.fullmatch(target.replace(PROJECT_PLACEHOLDER, "")):
+        raise UnfitError(f"the address cannot be read; {expected}, odd characters as %XX")
     return text
 
 
@@ -122,12 +122,12 @@ def normal_public_url(text: str) -> str:
 
     Raises UnfitError unless it is http or https to a host, with at most a port and a path.
     """
-    expected = "expected https://HOST"
+    expected = "write https://HOST"
     if "?" in text or "#" in text:
-        raise UnfitError(f"found a query or a fragment, {expected}")
+        raise UnfitError(f"the address has a query or a fragment; {expected}")
     parts = _split(text, expected)
     if not _PATH.fullmatch(parts.path):
-        raise UnfitError(f"found an address that cannot be read, {expected}")
+        raise UnfitError(f"the address cannot be read; {expected}")
     path = parts.path.rstrip("/").removesuffix(_API_PATH).rstrip("/")
     return f"{parts.scheme}://{parts.netloc.lower().rstrip(':')}{path}"
 
@@ -150,7 +150,7 @@ def host_and_port(text: str) -> tuple[str, int]:
     is_bracketed = host.startswith("[") and host.endswith("]")
     is_host = is_bracketed or not set(host) & set(":[]/@ ")
     if not (colon and is_host and port.isascii() and port.isdigit() and int(port[:6]) <= _HIGHEST_PORT):
-        raise UnfitError(f'found "{printable(text)}", expected HOST:PORT, [IPV6]:PORT or :PORT')
+        raise UnfitError(invalid(f'"{printable(text)}"', "HOST:PORT, [IPV6]:PORT or :PORT"))
     return host.strip("[]"), int(port)
 
 
@@ -176,11 +176,11 @@ def _split(text: str, expected: str) -> SplitResult:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
-        raise UnfitError(f"found an address that cannot be read, {expected}") from None
+        raise UnfitError(f"the address cannot be read; {expected}") from None
     if parts.scheme not in ("https", "http"):
-        raise UnfitError(f"found an address without https://, {expected}")
+        raise UnfitError(f"the address does not begin with https://; {expected}")
     if "@" in parts.netloc:
-        raise UnfitError("found a user name before the host, expected the host alone")
+        raise UnfitError("the address has a user name; write the host only")
     host = re.sub(r":[0-9]*$", "", parts.netloc)
     # urlsplit drops line ends and tabs, and lets odd characters through.
     if (
@@ -189,5 +189,5 @@ def _split(text: str, expected: str) -> SplitResult:
         or not _HOST.fullmatch(host)
         or not text.lower().startswith(f"{parts.scheme}://{parts.netloc}".lower())
     ):
-        raise UnfitError(f"found an address that cannot be read, {expected}")
+        raise UnfitError(f"the address cannot be read; {expected}")
     return parts

@@ -16,14 +16,14 @@ def read_document(text: str | bytes, problems: Problems) -> yaml.Node | None:
             return read_document(text.decode("utf-8-sig"), problems)
         except UnicodeDecodeError as error:
             line = text.count(b"\n", 0, error.start) + 1
-            problems.add(line, f"found the byte 0x{text[error.start]:02x}, expected text in UTF-8")
+            problems.add(line, f"the byte 0x{text[error.start]:02x} is not UTF-8; save the file as UTF-8")
             return None
 
     try:
         loader = yaml.SafeLoader(text)
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        problems.add(line, f"found the character U+{ord(text[error.position]):04X}, which YAML does not allow")
+        problems.add(line, f"YAML does not allow the character U+{ord(text[error.position]):04X}; remove it")
         return None
 
     try:
@@ -32,10 +32,10 @@ def read_document(text: str | bytes, problems: Problems) -> yaml.Node | None:
         mark = error.problem_mark or error.context_mark
         problems.add(mark.line + 1 if mark else loader.line + 1, f"not YAML: {_said(error)}")
     except RecursionError:
-        problems.add(loader.line + 1, "not readable: lists or mappings are nested too deeply")
+        problems.add(loader.line + 1, "lists or mappings are nested too deeply; write fewer levels")
     except (ValueError, OverflowError):
         # PyYAML lets these out for escapes beyond Unicode and for absurd version directives.
-        problems.add(loader.line + 1, "not YAML: an escape or a directive has an impossible number")
+        problems.add(loader.line + 1, "not YAML: an escape or a directive has an impossible number; correct it")
     else:
         return None if node is None or tag(node) == "null" else node
     return None

@@ -1,7 +1,9 @@
 """The run gateway: run requests pass through, and those that would repeat what is known start nothing."""
 
 from exporter.gateway.app import App
+from exporter.gateway.context import GatewayHost
 from exporter.gateway.gateway import Gateway
+from exporter.gateway.opening import open_gateway
 from exporter.view import GatewayState
 
-__all__ = ["App", "Gateway", "GatewayState"]
+__all__ = ["App", "Gateway", "GatewayHost", "GatewayState", "open_gateway"]

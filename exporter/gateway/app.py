@@ -1,8 +1,8 @@
-"""The gateway's HTTP side: one request in, one answer out, and a caller that hangs up is let go at once."""
+"""The gateway's HTTP side: one request in, one answer out; work for a caller that hangs up ends at once."""
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -10,8 +10,9 @@ import structlog
 from starlette.types import Receive, Scope, Send
 
 from exporter.gateway.cache.run_request import BODY_LIMIT_BYTES
-from exporter.gateway.routing.answers import Answer, refused, too_many
-from exporter.gateway.routing.error_bodies import refusal, unauthorized
+from exporter.gateway.decisions import log_decision
+from exporter.gateway.routing.answers import Answer
+from exporter.gateway.routing.error_bodies import refusal, too_many, unauthorized
 from exporter.gateway.routing.headers import HeaderError, authorization
 from exporter.gateway.routing.links import moved, rewrite
 from exporter.gateway.routing.target import Target, TargetError, parse_target
@@ -22,7 +23,11 @@ _SOURCE = re.compile(rb"/gateway/v1/projects/([^/]*)/source\Z")
 _BEARER = re.compile(rb"bearer +[\x21-\x7e]{1,4096}\Z", re.IGNORECASE)
 _HEALTHY = Answer(200, ((b"content-type", b"text/plain; charset=utf-8"),), b"OK\n")
 _BODIES_LIMIT_BYTES = 64 * BODY_LIMIT_BYTES
+"""All bodies together that are held at once, so that memory has a bound."""
+
 _REWRITTEN_AT_ONCE_BYTES = 256 * 1024
+"""Longer answers are rewritten in a thread: that takes more than a millisecond, for which no one should wait."""
+
 _NO_BODY = frozenset({204, 304})
 
 _log = structlog.get_logger()
@@ -41,7 +46,8 @@ class Incoming:
 
 
 class Handler(Protocol):
-    """What answers the requests that are fit to be answered; `upstream_base` is where links in them lead."""
+    """What answers well-formed requests. `upstream_base` is where links in the answers lead, `public_base` what they
+    are moved to; None: the address that the caller has connected to."""
 
     upstream_base: str
     public_base: str | None
@@ -50,7 +56,7 @@ class Handler(Protocol):
         """The answer to a request of Hex's API."""
 
     async def source(self, project_id: str, authorization: bytes, peer: str) -> Answer:
-        """What is known of a project's source."""
+        """The state of a project's source."""
 
 
 class _TooLargeError(Exception):
@@ -66,7 +72,7 @@ class _GoneError(Exception):
 
 
 class App:
-    """The ASGI application. Until `open` is called every request but that for health is told to come back."""
+    """The ASGI application. Until `open` is called every request but that for health is answered with a 503."""
 
     def __init__(self) -> None:
         self._handler: Handler | None = None
@@ -88,17 +94,17 @@ class App:
             await self._send(scope, answer, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer | None:
-        """The answer, None if nobody is there to take it any more."""
+        """The answer, None if the caller has hung up."""
         method, raw_path, headers = scope["method"], scope["raw_path"], scope["headers"]
         if raw_path == b"/-/healthy" and method in ("GET", "HEAD"):
             return _HEALTHY
         handler = self._handler
         if handler is None:
-            return refused(refusal(503, "The gateway is starting", retry_after_seconds=1))
+            return refusal(503, "The gateway is starting", retry_after_seconds=1)
         peer = (scope.get("client") or ("", 0))[0]
         if {b"content-length", b"transfer-encoding"} <= {name for name, _ in headers}:
             # Something on the way may read another request out of these bytes, so nothing more is taken of them.
-            twice = refused(refusal(400, "Found Content-Length beside Transfer-Encoding, expected one of them"))
+            twice = _refused(400, "Found Content-Length beside Transfer-Encoding; send one of them")
             return replace(twice, headers=(*twice.headers, (b"connection", b"close")))
         try:
             token = authorization(headers)
@@ -106,10 +112,11 @@ class App:
             path = raw_path if source is None else b"/api/v1/projects/" + source[1]
             target = parse_target(method, path, scope.get("query_string", b""))
         except (TargetError, HeaderError) as error:
-            return refused(refusal(400, _sentence(error)))
+            return _refused(400, sentence(error))
         if token is None or not _BEARER.match(token):
             # Without asking Hex: strangers must not spend what callers may ask.
-            return refused(unauthorized(token_sent=token is not None))
+            log_decision("refused", "no bearer token was sent, or one of another form")
+            return unauthorized(token_sent=token is not None)
 
         if source is not None:
             return await _unless_gone(handler.source(target.project_id or "", token, peer), receive)
@@ -121,9 +128,10 @@ class App:
             )
             return await _unless_gone(handler.answer(incoming), receive)
         except _TooLargeError:
-            return refused(refusal(400, f"The body has more than {BODY_LIMIT_BYTES} bytes"))
+            return _refused(400, f"The body has more than {BODY_LIMIT_BYTES} bytes; send at most that")
         except _TooManyError:
-            return refused(refusal(503, "The gateway holds too many requests", retry_after_seconds=10))
+            log_decision("refused", "the bodies of all requests together are too large")
+            return refusal(503, "The gateway holds too many requests", retry_after_seconds=10)
         finally:
             self._held_bytes -= len(body)
 
@@ -164,7 +172,7 @@ class App:
 
 async def _unless_gone(answering: Awaitable[Answer], receive: Receive) -> Answer | None:
     """The answer, or None as soon as the caller has hung up; what was being done for it is cancelled then."""
-    answered = asyncio.ensure_future(_told(lambda: answering))
+    answered = asyncio.ensure_future(_answered(answering))
     gone = asyncio.ensure_future(_gone(receive))
     try:
         await asyncio.wait({answered, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -181,18 +189,18 @@ async def _gone(receive: Receive) -> None:
         continue
 
 
-async def _told(answering: Callable[[], Awaitable[Answer]]) -> Answer:
+async def _answered(answering: Awaitable[Answer]) -> Answer:
     """The answer, whatever goes wrong."""
     try:
-        return await answering()
+        return await answering
     except NoRoomError as error:
         message = "Hex's rate limit leaves no room for this request now"
         return too_many(message, error.retry_after_seconds)
     except NoAnswerError as error:
-        return refused(refusal(504, str(error)))
+        return refusal(504, str(error))
     except Exception:
         _log.exception("The gateway cannot answer a request")
-        return refused(refusal(500, "The gateway failed"))
+        return refusal(500, "The gateway failed")
 
 
 def _address(scope: Scope) -> str:
@@ -209,6 +217,13 @@ def _moved(header: tuple[bytes, bytes], upstream_base: str, public_base: str) ->
     return name, moved(value.decode("latin-1"), upstream_base, public_base).encode("latin-1")
 
 
-def _sentence(error: Exception) -> str:
-    said = str(error)
-    return said[:1].upper() + said[1:]
+def _refused(status: int, message: str) -> Answer:
+    """A request that goes nowhere."""
+    log_decision("refused", message)
+    return refusal(status, message)
+
+
+def sentence(error: Exception) -> str:
+    """The message of an error as a sentence of its own."""
+    message = str(error)
+    return message[:1].upper() + message[1:]

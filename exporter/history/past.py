@@ -39,7 +39,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The runs of one project that count towards weeks, by start, and what each cost in millionths of a dollar."""
+    """The runs of one project that weeks include, by start, and what each cost in millionths of a dollar."""
 
     start_ms: "array[int]" = field(default_factory=_integers)
     micro_usd: "array[int]" = field(default_factory=_integers)
@@ -115,8 +115,8 @@ class Past:
         return self.tariff.has_own_estimate or any(self.hour_micro_usd.values())
 
     def matched(self, budget: Budget) -> frozenset[str]:
-        """The ids of the projects whose runs count towards the budget."""
-        return frozenset(one.project_id for one in self._projects if budget.match.fits(self.name, one))
+        """The ids of the projects whose runs the budget includes."""
+        return frozenset(one.project_id for one in self._projects if budget.match.matches(self.name, one))
 
     @property
     def _projects(self) -> Iterator[Project]:
@@ -186,7 +186,7 @@ class _Fold:
         started.start_ms.append(start_ms)
         started.micro_usd.append(micro_usd)
         for slots, budget, project_ids in self._budgets:
-            if run.project_id in project_ids and budget.match.fits_trigger(run.trigger):
+            if run.project_id in project_ids and budget.match.matches_trigger(run.trigger):
                 amounts = {"runs": 1, "usd": micro_usd, "compute_minutes": duration_ms}
                 slots.add(start_ms, amounts[budget.unit])
 

@@ -22,13 +22,13 @@ class Span:
 
     @cached_property
     def hours(self) -> tuple[int, ...]:
-        """Every full hour, and the end: for what is told of each project."""
+        """Every full hour, and the end: for the samples of projects."""
         hours = tuple(range(self.start_ms, self.end_ms + 1, HOUR_MS))
         return hours if hours[-1] == self.end_ms else (*hours, self.end_ms)
 
     @cached_property
     def steps(self) -> tuple[int, ...]:
-        """Every full five minutes: for what is told of the workspace."""
+        """Every full five minutes: for the samples of the workspace."""
         return tuple(range(self.start_ms, self.end_ms + 1, STEP_MS))
 
 

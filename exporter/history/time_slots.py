@@ -7,7 +7,7 @@ from exporter.history.span import STEP_MS
 
 
 class TimeSlots:
-    """Amounts are added in any order; sums are asked for once `close` was called.
+    """Amounts are added in any order; sums are taken once `close` was called.
 
     Weeks, months and windows begin on five minutes: every zone in use is a multiple of a quarter of an hour from UTC.
     """

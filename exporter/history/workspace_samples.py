@@ -1,6 +1,6 @@
 """What the workspace as a whole ran and spent, every five minutes.
 
-Seats and credits are billed by who has a seat, which only today's listing tells: their costs have no past.
+Seats and credits are billed by who has a seat, which is known of today only: their costs have no past.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from exporter.insight import MICRO
 
 
 def active_runs(past: Past) -> Iterator[Track]:
-    """Runs that had started and not ended; how long they waited before that is not told."""
+    """Runs that had started and not ended; how long they waited before that is not known."""
     values = [past.active.between(past.load_from_ms, at_ms) for at_ms in past.span.steps]
     yield track("hex_runs_active", (past.name, "running"), past.span.steps, values)
 

@@ -14,7 +14,7 @@ _HEADROOM = 1.2
 def unmatched(budgets: Iterable[Budget], workspace: str, projects: Collection[Project]) -> Iterator[str]:
     """A sentence for each budget that is meant for some projects and matches none of those that are known."""
     for budget in budgets:
-        if projects and not any(budget.match.fits(workspace, project) for project in projects):
+        if projects and not any(budget.match.matches(workspace, project) for project in projects):
             yield f"budget {budget.name!r} matches no project"
 
 

@@ -1,4 +1,4 @@
-"""What the gateway sent, on whose behalf, and what became of it: written before a run is sent, so that none is lost."""
+"""The runs that the gateway sent, for whom, and how each went on: written before they are sent, so none is lost."""
 
 import heapq
 import secrets
@@ -17,22 +17,22 @@ KEEP_MS = 30 * 86_400_000
 """How long a run of the gateway is known."""
 
 MOST_STARTERS = 10_000
-"""How many callers and projects are remembered; the one that started something longest ago gives way."""
+"""How many callers and projects are remembered; the one that started something longest ago is evicted."""
 
 _SECRET = "gateway.secret"  # noqa: S105  # the name of a note, not what it says
 _SECRET_BYTES = 32
 
 RunState = Literal["intended", "started", "not_started", "unknown"]
-"""Whether Hex started a run: about to be asked, yes, no, or cannot be known."""
+"""Whether Hex started a run: it is about to be sent, yes, no, or that cannot be known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayRun:
     """A run that the gateway sent, or was about to send.
 
-    `caller` is a keyed hash. `source_key`, `source_digest` and `probe_finished_ms` tell the state of the project's
-    source, None where it has none that is known. `version` is the published one. `answer` is the JSON text that Hex
-    answered the start with. `status`, `ended_ms` and `duration_ms` tell its end, None until that is known.
+    `caller` is a keyed hash. `source_key`, `source_digest` and `probe_finished_ms` are the state of the project's
+    source, None where no state is known. `version` is the published one. `answer` is the JSON text with which Hex
+    answered the start. `status`, `ended_ms` and `duration_ms` describe its end, None until that is known.
     """
 
     intent_id: str
@@ -55,7 +55,11 @@ class GatewayRun:
 
 
 class GatewayRunRepository:
-    """The gateway's part of one workspace. Safe to write and to read from any thread; `is_starter` waits for nobody."""
+    """The gateway's part of one workspace. Any thread may write and read; `is_starter` never waits.
+
+    Each method that writes is one transaction, and one step in the life of a run: `intend`, then `started` or
+    `not_started`, then `finished`. `found` is the start of a run that was in doubt.
+    """
 
     def __init__(self, store: Store, workspace: str, notes: KeyValues) -> None:
         self._store = store
@@ -74,7 +78,7 @@ class GatewayRunRepository:
         )
         with self._store.reading() as connection:
             starters = [(project_id, caller) for project_id, caller in connection.execute(wanted)]
-        # By what number each gives way, the lowest first.
+        # In which order they are evicted, the lowest number first.
         self._starters = {starter: number for number, starter in enumerate(starters)}
         self._next_number = len(starters)
 
@@ -93,16 +97,32 @@ class GatewayRunRepository:
         with self._store.transaction() as transaction:
             upsert(transaction.connection, GATEWAY_RUNS, [{"workspace": self._workspace, **row}])
 
-    def started(self, intent_id: str, run_id: str, answer: str) -> None:
-        """Hex has started the run; `answer` is the JSON text that it said so with."""
-        self._update(intent_id, {"state": "started", "run_id": storable(run_id), "answer": storable(answer)})
+    def started(self, run: GatewayRun, at_ms: int) -> None:
+        """Hex has started the run, whose `run_id` and `answer` are known by now; `status`, if it is over already.
+
+        Its caller holds it once, and is known to have been let start the project.
+        """
+        assert run.run_id is not None
+        values = {"state": "started", "run_id": storable(run.run_id), "answer": storable(run.answer or "")}
+        ended_ms = None if run.status is None else at_ms
+        with self._store.transaction() as transaction:
+            self._update(transaction, run.intent_id, values | {"status": run.status, "ended_ms": ended_ms})
+            if run.status is None:
+                self._attach(transaction, {(run.run_id, run.caller): 1}, at_ms)
+            self._record_starter(transaction, (storable(run.project_id), storable(run.caller)), at_ms)
+
+    def found(self, intent_id: str, run_id: str) -> None:
+        """A run that was in doubt is this one; Hex's answer to its start is lost."""
+        with self._store.transaction() as transaction:
+            self._update(transaction, intent_id, {"state": "started", "run_id": storable(run_id), "answer": ""})
 
     def not_started(self, intent_id: str, state: Literal["not_started", "unknown"]) -> None:
         """Hex has not started the run, or it cannot be known."""
-        self._update(intent_id, {"state": state})
+        with self._store.transaction() as transaction:
+            self._update(transaction, intent_id, {"state": state})
 
     def finished(self, run_id: str, status: str, ended_ms: int | None, duration_ms: int | None) -> None:
-        """How and when a run of the gateway ended, which nobody holds any more; nothing for a run that is none."""
+        """How and when a run of the gateway ended; no caller holds it any more. Nothing for a run of others."""
         end = {"status": storable(status), "ended_ms": ended_ms, "duration_ms": duration_ms}
         with self._store.transaction() as transaction:
             transaction.connection.execute(
@@ -111,25 +131,15 @@ class GatewayRunRepository:
             self._detach_all(transaction, run_id)
 
     def attach(self, counts: Mapping[tuple[str, str], int], at_ms: int) -> None:
-        """How many requests of a caller (a keyed hash) hold a run that is on, by run and caller.
+        """How many requests of a caller (a keyed hash) hold a running run, by run and caller.
 
-        0 is kept too, for a caller that has let go: its right to cancel the run is used up.
+        0 is kept too, for a caller that has released the run: its right to cancel it is used up.
         """
-        rows = [
-            {
-                "workspace": self._workspace,
-                "run_id": storable(run_id),
-                "caller": storable(caller),
-                "count": count,
-                "at_ms": at_ms,
-            }
-            for (run_id, caller), count in counts.items()
-        ]
         with self._store.transaction() as transaction:
-            upsert(transaction.connection, GATEWAY_ATTACHED, rows)
+            self._attach(transaction, counts, at_ms)
 
     def attached(self) -> dict[str, dict[str, int]]:
-        """How many requests hold each run that is on, by run and caller."""
+        """How many requests hold each running run, by run and caller."""
         columns = GATEWAY_ATTACHED.c
         wanted = (
             select(columns.run_id, columns.caller, columns.count)
@@ -143,7 +153,7 @@ class GatewayRunRepository:
         return found
 
     def detach_all(self, run_id: str) -> None:
-        """Nobody is attached to the run any more, though its end has not been seen."""
+        """No caller holds the run any more, though its end has not been seen."""
         with self._store.transaction() as transaction:
             self._detach_all(transaction, run_id)
 
@@ -161,27 +171,12 @@ class GatewayRunRepository:
             row = connection.execute(wanted).one_or_none()
         return None if row is None else _run(row)
 
-    def record_starter(self, project_id: str, caller: str, at_ms: int) -> None:
-        """Hex has let this caller (a keyed hash) start this project."""
-        starter = (storable(project_id), storable(caller))
-        with self._store.transaction() as transaction:
-            upsert(transaction.connection, GATEWAY_STARTERS, [self._starter_row(starter) | {"at_ms": at_ms}])
-            oldest = self._oldest_beside(starter)
-            columns = GATEWAY_STARTERS.c
-            for one in oldest:
-                transaction.connection.execute(
-                    delete(GATEWAY_STARTERS).where(
-                        *(columns[name] == value for name, value in self._starter_row(one).items())
-                    )
-                )
-            transaction.after_commit(lambda: self._mirror(starter, oldest))
-
     def is_starter(self, project_id: str, caller: str) -> bool:
         """Whether Hex is known to have let this caller start this project."""
         return (storable(project_id), storable(caller)) in self._starters
 
     def prune(self, transaction: Transaction, before_ms: int) -> None:
-        """Forget the runs that were sent before then, and who was attached to a run before then."""
+        """Delete the runs that were sent before then, and who held a run before then."""
         attached = GATEWAY_ATTACHED.c
         transaction.connection.execute(delete(GATEWAY_RUNS).where(self._mine, GATEWAY_RUNS.c.sent_ms < before_ms))
         transaction.connection.execute(
@@ -194,14 +189,39 @@ class GatewayRunRepository:
             delete(GATEWAY_ATTACHED).where(attached.workspace == self._workspace, attached.run_id == storable(run_id))
         )
 
-    def _update(self, intent_id: str, values: Mapping[str, object]) -> None:
-        with self._store.transaction() as transaction:
+    def _attach(self, transaction: Transaction, counts: Mapping[tuple[str, str], int], at_ms: int) -> None:
+        rows = [
+            {
+                "workspace": self._workspace,
+                "run_id": storable(run_id),
+                "caller": storable(caller),
+                "count": count,
+                "at_ms": at_ms,
+            }
+            for (run_id, caller), count in counts.items()
+        ]
+        upsert(transaction.connection, GATEWAY_ATTACHED, rows)
+
+    def _record_starter(self, transaction: Transaction, starter: tuple[str, str], at_ms: int) -> None:
+        """Hex has let this caller start this project."""
+        upsert(transaction.connection, GATEWAY_STARTERS, [self._starter_row(starter) | {"at_ms": at_ms}])
+        oldest = self._oldest_beside(starter)
+        columns = GATEWAY_STARTERS.c
+        for one in oldest:
             transaction.connection.execute(
-                update(GATEWAY_RUNS).where(self._mine, GATEWAY_RUNS.c.intent_id == intent_id).values(values)
+                delete(GATEWAY_STARTERS).where(
+                    *(columns[name] == value for name, value in self._starter_row(one).items())
+                )
             )
+        transaction.after_commit(lambda: self._mirror(starter, oldest))
+
+    def _update(self, transaction: Transaction, intent_id: str, values: Mapping[str, object]) -> None:
+        transaction.connection.execute(
+            update(GATEWAY_RUNS).where(self._mine, GATEWAY_RUNS.c.intent_id == intent_id).values(values)
+        )
 
     def _oldest_beside(self, starter: tuple[str, str]) -> list[tuple[str, str]]:
-        """Who gives way for this one."""
+        """Who is evicted for this one."""
         excess = len(self._starters) + (starter not in self._starters) - MOST_STARTERS
         others = (one for one in self._starters if one != starter)
         return heapq.nsmallest(excess, others, key=self._starters.__getitem__) if excess > 0 else []

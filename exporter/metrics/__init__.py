@@ -2,7 +2,7 @@
 
 from exporter.metrics.catalogue import CATALOGUE, METRICS, Metric
 from exporter.metrics.collector import Collector, collect
-from exporter.metrics.families.exporter_itself import exporter_families
+from exporter.metrics.families.exporter_metrics import exporter_families
 from exporter.metrics.families.projects import project_families
 from exporter.metrics.labels import written
 from exporter.metrics.page import Distribution, Family, Page, PageBuilder, Publisher, build_page

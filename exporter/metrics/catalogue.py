@@ -124,8 +124,8 @@ GROUPS = (
             _counter(
                 "hex_unviewed_runs_total",
                 "workspace project_id",
-                "Scheduled and refresh runs whose result nobody had viewed when the next one came. An estimate: Hex "
-                "tells only the last view.",
+                "Scheduled and refresh runs whose result had not been viewed when the next one came. An estimate: Hex "
+                "reports only the last view.",
             ),
             _counter(
                 "hex_missed_schedules_total",
@@ -153,7 +153,7 @@ GROUPS = (
             _gauge(
                 "hex_project_info",
                 "workspace project_id title owner team project_status url",
-                "Always 1: what a project is called, whose it is and where it is. The last known facts, kept while "
+                "Always 1: the title, owner, team, status and address of a project. The last known facts, kept while "
                 "the project has series.",
             ),
             _gauge(
@@ -164,7 +164,7 @@ GROUPS = (
             _gauge(
                 "hex_project_last_viewed_timestamp_seconds",
                 "workspace project_id",
-                "When somebody last viewed the project. From the project listing.",
+                "When the project was last viewed. From the project listing.",
             ),
             _gauge(
                 "hex_project_last_edited_timestamp_seconds",
@@ -189,8 +189,8 @@ GROUPS = (
             _gauge(
                 "hex_schedules",
                 "workspace cadence state",
-                "Schedules by cadence; those of archived and trashed projects do not run and count as disabled. From "
-                "the project listing.",
+                "Schedules by cadence; those of archived and trashed projects do not run and are shown as disabled. "
+                "From the project listing.",
             ),
             _gauge(
                 "hex_project_scheduled_week_runs",
@@ -211,7 +211,7 @@ GROUPS = (
             _gauge(
                 "hex_seats_reviewed_timestamp_seconds",
                 "workspace",
-                "The day on which somebody last reviewed the seats, from the configuration.",
+                "The day on which the seats were last reviewed, from the configuration.",
             ),
             _gauge(
                 "hex_connections",
@@ -221,7 +221,7 @@ GROUPS = (
             _gauge(
                 "hex_connection_info",
                 "workspace connection_id name connection_type",
-                "Always 1: what a data connection is called and what it connects to. From the connection listing.",
+                "Always 1: the name and the type of a data connection. From the connection listing.",
             ),
             _gauge(
                 "hex_connection_projects",
@@ -242,7 +242,7 @@ GROUPS = (
             _counter(
                 "hex_ai_credits_total",
                 "workspace source thread_type",
-                "AI credits by which visible threads have grown since first contact.",
+                "AI credits that visible threads have used since first contact.",
                 divisor=1000,
             ),
         ),
@@ -265,13 +265,13 @@ GROUPS = (
             _gauge(
                 "hex_budget_forecast",
                 "workspace budget unit",
-                "Expected at the end of the period: used, plus the median of what up to four earlier periods still "
-                "added after this local moment. Absent without a completely known earlier period.",
+                "Forecast for the end of the period: used, plus the median of what up to four earlier periods "
+                "added after this local time. Absent without a completely known earlier period.",
             ),
             _gauge(
                 "hex_budget_window_used",
                 "workspace budget unit window",
-                "Used in the rolling window that ends now: to be looked at, never paged on.",
+                "Used in the rolling window that ends now: to look at, not to page on.",
             ),
             _gauge(
                 "hex_budget_window_previous_used",
@@ -291,7 +291,7 @@ GROUPS = (
             _gauge(
                 "hex_budget_period_end_timestamp_seconds",
                 "workspace budget unit",
-                "When the budget starts again from 0.",
+                "When the budget resets to 0.",
             ),
         ),
     ),
@@ -303,7 +303,7 @@ GROUPS = (
                 "workspace component",
                 "Cost of the current week in dollars. seats: the whole week's share of the monthly prices; compute: "
                 "run minutes by profile, a lower bound; ai_credits: beyond those of the seats, by calendar month; "
-                "own_estimate: what runs and warehouse minutes are worth by the configuration, no part of Hex's bill. "
+                "own_estimate: what runs and warehouse minutes cost by the configuration, not part of Hex's bill. "
                 "A component without its prices is absent.",
             ),
             _gauge(
@@ -332,7 +332,7 @@ GROUPS = (
                 "hex_plan_month_usd",
                 "workspace plan",
                 "A month of today's seats, and of last month's AI credits beyond theirs, billed on the plan, in "
-                "dollars; compute costs the same on each. Absent for plans without the prices it takes.",
+                "dollars; compute costs the same on each. Absent for plans whose prices are not known.",
             ),
         ),
     ),
@@ -342,20 +342,20 @@ GROUPS = (
             _gauge(
                 "hex_source_success",
                 "workspace source",
-                "1: the last probe of the source told its state; 0: it failed (a source per project: for at least one "
+                "1: the last probe of the source read its state; 0: it failed (a source per project: for at least one "
                 "project), and runs go ahead as if there were no source. Absent before the first probe.",
             ),
             _gauge(
                 "hex_source_last_success_timestamp_seconds",
                 "workspace source",
-                "When a probe last told the state of the source; for a source per project, the longest ago of its "
-                "projects. Absent until each has told once.",
+                "When a probe last read the state of the source; for a source per project, the oldest of its "
+                "projects. Absent until each was read once.",
             ),
             _gauge(
                 "hex_source_projects",
                 "workspace source state",
-                "Published projects whose data the source tells of, by what is known: known, the last probe told the "
-                "state; unknown, it failed or is still to come. From the project listing.",
+                "Published projects that the source applies to: known, the last probe read the state; unknown, it "
+                "failed or is still to come. From the project listing.",
             ),
             _gauge(
                 "hex_source_changed_timestamp_seconds",
@@ -366,8 +366,8 @@ GROUPS = (
             _counter(
                 "hex_source_checked_runs_total",
                 "workspace project_id trigger",
-                "Runs that have ended and got a kernel, of which probes tell the state of the source data "
-                "at their start and at the completed run before. Counted since first contact.",
+                "Runs that ended and got a kernel, where probes read the state of the source data at "
+                "their start and at the completed run before. Counted since first contact.",
             ),
             _counter(
                 "hex_source_unchanged_runs_total",
@@ -390,7 +390,7 @@ GROUPS = (
                 "hex_cache_hits_total",
                 "workspace project_id",
                 "Run requests that started no run: answered from an earlier run (hit), or given the run that was "
-                "already on its way (joined).",
+                "already under way (joined).",
             ),
             _counter(
                 "hex_cache_saved_seconds_total",
@@ -401,36 +401,36 @@ GROUPS = (
             _counter(
                 "hex_gateway_requests_total",
                 "workspace outcome",
-                "Run requests by what became of them: hit, miss, joined, bypass (the request asked for a run of its "
-                "own), refused (queue full or waited too long).",
+                "Run requests by outcome: hit, miss, joined, bypass (the request demanded a run of its own), "
+                "refused (queue full or waited too long).",
             ),
             _counter(
                 "hex_gateway_absorbed_total",
                 "workspace reason",
-                "Refusals of Hex that the gateway waited out and no caller saw: rate_limit, a 429; kernel_limit, a 503 "
+                "Refusals by Hex that the gateway retried and no caller saw: rate_limit, a 429; kernel_limit, a 503 "
                 "that says no more kernels may start.",
             ),
             _counter(
                 "hex_gateway_saved_calls_total",
                 "workspace reason",
-                "Reads that were answered without asking Hex: remembered, a final state; recent, a state asked a "
-                "moment ago; shared_page, one page for all active runs of a project.",
+                "Reads that were answered without a request to Hex: remembered, a final state; recent, a state read "
+                "a moment ago; shared_page, one page for all active runs of a project.",
             ),
             _counter(
                 "hex_gateway_stale_hits_total",
                 "workspace",
-                "Hits whose run turned out to have been sent before the source changed. Must stay 0.",
+                "Hits whose run had in fact been sent before the source changed. Must stay 0.",
             ),
             _counter(
                 "hex_gateway_unknown_runs_total",
                 "workspace",
-                "Run requests sent before a crash of which it cannot be known whether Hex started them; none was sent "
+                "Run requests sent before a crash where it cannot be known whether Hex started them; none was sent "
                 "again.",
             ),
             _gauge(
                 "hex_gateway_queue_length",
                 "workspace",
-                "Run requests that wait at the gateway for their turn. Absent without a gateway.",
+                "Run requests that wait in the queue of the gateway. Absent without a gateway.",
             ),
             _gauge(
                 "hex_gateway_queue_limit",
@@ -460,12 +460,12 @@ GROUPS = (
             _gauge(
                 "hex_findings_last_audit_timestamp_seconds",
                 "workspace",
-                "When what the ledger knows was last searched for savings. The figures of this group are of then.",
+                "When the last audit was made. The figures of this group are of that time.",
             ),
             _gauge(
                 "hex_findings_judged",
                 "workspace kind",
-                "1: the last audit could tell findings of this kind; 0: it lacked a scope, a price or a source, which "
+                "1: the last audit could judge this kind of finding; 0: it lacked a scope, a price or a source, which "
                 "`hex-exporter audit` names.",
             ),
             _gauge(
@@ -476,13 +476,14 @@ GROUPS = (
             _gauge(
                 "hex_findings_ignored",
                 "workspace kind",
-                "Findings of the last audit that the configuration says to ignore.",
+                "Findings of the last audit that the configuration ignores.",
             ),
             _gauge(
                 "hex_findings_saving_month_usd",
                 "workspace kind",
                 "What acting on the findings of this kind would save a month, in dollars. A run or seat that several "
-                "findings want is counted in one kind, so that the kinds add up. Absent where nothing has a price.",
+                "findings would save is counted in one kind, so that the kinds add up. Absent where nothing has a "
+                "price.",
             ),
             _gauge(
                 "hex_findings_saving_month_runs",
@@ -492,30 +493,31 @@ GROUPS = (
             _gauge(
                 "hex_finding_info",
                 "workspace kind subject subject_type name team confidence action",
-                "Always 1: of one of the top findings (audit.top) what its subject is (project, user, connection, "
-                "plan, owner) and is called, whose it is, whether its saving is measured or estimated, and what to do.",
+                "Always 1: for one of the top findings (audit.top), the type (project, user, connection, plan, owner) "
+                "and name of its subject, its team, whether its saving is measured or estimated, and what to do.",
             ),
             _gauge(
                 "hex_finding_saving_month_usd",
                 "workspace kind subject",
                 "What acting on one of the top findings (audit.top) would save a month, in dollars. Findings that "
-                "overlap each say their whole saving: never add them up.",
+                "overlap each show their whole saving: do not add them up.",
             ),
             _gauge(
                 "hex_finding_saving_month_runs",
                 "workspace kind subject",
-                "Runs a month that acting on one of the top findings (audit.top) would save. Never to be added up.",
+                "Runs a month that acting on one of the top findings (audit.top) would save. Do not add them up.",
             ),
             _gauge(
                 "hex_finding_cost_month_usd",
                 "workspace kind subject",
                 "What the subject of one of the top findings (audit.top) costs a month now, in dollars; of connections "
-                "that overlap, whose saving nobody can tell, what runs through the one to remove.",
+                "that overlap, whose saving is not known, what runs through the one to remove.",
             ),
             _gauge(
                 "hex_finding_first_seen_timestamp_seconds",
                 "workspace kind subject",
-                "When one of the top findings (audit.top) was first made; one that went and came back keeps its time.",
+                "When one of the top findings (audit.top) was first seen; one that disappeared and came back keeps its "
+                "time.",
             ),
             _gauge(
                 "hex_team_findings",
@@ -547,9 +549,9 @@ GROUPS = (
             _counter(
                 "hex_api_requests_total",
                 "workspace endpoint code",
-                "Requests sent to Hex by HTTP status; code is timeout or error where no answer came.",
+                "Requests sent to Hex by HTTP status; code is timeout or error where there was no answer.",
             ),
-            _counter("hex_api_rate_limited_total", "workspace endpoint", "Answers that said 429, too many requests."),
+            _counter("hex_api_rate_limited_total", "workspace endpoint", "Answers with status 429, too many requests."),
             _histogram(
                 "hex_api_request_duration_seconds",
                 "workspace endpoint",
@@ -558,12 +560,12 @@ GROUPS = (
             _gauge(
                 "hex_api_cooldown_until_timestamp_seconds",
                 "workspace",
-                "Nothing is asked of Hex before this time; 0: there was no cool-down yet.",
+                "No request is sent to Hex before this time; 0: there was no cool-down yet.",
             ),
             _gauge(
                 "hex_api_planned_requests_per_hour",
                 "workspace",
-                "Requests an hour that polling the workspace will need, as planned now.",
+                "Requests an hour that polling the workspace needs, as planned now.",
             ),
             _gauge(
                 "hex_api_allowed_requests_per_hour",
@@ -575,11 +577,15 @@ GROUPS = (
     Group(
         "The exporter itself",
         (
-            _gauge("hex_exporter_build_info", "version python_version", "Always 1: which program this is."),
+            _gauge(
+                "hex_exporter_build_info",
+                "version python_version",
+                "Always 1: the version of the exporter and of Python.",
+            ),
             _gauge(
                 "hex_exporter_config_last_reload_successful",
                 "",
-                "1: the last configuration that was offered is in use; 0: it was refused, the one before goes on.",
+                "1: the last configuration read is in use; 0: it was refused, and the one before stays in use.",
             ),
             _gauge(
                 "hex_exporter_config_last_reload_success_timestamp_seconds",
@@ -589,20 +595,21 @@ GROUPS = (
             _gauge(
                 "hex_exporter_loop_heartbeat_timestamp_seconds",
                 "",
-                "When the polling loop last said that it is alive.",
+                "When the polling loop last ran.",
             ),
             _gauge("hex_exporter_ledger_created_timestamp_seconds", "", "When the ledger in use was created."),
             _gauge(
                 "hex_exporter_ledger_durable",
                 "",
-                "1: facts reach the disk; 0: they do not, or the ledger was damaged and started afresh: see the log.",
+                "1: the ledger is kept on disk; 0: it is not, or it was damaged and a fresh one was started: see the "
+                "log.",
             ),
             _gauge("hex_exporter_page_build_seconds", "", "How long building the page before this one took."),
             _gauge("hex_exporter_page_series", "", "Series on the page before this one."),
             _gauge(
                 "hex_exporter_page_duplicate_series",
                 "",
-                "Series left out of the page before this one, because their labels were there already.",
+                "Series left out of the page before this one, because a series had the same labels.",
             ),
             _gauge(
                 "hex_exporter_overdue_projects",
@@ -612,7 +619,7 @@ GROUPS = (
             _gauge(
                 "hex_exporter_oldest_poll_timestamp_seconds",
                 "workspace",
-                "When the runs of the longest unread published project were last read.",
+                "When the runs of the published project that was read longest ago were read.",
             ),
             _gauge(
                 "hex_exporter_history_projects",
@@ -632,7 +639,7 @@ GROUPS = (
             _gauge(
                 "hex_exporter_clock_skew_seconds",
                 "workspace",
-                "This machine's clock minus the clock of Hex, as the last answer's Date header tells it.",
+                "This machine's clock minus the clock of Hex, by the Date header of the last answer.",
             ),
             _counter(
                 "hex_exporter_bad_items_total",

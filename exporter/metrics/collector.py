@@ -8,7 +8,7 @@ from exporter.metrics.families.api_requests import api_families
 from exporter.metrics.families.budgets import budget_families
 from exporter.metrics.families.connections import connection_families
 from exporter.metrics.families.costs import cost_families
-from exporter.metrics.families.exporter_itself import exporter_families, ledger_families, progress_families
+from exporter.metrics.families.exporter_metrics import exporter_families, ledger_families, progress_families
 from exporter.metrics.families.findings import finding_families
 from exporter.metrics.families.gateway import gateway_families
 from exporter.metrics.families.health import health_families
@@ -99,5 +99,5 @@ class Collector:
 
 
 def collect(ledger: Ledger, config: Config, status: Status, now_ms: int) -> list[Family]:
-    """Every family as of now, by a collector that remembers nothing: for one page alone."""
+    """Every family as of now, by a collector that remembers nothing: for one page only."""
     return Collector(ledger, status).collect(config, now_ms)

@@ -5,12 +5,12 @@ from exporter.metrics.catalogue import GROUPS, Group, Metric
 _PREFACE = """\
 # Metrics
 
-Written by `python -m exporter.metrics.docs` from `exporter/metrics/catalogue.py`; a test compares. Edit the catalogue.
+Written by `make docs` from `exporter/metrics/catalogue.py`; a test compares. Edit the catalogue.
 
-- The page is built when something has changed and served as it is: a scrape asks Hex for nothing. How old a figure
-  may be is told by `hex_runs_complete_until_timestamp_seconds` and `hex_collector_last_success_timestamp_seconds`.
+- The page is built when something has changed and served as it is: a scrape sends no request to Hex. How old a figure
+  may be is shown by `hex_runs_complete_until_timestamp_seconds` and `hex_collector_last_success_timestamp_seconds`.
 - Counters start at 0 with the ledger's first contact with the workspace, survive restarts and never fall. A series
-  that nobody foresaw is shown as 0 for its first 90 seconds, so that `increase()` sees its first event.
+  that could not be foreseen is shown as 0 for its first 90 seconds, so that `increase()` sees its first event.
 - Gauges of weeks count runs by their start, history included. Gauges from a listing disappear when the listing is
   older than `collect.max_age`.
 - `project_id="other"` adds up the projects without series of their own (`limits.projects_with_series`).

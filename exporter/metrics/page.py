@@ -52,7 +52,7 @@ class Page:
     duplicates: int = 0
 
     def body(self, openmetrics: bool, gzip: bool) -> bytes:
-        """The form that was asked for; nothing is computed."""
+        """The form that the scraper requests; nothing is computed."""
         if openmetrics:
             return self.openmetrics_gzip if gzip else self.openmetrics
         return self.text_gzip if gzip else self.text
@@ -127,7 +127,7 @@ class PageBuilder:
 
 
 def build_page(families: Iterable[Family]) -> Page:
-    """The page of these families, by a builder that remembers nothing: for one page alone."""
+    """The page of these families, by a builder that remembers nothing: for one page only."""
     return PageBuilder().build(families)
 
 
@@ -140,7 +140,7 @@ def _template(metric: Metric) -> str:
 
 
 def _scalars(heads: list[str], values: list[float]) -> list[str]:
-    # One sum tells whether any value needs the format's own word for it, and costs less than asking each.
+    # One sum shows whether any value needs the format's own word for it, and costs less than a look at each.
     if math.isfinite(sum(values)):
         return [f"{head}{+value!r}\n" for head, value in zip(heads, values, strict=True)]
     return [f"{head}{_number(value)}\n" for head, value in zip(heads, values, strict=True)]

@@ -56,26 +56,26 @@ _COLUMNS = (
 )
 
 
-def _as_table(all_found: Sequence[AuditReport]) -> str:
+def _as_table(reports: Sequence[AuditReport]) -> str:
     console = Console(file=io.StringIO(), highlight=False, width=None if Console().is_terminal else _PIPE_WIDTH)
-    for found in all_found:
-        console.print(f"[bold]{escape(for_terminal(title(found)))}[/bold]", soft_wrap=True)
-        tables = [finding_table(found, found.findings)] if found.findings else []
-        if found.ignored:
-            tables.append(finding_table(found, found.ignored, is_ignored=True))
-        tables += [table for table in (kind_table(found), team_table(found)) if table is not None]
+    for report in reports:
+        console.print(f"[bold]{escape(for_terminal(title(report)))}[/bold]", soft_wrap=True)
+        tables = [finding_table(report, report.findings)] if report.findings else []
+        if report.ignored:
+            tables.append(finding_table(report, report.ignored, is_ignored=True))
+        tables += [table for table in (kind_table(report), team_table(report)) if table is not None]
         for table in tables:
             console.print()
             if table.name == "ignored":
                 console.print("Ignored, and in no total:")
-            console.print(grid(table, found.timezone, _MOST_ROWS))
+            console.print(grid(table, report.timezone, _MOST_ROWS))
             if len(table.rows) > _MOST_ROWS:
                 console.print(f"and {len(table.rows) - _MOST_ROWS} more; the other formats have them all")
         console.print()
-        console.print(escape(summary(found)), soft_wrap=True)
-        for line in not_judged_lines(found.not_judged):
+        console.print(escape(summary(report)), soft_wrap=True)
+        for line in not_judged_lines(report.not_judged):
             console.print(escape(for_terminal(line)), soft_wrap=True, style="yellow")
-        for remark in found.remarks:
+        for remark in report.remarks:
             console.print(f"[yellow]note[/yellow] {escape(for_terminal(remark))}", soft_wrap=True)
         console.print()
     written = console.file
@@ -83,57 +83,57 @@ def _as_table(all_found: Sequence[AuditReport]) -> str:
     return written.getvalue().rstrip()
 
 
-def markdown_lines(found: AuditReport, *, most: int | None = None) -> Iterator[str]:
+def markdown_lines(report: AuditReport, *, most: int | None = None) -> Iterator[str]:
     """One audit below a heading that is not part of it; the first `most` findings, None: all."""
-    yield for_markdown(summary(found))
+    yield for_markdown(summary(report))
     yield ""
-    if found.findings:
-        yield from markdown_table(finding_table(found, found.findings[:most]), found.timezone)
+    if report.findings:
+        yield from markdown_table(finding_table(report, report.findings[:most]), report.timezone)
         yield ""
-    if found.ignored and most is None:
+    if report.ignored and most is None:
         yield from ("Ignored, and in no total:", "")
-        yield from markdown_table(finding_table(found, found.ignored, is_ignored=True), found.timezone)
+        yield from markdown_table(finding_table(report, report.ignored, is_ignored=True), report.timezone)
         yield ""
-    for table in (kind_table(found), team_table(found)):
+    for table in (kind_table(report), team_table(report)):
         if table is not None and most is None:
-            yield from markdown_table(table, found.timezone)
+            yield from markdown_table(table, report.timezone)
             yield ""
-    for line in (*not_judged_lines(found.not_judged), *found.remarks):
+    for line in (*not_judged_lines(report.not_judged), *report.remarks):
         yield f"- {for_markdown(line)}"
 
 
-def _as_markdown(all_found: Sequence[AuditReport]) -> str:
+def _as_markdown(reports: Sequence[AuditReport]) -> str:
     lines: list[str] = []
-    for found in all_found:
-        lines += [f"# Savings: {for_markdown(title(found))}", "", *markdown_lines(found), ""]
+    for report in reports:
+        lines += [f"# Savings: {for_markdown(title(report))}", "", *markdown_lines(report), ""]
     return "\n".join(lines).rstrip()
 
 
-def _as_csv(all_found: Sequence[AuditReport]) -> str:
+def _as_csv(reports: Sequence[AuditReport]) -> str:
     """One finding a row, ignored ones last."""
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
     writer.writerow(_COLUMNS)
-    for found in all_found:
-        for one in (*found.findings, *found.ignored):
-            plain = {**_finding(found, one), "evidence": evidence_text(found, one.finding.evidence)}
-            cells = ({"workspace": found.workspace} | plain).get
+    for report in reports:
+        for one in (*report.findings, *report.ignored):
+            plain = {**_finding(report, one), "evidence": evidence_text(report, one.finding.evidence)}
+            cells = ({"workspace": report.workspace} | plain).get
             writer.writerow(for_spreadsheet(cell) if isinstance(cell, str) else cell for cell in map(cells, _COLUMNS))
     return written.getvalue().rstrip()
 
 
-def _as_json(all_found: Sequence[AuditReport]) -> str:
-    def plain(found: AuditReport) -> dict[str, object]:
-        audit = found.audit
+def _as_json(reports: Sequence[AuditReport]) -> str:
+    def plain(report: AuditReport) -> dict[str, object]:
+        audit = report.audit
         return {
-            "workspace": found.workspace,
+            "workspace": report.workspace,
             "as_of": _instant(audit.now_ms),
             "runs_since": None if audit.since_ms is None else _instant(audit.since_ms),
-            "saving": _saving("saving", found.saving),
+            "saving": _saving("saving", report.saving),
             "spent": _saving("spent", audit.spent),
-            "realised_usd": usd(found.realised_micro),
-            "findings": [_finding(found, one) for one in found.findings],
-            "ignored": [_finding(found, one) for one in found.ignored],
+            "realised_usd": usd(report.realised_micro),
+            "findings": [_finding(report, one) for one in report.findings],
+            "ignored": [_finding(report, one) for one in report.ignored],
             "kinds": [
                 {
                     "kind": total.kind,
@@ -142,7 +142,7 @@ def _as_json(all_found: Sequence[AuditReport]) -> str:
                     **_saving("saving", total.saving),
                     "realised_usd": usd(total.realised_micro),
                 }
-                for total in found.totals
+                for total in report.totals
             ],
             "teams": [
                 {
@@ -151,17 +151,17 @@ def _as_json(all_found: Sequence[AuditReport]) -> str:
                     **_saving("saving", row.saving),
                     **_saving("cost", row.cost),
                 }
-                for row in found.teams
+                for row in report.teams
             ],
             "not_judged": [
                 {"kind": one.kind, "why": one.why, "needs": one.needs, "is_partial": one.is_partial}
-                for one in found.not_judged
+                for one in report.not_judged
             ],
-            "gone": [_gone(one) for one in found.gone],
-            "remarks": list(found.remarks),
+            "gone": [_gone(one) for one in report.gone],
+            "remarks": list(report.remarks),
         }
 
-    return json.dumps([plain(found) for found in all_found], indent=2, ensure_ascii=False)
+    return json.dumps([plain(report) for report in reports], indent=2, ensure_ascii=False)
 
 
 AUDIT_FORMS: Mapping[str, Callable[[Sequence[AuditReport]], str]] = {
@@ -173,7 +173,7 @@ AUDIT_FORMS: Mapping[str, Callable[[Sequence[AuditReport]], str]] = {
 """How an audit is printed, by the word for it."""
 
 
-def _finding(found: AuditReport, shown: ShownFinding) -> dict[str, object]:
+def _finding(report: AuditReport, shown: ShownFinding) -> dict[str, object]:
     finding = shown.finding
     return {
         "kind": finding.kind,
@@ -195,7 +195,7 @@ def _finding(found: AuditReport, shown: ShownFinding) -> dict[str, object]:
             for move in finding.moves
         ],
         "first_seen": None if shown.first_seen_ms is None else _instant(shown.first_seen_ms),
-        "days": known_days(found, shown),
+        "days": known_days(report, shown),
         "ignored": finding.ignored,
         "ignored_until": None if finding.ignored_until is None else finding.ignored_until.isoformat(),
     }

@@ -27,7 +27,7 @@ class FindingFilter:
     workspace: str | None = None
     team: str | None = None
 
-    def fits(self, finding: Finding) -> bool:
+    def matches(self, finding: Finding) -> bool:
         """Whether this one is meant; one without a price saves no amount that could be compared."""
         return (
             (not self.kinds or finding.kind in self.kinds)
@@ -95,39 +95,39 @@ class AuditReport:
         return _local(at_ms, self.timezone).strftime("%Y-%m-%d")
 
 
-def audit_reports(ledger: Ledger, config: Config, clock: Clock, wanted: FindingFilter) -> Iterator[AuditReport]:
+def audit_reports(ledger: Ledger, config: Config, clock: Clock, finding_filter: FindingFilter) -> Iterator[AuditReport]:
     """The audit of each workspace, or of the one named. Raises ConfigError for names that do not exist, LedgerError."""
     names = [one.name for one in config.workspaces]
-    if wanted.workspace is not None and wanted.workspace not in names:
-        problem = f"found {wanted.workspace!r}, expected one of {', '.join(names)}"
+    if finding_filter.workspace is not None and finding_filter.workspace not in names:
+        problem = f"{finding_filter.workspace!r} is not a workspace; write one of {', '.join(names)}"
         raise ConfigError(ConfigProblem("--workspace", problem))
     teams = [team.name for team in config.teams]
-    if wanted.team is not None and wanted.team not in teams:
-        expected = f"one of {', '.join(teams)}" if teams else "none, as the configuration has no teams"
-        raise ConfigError(ConfigProblem("--team", f"found {wanted.team!r}, expected {expected}"))
+    if finding_filter.team is not None and finding_filter.team not in teams:
+        remedy = f"write one of {', '.join(teams)}" if teams else "leave it out, the configuration has no teams"
+        raise ConfigError(ConfigProblem("--team", f"{finding_filter.team!r} is not a team; {remedy}"))
     now_ms = round(clock.now() * 1000)
     label = owner_label(config.labels)
-    for name in names if wanted.workspace is None else [wanted.workspace]:
-        yield _found(ledger.workspace(name), config, now_ms, wanted, label)
+    for name in names if finding_filter.workspace is None else [finding_filter.workspace]:
+        yield _report(ledger.workspace(name), config, now_ms, finding_filter, label)
 
 
-def _found(
-    ledger: WorkspaceLedger, config: Config, now_ms: int, wanted: FindingFilter, label: OwnerLabel
+def _report(
+    ledger: WorkspaceLedger, config: Config, now_ms: int, finding_filter: FindingFilter, label: OwnerLabel
 ) -> AuditReport:
     at_ms = _known_at_ms(ledger, config, now_ms)
-    evidence = read_audit_input(ledger, config, at_ms)
-    audit = audit_of(ledger.name, config, evidence)
+    audit_input = read_audit_input(ledger, config, at_ms)
+    audit = audit_of(ledger.name, config, audit_input)
     known = ledger.findings.known()
     first_ms = {(one.kind, one.subject): one.first_seen_ms for one in known}
     timezone = config.week(ledger.name).timezone
 
     def shown(findings: Iterable[Finding]) -> tuple[ShownFinding, ...]:
-        return tuple(_shown(one, first_ms.get(one.key), label) for one in findings if wanted.fits(one))
+        return tuple(_shown(one, first_ms.get(one.key), label) for one in findings if finding_filter.matches(one))
 
     findings, ignored = shown(audit.findings), shown(audit.ignored)
-    kinds = [kind for kind in FINDING_KINDS if not wanted.kinds or kind in wanted.kinds]
+    kinds = [kind for kind in FINDING_KINDS if not finding_filter.kinds or kind in finding_filter.kinds]
     gone = tuple(one for one in known if one.gone_ms is not None and one.kind in kinds)
-    teams = team_costs(evidence, [one.finding for one in findings]) if config.teams else ()
+    teams = team_costs(audit_input, [one.finding for one in findings]) if config.teams else ()
     return AuditReport(
         workspace=ledger.name,
         timezone=timezone,
@@ -135,10 +135,10 @@ def _found(
         findings=findings,
         ignored=ignored,
         totals=tuple(_totals(kinds, audit, findings, ignored, known)),
-        teams=tuple(row for row in teams if wanted.team in (None, row.team)),
+        teams=tuple(row for row in teams if finding_filter.team in (None, row.team)),
         not_judged=tuple(one for one in audit.not_judged if one.kind in kinds),
         gone=gone,
-        remarks=tuple(_remarks(ledger, audit, wanted, now_ms, timezone)),
+        remarks=tuple(_remarks(ledger, audit, finding_filter, now_ms, timezone)),
     )
 
 
@@ -166,7 +166,7 @@ def _totals(
     realised: Counter[str] = Counter()
     for one in known:
         realised[one.kind] += one.realised_micro
-    passed_over = Counter(one.finding.kind for one in ignored)
+    ignored_kinds = Counter(one.finding.kind for one in ignored)
     for kind in kinds:
         own = [one.finding for one in findings if one.finding.kind == kind]
         if kind in audit.totals or realised[kind] or own:
@@ -174,20 +174,22 @@ def _totals(
             yield KindTotal(
                 kind=kind,
                 findings=len(own),
-                ignored=passed_over[kind],
+                ignored=ignored_kinds[kind],
                 saving=saving,
                 realised_micro=realised[kind],
             )
 
 
-def _remarks(ledger: WorkspaceLedger, audit: Audit, wanted: FindingFilter, now_ms: int, timezone: str) -> Iterator[str]:
+def _remarks(
+    ledger: WorkspaceLedger, audit: Audit, finding_filter: FindingFilter, now_ms: int, timezone: str
+) -> Iterator[str]:
     if not ledger.projects(include_gone=True):
         yield "the ledger knows no projects of this workspace: `hex-exporter serve` has not listed them yet"
         return
     if audit.now_ms < now_ms:
         at = _local(audit.now_ms, timezone).strftime("%Y-%m-%d %H:%M")
         yield f"as of {at}: nothing has been read from Hex since"
-    if wanted.least_micro is not None:
+    if finding_filter.least_micro is not None:
         count = sum(1 for one in audit.findings if one.saving.micro is None)
         if count:
             yield f"{count} findings without a saving in money are left out by --min-saving"

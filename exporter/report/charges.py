@@ -16,7 +16,7 @@ class Charge:
     """What one thing cost in the part of a week that lies in one month; money in millionths of a dollar.
 
     `resource_id` is a project's or a user's, None for credits. `quantity` is in `unit`, both as FOCUS writes them;
-    `sku` says what was bought. `runs` stands beside one charge of a project alone, so that it can be summed. `team`
+    `sku` says what was bought. Only one charge of a project has `runs`, so that they can be summed. `team`
     and `owner` are empty where there is none, or none to show.
     """
 

@@ -1,6 +1,6 @@
 """A week's bill as CSV in the columns of FOCUS, the FinOps Open Cost and Usage Specification, version 1.2.
 
-Beside the columns that it demands stand those by which a bill is told to those who cause it. Costs before discounts
+Beside the columns that it demands are those that show who caused which part. Costs before discounts
 are those after them, as no invoice is read. What is the owners' own estimate was never billed: it costs, but its
 BilledCost is 0.
 """
@@ -66,7 +66,7 @@ _FIGURES = frozenset(
 
 
 def focus_csv(bills: Iterable[tuple[str, str | None, Iterable[Charge]]]) -> str:
-    """The charges of each workspace: its name, the id of its organisation if Hex told it, and what it was charged."""
+    """The charges of each workspace: its name, the id of its organisation if it is known, and what it was charged."""
     written = io.StringIO()
     writer = csv.DictWriter(written, COLUMNS, lineterminator="\n")
     writer.writeheader()

@@ -23,7 +23,7 @@ def with_savings(
 ) -> Table:
     """The table by team with the cost of seats in the week, and the findings that are open as the ledger has them.
 
-    `known` None: nobody has audited yet. Teams that have seats or findings alone get a row, too.
+    `known` None: there was no audit yet. Teams that have only seats or findings get a row, too.
     """
     seats = _seats(charges)
     findings = _by_team(snapshot, known or (), today)
@@ -67,12 +67,12 @@ def _by_team(snapshot: Snapshot, known: Iterable[KnownFinding], today: date) -> 
     config, name = snapshot.config, snapshot.name
     projects = {each.project.project_id: each.project for each in snapshot.stored.projects}
     people = {seat.user_id: seat.email for seat in (snapshot.stored.users.items if snapshot.stored.users else ())}
-    found: dict[str, list[KnownFinding]] = defaultdict(list)
+    by_team: dict[str, list[KnownFinding]] = defaultdict(list)
     for one in known:
         project, email = projects.get(one.subject), people.get(one.subject, one.subject)
         names = (one.subject, email if project is None else project.title)
         if one.gone_ms is not None or any(rule.covers(one.kind, names, today) for rule in config.ignore):
             continue
         team = team_of_person(config, name, email) if project is None else config.team_of(name, project)
-        found[team or WITHOUT_TEAM].append(one)
-    return found
+        by_team[team or WITHOUT_TEAM].append(one)
+    return by_team

@@ -2,25 +2,26 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from exporter.facts import finding_kind_words
 from exporter.report.audit_report import AuditReport, ShownFinding
-from exporter.report.audit_tables import kind_words, not_judged_lines, summary, usd
+from exporter.report.audit_tables import not_judged_lines, summary, usd
 from exporter.report.escaping import for_markdown
 from exporter.report.week_forms import markdown_table
 from exporter.report.week_report import WeekReport
 from exporter.report.week_tables import Cell, Table
 
 MOST = 5
-"""How many changes and findings are told."""
+"""How many changes and findings are shown."""
 
 _WEEK_MS = 7 * 86_400_000
 
 
 def digest(pairs: Iterable[tuple[WeekReport, AuditReport]]) -> str:
     """One section for each workspace."""
-    return "\n".join(line for report, found in pairs for line in (*_section(report, found), "")).rstrip()
+    return "\n".join(line for report, audit in pairs for line in (*_section(report, audit), "")).rstrip()
 
 
-def _section(report: WeekReport, found: AuditReport) -> Iterator[str]:
+def _section(report: WeekReport, audit: AuditReport) -> Iterator[str]:
     tables = {table.name: table for table in report.tables}
     yield f"# {for_markdown(report.title)}"
     yield ""
@@ -33,11 +34,11 @@ def _section(report: WeekReport, found: AuditReport) -> Iterator[str]:
     ):
         if table is not None and table.rows:
             yield from (f"## {name}", "", *markdown_table(table, report.timezone), "")
-    yield from ("## What to switch off", "", for_markdown(summary(found)), "")
-    if found.findings:
-        yield from markdown_table(_findings(found), report.timezone)
+    yield from ("## What to switch off", "", for_markdown(summary(audit)), "")
+    if audit.findings:
+        yield from markdown_table(_findings(audit), report.timezone)
         yield ""
-    yield from (f"- {for_markdown(line)}" for line in _notes(report, found))
+    yield from (f"- {for_markdown(line)}" for line in _notes(report, audit))
 
 
 def _headline(tables: Mapping[str, Table], *, is_over: bool) -> str:
@@ -110,36 +111,36 @@ def _teams(tables: Mapping[str, Table]) -> Table | None:
     return Table("team", columns, tuple(tuple(row[column] for column in columns) for row in _rows(table)))
 
 
-def _findings(found: AuditReport) -> Table:
-    money = ("saving_usd",) if found.is_priced else ()
+def _findings(audit: AuditReport) -> Table:
+    money = ("saving_usd",) if audit.is_priced else ()
 
     def cells(one: ShownFinding) -> tuple[Cell, ...]:
         saving = one.finding.saving
-        amounts: tuple[Cell, ...] = (usd(saving.micro),) if found.is_priced else ()
+        amounts: tuple[Cell, ...] = (usd(saving.micro),) if audit.is_priced else ()
         return (
             *amounts,
             round(saving.runs),
-            kind_words(one.finding.kind),
+            finding_kind_words(one.finding.kind),
             one.name,
             one.owner or None,
             one.finding.action,
         )
 
     columns = (*money, "runs", "kind", "subject", "owner", "action")
-    return Table("finding", columns, tuple(map(cells, found.findings[:MOST])))
+    return Table("finding", columns, tuple(map(cells, audit.findings[:MOST])))
 
 
-def _notes(report: WeekReport, found: AuditReport) -> Iterator[str]:
-    more = len(found.findings) - MOST
+def _notes(report: WeekReport, audit: AuditReport) -> Iterator[str]:
+    more = len(audit.findings) - MOST
     if more > 0:
-        yield f"{more} more: hex-exporter audit tells them all"
-    new = _since(found.findings, found.audit.now_ms - _WEEK_MS)
+        yield f"{more} more: hex-exporter audit lists them all"
+    new = _since(audit.findings, audit.audit.now_ms - _WEEK_MS)
     if new:
         yield f"found in the last seven days for the first time: {new}"
-    if found.realised_micro:
-        yield f"saved so far by findings that are gone: {usd(found.realised_micro):,.2f} USD"
-    yield from not_judged_lines(found.not_judged)
-    yield from dict.fromkeys((*found.remarks, *report.all_remarks))
+    if audit.realised_micro:
+        yield f"saved so far by findings that are gone: {usd(audit.realised_micro):,.2f} USD"
+    yield from not_judged_lines(audit.not_judged)
+    yield from dict.fromkeys((*audit.remarks, *report.all_remarks))
 
 
 def _since(findings: Sequence[ShownFinding], since_ms: int) -> int:

@@ -20,7 +20,7 @@ _PIPE_WIDTH = 160
 
 
 def _as_table(all_reports: Sequence[WeekReport]) -> str:
-    """For a terminal, or as wide as needed for a pipe: the costliest projects alone."""
+    """For a terminal, or as wide as needed for a pipe: only the costliest projects."""
     console = Console(file=io.StringIO(), highlight=False, width=None if Console().is_terminal else _PIPE_WIDTH)
     for report in all_reports:
         console.print(f"[bold]{escape(for_terminal(report.title))}[/bold]", soft_wrap=True)

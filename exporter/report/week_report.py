@@ -23,7 +23,7 @@ _WEEK = re.compile(r"(\d{4})-W(\d{2})")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeekReport:
-    """One workspace's week. `remarks` say what is missing, and why; `fit` how the default budget compares.
+    """One workspace's week. `remarks` say what is missing, and why; `fit` says how the default budget compares.
 
     `charges` are what the week is made of, by who caused it; `org_id` is Hex's own for the organisation.
     """
@@ -69,17 +69,19 @@ def week_reports(
     """
     names = [one.name for one in config.workspaces]
     if workspace is not None and workspace not in names:
-        raise ConfigError(ConfigProblem("--workspace", f"found {workspace!r}, expected one of {', '.join(names)}"))
+        raise ConfigError(
+            ConfigProblem("--workspace", f"{workspace!r} is not a workspace; write one of {', '.join(names)}")
+        )
     now_ms = round(clock.now() * 1000)
     collector = Collector(ledger, Status())
     for name in names if workspace is None else [workspace]:
-        wanted = _week_of(week, config.week(name), now_ms, wants_whole=wants_whole)
-        at_ms = min(now_ms, wanted[1] - 1)
+        period = _week_of(week, config.week(name), now_ms, wants_whole=wants_whole)
+        at_ms = min(now_ms, period[1] - 1)
         for snapshot in collector.snapshots(config, at_ms):
             if snapshot.name == name:
                 findings = ledger.workspace(name).findings
                 known = None if findings.written_ms is None else findings.known()
-                yield _report(snapshot, wanted, config, known, is_over=wanted[1] <= now_ms, now_ms=now_ms)
+                yield _report(snapshot, period, config, known, is_over=period[1] <= now_ms, now_ms=now_ms)
 
 
 def _report(
@@ -126,21 +128,21 @@ def _report(
 
 
 def _week_of(text: str | None, week: Week, now_ms: int, *, wants_whole: bool) -> Period:
-    """The configured week that was asked for: an ISO week stands for the one that holds its Monday."""
+    """The configured week by its name: an ISO week stands for the one that holds its Monday."""
     if text is None:
         current = period_at(now_ms, "week", week)
         return period_before(current, "week", week) if wants_whole else current
     try:
-        found = _WEEK.fullmatch(text)
-        day = date.fromisocalendar(int(found[1]), int(found[2]), 1) if found else date.fromisoformat(text)
+        iso = _WEEK.fullmatch(text)
+        day = date.fromisocalendar(int(iso[1]), int(iso[2]), 1) if iso else date.fromisoformat(text)
         # Noon: a week begins at midnight, and clocks change before it.
-        wanted = period_at(midnight_ms(day, ZoneInfo(week.timezone)) + 43_200_000, "week", week)
+        period = period_at(midnight_ms(day, ZoneInfo(week.timezone)) + 43_200_000, "week", week)
     except (ValueError, OverflowError):
-        problem = f"found {text!r}, expected a week such as 2026-W47 or a day such as 2026-11-18"
+        problem = f"{text!r} is not valid; write a week such as 2026-W47 or a day such as 2026-11-18"
         raise ConfigError(ConfigProblem("--week", problem)) from None
-    if wanted[0] > now_ms:
-        raise ConfigError(ConfigProblem("--week", f"found {text!r}, expected a week that has begun"))
-    return wanted
+    if period[0] > now_ms:
+        raise ConfigError(ConfigProblem("--week", f"{text!r} has not begun; write this week or an earlier one"))
+    return period
 
 
 def local(at_ms: int, timezone: str) -> datetime:

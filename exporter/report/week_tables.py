@@ -13,7 +13,7 @@ Cell = str | int | float | None
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table. The first column tells the rows apart; `previous_` columns are about the week before."""
+    """One table. The first column names the row; `previous_` columns are about the week before."""
 
     name: str
     columns: tuple[str, ...]

@@ -10,13 +10,13 @@ from exporter.check import gateway_web_file
 from exporter.clock import Clock
 from exporter.config import Config
 from exporter.errors import ConfigError, ConfigProblem, LedgerError
-from exporter.gateway import App, Gateway
+from exporter.gateway import App, Gateway, GatewayHost, open_gateway
 from exporter.ledger import WorkspaceLedger
 from exporter.service.follower import Follower
 from exporter.web import Address, ConnectionLimits, Server
 
 _HEX_SECONDS = 120.0
-"""What an answer may take beyond the wait in the queue: the caller's rights are asked for and the run is sent."""
+"""What an answer may take beyond the wait in the queue: the caller's rights are checked and the run is sent."""
 
 _CONNECTIONS = 1024
 _HEAD_BYTES = 32 * 1024
@@ -81,22 +81,23 @@ class GatewayServer:
             await self._work_with(ledger.workspace(self._name))
 
     async def _work_with(self, ledger: WorkspaceLedger) -> None:
-        gateway = Gateway(
-            self._config,
-            self._config.gateway_workspace,
-            ledger,
-            lambda: self._follower.pace(self._name),
-            self._clock,
-            random.Random(),  # noqa: S311 - jitter
+        host = GatewayHost(
+            ledger=ledger,
+            pace=lambda: self._follower.pace(self._name),
+            clock=self._clock,
+            rng=random.Random(),  # noqa: S311 - jitter
             expect_run=lambda project_id: self._follower.expect_run(self._name, project_id),
-            app=self._app,
         )
-        self._gateway = gateway
-        self._follower.gateways[self._name] = lambda: gateway.state
         try:
+            gateway = await open_gateway(self._config, host)
+            gateway.assign(self._config)  # which may have been reloaded meanwhile
+            self._gateway = gateway
+            self._follower.gateways[self._name] = lambda: gateway.state
+            self._app.open(gateway)
             await gateway.run()
         except Exception:
             _log.exception("The gateway has stopped")
         finally:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(gateway.aclose(), _STOP_SECONDS)
+            if self._gateway is not None:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._gateway.aclose(), _STOP_SECONDS)

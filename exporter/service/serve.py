@@ -161,14 +161,14 @@ class Service:
             raise LedgerError("the polling thread is busy or ending: reload again in a minute") from None
 
     def _refuse_other_ledger(self, assignment: Assignment) -> None:
-        running, wanted = self._assignment.config.storage.url, assignment.config.storage.url
-        if wanted != running:
-            problem = f"found {wanted!r}, expected {running!r}: another ledger needs a restart"
+        running, requested = self._assignment.config.storage.url, assignment.config.storage.url
+        if requested != running:
+            problem = f"{requested!r} differs from {running!r} of the running process; restart it to use another ledger"
             raise ConfigError(ConfigProblem("storage.url", problem))
 
-    def _refuse_other_gateway(self, wanted: Config) -> None:
-        if _lasting(wanted) != _lasting(self._assignment.config):
-            problem = "found another gateway, expected only its policies to differ: the rest needs a restart"
+    def _refuse_other_gateway(self, config: Config) -> None:
+        if _lasting(config) != _lasting(self._assignment.config):
+            problem = "more than its policies has changed; restart the process to change the rest"
             raise ConfigError(ConfigProblem("gateway", problem))
 
     def _gateway(self) -> "GatewayServer | None":

@@ -3,9 +3,13 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import structlog
+
 from exporter.config import Config, Workspace, load_config
 from exporter.errors import ConfigError, ConfigProblem
 from exporter.hexapi import TokenSource
+
+_log = structlog.get_logger()
 
 
 def state_dir(environ: Mapping[str, str]) -> Path:
@@ -15,15 +19,27 @@ def state_dir(environ: Mapping[str, str]) -> Path:
 
 
 def read_config(path: Path | None, environ: Mapping[str, str]) -> Config:
-    """The configuration of a file, or the default one; raises ConfigError with every mistake."""
-    if path is None:
-        return load_config(None, source="defaults", environ=environ, state_dir=state_dir(environ))
+    """The configuration of a file, or the default one for None; raises ConfigError with every mistake."""
+    text = None if path is None else _read(path)
+    source = "defaults" if path is None else str(path)
+    config = load_config(text, source=source, environ=environ, state_dir=state_dir(environ))
+    _log.debug(
+        "config_read",
+        file=source,
+        workspaces=",".join(workspace.name for workspace in config.workspaces),
+        budgets=len(config.budgets),
+        sources=len(config.sources),
+        gateway=None if config.gateway is None else config.gateway.listen_address,
+    )
+    return config
+
+
+def _read(path: Path) -> bytes:
     try:
-        text = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
-        problem = f"cannot be read ({error.strerror}), expected a YAML file"
+        problem = f"cannot be read ({error.strerror}); name a YAML file that this user may read"
         raise ConfigError(ConfigProblem(str(path), problem)) from error
-    return load_config(text, source=str(path), environ=environ, state_dir=state_dir(environ))
 
 
 def token_of(workspace: Workspace, environ: Mapping[str, str]) -> TokenSource:
@@ -34,7 +50,7 @@ def token_of(workspace: Workspace, environ: Mapping[str, str]) -> TokenSource:
         variable = workspace.token_env or ""
         value = environ.get(variable, "").strip()
         if not value:
-            problem = f"is not set, expected the token of workspace {workspace.name!r} (or set token_file)"
+            problem = f"is not set; put the token of workspace {workspace.name!r} into it, or configure token_file"
             raise ConfigError(ConfigProblem(variable, problem))
         source = TokenSource(value=value)
     source.read()

@@ -2,11 +2,11 @@
 
 from exporter.simulator.app import create_app
 from exporter.simulator.faults import Fault, Faults, parse_fault
+from exporter.simulator.planted_waste import Waste
 from exporter.simulator.rate_limits import RateLimits, parse_limits
 from exporter.simulator.simulation import Simulation
 from exporter.simulator.timeline import Burst
 from exporter.simulator.tokens import Token, Tokens
-from exporter.simulator.waste import Waste
 
 __all__ = [
     "Burst",

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from exporter.facts import Thread
-from exporter.simulator.chance import chance, identifier
+from exporter.simulator.event_times import DAY_MS, Calendar, Rhythm
 from exporter.simulator.people import Person, Staff
-from exporter.simulator.rhythm import DAY_MS, Calendar, Rhythm
+from exporter.simulator.seeded_random import chance, identifier
 
 KEPT_MS = 90 * DAY_MS
 """How far back threads are listed; what the real API keeps is not known."""

@@ -11,15 +11,15 @@ from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
 from exporter.simulator import control
-from exporter.simulator.call import Call, State
-from exporter.simulator.chance import identifier
+from exporter.simulator.api_call import Call, State
 from exporter.simulator.delivery import deliver, hang_up
-from exporter.simulator.distortion import distort
+from exporter.simulator.distorted_answers import distort
 from exporter.simulator.faults import STATUS_KINDS, Fault, Faults
 from exporter.simulator.operations import OPERATIONS, Operation
 from exporter.simulator.query import Query
 from exporter.simulator.rate_limits import Limiter, RateLimits, told
 from exporter.simulator.refusals import RefusalError, Shape
+from exporter.simulator.seeded_random import identifier
 from exporter.simulator.simulation import Simulation
 from exporter.simulator.tokens import Token, Tokens
 

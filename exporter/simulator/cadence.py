@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from cronsim import CronSim
 
-from exporter.simulator.rhythm import DAY_MS, HOUR_MS, WEEK_MS
+from exporter.simulator.event_times import DAY_MS, HOUR_MS, WEEK_MS
 
 DAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from exporter.simulator.chance import identifier
-from exporter.simulator.rhythm import DAY_MS
+from exporter.simulator.event_times import DAY_MS
+from exporter.simulator.seeded_random import identifier
 
 
 @dataclass(frozen=True, kw_only=True)

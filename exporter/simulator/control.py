@@ -183,7 +183,7 @@ def _instant(request: Request, name: str, default_ms: int) -> int:
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
-        raise RefusalError(400, f"{name}: found {text!r}, expected milliseconds or a time with zone")
+        raise RefusalError(400, f"{name}: {text!r} is not valid; write milliseconds or a time with zone")
     return int(at.timestamp() * 1000)
 
 

@@ -2,15 +2,15 @@
 
 from functools import partial
 
-from exporter.simulator import wire
+from exporter.simulator import hex_json
 from exporter.simulator.ai_threads import TOPICS, Talk
-from exporter.simulator.call import Answer, Call
-from exporter.simulator.chance import identifier
+from exporter.simulator.api_call import Answer, Call
+from exporter.simulator.event_times import DAY_MS
+from exporter.simulator.hex_json import Json
 from exporter.simulator.paging import MOST_PEOPLE, cursor_page
 from exporter.simulator.population import COLLECTIONS
 from exporter.simulator.refusals import RefusalError
-from exporter.simulator.rhythm import DAY_MS
-from exporter.simulator.wire import Json
+from exporter.simulator.seeded_random import identifier
 
 _DIRECTIONS = ("ASC", "DESC")
 
@@ -22,7 +22,7 @@ def get_me(call: Call) -> Answer:
         "org": {"id": call.simulation.org_id},
         "token": {"exp": None if expires_ms is None else expires_ms // 1000},
     }
-    return 200, found if call.token.is_workspace else {**wire.person(call.person, call.now_ms), **found}
+    return 200, found if call.token.is_workspace else {**hex_json.person(call.person, call.now_ms), **found}
 
 
 def list_users(call: Call) -> Answer:
@@ -42,7 +42,7 @@ def list_users(call: Call) -> Answer:
     page = cursor_page(
         chosen,
         lambda person: person.user_id,
-        lambda person: wire.person(person, call.now_ms),
+        lambda person: hex_json.person(person, call.now_ms),
         query,
         call.kinds,
         most=MOST_PEOPLE,
@@ -58,7 +58,7 @@ def list_groups(call: Call) -> Answer:
         key=lambda team: (team.name if key == "NAME" else f"{team.created_ms:015}", team.group_id),
         reverse=call.query.choice("sortDirection", _DIRECTIONS, "ASC") == "DESC",
     )
-    page = cursor_page(teams, lambda team: team.group_id, wire.team, call.query, call.kinds, most=MOST_PEOPLE)
+    page = cursor_page(teams, lambda team: team.group_id, hex_json.team, call.query, call.kinds, most=MOST_PEOPLE)
     return 200, page
 
 
@@ -66,7 +66,7 @@ def get_group(call: Call) -> Answer:
     """GetGroup."""
     for team in call.simulation.staff.teams:
         if team.group_id == call.path["group_id"]:
-            return 200, wire.team(team)
+            return 200, hex_json.team(team)
     raise RefusalError(404, "Group not found")
 
 
@@ -92,7 +92,7 @@ def list_connections(call: Call) -> Answer:
         key=lambda link: (link.name if key == "NAME" else f"{link.created_ms:015}", link.connection_id),
         reverse=call.query.choice("sortDirection", _DIRECTIONS, "ASC") == "DESC",
     )
-    render = partial(wire.link, is_full=call.is_admin)
+    render = partial(hex_json.link, is_full=call.is_admin)
     return 200, cursor_page(links, lambda link: link.connection_id, render, call.query, call.kinds)
 
 
@@ -100,7 +100,7 @@ def get_connection(call: Call) -> Answer:
     """GetDataConnection."""
     for link in call.simulation.links:
         if link.connection_id == call.path["connection_id"]:
-            return 200, wire.link(link, call.is_admin)
+            return 200, hex_json.link(link, call.is_admin)
     raise RefusalError(404, "Data connection not found")
 
 
@@ -133,7 +133,7 @@ def list_threads(call: Call) -> Answer:
     return 200, cursor_page(
         [talk for talk in talks if is_wanted(talk)],
         lambda talk: talk.thread_id,
-        lambda talk: wire.talk(call.simulation, talk, now_ms, call.base),
+        lambda talk: hex_json.talk(call.simulation, talk, now_ms, call.base),
         query,
         call.kinds,
         name="threads",
@@ -145,7 +145,7 @@ def get_thread(call: Call) -> Answer:
     call.needs_role("manager")
     for talk in call.simulation.talks.newest(call.now_ms):
         if talk.thread_id == call.path["thread_id"] and _can_see_talk(call, talk):
-            found = wire.talk(call.simulation, talk, call.now_ms, call.base)
+            found = hex_json.talk(call.simulation, talk, call.now_ms, call.base)
             del found["id"]
             state = "RUNNING" if talk.steps[-1][0] > call.now_ms else "IDLE"
             more: Json = {"threadId": talk.thread_id, "status": state, "error": None, "resources": [], "response": []}
@@ -158,20 +158,20 @@ def list_cells(call: Call) -> Answer:
     project = call.simulation.by_id.get(call.query.needed("projectId"))
     if project is None or not call.can_see(project):
         raise RefusalError(404, "Project not found")
-    cells = wire.cells(call.simulation.seed, project)
+    cells = hex_json.cells(call.simulation.seed, project)
     return 200, cursor_page(cells, lambda cell: str(cell["id"]), dict, call.query, call.kinds)
 
 
 def list_topics(call: Call) -> Answer:
     """ListTopics."""
-    topics = [wire.topic(call.simulation.seed, number) for number in range(len(TOPICS))]
+    topics = [hex_json.topic(call.simulation.seed, number) for number in range(len(TOPICS))]
     return 200, cursor_page(topics, lambda topic: str(topic["id"]), dict, call.query, call.kinds, name="topics")
 
 
 def _collections(call: Call) -> list[Json]:
     simulation = call.simulation
     return [
-        wire.collection(simulation.seed, number, name, simulation.staff)
+        hex_json.collection(simulation.seed, number, name, simulation.staff)
         for number, name in sorted(enumerate(COLLECTIONS), key=lambda pair: pair[1])
     ]
 

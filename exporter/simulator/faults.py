@@ -40,13 +40,13 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"found kind {self.kind!r}, expected one of {', '.join(KINDS)}")
+            raise ValueError(f"{self.kind!r} is not a kind of fault; write one of {', '.join(KINDS)}")
         if not 0 <= self.probability <= 1:
-            raise ValueError(f"found probability {self.probability}, expected a number from 0 to 1")
+            raise ValueError(f"probability {self.probability} is not valid; write a number from 0 to 1")
         if self.count is not None and self.count < 1:
-            raise ValueError(f"found count {self.count}, expected at least 1")
+            raise ValueError(f"count {self.count} is not valid; write at least 1")
 
-    def fits(self, endpoint: str, project_id: str | None) -> bool:
+    def matches(self, endpoint: str, project_id: str | None) -> bool:
         """Whether a request is one that this fault is meant for."""
         return self.endpoint in (None, endpoint) and self.project_id in (None, project_id)
 
@@ -77,7 +77,7 @@ class Faults:
             return ()
         drawn, left = [], []
         for fault, count in self._left:
-            hit = fault.fits(endpoint, project_id) and self._dice.random() < fault.probability
+            hit = fault.matches(endpoint, project_id) and self._dice.random() < fault.probability
             if hit:
                 drawn.append(fault)
             if not hit or count is None:
@@ -102,7 +102,7 @@ def parse_fault(text: str) -> Fault:
     for option in options:
         name, equals, value = option.partition("=")
         if not equals:
-            raise ValueError(f"found {option!r} in the fault {text!r}, expected NAME=VALUE")
+            raise ValueError(f"{option!r} in the fault {text!r} is not valid; write NAME=VALUE")
         given[name] = value
     try:
         return msgspec.convert(given, Fault, strict=False)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from exporter.simulator import directory_operations, project_operations
-from exporter.simulator.call import Answer, Call
+from exporter.simulator.api_call import Answer, Call
 from exporter.simulator.rate_limits import Group
 from exporter.simulator.refusals import Shape
 from exporter.simulator.tokens import Scope

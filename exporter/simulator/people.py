@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from exporter.facts import ROLES, Seat
-from exporter.simulator.chance import chance, identifier, share
-from exporter.simulator.rhythm import DAY_MS, Calendar, Rhythm
+from exporter.simulator.event_times import DAY_MS, Calendar, Rhythm
+from exporter.simulator.seeded_random import chance, identifier, share
 
 DEPARTMENTS = ("marketing", "finance", "product", "sales", "operations")
 """Each has a mail domain and a group of its own, so that budgets can be matched to it."""

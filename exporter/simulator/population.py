@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exporter.simulator.cadence import Cadence, cadences
-from exporter.simulator.chance import chance, identifier
 from exporter.simulator.connections import Link
-from exporter.simulator.mixture import MIXTURE, SORTS, ZONES_MINUTES, Sort
+from exporter.simulator.event_times import DAY_MS, Calendar, Rhythm
 from exporter.simulator.people import DEPARTMENTS, Staff, address
-from exporter.simulator.rhythm import DAY_MS, Calendar, Rhythm
+from exporter.simulator.project_mix import MIXTURE, SORTS, ZONES_MINUTES, Sort
+from exporter.simulator.seeded_random import chance, identifier
 
 PUBLISHES_SHARE = 0.4
 """How many edits are followed by a new published version."""

@@ -5,14 +5,14 @@ from functools import partial
 
 import msgspec
 
-from exporter.simulator import wire
-from exporter.simulator.call import Answer, Call
-from exporter.simulator.chance import identifier
+from exporter.simulator import hex_json
+from exporter.simulator.api_call import Answer, Call
+from exporter.simulator.hex_json import Json
 from exporter.simulator.paging import cursor_page, offset_page
 from exporter.simulator.population import COLLECTIONS, SimulatedProject
 from exporter.simulator.refusals import RefusalError
+from exporter.simulator.seeded_random import identifier
 from exporter.simulator.timeline import PlannedRun
-from exporter.simulator.wire import Json
 
 _STATUSES = ("PENDING", "RUNNING", "ERRORED", "COMPLETED", "KILLED", "UNABLE_TO_ALLOCATE_KERNEL")
 _TRIGGERS = ("SCHEDULED", "API", "APP_REFRESH", "ALL")
@@ -71,7 +71,7 @@ def list_projects(call: Call) -> Answer:
         projects.sort(key=moments[str(sort_by)], reverse=is_falling)
 
     def render(project: SimulatedProject) -> Json:
-        return wire.project(simulation, project, now_ms, with_sharing)
+        return hex_json.project(simulation, project, now_ms, with_sharing)
 
     return 200, cursor_page(projects, lambda project: project.project_id, render, query, call.kinds)
 
@@ -79,7 +79,7 @@ def list_projects(call: Call) -> Answer:
 def get_project(call: Call) -> Answer:
     """GetProject."""
     with_sharing = call.query.flag("includeSharing")
-    return 200, wire.project(call.simulation, call.project(), call.now_ms, with_sharing)
+    return 200, hex_json.project(call.simulation, call.project(), call.now_ms, with_sharing)
 
 
 def list_runs(call: Call) -> Answer:
@@ -108,7 +108,7 @@ def get_run(call: Call) -> Answer:
     run = _run(call)
     found = _render_run(call, run)
     if call.wants_events:
-        found["stateEvents"] = wire.state_events(run, call.now_ms)
+        found["stateEvents"] = hex_json.state_events(run, call.now_ms)
     return 200, found
 
 
@@ -173,4 +173,4 @@ def _run(call: Call) -> PlannedRun:
 
 
 def _render_run(call: Call, run: PlannedRun) -> Json:
-    return wire.run(run, call.now_ms, call.base, call.state == "july")
+    return hex_json.run(run, call.now_ms, call.base, call.state == "july")

@@ -35,7 +35,7 @@ class Query:
         # isdecimal alone accepts the digits of every script.
         number = int(found) if found.isascii() and found.isdecimal() else least - 1
         if number < least or (most is not None and number > most):
-            raise RefusalError(400, f"Invalid query parameter {name}: expected a whole number {wanted}")
+            raise RefusalError(400, f"Invalid query parameter {name}: write a whole number {wanted}")
         return number
 
     def flag(self, name: str) -> bool:
@@ -44,14 +44,14 @@ class Query:
         if found is None:
             return False
         if found not in _FLAGS:
-            raise RefusalError(400, f"Invalid query parameter {name}: expected true or false")
+            raise RefusalError(400, f"Invalid query parameter {name}: write true or false")
         return _FLAGS[found]
 
     def choice(self, name: str, choices: Collection[str], default: str | None = None) -> str | None:
         """One of a few words; the default if absent."""
         found = self.text(name)
         if found is not None and found not in choices:
-            raise RefusalError(400, f"Invalid query parameter {name}: expected one of {', '.join(choices)}")
+            raise RefusalError(400, f"Invalid query parameter {name}: write one of {', '.join(choices)}")
         return found or default
 
     def words(self, name: str) -> frozenset[str]:

@@ -75,7 +75,7 @@ def parse_limits(text: str) -> RateLimits:
     except ValueError:
         per_minute = per_hour = 0
     if per_minute < 1 or per_hour < 1:
-        raise ValueError(f"found {text!r}, expected 'documented', 'off' or PER_MINUTE/PER_HOUR such as '120/7200'")
+        raise ValueError(f"{text!r} is not valid; write 'documented', 'off' or PER_MINUTE/PER_HOUR such as '120/7200'")
     return RateLimits.documented(per_minute, per_hour, max(60, 2 * per_minute))
 
 

@@ -6,13 +6,13 @@ from itertools import islice
 from exporter.clock import Clock
 from exporter.facts import Connection, Group, Run, Seat, Thread
 from exporter.simulator.ai_threads import Talks
-from exporter.simulator.chance import chance, identifier
 from exporter.simulator.connections import Link, connect
+from exporter.simulator.event_times import Calendar
 from exporter.simulator.people import Staff, hire
+from exporter.simulator.planted_waste import Waste, planted
 from exporter.simulator.population import PUBLISHES_SHARE, SimulatedProject, plant, populate
-from exporter.simulator.rhythm import Calendar
+from exporter.simulator.seeded_random import chance, identifier
 from exporter.simulator.timeline import Burst, PlannedRun, Timeline
-from exporter.simulator.waste import Waste, planted
 
 ANCHOR_MS = 1_735_689_600_000
 """1 January 2025: by then everybody has been hired and every project made, so that the past never moves."""

@@ -12,8 +12,9 @@ from random import Random
 from typing import NamedTuple
 
 from exporter.facts import Run
-from exporter.simulator.chance import chance, identifier
-from exporter.simulator.mixture import (
+from exporter.simulator.event_times import DAY_MS, Calendar
+from exporter.simulator.population import PUBLISHES_SHARE, SimulatedProject
+from exporter.simulator.project_mix import (
     KILLED_SHARE,
     LATE_MEAN_SECONDS,
     LATE_MOST_SECONDS,
@@ -23,8 +24,7 @@ from exporter.simulator.mixture import (
     SPREAD,
     VERY_LATE_SHARE,
 )
-from exporter.simulator.population import PUBLISHES_SHARE, SimulatedProject
-from exporter.simulator.rhythm import DAY_MS, Calendar
+from exporter.simulator.seeded_random import chance, identifier
 
 HISTORY_MS = 90 * DAY_MS
 """How far back the API lists runs, as Hex's own screens do."""

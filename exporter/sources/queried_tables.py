@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from exporter.clock import Clock
-from exporter.config import fits_glob
+from exporter.config import matches_glob
 from exporter.facts import QueriedTable
 from exporter.ledger import WorkspaceLedger
 from exporter.redaction import redact
@@ -30,7 +30,7 @@ class QueriedTables:
         if not tables:
             raise ProbeError("Hex has not listed the tables of the project yet, or it queries none")
         for table in tables:
-            if not (fits_glob(connection, table.connection_name) or fits_glob(connection, table.connection_id)):
+            if not (matches_glob(connection, table.connection_name) or matches_glob(connection, table.connection_id)):
                 name = redact(table.connection_name or table.connection_id)
                 raise ProbeError(f"the project also queries {name}, which does not match the connection {connection}")
         if not all(table.table for table in tables):

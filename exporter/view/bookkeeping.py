@@ -139,7 +139,7 @@ class Bookkeeper:
 
     def _share(self, project: Project) -> Share:
         profile = self._compute.profile_of(self._name, project)
-        fitting = (index for index, budget in enumerate(self._budgets) if budget.match.fits(self._name, project))
+        fitting = (index for index, budget in enumerate(self._budgets) if budget.match.matches(self._name, project))
         return Share(self._tariff.compute_hour_micro_usd(profile), tuple(fitting))
 
     def _thread_listing(self, stored: Stored) -> Listing[Thread] | None:

@@ -144,7 +144,7 @@ class DailyUsage:
 
     def _route(self, project_id: str, trigger: str) -> _Route:
         share = self._shares.get(project_id, _NOTHING)
-        fitting = (index for index in share.budgets if self._budgets[index].match.fits_trigger(trigger))
+        fitting = (index for index in share.budgets if self._budgets[index].match.matches_trigger(trigger))
         route = (share.hour_micro_usd, tuple((self._budgets[index].unit, index) for index in fitting))
         self._routes[project_id, trigger] = route
         return route

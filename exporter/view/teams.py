@@ -9,6 +9,6 @@ def team_of_person(config: Config, workspace: str, email: str) -> str:
     person = Project(project_id="", owner=email)
     for team in config.teams:
         is_by_owner = team.match == Match(workspace=team.match.workspace, owner=team.match.owner)
-        if is_by_owner and team.match.owner is not None and team.match.fits(workspace, person):
+        if is_by_owner and team.match.owner is not None and team.match.matches(workspace, person):
             return team.name
     return ""

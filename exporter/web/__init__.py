@@ -1,4 +1,4 @@
-"""HTTP: the metrics page, health, reload and a landing page, over TLS and with passwords where that is wanted."""
+"""HTTP: the metrics page, health, reload and a landing page, over TLS and with passwords where configured."""
 
 from exporter.web.connection_limits import ConnectionLimits
 from exporter.web.landing_page import Landing, WorkspaceState

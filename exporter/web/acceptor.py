@@ -23,7 +23,7 @@ class Acceptor:
         visitors: Connections,
         limits: ConnectionLimits,
     ) -> None:
-        """`connection` makes the protocol of each connection, `tls` tells how the next one is secured."""
+        """`connection` makes the protocol of each connection, `tls` returns how the next one is secured."""
         self._listener = listener
         self._connection = connection
         self._tls = tls

@@ -32,7 +32,7 @@ class HttpConnection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Wait for the first request, of a client whose certificate is welcome."""
         super().connection_made(transport)
-        if self._tls and not self._tls.welcomes(transport.get_extra_info("peercert")):
+        if self._tls and not self._tls.allows(transport.get_extra_info("peercert")):
             transport.abort()
         self._note(Phase.REQUEST)
 
@@ -42,7 +42,7 @@ class HttpConnection(H11Protocol):
         self._note(self._phase())
 
     def eof_received(self) -> bool:  # type: ignore[override] # uvicorn's never keeps a connection open
-        """Let a client that closed its sending side have the answer it waits for (TLS cannot), if that is wanted."""
+        """Let a client that closed its sending side have the answer it waits for (TLS cannot), if configured."""
         if self._answers_half_closed and self.scheme == "http" and self._is_answering():
             self.cycle.keep_alive = False
             return True

@@ -14,7 +14,7 @@ class ConnectionLimits:
 
     A request must have come whole `request_seconds` after its first byte (a connection's first: after it was
     accepted), an answer must have been taken `answer_seconds` after that. `stop_seconds` is the grace for answers
-    under way when the server stops. Every `look_seconds` somebody looks who is overdue.
+    under way when the server stops. Every `look_seconds` those that are overdue are closed.
     """
 
     connections: int = 512
@@ -71,20 +71,20 @@ class Connections:
     def __len__(self) -> int:
         return len(self._stays)
 
-    def enter(self, visitor: ConnectedClient, phase: Phase) -> None:
+    def enter(self, client: ConnectedClient, phase: Phase) -> None:
         """Note that a phase begins. A newcomer in a full house takes the place of whoever has been quiet longest.
 
         So a crowd of silent clients never keeps a scraper out: it asks as soon as it is in. An answer under way goes
         last.
         """
-        if visitor not in self._stays and len(self._stays) >= self._most:
+        if client not in self._stays and len(self._stays) >= self._most:
             self.make_room()
-        self._stays[visitor] = _Stay(phase, self._monotonic())
+        self._stays[client] = _Stay(phase, self._monotonic())
         self._nobody.clear()
 
-    def leave(self, visitor: ConnectedClient) -> None:
+    def leave(self, client: ConnectedClient) -> None:
         """Note that a connection is closed."""
-        self._stays.pop(visitor, None)
+        self._stays.pop(client, None)
         if not self._stays:
             self._nobody.set()
 
@@ -98,24 +98,24 @@ class Connections:
     def drop_overdue(self) -> None:
         """Close the connections that took longer for their phase than it may take."""
         now = self._monotonic()
-        for visitor, stay in list(self._stays.items()):
+        for client, stay in list(self._stays.items()):
             if now - stay.since > self._seconds[stay.phase]:
-                self._drop(visitor)
+                self._drop(client)
 
     async def dismiss_all(self, seconds: float) -> None:
         """Close every connection; answers under way have so many seconds."""
-        for visitor in list(self._stays):
-            visitor.dismiss()
+        for client in list(self._stays):
+            client.dismiss()
         try:
             await asyncio.wait_for(self._nobody.wait(), seconds)
         except TimeoutError:
-            for visitor in list(self._stays):
-                visitor.abort()
+            for client in list(self._stays):
+                client.abort()
 
-    def _drop(self, visitor: ConnectedClient) -> None:
-        self.leave(visitor)
-        visitor.abort()
+    def _drop(self, client: ConnectedClient) -> None:
+        self.leave(client)
+        client.abort()
 
-    def _worth(self, visitor: ConnectedClient) -> tuple[bool, float]:
-        stay = self._stays[visitor]
+    def _worth(self, client: ConnectedClient) -> tuple[bool, float]:
+        stay = self._stays[client]
         return stay.phase is Phase.ANSWER, stay.since

@@ -12,7 +12,7 @@ LANDING_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-"""The page needs nothing but its own style sheet, so the browser is told to allow nothing else."""
+"""The page needs nothing but its own style sheet, so the browser may load nothing else."""
 
 _STYLE = """
 :root { color-scheme: light dark }
@@ -35,7 +35,7 @@ class WorkspaceState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Landing:
-    """What the page tells. `docs_url` is where a person reads on, empty for nowhere."""
+    """What the page shows. `docs_url` is where a person reads on, empty for nowhere."""
 
     version: str
     workspaces: Sequence[WorkspaceState] = ()

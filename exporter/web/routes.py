@@ -13,8 +13,8 @@ from starlette.routing import BaseRoute, Match, request_response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exporter.errors import ConfigError, ConfigProblem
+from exporter.web.content_negotiation import negotiate
 from exporter.web.landing_page import LANDING_HEADERS, Landing, render_landing
-from exporter.web.negotiation import negotiate
 
 _CHUNK_BYTES = 256 * 1024
 """A body goes out in pieces of this size, so that a reader who does not read holds one of them and not the page."""
@@ -68,7 +68,7 @@ def create_app(
     ConfigError for one that no request could have.
     """
     if not telemetry_path.startswith("/") or set(telemetry_path) & set("?# "):
-        said = f'found "{telemetry_path}", expected a path such as /metrics'
+        said = f'"{telemetry_path}" is not valid; write a path such as /metrics'
         raise ConfigError(ConfigProblem("--web.telemetry-path", said))
     turn = asyncio.Lock()
 

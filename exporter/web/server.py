@@ -1,6 +1,6 @@
 """The HTTP server: uvicorn's protocol on sockets bound beforehand, with limits that no client can talk away.
 
-Bind first, then serve until told to stop; which is then a matter of milliseconds, whatever clients do.
+Bind first, then serve until stopped; which is then a matter of milliseconds, whatever clients do.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ from exporter.errors import ConfigError
 from exporter.web.acceptor import Acceptor
 from exporter.web.connection import HttpConnection
 from exporter.web.connection_limits import ConnectionLimits, Connections
-from exporter.web.guard import Guard
 from exporter.web.listen_address import Address, bind, bound_address, parse_address
+from exporter.web.middleware import WebConfigMiddleware
 from exporter.web.tls import Tls
 from exporter.web.web_config_file import WebConfigFile
 
@@ -39,12 +39,12 @@ class Server:
     ) -> None:
         """Without `takes_whole_urls` a target that names the whole URL reaches the application as it came.
 
-        Without `answers_half_closed` a client that closes its sending side counts as gone, so that an application
+        Without `answers_half_closed` a client that closes its sending side is taken as gone, so that an application
         whose answers take long learns of it at once. Raises ConfigError for an address that cannot be read.
         """
         self._wanted = tuple(parse_address(text) for text in listen)
         self._web_file = web_file
-        self._guard = Guard(app, web_file) if web_file else None
+        self._guard = WebConfigMiddleware(app, web_file) if web_file else None
         inner = self._guard or app
         self._app = _ending_quietly(_at_the_root(inner) if takes_whole_urls else inner)
         self._limits = limits or ConnectionLimits()
@@ -80,20 +80,20 @@ class Server:
         def connection(tls: Tls | None) -> HttpConnection:
             return HttpConnection(config, state, visitors, tls, answers_half_closed=self._answers_half_closed)
 
-        doors = [
+        acceptors = [
             Acceptor(listener, connection, tls=self._tls, visitors=visitors, limits=self._limits)
             for listener in self._sockets
         ]
-        for door in doors:
-            door.open()
+        for acceptor in acceptors:
+            acceptor.open()
         try:
             while not stop.is_set():
                 visitors.drop_overdue()
                 _set_date(state)
                 await _wait(stop, self._limits.look_seconds)
         finally:
-            for door in doors:
-                door.close()
+            for acceptor in acceptors:
+                acceptor.close()
             self._sockets.clear()
             await visitors.dismiss_all(self._limits.stop_seconds)
             for task in list(state.tasks):
@@ -124,7 +124,7 @@ class Server:
 
 
 def _at_the_root(app: ASGIApp) -> ASGIApp:
-    """The application, given the path alone where a client names the whole URL (RFC 9112, section 3.2.2)."""
+    """The application, given only the path where a client names the whole URL (RFC 9112, section 3.2.2)."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         scheme, separator, rest = scope["path"].partition("://")

@@ -1,4 +1,4 @@
-"""TLS as the settings want it, and whether a client's certificate may come in."""
+"""TLS by the settings, and whether a client's certificate is allowed."""
 
 import ipaddress
 import ssl
@@ -23,7 +23,7 @@ _VERIFY = {
     # Python's TLS cannot ask for a certificate without verifying it: stricter than the toolkit, never laxer.
     "RequireAnyClientCert": ssl.CERT_REQUIRED,
 }
-"""What is asked of clients; with the other types nothing is, since nothing would be made of the answer."""
+"""What is requested of clients; with the other types nothing is, since the answer would have no use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ class Tls:
     context: ssl.SSLContext
     client_allowed_sans: tuple[str, ...] = ()
 
-    def welcomes(self, certificate: Mapping[str, object] | None) -> bool:
-        """Whether a verified client certificate, as `getpeercert` tells it, has one of the allowed names."""
+    def allows(self, certificate: Mapping[str, object] | None) -> bool:
+        """Whether a verified client certificate, as `getpeercert` returns it, has one of the allowed names."""
         if not self.client_allowed_sans:
             return True
         names = (certificate or {}).get("subjectAltName", ())
@@ -59,7 +59,7 @@ def make_tls(tls: TlsSettings, source: Path) -> Tls:
             context.verify_mode = _VERIFY[tls.client_auth_type]
     except (OSError, ValueError) as error:
         reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-        sentence = f"found {what}, which cannot be used: {reason}"
+        sentence = f"{what} cannot be used: {reason}; name a PEM file that this user may read"
         raise ConfigError(ConfigProblem(f"{source}:{tls.line}", sentence)) from None
     return Tls(context, tls.client_allowed_sans)
 
@@ -93,4 +93,4 @@ def _set_versions_and_ciphers(context: ssl.SSLContext, tls: TlsSettings) -> None
 
 def _no_password() -> str:
     """Instead of OpenSSL's question on the terminal, which would stop the whole process."""
-    raise ValueError("the key is encrypted, and nobody is there to be asked for its password")
+    raise ValueError("the key is encrypted, and there is no one to type its password")

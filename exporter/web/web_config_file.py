@@ -52,7 +52,7 @@ class WebConfigFile:
         try:
             content = self._path.read_bytes()
         except OSError as error:
-            message = f"found a file that cannot be read, expected the web configuration: {error.strerror}"
+            message = f"cannot be read ({error.strerror}); name a web configuration file that this user may read"
             raise ConfigError(ConfigProblem(str(self._path), message)) from None
         config = parse_web_config(content, self._path)
         certificates = config.tls.files if config.tls else ()
@@ -62,7 +62,7 @@ class WebConfigFile:
 
 
 def _signature(files: Iterable[str]) -> _Signature:
-    """What tells one state of the files from another; None for a file that is not there."""
+    """What differs between two states of the files; None for a file that is not there."""
     return tuple(_state(file) for file in files)
 
 

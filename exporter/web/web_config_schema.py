@@ -21,6 +21,7 @@ from exporter.config import (
     UnfitError,
     guess,
     integer,
+    invalid,
     kind,
     path,
     printable,
@@ -66,15 +67,17 @@ class TlsSettings(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse what would let in other clients than the file seems to say, or what Python's TLS has no way to do."""
         if self.min_version > self.max_version:
-            raise ValueError(f"found min_version {self.min_version}, expected at most max_version {self.max_version}")
+            raise ValueError(f"min_version is above max_version; write at most {self.max_version}")
         if len(self.curve_preferences) > 1:
-            raise ValueError("found several curve_preferences, expected one: Python's TLS takes no list")
+            raise ValueError("Python's TLS takes one curve; keep one of curve_preferences")
         if self.client_ca_file is None and self.client_auth_type in _NEED_CA:
-            raise ValueError(f"found no client_ca_file, expected one for client_auth_type {self.client_auth_type}")
+            raise ValueError(
+                f"client_auth_type {self.client_auth_type} needs certificates to verify by; add client_ca_file"
+            )
         if self.client_ca_file is not None and self.client_auth_type == "NoClientCert":
-            raise ValueError("found client_ca_file alone, expected a client_auth_type that asks for a certificate")
+            raise ValueError("client_ca_file has no effect; add a client_auth_type that requests a certificate")
         if self.client_allowed_sans and not self.client_auth_type.startswith("Require"):
-            raise ValueError("found client_allowed_sans, expected client_auth_type RequireAndVerifyClientCert too")
+            raise ValueError("client_allowed_sans has no effect; add client_auth_type: RequireAndVerifyClientCert")
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -102,11 +105,11 @@ class RateLimit(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse a limit that would let nothing through."""
         if self.interval_seconds and not self.burst:
-            raise ValueError("found an interval without burst, expected the number of requests that may come at once")
+            raise ValueError("interval needs burst; add the number of requests that may come at once")
 
 
 class WebConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole file. `tls` None: plain HTTP; `users` have bcrypt hashes, none: nobody is asked for a password."""
+    """The whole file. `tls` None: plain HTTP; `users` have bcrypt hashes, none: no password is needed."""
 
     tls: TlsSettings | None = msgspec.field(default=None, name="tls_server_config")
     http: HttpSettings = msgspec.field(default=HttpSettings(), name="http_server_config")
@@ -116,7 +119,7 @@ class WebConfig(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         names = ", ".join(self.users)
         return (
-            f"WebConfig(tls={self.tls}, http={self.http}, users of {names or 'nobody'}, rate_limit={self.rate_limit})"
+            f"WebConfig(tls={self.tls}, http={self.http}, users of {names or 'no one'}, rate_limit={self.rate_limit})"
         )
 
 
@@ -172,7 +175,7 @@ class _List:
 
     def __call__(self, spot: Spot) -> tuple[str, ...]:
         if not isinstance(spot.node, yaml.SequenceNode):
-            raise spot.refuse(f"found {kind(spot.node)}, expected {self.expected}")
+            raise spot.refuse(invalid(kind(spot.node), self.expected))
         values: list[str] = []
         for index, node in enumerate(spot.node.value):
             with suppress(RejectedError):
@@ -192,7 +195,7 @@ class _Table:
 
     def __call__(self, spot: Spot) -> Mapping[str, str]:
         if not isinstance(spot.node, yaml.MappingNode):
-            raise spot.refuse(f"found {kind(spot.node)}, expected {self.expected}")
+            raise spot.refuse(invalid(kind(spot.node), self.expected))
         values: dict[str, str] = {}
         for key_node, node in spot.node.value:
             name = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else ""
@@ -202,7 +205,7 @@ class _Table:
                 spot.refuse(str(unfit), key_node)
                 continue
             if name in values:
-                spot.refuse(f'found the name "{printable(name)}" again, expected it once', key_node)
+                spot.refuse(f'the name "{printable(name)}" is there twice; remove one of them', key_node)
             with suppress(RejectedError):
                 values[name] = reader(spot.under(printable(name), node))
         return values
@@ -224,7 +227,7 @@ _HEADERS: Mapping[str, tuple[str, ...]] = {
 def _header(name: str) -> Scalar[str]:
     if name not in _HEADERS:
         known = ", ".join(_HEADERS)
-        raise UnfitError(f'found the header "{printable(name)}", expected one of {known}{guess(name, _HEADERS)}')
+        raise UnfitError(f'the header "{printable(name)}" cannot be set; write one of {known}{guess(name, _HEADERS)}')
     if _HEADERS[name]:
         return _one_of({value: value for value in _HEADERS[name]} | {"": ""})
 
@@ -238,7 +241,9 @@ def _header(name: str) -> Scalar[str]:
 
 def _user(name: str) -> Scalar[str]:
     if not name or ":" in name or not name.isprintable():
-        raise UnfitError(f'found the user name "{printable(name)}", expected one without colons and control characters')
+        raise UnfitError(
+            f'the user name "{printable(name)}" cannot be sent; write one without colons and control characters'
+        )
 
     def parse(written: str, tag: str) -> str:
         if not _BCRYPT_HASH.fullmatch(written):
@@ -254,7 +259,7 @@ def _one_of(values: Mapping[str, str]) -> Scalar[str]:
 
     def parse(written: str, tag: str) -> str:
         if written not in values:
-            raise UnfitError(f'found "{printable(written)}", expected {expected}{guess(written, values)}')
+            raise UnfitError(invalid(f'"{printable(written)}"', expected) + guess(written, values))
         return values[written]
 
     return Scalar(expected, parse)

@@ -26,9 +26,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from exporter.clock import SystemClock
 from exporter.config import Config, FileSource, Match, Source, Storage, Workspace
 from exporter.config import Gateway as GatewaySettings
-from exporter.gateway import Gateway
+from exporter.gateway import App, GatewayHost, open_gateway
 from exporter.hexapi import Pace
 from exporter.ledger import open_ledger
+from exporter.service.logs import configure_logs
 from exporter.simulator import RateLimits, Simulation, create_app
 from exporter.web import Server
 
@@ -145,6 +146,7 @@ def serve_hex(pipe: Connection) -> None:
 
 
 def serve_gateway(pipe: Connection, hex_port: int, folder: str) -> None:
+    configure_logs("info", "logfmt")
     clock = SystemClock()
     workspace = Workspace(name="w", base_url=f"http://127.0.0.1:{hex_port}/api/v1")
     url = f"sqlite:///{folder}/ledger.db"
@@ -157,8 +159,11 @@ def serve_gateway(pipe: Connection, hex_port: int, folder: str) -> None:
     pace = Pace(per_minute=10_000_000, per_hour=600_000_000, share=0.5, clock=clock, rng=random.Random(1))
 
     async def serve() -> None:
-        gateway = Gateway(config, workspace, ledger, lambda: pace, clock, random.Random(1))
-        server = Server(gateway.app, listen=["127.0.0.1:0"], takes_whole_urls=False, answers_half_closed=False)
+        host = GatewayHost(ledger=ledger, pace=lambda: pace, clock=clock, rng=random.Random(1))
+        gateway = await open_gateway(config, host)
+        app = App()
+        app.open(gateway)
+        server = Server(app, listen=["127.0.0.1:0"], takes_whole_urls=False, answers_half_closed=False)
         port = server.bind()[0].port
         running = asyncio.ensure_future(gateway.run())
         await asyncio.sleep(1)

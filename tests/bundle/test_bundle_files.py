@@ -114,7 +114,8 @@ class TestFolder:
 
         assert refused.returncode == 1
         assert refused.stderr == (
-            f"hex-exporter: {tmp_path}: is not empty, expected an empty folder or none (or --force)\n"
+            f"hex-exporter: {tmp_path}: is not empty; "
+            "name an empty or a new folder, or write over what is in it with --force\n"
         )
         assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 

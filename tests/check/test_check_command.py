@@ -209,7 +209,7 @@ class TestSources:
 
         assert status == 0
         assert "knows  the source of 12 of 12 projects" in output
-        assert "source far is for no project: none fits, or an earlier source has them all" in notes(output)
+        assert "source far applies to no project: none matches, or an earlier source has them all" in notes(output)
         assert "secret" not in output
 
     @pytest.mark.parametrize(
@@ -278,8 +278,8 @@ class TestGateway:
         )
 
         assert [line for line in notes(output) if line.startswith("gateway")] == [
-            "gateway.policies[0] is for no project: none fits, or an earlier policy has them all",
-            "gateway.policies[2] is for no project: none fits, or an earlier policy has them all",
+            "gateway.policies[0] applies to no project: none matches, or an earlier policy has them all",
+            "gateway.policies[2] applies to no project: none matches, or an earlier policy has them all",
         ]
 
     @pytest.mark.parametrize(
@@ -287,8 +287,8 @@ class TestGateway:
         [
             (
                 "{}",
-                "gateway.web_config_file: found a file without tls_server_config for the public address :0, expected "
-                "TLS, a loopback address, or allow_insecure: true; callers send their Hex tokens there",
+                "gateway.web_config_file: the file has no TLS for the public address :0, and callers send their Hex "
+                "tokens there; add tls_server_config to it, write a loopback address, or add allow_insecure: true",
             ),
             ("tls: {}", None),
         ],
@@ -311,7 +311,8 @@ class TestGateway:
 
         assert status == 1
         assert wrong(output) == [
-            "gateway.web_config_file: found basic_auth_users, expected none: a caller's Authorization is its Hex token"
+            "gateway.web_config_file: the file has basic_auth_users; remove them: a caller's Authorization is its Hex "
+            "token"
         ]
 
 

@@ -58,7 +58,7 @@ def test_wrong_usage_ends_with_2(arguments):
 
 @pytest.mark.parametrize(
     ("flag", "value", "expected"),
-    [("--limits", "some", "expected 'documented', 'off' or"), ("--fault", "noise", "expected one of")],
+    [("--limits", "some", "write 'documented', 'off' or"), ("--fault", "noise", "write one of")],
 )
 def test_simulation_that_cannot_be_understood_ends_with_1_and_a_sentence(flag, value, expected):
     result = run("simulate", flag, value)
@@ -85,7 +85,8 @@ def test_configuration_file_that_is_not_there(tmp_path):
 
     assert result.exit_code == 1
     assert result.output == (
-        f"hex-exporter: {tmp_path / 'nothing.yml'}: cannot be read (No such file or directory), expected a YAML file\n"
+        f"hex-exporter: {tmp_path / 'nothing.yml'}: cannot be read (No such file or directory); "
+        "name a YAML file that this user may read\n"
     )
 
 

@@ -1,6 +1,5 @@
 """`run` against real sockets: what it sends, what it says, and with what status it ends."""
 
-import asyncio
 import io
 import json
 import signal
@@ -9,79 +8,20 @@ import socket
 import pytest
 import trustme
 from click.testing import CliRunner
+from helpers.answering import TOKEN, Gateway, granted, state
 from helpers.running import SCRIPT, Running, environment
 from helpers.serving import serving
 from rich.console import Console
-from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from exporter.cli import main
-from exporter.cli.run import RunCommand
 from exporter.cli.run_progress import Progress
-from exporter.client.destination import Destination
-from exporter.client.run_api import RunApi
-from exporter.errors import ApiError, RefusedError, UnavailableError
-from exporter.hexapi import TokenSource
-from exporter.simulator import Fault, RateLimits, Simulation, create_app
-
-TOKEN = "hxtw_" + "7d" * 48
-STARTED = {"projectId": "p1", "runId": "r1", "runUrl": "https://hex.example/r1", "traceId": "t"}
-
-
-class Gateway:
-    """Answers what it is told to, one answer after the other and the last for ever; keeps what it was asked."""
-
-    def __init__(self, *answers: Response) -> None:
-        self._answers = list(answers)
-        self.asked: list[tuple[str, str, dict[str, str], bytes]] = []
-
-    async def __call__(self, scope, receive, send) -> None:
-        request = Request(scope, receive)
-        self.asked.append((request.method, request.url.path, dict(request.headers), await request.body()))
-        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        await answer(scope, receive, send)
-
-
-def granted(outcome: str | None = "miss", **more) -> Response:
-    return JSONResponse(STARTED | more, 201, {} if outcome is None else {"X-Hex-Exporter-Cache": outcome})
-
-
-def state(status: str, **more) -> Response:
-    return JSONResponse({"projectId": "p1", "runId": "r1", "status": status, **more})
 
 
 def run(*arguments: str, **variables: str):
     """The command as a person gives it."""
     cleared = dict.fromkeys(("HEX_API_TOKEN", "HEX_BASE_URL", "HEX_GATEWAY_URL", "SSL_CERT_FILE"))
     return CliRunner(env={**cleared, "HEX_API_TOKEN": TOKEN, **variables}).invoke(main, ["run", *arguments])
-
-
-class Waiting:
-    """Follows a run with a clock that moves when it is waited for; `said` is what a file would hold."""
-
-    def __init__(self, clock) -> None:
-        self._clock = clock
-        self._file = io.StringIO()
-
-    def __call__(self, url: str, project_id: str = "p1", *, timeout_seconds: float = 600.0, waits: bool = True) -> int:
-        async def errand() -> int:
-            api = RunApi(Destination(url, TokenSource(value=TOKEN)))
-            console = Console(file=self._file, soft_wrap=True)
-            with Progress(console) as progress:
-                return await RunCommand(api, project_id, progress, self._clock, timeout_seconds).run(
-                    {}, {}, waits=waits
-                )
-
-        return asyncio.run(errand())
-
-    @property
-    def said(self) -> list[str]:
-        return self._file.getvalue().splitlines()
-
-
-@pytest.fixture
-def wait(manual_clock) -> Waiting:
-    return Waiting(manual_clock)
 
 
 class TestAsking:
@@ -92,7 +32,7 @@ class TestAsking:
             ("miss", "miss    a run was started"),
             ("joined", "joined  an identical request was on its way already"),
             ("bypass", "bypass  a run was started without looking for an earlier result"),
-            (None, "none    a run was started; the answer names no outcome, so no gateway was asked"),
+            (None, "none    a run was started; the answer names no outcome, so there was no gateway"),
             ("new", "new  a run was granted"),
         ],
     )
@@ -102,7 +42,7 @@ class TestAsking:
 
         assert result.exit_code == 0
         assert result.output.splitlines() == [
-            "asking for a run", line, "run     r1", "see     https://hex.example/r1",
+            "requesting a run", line, "run     r1", "see     https://hex.example/r1",
         ]  # fmt: skip
 
     def test_sends_inputs_as_json_where_they_are_json(self):
@@ -142,12 +82,12 @@ class TestAsking:
     @pytest.mark.parametrize(
         ("arguments", "sentence"),
         [
-            (["p1", "--input", "a"], "found 'a', expected NAME=VALUE"),
-            (["p1", "--input", "=a"], "found '=a', expected NAME=VALUE"),
-            (["p1", "--input", "a=1", "--input", "a=2"], "found 'a' twice, expected it once"),
-            (["p1", "--trial", "a b"], "is no header's name"),
-            (["p1", "--trial", "Authorization"], "means something else"),
-            (["../p1"], "expected the id of a project"),
+            (["p1", "--input", "a"], "'a' is not valid; write NAME=VALUE"),
+            (["p1", "--input", "=a"], "'=a' is not valid; write NAME=VALUE"),
+            (["p1", "--input", "a=1", "--input", "a=2"], "'a' is there twice; remove one of them"),
+            (["p1", "--trial", "a b"], "is not the name of a header"),
+            (["p1", "--trial", "Authorization"], "has a meaning already"),
+            (["../p1"], "is not the id of a project"),
             (["p1", "--timeout", "0"], "0.0 is not in the range"),
             ([], "Missing argument 'PROJECT_ID'"),
         ],
@@ -213,105 +153,6 @@ class TestRefused:
         assert len(gateway.asked) == 1
 
 
-class TestPatience:
-    def test_a_429_is_waited_out_for_as_long_as_it_says(self, wait, manual_clock):
-        busy = JSONResponse({"message": "The queue is full"}, 429, {"Retry-After": "17"})
-        before = manual_clock.monotonic()
-        with serving(Gateway(busy, busy, granted("hit"))) as url:
-            assert wait(url, waits=False) == 0
-
-        assert manual_clock.monotonic() - before == 34
-        assert wait.said[:3] == ["asking for a run", "429 The queue is full; again in 17 s",
-                                 "hit     no run was started, an earlier result is still right"]  # fmt: skip
-
-    def test_a_503_that_says_when_is_waited_out_too(self, wait, manual_clock):
-        starting = JSONResponse({"message": "The gateway is starting"}, 503, {"Retry-After": "1"})
-        before = manual_clock.monotonic()
-        with serving(Gateway(starting, granted())) as url:
-            assert wait(url, waits=False) == 0
-
-        assert manual_clock.monotonic() - before == 1
-        assert "503 The gateway is starting; again in 1 s" in wait.said
-
-    def test_a_429_that_says_nothing_is_waited_out_for_a_minute(self, wait, manual_clock):
-        before = manual_clock.monotonic()
-        with serving(Gateway(JSONResponse({}, 429), granted())) as url:
-            wait(url, waits=False)
-
-        assert manual_clock.monotonic() - before == 60
-
-    def test_a_wait_beyond_the_time_is_not_begun(self, wait, manual_clock):
-        busy = JSONResponse({"message": "The queue is full"}, 429, {"Retry-After": "100"})
-        before = manual_clock.monotonic()
-        with serving(Gateway(busy)) as url, pytest.raises(UnavailableError) as caught:
-            wait(url, timeout_seconds=100)
-
-        assert str(caught.value) == "run: 429 The queue is full, and the 100 s of --timeout are over"
-        assert manual_clock.monotonic() == before
-
-    def test_status_questions_survive_what_passes(self, wait):
-        passing = [JSONResponse({"message": "busy"}, 429), PlainTextResponse("", 502), state("PENDING")]
-        with serving(Gateway(granted(), *passing, state("COMPLETED"))) as url:
-            assert wait(url) == 0
-
-        assert "no answer (run_status: 502 Bad Gateway), asking again" in wait.said
-
-    def test_status_questions_do_not_survive_a_refusal(self, wait):
-        with serving(Gateway(granted(), JSONResponse({"message": "no"}, 403))) as url, pytest.raises(RefusedError):
-            wait(url)
-
-    def test_a_run_that_does_not_end_in_time(self, wait):
-        with serving(Gateway(granted(), state("RUNNING"))) as url, pytest.raises(ApiError) as caught:
-            wait(url, timeout_seconds=60)
-
-        assert str(caught.value) == "run: run r1 has not ended, and the 60 s of --timeout are over"
-
-
-class TestEnds:
-    @pytest.mark.parametrize(
-        ("status", "code"),
-        [("COMPLETED", 0), ("ERRORED", 1), ("KILLED", 1), ("UNABLE_TO_ALLOCATE_KERNEL", 1)],
-    )
-    def test_as_the_run_ends(self, wait, status, code):
-        with serving(Gateway(granted(), state("PENDING"), state("RUNNING"), state(status, elapsedTime=4200))) as url:
-            assert wait(url) == code
-
-        assert wait.said[-3:] == ["pending", "running", f"ended   {status.lower()} after 4 s"]
-
-    def test_a_state_that_nobody_knows_is_an_end_once_the_run_has_one(self, wait):
-        end = "2026-11-20T10:00:00Z"
-        with serving(Gateway(granted(), state("PAUSED"), state("MELTED", endTime=end))) as url:
-            assert wait(url) == 1
-
-        assert wait.said[-2:] == ["paused", "ended   melted"]
-
-    def test_what_a_stranger_wrote_does_not_steer_the_terminal(self, wait):
-        with serving(Gateway(granted(runId="r\x1b[31m1[bold]"), state("COMPLETED"))) as url:
-            wait(url)
-
-        assert "run     r\ufffd[31m1[bold]" in wait.said
-
-
-class TestSimulator:
-    """Hex's own API has no outcome to tell; all else is the same."""
-
-    def test_a_run_is_followed_to_its_end(self, wait, manual_clock):
-        simulation = Simulation(1, 10, clock=manual_clock, run_seconds=40.0)
-        project = next(one for one in simulation.projects if one.is_runnable and one.sort != "failing")
-        with serving(create_app(simulation, limits=RateLimits.off())) as url:
-            assert wait(url, project.project_id) == 0
-
-        assert wait.said[-1].startswith("ended   completed after 4")
-
-    def test_refusals_for_its_limits_are_waited_out(self, wait, manual_clock):
-        simulation = Simulation(1, 10, clock=manual_clock, run_seconds=40.0)
-        project = next(one for one in simulation.projects if one.is_runnable and one.sort != "failing")
-        app = create_app(simulation, limits=RateLimits.off())
-        app.faults.add(Fault(kind="429", endpoint="run_project", retry_after=30, count=2))
-        with serving(app) as url:
-            assert wait(url, project.project_id) == 0
-
-
 class TestDestination:
     def test_is_the_flag_before_the_variable_before_the_file(self, tmp_path):
         named, unnamed = Gateway(granted("hit")), Gateway(granted("miss"))
@@ -349,18 +190,18 @@ class TestDestination:
 
         assert result.exit_code == 1
         assert result.output == (
-            "hex-exporter: --gateway: is not given, expected the gateway's address (or HEX_GATEWAY_URL, or gateway in "
-            "--config.file)\n"
+            "hex-exporter: --gateway: is missing; give the gateway's address, set HEX_GATEWAY_URL, or name a "
+            "--config.file with a gateway\n"
         )
 
     @pytest.mark.parametrize(
         ("url", "sentence"),
         [
-            ("gateway", "--gateway: found an address without https://, expected https://HOST"),
-            ("https://a:b@c.example", "--gateway: found a user name before the host"),
+            ("gateway", "--gateway: the address does not begin with https://; write https://HOST"),
+            ("https://a:b@c.example", "--gateway: the address has a user name"),
             (
                 "http://10.0.0.1:1",
-                "--gateway: found http:// to another machine, expected https://, or --allow-insecure",
+                "--gateway: http:// to another machine is not encrypted",
             ),
         ],
     )
@@ -387,7 +228,7 @@ class TestDestination:
         result = run("p1", "--gateway", "http://127.0.0.1:1", HEX_API_TOKEN="")
 
         assert result.exit_code == 1
-        assert "HEX_API_TOKEN: is not set, expected the token of workspace 'default'" in result.output
+        assert "HEX_API_TOKEN: is not set; put the token of workspace 'default' into it" in result.output
 
     def test_certificates_that_cannot_be_read(self, tmp_path):
         result = run("p1", "--gateway", "https://127.0.0.1:1", SSL_CERT_FILE=str(tmp_path / "none.pem"))

@@ -1,5 +1,6 @@
 """How the tests of this room load a configuration."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from exporter.errors import ConfigError
 
 Load = Callable[..., Config]
 Mistakes = Callable[..., list[str]]
+_PLACE = re.compile(r"(?P<line>hex\.yml:\d+): (?:(?P<key>[a-z_]+(?:\[\d+\]|\.[a-z_]+)*): )?")
 
 
 @pytest.fixture
@@ -34,3 +36,14 @@ def mistakes(load: Load) -> Mistakes:
         return str(caught.value).splitlines()
 
     return refused_with
+
+
+@pytest.fixture
+def places(mistakes: Mistakes) -> Mistakes:
+    """Where a text is refused, as `LINE: KEY` each: what the sentences say is pinned in `test_config_messages.py`."""
+
+    def refused_at(text: str | bytes | None) -> list[str]:
+        found = [_PLACE.match(mistake) for mistake in mistakes(text)]
+        return [f"{place['line'].removeprefix('hex.yml:')}: {place['key'] or ''}".strip() for place in found if place]
+
+    return refused_at

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.config import Match
-from exporter.config.match import fits_glob
+from exporter.config.match import matches_glob
 from exporter.facts import Project
 
 PROJECT = Project(
@@ -40,7 +40,7 @@ class TestMatch:
         ],
     )
     def test_fits_when_every_pattern_does(self, match):
-        assert match.fits("acme", PROJECT)
+        assert match.matches("acme", PROJECT)
 
     @pytest.mark.parametrize(
         "match",
@@ -57,27 +57,27 @@ class TestMatch:
         ],
     )
     def test_does_not_fit_when_one_pattern_does_not(self, match):
-        assert not match.fits("acme", PROJECT)
+        assert not match.matches("acme", PROJECT)
 
     @pytest.mark.parametrize("key", ["owner", "group", "category", "project_status", "collection"])
     def test_what_a_project_lacks_fits_the_star_alone(self, key):
-        assert Match(**{key: "*"}).fits("acme", BARE)
-        assert not Match(**{key: "**"}).fits("acme", BARE)
-        assert not Match(**{key: "?*"}).fits("acme", BARE)
+        assert Match(**{key: "*"}).matches("acme", BARE)
+        assert not Match(**{key: "**"}).matches("acme", BARE)
+        assert not Match(**{key: "?*"}).matches("acme", BARE)
 
     def test_every_pattern_is_asked(self):
         """A pattern that nothing has makes the match fit nothing, whichever key it stands at."""
         for key in Match.__struct_fields__:
-            assert not Match(**{key: "nothing is called this"}).fits("acme", PROJECT)
+            assert not Match(**{key: "nothing is called this"}).matches("acme", PROJECT)
 
 
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_any_pattern_can_be_asked_of_any_value(pattern, value):
-    assert isinstance(fits_glob(pattern, value), bool)
-    assert fits_glob("*", value)
+    assert isinstance(matches_glob(pattern, value), bool)
+    assert matches_glob("*", value)
 
 
 @given(st.text(alphabet="abXYZ 0-_.@ß", max_size=20))
 def test_a_value_without_wildcards_fits_itself_in_any_case(value):
-    assert fits_glob(value, value)
-    assert fits_glob(value.lower(), value)
+    assert matches_glob(value, value)
+    assert matches_glob(value.lower(), value)

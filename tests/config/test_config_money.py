@@ -38,43 +38,34 @@ class TestBudgets:
         assert [budget.name for budget in config.budgets_of("labs")] == ["a", "b"]
         assert [budget.name for budget in config.budgets_of("acme")] == ["a"]
 
-    def test_a_second_one_of_a_name_is_refused(self, mistakes):
-        assert mistakes(f"budgets:\n{FIRST}\n{FIRST}") == [
-            'hex.yml:3: budgets[1]: found a second budget "a", expected a name of its own; the first is in line 2'
-        ]
+    def test_a_second_one_of_a_name_is_refused(self, places):
+        assert places(f"budgets:\n{FIRST}\n{FIRST}") == ["3: budgets[1]"]
 
     @pytest.mark.parametrize("limit", ["0", "-5", "0.0", ".nan", ".inf", "yes", '"500"', "1.1e12"])
     def test_a_limit_is_above_0(self, mistakes, limit):
         assert mistakes(f"budgets:\n- name: a\n  unit: runs\n  limit: {limit}")[0].startswith(
-            "hex.yml:4: budgets[0].limit: found "
+            "hex.yml:4: budgets[0].limit: "
         )
 
-    def test_an_unknown_unit_is_told_with_the_nearest(self, mistakes):
-        assert mistakes("budgets:\n- {name: a, limit: 5,\n   unit: compute_minuets}") == [
-            'hex.yml:3: budgets[0].unit: found "compute_minuets", expected one of runs, usd, compute_minutes, '
-            "ai_credits; did you mean compute_minutes?"
-        ]
+    def test_an_unknown_unit_is_told_with_the_nearest(self, places):
+        assert places("budgets:\n- {name: a, limit: 5,\n   unit: compute_minuets}") == ["3: budgets[0].unit"]
 
     @pytest.mark.parametrize("written", ["{info: 0.9}", "{critical: 0.8}", "{info: 2, warning: 1}", "{warning: 0.5}"])
     def test_thresholds_out_of_order_are_refused(self, mistakes, written):
         (mistake,) = mistakes(f"budgets:\n- name: a\n  unit: runs\n  limit: 5\n  thresholds: {written}")
 
-        assert mistake.startswith("hex.yml:5: budgets[0].thresholds: found info ")
-        assert mistake.endswith(", expected each above the one before")
+        assert mistake.startswith("hex.yml:5: budgets[0].thresholds: info ")
 
-    def test_ai_credits_of_a_project_are_refused(self, mistakes):
+    def test_ai_credits_of_a_project_are_refused(self, places):
         text = "budgets:\n- {name: a, unit: ai_credits, limit: 5, match: {workspace: acme}}\n"
         text += "- {name: b, unit: ai_credits, limit: 5, match: {title: x}}"
 
-        assert mistakes(text) == [
-            "hex.yml:3: budgets[1]: found ai_credits with a match on runs, expected workspace alone: "
-            "no credit has a project"
-        ]
+        assert places(text) == ["3: budgets[1]"]
 
     def test_a_trigger_is_a_pattern(self):
-        assert BudgetMatch(trigger="app_*").fits_trigger("app_refresh")
-        assert not BudgetMatch(trigger="app_*").fits_trigger("api")
-        assert BudgetMatch().fits_trigger("unknown")
+        assert BudgetMatch(trigger="app_*").matches_trigger("app_refresh")
+        assert not BudgetMatch(trigger="app_*").matches_trigger("api")
+        assert BudgetMatch().matches_trigger("unknown")
 
 
 class TestPrices:
@@ -90,10 +81,8 @@ class TestPrices:
         assert prices.warehouse_minute_micro_usd is None
 
     @pytest.mark.parametrize("written", ["-1", "0.0000001", "1e3", ".5", "1.", "010", "yes", '"5"', ".inf", "1" * 10])
-    def test_what_is_no_amount_of_money_is_refused(self, mistakes, written):
-        (mistake,) = mistakes(f"prices: {{run_usd: {written}}}")
-
-        assert mistake.endswith("expected an amount in dollars such as 28 or 0.05, to a millionth at the finest")
+    def test_what_is_no_amount_of_money_is_refused(self, places, written):
+        assert places(f"prices: {{run_usd: {written}}}") == ["1: prices.run_usd"]
 
     def test_an_unknown_book_plan_or_profile_is_told_with_the_nearest(self, mistakes):
         text = """\
@@ -109,13 +98,13 @@ compute: {default: 3xl}
 
         found = mistakes(text)
 
-        assert [mistake.split(", expected")[0] for mistake in found] == [
-            'hex.yml:2: prices.book: found "hex-2026-01"',
-            'hex.yml:3: prices.plan: found "teams"',
-            'hex.yml:5: prices.overrides: found the unknown key "tema"',
-            'hex.yml:6: prices.overrides.team: found the unknown key "editor"',
-            'hex.yml:7: prices.compute_hour_usd: found the unknown key "4xxl"',
-            'hex.yml:8: compute.default: found "3xl"',
+        assert [mistake.split(";")[0] for mistake in found] == [
+            'hex.yml:2: prices.book: "hex-2026-01" is not valid',
+            'hex.yml:3: prices.plan: "teams" is not valid',
+            'hex.yml:5: prices.overrides: unknown key "tema"',
+            'hex.yml:6: prices.overrides.team: unknown key "editor"',
+            'hex.yml:7: prices.compute_hour_usd: unknown key "4xxl"',
+            'hex.yml:8: compute.default: "3xl" is not valid',
         ]
         assert found[2].endswith("; did you mean team?")
 

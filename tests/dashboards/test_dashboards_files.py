@@ -9,6 +9,7 @@ from boardbook import FOLDER
 from grafana_foundation_sdk.cog import plugins
 
 from dashboards.encode import Dashboard, encode
+from exporter.facts import FINDING_KINDS, finding_kind_words
 
 UIDS = ("budget", "runs", "cost", "seats", "schedules", "connections", "gateway", "savings", "project", "exporter")
 
@@ -77,3 +78,11 @@ def test_round_trip_finds_a_planted_mistake(boards):
     again = through_the_sdk(board)
 
     assert list(lost(board, again)) == [".panels[0].options.colourMode", ".panels[1].gridPos.z"]
+
+
+def test_the_savings_board_calls_each_kind_of_finding_as_the_audit_does(boards):
+    text = json.dumps(boards["hex-savings"])
+
+    for index, kind in enumerate(FINDING_KINDS):
+        name = finding_kind_words(kind).capitalize()
+        assert f'"{kind}": {{"index": {index}, "text": "{name}"}}' in text

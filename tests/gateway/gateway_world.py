@@ -4,20 +4,20 @@ import asyncio
 import json
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 import httpx
-from helpers.virtual import LoopClock
+from helpers.virtual import LoopClock, in_virtual_time
 
 from exporter.config import Config, FileSource, Match, Policy, RateLimit, Source, Storage, Workspace
 from exporter.config import Gateway as GatewaySettings
 from exporter.config import Queue as QueueSettings
 from exporter.facts import Project
-from exporter.gateway import Gateway
+from exporter.gateway import App, Gateway, GatewayHost, open_gateway
 from exporter.hexapi import Pace
 from exporter.ledger import Ledger, WorkspaceLedger, open_ledger
 from exporter.simulator import Faults, RateLimits, Simulation, Tokens, create_app
@@ -67,10 +67,11 @@ class World:
         self.config = Config(workspaces=(self.workspace,), storage=Storage(url=url), sources=sources, gateway=settings)
         self.book: Ledger = open_ledger(url, clock=clock)
         self.list_projects()
-        self.nudged: list[str] = []
+        self.expected_runs: list[str] = []
         self.pace = self._new_pace()
         self._started: list[asyncio.Task[None]] = []
-        self.gateway = self._new_gateway()
+        self.app = App()
+        self.gateway: Gateway
         self.client = self._new_client()
 
     @property
@@ -86,27 +87,32 @@ class World:
         """The projects that can be run."""
         return [one.project_id for one in self.simulation.projects if one.is_runnable]
 
-    def start(self) -> None:
+    async def open(self) -> None:
+        host = GatewayHost(
+            ledger=self.ledger,
+            pace=lambda: self.pace,
+            clock=self.clock,
+            rng=random.Random(self.now_ms),
+            expect_run=self.expected_runs.append,
+            transport=self.transport,
+        )
+        self.gateway = await open_gateway(self.config, host)
+        self.app.open(self.gateway)
         self._started.append(asyncio.ensure_future(self.gateway.run()))
 
-    async def open(self) -> None:
-        self.start()
-        while self.gateway.app._handler is None:  # noqa: ASYNC110 - a test's own patience
-            await asyncio.sleep(0.01)
-
     async def kill(self) -> None:
-        """End the gateway as SIGKILL does: nothing is flushed, nothing is told to anybody."""
+        """End the gateway as SIGKILL does: nothing is flushed, no caller is answered."""
         for task in self._started:
             task.cancel()
         await asyncio.gather(*self._started, return_exceptions=True)
         self._started.clear()
-        for task in tuple(self.gateway._launches._tasks):
+        for task in tuple(self.gateway._dispatcher._tasks):
             task.cancel()
         await asyncio.sleep(0)
 
     async def restart(self) -> None:
         self.pace = self._new_pace()
-        self.gateway = self._new_gateway()
+        self.app = App()
         await self.client.aclose()
         self.client = self._new_client()
         await self.open()
@@ -163,7 +169,7 @@ class World:
 
     async def counted(self, metric: str) -> Counter[tuple[str, ...]]:
         """The sums of a counter that are not 0."""
-        await self.gateway._journal.flush()
+        await self.gateway._context.journal.flush()
         self.ledger.release_holds(self.now_ms + 90_001)
         return Counter({one.labels: one.value for one in self.ledger.counters() if one.metric == metric and one.value})
 
@@ -210,22 +216,8 @@ class World:
         pace.restore(self.ledger.cool_down_until_ms or 0, [], sent)
         return pace
 
-    def _new_gateway(self) -> Gateway:
-        return Gateway(
-            self.config,
-            self.workspace,
-            self.ledger,
-            lambda: self.pace,
-            self.clock,
-            random.Random(self.now_ms),
-            transport=self.transport,
-            expect_run=self.nudged.append,
-        )
-
     def _new_client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=self.gateway.app), base_url="http://gateway", timeout=None
-        )
+        return httpx.AsyncClient(transport=httpx.ASGITransport(app=self.app), base_url="http://gateway", timeout=None)
 
 
 def file_source(*project_ids: str, every_seconds: float = 300.0) -> Source:
@@ -246,3 +238,65 @@ async def opened(clock: LoopClock, **settings: Any) -> AsyncIterator[World]:
 
 async def together(*coroutines: Coroutine[Any, Any, Any]) -> list[Any]:
     return list(await asyncio.gather(*coroutines))
+
+
+def play(story: Callable[[World, str], Awaitable[None]], **settings: Any) -> None:
+    """Live through a story about one project that can be run, in virtual time."""
+    play_all(lambda world, projects: story(world, projects[3]), **settings)
+
+
+def play_all(story: Callable[[World, list[str]], Awaitable[None]], **settings: Any) -> None:
+    """Live through a story about all projects that can be run, in virtual time."""
+
+    async def live(clock: LoopClock) -> None:
+        async with opened(clock, **settings) as world:
+            await story(world, world.projects)
+
+    in_virtual_time(live)
+
+
+def cache(answer: httpx.Response) -> str:
+    assert answer.status_code == 201, answer.text
+    return answer.headers["X-Hex-Exporter-Cache"]
+
+
+async def completed(world: World, project: str, body: object = None, **more: Any) -> httpx.Response:
+    """A run request whose run has completed."""
+    answer = await world.run(project, body, **more)
+    assert answer.status_code == 201, answer.text
+    assert await world.ended(project, answer.json()["runId"], token=more.get("token", ALICE)) == "COMPLETED"
+    return answer
+
+
+class HangUp:
+    """A caller that sends a run request and hangs up on demand, as a server shows that to the application."""
+
+    def __init__(self, world: World, project_id: str, token: str = ALICE) -> None:
+        self.sent: list[Any] = []
+        self._gone = asyncio.Event()
+        self._asked = False
+        path = f"/api/v1/projects/{project_id}/runs"
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": b"",
+            "scheme": "http",
+            "client": ("127.0.0.1", 123),
+            "headers": [(name.lower().encode(), value.encode()) for name, value in bearer(token).items()],
+        }
+        self.task = asyncio.ensure_future(world.app(scope, self._receive, self._send))
+
+    def hang_up(self) -> None:
+        self._gone.set()
+
+    async def _receive(self) -> dict[str, Any]:
+        if not self._asked:
+            self._asked = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await self._gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: Any) -> None:
+        self.sent.append(message)

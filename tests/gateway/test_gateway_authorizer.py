@@ -10,7 +10,7 @@ from helpers.virtual import LoopClock, in_virtual_time
 
 from exporter.config import Policy
 from exporter.simulator import Fault, Token, Tokens
-from exporter.simulator.call import Call
+from exporter.simulator.api_call import Call
 from exporter.simulator.tokens import ALL_SCOPES, Scope
 
 pytestmark = pytest.mark.usefixtures("all_runs_complete")
@@ -19,7 +19,7 @@ RUNS = Policy(min_interval_seconds=3_600)
 Story = Callable[[World, list[str]], Coroutine[Any, Any, None]]
 
 
-def tell(story: Story, *, many: int = 8, **settings: Any) -> None:
+def play(story: Story, *, many: int = 8, **settings: Any) -> None:
     """Live through a story about many projects, of each of which the caller has a result that answers for an hour."""
 
     async def live(clock: LoopClock) -> None:
@@ -56,15 +56,15 @@ def test_hits_on_many_projects_cost_one_question() -> None:
             assert (await world.run(project)).headers["X-Hex-Exporter-Cache"] == "hit"
         assert questions(world) == (0, 2)
 
-    tell(story)
+    play(story)
 
 
-def test_two_projects_are_asked_for_one_by_one() -> None:
+def test_two_projects_are_read_one_by_one() -> None:
     async def story(world: World, projects: list[str]) -> None:
         assert await all_run(world, projects) == [201] * 2
         assert questions(world) == (2, 0)
 
-    tell(story, many=2)
+    play(story, many=2)
 
 
 def test_a_new_version_is_seen_by_way_of_the_listing() -> None:
@@ -79,7 +79,7 @@ def test_a_new_version_is_seen_by_way_of_the_listing() -> None:
         assert [one.headers["X-Hex-Exporter-Cache"] for one in answers] == ["hit"] * 5 + ["miss"] + ["hit"] * 2
         assert questions(world) == (0, 2)
 
-    tell(story)
+    play(story)
 
 
 def test_a_listing_proves_nothing_for_another_token() -> None:
@@ -91,7 +91,7 @@ def test_a_listing_proves_nothing_for_another_token() -> None:
         assert {headers["authorization"] for _, _, headers in world.sent} == {f"Bearer {EVE}"}
 
     known = {ALICE: Token(account=ALICE, is_workspace=True)}
-    tell(story, tokens=Tokens(known))
+    play(story, tokens=Tokens(known))
 
 
 def test_a_project_that_the_listing_hides_is_not_there_for_the_caller() -> None:
@@ -110,7 +110,7 @@ def test_a_project_that_the_listing_hides_is_not_there_for_the_caller() -> None:
         assert set(seen) == {True, False}
         assert [status == 404 for status in statuses] == [not one for one in seen]
 
-    tell(story, tokens=Tokens(known))
+    play(story, tokens=Tokens(known))
 
 
 def test_a_token_whose_right_to_one_project_has_ended_is_refused_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,10 +120,10 @@ def test_a_token_whose_right_to_one_project_has_ended_is_refused_it(monkeypatch:
         monkeypatch.setattr(Call, "can_see", lambda call, project: project.project_id != projects[2])
         assert await all_run(world, projects) == [201, 201, 404, 201, 201, 201, 201, 201]
 
-    tell(story)
+    play(story)
 
 
-def test_who_may_not_list_is_asked_about_each_project_and_not_listed_for_again_soon() -> None:
+def test_for_a_caller_that_may_not_list_each_project_is_read_and_no_listing_soon() -> None:
     async def story(world: World, projects: list[str]) -> None:
         world.faults.add(Fault(kind="403", endpoint="projects"))
         assert await all_run(world, projects) == [201] * 8
@@ -136,16 +136,16 @@ def test_who_may_not_list_is_asked_about_each_project_and_not_listed_for_again_s
         assert await all_run(world, projects) == [201] * 8
         assert questions(world) == (16, 2)
 
-    tell(story)
+    play(story)
 
 
 @pytest.mark.parametrize("kind", ["500", "html", "empty", "reset", "nulls", "loop", "missing_pagination", "slow"])
-def test_a_bad_listing_keeps_nobody_from_a_result(kind: str) -> None:
+def test_a_bad_listing_keeps_no_caller_from_a_result(kind: str) -> None:
     async def story(world: World, projects: list[str]) -> None:
         world.faults.add(Fault(kind=kind, endpoint="projects", seconds=45))
         assert await all_run(world, projects) == [201] * 8
 
-    tell(story)
+    play(story)
 
 
 def test_a_slow_listing_is_waited_for_once_and_not_again() -> None:
@@ -160,10 +160,10 @@ def test_a_slow_listing_is_waited_for_once_and_not_again() -> None:
         assert world.clock.monotonic() - began < 1
         assert questions(world) == (16, 1)
 
-    tell(story)
+    play(story)
 
 
-def test_a_project_that_is_not_listed_is_asked_for_by_itself_from_then_on() -> None:
+def test_a_project_that_is_not_listed_is_read_by_itself_from_then_on() -> None:
     async def story(world: World, projects: list[str]) -> None:
         world.service.state = "october"
         hidden = sum(world.simulation.by_id[one].is_unlisted for one in projects)
@@ -173,7 +173,7 @@ def test_a_project_that_is_not_listed_is_asked_for_by_itself_from_then_on() -> N
             assert questions(world) == (times * hidden, times)
             await asyncio.sleep(61)
 
-    tell(story, many=40)
+    play(story, many=40)
 
 
 def test_a_workspace_of_many_pages_is_not_listed_for_a_few_projects() -> None:
@@ -184,7 +184,7 @@ def test_a_workspace_of_many_pages_is_not_listed_for_a_few_projects() -> None:
         assert await all_run(world, projects) == [201] * 8
         assert questions(world) == (4, 4)
 
-    tell(story, projects=350)
+    play(story, projects=350)
 
 
 def test_a_429_of_a_listing_is_waited_out() -> None:
@@ -194,7 +194,7 @@ def test_a_429_of_a_listing_is_waited_out() -> None:
         assert questions(world) == (0, 2)
         assert await world.counted("hex_gateway_absorbed_total") == {("rate_limit",): 1}
 
-    tell(story)
+    play(story)
 
 
 def test_who_may_run_but_not_read_gets_hexs_answer() -> None:
@@ -206,4 +206,4 @@ def test_who_may_run_but_not_read_gets_hexs_answer() -> None:
     async def story(world: World, projects: list[str]) -> None:
         assert set(await all_run(world, projects, token=BOB)) == {403}
 
-    tell(story, tokens=Tokens(known))
+    play(story, tokens=Tokens(known))

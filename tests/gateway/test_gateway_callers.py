@@ -12,7 +12,7 @@ TOKEN = b"Bearer hxtp_0123456789abcdef"
 
 
 class TestNames:
-    def test_a_name_is_the_same_after_a_restart_and_another_with_another_secret(self, manual_clock: Any) -> None:
+    def test_a_name_is_the_same_after_a_restart_and_differs_with_the_secret(self, manual_clock: Any) -> None:
         name = Callers(SECRET, manual_clock).name(TOKEN)
 
         assert Callers(SECRET, manual_clock).name(TOKEN) == name
@@ -20,12 +20,12 @@ class TestNames:
         assert Callers(SECRET, manual_clock).name(TOKEN + b"0") != name
         assert len(name) == 64
 
-    def test_seats_differ_by_token_and_by_address(self, manual_clock: Any) -> None:
+    def test_queue_keys_differ_by_token_and_by_address(self, manual_clock: Any) -> None:
         callers = Callers(SECRET, manual_clock)
-        seats = {callers.seat(name, peer) for name in ("a", "b") for peer in ("10.0.0.1", "10.0.0.2")}
+        queue_keys = {callers.queue_key(name, peer) for name in ("a", "b") for peer in ("10.0.0.1", "10.0.0.2")}
 
-        assert len(seats) == 4
-        assert callers.seat("a", "b") == callers.seat("a", "b")
+        assert len(queue_keys) == 4
+        assert callers.queue_key("a", "b") == callers.queue_key("a", "b")
 
     def test_no_token_is_kept(self, manual_clock: Any) -> None:
         callers = Callers(SECRET, manual_clock)
@@ -36,7 +36,7 @@ class TestNames:
 
 
 class TestProofs:
-    def test_a_proof_holds_for_that_caller_project_and_run_alone(self, manual_clock: Any) -> None:
+    def test_a_proof_holds_only_for_that_caller_project_and_run(self, manual_clock: Any) -> None:
         callers = Callers(SECRET, manual_clock)
         callers.prove("ada", "p", "r")
 

@@ -1,27 +1,16 @@
-"""CancelRun through the gateway: who lets go, who stops a run, and when Hex is asked."""
+"""CancelRun through the gateway: who releases a run, who stops it, and when Hex is asked to."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 import httpx
 import pytest
-from gateway_world import ALICE, BOB, World, file_source, opened, together
-from helpers.virtual import LoopClock, in_virtual_time
+from gateway_world import ALICE, BOB, World, cache, file_source, play, together
 
 from exporter.config import Policy
-from exporter.gateway.runs.ends import LEASE_SECONDS
+from exporter.gateway.runs.active_run import LEASE_SECONDS
 from exporter.simulator import Fault
 
 SHARED = (Policy(shared=True),)
-
-
-def tell(story: Callable[[World, str], Awaitable[None]], **settings: Any) -> None:
-    async def live(clock: LoopClock) -> None:
-        async with opened(clock, **settings) as world:
-            await story(world, world.projects[3])
-
-    in_virtual_time(live)
 
 
 def killed(world: World, project: str, run_id: str) -> bool:
@@ -50,10 +39,10 @@ def test_a_cancel_by_one_of_two_detaches_it_and_that_of_the_last_reaches_hex() -
         assert world.asked("cancel_run") == 1
         assert world.gateway.state.active_runs == 0
 
-    tell(story, policies=SHARED)
+    play(story, policies=SHARED)
 
 
-def test_each_joined_request_of_one_caller_is_let_go_of_on_its_own() -> None:
+def test_each_joined_request_of_one_caller_is_released_on_its_own() -> None:
     async def story(world: World, project: str) -> None:
         answers = await together(*(world.run(project) for _ in range(3)))
         run_id = answers[0].json()["runId"]
@@ -61,7 +50,7 @@ def test_each_joined_request_of_one_caller_is_let_go_of_on_its_own() -> None:
         assert world.asked("cancel_run") == 1
         assert killed(world, project, run_id)
 
-    tell(story)
+    play(story)
 
 
 def test_a_cancel_of_a_hit_never_reaches_hex() -> None:
@@ -80,11 +69,11 @@ def test_a_cancel_of_a_hit_never_reaches_hex() -> None:
         assert_over(await world.cancel(project, hit.json()["runId"]))
         assert world.asked("cancel_run") == 0
 
-    tell(story, sources=(source,))
+    play(story, sources=(source,))
 
 
 async def restarted(world: World) -> None:
-    await world.gateway._attachments.settled()
+    await world.gateway._registry.settled()
     await world.kill()
     await world.restart()
 
@@ -104,10 +93,10 @@ def test_who_is_attached_to_a_run_is_known_after_a_restart(first: str, second: s
         assert (await world.cancel(project, run_id, token=second)).status_code == 204
         assert world.asked("cancel_run", "204") == 1
         assert killed(world, project, run_id)
-        await world.gateway._ends.settled()
+        await world.gateway._registry.settled()
         assert world.ledger.gateway.attached() == {}
 
-    tell(story, policies=SHARED)
+    play(story, policies=SHARED)
 
 
 def test_each_request_of_one_caller_is_attached_after_a_restart() -> None:
@@ -118,7 +107,7 @@ def test_each_request_of_one_caller_is_attached_after_a_restart() -> None:
         assert [(await world.cancel(project, run_id)).status_code for _ in range(4)] == [204, 204, 204, 400]
         assert world.asked("cancel_run") == 1
 
-    tell(story)
+    play(story)
 
 
 def test_a_cancel_that_hex_could_not_take_leaves_the_caller_attached_after_a_restart() -> None:
@@ -130,29 +119,29 @@ def test_a_cancel_that_hex_could_not_take_leaves_the_caller_attached_after_a_res
         assert (await world.cancel(project, run_id)).status_code == 204
         assert killed(world, project, run_id)
 
-    tell(story)
+    play(story)
 
 
-def test_nobody_stays_attached_to_a_run_that_is_over() -> None:
+def test_no_caller_stays_attached_to_a_run_that_is_over() -> None:
     async def story(world: World, project: str) -> None:
         run_id = (await world.run(project)).json()["runId"]
-        await world.gateway._attachments.settled()
+        await world.gateway._registry.settled()
         assert [sum(counts.values()) for counts in world.ledger.gateway.attached().values()] == [1]
         await world.ended(project, run_id)
-        await world.gateway._ends.settled()
+        await world.gateway._registry.settled()
         assert world.ledger.gateway.attached() == {}
 
         lost = (await world.run(project)).json()["runId"]
-        await world.gateway._attachments.settled()
+        await world.gateway._registry.settled()
         assert list(world.ledger.gateway.attached()) == [lost]
         await asyncio.sleep(LEASE_SECONDS + 10)
-        await world.gateway._ends.settled()
+        await world.gateway._registry.settled()
         assert world.ledger.gateway.attached() == {}
 
-    tell(story)
+    play(story)
 
 
-def test_a_request_after_the_last_cancel_is_given_another_run() -> None:
+def test_a_request_after_the_last_cancel_is_given_a_new_run() -> None:
     async def story(world: World, project: str) -> None:
         first = await world.run(project)
         stopping = asyncio.ensure_future(world.cancel(project, first.json()["runId"]))
@@ -162,7 +151,7 @@ def test_a_request_after_the_last_cancel_is_given_another_run() -> None:
         assert second.headers["X-Hex-Exporter-Cache"] == "miss"
         assert second.json()["runId"] != first.json()["runId"]
 
-    tell(story)
+    play(story)
 
 
 def test_a_cancel_that_hex_could_not_take_can_be_repeated() -> None:
@@ -173,10 +162,10 @@ def test_a_cancel_that_hex_could_not_take_can_be_repeated() -> None:
         assert (await world.cancel(project, run_id)).status_code == 204
         assert killed(world, project, run_id)
 
-    tell(story)
+    play(story)
 
 
-def test_a_cancel_of_somebody_else_is_for_hex_to_judge() -> None:
+def test_a_cancel_of_a_caller_that_was_not_given_the_run_is_for_hex_to_judge() -> None:
     async def story(world: World, project: str) -> None:
         run_id = (await world.run(project)).json()["runId"]
         assert (await world.cancel(project, run_id, token=BOB)).status_code == 204
@@ -187,7 +176,7 @@ def test_a_cancel_of_somebody_else_is_for_hex_to_judge() -> None:
         assert await world.ended(project, run_id, token=ALICE) == "KILLED"
         assert_over(await world.cancel(project, run_id, token=ALICE))
 
-    tell(story)
+    play(story)
 
 
 def test_a_run_that_the_gateway_does_not_know_is_hexs_affair() -> None:
@@ -199,4 +188,33 @@ def test_a_run_that_the_gateway_does_not_know_is_hexs_affair() -> None:
         assert again.json()["reason"] == "Run is not active"
         assert world.asked("cancel_run") == 2
 
-    tell(story)
+    play(story)
+
+
+def test_no_request_joins_a_run_that_another_caller_has_stopped() -> None:
+    async def story(world: World, project: str) -> None:
+        run_id = (await world.run(project)).json()["runId"]
+        assert (await world.cancel(project, run_id, token=BOB)).status_code == 204
+        again = await world.run(project)
+        assert cache(again) == "miss"
+        assert again.json()["runId"] != run_id
+
+    play(story, run_seconds=10_000)
+
+
+def test_a_last_cancel_whose_caller_hangs_up_stops_the_run_for_all() -> None:
+    async def story(world: World, project: str) -> None:
+        run_id = (await world.run(project)).json()["runId"]
+        world.faults.add(Fault(kind="drip", endpoint="cancel_run", count=1, seconds=1))
+        world.faults.add(Fault(kind="slow", endpoint="cancel_run", count=1, seconds=5))
+        stopping = asyncio.ensure_future(world.cancel(project, run_id))
+        await asyncio.sleep(2)
+        stopping.cancel()
+        await asyncio.sleep(10)
+        assert world.asked("cancel_run", "204") == 1
+        again = await world.run(project)
+        assert cache(again) == "miss"
+        assert again.json()["runId"] != run_id
+        assert world.gateway.state.active_runs == 1
+
+    play(story, run_seconds=10_000)

@@ -53,7 +53,7 @@ def test_the_token_of_one_caller_is_not_used_to_look_after_the_runs_of_another()
     in_virtual_time(live)
 
 
-def test_nothing_is_asked_while_nobody_waits() -> None:
+def test_nothing_is_polled_while_no_request_waits() -> None:
     async def live(clock: LoopClock) -> None:
         async with opened(clock, run_seconds=30) as world:
             await together(*(world.run(one) for one in world.projects[:3]))
@@ -63,7 +63,7 @@ def test_nothing_is_asked_while_nobody_waits() -> None:
     in_virtual_time(live)
 
 
-def test_a_run_that_its_caller_polls_is_not_asked_for_twice() -> None:
+def test_a_run_that_its_caller_polls_is_not_polled_twice() -> None:
     async def live(clock: LoopClock) -> None:
         async with opened(clock, run_seconds=40, concurrency=1) as world:
             first = (await world.run(world.projects[0])).json()["runId"]

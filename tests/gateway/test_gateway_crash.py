@@ -1,12 +1,10 @@
-"""What an earlier process left: runs that were on, runs that were sent and not answered, and places that waited."""
+"""What an earlier process left: running runs, runs in doubt, and places that waited."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from gateway_world import ALICE, BOB, World, opened
-from helpers.virtual import LoopClock, in_virtual_time
+from gateway_world import ALICE, BOB, World, play_all
 
 from exporter.facts import Run
 from exporter.gateway.runs.recovery import SKEW_MS, WINDOW_MS, Verdict, verdict
@@ -35,7 +33,7 @@ def run(run_id: str, after_ms: int | None, trigger: str = "api") -> Run:
 
 
 class TestVerdict:
-    def test_the_only_run_that_fits_is_it(self) -> None:
+    def test_the_only_run_that_matches_is_it(self) -> None:
         runs = [run("a", 1_500)]
         assert verdict(intent(), runs, (), SENT_MS + 61_000, SENT_MS + 61_000) == Verdict(runs[0])
 
@@ -55,7 +53,7 @@ class TestVerdict:
             [run("a", 1_000), run("b", 2_000)],
         ],
     )
-    def test_none_or_several_cannot_be_told(self, others: list[Run]) -> None:
+    def test_of_none_or_several_it_cannot_be_known(self, others: list[Run]) -> None:
         known_ms = SENT_MS + WINDOW_MS
         found = verdict(intent(), others, {"claimed"}, known_ms, known_ms)
         assert found is not None
@@ -70,14 +68,6 @@ class TestVerdict:
         found = verdict(intent(), [], (), None, SENT_MS + 3_600_001)
         assert found is not None
         assert "not known" in found.why
-
-
-def tell(story: Callable[[World, list[str]], Awaitable[None]], **settings: Any) -> None:
-    async def live(clock: LoopClock) -> None:
-        async with opened(clock, **settings) as world:
-            await story(world, world.projects)
-
-    in_virtual_time(live)
 
 
 async def crashed_while_sending(world: World, project: str, *, is_received: bool) -> None:
@@ -100,7 +90,7 @@ def test_a_run_that_hex_has_started_is_found_and_not_sent_again() -> None:
         await crashed_while_sending(world, projects[3], is_received=True)
         await world.restart()
         assert world.gateway.state.active_runs == 1
-        assert projects[3] in world.nudged
+        assert projects[3] in world.expected_runs
         await asyncio.sleep(70)
         world.read_runs(projects[3])
         await asyncio.sleep(10)
@@ -111,7 +101,7 @@ def test_a_run_that_hex_has_started_is_found_and_not_sent_again() -> None:
         assert world.asked("run_project") <= 1
         assert await world.counted("hex_gateway_unknown_runs_total") == {}
 
-    tell(story)
+    play_all(story)
 
 
 def test_a_run_that_cannot_be_found_is_unknown_and_not_sent_again() -> None:
@@ -134,10 +124,10 @@ def test_a_run_that_cannot_be_found_is_unknown_and_not_sent_again() -> None:
         await world.restart()
         assert world.gateway.state.active_runs == 0
 
-    tell(story)
+    play_all(story)
 
 
-def test_runs_that_are_on_keep_their_places_across_a_crash() -> None:
+def test_running_runs_keep_their_places_across_a_crash() -> None:
     async def story(world: World, projects: list[str]) -> None:
         runs = [(one, (await world.run(one)).json()["runId"]) for one in projects[3:6]]
         waiting = asyncio.ensure_future(world.run(projects[6]))
@@ -155,7 +145,7 @@ def test_runs_that_are_on_keep_their_places_across_a_crash() -> None:
         assert (await again).headers["X-Hex-Exporter-Cache"] == "miss"
         assert world.started() == 4
 
-    tell(story, run_seconds=20)
+    play_all(story, run_seconds=20)
 
 
 def test_who_has_started_a_project_is_known_after_a_crash() -> None:
@@ -170,17 +160,33 @@ def test_who_has_started_a_project_is_known_after_a_crash() -> None:
         assert joined.headers["X-Hex-Exporter-Cache"] == "joined"
         assert joined.json() == running.json()
 
-    tell(story)
+    play_all(story)
 
 
 def test_runproject_s_own_limits_hold_across_a_crash() -> None:
     async def story(world: World, projects: list[str]) -> None:
-        world.gateway._launches._windows  # noqa: B018 - it is there
         for number in range(20):
             answer = await world.run(projects[3], {"dryRun": True, "viewId": str(number)})
             assert answer.status_code == 201
         await world.kill()
         await world.restart()
-        assert world.gateway._launches.held_seconds() > 0
+        assert world.gateway._dispatcher.held_seconds() > 0
 
-    tell(story)
+    play_all(story)
+
+
+def test_running_runs_keep_their_places_though_the_clock_is_put_back_and_the_process_restarted() -> None:
+    async def story(world: World, projects: list[str]) -> None:
+        for one in projects[3:6]:
+            await world.run(one)
+        await world.kill()
+        world.clock.step(-3 * 3_600)
+        await world.restart()
+        assert world.gateway.state.active_runs == 3
+        waiting = asyncio.ensure_future(world.run(projects[6]))
+        await asyncio.sleep(10)
+        assert world.started() == 3
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+    play_all(story, run_seconds=10_000)

@@ -1,4 +1,4 @@
-"""Many clients at once, against Hex's real limits: nobody sees a 429 of Hex, and nothing runs twice."""
+"""Many clients at once, against Hex's real limits: no one sees a 429 of Hex, and nothing runs twice."""
 
 import asyncio
 from collections import Counter

@@ -17,9 +17,9 @@ def test_a_refusal_has_the_newer_shape(status: int) -> None:
     assert made.headers == ((b"content-type", b"application/json; charset=utf-8"),)
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(0.0, b"1"), (0.2, b"1"), (7, b"7"), (7.01, b"8")])
-def test_it_tells_when_to_come_back_in_whole_seconds(seconds: float, told: bytes) -> None:
-    assert (b"retry-after", told) in refusal(429, "busy", retry_after_seconds=seconds).headers
+@pytest.mark.parametrize(("seconds", "shown"), [(0.0, b"1"), (0.2, b"1"), (7, b"7"), (7.01, b"8")])
+def test_retry_after_is_in_whole_seconds(seconds: float, shown: bytes) -> None:
+    assert (b"retry-after", shown) in refusal(429, "busy", retry_after_seconds=seconds).headers
 
 
 def test_no_token_is_answered_as_the_edge_does() -> None:

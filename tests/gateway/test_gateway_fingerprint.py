@@ -48,7 +48,7 @@ def test_the_form_of_a_body_does_not_matter(one: bytes, other: bytes) -> None:
     assert digest(one) == digest(other)
 
 
-def test_everything_that_counts_makes_another() -> None:
+def test_everything_that_changes_the_result_changes_the_fingerprint() -> None:
     bodies: list[Any] = [
         {},
         {"inputParams": {"a": 1}},
@@ -92,7 +92,7 @@ def test_the_policys_defaults_count_as_if_the_caller_had_said_them() -> None:
     assert request_digest("p", "1", request({}).under(policy, [])) == digest({"updatePublishedResults": True})
 
 
-def test_the_state_of_the_source_counts_and_none_is_a_state_of_its_own() -> None:
+def test_the_state_of_the_source_is_part_of_it_and_none_is_a_state_of_its_own() -> None:
     made = {fingerprint(digest({}), state) for state in (None, "", "null", "None", "a", "b")}
 
     assert len(made) == 6
@@ -112,7 +112,7 @@ ASKED = st.tuples(PARTS, PARTS, st.dictionaries(PARTS, VALUES, max_size=2))
 def test_no_two_requests_share_one(one: tuple[str, str, Any], other: tuple[str, str, Any]) -> None:
     digests, meanings = zip(
         *(
-            (digest({"inputParams": params}, project, version), (project, version, _told(params)))
+            (digest({"inputParams": params}, project, version), (project, version, _typed(params)))
             for project, version, params in (one, other)
         ),
         strict=True,
@@ -129,12 +129,12 @@ def test_the_order_of_keys_does_not_matter(params: dict[str, Any], data: st.Data
     assert digest({"viewId": "v", "inputParams": params}) == digest({"inputParams": shuffled, "viewId": "v"})
 
 
-def _told(value: Any) -> Any:
-    """The value with types that Python tells apart where JSON does."""
+def _typed(value: Any) -> Any:
+    """The value with types that Python distinguishes where JSON does."""
     if isinstance(value, dict):
-        return {key: _told(inner) for key, inner in value.items()}
+        return {key: _typed(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_told(inner) for inner in value]
+        return [_typed(inner) for inner in value]
     return (
         ("number", Decimal(value))
         if isinstance(value, int | float) and not isinstance(value, bool)

@@ -69,10 +69,10 @@ class TestToUpstream:
     def test_more_can_be_left_behind(self) -> None:
         assert to_upstream([TOKEN, (b"x-hex-trial", b"1")], without=["X-Hex-Trial"]) == [TOKEN]
 
-    def test_two_tokens_are_nobodys(self) -> None:
+    def test_two_tokens_are_refused(self) -> None:
         two = [TOKEN, (b"Authorization", b"Bearer hxtp_2")]
 
-        with pytest.raises(HeaderError, match="found 2 Authorization headers, expected one") as refused:
+        with pytest.raises(HeaderError, match="found 2 Authorization headers; send one") as refused:
             to_upstream(two)
         with pytest.raises(HeaderError):
             authorization(two)

@@ -3,14 +3,14 @@
 import asyncio
 from typing import Any
 
+from gateway_world import opened
 from helpers.virtual import LoopClock, in_virtual_time
 
 from exporter.errors import LedgerError
-from exporter.gateway.cache import hits
-from exporter.gateway.cache.hits import Results
-from exporter.gateway.runs import active_runs
-from exporter.gateway.runs.active_runs import ActiveRun, Board
-from exporter.gateway.runs.journal import Journal
+from exporter.gateway.cache import results as results_module
+from exporter.gateway.cache.results import Results
+from exporter.gateway.journal import Journal
+from exporter.gateway.runs import active_run, registry
 from exporter.ledger import GatewayRun
 
 
@@ -32,7 +32,7 @@ def run(number: int, **more: Any) -> GatewayRun:
 
 
 class TestResults:
-    def test_the_request_that_was_asked_longest_ago_gives_way(self) -> None:
+    def test_the_request_that_came_longest_ago_is_evicted(self) -> None:
         results = Results(most=2)
         for number in (1, 2):
             results.add(run(number))
@@ -40,7 +40,7 @@ class TestResults:
         results.add(run(3))
         assert [bool(results.of(request)) for request in ("r1", "r2", "r3")] == [True, False, True]
 
-    def test_only_runs_with_a_result_count_the_latest_first_and_few_of_them(self) -> None:
+    def test_only_runs_with_a_result_are_kept_the_latest_first_and_few_of_them(self) -> None:
         results = Results()
         for number in range(10):
             results.add(run(number, request="r"))
@@ -48,31 +48,41 @@ class TestResults:
         results.add(run(12, request="r", answer=""))
         results.add(run(9, request="r"))
         assert [one.run_id for one in results.of("r")] == ["run9", "run8", "run7", "run6"]
-        assert hits.MOST_REQUESTS <= 10_000
+        assert results_module.MOST_REQUESTS <= 10_000
 
 
-class TestBoard:
-    def test_runs_that_are_over_give_way_and_those_that_are_on_never_do(self, monkeypatch: Any) -> None:
-        monkeypatch.setattr(active_runs, "MOST_RUNS", 3)
-        board = Board()
-        for number in range(2):
-            board.add(ActiveRun(run=run(number, status=None), started_at=0.0))
-        for number in range(2, 10):
-            board.given(run(number), "c", 0.0)
-        assert board.run_ids() == {"run0", "run1", "run9"}
-        assert len(board.active()) == 2
+class TestRegistry:
+    def test_runs_that_are_over_are_evicted_and_running_ones_never(self, monkeypatch: Any) -> None:
+        monkeypatch.setattr(registry, "MOST_RUNS", 3)
+
+        async def live(clock: LoopClock) -> None:
+            async with opened(clock) as world:
+                runs = world.gateway._registry
+                for number in range(2):
+                    runs.restore(run(number, status=None, sent_ms=world.now_ms), {})
+                for number in range(2, 10):
+                    runs.give_result(run(number), "c")
+                assert runs.run_ids() == {"run0", "run1", "run9"}
+                assert len(runs.running()) == 2
+
+        in_virtual_time(live)
 
     def test_those_who_were_given_a_run_are_bounded(self, monkeypatch: Any) -> None:
-        monkeypatch.setattr(active_runs, "MOST_GIVEN", 2)
-        board = Board()
-        for caller in ("a", "b", "c"):
-            board.given(run(1), caller, 100.0)
-        given = [board.was_given(caller, "run1") for caller in ("a", "b", "c")]
-        assert given == [True, True, False]
+        monkeypatch.setattr(active_run, "MOST_GIVEN", 2)
+
+        async def live(clock: LoopClock) -> None:
+            async with opened(clock) as world:
+                runs = world.gateway._registry
+                for caller in ("a", "b", "c"):
+                    runs.give_result(run(1), caller)
+                given = [runs.was_given(caller, "run1") for caller in ("a", "b", "c")]
+                assert given == [True, True, False]
+
+        in_virtual_time(live)
 
 
 class StandInLedger:
-    """Fails as often as told to; keeps what was written."""
+    """Fails so many times; keeps what was written."""
 
     def __init__(self, failures: int) -> None:
         self.failures = failures

@@ -10,7 +10,7 @@ from helpers.virtual import LoopClock, in_virtual_time
 from exporter.config import Policy
 
 
-def tell(story: Callable[[World, list[str]], Awaitable[None]], **settings: Any) -> None:
+def play(story: Callable[[World, list[str]], Awaitable[None]], **settings: Any) -> None:
     async def live(clock: LoopClock) -> None:
         async with opened(clock, **settings) as world:
             await story(world, world.projects)
@@ -18,7 +18,7 @@ def tell(story: Callable[[World, list[str]], Awaitable[None]], **settings: Any) 
     in_virtual_time(live)
 
 
-def test_a_final_state_is_asked_once() -> None:
+def test_a_final_state_is_read_once() -> None:
     async def story(world: World, projects: list[str]) -> None:
         run_id = (await world.run(projects[3])).json()["runId"]
         await asyncio.sleep(30)
@@ -32,10 +32,10 @@ def test_a_final_state_is_asked_once() -> None:
         assert await world.counted("hex_gateway_saved_calls_total") == {("remembered",): 5}
         assert world.gateway.state.active_runs == 0
 
-    tell(story)
+    play(story)
 
 
-def test_an_active_run_is_asked_no_more_often_than_the_rate_allows() -> None:
+def test_an_active_run_is_read_no_more_often_than_the_rate_allows() -> None:
     async def story(world: World, projects: list[str]) -> None:
         run_id = (await world.run(projects[3])).json()["runId"]
 
@@ -53,7 +53,7 @@ def test_an_active_run_is_asked_no_more_often_than_the_rate_allows() -> None:
         saved = await world.counted("hex_gateway_saved_calls_total")
         assert saved.total() == 1000 - world.asked("run_status")
 
-    tell(story, run_seconds=10_000)
+    play(story, run_seconds=10_000)
 
 
 def test_polls_leave_room_for_other_requests() -> None:
@@ -74,7 +74,7 @@ def test_polls_leave_room_for_other_requests() -> None:
             await asyncio.sleep(10)
         polling.cancel()
 
-    tell(story, run_seconds=10_000)
+    play(story, run_seconds=10_000)
 
 
 def test_one_page_serves_all_active_runs_of_a_project() -> None:
@@ -98,7 +98,7 @@ def test_one_page_serves_all_active_runs_of_a_project() -> None:
         saved = await world.counted("hex_gateway_saved_calls_total") - before
         assert saved["shared_page",] == 2
 
-    tell(story, run_seconds=10_000)
+    play(story, run_seconds=10_000)
 
 
 def test_the_end_that_a_poll_shows_lets_the_next_run_start() -> None:
@@ -111,23 +111,23 @@ def test_the_end_that_a_poll_shows_lets_the_next_run_start() -> None:
         assert ended is not None
         assert (ended.status, ended.duration_ms) == ("completed", 20_000)
 
-    tell(story, concurrency=1)
+    play(story, concurrency=1)
 
 
 def test_the_end_that_the_exporter_reads_lets_the_next_run_start() -> None:
     async def story(world: World, projects: list[str]) -> None:
         first = await world.run(projects[3])
         waiting = asyncio.ensure_future(world.run(projects[4]))
-        assert world.nudged == [projects[3]]
+        assert world.expected_runs == [projects[3]]
         await asyncio.sleep(25)
         world.read_runs(projects[3])
         assert (await waiting).headers["X-Hex-Exporter-Cache"] == "miss"
         assert world.ledger.gateway.run(first.json()["runId"]).status == "completed"
 
-    tell(story, concurrency=1)
+    play(story, concurrency=1)
 
 
-def test_another_token_is_asked_for_with_its_own_name() -> None:
+def test_another_token_polls_in_its_own_name() -> None:
     async def story(world: World, projects: list[str]) -> None:
         run_id = (await world.run(projects[3])).json()["runId"]
         await asyncio.sleep(30)
@@ -136,7 +136,7 @@ def test_another_token_is_asked_for_with_its_own_name() -> None:
         asked = [headers["authorization"] for _, path, headers in world.sent if path.endswith(run_id)]
         assert asked == [f"Bearer {ALICE}", f"Bearer {BOB}"]
 
-    tell(story)
+    play(story)
 
 
 def test_those_who_were_given_a_run_share_what_is_known_of_it() -> None:
@@ -149,10 +149,10 @@ def test_those_who_were_given_a_run_share_what_is_known_of_it() -> None:
         assert (await world.status(projects[3], run_id, token=BOB)).json()["status"] == "COMPLETED"
         assert world.asked("run_status") == before
 
-    tell(story, policies=(Policy(shared=True),))
+    play(story, policies=(Policy(shared=True),))
 
 
-def test_a_caller_that_was_given_a_run_is_asked_about_anew_each_minute_with_its_own_token() -> None:
+def test_the_rights_of_a_caller_that_was_given_a_run_are_read_each_minute_with_its_own_token() -> None:
     async def story(world: World, projects: list[str]) -> None:
         run_id = (await world.run(projects[3])).json()["runId"]
         assert (await world.run(projects[3], token=BOB)).json()["runId"] == run_id
@@ -165,10 +165,10 @@ def test_a_caller_that_was_given_a_run_is_asked_about_anew_each_minute_with_its_
         asked = [headers["authorization"] for _, _, headers in world.sent[seen:]]
         assert asked == [f"Bearer {BOB}"]
 
-    tell(story, policies=(Policy(shared=True),))
+    play(story, policies=(Policy(shared=True),))
 
 
-def test_what_hex_shows_of_one_run_counts_for_the_others_that_the_caller_was_given() -> None:
+def test_what_hex_shows_of_one_run_is_a_proof_for_the_others_that_the_caller_was_given() -> None:
     async def story(world: World, projects: list[str]) -> None:
         runs = [
             (await world.run(projects[3], {"viewId": str(number)}, Cache_Control="no-cache")).json()["runId"]
@@ -184,7 +184,7 @@ def test_what_hex_shows_of_one_run_counts_for_the_others_that_the_caller_was_giv
                 assert (await world.status(projects[3], run_id)).json()["status"] == "COMPLETED"
             assert len(world.sent) == seen + minute
 
-    tell(story)
+    play(story)
 
 
 def test_a_question_for_more_is_passed_on() -> None:
@@ -199,14 +199,14 @@ def test_a_question_for_more_is_passed_on() -> None:
         assert "stateEvents" in more.json()
         assert "stateEvents" not in plain.json()
 
-    tell(story)
+    play(story)
 
 
-def test_an_unknown_run_is_asked_each_time() -> None:
+def test_an_unknown_run_is_read_each_time() -> None:
     async def story(world: World, projects: list[str]) -> None:
         for _ in range(3):
             answer = await world.status(projects[3], "00000000-0000-4000-8000-000000000000")
             assert answer.status_code == 404
         assert world.asked("run_status", "404") == 3
 
-    tell(story)
+    play(story)

@@ -1,4 +1,4 @@
-"""A run request with a query: nobody knows what it changes, so it runs."""
+"""A run request with a query: it is not known what it changes, so it runs."""
 
 from gateway_world import ALICE, bearer, file_source, opened
 from helpers.virtual import LoopClock, in_virtual_time

@@ -57,7 +57,7 @@ class TestBody:
         ],
     )
     def test_what_is_no_object_with_one_reading_is_refused(self, body: bytes) -> None:
-        with pytest.raises(RunRequestError, match="expected") as refused:
+        with pytest.raises(RunRequestError, match="; send ") as refused:
             run(body)
 
         assert str(refused.value).startswith("found ")
@@ -153,7 +153,7 @@ class TestBypass:
             (b"", False),
         ],
     )
-    def test_cache_control_asks_for_it(self, value: bytes, is_bypass: bool) -> None:
+    def test_cache_control_leads_to_it(self, value: bytes, is_bypass: bool) -> None:
         assert (run({}, [*JSON, (b"Cache-Control", value)]).bypass == "Cache-Control") is is_bypass
 
 
@@ -261,7 +261,7 @@ class TestSample:
         assert not request.is_sampled
         assert request.body == b"{}"
 
-    def test_the_mark_means_nothing_where_no_policy_asks_for_it(self) -> None:
+    def test_the_mark_means_nothing_where_no_policy_names_it(self) -> None:
         assert not run({}).under(Policy(), TRIAL).is_sampled
 
     @pytest.mark.parametrize("body", [{"updatePublishedResults": True}, {"updateCache": True}])

@@ -122,8 +122,8 @@ def test_everything_at_once(seed: int) -> None:
                 for project in soak.projects:
                     world.read_runs(project)
             assert world.gateway.state == type(world.gateway.state)(0, 0)
-            assert world.gateway._board.flights == {}
-            assert world.gateway._board.active() == ()
+            assert world.gateway._registry.pending() == []
+            assert world.gateway._registry.running() == []
 
             requests = await world.counted("hex_gateway_requests_total")
             assert world.started() == requests["miss",] + requests["bypass",]
@@ -169,7 +169,7 @@ def test_everything_at_once_with_a_crash_every_few_minutes() -> None:
             assert world.gateway.state == type(world.gateway.state)(0, 0)
             sent = world.ledger.gateway.runs(0)
             assert "intended" not in {run.state for run in sent}
-            # Every run that Hex has started is known, once, but for those that cannot be told apart.
+            # Every run that Hex has started is known, once, but for those that cannot be distinguished.
             known = [run.run_id for run in sent if run.run_id is not None]
             assert len(known) == len(set(known))
             unknown = sum(run.state == "unknown" for run in sent)

@@ -14,7 +14,7 @@ from helpers.hostile import HOSTILE
 from exporter.clock import SystemClock
 from exporter.config import Config, FileSource, Match, RateLimit, Source, Storage, Workspace
 from exporter.config import Gateway as GatewaySettings
-from exporter.gateway import Gateway
+from exporter.gateway import App, Gateway, GatewayHost, open_gateway
 from exporter.hexapi import Pace
 from exporter.ledger import WorkspaceLedger, open_ledger
 from exporter.simulator import RateLimits, Simulation, create_app
@@ -72,8 +72,11 @@ async def served(folder: Path, *, run_seconds: float = 0.2, **settings: object) 
     pace = Pace(
         per_minute=limit.per_minute, per_hour=limit.per_hour, share=limit.share, clock=clock, rng=random.Random(1)
     )
-    gateway = Gateway(config, workspace, book.workspace("w"), lambda: pace, clock, random.Random(1))
-    server = Server(gateway.app, listen=["127.0.0.1:0"], takes_whole_urls=False, answers_half_closed=False)
+    host = GatewayHost(ledger=book.workspace("w"), pace=lambda: pace, clock=clock, rng=random.Random(1))
+    gateway = await open_gateway(config, host)
+    app = App()
+    app.open(gateway)
+    server = Server(app, listen=["127.0.0.1:0"], takes_whole_urls=False, answers_half_closed=False)
     port = server.bind()[0].port
     tasks = [asyncio.ensure_future(one) for one in (hex_server.serve(stop), server.serve(stop), gateway.run())]
     sockets = Sockets(service, gateway, book.workspace("w"), port, hex_port)
@@ -156,17 +159,17 @@ def test_a_client_that_closes_its_connection_is_gone_at_once(tmp_path: Path) -> 
         writer.write(request.encode() + b"Content-Length: 0\r\n\r\n")
         while not sockets.gateway.state.queue_length:  # noqa: ASYNC110 - another's queue
             await asyncio.sleep(0.01)
-        (flight,) = sockets.gateway._board.flights.values()
-        assert flight.waiting == 1
+        (run,) = sockets.gateway._registry.pending()
+        assert run.waiting.count == 1
         writer.close()
-        while flight.waiting:  # noqa: ASYNC110 - another's queue
+        while run.waiting.count:  # noqa: ASYNC110 - another's queue
             await asyncio.sleep(0.01)
         assert sockets.gateway.state.queue_length == 1
 
     live(tmp_path, story, run_seconds=1000, concurrency=1)
 
 
-def test_what_the_gateway_tells_of_a_source(tmp_path: Path) -> None:
+def test_what_the_gateway_shows_of_a_source(tmp_path: Path) -> None:
     async def story(sockets: Sockets) -> None:
         project = sockets.project
         path = f"/gateway/v1/projects/{project}/source"
@@ -175,17 +178,17 @@ def test_what_the_gateway_tells_of_a_source(tmp_path: Path) -> None:
         now_ms = sockets.service.simulation.now_ms - 1000
         for number, state in enumerate(("one", "two")):
             sockets.ledger.sources.record(SOURCE.key(project), state, now_ms + 10 * number, now_ms + 10 * number + 5)
-        told = (await sockets.client.get(path)).json()
-        assert told["project_id"] == project
-        assert (told["known"], told["fresh"], told["state"], told["source"]) == (True, True, "two", SOURCE.name)
-        assert told["every_seconds"] == 300
-        assert told["changed_at"] < told["probed_at"]
-        assert "/data/orders.csv" not in str(told)
+        shown = (await sockets.client.get(path)).json()
+        assert shown["project_id"] == project
+        assert (shown["known"], shown["fresh"], shown["state"], shown["source"]) == (True, True, "two", SOURCE.name)
+        assert shown["every_seconds"] == 300
+        assert shown["changed_at"] < shown["probed_at"]
+        assert "/data/orders.csv" not in str(shown)
         sockets.ledger.sources.record_failure(SOURCE.key(project), "no such file", now_ms + 100)
         failed = (await sockets.client.get(path)).json()
         assert (failed["known"], failed["failure"]) == (False, "no such file")
-        nobody = await sockets.client.get(path, headers={"Authorization": "Bearer nothing"})
-        assert nobody.status_code == 401
+        unknown = await sockets.client.get(path, headers={"Authorization": "Bearer nothing"})
+        assert unknown.status_code == 401
 
     live(tmp_path, story)
 

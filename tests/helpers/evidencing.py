@@ -14,7 +14,7 @@ from exporter.insight.run_usage import UNBILLED
 from exporter.insight.savings.audit_input import WINDOW_MS, Amount, AuditInput, ProjectUse, SourceUse
 from exporter.insight.savings.finding import Audit, Finding
 from exporter.insight.tariffs import tariff
-from exporter.simulator import Simulation, Waste, wire
+from exporter.simulator import Simulation, Waste, hex_json
 
 DAY_MS = 86_400_000
 
@@ -50,7 +50,7 @@ def projects_of(simulation: Simulation) -> tuple[Project, ...]:
     found = []
     for project in simulation.listed(simulation.now_ms):
         if not project.is_component:
-            item = wire.project(simulation, project, simulation.now_ms, True)
+            item = hex_json.project(simulation, project, simulation.now_ms, True)
             fact = read_item(item, ApiRequest(Endpoint.PROJECTS))
             assert isinstance(fact, Project)
             found.append(fact)
@@ -60,7 +60,7 @@ def projects_of(simulation: Simulation) -> tuple[Project, ...]:
 def connections_of(simulation: Simulation) -> tuple[Connection, ...]:
     found = []
     for link in simulation.links:
-        fact = read_item(wire.link(link, True), ApiRequest(Endpoint.CONNECTIONS))
+        fact = read_item(hex_json.link(link, True), ApiRequest(Endpoint.CONNECTIONS))
         assert isinstance(fact, Connection)
         found.append(fact)
     return tuple(found)

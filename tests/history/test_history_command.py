@@ -87,7 +87,8 @@ def test_a_file_that_cannot_be_written_is_told(historian: Any, command: Command,
 
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
-        f"hex-exporter: --output: {tmp_path}/none/history.om cannot be written (No such file or directory)"
+        f"hex-exporter: --output: {tmp_path}/none/history.om cannot be written (No such file or directory); "
+        "name a file in a folder that this user may write to"
     )
 
 
@@ -113,8 +114,8 @@ def test_a_ledger_without_a_past_is_told_in_a_sentence(command: Command, histori
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        f"hex-exporter: {historian.url}: found no run that is older than three hours and than the first contact with "
-        "Hex, expected some: there is no past to write\n"
+        f"hex-exporter: {historian.url}: has no past to write: no run in it is older than three hours and than "
+        "the first contact with Hex; let `hex-exporter serve` read the run history, then try again\n"
     )
     assert not (tmp_path / "history.om").exists()
 

@@ -23,6 +23,7 @@ import pathlib
 import exporter.service.serve
 import exporter.service.settings
 from exporter.cli import main
+exporter.service.configure_logs("error", "logfmt")
 # Another user may not be able to read what is imported only when it is needed.
 exporter.service.settings.read_config(pathlib.Path("c.yml"), {})
 if os.geteuid() == 0:
@@ -46,6 +47,7 @@ class TestEnding:
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
     def test_signal_ends_it_with_success_while_somebody_is_connected(self, exporter, number):
         host, port = exporter.address.split(":")
+        wait_for(lambda: exporter.get("/-/healthy").is_success)  # it listens before its loop runs
         with socket.create_connection((host, int(port)), timeout=10):
             exporter.signal(number)
 
@@ -244,7 +246,8 @@ class TestRefusals:
 
     def test_no_token(self, tmp_path):
         assert self.refused(tmp_path) == (
-            "hex-exporter: HEX_API_TOKEN: is not set, expected the token of workspace 'default' (or set token_file)"
+            "hex-exporter: HEX_API_TOKEN: is not set; put the token of workspace 'default' into it, "
+            "or configure token_file"
         )
 
     @pytest.mark.parametrize("content", ["", " \n"])

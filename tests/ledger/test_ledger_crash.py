@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -108,26 +109,25 @@ def test_sigkill_at_random_moments_loses_and_doubles_nothing(tmp_path: Path, man
 
 
 def intend_until_killed(path: Path, prefix: str, telling: int) -> None:
-    """Write intents, starts and probes down, and tell a byte after each intent: from then on it would be sent."""
+    """Write intents, starts and probes down, and send a byte after each intent: from then on it would be sent."""
     ledger = open_ledger(f"sqlite:///{path}", clock=SystemClock())
     workspace = ledger.workspace("acme")
     for number in range(100_000):
         workspace.sources.record("k", f"{prefix}{number}", NOW_MS + number, NOW_MS + number)
-        workspace.gateway.intend(
-            GatewayRun(
-                intent_id=f"{prefix}{number:06}",
-                project_id="p",
-                fingerprint="f",
-                request="{}",
-                caller="c",
-                source_key="k",
-                source_digest=f"{prefix}{number}",
-                version="1",
-                sent_ms=NOW_MS,
-            )
+        run = GatewayRun(
+            intent_id=f"{prefix}{number:06}",
+            project_id="p",
+            fingerprint="f",
+            request="{}",
+            caller="c",
+            source_key="k",
+            source_digest=f"{prefix}{number}",
+            version="1",
+            sent_ms=NOW_MS,
         )
+        workspace.gateway.intend(run)
         os.write(telling, b"!")
-        workspace.gateway.started(f"{prefix}{number:06}", f"run {prefix}{number:06}", "{}")
+        workspace.gateway.started(replace(run, run_id=f"run {run.intent_id}", answer="{}"), NOW_MS)
         workspace.count_many({("hex_gateway_requests_total", ("miss",)): 1}, NOW_MS)
 
 

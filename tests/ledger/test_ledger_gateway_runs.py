@@ -1,5 +1,6 @@
-"""The book of the gateway: what was meant to be sent, what became of it, and who has started what."""
+"""The gateway's runs in the ledger: what was meant to be sent, how it went on, and who has started what."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,11 @@ DAY_MS = 86_400_000
 def intent(intent_id: str = "i", **changes: Any) -> GatewayRun:
     facts = {"project_id": "p", "fingerprint": "f", "request": "{}", "caller": "c", "version": "3", "sent_ms": 100}
     return GatewayRun(intent_id=intent_id, **{**facts, **changes})
+
+
+def started(intent_id: str = "i", run_id: str = "r", **changes: Any) -> GatewayRun:
+    """As Hex answers: a run that was intended has this id."""
+    return intent(intent_id, **{"run_id": run_id, "answer": '{"runId":"r"}', "state": "started", **changes})
 
 
 class TestRuns:
@@ -27,16 +33,55 @@ class TestRuns:
         gateway: GatewayRunRepository = bench.workspace.gateway
         gateway.intend(intent())
 
-        gateway.started("i", "r", '{"runId":"r"}')
-        assert gateway.run("r") == intent(state="started", run_id="r", answer='{"runId":"r"}')
+        gateway.started(started(), 150)
+        assert gateway.run("r") == started()
         gateway.finished("r", "completed", 900, 700)
 
-        assert gateway.run("r") == intent(
-            state="started", run_id="r", answer='{"runId":"r"}', status="completed", ended_ms=900, duration_ms=700
-        )
+        assert gateway.run("r") == started(status="completed", ended_ms=900, duration_ms=700)
+
+    def test_a_start_is_one_transaction(self, bench: Any) -> None:
+        gateway: GatewayRunRepository = bench.workspace.gateway
+        gateway.intend(intent())
+        before = bench.ledger.version
+
+        gateway.started(started(), 150)
+
+        assert bench.ledger.version == before + 1
+        assert gateway.attached() == {"r": {"c": 1}}
+        assert gateway.is_starter("p", "c")
+
+    def test_a_start_that_cannot_be_written_leaves_the_intent(self, bench: Any) -> None:
+        gateway: GatewayRunRepository = bench.workspace.gateway
+        gateway.intend(intent())
+        broken = replace(started(), caller=None)  # type: ignore[arg-type]
+
+        with pytest.raises(Exception):  # noqa: B017
+            gateway.started(broken, 150)
+
+        assert gateway.runs(0) == (intent(),)
+        assert gateway.attached() == {}
+
+    def test_a_dry_run_is_over_as_it_starts_and_has_no_holder(self, bench: Any) -> None:
+        gateway: GatewayRunRepository = bench.workspace.gateway
+        gateway.intend(intent())
+
+        gateway.started(started(status="dry_run"), 150)
+
+        assert gateway.run("r") == started(status="dry_run", ended_ms=150)
+        assert gateway.attached() == {}
+        assert gateway.is_starter("p", "c")
+
+    def test_a_run_that_was_in_doubt_has_an_id_and_no_answer(self, bench: Any) -> None:
+        gateway: GatewayRunRepository = bench.workspace.gateway
+        gateway.intend(intent())
+
+        gateway.found("i", "r")
+
+        assert gateway.run("r") == started(answer="")
+        assert not gateway.is_starter("p", "c")
 
     @pytest.mark.parametrize("state", ["not_started", "unknown"])
-    def test_what_did_not_start_is_told_apart_from_what_cannot_be_known(self, bench: Any, state: Any) -> None:
+    def test_what_did_not_start_differs_from_what_cannot_be_known(self, bench: Any, state: Any) -> None:
         bench.workspace.gateway.intend(intent())
 
         bench.workspace.gateway.not_started("i", state)
@@ -51,7 +96,7 @@ class TestRuns:
         assert [run.intent_id for run in gateway.runs(0)] == ["early", "middle", "late"]
         assert [run.intent_id for run in gateway.runs(20)] == ["middle", "late"]
 
-    def test_the_end_of_a_run_of_somebody_else_changes_nothing(self, bench: Any) -> None:
+    def test_the_end_of_a_run_of_others_changes_nothing(self, bench: Any) -> None:
         bench.workspace.gateway.intend(intent())
 
         bench.workspace.gateway.finished("foreign", "completed", 1, 1)
@@ -61,7 +106,7 @@ class TestRuns:
 
     def test_workspaces_do_not_mix(self, bench: Any) -> None:
         bench.workspace.gateway.intend(intent())
-        bench.workspace.gateway.started("i", "r", "{}")
+        bench.workspace.gateway.started(started(), 150)
 
         other: GatewayRunRepository = bench.ledger.workspace("other").gateway
         other.finished("r", "completed", 1, 1)
@@ -89,7 +134,7 @@ class TestAttached:
         assert bench.workspace.gateway.attached() == {"r": {"a": 3, "b": 0}, "s": {"a": 1}}
         assert bench.ledger.workspace("other").gateway.attached() == {}
 
-    def test_the_end_of_a_run_and_letting_go_of_it_remove_it(self, bench: Any) -> None:
+    def test_the_end_of_a_run_and_detaching_all_remove_it(self, bench: Any) -> None:
         gateway: GatewayRunRepository = bench.workspace.gateway
         gateway.attach({("r", "a"): 1, ("s", "a"): 1, ("t", "a"): 1}, 10)
         bench.ledger.workspace("other").gateway.attach({("r", "a"): 1}, 10)
@@ -123,8 +168,8 @@ class TestSecret:
 
 class TestStarters:
     def test_who_has_started_a_project_is_known_after_a_restart(self, bench: Any) -> None:
-        bench.workspace.gateway.record_starter("p", "caller", 10)
-        bench.workspace.gateway.record_starter("p", "caller", 20)
+        bench.workspace.gateway.started(started(caller="caller"), 10)
+        bench.workspace.gateway.started(started(caller="caller"), 20)
 
         bench.restart()
 
@@ -133,11 +178,11 @@ class TestStarters:
         assert not gateway.is_starter("q", "caller")
         assert not gateway.is_starter("p", "another")
 
-    def test_who_started_longest_ago_gives_way(self, bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_who_started_longest_ago_is_evicted(self, bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(gateway_runs, "MOST_STARTERS", 3)
         gateway: GatewayRunRepository = bench.workspace.gateway
         for at_ms, caller in enumerate("abcad"):
-            gateway.record_starter("p", caller, at_ms)
+            gateway.started(started(caller=caller), at_ms)
 
         assert {one for one in "abcd" if gateway.is_starter("p", one)} == {"a", "c", "d"}
 
@@ -145,7 +190,7 @@ class TestStarters:
 
         gateway = bench.workspace.gateway
         assert {one for one in "abcd" if gateway.is_starter("p", one)} == {"a", "c", "d"}
-        gateway.record_starter("p", "e", 9)
+        gateway.started(started(caller="e"), 9)
         assert {one for one in "acde" if gateway.is_starter("p", one)} == {"a", "d", "e"}
 
 
@@ -176,7 +221,7 @@ class TestCounting:
         assert sums["hex_gateway_queue_seconds_bucket", ("1.0",)] == 1
 
     def test_one_amount_below_zero_spoils_all(self, bench: Any, now_ms: int) -> None:
-        with pytest.raises(ValueError, match=r"hex_cache_hits_total: found the amount -1"):
+        with pytest.raises(ValueError, match=r"hex_cache_hits_total: the amount -1"):
             bench.workspace.count_many(
                 {("hex_gateway_requests_total", ("hit",)): 1, ("hex_cache_hits_total", ("p",)): -1}, now_ms
             )

@@ -1,6 +1,7 @@
 """An older ledger is brought up to date with every sum in it, a newer one is refused, a stranger's is left alone."""
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ def test_sources_gateway_and_findings_work_in_a_migrated_ledger(version_1: Path,
         workspace = ledger.workspace("acme")
         workspace.sources.record("k", "d", 1, 2)
         workspace.gateway.intend(run)
-        workspace.gateway.started("i", "r", "{}")
+        workspace.gateway.started(replace(run, run_id="r", answer="{}"), 8)
         workspace.findings.write([finding], {"idle_paid_seat": 3}, 1)
         ledger.close()
 

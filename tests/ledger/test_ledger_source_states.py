@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from exporter.clock import Clock
 from exporter.errors import LedgerError
 from exporter.facts import Project
-from exporter.ledger import OTHER, SourceRepository, SourceState, Span, open_ledger
+from exporter.ledger import OTHER, GatewayRun, SourceRepository, SourceState, Span, open_ledger
 
 DAY_MS = 86_400_000
 
@@ -257,7 +257,17 @@ class TestPruning:
 
 def test_a_damaged_file_takes_the_states_with_it(bench: Any, now_ms: int) -> None:
     bench.workspace.sources.record("k", "a", 10, 12)
-    bench.workspace.gateway.record_starter("p", "caller", 1)
+    run = GatewayRun(
+        intent_id="i",
+        project_id="p",
+        fingerprint="f",
+        request="{}",
+        caller="caller",
+        version="1",
+        sent_ms=1,
+        run_id="r",
+    )
+    bench.workspace.gateway.started(run, 1)
     bench.workspace.foresee_gateway(now_ms)
     for suffix in ("", "-wal", "-shm"):
         path = bench.path.with_name(bench.path.name + suffix)

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,20 +95,18 @@ def answer(workspace: WorkspaceLedger) -> None:
     """What the gateway's writer does: intents, starts, ends, requests, counters of projects that lose their series."""
     for number in range(ROUNDS):
         at_ms = NOW_MS + number
-        workspace.gateway.intend(
-            GatewayRun(
-                intent_id=f"i{number}",
-                project_id="p",
-                fingerprint="f",
-                request="{}",
-                caller="c",
-                version="1",
-                sent_ms=at_ms,
-            )
+        run = GatewayRun(
+            intent_id=f"i{number}",
+            project_id="p",
+            fingerprint="f",
+            request="{}",
+            caller=f"caller {number}",
+            version="1",
+            sent_ms=at_ms,
         )
+        workspace.gateway.intend(run)
         workspace.record_exchange("run_project", "201", 0.2, NOW_MS)
-        workspace.gateway.started(f"i{number}", f"r{number}", "{}")
-        workspace.gateway.record_starter("p", f"caller {number}", at_ms)
+        workspace.gateway.started(replace(run, run_id=f"r{number}", answer="{}"), at_ms)
         workspace.count_many(
             {
                 ("hex_cache_lookups_total", (PROJECTS[number % 2],)): 1,

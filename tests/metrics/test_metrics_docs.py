@@ -9,7 +9,7 @@ WRITTEN = Path(__file__).parents[2] / "docs" / "metrics.md"
 
 
 def test_the_document_is_the_one_that_the_catalogue_gives() -> None:
-    hint = "python -m exporter.metrics.docs > docs/metrics.md writes it anew"
+    hint = "run `make docs` and commit what it writes"
 
     assert WRITTEN.read_text(encoding="utf-8") == metrics_page(), hint
 

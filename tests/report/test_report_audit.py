@@ -8,91 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from audited_workspace import CONFIG, HOSTILE, record
 from click.testing import CliRunner
 
 from exporter.audit.auditor import Auditor
 from exporter.cli.commands import main
 from exporter.config import Config, load_config
 from exporter.errors import ConfigError
-from exporter.facts import Connection, Project, QueriedTable, Run, Schedule, Seat
-from exporter.ledger import Ledger, RunProgress, open_ledger
+from exporter.facts import Seat
+from exporter.ledger import open_ledger
 from exporter.report.audit_forms import AUDIT_FORMS
 from exporter.report.audit_report import FindingFilter, audit_reports
-
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
-
-HOSTILE = "=HYPERLINK(1) | <b>x</b>\x1b[2J\n[bold]rows"
-
-CONFIG = """\
-workspaces: [{name: acme, token_env: A}, {name: beta, token_env: B}]
-storage: {url: "sqlite:///ledger.db"}
-week: {timezone: Europe/Zurich}
-teams: [{name: sales, match: {owner: "*@sales.example"}}, {name: ops, match: {owner: "*@ops.example"}}]
-prices: {plan: team, run_usd: 0.05, overrides: {team: {editor_month: 28, explorer_month: 10}}}
-ignore:
-  - {kind: failing_schedule, subject: "Nightly*", reason: "fixed | next week", until: 2026-12-31}
-  - {kind: abandoned_project, subject: p1, reason: "it was kept until summer", until: 2026-07-01}
-"""
-
-
-def record(ledger: Ledger, now_ms: int) -> None:
-    """An abandoned hourly project, a failing daily one, a busy one, and two idle seats."""
-    acme = ledger.workspace("acme")
-    acme.first_contact(now_ms)
-    old_ms = now_ms - 300 * DAY_MS
-    hourly = Schedule(cadence="hourly", enabled=True, cron="0 * * * *")
-    daily = Schedule(cadence="daily", enabled=True, cron="0 6 * * *")
-    views = {"viewed_ms": now_ms - HOUR_MS, "views_7d": 90, "views_14d": 180, "views_30d": 400}
-    common = {"created_ms": old_ms, "published_ms": old_ms}
-    busy = {"owner": "a@ops.example", "edited_ms": now_ms, "schedules": (daily,), **common, **views}
-    projects = [
-        Project(
-            project_id="p1",
-            title=HOSTILE,
-            owner="gone@sales.example",
-            edited_ms=old_ms,
-            views_30d=0,
-            views_7d=0,
-            views_14d=0,
-            schedules=(hourly,),
-            **common,
-        ),
-        Project(project_id="p2", title="Nightly", **busy),
-        Project(project_id="p3", title="Busy", **busy),
-    ]
-    acme.record_projects(projects, now_ms)
-    for collector in ("projects", "users", "connections", "threads"):
-        acme.record_collector(collector, True, now_ms)
-    acme.record_seats(
-        [
-            Seat(user_id="u1", email="a@ops.example", role="editor", last_login_ms=now_ms),
-            Seat(user_id="u2", email="idle@sales.example", role="editor", last_login_ms=old_ms),
-            Seat(user_id="u3", email="never@ops.example", role="explorer"),
-        ],
-        now_ms,
-    )
-    acme.record_connections([Connection(connection_id="c1", name="Warehouse", target="db")], now_ms)
-    acme.record_threads([], now_ms)
-    progress = RunProgress(known_until_ms=now_ms, known_from_ms=0)
-    for project_id, every_ms, status in (
-        ("p1", HOUR_MS, "completed"),
-        ("p2", DAY_MS, "errored"),
-        ("p3", DAY_MS, "completed"),
-    ):
-        acme.record_tables(project_id, [QueriedTable(connection_id="c1", table=f"t.{project_id}")], now_ms)
-        runs = [
-            Run(
-                run_id=f"{project_id}-{number}",
-                project_id=project_id,
-                status=status,
-                trigger="scheduled",
-                start_ms=now_ms - number * every_ms - HOUR_MS,
-                elapsed_ms=60_000,
-            )
-            for number in range(30 * DAY_MS // every_ms)
-        ]
-        acme.record_runs(project_id, runs, progress, now_ms)
 
 
 @pytest.fixture
@@ -217,7 +143,7 @@ class TestFindings:
         assert {row["kind"] for row in acme["not_judged"]} == {"idle_paid_seat", "costly_role"}
         assert all("the last attempt failed" in row["why"] for row in acme["not_judged"])
         text = told("table", workspace="acme", kinds=("idle_paid_seat", "costly_role"))
-        assert "nothing of what was asked for could be judged" in text
+        assert "none of these kinds could be judged" in text
         assert "needed: a token that may read users" in text
 
 
@@ -244,8 +170,8 @@ class TestFilters:
     @pytest.mark.parametrize(
         ("wanted", "said"),
         [
-            ({"workspace": "gamma"}, "--workspace: found 'gamma', expected one of acme, beta"),
-            ({"team": "it"}, "--team: found 'it', expected one of sales, ops"),
+            ({"workspace": "gamma"}, "--workspace: 'gamma' is not a workspace; write one of acme, beta"),
+            ({"team": "it"}, "--team: 'it' is not a team; write one of sales, ops"),
         ],
     )
     def test_what_does_not_exist_is_refused(self, told: Any, wanted: dict[str, str], said: str) -> None:
@@ -364,6 +290,21 @@ class TestCommand:
         assert [row["subject"] for row in acme["findings"]] == ["u2"]
         assert before >= set(folder.iterdir())
 
+    @pytest.mark.parametrize("written", ["idle paid seat", "idle_paid_seat", "Idle paid seat", "IDLE-PAID-SEAT"])
+    def test_takes_a_kind_as_it_is_printed(self, folder: Path, written: str) -> None:
+        result = self.ask(folder, "--format", "json", "--kind", written)
+
+        assert result.exit_code == 0, result.output
+        acme, _ = json.loads(result.stdout)
+        assert {row["kind"] for row in acme["findings"]} == {"idle_paid_seat"}
+
+    def test_refuses_a_kind_that_there_is_not_and_lists_those_that_there_are(self, folder: Path) -> None:
+        result = self.ask(folder, "--kind", "idle seat")
+
+        assert result.exit_code == 2
+        assert "'idle seat' is not a kind of finding; write one of" in result.stderr
+        assert '"idle paid seat"' in result.stderr
+
     def test_csv_says_beside_it_what_could_not_be_judged(self, folder: Path) -> None:
         result = self.ask(folder, "--format", "csv")
 
@@ -391,7 +332,7 @@ class TestCommand:
 
         assert result.exit_code == 0, result.output
         assert "the ledger knows no projects of this workspace" in result.stdout
-        assert "nothing of what was asked for could be judged" in result.stdout
+        assert "none of these kinds could be judged" in result.stdout
         assert "findings" not in result.stdout
 
     @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from exporter.report.week_report import week_reports
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
-A_WEEK = "expected a week such as 2026-W47 or a day such as 2026-11-18"
+A_WEEK = "is not valid; write a week such as 2026-W47 or a day such as 2026-11-18"
 CONFIG = """\
 workspaces: [{name: acme, token_env: A}, {name: beta, token_env: B}]
 storage: {url: "sqlite:///ledger.db"}
@@ -171,11 +171,11 @@ def test_missing_prices_are_named(told: Any) -> None:
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        ({"week": "2026-W99"}, f"--week: found '2026-W99', {A_WEEK}"),
-        ({"week": "soon"}, f"--week: found 'soon', {A_WEEK}"),
-        ({"week": "9999-12-31"}, f"--week: found '9999-12-31', {A_WEEK}"),
-        ({"week": "2026-W48"}, "--week: found '2026-W48', expected a week that has begun"),
-        ({"workspace": "gamma"}, "--workspace: found 'gamma', expected one of acme, beta"),
+        ({"week": "2026-W99"}, f"--week: '2026-W99' {A_WEEK}"),
+        ({"week": "soon"}, f"--week: 'soon' {A_WEEK}"),
+        ({"week": "9999-12-31"}, f"--week: '9999-12-31' {A_WEEK}"),
+        ({"week": "2026-W48"}, "--week: '2026-W48' has not begun; write this week or an earlier one"),
+        ({"workspace": "gamma"}, "--workspace: 'gamma' is not a workspace; write one of acme, beta"),
     ],
 )
 def test_what_does_not_exist_is_refused(told: Any, wanted: dict[str, str], said: str) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from audited_workspace import CONFIG, record
 from click.testing import CliRunner
-from test_report_audit import CONFIG, record
 
 from exporter.audit.auditor import Auditor
 from exporter.cli.commands import main

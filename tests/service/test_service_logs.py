@@ -1,6 +1,7 @@
 """Log lines on standard error: logfmt or JSON, one event a line, nothing below the level."""
 
 import json
+import logging
 
 import pytest
 import structlog
@@ -52,3 +53,20 @@ def test_exception_stays_on_one_line(capsys):
     line = capsys.readouterr().err
     assert "ValueError: invalid literal" in line
     assert line.count("\n") == 1
+
+
+@pytest.mark.parametrize("log_format", ["logfmt", "json"])
+def test_warnings_of_libraries_come_in_the_same_form_and_their_debug_lines_not_at_all(log_format, capsys):
+    configure_logs("debug", log_format)
+
+    logging.getLogger("a.library").warning("Something %s", "odd")
+    logging.getLogger("httpx").debug("GET https://app.hex.tech/?cursor=secret")
+    logging.getLogger("asyncio").info("Using selector")
+
+    (line,) = capsys.readouterr().err.splitlines()
+    if log_format == "json":
+        found = json.loads(line)
+        assert found.pop("timestamp")
+        assert found == {"level": "warning", "event": "Something odd", "logger": "a.library"}
+    else:
+        assert line.endswith(' level=warning event="Something odd" logger=a.library')

@@ -29,7 +29,7 @@ class TestConfig:
         assert config.storage.url.startswith("sqlite:////x/hex-exporter/")
 
     def test_folder_in_place_of_a_file(self, tmp_path):
-        with pytest.raises(ConfigError, match=r"cannot be read \(Is a directory\), expected a YAML file"):
+        with pytest.raises(ConfigError, match=r"cannot be read \(Is a directory\); name a YAML file"):
             read_config(tmp_path, {})
 
     def test_bytes_that_are_no_text(self, tmp_path):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.simulator.cadence import Cadence, cadences
-from exporter.simulator.rhythm import DAY_MS, WEEK_MS
+from exporter.simulator.event_times import DAY_MS, WEEK_MS
 
 MONDAY_MS = int(datetime(2026, 11, 16, tzinfo=UTC).timestamp() * 1000)
 

@@ -9,7 +9,7 @@ import pytest
 from exporter.errors import RateLimitedError
 from exporter.facts import Cell, Connection, Group, Identity, Project, QueriedTable, Run, Seat, Thread
 from exporter.hexapi import ApiRequest, Endpoint, HexClient, ListingWalk, Pace, TokenSource
-from exporter.simulator.rhythm import DAY_MS
+from exporter.simulator.event_times import DAY_MS
 from exporter.simulator.timeline import HISTORY_MS
 
 

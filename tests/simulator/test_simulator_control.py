@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from exporter.simulator.rhythm import DAY_MS, HOUR_MS
+from exporter.simulator.event_times import DAY_MS, HOUR_MS
 
 
 class TestFaults:
@@ -43,7 +43,7 @@ class TestLimits:
         answer = api.post("/_simulator/limits", json={"limits": "fast"})
 
         assert answer.status_code == 400
-        assert "found 'fast'" in answer.json()["error"]
+        assert "'fast' is not valid" in answer.json()["error"]
 
 
 class TestRunaway:

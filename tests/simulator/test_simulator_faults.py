@@ -5,7 +5,7 @@ import json
 import pytest
 
 from exporter.simulator import Fault, Faults, parse_fault
-from exporter.simulator.distortion import BAD_ITEMS
+from exporter.simulator.distorted_answers import BAD_ITEMS
 from exporter.simulator.faults import KINDS, STATUS_KINDS
 
 
@@ -224,11 +224,11 @@ class TestParsing:
     @pytest.mark.parametrize(
         ("text", "says"),
         [
-            ("430", "found kind '430', expected one of"),
-            ("429,count", "found 'count' in the fault '429,count', expected NAME=VALUE"),
+            ("430", "'430' is not a kind of fault; write one of"),
+            ("429,count", "'count' in the fault '429,count' is not valid; write NAME=VALUE"),
             ("429,colour=red", "colour"),
-            ("429,count=0", "found count 0, expected at least 1"),
-            ("429,probability=2", "found probability 2.0, expected a number from 0 to 1"),
+            ("429,count=0", "count 0 is not valid; write at least 1"),
+            ("429,probability=2", "probability 2.0 is not valid; write a number from 0 to 1"),
             ("429,count=many", "Expected `int"),
         ],
     )

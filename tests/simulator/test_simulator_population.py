@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from exporter.facts import ROLES
-from exporter.simulator.mixture import MIXTURE, SORTS
+from exporter.simulator.event_times import DAY_MS, HOUR_MS, WEEK_MS
 from exporter.simulator.people import PAID_ROLES
 from exporter.simulator.population import GONE_OWNER
-from exporter.simulator.rhythm import DAY_MS, HOUR_MS, WEEK_MS
+from exporter.simulator.project_mix import MIXTURE, SORTS
 
 
 @pytest.fixture(scope="module")

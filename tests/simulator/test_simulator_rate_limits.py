@@ -153,5 +153,5 @@ class TestParsing:
 
     @pytest.mark.parametrize("text", ["", "fast", "0/10", "10", "10/-1", "1/2/3"])
     def test_anything_else_is_refused(self, text):
-        with pytest.raises(ValueError, match=r"expected 'documented', 'off' or PER_MINUTE/PER_HOUR"):
+        with pytest.raises(ValueError, match=r"write 'documented', 'off' or PER_MINUTE/PER_HOUR"):
             parse_limits(text)

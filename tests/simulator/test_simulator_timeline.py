@@ -6,7 +6,7 @@ from itertools import islice
 
 from exporter.facts import ACTIVE_STATUSES
 from exporter.simulator import Burst, Simulation
-from exporter.simulator.rhythm import DAY_MS, HOUR_MS, WEEK_MS
+from exporter.simulator.event_times import DAY_MS, HOUR_MS, WEEK_MS
 from exporter.simulator.timeline import HISTORY_MS, LONGEST_WAIT_MS
 
 

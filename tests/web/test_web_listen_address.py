@@ -45,7 +45,7 @@ def test_what_is_no_address_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_address(text)
 
-    expected = f'--web.listen-address: found "{text}", expected HOST:PORT, [IPV6]:PORT or :PORT'
+    expected = f'--web.listen-address: "{text}" is not valid; write HOST:PORT, [IPV6]:PORT or :PORT'
     assert str(caught.value) == expected
 
 

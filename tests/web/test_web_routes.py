@@ -75,7 +75,7 @@ class TestMetrics:
         with pytest.raises(ConfigError) as caught:
             make_app(telemetry_path=path)
 
-        assert str(caught.value) == f'--web.telemetry-path: found "{path}", expected a path such as /metrics'
+        assert str(caught.value) == f'--web.telemetry-path: "{path}" is not valid; write a path such as /metrics'
 
     @pytest.mark.parametrize("path", ["/metrics/", "/metricsx", "//metrics", "/METRICS", "/-/metrics", "/./metrics"])
     @pytest.mark.parametrize("method", ["GET", "HEAD"])

@@ -149,8 +149,8 @@ class TestClientCertificates:
     def test_a_certificate_without_names_has_no_allowed_one(self) -> None:
         tls = Tls(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ("a.example",))
 
-        assert not tls.welcomes({"subject": ()})
-        assert not tls.welcomes(None)
+        assert not tls.allows({"subject": ()})
+        assert not tls.allows(None)
 
 
 class TestRotation:

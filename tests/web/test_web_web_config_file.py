@@ -30,7 +30,7 @@ def test_a_file_that_is_not_there_is_an_error_that_names_it(tmp_path: Path) -> N
     with pytest.raises(ConfigError) as caught:
         WebConfigFile(tmp_path / "web.yml")
 
-    reason = "found a file that cannot be read, expected the web configuration: No such file or directory"
+    reason = "cannot be read (No such file or directory); name a web configuration file that this user may read"
     assert str(caught.value) == f"{tmp_path / 'web.yml'}: {reason}"
 
 

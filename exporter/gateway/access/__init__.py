@@ -1,1 +1,1 @@
-"""Who may do what: callers by keyed hash, asked of Hex with the token of each."""
+"""Who may see and have what: callers by keyed hash, their rights read from Hex with the token of each."""

@@ -1,4 +1,4 @@
-"""Who asks, known only by a keyed hash of the token, and what Hex has let them do within the last minute."""
+"""Callers, known only by a keyed hash of their token, and what Hex has let them do within the last minute."""
 
 import hashlib
 import hmac
@@ -7,7 +7,10 @@ from collections import OrderedDict, defaultdict
 from exporter.clock import Clock
 
 REMEMBERED_SECONDS = 60.0
+"""How long what Hex has shown a caller is taken for granted: a right that is withdrawn ends within a minute."""
+
 MOST_PROOFS = 10_000
+"""How many proofs are remembered; the oldest are evicted, and read from Hex again."""
 
 _Key = tuple[str, str, str | None]
 
@@ -28,10 +31,10 @@ class Callers:
         return len(self._proofs)
 
     def name(self, authorization: bytes) -> str:
-        """The token's name: 64 hexadecimal digits that nobody without the secret can lead back to it."""
+        """The token's name: 64 hexadecimal digits from which the token cannot be found without the secret."""
         return hmac.new(self._secret, b"token\0" + authorization, hashlib.sha256).hexdigest()
 
-    def seat(self, name: str, peer: str) -> str:
+    def queue_key(self, name: str, peer: str) -> str:
         """Whose turn it is in the queue: a token from one address. `name` is the token's, `peer` the address."""
         return hmac.new(self._secret, f"seat\0{name}\0{peer}".encode(), hashlib.sha256).hexdigest()
 

@@ -1,14 +1,18 @@
-"""All projects that a caller can see, in one question: cheaper than one about each, where a caller asks for many."""
+"""All projects that a caller can see, in one request to Hex: cheaper than one each where a caller needs many."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from exporter.clock import Clock
 from exporter.errors import BadAnswerError
 from exporter.facts import Project
-from exporter.gateway.upstream.upstream import NoAnswerError, RawHeaders, Request, Upstream
+from exporter.gateway.access.caller import Caller
+from exporter.gateway.context import GatewayContext
+from exporter.gateway.upstream.upstream import NoAnswerError, Request
 from exporter.hexapi import Endpoint, ListingWalk, address, query, read_page
+
+MOST_PAGES = 5
+"""How many pages a caller's listing may have; in larger workspaces each project is read by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,30 +24,28 @@ class VisibleProjects:
 
 
 async def fetch_visible_projects(
-    upstream: Upstream,
-    base_url: str,
-    headers: RawHeaders,
+    context: GatewayContext,
+    caller: Caller,
     patience_seconds: float,
-    clock: Clock,
     *,
-    most_pages: int,
     on_page: Callable[[Sequence[Project], float], None],
 ) -> VisibleProjects:
-    """Read ListProjects with the caller's own token, which `headers` hold, for so many pages at most.
+    """Read ListProjects with the caller's own token, MOST_PAGES at most.
 
     `on_page` is given the projects of each page and the steady clock's time of its arrival, at once. A refusal or a
     bad answer ends the reading. Raises NoRoomError as `Upstream.ask` does.
     """
+    clock = context.clock
     give_up_at = clock.monotonic() + patience_seconds
     walk = ListingWalk(Endpoint.PROJECTS)
     project_ids: set[str] = set()
-    for _ in range(most_pages):
+    for _ in range(MOST_PAGES):
         if (ask := walk.next) is None:
             break
-        url = f"{address(base_url, ask)}?{urlencode(query(ask))}"
-        request = Request(method="GET", url=url, endpoint=ask.endpoint.value, headers=headers)
+        url = f"{address(context.base_url, ask)}?{urlencode(query(ask))}"
+        request = Request(method="GET", url=url, endpoint=ask.endpoint.value, headers=caller.headers)
         try:
-            reply = await upstream.ask(request, give_up_at - clock.monotonic())
+            reply = await context.upstream.ask(request, give_up_at - clock.monotonic())
             if reply.status != 200:
                 break
             page = read_page(ask, reply.body, sent_ms=0)

@@ -1,1 +1,1 @@
-"""Whether an earlier or a running run answers a request: run requests, fingerprints, hits."""
+"""Whether an earlier run answers a request: run requests, fingerprints, results, hits."""

@@ -7,7 +7,7 @@ from exporter.gateway.routing import strict_json
 
 
 def request_digest(project_id: str, version: str, request: RunRequest) -> str:
-    """What is asked for, as 64 hexadecimal digits: project, published version, the request after its policy.
+    """What is requested, as 64 hexadecimal digits: project, published version, the request after its policy.
 
     Key order and number forms do not matter. A trial never has the digest of a full run, even with the same body.
     """
@@ -15,7 +15,7 @@ def request_digest(project_id: str, version: str, request: RunRequest) -> str:
 
 
 def fingerprint(request_digest: str, source_digest: str | None) -> str:
-    """What is asked for and the state of its source, None where that is not known, as 64 hexadecimal digits."""
+    """What is requested and the state of its source, None where that is not known, as 64 hexadecimal digits."""
     return _digest("fingerprint", request_digest, source_digest)
 
 

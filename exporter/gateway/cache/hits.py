@@ -1,95 +1,37 @@
-"""Which earlier run may answer a request: pure functions over what the gateway sent and what the sources say."""
+"""Which earlier run may answer a request: pure functions over what the gateway sent and what the sources show."""
 
-from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from exporter.config import Policy
-from exporter.facts import Project
+from exporter.gateway.cache.results import Results
+from exporter.gateway.cache.run_key import RunKey
 from exporter.ledger import GatewayRun, SourceState
-from exporter.sources import SourceStatus
-
-MOST_REQUESTS = 10_000
-"""How many different requests are remembered with their results; the one asked longest ago gives way."""
-
-_RUNS_PER_REQUEST = 4
-
-
-class Results:
-    """The latest completed runs of each request, in memory."""
-
-    def __init__(self, most: int = MOST_REQUESTS) -> None:
-        self._most = most
-        self._runs: OrderedDict[str, tuple[GatewayRun, ...]] = OrderedDict()
-
-    def add(self, run: GatewayRun) -> None:
-        """Remember a run; nothing happens for one that has no result that could be given to anybody."""
-        if run.status != "completed" or run.run_id is None or not run.answer:
-            return
-        known = [one for one in self._runs.pop(run.request, ()) if one.intent_id != run.intent_id]
-        latest = sorted([run, *known], key=lambda one: one.sent_ms, reverse=True)
-        self._runs[run.request] = tuple(latest[:_RUNS_PER_REQUEST])
-        while len(self._runs) > self._most:
-            self._runs.popitem(last=False)
-
-    def of(self, request: str) -> tuple[GatewayRun, ...]:
-        """The completed runs of a request (its digest), the one that was sent last first."""
-        if request not in self._runs:
-            return ()
-        self._runs.move_to_end(request)
-        return self._runs[request]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunKey:
-    """What a run request asks for: its digest without and with the state of the source, and what holds for it."""
-
-    project: Project
-    request: str
-    fingerprint: str
-    version: str
-    is_sampled: bool
-    policy: Policy
-    standing: SourceStatus
-
-    @property
-    def project_id(self) -> str:
-        """The project's id."""
-        return self.project.project_id
-
-    @property
-    def state(self) -> SourceState | None:
-        """The state of the project's source if it may be relied on, else None."""
-        return self.standing.state if self.standing.is_known and self.standing.is_fresh else None
-
-    def printed(self, fingerprint: str) -> "RunKey":
-        """The same with this fingerprint."""
-        return replace(self, fingerprint=fingerprint)
-
-    def under(self, standing: SourceStatus) -> "RunKey":
-        """The same as the source stands now; the fingerprint is still the old one."""
-        return replace(self, standing=standing)
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A run that answers a request; `heeds_source` is False where the policy says to look at its age alone."""
+    """A run that answers a request, and why. `rests_on_source` is False where the policy looks only at its age."""
 
     run: GatewayRun
-    heeds_source: bool = True
+    reason: str
+    rests_on_source: bool = True
 
 
-def find_hit(wish: RunKey, results: Results, now_ms: int) -> Hit | None:
-    """The run whose result answers the request, None if there is none."""
-    for run in results.of(wish.request):
-        age_ms = now_ms - run.sent_ms
-        # A run that was sent in the future shows that the clock was put back: nothing is known of its age.
-        if run.is_sampled != wish.is_sampled or not 0 <= age_ms <= wish.policy.max_age_seconds * 1000:
-            continue
-        if age_ms < wish.policy.min_interval_seconds * 1000:
-            return Hit(run, heeds_source=False)
-        if _is_unchanged(wish, run) or _counts_as_unchanged(wish, run, age_ms):
-            return Hit(run)
-    return None
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """No earlier run answers a request, and why."""
+
+    reason: str
+
+
+def find_hit(key: RunKey, results: Results, now_ms: int) -> Hit | Miss:
+    """The run whose result answers the request; of several that do not, the latest gives the reason."""
+    reason = None
+    for run in results.of(key.request):
+        found = _judge(key, run, now_ms)
+        if isinstance(found, Hit):
+            return found
+        reason = reason or found.reason
+    return Miss(reason or "no completed run of this request is known")
 
 
 def is_stale(hit: Hit, state: SourceState | None) -> bool:
@@ -97,25 +39,59 @@ def is_stale(hit: Hit, state: SourceState | None) -> bool:
 
     `find_hit` compares what the source holds; this compares when it was seen to change.
     """
-    if not hit.heeds_source or state is None or state.changed_ms is None:
+    if not hit.rests_on_source or state is None or state.changed_ms is None:
         return False
     return state.changed_ms > hit.run.sent_ms
 
 
-def _is_unchanged(wish: RunKey, run: GatewayRun) -> bool:
-    """Whether the source holds what it held when the run was sent, and was seen to hold all the time between."""
-    state = wish.state
-    if state is None or run.fingerprint != wish.fingerprint or run.probe_finished_ms is None:
-        return False
-    is_same = run.source_digest == state.digest and run.source_key == state.key
-    return is_same and state.since_ms <= run.probe_finished_ms <= run.sent_ms
+def _judge(key: RunKey, run: GatewayRun, now_ms: int) -> Hit | Miss:
+    policy, age_ms = key.policy, now_ms - run.sent_ms
+    age = f"sent {age_ms / 1000:.0f} s ago"
+    if run.is_sampled != key.is_sampled:
+        return Miss("the last result is not of the same kind, trial or full run")
+    if age_ms < 0:
+        return Miss("the last run was sent in the future: the clock was put back, and its age is not known")
+    if age_ms > policy.max_age_seconds * 1000:
+        return Miss(f"the last run was {age}, max_age is {policy.max_age_seconds:g} s")
+    if age_ms < policy.min_interval_seconds * 1000:
+        reason = f"the last run was {age}, min_interval is {policy.min_interval_seconds:g} s"
+        return Hit(run, reason, rests_on_source=False)
+    if key.state is None:
+        return _judge_without_state(key, run, age_ms, age)
+    if change := _change(key.state, key.fingerprint, run):
+        return Miss(change)
+    return Hit(run, f"the source has not changed since the last run, {age}")
 
 
-def _counts_as_unchanged(wish: RunKey, run: GatewayRun, age_ms: int) -> bool:
-    """Whether the policy takes the source for unchanged, as nothing is known of it."""
-    seconds = wish.policy.unchanged_for_seconds
-    if seconds is None or wish.state is not None or age_ms > seconds * 1000:
-        return False
-    known = wish.standing.state
+def _change(state: SourceState, fingerprint: str, run: GatewayRun) -> str | None:
+    """Why the source may not have held all the time what it held when the run was sent; None if it has."""
+    if run.probe_finished_ms is None:
+        return "the state of the source was not known when the last run was sent"
+    is_same = run.fingerprint == fingerprint and run.source_digest == state.digest and run.source_key == state.key
+    if not is_same:
+        return "the source has changed since the last run"
+    if not state.since_ms <= run.probe_finished_ms <= run.sent_ms:
+        return "the source may have changed and changed back since the last run"
+    return None
+
+
+def _judge_without_state(key: RunKey, run: GatewayRun, age_ms: int, age: str) -> Hit | Miss:
+    """Whether the policy takes the source for unchanged, as its state is not known."""
+    seconds = key.policy.unchanged_for_seconds
+    if seconds is None:
+        return Miss(_unknown(key))
+    if age_ms > seconds * 1000:
+        return Miss(f"{_unknown(key)}, and the last run was {age}, unchanged_for is {seconds:g} s")
+    known = key.source.state
     # A change may have come at any time until the probe that saw it ended.
-    return known is None or known.changed_ms is None or known.since_ms <= run.sent_ms
+    if known is not None and known.changed_ms is not None and known.since_ms > run.sent_ms:
+        return Miss("the source had changed when its state was last known")
+    return Hit(run, f"the last run was {age}, unchanged_for is {seconds:g} s")
+
+
+def _unknown(key: RunKey) -> str:
+    if key.source.source is None:
+        return "the project has no source"
+    if key.source.is_known:
+        return "the last probe of the source is too old"
+    return "the state of the source is not known"

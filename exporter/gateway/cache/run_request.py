@@ -1,4 +1,4 @@
-"""A run request: what it asks for, with what the project's policy adds, and whether an earlier run may answer it."""
+"""A run request: its body, with what the project's policy adds, and whether an earlier run may answer it."""
 
 import re
 from collections.abc import Mapping
@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 from exporter.config import Policy, Sample
 from exporter.gateway.routing import strict_json
-from exporter.gateway.routing.headers import RawHeaders
+from exporter.gateway.routing.headers import is_json
 from exporter.gateway.routing.strict_json import JsonError, Number
+from exporter.gateway.upstream.upstream import RawHeaders
 
 BODY_LIMIT_BYTES = 1024 * 1024
 
@@ -24,7 +25,6 @@ _DEFAULTS: Mapping[str, object] = {
 }
 """What Hex takes an absent field for."""
 
-_JSON_TYPE = re.compile(r"application/([\w.+-]+\+)?json\Z", re.IGNORECASE)
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]*)", re.IGNORECASE)
 _NO = frozenset({"", "0", "false", "no", "off"})
 
@@ -37,8 +37,8 @@ class RunRequestError(Exception):
 class RunRequest:
     """A request to run a project. `fields` is the JSON object to be sent, as `strict_json` reads it.
 
-    `bypass` says why no other run may answer it, None if one may; it depends on the caller's words alone and not on
-    policies. `is_sampled`: a trial, run with the policy's parameter.
+    `bypass` says why no other run may answer it, None if one may; it depends on the request only, not on policies.
+    `is_sampled`: a trial, run with the policy's parameter.
     """
 
     fields: Mapping[str, object]
@@ -60,7 +60,7 @@ class RunRequest:
         return {name: value for name, value in known.items() if not _is_default(name, value)}
 
     def under(self, policy: Policy, headers: RawHeaders) -> "RunRequest":
-        """The request under its project's policy: defaults where the caller said nothing, and sampled if it is a trial.
+        """The request under its project's policy: defaults where the caller gave nothing, and sampled if it is a trial.
 
         A request that updates the published results is never a trial: Hex would ignore its parameters, and run whole.
         """
@@ -90,24 +90,24 @@ def parse_run(body: bytes, headers: RawHeaders) -> RunRequest:
     """
     given = [(name.lower(), value.decode("latin-1")) for name, value in headers]
     if len(body) > BODY_LIMIT_BYTES:
-        raise RunRequestError(f"found a body of more than {BODY_LIMIT_BYTES} bytes, expected one of at most that")
+        raise RunRequestError(f"found a body of more than {BODY_LIMIT_BYTES} bytes; send at most that")
     fields: object = {}
     if body.strip(b" \t\r\n"):
         _check_type(given)
         try:
             fields = strict_json.read(body)
         except JsonError as error:
-            raise RunRequestError(f"found in the body {error}, expected one JSON object in UTF-8") from None
+            raise RunRequestError(f"found in the body {error}; send one JSON object in UTF-8") from None
     if not isinstance(fields, dict):
-        raise RunRequestError(f"found a JSON {_kind(fields)} as the body, expected an object")
+        raise RunRequestError(f"found a JSON {_kind(fields)} as the body; send an object")
     params = fields.get("inputParams")
     if params is not None and not isinstance(params, dict):
-        raise RunRequestError(f"found a JSON {_kind(params)} as inputParams, expected an object")
+        raise RunRequestError(f"found a JSON {_kind(params)} as inputParams; send an object")
     return RunRequest(fields, _bypass(fields, given))
 
 
 def marks_trial(sample: Sample, headers: RawHeaders) -> bool:
-    """Whether a request says by the sample's header that it is a trial; an empty value, `0`, `false` or `no` do not."""
+    """Whether the sample's header marks a request as a trial; an empty value, `0`, `false` or `no` do not."""
     wanted = sample.header.lower().encode("latin-1")
     values = [value.decode("latin-1").strip().lower() for name, value in headers if name.lower() == wanted]
     return bool(values) and not any(value in _NO for value in values)
@@ -137,14 +137,14 @@ def _check_type(headers: list[tuple[bytes, str]]) -> None:
     """Refuse a body that Hex might read in another way than the gateway does."""
     encodings = [value.strip().lower() for name, value in headers if name == b"content-encoding"]
     if any(encoding not in {"", "identity"} for encoding in encodings):
-        raise RunRequestError("found an encoded body, expected one without Content-Encoding")
+        raise RunRequestError("found an encoded body; send it without Content-Encoding")
     types = [value for name, value in headers if name == b"content-type"]
     if len(types) > 1:
-        raise RunRequestError(f"found {len(types)} Content-Type headers, expected one")
+        raise RunRequestError(f"found {len(types)} Content-Type headers; send one")
     for value in types:
         charsets = {charset.lower() for charset in _CHARSET.findall(value)}
-        if not _JSON_TYPE.match(value.partition(";")[0].strip()) or charsets - {"utf-8", "utf8"}:
-            raise RunRequestError("found a body of another type, expected Content-Type: application/json in UTF-8")
+        if not is_json(value) or charsets - {"utf-8", "utf8"}:
+            raise RunRequestError("found a body of another type; send JSON in UTF-8, as application/json")
 
 
 def _params(fields: Mapping[str, object]) -> Mapping[str, object]:

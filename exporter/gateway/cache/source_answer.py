@@ -1,4 +1,4 @@
-"""What the gateway says of a project's source: its state as a digest and since when; never where or how it is asked."""
+"""What the gateway shows of a project's source: its state as a digest and since when; never where it is."""
 
 from datetime import UTC, datetime
 
@@ -8,15 +8,15 @@ from exporter.gateway.routing.answers import Answer
 from exporter.sources import SourceStatus
 
 
-def source_answer(project_id: str, standing: SourceStatus) -> Answer:
+def source_answer(project_id: str, status: SourceStatus) -> Answer:
     """The answer of `GET /gateway/v1/projects/{id}/source`; times as Hex writes them, null for what is not known."""
-    source, state = standing.source, standing.state
+    source, state = status.source, status.state
     found = {
         "project_id": project_id,
         "source": None if source is None else source.name,
         "state": None if state is None else state.digest,
-        "known": standing.is_known,
-        "fresh": standing.is_fresh,
+        "known": status.is_known,
+        "fresh": status.is_fresh,
         "changed_at": None if state is None else _instant(state.changed_ms),
         "probed_at": None if state is None else _instant(state.finished_ms or None),
         "every_seconds": None if source is None else source.every_seconds,

@@ -3,10 +3,10 @@
 Headers are ASGI's: pairs of bytes, in order.
 """
 
+import re
 from collections.abc import Collection, Iterable
 
-RawHeaders = Iterable[tuple[bytes, bytes]]
-"""Names in any case, and values, as a server or client library has them."""
+from exporter.gateway.upstream.upstream import RawHeaders
 
 _HOP_BY_HOP = frozenset(
     {
@@ -67,6 +67,7 @@ _NOT_TO_CALLER = frozenset(
         b"strict-transport-security",
     }
 )
+_JSON_TYPE = re.compile(r"application/([\w.+-]+\+)?json\Z", re.IGNORECASE)
 _OURS = b"x-hex-exporter-"
 _AUTHORIZATION = b"authorization"
 
@@ -82,8 +83,13 @@ def authorization(headers: RawHeaders) -> bytes | None:
     """
     values = [value for name, value in headers if name.lower() == _AUTHORIZATION]
     if len(values) > 1:
-        raise HeaderError(f"found {len(values)} Authorization headers, expected one")
+        raise HeaderError(f"found {len(values)} Authorization headers; send one")
     return values[0] if values else None
+
+
+def is_json(content_type: str) -> bool:
+    """Whether the value of a `Content-Type` header is JSON, whatever its parameters."""
+    return _JSON_TYPE.match(content_type.partition(";")[0].strip()) is not None
 
 
 def to_upstream(headers: RawHeaders, *, without: Collection[str] = ()) -> list[tuple[bytes, bytes]]:
@@ -110,7 +116,7 @@ def _lower(headers: RawHeaders) -> Iterable[tuple[bytes, bytes]]:
 
 
 def _named_in_connection(headers: RawHeaders) -> frozenset[bytes]:
-    """The headers that belong to this connection alone. Authorization cannot be made one of them."""
+    """The headers that belong to this connection only. Authorization cannot be made one of them."""
     values = [value for name, value in headers if name.lower() == b"connection"]
     named = {word.strip().lower() for value in values for word in value.split(b",")}
     return frozenset(named - {_AUTHORIZATION, b"content-type"})

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import msgspec
 
+from exporter.gateway.routing.headers import is_json
+
 _NAMES = (b'"nextPage"', b'"previousPage"', b'"runStatusUrl"')
-_JSON_TYPE = re.compile(r"\s*application/([\w.+-]+\+)?json\s*(;|\Z)", re.IGNORECASE)
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _STRING_AFTER = re.compile(rb"\s*:\s*+(" + _STRING + rb")", re.DOTALL)
 
@@ -27,7 +28,7 @@ def rewrite(body: bytes, content_type: str | None, upstream_base: str, public_ba
 
     Every other byte stays as it is; so does a body that is no JSON.
     """
-    if not _JSON_TYPE.match(content_type or "") or not any(name in body for name in _NAMES):
+    if not is_json(content_type or "") or not any(name in body for name in _NAMES):
         return body
     try:
         msgspec.json.decode(body, type=msgspec.Raw)  # is read through, but nothing is made of it

@@ -13,7 +13,7 @@ NUMBER_LIMIT = 1000
 """Characters of a number."""
 
 VALUES_LIMIT = 20_000
-"""Values in all, arrays and objects included: read within a tenth of a second, so that nobody else has to wait."""
+"""Values in all, arrays and objects included: read within a tenth of a second, so that no other caller waits for it."""
 
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)  # one that is cut off goes to the end
 _NUMBER = re.compile(r"(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?")

@@ -1,7 +1,7 @@
 """What a request is for: its path checked segment by segment, and the operation of Hex's API that it names.
 
-A path that passes is made of unreserved characters alone (RFC 3986, section 2.3): it is its own decoding, so nobody
-on the way can read another address in it than the one that was checked.
+A path that passes is made of unreserved characters only (RFC 3986, section 2.3): it is its own decoding, so no one on
+the way can read another address in it than the one that was checked.
 """
 
 import re
@@ -58,19 +58,19 @@ def parse_target(method: str, raw_path: bytes, query: bytes) -> Target:
     Raises TargetError for everything but a path under `/api/v1/` whose segments can be read in one way only.
     """
     if method not in _METHODS:
-        raise TargetError(f"found the method {method[:_SHOWN]!r}, expected one of {', '.join(sorted(_METHODS))}")
+        raise TargetError(f"found the method {method[:_SHOWN]!r}; use one of {', '.join(sorted(_METHODS))}")
     if not raw_path.startswith(_PREFIX):
-        raise TargetError(f"found the path {_shown(raw_path)}, expected one that begins with /api/v1/")
+        raise TargetError(f"found the path {_shown(raw_path)}; send requests to a path that begins with /api/v1/")
     segments = raw_path.removeprefix(_PREFIX).split(b"/")
     for segment in segments:
         if not _SEGMENT.match(segment) or _DOTS.match(segment):
             raise TargetError(
-                f"found {_shown(segment)} in the path, expected between slashes 1 to 200 letters, digits or -._~, "
-                "not encoded, and not dots alone"
+                f"found {_shown(segment)} in the path; write between slashes 1 to 200 letters, digits or -._~, "
+                "not encoded, and not only dots"
             )
     if not _QUERY.match(query):
         raise TargetError(
-            "found a query with other than printable ASCII, or too long, expected 8000 characters or less"
+            "found a query with other than printable ASCII, or too long; encode it, and send at most 8000 characters"
         )
     words = tuple(segment.decode("ascii") for segment in segments)
     operation, project_id, run_id = _operation(method, words)

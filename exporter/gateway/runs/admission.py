@@ -1,161 +1,147 @@
-"""What happens to a run request: a result that is there, a run that is on its way, or a place in the queue."""
+"""What happens to a run request: it gets an earlier result, joins a running run, or waits for a run of its own."""
 
-from exporter.clock import Clock
-from exporter.gateway.access.authorizer import Caller
-from exporter.gateway.cache.hits import RunKey
-from exporter.gateway.cache.lookups import Asked, Lookups
-from exporter.gateway.routing.answers import Answer, too_many
-from exporter.gateway.runs.active_runs import ActiveRun, Board, Flight, Order
-from exporter.gateway.runs.attachments import Attachments
+from dataclasses import dataclass
+
+from exporter.gateway.access.caller import Caller
+from exporter.gateway.cache.hits import Hit, Miss
+from exporter.gateway.cache.run_key import RunKey
+from exporter.gateway.context import GatewayContext
+from exporter.gateway.decisions import RunDecisions
+from exporter.gateway.routing.answers import Answer
+from exporter.gateway.routing.error_bodies import too_many
+from exporter.gateway.runs.active_run import ActiveRun, RunOrder
 from exporter.gateway.runs.dispatcher import Dispatcher
-from exporter.gateway.runs.journal import Journal
-from exporter.gateway.runs.queue import KEPT_SECONDS, Place, Queue, Refused
+from exporter.gateway.runs.lookups import AuthorizedRunRequest, Join, Lookups
+from exporter.gateway.runs.queue import KEPT_SECONDS, Refused
+from exporter.gateway.runs.registry import RunRegistry
+from exporter.gateway.upstream.deadline import first_of
 from exporter.gateway.upstream.upstream import NoRoomError
-from exporter.gateway.upstream.waiting import first_of
 from exporter.ledger import GatewayRun
 
 _OWN_HEADERS = frozenset({b"content-type", b"accept", b"accept-encoding", b"cache-control"})
 
 
-class RunRequests:
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """One run request: its key, what would be sent for it, and until when it waits by the steady clock."""
+
+    key: RunKey
+    order: RunOrder
+    give_up_at: float
+
+    @property
+    def caller(self) -> Caller:
+        return self.order.caller
+
+
+class Admission:
     """Answers run requests. Used on one event loop."""
 
     def __init__(
-        self,
-        lookups: Lookups,
-        queue: Queue,
-        board: Board,
-        launches: Dispatcher,
-        attachments: Attachments,
-        journal: Journal,
-        clock: Clock,
+        self, context: GatewayContext, lookups: Lookups, registry: RunRegistry, dispatcher: Dispatcher
     ) -> None:
+        self._context = context
         self._lookups = lookups
-        self._queue = queue
-        self._board = board
-        self._launches = launches
-        self._attachments = attachments
-        self._journal = journal
-        self._clock = clock
+        self._registry = registry
+        self._dispatcher = dispatcher
+        self._decisions = RunDecisions(context.journal)
 
-    async def answer(self, asked: Asked, patience_seconds: float) -> Answer:
+    async def answer(self, authorized: AuthorizedRunRequest, patience_seconds: float) -> Answer:
         """The answer to a run request: Hex's 201, or that of an earlier run, or why there is none.
 
-        Raises NoRoomError and NoAnswerError as `Upstream.ask` does. Whoever is cancelled leaves its place, which is
-        kept for a while.
+        Raises NoRoomError and NoAnswerError as `Upstream.ask` does. A request that is cancelled leaves its place, which
+        is kept for a while.
         """
-        give_up_at = self._clock.monotonic() + patience_seconds
-        wish, order = self._lookups.wish(asked), _order(asked)
+        give_up_at = self._context.clock.monotonic() + patience_seconds
+        request = _Request(self._lookups.key(authorized), _order(authorized), give_up_at)
+        reason = f"the request needs a run of its own: {request.order.bypass}"
         try:
-            if order.bypass is None:
-                run = await self._lookups.hit(wish, order.caller, give_up_at)
-                if run is not None:
-                    return self._hit(run, order.caller)
-                if joined := await self._join(wish, order, give_up_at):
-                    return joined
-            return await self._queued(wish, order, give_up_at)
+            if request.order.bypass is None:
+                found = await self._lookups.find(request.key, request.caller, give_up_at)
+                match found:
+                    case Hit():
+                        return self._hit(found.run, request, found.reason)
+                    case Join():
+                        return self._joined(found, request)
+                    case Miss():
+                        reason = found.reason
+            return await self._queued(request, reason)
         except NoRoomError:
-            self._journal.count("hex_gateway_requests_total", ("refused",))
+            self._refuse(request, "Hex's rate limit leaves no room within the time that the caller waits")
             raise
 
-    async def _join(self, wish: RunKey, order: Order, give_up_at: float) -> Answer | None:
-        underway = await self._lookups.join(wish, order.caller, give_up_at)
-        if underway is None:
-            return None
-        self._count("joined", wish.project_id)
-        return self._given(underway, order.caller, "joined")
-
-    async def _queued(self, wish: RunKey, order: Order, give_up_at: float) -> Answer:
-        now = self._clock.monotonic()
-        self._launches.expire(now)
-        is_alone = order.bypass is not None
-        place = self._queue.offer(order.caller.seat, wish.fingerprint, now, is_alone=is_alone)
-        if isinstance(place, Refused):
-            self._journal.count("hex_gateway_requests_total", ("refused",))
-            retry_after = max(float(place.retry_after_seconds), self._launches.held_seconds())
-            return too_many(f"The gateway's queue is full: {place.reason}", retry_after)
-
-        flight = self._board.flights.get(place)
-        if flight is None:
-            flight = self._board.flights[place] = Flight(place, wish, order, now)
-        flight.waiting += 1
-        self._launches.pump()
+    async def _queued(self, request: _Request, reason: str) -> Answer:
+        run = self._registry.enqueue(request.key, request.order, reason)
+        if isinstance(run, Refused):
+            self._refuse(request, f"the queue is full: {run.reason}")
+            retry_after = max(float(run.retry_after_seconds), self._dispatcher.held_seconds())
+            return too_many(f"The gateway's queue is full: {run.reason}", retry_after)
         is_answered = False
         try:
-            answer = await self._wait(flight, wish, order, give_up_at)
-            is_answered = flight.outcome.done() or answer.status == 201
+            answer = await self._wait(run, request)
+            is_answered = answer.status == 201
             return answer
         finally:
-            flight.waiting -= 1
-            self._leave(flight, place, is_answered=is_answered)
+            self._registry.leave(run, is_answered=is_answered)
 
-    async def _wait(self, flight: Flight, wish: RunKey, order: Order, give_up_at: float) -> Answer:
-        while not flight.outcome.done():
-            patience = give_up_at - self._clock.monotonic()
-            if not await first_of(self._clock, patience, flight.outcome, flight.stirred):
-                return self._come_back(flight)
-            if not flight.outcome.done():
-                flight.calm()
-                if joined := await self._join(wish, order, give_up_at):
-                    return joined
+    async def _wait(self, run: ActiveRun, request: _Request) -> Answer:
+        requests = run.waiting
+        while not requests.outcome.done():
+            patience = request.give_up_at - self._context.clock.monotonic()
+            if not await first_of(self._context.clock, patience, requests.outcome, requests.woken):
+                return self._come_back(run, request)
+            if not requests.outcome.done():
+                requests.rest()
+                if joined := await self._lookups.join(request.key, request.caller, request.give_up_at):
+                    return self._joined(joined, request)
 
-        outcome = flight.outcome.result()
+        outcome = requests.outcome.result()
         if isinstance(outcome, Answer):
             return outcome
         if isinstance(outcome, GatewayRun):
-            return self._hit(outcome, order.caller)
-        is_first, flight.is_claimed = not flight.is_claimed, True
-        if order.bypass is not None:
-            return self._given(outcome, order.caller, "bypass")
-        if not is_first:
-            self._count("joined", wish.project_id)
-        return self._given(outcome, order.caller, "miss" if is_first else "joined")
+            return self._hit(outcome, request, requests.reason)
+        if requests.claim():
+            self._registry.give(outcome, request.caller.name, is_first=True)
+            return _given(outcome, "miss" if request.order.bypass is None else "bypass")
+        return self._joined(Join(outcome, requests.reason), request)
 
-    def _come_back(self, flight: Flight) -> Answer:
-        """What a caller is told that has waited for as long as it may."""
-        self._journal.count("hex_gateway_requests_total", ("refused",))
-        held = self._launches.held_seconds()
+    def _come_back(self, run: ActiveRun, request: _Request) -> Answer:
+        """The answer to a request that has waited for as long as it may."""
+        held = self._dispatcher.held_seconds()
         if held > KEPT_SECONDS:
+            self._refuse(request, "the limits let no run start for longer than a place is kept")
             return too_many("Hex lets no more runs start for now", held)
-        retry_after = self._queue.retry_after(flight.place, self._clock.monotonic(), held)
+        self._refuse(request, "other runs come before it for longer than the caller waits")
+        retry_after = self._registry.retry_after(run, held)
         return too_many("Other runs are still before this one; its place is kept for a minute", retry_after)
 
-    def _leave(self, flight: Flight, place: Place, *, is_answered: bool) -> None:
-        if flight.outcome.done():
-            return
-        if is_answered and not flight.waiting:
-            # Nobody comes back for it: all have been given the run of another.
-            self._queue.withdraw(place)
-            self._board.flights.pop(place, None)
-        else:
-            self._queue.leave(place, self._clock.monotonic())
-
-    def _hit(self, run: GatewayRun, caller: Caller) -> Answer:
-        self._board.given(run, caller.name, self._clock.monotonic())
-        self._count("hit", run.project_id)
-        self._journal.count("hex_cache_saved_seconds_total", (run.project_id,), run.duration_ms or 0)
+    def _hit(self, run: GatewayRun, request: _Request, reason: str) -> Answer:
+        self._registry.give_result(run, request.caller.name)
+        self._decisions.hit(run.project_id, request.caller.name, run.run_id or "", reason, run.duration_ms or 0)
         return Answer(201, body=(run.answer or "").encode(), cache="hit")
 
-    def _given(self, underway: ActiveRun, caller: Caller, cache: str) -> Answer:
-        self._attachments.give(underway, caller.name)
-        return Answer(201, body=(underway.run.answer or "").encode(), cache=cache)
+    def _joined(self, join: Join, request: _Request) -> Answer:
+        self._registry.give(join.run, request.caller.name)
+        self._decisions.joined(request.key.project_id, request.caller.name, join.run.run_id, join.reason)
+        return _given(join.run, "joined")
 
-    def _count(self, outcome: str, project_id: str) -> None:
-        """Count a request that started no run."""
-        self._journal.count("hex_gateway_requests_total", (outcome,))
-        self._journal.count("hex_cache_lookups_total", (project_id,))
-        self._journal.count("hex_cache_hits_total", (project_id,))
+    def _refuse(self, request: _Request, reason: str) -> None:
+        self._decisions.refused(request.key.project_id, request.caller.name, reason)
 
 
-def _order(asked: Asked) -> Order:
+def _given(run: ActiveRun, cache: str) -> Answer:
+    return Answer(201, body=(run.sent.answer or "").encode(), cache=cache)
+
+
+def _order(authorized: AuthorizedRunRequest) -> RunOrder:
     """What is sent to Hex if a run has to be started."""
-    kept = [(name, value) for name, value in asked.headers if name.lower() not in _OWN_HEADERS]
-    own = [header for header in asked.caller.headers if header[0] in (b"accept", b"accept-encoding")]
-    return Order(
-        caller=asked.caller,
-        url=asked.url,
+    kept = [(name, value) for name, value in authorized.headers if name.lower() not in _OWN_HEADERS]
+    own = [header for header in authorized.caller.headers if header[0] in (b"accept", b"accept-encoding")]
+    return RunOrder(
+        caller=authorized.caller,
+        url=authorized.url,
         headers=(*kept, *own, (b"content-type", b"application/json")),
-        body=asked.request.body,
-        bypass=asked.request.bypass,
-        is_dry=asked.request.fields.get("dryRun", False) is not False,
+        body=authorized.request.body,
+        bypass=authorized.request.bypass,
+        is_dry=authorized.request.fields.get("dryRun", False) is not False,
     )

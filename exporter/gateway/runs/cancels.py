@@ -1,90 +1,87 @@
-"""CancelRun: a caller lets go of a run, and the last one to do so stops it."""
+"""CancelRun: a caller releases a run, and the last one to do so stops it."""
 
-import asyncio
-from collections.abc import Coroutine
+from dataclasses import dataclass
 
-from exporter.clock import Clock
-from exporter.gateway.access.authorizer import Caller
-from exporter.gateway.routing.answers import Answer, not_active, passed_on
-from exporter.gateway.runs.active_runs import ActiveRun, Board
-from exporter.gateway.runs.attachments import Attachments
-from exporter.gateway.runs.ends import Ends
-from exporter.gateway.upstream.upstream import Reply, Request, Upstream
+from exporter.gateway.access.caller import Caller
+from exporter.gateway.context import GatewayContext
+from exporter.gateway.decisions import log_decision
+from exporter.gateway.routing.answers import Answer, passed_on
+from exporter.gateway.routing.error_bodies import not_active
+from exporter.gateway.runs.active_run import ActiveRun
+from exporter.gateway.runs.registry import RunRegistry
+from exporter.gateway.single_flight import SingleFlight
+from exporter.gateway.upstream.upstream import Reply, Request
 
 _OVER = frozenset({400, 404, 409, 422})
+"""What Hex answers to the cancellation of a run that is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cancel:
+    """One request to cancel a run. `request` is what Hex would be sent."""
+
+    caller: Caller
+    project_id: str
+    run_id: str
+    request: Request
 
 
 class Cancels:
     """Answers DELETE on runs. Used on one event loop."""
 
-    def __init__(self, board: Board, ends: Ends, attachments: Attachments, upstream: Upstream, clock: Clock) -> None:
-        self._board = board
-        self._ends = ends
-        self._attachments = attachments
-        self._upstream = upstream
-        self._clock = clock
-        self._asked: set[asyncio.Task[Answer]] = set()
+    def __init__(self, context: GatewayContext, registry: RunRegistry) -> None:
+        self._context = context
+        self._registry = registry
+        # Once begun a cancel is carried through and taken in, even if its caller hangs up.
+        self._carried_through: SingleFlight[Cancel, Answer] = SingleFlight()
 
-    async def answer(
-        self, caller: Caller, project_id: str, run_id: str, request: Request, patience_seconds: float
-    ) -> Answer:
-        """Let go of a run: 204, or what Hex says to the last one, or that the run is over.
+    async def answer(self, cancel: Cancel, patience_seconds: float) -> Answer:
+        """Release a run: 204, or what Hex answers to the last one, or that the run is over.
 
-        A run that the caller was not given by the gateway is Hex's affair. Raises NoRoomError and NoAnswerError as
+        A run that the caller was not given by the gateway is for Hex to judge. Raises NoRoomError and NoAnswerError as
         `Upstream.ask` does.
         """
-        underway = self._board.run(run_id)
-        if underway is None or underway.run.project_id != project_id:
-            return await self._carried(self._passed(None, request, patience_seconds))
-        if caller.name not in underway.given:
-            return await self._carried(self._passed(underway, request, patience_seconds))
-        if not underway.attached[caller.name]:
-            is_expired = underway.is_over and underway.run.status is None
-            if not is_expired:
-                return not_active()
-            return await self._carried(self._passed(underway, request, patience_seconds))
-        underway.attached[caller.name] -= 1
-        if underway.attached.total():
-            self._attachments.note(underway, caller.name)
-            await self._attachments.settled()
+        name, run = cancel.caller.name, self._registry.run(cancel.run_id)
+        if run is None or run.sent.project_id != cancel.project_id:
+            _log(cancel, "passed_on", "the run is not the gateway's")
+            return await self._carried_through.answer(cancel, lambda: self._pass_on(None, cancel, patience_seconds))
+        if name not in run.given or run.was_lost:
+            is_given = name in run.given
+            reason = "its end was not seen" if is_given else "the caller was not given the run by the gateway"
+            _log(cancel, "passed_on", reason)
+            return await self._carried_through.answer(cancel, lambda: self._pass_on(run, cancel, patience_seconds))
+        if not run.attached[name]:
+            _log(cancel, "refused", "the run is over, or the caller has released it already")
+            return not_active()
+        if not await self._registry.release(run, name):
+            _log(cancel, "released", "other requests hold the run")
             return Answer(204, headers=())
-        # At once, so that nobody is given it from here on.
-        underway.is_leaving = True
-        return await self._carried(self._stop(underway, caller, request, patience_seconds))
+        _log(cancel, "passed_on", "no other request holds the run")
+        return await self._carried_through.answer(cancel, lambda: self._stop(run, cancel, patience_seconds))
 
-    async def _passed(self, underway: ActiveRun | None, request: Request, patience_seconds: float) -> Answer:
-        """What Hex says to somebody who was not given the run; once it has stopped it, nobody joins it any more."""
-        reply = await self._upstream.ask(request, patience_seconds)
-        if underway is not None:
-            self._apply_rate_limit(underway, reply)
+    async def _pass_on(self, run: ActiveRun | None, cancel: Cancel, patience_seconds: float) -> Answer:
+        """What Hex answers to a caller that was not given the run; once it has stopped it, no request joins it."""
+        reply = await self._context.upstream.ask(cancel.request, patience_seconds)
+        if run is not None:
+            self._end_if_stopped(run, reply)
         return passed_on(reply)
 
-    async def _stop(self, underway: ActiveRun, caller: Caller, request: Request, patience_seconds: float) -> Answer:
-        """Have Hex stop the run; whoever asks for the same from now on is given another."""
+    async def _stop(self, run: ActiveRun, cancel: Cancel, patience_seconds: float) -> Answer:
+        """Have Hex stop the run; whoever requests the same from now on is given another."""
         reply: Reply | None = None
         try:
-            reply = await self._upstream.ask(request, patience_seconds)
+            reply = await self._context.upstream.ask(cancel.request, patience_seconds)
         finally:
             if reply is None or not (200 <= reply.status < 300 or reply.status in _OVER):
-                underway.is_leaving = False
-                if not underway.is_over:
-                    underway.attached[caller.name] += 1
-        self._apply_rate_limit(underway, reply)
-        self._attachments.note(underway, caller.name)
+                self._registry.not_cancelled(run, cancel.caller.name)
+        self._end_if_stopped(run, reply)
+        self._registry.cancelled(run, cancel.caller.name)
         return passed_on(reply)
 
-    def _apply_rate_limit(self, underway: ActiveRun, reply: Reply) -> None:
-        if 200 <= reply.status < 300 and underway.run.status is None:
-            self._ends.finish(underway, "killed", round(self._clock.now() * 1000), None)
+    def _end_if_stopped(self, run: ActiveRun, reply: Reply) -> None:
+        if 200 <= reply.status < 300:
+            self._registry.end(run, "killed", self._context.now_ms(), None)
 
-    async def _carried(self, answering: Coroutine[None, None, Answer]) -> Answer:
-        """The answer; once begun it is carried through and heeded, even if its caller hangs up."""
-        task = asyncio.ensure_future(answering)
-        self._asked.add(task)
-        task.add_done_callback(self._done)
-        return await asyncio.shield(task)
 
-    def _done(self, task: "asyncio.Task[Answer]") -> None:
-        self._asked.discard(task)
-        if not task.cancelled():
-            task.exception()  # it has been seen: whoever waited for it may be gone
+def _log(cancel: Cancel, outcome: str, reason: str) -> None:
+    log_decision(outcome, reason, request="cancel", caller=cancel.caller.name, run_id=cancel.run_id)

@@ -16,17 +16,20 @@ FIRST_GUESS_SECONDS = 30.0
 """What a run is taken to last before one was seen to end."""
 
 LONGEST_RETRY_SECONDS = 3600.0
+"""A longer `Retry-After` helps no client: it should look again within the hour."""
+
 _REMEMBERED_RUNS = 50
+"""Of so many runs that ended last the mean is what a run is taken to last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A caller's place for one run. Places are told apart by their number."""
+    """A caller's place for one run, for one request only if it `is_exclusive`. Places differ by their number."""
 
     caller: str
     fingerprint: str
     number: int
-    is_alone: bool = False
+    is_exclusive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Refused:
 
 @dataclass(slots=True)
 class _Stay:
-    """How a place is held: requests that wait for it, since when there are none, and since when its run is on."""
+    """How a place is held: requests that wait for it, since when there are none, and since when its run is active."""
 
     attached: int = 1
     left_at: float = -math.inf
@@ -49,9 +52,9 @@ class _Stay:
 class Queue:
     """Which places wait and which have a run. All times are seconds of one steady clock; used on one event loop.
 
-    At most `concurrency` runs are on at once, `length` places wait, `per_caller` of them for one caller. Each request
-    that was given a place leaves it once, unless it was answered; a place that all have left is kept for
-    `kept_seconds` and nothing is started for it while nobody is there.
+    At most `concurrency` runs are active at once, `length` places wait, `per_caller` of them for one caller. Each
+    request that was given a place leaves it once, unless it was answered; a place that all have left is kept for
+    `kept_seconds` and nothing is started for it meanwhile.
     """
 
     def __init__(
@@ -71,25 +74,26 @@ class Queue:
 
     @property
     def waiting(self) -> int:
-        """How many places wait, those that are kept for somebody who has hung up included."""
+        """How many places wait, those that are kept for a caller that has hung up included."""
         return len(self._waiting)
 
     @property
     def active(self) -> int:
-        """How many runs are on."""
+        """How many runs are active."""
         return len(self._active)
 
-    def offer(self, caller: str, fingerprint: str, now: float, *, is_alone: bool = False) -> Place | Refused:
+    def offer(self, caller: str, fingerprint: str, now: float, *, is_exclusive: bool = False) -> Place | Refused:
         """The place of a request: the one that this caller has for the fingerprint already, or a new one.
 
-        With `is_alone` the run is for one request only: two such requests at a time have two places, and only a place
-        that was left is taken up again.
+        With `is_exclusive` the run is for one request only: two such requests at a time have two places, and only a
+        place that was left is taken up again.
         """
         self.expire(now)
         line = self._lines.get(caller, ())
         for place in line:
             stay = self._waiting[place]
-            if (place.fingerprint, place.is_alone) == (fingerprint, is_alone) and not (is_alone and stay.attached):
+            is_same = (place.fingerprint, place.is_exclusive) == (fingerprint, is_exclusive)
+            if is_same and not (is_exclusive and stay.attached):
                 stay.attached += 1
                 return place
         if len(line) >= self._per_caller:
@@ -97,7 +101,7 @@ class Queue:
         if len(self._waiting) >= self._length:
             return Refused(self._until_room(self._waiting, now), f"all {self._length} places are taken")
 
-        place = Place(caller, fingerprint, next(self._numbers), is_alone)
+        place = Place(caller, fingerprint, next(self._numbers), is_exclusive)
         self._waiting[place] = _Stay()
         self._lines.setdefault(caller, deque()).append(place)
         return place
@@ -105,7 +109,7 @@ class Queue:
     def next(self, now: float, most: int | None = None, *, held: Collection[str] = ()) -> tuple[Place, ...]:
         """The places whose runs may start now, at most `most`; from here on they are active, until `done` or `back`.
 
-        Never one whose fingerprint has a run on already, which is to be joined instead; nor one of the callers in
+        Never one whose fingerprint has an active run already, which is to be joined instead; nor one of the callers in
         `held`, for whom nothing can be started at the moment.
         """
         self.expire(now)
@@ -124,25 +128,25 @@ class Queue:
         return tuple(started)
 
     def adopt(self, caller: str, fingerprint: str, now: float) -> Place:
-        """The active place of a run that is on already, from an earlier process; it may exceed the concurrency."""
+        """The active place of a run of an earlier process; it may exceed the concurrency."""
         place = Place(caller, fingerprint, next(self._numbers))
         self._active[place] = _Stay(attached=0, left_at=now, started_at=now)
         return place
 
     def leave(self, place: Place, now: float) -> None:
-        """Note that one request that was given the place has gone; a run that is on stays on."""
+        """Note that one request that was given the place has gone; an active run stays active."""
         stay = self._waiting.get(place) or self._active.get(place)
         if stay is not None and stay.attached:
             stay.attached -= 1
             stay.left_at = now
 
-    def withdraw(self, place: Place) -> None:
-        """Take a waiting place out whose requests have been answered in another way."""
+    def remove(self, place: Place, now: float, *, has_run: bool = True) -> None:
+        """Take a place out, whether it waits or is active; nothing happens for one that is out already.
+
+        `has_run`: an active place had a run, which is over now; else there was none.
+        """
         if place in self._waiting:
             self._take_out(place)
-
-    def done(self, place: Place, now: float, *, has_run: bool = True) -> None:
-        """Note that the run of a place is over, or, without `has_run`, that there was none."""
         stay = self._active.pop(place, None)
         if stay is not None and has_run:
             self._durations.append(max(0.0, now - stay.started_at))
@@ -158,7 +162,7 @@ class Queue:
         self._lines.move_to_end(place.caller, last=False)
 
     def expire(self, now: float) -> tuple[Place, ...]:
-        """Give up and return the places that everybody left too long ago."""
+        """Give up and return the places that all requests left too long ago."""
         gone = tuple(
             place
             for place, stay in self._waiting.items()
@@ -174,7 +178,7 @@ class Queue:
         return min(kept, default=None)
 
     def retry_after(self, place: Place, now: float, held_seconds: float = 0.0) -> int:
-        """What `Retry-After` tells a request that gives up waiting in its place: whole seconds, at least 1.
+        """The `Retry-After` of a request that gives up waiting in its place: whole seconds, at least 1.
 
         When its run can be expected to start, nothing starting for the next `held_seconds`; but soon enough to find
         the place still kept.
@@ -183,11 +187,11 @@ class Queue:
         return _whole(min(estimate, self._kept_seconds / 2))
 
     def _startable(self, held: Collection[str]) -> Iterator[Place]:
-        """The waiting places that somebody is at and whose fingerprint has no run, in the order of turns."""
-        on = {place.fingerprint for place in self._active if not place.is_alone}
+        """The waiting places that a request waits at and whose fingerprint has no run, in the order of turns."""
+        active = {place.fingerprint for place in self._active if not place.is_exclusive}
         for line in (line for caller, line in self._lines.items() if caller not in held):
             for place in line:
-                if self._waiting[place].attached and (place.is_alone or place.fingerprint not in on):
+                if self._waiting[place].attached and (place.is_exclusive or place.fingerprint not in active):
                     yield place
                     break
 
@@ -199,7 +203,7 @@ class Queue:
         return self._waiting.pop(place)
 
     def _ahead(self, place: Place) -> int:
-        """How many waiting places come before this one if everybody stays."""
+        """How many waiting places come before this one if all requests stay."""
         own = self._lines[place.caller].index(place)
         ahead, is_before = own, True
         for caller, line in self._lines.items():

@@ -1,4 +1,4 @@
-"""What became of runs that were sent without an answer: matched, once, with those that Hex has started since."""
+"""Which run one in doubt became: matched, once, with the runs that Hex has started since. Pure."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -13,13 +13,17 @@ WINDOW_MS = 10 * 60_000
 """A run starts at most so long after it was sent."""
 
 _SETTLED_MS = 60_000
+"""So long after the sending all runs have to be known before the only one that matches is taken for it."""
+
 _LONGEST_MS = 60 * 60_000
+"""After so long it is given up, where the project's runs are not read."""
+
 _TRIGGERS = ("api", UNKNOWN_TRIGGER)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of an intent: the run that it became, or (None) why that cannot be known."""
+    """The run that an intent became, or (None) why that cannot be known."""
 
     run: Run | None
     why: str = ""
@@ -33,7 +37,7 @@ def window(intent: GatewayRun) -> tuple[int, int]:
 def verdict(
     intent: GatewayRun, runs: Iterable[Run], claimed: Collection[str], known_until_ms: int | None, now_ms: int
 ) -> Verdict | None:
-    """What became of an intent, None while it is too early to say.
+    """The run that an intent became, or that it cannot be known; None while it is too early to say.
 
     `runs` are the project's runs within the window of the intent, of which those in `claimed` belong to others;
     every run that started before `known_until_ms` is among them.
@@ -50,7 +54,7 @@ def verdict(
     if len(candidates) == 1 and known_ms >= intent.sent_ms + _SETTLED_MS:
         return Verdict(candidates[0])
     if known_ms >= until_ms:
-        why = f"{len(candidates)} runs fit" if candidates else "no run fits"
+        why = f"{len(candidates)} runs match" if candidates else "no run matches"
         return Verdict(None, why)
     if now_ms - intent.sent_ms > _LONGEST_MS:
         return Verdict(None, "the runs of the project are not known up to then")

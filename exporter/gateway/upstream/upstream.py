@@ -9,8 +9,8 @@ import structlog
 
 from exporter.clock import Clock
 from exporter.errors import HexExporterError, LedgerError
-from exporter.gateway.runs.journal import Journal
-from exporter.gateway.upstream.waiting import first_of
+from exporter.gateway.journal import Journal
+from exporter.gateway.upstream.deadline import first_of
 from exporter.hexapi import Exchanger, NoAnswer, Pace, Tier, reset_seconds, whole_body
 
 RawHeaders = Sequence[tuple[bytes, bytes]]

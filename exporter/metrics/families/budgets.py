@@ -1,4 +1,4 @@
-"""How the budgets stand: limit and thresholds always, used and expected once their period is completely known."""
+"""The budgets now: limit and thresholds always, used and forecast once their period is completely known."""
 
 from collections.abc import Iterator
 

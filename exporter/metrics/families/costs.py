@@ -9,7 +9,7 @@ from exporter.view import COMPONENTS, Accounts, Snapshot, WeekAccount, can_run
 
 
 def cost_families(snapshot: Snapshot) -> Iterator[Family]:
-    """The costs that can be told; where a price or a part of the week is not known, its series are absent."""
+    """The costs that are known; where a price or a part of the week is not known, its series are absent."""
     accounts = snapshot.accounts
     if accounts is None:
         return

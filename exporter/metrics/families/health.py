@@ -8,7 +8,7 @@ from exporter.view import Snapshot
 
 
 def health_families(snapshot: Snapshot) -> Iterator[Family]:
-    """What tells a person whether to trust the rest."""
+    """What shows whether the rest can be trusted."""
     name, stored = snapshot.name, snapshot.stored
     listing = stored.collectors.get("projects")
     yield Family(METRICS["hex_up"], [((name,), int(listing is not None and listing.success))])

@@ -26,7 +26,7 @@ _VIEWS: tuple[tuple[str, Callable[[Project], int | None]], ...] = (
 
 
 def project_families(snapshot: Snapshot) -> Iterator[Family]:
-    """What the listing tells of projects; details only of those with series of their own."""
+    """What the listing shows of projects; details only of those with series of their own."""
     yield _info(snapshot)
     if not snapshot.is_fresh(snapshot.listed_ms):
         return

@@ -1,4 +1,4 @@
-"""Seats by role, and which of them nobody uses."""
+"""Seats by role, and which of them are unused."""
 
 from collections import Counter
 from collections.abc import Iterator

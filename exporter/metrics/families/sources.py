@@ -14,7 +14,7 @@ _STATES = ("known", "unknown")
 def source_families(snapshot: Snapshot) -> Iterator[Family]:
     """How each configured source fares, by the last probe of each of its keys, and when each project's data changed.
 
-    A project is told by its source alone if it can run, since no other is probed.
+    A project has a source only if it can run, since no other is probed.
     """
     if not snapshot.config.sources:
         return
@@ -52,7 +52,7 @@ def _health(snapshot: Snapshot, name: str, states: Sequence[SourceState | None])
     if probed:
         succeeded = all(state.failure is None for state in probed)
         yield Family(METRICS["hex_source_success"], [((snapshot.name, name), int(succeeded))])
-    told = [state.finished_ms for state in probed if state.digest is not None]
-    if told and len(told) == len(states):
-        samples: list[Sample] = [((snapshot.name, name), min(told) / 1000)]
+    read_ms = [state.finished_ms for state in probed if state.digest is not None]
+    if read_ms and len(read_ms) == len(states):
+        samples: list[Sample] = [((snapshot.name, name), min(read_ms) / 1000)]
         yield Family(METRICS["hex_source_last_success_timestamp_seconds"], samples)

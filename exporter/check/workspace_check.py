@@ -1,0 +1,93 @@
+"""What `check` says of a workspace by what its probe found, in sentences that a person can act on."""
+
+from collections.abc import Iterator, Mapping
+
+from exporter.check.gateway_check import gateway_notes
+from exporter.check.money_check import budget_notes, price_notes
+from exporter.check.source_check import source_figure, source_notes
+from exporter.check.workspace_probe import SCOPES, Findings
+from exporter.clock import Clock
+from exporter.config import Config
+from exporter.errors import RefusedError
+from exporter.hexapi import Endpoint, TokenSource
+
+ENDPOINT_GIVES: Mapping[Endpoint, str] = {
+    Endpoint.PROJECTS: "projects, schedules, views",
+    Endpoint.RUNS: "run counts, durations, failures",
+    Endpoint.ME: "when the token expires",
+    Endpoint.USERS: "seats by role, idle seats",
+    Endpoint.GROUPS: "groups",
+    Endpoint.CONNECTIONS: "connections by type",
+    Endpoint.THREADS: "AI credits",
+    Endpoint.QUERIED_TABLES: "which connections a project uses",
+    Endpoint.CELLS: "the same as a hint, from drafts",
+}
+"""What each endpoint is read for."""
+
+_DAY_SECONDS = 86_400
+_EXPIRES_SOON_SECONDS = 14 * _DAY_SECONDS
+_NEEDED = (Endpoint.PROJECTS, Endpoint.RUNS)
+
+
+def workspace_figures(found: Findings, config: Config) -> Iterator[str]:
+    """What the token sees, what following it costs and gives, a line each; nothing if it cannot list projects."""
+    if Endpoint.PROJECTS not in found.answered:
+        return
+    published = sum(one.published_ms is not None for one in found.projects)
+    yield f"sees   {len(found.projects)} projects, {published} of them published; {len(found.seats)} seats"
+    yield f"costs  about {found.planned_per_hour:.0f} requests an hour; {found.allowed_per_hour} are allowed"
+    yield f"gives  about {found.series:,} series"
+    week = duration_text(found.seconds_for(found.first_read.week_requests))
+    history = duration_text(found.seconds_for(found.first_read.history_requests))
+    yield f"needs  {week} until this week is complete, {history} until all history is read"
+    if figure := source_figure(found.projects, config, found.workspace):
+        yield figure
+
+
+def workspace_faults(found: Findings) -> Iterator[str]:
+    """What must be mended before `serve` can follow the workspace."""
+    if found.is_locked:
+        yield "Hex does not accept the token: is it whole, of this deployment, and not expired or revoked?"
+        return
+    for endpoint in _NEEDED:
+        if error := found.refusals.get(endpoint):
+            refused = isinstance(error, RefusedError)
+            remedy = f"; the token needs the scope: {SCOPES[endpoint]}" if refused else ""
+            yield f"{endpoint.value} cannot be read ({error.reason}){remedy}"
+    if Endpoint.PROJECTS in found.answered and not found.projects:
+        yield "the token sees no project: a personal token sees what its owner can see, a workspace token sees all"
+    if found.planned_per_hour > found.allowed_per_hour:
+        yield (
+            f"polling needs {found.planned_per_hour:.0f} requests an hour and {found.allowed_per_hour} are allowed: "
+            "raise rate_limit.share, or ask Hex for a higher limit"
+        )
+
+
+def workspace_notes(found: Findings, config: Config, token: TokenSource, clock: Clock) -> Iterator[str]:
+    """What is odd about the workspace, the token and what the configuration says of them."""
+    if token.is_exposed:
+        yield "the token file can be read by other users of this machine; chmod 600 makes it private"
+    expires_ms = found.identity.token_expires_ms
+    if expires_ms is not None and expires_ms / 1000 - clock.now() < _EXPIRES_SOON_SECONDS:
+        yield f"the token expires in {duration_text(expires_ms / 1000 - clock.now())}"
+    if found.identity.email is not None:
+        yield "this is a personal token: projects that its owner cannot see are missing from every figure"
+    for endpoint, error in found.refusals.items():
+        if endpoint not in _NEEDED and isinstance(error, RefusedError):
+            yield f"no {ENDPOINT_GIVES[endpoint]}: {endpoint.value} needs {SCOPES[endpoint]}"
+    for team in config.teams:
+        if found.projects and not any(team.match.matches(found.workspace, project) for project in found.projects):
+            yield f"team {team.name!r} matches no project"
+    yield from source_notes(found.projects, config, found.workspace)
+    yield from gateway_notes(found.projects, config, found.workspace)
+    yield from price_notes(found, config)
+    yield from budget_notes(found, config, clock)
+
+
+def duration_text(seconds: float) -> str:
+    """A span of time for people, to a minute at the finest."""
+    if seconds < 60:
+        return "under a minute"
+    if seconds < 3600:
+        return f"{seconds / 60:.0f} minutes"
+    return f"{seconds / 3600:.1f} hours" if seconds < 2 * _DAY_SECONDS else f"{seconds / _DAY_SECONDS:.0f} days"

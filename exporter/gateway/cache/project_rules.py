@@ -1,0 +1,27 @@
+"""What applies to a project at this moment: its policy by the configuration in force, and the state of its source."""
+
+from exporter.clock import Clock
+from exporter.config import Config, Policy
+from exporter.facts import Project
+from exporter.ledger import WorkspaceLedger
+from exporter.sources import SourceStatus, source_status
+
+
+class ProjectRules:
+    """Policies and source states of one workspace's projects. `config` may be replaced at any time."""
+
+    def __init__(self, config: Config, workspace_name: str, ledger: WorkspaceLedger, clock: Clock) -> None:
+        self.config = config
+        self._workspace_name = workspace_name
+        self._ledger = ledger
+        self._clock = clock
+
+    def policy(self, project: Project) -> Policy:
+        """The policy of the project's run requests."""
+        assert self.config.gateway is not None
+        return self.config.gateway.policy(self._workspace_name, project)
+
+    def source(self, project: Project) -> SourceStatus:
+        """The project's source, as the last probe left it."""
+        states, now_ms = self._ledger.sources.states(), round(self._clock.now() * 1000)
+        return source_status(self.config, self._workspace_name, project, states, now_ms)

@@ -1,0 +1,56 @@
+"""What is given to a gateway, and what its parts share: the ledger, the way to Hex, and time."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx
+
+from exporter.clock import Clock
+from exporter.gateway.journal import Journal
+from exporter.gateway.upstream.upstream import Upstream
+from exporter.hexapi import Pace
+from exporter.ledger import WorkspaceLedger
+
+
+def _ignore(project_id: str) -> None:
+    """The default of `expect_run`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayHost:
+    """What the process gives to its gateway.
+
+    `pace` returns the workspace's pacing authority of this moment; `expect_run` is called with the id of each project
+    whose runs should be read soon.
+    """
+
+    ledger: WorkspaceLedger
+    pace: Callable[[], Pace]
+    clock: Clock
+    rng: random.Random
+    expect_run: Callable[[str], None] = _ignore
+    transport: httpx.AsyncBaseTransport | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayContext:
+    """What the parts of one gateway share.
+
+    `base_url` is where Hex's API begins (`https://app.hex.tech/api/v1`). `patience_seconds`: how long a request waits
+    at most before it is sent away.
+    """
+
+    base_url: str
+    patience_seconds: float
+    ledger: WorkspaceLedger
+    journal: Journal
+    upstream: Upstream
+    pace: Callable[[], Pace]
+    clock: Clock
+    rng: random.Random
+    expect_run: Callable[[str], None] = _ignore
+
+    def now_ms(self) -> int:
+        """The wall clock, in epoch milliseconds."""
+        return round(self.clock.now() * 1000)

@@ -1,0 +1,66 @@
+"""Making a gateway: once the ledger has been read, with all its parts."""
+
+import structlog
+
+from exporter.config import Config
+from exporter.errors import LedgerError
+from exporter.gateway.context import GatewayContext, GatewayHost
+from exporter.gateway.gateway import Gateway, Inherited
+from exporter.gateway.journal import Journal
+from exporter.gateway.runs.active_run import LEASE_SECONDS
+from exporter.gateway.upstream.upstream import Upstream
+from exporter.ledger import KEEP_MS
+
+_RETRY_SECONDS = 5.0
+_SHORTEST_MEMORY_SECONDS = 86_400.0
+"""How far back results are read at least: a policy that is loaded later may allow as much by default."""
+
+_log = structlog.get_logger()
+
+
+async def open_gateway(config: Config, host: GatewayHost) -> Gateway:
+    """The gateway of the configured workspace, which knows what an earlier process left.
+
+    Waits, and tries again, for as long as the ledger cannot be read or written.
+    """
+    assert config.gateway is not None
+    journal = Journal(host.ledger, host.clock)
+    try:
+        while (inherited := await _read(config, host, journal)) is None:
+            await host.clock.sleep(_RETRY_SECONDS)
+    except BaseException:
+        await journal.aclose()
+        raise
+    context = GatewayContext(
+        base_url=config.gateway_workspace.base_url,
+        patience_seconds=config.gateway.queue.wait_seconds,
+        ledger=host.ledger,
+        journal=journal,
+        upstream=Upstream(host.pace, journal, host.clock, transport=host.transport),
+        pace=host.pace,
+        clock=host.clock,
+        rng=host.rng,
+        expect_run=host.expect_run,
+    )
+    return Gateway(context, config, inherited)
+
+
+async def _read(config: Config, host: GatewayHost, journal: Journal) -> Inherited | None:
+    """What an earlier process left; None if the ledger cannot be read now."""
+    ledger, now_ms = host.ledger, round(host.clock.now() * 1000)
+    try:
+        secret = await journal.write(ledger.gateway.secret)
+        await journal.write(ledger.foresee_gateway, now_ms)
+        runs = await journal.read(ledger.gateway.runs, now_ms - _longest_ms(config))
+        attached = await journal.read(ledger.gateway.attached)
+    except LedgerError as error:
+        _log.warning("The gateway waits for the ledger", reason=str(error))
+        return None
+    return Inherited(secret=secret, runs=runs, attached=attached)
+
+
+def _longest_ms(config: Config) -> int:
+    """How far back a run can matter: as long as a result may be given, or a run may run."""
+    assert config.gateway is not None
+    ages = (policy.max_age_seconds for policy in config.gateway.policies)
+    return min(round(max([_SHORTEST_MEMORY_SECONDS, LEASE_SECONDS, *ages]) * 1000), KEEP_MS)

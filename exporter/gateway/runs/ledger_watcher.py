@@ -1,0 +1,85 @@
+"""What the exporter itself has read of the gateway's runs: ends that no caller polled for, and runs in doubt.
+
+A run of which neither is ever read gives up its place when its lease is over.
+"""
+
+import structlog
+
+from exporter.errors import LedgerError
+from exporter.facts import Run
+from exporter.gateway.context import GatewayContext
+from exporter.gateway.runs.active_run import LEASE_SECONDS, ActiveRun
+from exporter.gateway.runs.recovery import verdict, window
+from exporter.gateway.runs.registry import RunRegistry
+
+_EARLIER_MS = 60_000
+"""How much earlier than it was sent a run may have started, by clocks that differ, for its end to be looked up."""
+
+_log = structlog.get_logger()
+
+
+class LedgerWatcher:
+    """Takes into the registry what the ledger has of its runs. Used on one event loop."""
+
+    def __init__(self, context: GatewayContext, registry: RunRegistry) -> None:
+        self._context = context
+        self._registry = registry
+
+    async def look(self) -> None:
+        """Take in what has been read by now. Raises LedgerError for runs in doubt; nothing is lost then."""
+        await self._look_for_ends()
+        self._expire_leases()
+        for run in self._registry.in_doubt():
+            await self._resolve(run)
+
+    async def _look_for_ends(self) -> None:
+        since_ms: dict[str, int] = {}
+        for run in self._registry.running():
+            sent = run.sent
+            since_ms[sent.project_id] = min(sent.sent_ms, since_ms.get(sent.project_id, sent.sent_ms))
+        for project_id, sent_ms in since_ms.items():
+            try:
+                seen = await self._runs(project_id, sent_ms - _EARLIER_MS, None)
+            except LedgerError as error:
+                _log.warning("The gateway cannot read the ledger", reason=str(error))
+                return
+            for one in seen:
+                self._registry.observe(one)
+
+    def _expire_leases(self) -> None:
+        now = self._context.clock.monotonic()
+        for run in self._registry.running():
+            if now - run.started_at >= LEASE_SECONDS:
+                self._registry.expire_lease(run)
+
+    async def _resolve(self, run: ActiveRun) -> None:
+        """Find the run that one in doubt became, or that there is none."""
+        intent = run.sent
+        since_ms, until_ms = window(intent)
+        runs = await self._runs(intent.project_id, since_ms, until_ms)
+        projects = self._context.ledger.projects(include_gone=True)
+        progress = next((one.progress for one in projects if one.project.project_id == intent.project_id), None)
+        known_until_ms = None if progress is None else progress.known_until_ms
+        found = verdict(intent, runs, self._registry.run_ids(), known_until_ms, self._context.now_ms())
+        if found is None:
+            return
+        if found.run is not None:
+            await self._registry.found(run, found.run.run_id)
+            _log.info("A run that was sent has been found", project_id=intent.project_id, run_id=found.run.run_id)
+        elif run.has_failed:
+            await self._registry.give_up(run, "not_started")
+        else:
+            await self._registry.give_up(run, "unknown")
+            self._context.journal.count("hex_gateway_unknown_runs_total")
+            _log.warning(
+                "Whether a run was started is not known, it is not sent again",
+                project_id=intent.project_id,
+                sent_ms=intent.sent_ms,
+                reason=found.why,
+            )
+
+    async def _runs(self, project_id: str, since_ms: int, until_ms: int | None) -> list[Run]:
+        def read() -> list[Run]:
+            return list(self._context.ledger.runs_between(since_ms, until_ms, project_id))
+
+        return await self._context.journal.read(read)

@@ -1,0 +1,347 @@
+"""The registry of runs: each run of the gateway from the request for it to its end, as one state machine.
+
+    queued <-> sending -> running -> over
+                  |          ^        ^
+                  +-> in doubt -------+
+
+(and from queued or sending to over, where a run is not needed or refused). Every change of state is one method here,
+and one transaction in the ledger at most. The queue decides only whose turn it is.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Literal
+
+import structlog
+
+from exporter.facts import Run
+from exporter.gateway.cache.results import Results
+from exporter.gateway.cache.run_key import RunKey
+from exporter.gateway.context import GatewayContext
+from exporter.gateway.routing.answers import Answer
+from exporter.gateway.runs.active_run import LEASE_SECONDS, ActiveRun, Outcome, RunOrder, RunState, WaitingRequests
+from exporter.gateway.runs.queue import Place, Queue, Refused
+from exporter.gateway.runs.run_writer import RunWriter
+from exporter.ledger import GatewayRun
+from exporter.view import GatewayState
+
+MOST_RUNS = 10_000
+"""How many runs that are over are remembered with those who were given them; the oldest are evicted."""
+
+_DRY = "dry_run"
+
+_log = structlog.get_logger()
+
+
+class RunRegistry:
+    """All runs of one gateway. Used on one event loop. `changed` is set when a run may be able to start."""
+
+    def __init__(self, context: GatewayContext, queue: Queue, results: Results) -> None:
+        self.changed = asyncio.Event()
+        self._context = context
+        self._queue = queue
+        self._results = results
+        self._writer = RunWriter(context)
+        # Runs that are not over, in the order in which they came; those of them that have a place; those with an id.
+        self._unfinished: dict[ActiveRun, None] = {}
+        self._placed: dict[Place, ActiveRun] = {}
+        self._known: OrderedDict[str, ActiveRun] = OrderedDict()
+
+    # What there is
+
+    def pending(self) -> list[ActiveRun]:
+        """The runs that are queued or being sent."""
+        return self._in(RunState.QUEUED, RunState.SENDING)
+
+    def in_doubt(self) -> list[ActiveRun]:
+        """The runs of which it is not known whether Hex has started them."""
+        return self._in(RunState.IN_DOUBT)
+
+    def running(self) -> list[ActiveRun]:
+        """The runs that Hex has started and that are not known to be over."""
+        return self._in(RunState.RUNNING)
+
+    def run(self, run_id: str) -> ActiveRun | None:
+        """A run by Hex's id, None if it is not known to be the gateway's (any more)."""
+        return self._known.get(run_id)
+
+    def run_ids(self) -> frozenset[str]:
+        """The ids of all runs that are known to be the gateway's."""
+        return frozenset(self._known)
+
+    def joinable(self, fingerprint: str) -> ActiveRun | None:
+        """The running run with this fingerprint that was started last, None if none can be joined."""
+        found = (run for run in self.running() if run.sent.fingerprint == fingerprint and run.is_joinable)
+        return max(found, key=lambda run: run.started_at, default=None)
+
+    @property
+    def state(self) -> GatewayState:
+        """How many runs wait, and how many have a place; may be read from any thread."""
+        return GatewayState(self._queue.waiting, self._queue.active)
+
+    def was_given(self, caller: str, run_id: str) -> bool:
+        """Whether a request of the caller has been given the run."""
+        found = self._known.get(run_id)
+        return found is not None and caller in found.given
+
+    def _in(self, *states: RunState) -> list[ActiveRun]:
+        return [run for run in self._unfinished if run.state in states]
+
+    # Requests come and go
+
+    def enqueue(self, key: RunKey, order: RunOrder, reason: str) -> ActiveRun | Refused:
+        """Have a request wait for a run: for one that its caller waits for already, or for a new one (queued).
+
+        Each request that was given a run here leaves it once, by `leave`. `reason` says why a run is needed.
+        """
+        self.expire()
+        now = self._context.clock.monotonic()
+        place = self._queue.offer(order.caller.queue_key, key.fingerprint, now, is_exclusive=order.bypass is not None)
+        if isinstance(place, Refused):
+            return place
+        run = self._placed.get(place)
+        if run is None:
+            run = ActiveRun(state=RunState.QUEUED, place=place, requests=WaitingRequests(key, order, reason, now))
+            self._unfinished[run] = None
+            self._placed[place] = run
+        run.waiting.count += 1
+        self.changed.set()
+        return run
+
+    def leave(self, run: ActiveRun, *, is_answered: bool) -> None:
+        """Note that a request waits no longer; a queued run that no request waits for is kept for a minute.
+
+        With `is_answered` the request was given another run, and does not come back for this one (queued to over).
+        """
+        requests = run.waiting
+        requests.count -= 1
+        if requests.outcome.done() or run.place is None:
+            return
+        if is_answered and not requests.count and run.state is RunState.QUEUED:
+            self._finish(run)
+        else:
+            self._queue.leave(run.place, self._context.clock.monotonic())
+
+    def retry_after(self, run: ActiveRun, held_seconds: float) -> int:
+        """Whole seconds after which a request that stops waiting should come back, nothing starting until then."""
+        now = self._context.clock.monotonic()
+        return 1 if run.place is None else self._queue.retry_after(run.place, now, held_seconds)
+
+    def seconds_to_expiry(self) -> float | None:
+        """Seconds until `expire` has something to do, None if no run is kept; 0 or less: now."""
+        expires_at = self._queue.expires_at()
+        return None if expires_at is None else expires_at - self._context.clock.monotonic()
+
+    def expire(self) -> None:
+        """Give up the runs for which no request has waited for too long (queued to over)."""
+        for place in self._queue.expire(self._context.clock.monotonic()):
+            self._finish(self._placed[place])
+
+    # A run is sent
+
+    def next(self, held: Collection[str]) -> ActiveRun | None:
+        """The run whose turn it is (queued to sending), None if none may start; none of the callers in `held`."""
+        places = self._queue.next(self._context.clock.monotonic(), 1, held=held)
+        if not places:
+            return None
+        run = self._placed[places[0]]
+        run.state = RunState.SENDING
+        return run
+
+    async def intend(self, run: ActiveRun) -> None:
+        """Write down that the run is about to be sent; raises LedgerError if it cannot be. It stays in sending."""
+        record = await self._writer.intend(run)
+        if run.record is None:
+            waited = self._context.clock.monotonic() - run.waiting.since
+            self._context.journal.observe("hex_gateway_queue_seconds", waited)
+        run.record = record
+
+    async def retry(self, run: ActiveRun) -> None:
+        """It was not sent, or Hex has certainly not started it: it is next again (sending to queued)."""
+        await self._note_not_started(run)
+        assert run.place is not None
+        run.state = RunState.QUEUED
+        self._queue.back(run.place, self._context.clock.monotonic())
+        self.changed.set()
+
+    async def refuse(self, run: ActiveRun, answer: Answer) -> None:
+        """Hex has certainly not started it and will not: its requests get this answer (sending to over)."""
+        await self._note_not_started(run)
+        self.settle(run, answer)
+
+    def settle(self, run: ActiveRun, outcome: Outcome) -> None:
+        """Its requests are answered without this run (sending to over)."""
+        self._finish(run)
+        run.waiting.settle(outcome)
+
+    async def started(self, run: ActiveRun, run_id: str, answer: str) -> None:
+        """Hex has started it (sending to running), or has checked it as a dry run (sending to over)."""
+        is_dry = run.waiting.order.is_dry
+        run.record = replace(run.sent, state="started", run_id=run_id, answer=answer, status=_DRY if is_dry else None)
+        self._remember(run)  # before it is written: no run in doubt may be taken for this one
+        await self._writer.started(run.record)
+        if is_dry:
+            self._finish(run)
+        elif not run.is_over:
+            self._run_from_now(run)
+        run.waiting.settle(run)
+        self._context.expect_run(run.sent.project_id)
+
+    def doubt(self, run: ActiveRun, answer: Answer, *, has_failed: bool = False) -> None:
+        """It was sent, and whether Hex has started it is not known (sending to in doubt).
+
+        With `has_failed` Hex said that it failed: where no run is found there is none, and it keeps no place.
+        """
+        run.state = RunState.IN_DOUBT
+        run.has_failed = has_failed
+        if has_failed:
+            self._free_place(run)
+        run.waiting.settle(answer)
+        self._context.expect_run(run.sent.project_id)
+
+    async def found(self, run: ActiveRun, run_id: str) -> None:
+        """Hex has started a run that was in doubt (in doubt to running); raises LedgerError, and nothing changes."""
+        run.record = await self._writer.found(run.sent, run_id)
+        self._remember(run)
+        self._run_from_now(run)
+
+    async def give_up(self, run: ActiveRun, state: Literal["not_started", "unknown"]) -> None:
+        """No run is found for one in doubt (in doubt to over); raises LedgerError, and nothing changes."""
+        run.record = await self._writer.given_up(run.sent, state)
+        self._finish(run)
+
+    # A run ends
+
+    def observe(self, seen: Run) -> None:
+        """Take in a run as Hex shows it; runs of others, and those that still run, change nothing."""
+        run = self._known.get(seen.run_id)
+        if run is not None and not seen.is_active:
+            self.end(run, seen.status, seen.ended_ms, seen.duration_ms)
+
+    def end(self, run: ActiveRun, status: str, ended_ms: int | None, duration_ms: int | None) -> None:
+        """A run has ended (running to over). The first end that is seen holds, also after the lease."""
+        if run.sent.status is not None:
+            return
+        run.record = replace(run.sent, status=status, ended_ms=ended_ms, duration_ms=duration_ms)
+        self._results.add(run.record)
+        self._finish(run, has_run=True)
+        self._writer.ended(run.record)
+
+    def expire_lease(self, run: ActiveRun) -> None:
+        """A run whose end was not seen gives up its place (running to over)."""
+        _log.warning("The end of a run was not seen", project_id=run.sent.project_id, run_id=run.run_id)
+        self._finish(run)
+        self._writer.lost(run.sent)
+
+    # Who holds a run
+
+    def give(self, run: ActiveRun, caller: str, *, is_first: bool = False) -> None:
+        """A request of the caller is given the run; the first is its starter, which was written with the start."""
+        run.give(caller)
+        if not is_first:
+            self._writer.held(run, caller)
+
+    def give_result(self, record: GatewayRun, caller: str) -> None:
+        """A request of the caller is given the result of a run that is over."""
+        run = self._known.get(record.run_id or "")
+        if run is None:
+            run = ActiveRun(state=RunState.OVER, record=record)
+            self._remember(run)
+        run.give(caller)
+
+    async def release(self, run: ActiveRun, caller: str) -> bool:
+        """A request of the caller releases the run; whether it was the last, so that the run is to be cancelled.
+
+        From then on no request is given the run. Otherwise this returns when it is written.
+        """
+        run.attached[caller] -= 1
+        if not run.attached.total():
+            run.is_cancelling = True
+            return True
+        self._writer.held(run, caller)
+        await self._writer.held_settled()
+        return False
+
+    def not_cancelled(self, run: ActiveRun, caller: str) -> None:
+        """Hex has not taken the cancellation: the caller holds the run again."""
+        run.is_cancelling = False
+        if not run.is_over:
+            run.attached[caller] += 1
+
+    def cancelled(self, run: ActiveRun, caller: str) -> None:
+        """Hex has taken the cancellation, or says that the run is over: the caller's right to cancel is used up."""
+        self._writer.held(run, caller)
+
+    # Process start and end
+
+    def restore(self, record: GatewayRun, attached: Mapping[str, int]) -> None:
+        """Take up a run of an earlier process: its result, its place and who holds it, or that it is in doubt."""
+        if record.state == "intended":
+            self._adopt(ActiveRun(state=RunState.IN_DOUBT, record=record))
+        if record.state != "started" or record.run_id is None:
+            return
+        age_seconds = max(0, self._context.now_ms() - record.sent_ms) / 1000
+        started_at = self._context.clock.monotonic() - age_seconds
+        run = ActiveRun(state=RunState.OVER, record=record, started_at=started_at)
+        if record.status is None and age_seconds < LEASE_SECONDS:
+            run.state = RunState.RUNNING
+            self._adopt(run)
+        # A run that was in doubt has no holder in the ledger: its starter is taken to hold it.
+        for caller, count in {record.caller: 1, **attached}.items():
+            run.give(caller, count)
+        self._remember(run)
+        self._results.add(record)
+
+    async def settled(self) -> None:
+        """Return when every end and every holder that was noted is written, or cannot be now."""
+        await self._writer.settled()
+
+    # What the changes have in common
+
+    def _run_from_now(self, run: ActiveRun) -> None:
+        """To running; those who wait for the same look whether they may join it."""
+        run.state = RunState.RUNNING
+        run.started_at = self._context.clock.monotonic()
+        for other in self.pending():
+            place = other.place
+            if place is not None and not place.is_exclusive and place.fingerprint == run.sent.fingerprint:
+                other.waiting.wake()
+
+    def _finish(self, run: ActiveRun, *, has_run: bool = False) -> None:
+        """To over, from any state."""
+        if run.is_over:
+            return
+        run.state = RunState.OVER
+        run.attached.clear()
+        del self._unfinished[run]
+        self._free_place(run, has_run=has_run)
+
+    def _free_place(self, run: ActiveRun, *, has_run: bool = False) -> None:
+        if run.place is None:
+            return
+        del self._placed[run.place]
+        self._queue.remove(run.place, self._context.clock.monotonic(), has_run=has_run)
+        run.place = None
+        self.changed.set()
+
+    def _adopt(self, run: ActiveRun) -> None:
+        """Give a run of an earlier process a place, whatever the concurrency allows."""
+        record = run.sent
+        run.place = self._queue.adopt(record.caller, record.fingerprint, self._context.clock.monotonic())
+        self._unfinished[run] = None
+        self._placed[run.place] = run
+        self._context.expect_run(record.project_id)
+
+    async def _note_not_started(self, run: ActiveRun) -> None:
+        if run.is_intended:
+            run.record = await self._writer.not_started(run.sent)
+
+    def _remember(self, run: ActiveRun) -> None:
+        self._known[run.run_id] = run
+        while len(self._known) > MOST_RUNS:
+            oldest = next((run_id for run_id, one in self._known.items() if one.is_over), None)
+            if oldest is None:
+                return
+            del self._known[oldest]

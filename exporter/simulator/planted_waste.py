@@ -1,0 +1,163 @@
+"""What was planted to be found: the waste in the simulated workspace, and what only looks like it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from math import exp
+
+from exporter.simulator.connections import Link
+from exporter.simulator.event_times import WEEK_MS
+from exporter.simulator.people import Person
+from exporter.simulator.population import SimulatedProject
+from exporter.simulator.project_mix import KILLED_SHARE, MISSED_SHARE, NO_KERNEL_SHARE, SORTS, SPREAD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waste:
+    """One thing that could be switched off.
+
+    `subjects` are ids of projects, users or connections, or plans; `runs_per_week` and `seconds_per_week` would be
+    saved with it on average, or the difference of the seat of `role` to a free one. With `is_waste` false it is a near
+    miss: it looks like its kind, and must stay.
+    """
+
+    kind: str
+    subjects: tuple[str, ...]
+    because: str
+    runs_per_week: float = 0.0
+    seconds_per_week: float = 0.0
+    role: str | None = None
+    is_waste: bool = True
+
+
+_BECAUSE = {
+    "abandoned_project": "hourly, never viewed or edited, its owner has no seat",
+    "failing_schedule": "every scheduled run fails",
+    "unviewed_schedule": "nobody has ever viewed it",
+    "over_refreshed": "refreshed every three hours, viewed about once a week, its source changes as rarely",
+    "over_scheduled": "refreshed every six hours, as its source changes, but viewed about twice a week",
+}
+
+_PLANS = (
+    ("enterprise", "team", "Team has all that is in use, unless somebody reads queried tables", True),
+    ("team", "professional", "Professional costs less, and has no API", False),
+)
+
+
+def planted(projects: Iterable[SimulatedProject], people: Iterable[Person], links: Iterable[Link]) -> tuple[Waste, ...]:
+    """Everything planted in a workspace, near misses included.
+
+    That on plans is there for a workspace that is billed on the first of its subjects.
+    """
+    projects = tuple(projects)
+    return (
+        *_projects(projects),
+        *_pairs(projects),
+        *_collisions(projects),
+        *_seats(people),
+        *_links(tuple(links)),
+        *_plans(),
+    )
+
+
+def _projects(projects: tuple[SimulatedProject, ...]) -> Iterator[Waste]:
+    for project in projects:
+        sort = SORTS[project.sort]
+        for kind, is_waste in ((sort.waste, True), (sort.near, False)):
+            if kind in _BECAUSE:
+                yield _of_project(kind, project, is_waste)
+
+
+def _of_project(kind: str, project: SimulatedProject, is_waste: bool) -> Waste:
+    because = _BECAUSE[kind] if is_waste else f"looks so, but is of the sort {project.sort!r}"
+    return _of_runs(kind, project, (project.project_id,), because, is_waste=is_waste)
+
+
+def _of_runs(
+    kind: str, project: SimulatedProject, subjects: tuple[str, ...], because: str, *, is_waste: bool = True
+) -> Waste:
+    runs = _runs_per_week(project)
+    sort = SORTS[project.sort]
+    # What nobody needs is all but one run for each change, or for each view.
+    needed = {"over_refreshed": sort.source_changes, "over_scheduled": sort.views}.get(kind, 0.0)
+    saved = max(0.0, runs - needed) if is_waste else runs
+    return Waste(
+        kind=kind,
+        subjects=subjects,
+        because=because,
+        runs_per_week=saved,
+        seconds_per_week=saved * _mean_seconds(project),
+        is_waste=is_waste,
+    )
+
+
+def _pairs(projects: tuple[SimulatedProject, ...]) -> Iterator[Waste]:
+    kind = "duplicate_projects"
+    for original, other in pairwise(projects):
+        subjects = (original.project_id, other.project_id)
+        if other.sort == "copy":
+            yield _of_runs(kind, other, subjects, "the same tables, the same schedule, nearly the same title")
+        elif other.sort == "sibling":
+            yield _of_runs(kind, other, subjects, "the same tables, for something else", is_waste=False)
+
+
+def _collisions(projects: tuple[SimulatedProject, ...]) -> Iterator[Waste]:
+    kind = "colliding_schedules"
+    subjects = tuple(project.project_id for project in projects if project.sort == "six")
+    if len(subjects) > 1:
+        yield Waste(kind=kind, subjects=subjects, because="all start at 06:00 on one connection")
+    for original, other in pairwise(projects):
+        if other.sort == "copy":
+            because = "two start at 05:40 on one connection, which it bears"
+            yield Waste(kind=kind, subjects=(original.project_id, other.project_id), because=because, is_waste=False)
+
+
+def _seats(people: Iterable[Person]) -> Iterator[Waste]:
+    for person in people:
+        seat = (person.user_id,)
+        if person.is_idle_paid:
+            yield Waste(kind="idle_paid_seat", subjects=seat, because="no login for a long time", role=person.role)
+        elif person.habit == "long_session":
+            because = "logged in long ago, but its projects are edited"
+            yield Waste(kind="idle_paid_seat", subjects=seat, because=because, role=person.role, is_waste=False)
+        elif person.habit == "reader":
+            because = "an author's seat that owns and edits nothing"
+            yield Waste(kind="costly_role", subjects=seat, because=because, role=person.role)
+        elif person.role == "explorer":
+            because = "owns and edits nothing, on the seat that is made for it"
+            yield Waste(kind="costly_role", subjects=seat, because=because, role=person.role, is_waste=False)
+
+
+def _links(links: tuple[Link, ...]) -> Iterator[Waste]:
+    for link in links:
+        if link.use == "unused":
+            yield Waste(kind="unused_connection", subjects=(link.connection_id,), because="no project queries it")
+        elif link.details is None:
+            because = "nobody tells where it leads, but projects query it"
+            yield Waste(kind="unused_connection", subjects=(link.connection_id,), because=because, is_waste=False)
+    pairs = (("overlapping_connections", "overlap", True), ("overlapping_connections", "near_overlap", False))
+    for kind, use, is_waste in pairs:
+        second = next(link for link in links if link.use == use)
+        first = next(link for link in links if link.connection_type == second.connection_type)
+        because = "the same account and database" if is_waste else "the same host, but another database"
+        subjects = (first.connection_id, second.connection_id)
+        yield Waste(kind=kind, subjects=subjects, because=because, is_waste=is_waste)
+
+
+def _plans() -> Iterator[Waste]:
+    for plan, other, because, is_waste in _PLANS:
+        yield Waste(kind="costly_plan", subjects=(plan, other), because=because, is_waste=is_waste)
+
+
+def _runs_per_week(project: SimulatedProject) -> float:
+    """Runs of the enabled schedules in an average week, those left out that are missed or get no kernel."""
+    weeks = 52
+    due = sum(sum(1 for _ in cadence.due(0, weeks * WEEK_MS)) for cadence in project.schedules if cadence.is_enabled)
+    return due / weeks * (1 - MISSED_SHARE) * (1 - NO_KERNEL_SHARE)
+
+
+def _mean_seconds(project: SimulatedProject) -> float:
+    """Of the runs that got a kernel; a few are killed after thrice the time, those that fail take half of it."""
+    killed = KILLED_SHARE / (1 - NO_KERNEL_SHARE)
+    others = (1 - killed) * (1 - project.failure_share * 0.5)
+    return project.median_seconds * exp(SPREAD**2 / 2) * (3 * killed + others)

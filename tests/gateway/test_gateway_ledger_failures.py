@@ -1,0 +1,109 @@
+"""A ledger that fails for a while: no run is called off, lost or counted twice."""
+
+import asyncio
+import threading
+from typing import Any
+
+from gateway_world import (
+    ALICE,
+    World,
+    bearer,
+    play,
+)
+
+from exporter.clock import SystemClock
+from exporter.errors import LedgerError
+from exporter.gateway.journal import Journal
+from exporter.ledger import open_ledger
+from exporter.ledger.histograms import Amounts
+from exporter.simulator import Fault
+
+
+class TestLedgersThatFail:
+    def test_a_run_that_hex_started_is_not_called_off_by_a_cool_down_that_cannot_be_written(self) -> None:
+        async def story(world: World, project: str) -> None:
+            def broken(until_ms: int) -> None:
+                raise LedgerError("disk full")
+
+            world.pace._on_cool_down = broken
+            # The answer is a 201 that says that it was the window's last request.
+            send = world.gateway._context.upstream._exchange
+
+            async def announced(request: Any) -> Any:
+                reply = await send(request)
+                if request.method != "POST":
+                    return reply
+                more = ((b"ratelimit-remaining", b"0"), (b"ratelimit-reset", b"30"))
+                return type(reply)(reply.status, (*reply.headers, *more), reply.body, reply.at)
+
+            world.gateway._context.upstream._exchange = announced  # type: ignore[method-assign]
+            answer = await world.run(project)
+            assert (answer.status_code, world.started()) == (201, 1)
+            assert world.gateway.state.active_runs == 1
+            assert world.gateway._context.upstream.wait_seconds() > 25
+
+        play(story, run_seconds=10_000)
+
+    def test_a_cool_down_that_cannot_be_written_is_waited_out_all_the_same(self) -> None:
+        async def story(world: World, project: str) -> None:
+            def broken(until_ms: int) -> None:
+                raise LedgerError("disk full")
+
+            world.pace._on_cool_down = broken
+            world.faults.add(Fault(kind="429", count=1, retry_after=20))
+            answer = await world.client.get("/api/v1/users/me", headers=bearer(ALICE))
+            assert answer.status_code == 200
+
+        play(story)
+
+    def test_an_unknown_run_gives_up_its_place_though_the_ledger_failed_once(self) -> None:
+        async def story(world: World, project: str) -> None:
+            world.faults.add(Fault(kind="slow", endpoint="run_project", count=1, seconds=100))
+            assert (await world.run(project)).status_code in (429, 504)
+            await asyncio.sleep(60)
+            assert world.gateway.state.active_runs == 1
+            book, right = world.ledger.gateway, world.ledger.gateway.not_started
+            failures: list[str] = []
+
+            def once(intent_id: str, state: Any) -> None:
+                book.not_started = right  # type: ignore[method-assign]
+                failures.append(intent_id)
+                raise LedgerError("database is locked")
+
+            book.not_started = once  # type: ignore[method-assign]
+            await asyncio.sleep(600)
+            world.read_runs(project)
+            await asyncio.sleep(30)
+            assert failures
+            assert world.gateway.state.active_runs == 0
+            assert await world.counted("hex_gateway_unknown_runs_total") == {(): 1}
+
+        play(story)
+
+    def test_what_was_sent_is_counted_though_the_flush_is_cancelled(self) -> None:
+        async def story() -> None:
+            book = open_ledger("sqlite://", clock=SystemClock())
+            ledger = book.workspace("w")
+            journal = Journal(ledger, SystemClock())
+            now_ms = round(SystemClock().now() * 1000)
+            for _ in range(3):
+                journal.exchange("other", "200", 0.1, now_ms)
+            journal.count("hex_gateway_requests_total", ("miss",))
+            held, counted = threading.Event(), ledger.count_many
+
+            def slow(amounts: Amounts, now_ms: int) -> None:
+                held.wait(10)
+                counted(amounts, now_ms)
+
+            ledger.count_many = slow  # type: ignore[method-assign]
+            flushing = asyncio.ensure_future(journal.flush())
+            await asyncio.sleep(0)
+            flushing.cancel()
+            await asyncio.gather(flushing, return_exceptions=True)
+            held.set()
+            await journal.aclose()
+            asked = sum(count for _, count in ledger.requests_by_minute(now_ms - 600_000))
+            assert asked == 3
+            book.close()
+
+        asyncio.run(story())

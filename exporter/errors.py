@@ -65,6 +65,8 @@ class ApiError(HexExporterError):
     phrase that is safe to log, `trace_id` what Hex support asks for, where Hex sent one.
     """
 
+    retry_after_seconds: float | None = None
+
     def __init__(self, endpoint: str, reason: str, *, status: int | None = None, trace_id: str | None = None) -> None:
         message = f"{endpoint}: {reason}" if status is None else f"{endpoint}: {status} {reason}"
         super().__init__(message if trace_id is None else f"{message} (trace {trace_id})")

@@ -84,7 +84,9 @@ class _View:
         self._oldest_ms = now_ms - round(config.collect.max_age_seconds * 1000)
         self._collectors = ledger.collectors()
         self.are_projects_known = self._is_fresh("projects")
-        self.projects: tuple[KnownProject, ...] = ledger.projects() if self.are_projects_known else ()
+        # Of a project whose runs Hex never showed, none being known says nothing.
+        listed = (one for one in ledger.projects() if not one.progress.was_never_readable)
+        self.projects: tuple[KnownProject, ...] = tuple(listed) if self.are_projects_known else ()
 
     def listed(self, listing: Listing[Item] | None, collector: str) -> tuple[Item, ...] | None:
         """What a listing said, None with a reason if it could not be read or is too old."""

@@ -124,7 +124,9 @@ def _rate_limit() -> Keys[RateLimit]:
 
 def _collect() -> Keys[Collect]:
     listings = dict.fromkeys(("projects", "runs", "users", "connections", "groups", "threads"), truth())
-    return Keys(Collect, {**listings, "queried_tables": truth_or_auto(), "max_age": duration()})
+    return Keys(
+        Collect, {**listings, "queried_tables": truth_or_auto(), "max_age": duration(), "refused_share": share()}
+    )
 
 
 def _match() -> Keys[Match]:

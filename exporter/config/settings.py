@@ -59,7 +59,8 @@ class Storage(Struct, frozen=True, kw_only=True):
 class Collect(Struct, frozen=True, kw_only=True):
     """What is read from Hex; `queried_tables` None: wherever Hex answers, else by cells.
 
-    A gauge taken from a listing that is older than `max_age_seconds` is no longer shown.
+    A gauge taken from a listing that is older than `max_age_seconds` is no longer shown. Once Hex gives no runs of
+    `refused_share` of the projects, runs count as not read.
     """
 
     projects: bool = True
@@ -70,6 +71,7 @@ class Collect(Struct, frozen=True, kw_only=True):
     threads: bool = True
     queried_tables: bool | None = None
     max_age_seconds: float = field(default=DAY_SECONDS / 4, name="max_age")
+    refused_share: float = 0.1
 
 
 class Week(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,6 @@ from exporter.ledger.schema import PROJECTS, RUNS, WORKSPACES, upsert
 from exporter.ledger.series_limit import ACTIVITY_MS, DAY_MS, FORGET_GONE_MS, Candidate, choose_series
 from exporter.ledger.store import Store, Transaction
 
-
 ORDER_MARGIN_MS = 15 * 60_000
 """How far start times may be out of order in a listing that falls.
 

@@ -54,9 +54,7 @@ class WorkspaceLedger(WorkspaceReader):
         """Keep other threads from writing meanwhile, and the ledger from being replaced by them."""
         return self._store.turn()
 
-    def record_projects(
-        self, projects: Iterable[Project], at_ms: int, unreadable: Collection[str] | None = ()
-    ) -> None:
+    def record_projects(self, projects: Iterable[Project], at_ms: int, unreadable: Collection[str] | None = ()) -> None:
         """A whole listing of projects; what it lacks is gone since then.
 
         `unreadable` are the ids of items that could not be read, None if any project may be among them: those stay.

@@ -75,9 +75,7 @@ class Availability:
         failed_ms = self._failures.until_ms(project_id, now_ms)
         if self._is_everything_refused() and project_id == next(iter(self._without_runs)):
             return failed_ms  # the one refused longest ago: it shows whether a scope has come back
-        return max(
-            failed_ms, self._runs.until_ms(project_id, now_ms), self._unreadable.until_ms(project_id, now_ms)
-        )
+        return max(failed_ms, self._runs.until_ms(project_id, now_ms), self._unreadable.until_ms(project_id, now_ms))
 
     def older_until_ms(self, project_id: str, now_ms: int) -> int:
         """Until when pages of the project's past wait, 0 if they do not."""
@@ -173,9 +171,7 @@ class Availability:
                 self._refusals.failed(endpoint.value, now_ms, _NEEDED_LONGEST_MS)
         elif project_id is None or error.status == 403:
             self._report(endpoint, None, str(error))
-            self._refusals.failed(
-                endpoint.value, now_ms, _NEEDED_LONGEST_MS if endpoint is Endpoint.PROJECTS else None
-            )
+            self._refusals.failed(endpoint.value, now_ms, _NEEDED_LONGEST_MS if endpoint is Endpoint.PROJECTS else None)
             self._record_failure(endpoint, error, now_ms)
 
     def older_came(self, project_id: str) -> None:

@@ -2,6 +2,7 @@
 
 import random
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import replace
 
 import httpx
@@ -21,8 +22,10 @@ from exporter.polling.due_times import HOUR_MS
 from exporter.polling.housekeeping import Housekeeper
 from exporter.polling.planner import Idle, PlannedRequest, plan
 from exporter.polling.poll_report import PollReport
+from exporter.polling.problems import problems_of
 from exporter.polling.readers import Readers
 from exporter.polling.token_lock import TokenLock
+from exporter.polling.unknown_parameters import read_unknown, write_unknown
 
 _log = structlog.get_logger()
 
@@ -82,9 +85,10 @@ class Poller:
             observe=self._observe,
             workspace=workspace.name,
             transport=transport,
+            on_unknown=self._on_unknown,
         )
         self._conditions = Conditions(self._log)
-        self._availability = Availability(ledger, self._conditions, rng)
+        self._availability = Availability(ledger, self._conditions, rng, config.collect.refused_share)
         self._readers = Readers(ledger, config, self._availability, self.pace.allowed_per_hour)
         self._token_lock = TokenLock(token, rng)
         self._skew = ClockSkew()
@@ -93,7 +97,9 @@ class Poller:
         self._started_runs: deque[tuple[str, int]] = deque(maxlen=_MOST_STARTED_RUNS)
         self._figures = PollReport()
         self._turn = 0
+        self._is_begun = False
         self._is_loaded = False
+        ledger.when_lost(self._forget)
 
     @property
     def report(self) -> PollReport:
@@ -103,7 +109,7 @@ class Poller:
             self._figures,
             clock_skew_seconds=self._skew.seconds,
             is_followed=_UNFOLLOWED.isdisjoint(conditions),
-            problems=tuple(str(fields["reason"]) for fields in conditions.values()),
+            problems=problems_of(conditions),
         )
 
     def load(self) -> None:
@@ -113,7 +119,12 @@ class Poller:
         requests = self._ledger.requests_by_minute(since_ms), self._ledger.caller_requests_by_minute(since_ms)
         self._readers.load(now_ms)
         self.pace.restore(self._ledger.cool_down_until_ms or 0, *requests)
-        self._is_loaded = True
+        self._client.leave_out(read_unknown(self._ledger, now_ms))
+        self._is_begun = self._is_loaded = True
+
+    def _forget(self) -> None:
+        """What is remembered follows from a ledger that is lost: begin again with the one in its place."""
+        self._is_loaded = False
 
     async def aclose(self) -> None:
         """Close the connections to Hex."""
@@ -140,13 +151,19 @@ class Poller:
     async def step(self) -> float:
         """Send at most one request and record its answer; seconds until another step is worth it."""
         try:
-            if not self._is_loaded:
+            if not self._is_begun:
                 self.load()
+            elif not self._is_loaded:
+                self._readers.load(self._now_ms())
+                self._is_loaded = True
             return await self._step(self._now_ms())
         except LedgerError as error:
+            self._forget()  # what was read moves only when it is written
             self._report(_LEDGER, str(error))
-            self._readers.not_written()
             return _LEDGER_RETRY_SECONDS
+        except Exception:
+            self._forget()
+            raise
 
     async def _step(self, now_ms: int) -> float:
         wait_seconds = self._token_lock.wait_seconds(now_ms) or self.pace.wait_seconds()
@@ -192,25 +209,32 @@ class Poller:
 
     async def _exchange(self, request: ApiRequest, now_ms: int) -> None:
         self._readers.sent(request, now_ms)
+        outcome: Page | ApiError
         try:
-            page = await self._client.fetch(request)
-        except RateLimitedError as error:
-            wait_seconds = round(self.pace.wait_seconds())
-            self._log.info("Hex asks to wait", endpoint=request.endpoint.value, seconds=wait_seconds)
-            self._log.debug("The answer was", reason=str(error))
-        except UnauthorizedError as error:
-            self._rejected(error, now_ms)
-        except RefusedError as error:
-            self._readers.refused(request, error, now_ms)
-            self._availability.refused(request, error, now_ms)
+            outcome = await self._client.fetch(request)
         except ApiError as error:
-            self._readers.failed(request)
-            self._availability.failed(request, error, now_ms)
-        else:
-            self._take(page)
+            outcome = error
+        with self._ledger.turn():
+            if self._is_loaded:  # else the ledger was lost while the request was under way
+                self._settle(request, outcome, now_ms)
+
+    def _settle(self, request: ApiRequest, outcome: Page | ApiError, now_ms: int) -> None:
+        match outcome:
+            case RateLimitedError():
+                wait_seconds = round(self.pace.wait_seconds())
+                self._log.info("Hex asks to wait", endpoint=request.endpoint.value, seconds=wait_seconds)
+                self._log.debug("The answer was", reason=str(outcome))
+            case UnauthorizedError():
+                self._rejected(outcome, now_ms)
+            case RefusedError():
+                self._readers.refused(request, outcome, now_ms)
+            case ApiError():
+                self._readers.failed(request, outcome, now_ms)
+            case Page():
+                self._take(outcome)
 
     def _take(self, page: Page) -> None:
-        request, received_ms = page.request, round(self._clock.now() * 1000)
+        received_ms = round(self._clock.now() * 1000)
         self._skew.observe(page, received_ms)
         now_ms = self._skew.hex_ms(received_ms)
         asked_ms = self._skew.hex_ms(page.sent_ms)
@@ -218,12 +242,9 @@ class Poller:
         sent_ms = asked_ms - DATE_STEP_MS
         self._ledger.first_contact(asked_ms)
         self._bad_items.take(page, now_ms)
-        if flaw := self._readers.take(page, sent_ms, now_ms):
-            self._availability.broken_off(request.endpoint, flaw, now_ms)
-            return
         self._token_lock.accepted()
         self._conditions.clear(_TOKEN)
-        self._availability.answered(request, now_ms)
+        self._readers.take(page, sent_ms, now_ms)
 
     def _rejected(self, error: UnauthorizedError, now_ms: int) -> None:
         """The token is not accepted: report it once, go slow, and look whether it changes."""
@@ -234,6 +255,12 @@ class Poller:
     def _observe(self, exchange: Exchange) -> None:
         try:
             self._ledger.record_exchange(exchange.endpoint, exchange.code, exchange.seconds, exchange.sent_ms)
+        except LedgerError as error:
+            self._report(_LEDGER, str(error))
+
+    def _on_unknown(self, unknown: Mapping[Endpoint, tuple[str, ...]]) -> None:
+        try:
+            write_unknown(self._ledger, unknown, self._now_ms())
         except LedgerError as error:
             self._report(_LEDGER, str(error))
 

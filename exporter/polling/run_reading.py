@@ -114,7 +114,7 @@ class RunReader:
         return frozenset(name for name, one in self._tracked.items() if one.known.project.state == "published")
 
     @property
-    def refused(self) -> list[str]:
+    def refused_projects(self) -> list[str]:
         """The projects whose runs Hex refused when they were last requested."""
         return [project_id for project_id, one in self._tracked.items() if one.progress.refusals]
 
@@ -346,9 +346,7 @@ class RunReader:
         if progress.last_read_ms is not None:
             one.expected_runs.read(progress.last_read_ms)
 
-    def _take_older(
-        self, project_id: str, one: _Tracked, page: Page, runs: Sequence[Run], now_ms: int
-    ) -> RunsTaken:
+    def _take_older(self, project_id: str, one: _Tracked, page: Page, runs: Sequence[Run], now_ms: int) -> RunsTaken:
         progress = extend_back(one.progress, page)
         self._ledger.record_runs(project_id, runs, progress or one.progress, now_ms)
         if progress is None:

@@ -2,7 +2,14 @@
 
 from exporter.view.accounts import COMPONENTS, Accounts, WeekAccount
 from exporter.view.bookkeeping import Bookkeeper
-from exporter.view.completeness import awaited, can_run, complete_since_ms, complete_until_ms
+from exporter.view.completeness import (
+    awaited,
+    can_run,
+    complete_since_ms,
+    complete_until_ms,
+    is_mostly_unreadable,
+    unreadable,
+)
 from exporter.view.daily_usage import RunKind, Total
 from exporter.view.owner_labels import OwnerLabel, owner_label
 from exporter.view.reader import Reader
@@ -32,6 +39,8 @@ __all__ = [
     "can_run",
     "complete_since_ms",
     "complete_until_ms",
+    "is_mostly_unreadable",
+    "unreadable",
     "owner_label",
     "team_of_person",
     "users_of_connections",

@@ -8,7 +8,13 @@ from exporter.config import Config, Workspace
 from exporter.facts import Connection, Identity, QueriedTable, Run, Seat
 from exporter.ledger import OTHER, CollectorState, CounterValue, KnownFinding, KnownProject, Listing, SourceState
 from exporter.view.accounts import Accounts
-from exporter.view.completeness import awaited, complete_until_ms, is_complete_from
+from exporter.view.completeness import (
+    awaited,
+    complete_until_ms,
+    is_complete_from,
+    is_mostly_unreadable,
+    unreadable,
+)
 from exporter.view.owner_labels import OwnerLabel
 from exporter.view.recent_runs import RecentRuns
 from exporter.view.status import WorkspaceStatus
@@ -81,6 +87,11 @@ class Snapshot:
         return tuple(awaited(self.stored.projects))
 
     @cached_property
+    def unreadable(self) -> tuple[KnownProject, ...]:
+        """The projects that can run and whose runs Hex has never shown."""
+        return tuple(unreadable(self.stored.projects))
+
+    @cached_property
     def members(self) -> frozenset[str]:
         """The ids of the projects with series of their own."""
         return frozenset(known.project.project_id for known in self.stored.projects if known.has_series)
@@ -90,14 +101,14 @@ class Snapshot:
         return project_id if project_id in self.members else OTHER
 
     def is_complete_from(self, start_ms: int) -> bool:
-        """Whether every run since then is known, as far as Hex lists runs."""
-        if self.listed_ms is None:
+        """Whether every run since then is known of the projects whose runs Hex shows, and those are most."""
+        if self.listed_ms is None or is_mostly_unreadable(self.stored.projects, self.config.collect.refused_share):
             return False
         return is_complete_from(self.awaited, start_ms, self.stored.first_contact_ms)
 
     @property
     def complete_until_ms(self) -> int | None:
-        """Every run of every project that started before this time is known; None if nothing can be said yet."""
+        """Every run of every readable project that started before this time is known; None if nothing can be said."""
         if not self.awaited:
-            return self.listed_ms
+            return None if self.unreadable else self.listed_ms
         return complete_until_ms(self.awaited, self.stored.first_contact_ms)

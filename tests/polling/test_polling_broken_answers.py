@@ -1,4 +1,4 @@
-"""Answers that are broken, contradict themselves or never end, and writes that fail: nothing false follows from them."""
+"""Answers that are broken or never end, and writes that fail: nothing false follows from them."""
 
 import asyncio
 from pathlib import Path

@@ -25,6 +25,9 @@ def health_families(snapshot: Snapshot) -> Iterator[Family]:
         ],
     )
 
+    if snapshot.listed_ms is not None:
+        yield Family(METRICS["hex_exporter_unreadable_projects"], [((name,), len(snapshot.unreadable))])
+
     for metric, at_ms in (
         ("hex_last_successful_poll_timestamp_seconds", snapshot.listed_ms),
         ("hex_runs_complete_until_timestamp_seconds", snapshot.complete_until_ms),

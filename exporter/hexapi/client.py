@@ -64,7 +64,7 @@ class HexClient:
         body_limit_bytes: int = 16 * MIB,
         on_unknown: Callable[[Mapping[Endpoint, tuple[str, ...]]], None] = lambda _: None,
     ) -> None:
-        """`workspace` names the workspace in the log; `on_unknown` hears of parameters that the server turns out not to know."""
+        """`workspace` names the workspace in the log; `on_unknown` gets all parameters that the server does not know."""
         self._base_url = base_url
         self._token = token
         self._pace = pace
@@ -73,6 +73,7 @@ class HexClient:
         self._deadline_seconds = deadline_seconds
         self._body_limit_bytes = body_limit_bytes
         self._unknown: dict[Endpoint, tuple[str, ...]] = {}
+        self._understood: set[Endpoint] = set()
         self._on_unknown = on_unknown
         self._log = _log.bind(workspace=workspace) if workspace else _log
         self._http = Exchanger(
@@ -89,11 +90,14 @@ class HexClient:
         """
         left_out = self._unknown.get(request.endpoint, ())
         try:
-            return await self._fetch(request, left_out)
+            page = await self._fetch(request, left_out)
         except RefusedError as error:
-            if error.status not in _MALFORMED or request.offset or request.after:
+            if error.status not in _MALFORMED or request.endpoint in self._understood:
                 raise
             refusal = error
+        else:
+            self._understood.add(request.endpoint)
+            return page
         for names in SHAPES[request.endpoint].optional:
             if names[0] in left_out:
                 continue

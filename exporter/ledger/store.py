@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import structlog
@@ -118,14 +118,16 @@ class Store:
                 raise LedgerError(f"{self._path or 'the ledger in memory'}: closed: nothing more is written")
             try:
                 if self._is_damaged:
-                    problem = self._write_problem
-                    self._start_afresh()
-                    raise LedgerError(f"{problem}: a fresh ledger has taken its place")
+                    raise self._replaced()
                 with self._writer.begin() as connection:
                     transaction = Transaction(connection)
                     yield transaction
             except sqlite.TROUBLE as error:
-                raise self._failure(error, "written") from error
+                failure = self._failure(error, "written")
+                if self._is_damaged:
+                    with suppress(*sqlite.TROUBLE):  # the next write tries again
+                        failure = self._replaced()
+                raise failure from error
             self._write_problem = None
             transaction.settle()
             self.version += 1
@@ -187,6 +189,12 @@ class Store:
             self._is_damaged = self._is_damaged or sqlite.is_damaged(reason)
             self._write_problem = problem
         return LedgerError(problem)
+
+    def _replaced(self) -> LedgerError:
+        """Put an empty ledger in the place of the damaged one; the error for who was to write to that."""
+        problem = self._write_problem
+        self._start_afresh()
+        return LedgerError(f"{problem}: a fresh ledger has taken its place")
 
     def _start_afresh(self) -> None:
         """Put an empty ledger in the place of the damaged one."""

@@ -1,20 +1,20 @@
 """Reading the runs of every project: what is due, what is being read, and what each page adds to the ledger."""
 
 from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from dataclasses import replace
 
 from exporter.facts import Run
 from exporter.hexapi import ApiRequest, Page
-from exporter.insight import ALLOWED_DELAY_MS, ALLOWED_EARLY_MS, missed_firings, project_firings
-from exporter.ledger import KnownProject, RunProgress, WorkspaceLedger, is_given_up
+from exporter.ledger import KnownProject, WorkspaceLedger, is_given_up
 from exporter.polling.clock_skew import DATE_STEP_MS
 from exporter.polling.due_times import HOUR_MS, MINUTE_MS, Firings, Habits, due_at, rest_intervals_ms
 from exporter.polling.expected_runs import ExpectedRuns
 from exporter.polling.history_reading import ALL_KNOWN_MS, HeadRead, extend_back, older_page
+from exporter.polling.missed_schedules import missed_schedules
 from exporter.polling.planner import ProjectOutlook
 from exporter.polling.request_estimate import SETTLED_SHARE, scheduled_requests_per_hour, turn_requests_per_hour
 from exporter.polling.run_habits import HABIT_DAYS_MS, habits_of
+from exporter.polling.tracked_project import RunsTaken, TrackedProject
 
 OVERDUE_MS = 10 * MINUTE_MS
 """A project whose runs are due for longer than this is overdue."""
@@ -29,40 +29,9 @@ _SHORTEST_REST_MS = 30_000
 _TURN_HASTE = 0.8  # turns that fell behind catch up
 _EXPECTED_MARGIN_MS = 2 * DATE_STEP_MS  # a read is taken for one step of the Date header older than it is
 _HABITS_EVERY_MS = 30 * MINUTE_MS
-
-
-@dataclass(slots=True)
-class _Tracked:
-    """One project that can have runs, as the reader follows it in memory."""
-
-    known: KnownProject
-    firings: Firings
-    progress: RunProgress
-    active: dict[str, int | None] = field(default_factory=dict)
-    read: HeadRead | None = None
-    rest_ms: int = 0
-    known_runs: int | None = None
-    stuck_pages: int = 0
-    outlook: "ProjectOutlook | None" = None
-    outlook_until_ms: int = 0
-    expected_runs: ExpectedRuns = field(default_factory=ExpectedRuns)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunsTaken:
-    """What became of a page: the `flaw` that made a read lead nowhere, or the one that stops a walk into the past.
-
-    `is_older`: it joined the past to what is known.
-    """
-
-    WELL: ClassVar["RunsTaken"]
-
-    flaw: str | None = None
-    older_flaw: str | None = None
-    is_older: bool = False
-
-
-RunsTaken.WELL = RunsTaken()
+_NEW_HABITS_EVERY_MS = 5 * MINUTE_MS  # while the past comes in, what it says of a project is new
+_FIRST_PAST_MS = 14 * 24 * HOUR_MS
+"""So much of the past is worth slower turns: it holds this week and the last."""
 
 
 class RunReader:
@@ -71,7 +40,7 @@ class RunReader:
     def __init__(self, ledger: WorkspaceLedger, requests_per_hour: int) -> None:
         self._ledger = ledger
         self._requests_per_hour = requests_per_hour
-        self._tracked: dict[str, _Tracked] = {}
+        self._tracked: dict[str, TrackedProject] = {}
         self._expected: dict[str, ExpectedRuns] = {}
         self._habits: dict[str, Habits] = {}
         self._habits_at_ms: int | None = None
@@ -99,7 +68,8 @@ class RunReader:
         `details_left` is how many of them still wait for a request about their connections.
         """
         projects = [one for one in self._ledger.projects() if one.project.published_ms is not None]
-        if self._habits_at_ms is None or abs(now_ms - self._habits_at_ms) > _HABITS_EVERY_MS:
+        every_ms = _NEW_HABITS_EVERY_MS if self.behind else _HABITS_EVERY_MS
+        if self._habits_at_ms is None or abs(now_ms - self._habits_at_ms) > every_ms:
             recent = self._ledger.uses_between(now_ms - HABIT_DAYS_MS, now_ms)
             self._habits = habits_of((one.project for one in projects), recent, now_ms)
             self._habits_at_ms = now_ms
@@ -231,13 +201,15 @@ class RunReader:
                 self._ledger.record_gone_runs(project_id, list(active[project_id]))
                 self._active[project_id] = {}
 
-    def _follow(self, known: KnownProject, now_ms: int) -> _Tracked:
+    def _follow(self, known: KnownProject, now_ms: int) -> TrackedProject:
         project_id = known.project.project_id
         before = self._tracked.get(project_id)
         if before is None:
             active = self._active.pop(project_id, {})
             expected = self._expected.get(project_id, ExpectedRuns())
-            return _Tracked(known, Firings.of(known.project, now_ms), known.progress, active, expected_runs=expected)
+            return TrackedProject(
+                known, Firings.of(known.project, now_ms), known.progress, active, expected_runs=expected
+            )
         before.outlook = None
         was, is_now = before.known.project, known.project
         if (was.schedules, was.state) != (is_now.schedules, is_now.state):
@@ -253,7 +225,7 @@ class RunReader:
             self._requests_per_hour,
             listings_per_hour,
             self._scheduled_per_hour,
-            is_settled=self._is_all_read() and details_left <= self._requests_per_hour * (1 - SETTLED_SHARE),
+            is_settled=self._are_weeks_read(now_ms) and details_left <= self._requests_per_hour * (1 - SETTLED_SHARE),
         )
         rest = rest_intervals_ms(rates, turns, _SHORTEST_REST_MS)
         for project_id, one in self._tracked.items():
@@ -263,17 +235,18 @@ class RunReader:
         self._turns_in_an_hour = sum(HOUR_MS / one.rest_ms for one in self._tracked.values() if one.rest_ms)
         self._turn_every_ms = int(_TURN_HASTE * HOUR_MS / max(self._turns_in_an_hour, 1.0))
 
-    def _is_all_read(self) -> bool:
-        """Whether no history is left to be read; what is refused has none that could be."""
+    def _are_weeks_read(self, now_ms: int) -> bool:
+        """Whether this week and the last are known of every project; what is refused has none that could be read."""
         return all(
-            one.progress.known_from_ms == ALL_KNOWN_MS or one.progress.refusals for one in self._tracked.values()
+            one.progress.refusals or (one.progress.complete_from_ms or now_ms) <= now_ms - _FIRST_PAST_MS
+            for one in self._tracked.values()
         )
 
     def _habit(self, project_id: str) -> Habits:
         return self._habits.get(project_id) or Habits()
 
     def _outlook(
-        self, project_id: str, one: _Tracked, now_ms: int, paused_until_ms: Callable[[str], tuple[int, int]]
+        self, project_id: str, one: TrackedProject, now_ms: int, paused_until_ms: Callable[[str], tuple[int, int]]
     ) -> ProjectOutlook:
         project = one.known.project
         one.firings.advance(now_ms)
@@ -304,7 +277,7 @@ class RunReader:
             activity=max(seen),
         )
 
-    def _older(self, project_id: str, one: _Tracked) -> ApiRequest | None:
+    def _older(self, project_id: str, one: TrackedProject) -> ApiRequest | None:
         known_from_ms = one.progress.known_from_ms
         if one.read is not None or known_from_ms is None or known_from_ms == ALL_KNOWN_MS:
             return None
@@ -315,7 +288,7 @@ class RunReader:
         return older_page(project_id, max(one.known_runs, 4))
 
     def _take_newest(
-        self, project_id: str, one: _Tracked, page: Page, runs: Sequence[Run], sent_ms: int, now_ms: int
+        self, project_id: str, one: TrackedProject, page: Page, runs: Sequence[Run], sent_ms: int, now_ms: int
     ) -> RunsTaken:
         if one.read is None or page.request.offset == 0:
             one.read = HeadRead(project_id, one.progress, one.active)
@@ -330,11 +303,11 @@ class RunReader:
             self._finish(project_id, one, read, runs, now_ms)
         return RunsTaken.WELL
 
-    def _finish(self, project_id: str, one: _Tracked, read: HeadRead, runs: Sequence[Run], now_ms: int) -> None:
+    def _finish(self, project_id: str, one: TrackedProject, read: HeadRead, runs: Sequence[Run], now_ms: int) -> None:
         """The newest runs have been read down to what was known, or as far as Hex lets them be read."""
         gone = read.gone_run_ids
         progress = read.progress()
-        missed, progress = self._missed(one, progress, runs)
+        missed, progress = missed_schedules(self._ledger, one.known, progress, runs)
         self._ledger.record_runs(project_id, runs, progress, now_ms, missed_schedules=missed)
         if gone:
             self._ledger.record_gone_runs(project_id, gone)
@@ -346,7 +319,9 @@ class RunReader:
         if progress.last_read_ms is not None:
             one.expected_runs.read(progress.last_read_ms)
 
-    def _take_older(self, project_id: str, one: _Tracked, page: Page, runs: Sequence[Run], now_ms: int) -> RunsTaken:
+    def _take_older(
+        self, project_id: str, one: TrackedProject, page: Page, runs: Sequence[Run], now_ms: int
+    ) -> RunsTaken:
         progress = extend_back(one.progress, page)
         self._ledger.record_runs(project_id, runs, progress or one.progress, now_ms)
         if progress is None:
@@ -360,32 +335,7 @@ class RunReader:
         one.stuck_pages, one.known_runs = 0, None
         return RunsTaken(older_flaw="page after page adds nothing to what is known")
 
-    def _missed(self, one: _Tracked, progress: RunProgress, runs: Sequence[Run]) -> tuple[int, RunProgress]:
-        """How many firings went unanswered since this was last judged; only where every run is known."""
-        assert progress.known_until_ms is not None
-        contact_ms = self._ledger.first_contact_ms
-        if contact_ms is None:
-            return 0, progress
-        since_ms = max(progress.schedule_checked_ms or 0, contact_ms, one.known.schedules_since_ms)
-        until_ms = progress.known_until_ms - ALLOWED_DELAY_MS
-        if until_ms <= since_ms:
-            return 0, progress
-        due = project_firings(one.known.project, since_ms, until_ms)
-        missed = 0
-        if due:
-            stored = self._ledger.runs_between(
-                since_ms - ALLOWED_EARLY_MS, until_ms + ALLOWED_DELAY_MS + 1, one.known.project.project_id
-            )
-            # A run that got no kernel has no start, only an end soon after; it answered its firing all the same.
-            starts = {
-                run.run_id: run.ended_ms if run.start_ms is None else run.start_ms
-                for run in (*stored, *runs)
-                if run.trigger == "scheduled"
-            }
-            missed = missed_firings(due, [start for start in starts.values() if start is not None])
-        return missed, replace(progress, schedule_checked_ms=until_ms)
-
-    def _observe(self, project_id: str, one: _Tracked, runs: Sequence[Run], now_ms: int) -> None:
+    def _observe(self, project_id: str, one: TrackedProject, runs: Sequence[Run], now_ms: int) -> None:
         newest: int | None = None
         for run in runs:
             if run.is_active and not is_given_up(run, now_ms):

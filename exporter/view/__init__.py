@@ -40,8 +40,8 @@ __all__ = [
     "complete_since_ms",
     "complete_until_ms",
     "is_mostly_unreadable",
-    "unreadable",
     "owner_label",
     "team_of_person",
+    "unreadable",
     "users_of_connections",
 ]

@@ -1,6 +1,7 @@
 """Answers that are broken or never end, and writes that fail: nothing false follows from them."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -83,9 +84,9 @@ class TestEmptyPages:
         go(following, HOUR)
 
         found = sum(1 for _ in following.known.runs_between(0, None))
-        used = following.figures().get("hex_budget_used")
-        assert found == 150 or used is None
-        assert following.known.projects()[0].progress.known_from_ms != 0 or found == 150
+        assert found < 150
+        assert following.known.projects()[0].progress.known_from_ms != 0
+        assert following.poller.report.problems != ()
 
     def test_empty_runs_pages_without_end_are_not_followed_for_long(self, hand_made, follow):
         hand_made.add_project("p")
@@ -129,7 +130,7 @@ class TestOrder:
             jump = 2 * HOUR if number % 7 == 0 else 0
             start = clock.now() - (1500 - number) * 600 - jump
             hand_made.add_run("p", f"r{number}", start, end=start + 5)
-        following = follow(hand_made.transport, per_minute=30, per_hour=1800)
+        following = follow(hand_made.transport)
         go(following, HOUR)
         assert sum(1 for _ in following.known.runs_between(0, None)) == 1500
         assert following.known.projects()[0].progress.known_from_ms == 0
@@ -137,10 +138,11 @@ class TestOrder:
 
         go(following, HOUR)
 
-        offsets = [path for _, path in hand_made.requests if path == "projects/p/runs"]
-        reads = following.known.projects()[0].progress
-        assert clock.now() - reads.known_until_ms / 1000 < 600
-        assert len(offsets) < 120
+        progress = following.known.projects()[0].progress
+        assert clock.now() - progress.known_until_ms / 1000 < 600
+        assert not progress.is_unordered
+        assert HOUR * 1000 < progress.disorder_ms < 3 * HOUR * 1000
+        assert hand_made.asked("projects/p/runs") < 110
 
 
 class TestWritesThatFail:
@@ -185,6 +187,8 @@ class TestWritesThatFail:
         assert sum(1 for _ in following.known.runs_between(0, None)) == 750
 
         damage(tmp_path / "ledger.db")
+        with suppress(LedgerError):
+            following.figures()
         for name in ("a", "b", "c"):
             hand_made.add_run(name, f"{name}-new", clock.now(), end=clock.now() + 5)
         go(following, 2 * HOUR)
@@ -278,7 +282,7 @@ class TestWhatIsLogged:
         for number in range(12):
             hand_made.add_project(f"p{number}")
         hand_made.answers["projects/p3/runs"] = httpx.Response(504, text="timeout")
-        following = follow(hand_made.transport, per_minute=30, per_hour=1800)
+        following = follow(hand_made.transport)
 
         with structlog.testing.capture_logs() as logs:
             go(following, 2 * HOUR)

@@ -64,7 +64,7 @@ class HexClient:
         body_limit_bytes: int = 16 * MIB,
         on_unknown: Callable[[Mapping[Endpoint, tuple[str, ...]]], None] = lambda _: None,
     ) -> None:
-        """`workspace` names the workspace in the log; `on_unknown` gets all parameters that the server does not know."""
+        """`workspace` names it in the log; `on_unknown` gets all parameters that the server does not know."""
         self._base_url = base_url
         self._token = token
         self._pace = pace

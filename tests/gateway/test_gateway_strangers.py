@@ -150,6 +150,23 @@ def test_a_new_token_among_strangers_gets_in_by_its_own_address() -> None:
     play(story, tokens=only([ALICE]))
 
 
+def test_the_wait_for_the_lane_is_part_of_what_a_client_waits() -> None:
+    async def story(world: World, project: str) -> None:
+        crowd = [asyncio.ensure_future(world.status(project, "none", token=stranger(number))) for number in range(10)]
+        await asyncio.sleep(1)
+        began = world.clock.monotonic()
+        async with client_at(world, "192.0.2.1") as client:
+            headers = {**bearer(ALICE), "Prefer": "wait=9"}
+            answer = await client.post(f"/api/v1/projects/{project}/runs", headers=headers)
+        assert answer.status_code == 429
+        assert world.clock.monotonic() - began <= 11
+        for one in crowd:
+            one.cancel()
+        await asyncio.gather(*crowd, return_exceptions=True)
+
+    play(story, tokens=only([ALICE]))
+
+
 def test_callers_of_an_earlier_process_are_known_at_once() -> None:
     async def story(world: World, project: str) -> None:
         await world.run(project)

@@ -56,7 +56,7 @@ async def _check(config: Config, tokens: Mapping[str, TokenSource], console: Con
         console.print(_table(found))
         for line in workspace_figures(found, config):
             console.print(line)
-        faults = list(workspace_faults(found))
+        faults = list(workspace_faults(found, config))
         _print_faults(faults, console)
         for sentence in workspace_notes(found, config, tokens[workspace.name], clock):
             console.print(f"[yellow]note[/yellow]   {escape(sentence)}")

@@ -241,5 +241,7 @@ def _state(name: str, report: PollReport) -> WorkspaceState:
     detail = f"{report.planned_requests_per_hour:.0f} of {report.allowed_requests_per_hour} requests an hour"
     if report.projects_with_older_history:
         detail += f"; history of {report.projects_with_older_history} projects still to be read"
+    if report.excluded_projects:
+        detail += f"; {report.excluded_projects} projects are left out by collect.match and collect.except"
     state = "followed" if report.is_followed else "not followed"
     return WorkspaceState(name=name, state=state, detail="; ".join((*report.problems, detail)))

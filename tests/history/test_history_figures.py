@@ -262,7 +262,11 @@ class TestGauges:
 def test_projects_that_are_left_out_have_no_past(historian: Any) -> None:
     start_ms = historian.contact_ms - 30 * DAY_MS
     historian.learn(
-        [historian.run("1", start_ms), historian.run("2", start_ms + DAY_MS, project_id="p2")],
+        [
+            historian.run("1", start_ms),
+            historian.run("2", start_ms + 15 * DAY_MS),
+            historian.run("3", start_ms + 15 * DAY_MS, project_id="p2"),
+        ],
         historian.project("p1"),
         historian.project("p2", title="Scratch"),
     )
@@ -271,4 +275,4 @@ def test_projects_that_are_left_out_have_no_past(historian: Any) -> None:
     samples = historian.samples()
 
     assert {labels[0] for labels in samples["hex_runs_total"]} == {"p1"}
-    assert max(samples["hex_budget_used"]["weekly-runs", "runs"].values()) == 1
+    assert {labels[0] for labels in samples["hex_project_week_runs"]} == {"p1"}

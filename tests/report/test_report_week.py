@@ -257,5 +257,5 @@ def test_what_the_configuration_leaves_out_is_said_and_not_counted(
     acme, _ = json.loads(WEEK_FORMS["json"](list(week_reports(ledger, narrow, manual_clock))))
 
     assert "1 projects are left out by collect.match or collect.except" in acme["remarks"]
-    assert [row["project_id"] for row in acme["projects"]] == ["p2"]
-    assert [row["used"] for row in acme["budgets"] if row["budget"] == "weekly-runs"] == [1]
+    assert [row["project"] for row in acme["project"]] == ["p2"]
+    assert [row["used"] for row in acme["budget"] if row["budget"] == "weekly-runs"] == [1]

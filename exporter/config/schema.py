@@ -278,7 +278,7 @@ def _check_max_age(spot: Spot, config: Config) -> None:
     seconds = config.collect.max_age_seconds
     allowed = min(one.rate_limit.allowed_per_hour for one in config.workspaces)
     shortest = shortest_max_age_seconds(config.collect.listings, allowed)
-    if "max_age" in spot.keys() and 0 < seconds < shortest:
+    if {"max_age"} & spot.keys() and 0 < seconds < shortest:
         spot.at("max_age").refuse(
             f"listings cannot be read again so soon at {allowed:.0f} requests an hour; write at least "
             f"{shortest / 60:.0f}m, or 0s to never show what comes from them"

@@ -627,6 +627,11 @@ GROUPS = (
                 "Projects whose runs the token was never able to read: they are part of no figure.",
             ),
             _gauge(
+                "hex_exporter_excluded_projects",
+                "workspace",
+                "Projects that collect.match and collect.except leave out: no other figure includes them.",
+            ),
+            _gauge(
                 "hex_exporter_oldest_poll_timestamp_seconds",
                 "workspace",
                 "When the runs of the published project that was read longest ago were read.",

@@ -11,7 +11,7 @@ import msgspec
 from exporter.config import Collect, Config, RateLimit, Storage, Workspace
 from exporter.hexapi import TokenSource
 from exporter.ledger import Ledger, WorkspaceLedger, open_ledger
-from exporter.polling import Poller
+from exporter.polling import Poller, WorkspaceClock
 
 NOW = 1_795_392_000  # Monday, 23 November 2026, 00:00 UTC
 
@@ -96,6 +96,7 @@ class Following:
         self.ledger: Ledger = open_ledger(url, clock=clock)
         self._transport = transport
         self._token = token
+        self.time = WorkspaceClock(clock)
         self.poller = self._poller()
 
     @property
@@ -106,6 +107,7 @@ class Following:
         if self.ledger.is_durable:
             self.ledger.close()
             self.ledger = open_ledger(self.config.storage.url, clock=self.clock)
+        self.time = WorkspaceClock(self.clock)
         self.poller = self._poller()
 
     def hurry(self) -> None:
@@ -139,7 +141,7 @@ class Following:
             self.config,
             self._token,
             self.known,
-            clock=self.clock,
+            clock=self.time,
             rng=random.Random(1),
             transport=self._transport,
         )

@@ -161,7 +161,7 @@ class TestFirstContact:
         assert following.known.collectors()["projects"].success
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_days_of_wrong_clocks_lose_and_invent_nothing(seed, hand_made, follow, machine, clock):
     """Steps of the machine, bursts of wrong dates and restarts: exact in the end, and never of the future."""
     rng = random.Random(seed)
@@ -171,11 +171,11 @@ def test_days_of_wrong_clocks_lose_and_invent_nothing(seed, hand_made, follow, m
             hand_made.add_run(name, f"{name}{day}", clock.now() - day * DAY, end=clock.now() - day * DAY + 60)
     machine.off = rng.choice((0, 0, -4 * DAY, 3 * HOUR))
     began = clock.now()
-    following = follow(per_minute=10)
+    following = follow(per_minute=6)
     go(following, 30)
     contact_ms = following.known.first_contact_ms
     made = 0
-    for _ in range(14):
+    for _ in range(12):
         kind = rng.choice(("machine", "dates", "restart", "run", "run", "quiet"))
         if kind == "machine":
             machine.off = rng.choice((0, 2, -90, 2 * HOUR, -DAY, 800 * DAY, -800 * DAY))

@@ -241,7 +241,7 @@ class Poller:
     def _is_time_agreed(self, page: Page) -> bool:
         """Whether the page can be placed in time. One that cannot is asked for again: nothing of it is taken in."""
         was_agreed = self._clock.is_agreed
-        stepped_ms = self._clock.observe(page.server_ms, None, self._took_seconds)
+        stepped_ms = self._clock.observe(page.server_ms, page.newest_ms, self._took_seconds)
         if not self._clock.is_agreed:
             self._next_look = self._clock.monotonic() + _TIME_LOOK_SECONDS
             return False

@@ -53,7 +53,8 @@ def test_the_figures_of_the_week_that_is_over_are_right_at_once(manual_clock, mo
 
 def test_a_time_that_is_put_back_brings_no_empty_week(busy):
     """Days that were read when their week was long over are read again, with what each project used."""
-    busy.acme.record_runs("orders", busy.many(5, 9 * DAY_MS), RunProgress(known_until_ms=busy.now_ms, known_from_ms=0), 0)
+    known = RunProgress(known_until_ms=busy.now_ms, known_from_ms=0)
+    busy.acme.record_runs("orders", busy.many(5, 9 * DAY_MS), known, 0)
     busy.clock.advance(15 * DAY_MS / 1000)
     figures(busy.collector, busy)
     busy.clock.step(-15 * DAY_MS / 1000)

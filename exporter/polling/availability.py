@@ -47,6 +47,11 @@ class Availability:
         """Until when the project waits because requests about it failed, 0 if it does not."""
         return self._failures.until_ms(project_id, now_ms)
 
+    def shift(self, by_ms: int) -> None:
+        """The time was set on by so much: whatever waits does so as long as it would have."""
+        self._failures.shift(by_ms)
+        self._refusals.shift(by_ms)
+
     def answered(self, request: ApiRequest, now_ms: int) -> None:
         """A page came and was taken: what failed before is forgotten."""
         endpoint = request.endpoint

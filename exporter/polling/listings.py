@@ -74,22 +74,26 @@ class ListingReader:
         self._pages: dict[Endpoint, int] = {}
         self._due_ms = dict.fromkeys((one for one in LISTINGS if one in enabled), 0)
 
-    def load(self) -> None:
-        """Have each listing due an interval after the ledger last took it in. Raises LedgerError."""
+    def load(self, now_ms: int) -> None:
+        """Have each listing due an interval after the ledger last took it in, but at the latest an interval from now.
+
+        Raises LedgerError.
+        """
         states = self._ledger.collectors()
         self._walks = {}
         for place, endpoint in enumerate(self._due_ms):
             state = states.get(endpoint.value)
             last_ms = None if state is None or not state.success else state.last_success_ms
             # Those that were never read are due since the epoch, in their order.
-            self._due_ms[endpoint] = place if last_ms is None else last_ms + self._interval_ms(endpoint)
+            due_ms = place if last_ms is None else min(last_ms, now_ms) + self._interval_ms(endpoint)
+            self._due_ms[endpoint] = due_ms
 
-    def outlooks(self, now_ms: int, paused_until_ms: Callable[[Endpoint], int]) -> list[ListingOutlook]:
+    def outlooks(self, paused_until_ms: Callable[[Endpoint], int]) -> list[ListingOutlook]:
         """What the planner goes by, of every enabled listing."""
         return [
             ListingOutlook(
                 endpoint=endpoint,
-                due_ms=max(0 if endpoint in self._walks else min(due, self._latest_ms(endpoint, now_ms)), paused),
+                due_ms=max(0 if endpoint in self._walks else due, paused),
                 under_way=self._walks[endpoint].next if endpoint in self._walks else None,
             )
             for endpoint, due in self._due_ms.items()
@@ -151,7 +155,3 @@ class ListingReader:
 
     def _interval_ms(self, endpoint: Endpoint) -> int:
         return listing_intervals_ms(self.pages, self._requests_per_hour, self._max_age_seconds)[endpoint]
-
-    def _latest_ms(self, endpoint: Endpoint, now_ms: int) -> int:
-        """A wall clock that went back must not postpone a listing by more than its interval."""
-        return now_ms + self._interval_ms(endpoint)

@@ -48,8 +48,8 @@ class Readers:
 
     def load(self, now_ms: int) -> None:
         """Begin with what the ledger knows."""
-        self._listings.load()
-        self._details.load()
+        self._listings.load(now_ms)
+        self._details.load(now_ms)
         self._know_projects()
         if self._runs is not None:
             self._runs.load()
@@ -58,7 +58,7 @@ class Readers:
 
     def listing_outlooks(self, now_ms: int) -> list[ListingOutlook]:
         """What the planner goes by, of every listing that is read."""
-        return self._listings.outlooks(now_ms, lambda one: self._availability.endpoint_until_ms(one, now_ms))
+        return self._listings.outlooks(lambda one: self._availability.endpoint_until_ms(one, now_ms))
 
     def project_outlooks(self, now_ms: int) -> list[ProjectOutlook]:
         """What the planner goes by, of every project whose runs are read."""

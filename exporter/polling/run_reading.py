@@ -7,7 +7,7 @@ from exporter.facts import Project, Run
 from exporter.hexapi import ApiRequest, Page
 from exporter.insight import ALLOWED_DELAY_MS, ALLOWED_EARLY_MS, missed_firings, project_firings
 from exporter.ledger import KnownProject, RunProgress, WorkspaceLedger
-from exporter.polling.clock_skew import DATE_STEP_MS
+from exporter.polling.agreed_clock import DATE_STEP_MS
 from exporter.polling.due_times import HOUR_MS, MINUTE_MS, Firings, Habits, due_at, rest_intervals_ms
 from exporter.polling.expected_runs import ExpectedRuns
 from exporter.polling.history_reading import ALL_KNOWN_MS, HeadRead, extend_back, older_page

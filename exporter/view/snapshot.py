@@ -13,6 +13,8 @@ from exporter.view.owner_labels import OwnerLabel
 from exporter.view.recent_runs import RecentRuns
 from exporter.view.status import WorkspaceStatus
 
+_TOLERATED_MS = 3_000  # clocks that differ by less agree
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
@@ -46,7 +48,10 @@ class Stored:
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """One workspace at one moment: what is stored, and what follows from it for several figures."""
+    """One workspace at one moment: what is stored, and what follows from it for several figures.
+
+    `now_ms` is the agreed time; while it is in doubt `is_time_known` is False, and no figure of a period is known.
+    """
 
     workspace: Workspace
     config: Config
@@ -55,6 +60,7 @@ class Snapshot:
     status: WorkspaceStatus
     owner_label: OwnerLabel
     accounts: Accounts | None
+    is_time_known: bool = True
 
     @property
     def name(self) -> str:
@@ -64,6 +70,10 @@ class Snapshot:
     def is_fresh(self, at_ms: int | None) -> bool:
         """Whether a listing read then may still be shown."""
         return self.config.collect.is_fresh(at_ms, self.now_ms)
+
+    def past(self, at_ms: int | None) -> int | None:
+        """A moment of the past; None for one that is still to come, which was noted by a wrong clock."""
+        return at_ms if at_ms is not None and at_ms <= self.now_ms + _TOLERATED_MS else None
 
     @cached_property
     def listed_ms(self) -> int | None:
@@ -94,7 +104,7 @@ class Snapshot:
 
     def is_complete_from(self, start_ms: int) -> bool:
         """Whether every run since then is known, as far as Hex lists runs."""
-        if self.listed_ms is None:
+        if self.listed_ms is None or not self.is_time_known:
             return False
         return is_complete_from(self.awaited, start_ms, self.stored.first_contact_ms)
 
@@ -102,5 +112,5 @@ class Snapshot:
     def complete_until_ms(self) -> int | None:
         """Every run of every project that started before this time is known; None if nothing can be said yet."""
         if not self.awaited:
-            return self.listed_ms
-        return complete_until_ms(self.awaited, self.stored.first_contact_ms)
+            return self.past(self.listed_ms)
+        return self.past(complete_until_ms(self.awaited, self.stored.first_contact_ms))

@@ -13,7 +13,7 @@ from exporter.config.schema import schema
 from exporter.config.settings import Config, Storage, Workspace
 from exporter.errors import ConfigError
 
-_ROW = re.compile(r"^(\| `([A-Za-z_.]+)` \| )(.+?)( \| .+? \| .+ \|)$", re.M)
+_ROW = re.compile(r"^(\| `([A-Za-z0-9_.]+)` \| )(.+?)( \| .+? \| .+ \|)$", re.M)
 _MISTAKES = re.compile(r"(^```yaml mistakes\n(.*?)^```$.*?^```text\n)(.*?)(^```$)", re.M | re.S)
 
 

@@ -16,11 +16,42 @@ _TAKEN_HEADERS = frozenset({
 
 
 class Queue(Struct, frozen=True, kw_only=True):
-    """How many run requests wait, in all and for one caller, and for how long at most."""
+    """How many run requests wait, in all, for one caller and from one address, and for how long at most."""
 
     length: int = 100
     per_caller: int = 20
+    per_address: int = 50
     wait_seconds: float = field(default=50.0, name="wait")
+
+
+class RunLimits(Struct, frozen=True, kw_only=True):
+    """How many runs may be sent in a minute and in an hour; the defaults are what Hex documents for RunProject."""
+
+    per_minute: int = 20
+    per_hour: int = 60
+
+
+class AllowedCaller(Struct, frozen=True, kw_only=True):
+    """A caller that the gateway serves: whoever sends the token with this SHA-256, or has a certificate of this name.
+
+    `token_sha256` is in lower-case hexadecimal. `weight`: its share of reads and places beside other callers'. Raises
+    ValueError for an entry that names no caller, or two.
+    """
+
+    token_sha256: str | None = None
+    certificate: str | None = None
+    weight: int = 1
+
+    def __post_init__(self) -> None:
+        if (self.token_sha256 is None) == (self.certificate is None):
+            raise ValueError("write either token_sha256 or certificate, and one entry for each caller")
+
+
+class Failures(Struct, frozen=True, kw_only=True):
+    """After how many failed runs of a project in a row, within so many seconds, no more are started for a while."""
+
+    most: int
+    within_seconds: float = field(name="within")
 
 
 class Sample(Struct, frozen=True, kw_only=True):
@@ -48,7 +79,8 @@ class Policy(Struct, frozen=True, kw_only=True):
     `max_age_seconds`: a result that is older answers nothing. `min_interval_seconds`: a younger one answers, whatever
     the source says. `unchanged_for_seconds`: a project without a known source is taken as unchanged for so long after a
     run; None: it does not. `shared`: a result also answers others who may read the project and the run. The two
-    booleans are what a request that says nothing means; None: what Hex makes of it. Raises ValueError for intervals
+    booleans are what a request that says nothing means; None: what Hex makes of it. `failures`: when a project that
+    always fails is no longer run; None: it is. Raises ValueError for intervals
     that no result can live to see, and for a sample of projects that are not named.
     """
 
@@ -59,6 +91,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     shared: bool = False
     update_published_results: bool | None = None
     use_cached_sql_results: bool | None = None
+    failures: Failures | None = None
     sample: Sample | None = None
 
     def __post_init__(self) -> None:
@@ -73,9 +106,10 @@ class Policy(Struct, frozen=True, kw_only=True):
 class Gateway(Struct, frozen=True, kw_only=True):
     """The run gateway of one workspace. `concurrency`: how many runs it keeps active at once.
 
-    `public_url` is what callers use, without `/api/v1`; None: the address it listens on. Raises ValueError for tokens
-    that would travel in the clear: a public address without `web_config_file`, an http `public_url`, each unless
-    `allow_insecure`.
+    `rights_ttl_seconds`: how old the proof that a caller may run a project may be. `callers`: the only ones that are
+    served; none: everyone whose token Hex accepts. `public_url` is what callers use, without `/api/v1`; None: the
+    address it listens on. Raises ValueError for tokens that would travel in the clear: a public address without
+    `web_config_file`, an http `public_url`, each unless `allow_insecure`.
     """
 
     listen_address: str = "127.0.0.1:9892"
@@ -85,6 +119,9 @@ class Gateway(Struct, frozen=True, kw_only=True):
     allow_insecure: bool = False
     concurrency: int = 3
     queue: Queue = Queue()
+    run_limits: RunLimits = RunLimits()
+    rights_ttl_seconds: float = field(default=900.0, name="rights_ttl")
+    callers: tuple[AllowedCaller, ...] = ()
     policies: tuple[Policy, ...] = ()
 
     def __post_init__(self) -> None:

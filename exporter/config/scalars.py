@@ -1,7 +1,10 @@
 """The plain values that settings are made of: one function a sort, each giving its reader."""
 
 import glob
+import os
 import re
+import ssl
+import stat
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -22,7 +25,9 @@ _TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "
 _UNIT_SECONDS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _MOST_DIGITS = 18
 _LONGEST_SECONDS = 36_500 * 86_400.0
+_FIRST_YEAR = 1970  # timestamps begin there, and some tools take no earlier one
 
+_SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 _WHOLE = re.compile(r"[+-]?(0|[1-9][0-9_]*)")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _DOLLARS = re.compile(r"(0|[1-9][0-9]{0,8})(\.[0-9]{1,6})?")
@@ -135,6 +140,17 @@ def text() -> Scalar[str]:
     return Scalar("text that is not blank", parse)
 
 
+def sha256() -> Scalar[str]:
+    """A SHA-256 in hexadecimal, in lower case."""
+
+    def parse(text: str, tag: str) -> str:
+        if not _SHA256.fullmatch(text):
+            raise ValueError
+        return text.lower()
+
+    return Scalar("a SHA-256 of 64 hexadecimal digits", parse)
+
+
 def statement() -> Scalar[str]:
     """A query in SQL, over as many lines as it takes."""
 
@@ -155,6 +171,27 @@ def path(folder: Path) -> Scalar[str]:
         return str(folder / text().parse(written, tag))
 
     return Scalar("the path of a file", parse)
+
+
+def authorities(folder: Path) -> Scalar[str]:
+    """The path of a file of certificates in PEM, which is read to see that it is one."""
+    expected = "name a file of certificates in PEM"
+
+    def parse(written: str, tag: str) -> str:
+        file = path(folder).parse(written, tag)
+        try:
+            if not stat.S_ISREG(os.stat(file).st_mode):
+                raise UnfitError(f"{printable(file)} is not a file; {expected}")
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
+        except ssl.SSLError:
+            raise UnfitError(
+                f"{printable(file)} has no certificate; {expected} (-----BEGIN CERTIFICATE-----)"
+            ) from None
+        except OSError as error:
+            raise UnfitError(f"{printable(file)} cannot be read ({error.strerror}); {expected}") from None
+        return file
+
+    return Scalar("the path of a file of certificates in PEM", parse)
 
 
 def path_pattern(folder: Path) -> Scalar[str]:
@@ -242,6 +279,9 @@ def day() -> Scalar[date]:
     def parse(text: str, tag: str) -> date:
         if tag not in ("timestamp", "str") or not _DAY.fullmatch(text):
             raise ValueError
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
+        if day.year < _FIRST_YEAR:
+            raise UnfitError(f"{text} is before {_FIRST_YEAR}; write a day such as 2026-10-01")
+        return day
 
     return Scalar("a day such as 2026-10-01", parse)

@@ -6,14 +6,16 @@ from typing import Literal
 
 from exporter.config.audit_settings import Audit, Ignore
 from exporter.config.budget_settings import Budget, BudgetMatch, PeriodKind, Thresholds, Unit
+from exporter.config.collect_settings import LISTINGS, Collect, shortest_max_age_seconds
 from exporter.config.error_wording import printable
-from exporter.config.gateway_settings import Gateway, Policy, Queue, Sample
+from exporter.config.gateway_settings import AllowedCaller, Failures, Gateway, Policy, Queue, RunLimits, Sample
 from exporter.config.match import Match
 from exporter.config.price_book import BOOKS, read_book
 from exporter.config.price_settings import Compute, Prices, Profile, SeatPrices
 from exporter.config.readers import Items, Keys, Reader, Spot, Table
 from exporter.config.scalars import (
     amount,
+    authorities,
     choice,
     day,
     dollars,
@@ -23,6 +25,7 @@ from exporter.config.scalars import (
     integer,
     path,
     path_pattern,
+    sha256,
     share,
     statement,
     text,
@@ -33,7 +36,6 @@ from exporter.config.scalars import (
     variable,
 )
 from exporter.config.settings import (
-    Collect,
     Config,
     Labels,
     RateLimit,
@@ -45,7 +47,7 @@ from exporter.config.settings import (
     Workspace,
 )
 from exporter.config.source_settings import FileSource, HttpSource, Source, SqlSource
-from exporter.config.urls import base_url, ledger_url, listen_address, public_url, source_url
+from exporter.config.urls import base_url, ledger_url, listen_address, proxy, public_url, source_url
 from exporter.errors import ConfigError
 
 _OWNERS: Mapping[str, Literal["email", "hash", "none"]] = {"email": "email", "hash": "hash", "none": "none"}
@@ -80,6 +82,7 @@ def schema(folder: Path, default: Config) -> Keys[Config]:
             "token_file": path(folder),
             "token_env": variable(),
             "rate_limit": _rate_limit(),
+            **_route(folder),
         },
         defaults={"base_url": default.workspaces[0].base_url},
     )
@@ -113,8 +116,12 @@ def schema(folder: Path, default: Config) -> Keys[Config]:
             "ignore": Items(_ignore()),
         },
         defaults={"workspaces": default.workspaces, "storage": default.storage},
-        check=_find_gateway_workspace,
+        check=_check_whole,
     )
+
+
+def _route(folder: Path) -> Mapping[str, Reader[object]]:
+    return {"proxy": proxy(), "proxy_credentials_file": path(folder), "ca_file": authorities(folder)}
 
 
 def _rate_limit() -> Keys[RateLimit]:
@@ -123,9 +130,18 @@ def _rate_limit() -> Keys[RateLimit]:
 
 
 def _collect() -> Keys[Collect]:
-    listings = dict.fromkeys(("projects", "runs", "users", "connections", "groups", "threads"), truth())
+    parts = dict.fromkeys(("projects", "runs", *LISTINGS[1:]), truth())
+    matches = Items(_match(), check=_check_patterns, takes_one=True)
     return Keys(
-        Collect, {**listings, "queried_tables": truth_or_auto(), "max_age": duration(), "refused_share": share()}
+        Collect,
+        {
+            **parts,
+            "queried_tables": truth_or_auto(),
+            "match": matches,
+            "except": matches,
+            "max_age": duration_or_none(),
+            "refused_share": share(),
+        },
     )
 
 
@@ -186,6 +202,7 @@ def _source(folder: Path) -> Keys[Source]:
         "url": source_url(),
         "authorization_env": variable(),
         "authorization_file": path(folder),
+        **_route(folder),
         "body_limit_bytes": integer(1, 1 << 40),
         "deadline": duration(),
     }
@@ -210,15 +227,18 @@ def _gateway(folder: Path) -> Keys[Gateway]:
         Policy,
         {
             "match": _match(),
-            "max_age": duration(),
+            "max_age": duration_or_none(),
+            "refused_share": share(),
             "min_interval": duration_or_none(),
             "unchanged_for": duration(),
             "shared": truth(),
             "update_published_results": truth(),
             "use_cached_sql_results": truth(),
+            "failures": Keys(Failures, {"most": integer(1, 100), "within": duration()}),
             "sample": sample,
         },
     )
+    caller = Keys(AllowedCaller, {"token_sha256": sha256(), "certificate": text(), "weight": integer(1, 100)})
     return Keys(
         Gateway,
         {
@@ -228,7 +248,12 @@ def _gateway(folder: Path) -> Keys[Gateway]:
             "web_config_file": path(folder),
             "allow_insecure": truth(),
             "concurrency": integer(1, 1000),
-            "queue": Keys(Queue, {"length": waiting, "per_caller": waiting, "wait": duration()}),
+            "queue": Keys(
+                Queue, {"length": waiting, "per_caller": waiting, "per_address": waiting, "wait": duration()}
+            ),
+            "run_limits": Keys(RunLimits, {"per_minute": waiting, "per_hour": integer(1, 100_000)}),
+            "rights_ttl": duration(),
+            "callers": Items(caller),
             "policies": Items(policy),
         },
     )
@@ -236,6 +261,30 @@ def _gateway(folder: Path) -> Keys[Gateway]:
 
 def _ignore() -> Keys[Ignore]:
     return Keys(Ignore, {"kind": finding_kind(), "subject": text(), "reason": text(), "until": day()})
+
+
+def _check_whole(spot: Spot, config: Config) -> None:
+    _find_gateway_workspace(spot, config)
+    _check_max_age(spot.at("collect"), config)
+
+
+def _check_patterns(matches: Sequence[tuple[Spot, Match]]) -> None:
+    """Without a pattern an entry is every project, which no one means here."""
+    for spot, match in matches:
+        if match == Match():
+            spot.refuse(f"has no pattern; add one of {', '.join(Match.__struct_fields__)}")
+
+
+def _check_max_age(spot: Spot, config: Config) -> None:
+    """Listings can be read again before they are too old to be shown, at least if each is one page."""
+    seconds = config.collect.max_age_seconds
+    allowed = min(one.rate_limit.allowed_per_hour for one in config.workspaces)
+    shortest = shortest_max_age_seconds(config.collect.listings, allowed)
+    if {"max_age"} & spot.keys() and 0 < seconds < shortest:
+        spot.at("max_age").refuse(
+            f"listings cannot be read again so soon at {allowed:.0f} requests an hour; write at least "
+            f"{shortest / 60:.0f}m, or 0s to never show what comes from them"
+        )
 
 
 def _find_gateway_workspace(spot: Spot, config: Config) -> None:

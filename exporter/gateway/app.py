@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -11,6 +11,15 @@ from starlette.types import Receive, Scope, Send
 
 from exporter.gateway.cache.run_request import BODY_LIMIT_BYTES
 from exporter.gateway.decisions import log_decision
+from exporter.gateway.request_body import (
+    READ_SECONDS,
+    GoneError,
+    HeldBytes,
+    RequestBody,
+    TooLargeError,
+    TooManyError,
+    TooSlowError,
+)
 from exporter.gateway.routing.answers import Answer
 from exporter.gateway.routing.error_bodies import refusal, too_many, unauthorized
 from exporter.gateway.routing.headers import HeaderError, authorization
@@ -22,11 +31,11 @@ _API = "/api/v1"
 _SOURCE = re.compile(rb"/gateway/v1/projects/([^/]*)/source\Z")
 _BEARER = re.compile(rb"bearer +[\x21-\x7e]{1,4096}\Z", re.IGNORECASE)
 _HEALTHY = Answer(200, ((b"content-type", b"text/plain; charset=utf-8"),), b"OK\n")
-_BODIES_LIMIT_BYTES = 64 * BODY_LIMIT_BYTES
-"""All bodies together that are held at once, so that memory has a bound."""
-
 _REWRITTEN_AT_ONCE_BYTES = 256 * 1024
 """Longer answers are rewritten in a thread: that takes more than a millisecond, for which no one should wait."""
+
+_ADMITTED = Answer(200)
+"""Stands for a token that Hex has accepted; no caller sees it."""
 
 _NO_BODY = frozenset({204, 304})
 
@@ -35,7 +44,10 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
-    """A request that has come whole: its token is well-formed, its target checked; `peer` is the caller's address."""
+    """A request that has come whole: its token is well-formed, its target checked; `peer` is the caller's address.
+
+    `waited_seconds` is how long it has been kept waiting already, for its token to be accepted.
+    """
 
     target: Target
     method: str
@@ -43,6 +55,21 @@ class Incoming:
     headers: RawHeaders = field(repr=False)
     body: bytes = field(repr=False)
     peer: str
+    waited_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arriving:
+    """A request whose head has come: its token is well-formed, its target checked.
+
+    `certificate_names` are those of its client certificate, if that was verified.
+    """
+
+    target: Target
+    authorization: bytes = field(repr=False)
+    headers: RawHeaders = field(repr=False)
+    peer: str
+    certificate_names: Collection[str] = ()
 
 
 class Handler(Protocol):
@@ -52,6 +79,9 @@ class Handler(Protocol):
     upstream_base: str
     public_base: str | None
 
+    def admit(self, arrival: "Arriving") -> Answer | Awaitable[Answer | None] | None:
+        """None: the request is to be read and answered. Else its refusal, which may have to be waited for."""
+
     async def answer(self, incoming: Incoming) -> Answer:
         """The answer to a request of Hex's API."""
 
@@ -59,24 +89,12 @@ class Handler(Protocol):
         """The state of a project's source."""
 
 
-class _TooLargeError(Exception):
-    """The body is larger than the gateway takes."""
-
-
-class _TooManyError(Exception):
-    """All bodies together are larger than the gateway takes at once."""
-
-
-class _GoneError(Exception):
-    """The caller hung up before its request had come whole."""
-
-
 class App:
     """The ASGI application. Until `open` is called every request but that for health is answered with a 503."""
 
     def __init__(self) -> None:
         self._handler: Handler | None = None
-        self._held_bytes = 0
+        self._held = HeldBytes()
 
     def open(self, handler: Handler) -> None:
         """Have requests answered by this handler from now on."""
@@ -88,7 +106,7 @@ class App:
             return
         try:
             answer = await self._answer(scope, receive)
-        except _GoneError:
+        except GoneError:
             return
         if answer is not None:
             await self._send(scope, answer, send)
@@ -118,38 +136,47 @@ class App:
             log_decision("refused", "no bearer token was sent, or one of another form")
             return unauthorized(token_sent=token is not None)
 
-        if source is not None:
-            return await _unless_gone(handler.source(target.project_id or "", token, peer), receive)
-        body = bytearray()
+        arriving = Arriving(
+            target=target,
+            authorization=token,
+            headers=headers,
+            peer=peer,
+            certificate_names=(scope.get("state") or {}).get("certificate_names", ()),
+        )
+        body = RequestBody(receive, self._held, peer)
+        loop = asyncio.get_running_loop()
+        arrived_at = loop.time()
         try:
-            await self._read(receive, body)
+            refused = handler.admit(arriving)
+            if refused is not None and not isinstance(refused, Answer):
+                refused = await _unless_gone(_admitted(refused), body)
+                if refused is None:
+                    return None
+            if isinstance(refused, Answer) and refused is not _ADMITTED:
+                return refused
+            if source is not None:
+                return await _unless_gone(handler.source(target.project_id or "", token, peer), body)
+            waited_seconds = loop.time() - arrived_at
+            await body.read()
             incoming = Incoming(
-                target=target, method=method, authorization=token, headers=headers, body=bytes(body), peer=peer
+                target=target,
+                method=method,
+                authorization=token,
+                headers=headers,
+                body=body.content,
+                peer=peer,
+                waited_seconds=waited_seconds,
             )
-            return await _unless_gone(handler.answer(incoming), receive)
-        except _TooLargeError:
+            return await _unless_gone(handler.answer(incoming), body)
+        except TooLargeError:
             return _refused(400, f"The body has more than {BODY_LIMIT_BYTES} bytes; send at most that")
-        except _TooManyError:
+        except TooSlowError:
+            return _refused(408, f"The body did not come whole within {READ_SECONDS:.0f} seconds; send it faster")
+        except TooManyError:
             log_decision("refused", "the bodies of all requests together are too large")
             return refusal(503, "The gateway holds too many requests", retry_after_seconds=10)
         finally:
-            self._held_bytes -= len(body)
-
-    async def _read(self, receive: Receive, body: bytearray) -> None:
-        """Read the whole body; _GoneError if the caller does not finish it."""
-        more = True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise _GoneError
-            piece = message.get("body", b"")
-            body += piece
-            self._held_bytes += len(piece)
-            if len(body) > BODY_LIMIT_BYTES:
-                raise _TooLargeError
-            if piece and self._held_bytes > _BODIES_LIMIT_BYTES:
-                raise _TooManyError
-            more = message.get("more_body", False)
+            body.close()
 
     async def _send(self, scope: Scope, answer: Answer, send: Send) -> None:
         handler = self._handler
@@ -170,12 +197,17 @@ class App:
         await send({"type": "http.response.body", "body": b"" if answer.status in _NO_BODY else body})
 
 
-async def _unless_gone(answering: Awaitable[Answer], receive: Receive) -> Answer | None:
-    """The answer, or None as soon as the caller has hung up; what was being done for it is cancelled then."""
+async def _unless_gone(answering: Awaitable[Answer], body: RequestBody) -> Answer | None:
+    """The answer, or None as soon as the caller has hung up; what was being done for it is cancelled then.
+
+    Raises what reading a little of the body raises.
+    """
     answered = asyncio.ensure_future(_answered(answering))
-    gone = asyncio.ensure_future(_gone(receive))
+    gone = asyncio.ensure_future(body.gone())
     try:
         await asyncio.wait({answered, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if gone.done():
+            gone.result()
         return answered.result() if answered.done() else None
     finally:
         gone.cancel()
@@ -184,9 +216,9 @@ async def _unless_gone(answering: Awaitable[Answer], receive: Receive) -> Answer
             await asyncio.wait({answered})
 
 
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        continue
+async def _admitted(asking: Awaitable[Answer | None]) -> Answer:
+    """The refusal, or _ADMITTED."""
+    return await asking or _ADMITTED
 
 
 async def _answered(answering: Awaitable[Answer]) -> Answer:

@@ -1,14 +1,16 @@
 """The gateway as a whole: its parts and how they hang together, which request goes to which, and its own work."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, replace
 
 from exporter.config import Config
 from exporter.gateway.access.authorizer import Authorizer
 from exporter.gateway.access.caller import Caller
 from exporter.gateway.access.callers import Callers
-from exporter.gateway.app import Incoming, sentence
+from exporter.gateway.access.client_waits import ANSWER_SECONDS, client_wait
+from exporter.gateway.access.door import Arrival, Door
+from exporter.gateway.app import Arriving, Incoming, sentence
 from exporter.gateway.background import repeat
 from exporter.gateway.cache.project_rules import ProjectRules
 from exporter.gateway.cache.results import Results
@@ -24,12 +26,16 @@ from exporter.gateway.runs.admission import Admission
 from exporter.gateway.runs.cancels import Cancel, Cancels
 from exporter.gateway.runs.completion_poller import CompletionPoller
 from exporter.gateway.runs.dispatcher import Dispatcher
+from exporter.gateway.runs.doubts import Doubts
+from exporter.gateway.runs.failed_runs import FailedRuns
 from exporter.gateway.runs.ledger_watcher import LedgerWatcher
 from exporter.gateway.runs.lookups import AuthorizedRunRequest, Lookups
 from exporter.gateway.runs.polls import Poll, Polls
 from exporter.gateway.runs.queue import Queue
 from exporter.gateway.runs.registry import RunRegistry
 from exporter.gateway.runs.run_limits import RunLimits
+from exporter.gateway.runs.usual_durations import UsualDurations
+from exporter.gateway.upstream.deadline import first_of
 from exporter.gateway.upstream.upstream import RawHeaders, Request
 from exporter.ledger import GatewayRun
 from exporter.view import GatewayState
@@ -60,26 +66,39 @@ class Gateway:
         self.public_base = None if settings.public_url is None else settings.public_url.rstrip("/") + "/api/v1"
         self._context = context
         self._rules = ProjectRules(config, config.gateway_workspace.name, context.ledger, context.clock)
-        self._callers = Callers(inherited.secret, context.clock)
-        self._authorizer = Authorizer(context, self._callers)
+        self._wait_seconds = settings.queue.wait_seconds
+        self._callers = Callers(inherited.secret, context.clock, settings.rights_ttl_seconds)
+        limits = RunLimits(
+            context.clock,
+            context.rng,
+            per_minute=settings.run_limits.per_minute,
+            per_hour=settings.run_limits.per_hour,
+        )
+        self._authorizer = Authorizer(context, self._callers, limits.take)
+        self._door = Door(context, self._callers, self._authorizer, settings.callers)
+        context.upstream.weigh_by(self._door.weight)
         queue = Queue(
             concurrency=settings.concurrency,
             length=settings.queue.length,
             per_caller=settings.queue.per_caller,
+            per_address=settings.queue.per_address,
+            weigh=self._door.weight,
             wait_seconds=settings.queue.wait_seconds,
         )
         results = Results()
-        self._registry = RunRegistry(context, queue, results)
+        self._usual, self._failed = UsualDurations(), FailedRuns()
+        self._registry = RunRegistry(context, queue, results, self._note_end)
         lookups = Lookups(context, self._rules, self._authorizer, self._registry, results)
-        limits = RunLimits(context.clock, context.rng)
         self._dispatcher = Dispatcher(context, self._registry, lookups, limits, self._callers)
-        self._admission = Admission(context, lookups, self._registry, self._dispatcher)
+        self._admission = Admission(context, lookups, self._registry, self._dispatcher, self._failed)
         self._cancels = Cancels(context, self._registry)
         self._polls = Polls(context, self._callers, self._registry)
 
         now_ms = context.now_ms()
         limits.restore(max(0, now_ms - run.sent_ms) / 1000 for run in inherited.runs)
         for run in inherited.runs:
+            if run.state == "started":
+                self._callers.prove_run(run.caller, run.project_id, max(0, now_ms - run.sent_ms) / 1000)
             self._registry.restore(run, inherited.attached.get(run.run_id or "", {}))
 
     @property
@@ -96,43 +115,77 @@ class Gateway:
         """Start runs, look for their ends and write counts; ends only by cancellation."""
         clock = self._context.clock
         watcher = LedgerWatcher(self._context, self._registry)
-        poller = CompletionPoller(self._registry, self._polls, clock)
+        poller = CompletionPoller(self._registry, self._polls, self._usual, clock)
+        doubts = Doubts(self._context, self._registry)
         await asyncio.gather(
             repeat(clock, _FLUSH_SECONDS, self._context.journal.flush, "The gateway's counts cannot be written"),
             repeat(clock, _LOOK_SECONDS, watcher.look, "The gateway cannot look for the ends of runs"),
             repeat(clock, _LOOK_SECONDS, poller.look, "The gateway cannot poll runs"),
+            repeat(clock, 0.0, doubts.look, "The gateway cannot look for runs in doubt"),
             repeat(clock, _FLUSH_SECONDS, self._dispatcher.run, "The gateway cannot start runs"),
         )
 
     async def aclose(self) -> None:
         """End what is being sent, write what has been counted and close the connections."""
         await self._dispatcher.aclose()
+        await self._door.aclose()
         await self._authorizer.aclose()
         await self._registry.settled()
         await self._context.journal.aclose()
         await self._context.upstream.aclose()
 
+    def admit(self, arriving: Arriving) -> Answer | Awaitable[Answer | None] | None:
+        """Whether the caller may come in, as `app.Handler` has it."""
+        caller = self._caller(arriving.authorization, arriving.peer)
+        arrival = Arrival(caller, arriving.target.project_id, arriving.certificate_names)
+        return self._door.enter(arrival, self._patience(arriving.headers))
+
     async def answer(self, incoming: Incoming) -> Answer:
-        """The answer to a request of Hex's API, as `app.Handler` has it."""
+        """The answer to a request of Hex's API, as `app.Handler` has it; none takes longer than its client waits."""
+        if client_wait(incoming.headers) is None:
+            return await self._answer(incoming)
+        clock = self._context.clock
+        seconds = self._patience(incoming.headers, incoming.waited_seconds) + ANSWER_SECONDS
+        answering = asyncio.ensure_future(self._answer(incoming))
+        try:
+            if await first_of(clock, seconds, answering):
+                return answering.result()
+        finally:
+            answering.cancel()
+        return refusal(504, "Hex has not answered within the time that the client waits", retry_after_seconds=1)
+
+    def _patience(self, headers: RawHeaders, waited_seconds: float = 0.0) -> float:
+        """How long a request may wait still."""
+        wait = client_wait(headers)
+        longest = self._wait_seconds if wait is None else min(wait, self._wait_seconds)
+        return max(0.0, longest - waited_seconds)
+
+    async def _answer(self, incoming: Incoming) -> Answer:
         caller = self._caller(incoming.authorization, incoming.peer)
+        answer = await self._answer_caller(caller, incoming, self._patience(incoming.headers, incoming.waited_seconds))
+        if answer.status == 401:
+            self._callers.refuse(caller.name)
+        return answer
+
+    async def _answer_caller(self, caller: Caller, incoming: Incoming, patience_seconds: float) -> Answer:
         target = incoming.target
         match target.operation:
             case Operation.RUN_PROJECT:
-                return await self._run_project(caller, incoming)
+                return await self._run_project(caller, incoming, patience_seconds)
             case Operation.RUN_STATUS:
                 poll = Poll(caller=caller.name, target=target, headers=_upstream_headers(incoming.headers))
-                reply, age = await self._polls.answer(poll, self._context.patience_seconds)
+                reply, age = await self._polls.answer(poll, patience_seconds)
                 return passed_on(reply).aged(age)
             case Operation.CANCEL_RUN:
                 cancel = Cancel(
                     caller=caller,
                     project_id=target.project_id or "",
                     run_id=target.run_id or "",
-                    request=self._request(incoming),
+                    request=self._request(caller, incoming),
                 )
-                return await self._cancels.answer(cancel, self._context.patience_seconds)
+                return await self._cancels.answer(cancel, patience_seconds)
         log_decision("passed_on", "it is no request about a run", request=target.operation.value, caller=caller.name)
-        reply = await self._context.upstream.ask(self._request(incoming), self._context.patience_seconds)
+        reply = await self._context.upstream.ask(self._request(caller, incoming), patience_seconds)
         if target.operation is Operation.PROJECT and target.project_id is not None:
             self._authorizer.learn(caller, target.project_id, reply)
         return passed_on(reply)
@@ -145,7 +198,7 @@ class Gateway:
             return project
         return source_answer(project_id, self._rules.source(project))
 
-    async def _run_project(self, caller: Caller, incoming: Incoming) -> Answer:
+    async def _run_project(self, caller: Caller, incoming: Incoming, patience_seconds: float) -> Answer:
         target = incoming.target
         project_id = target.project_id or ""
         try:
@@ -157,8 +210,8 @@ class Gateway:
             # Hex names no parameters for it, so it is not known what they change; an old client sends its inputs there.
             request = replace(request, bypass="a query")
         clock = self._context.clock
-        give_up_at = clock.monotonic() + self._context.patience_seconds
-        project = await self._authorizer.project(caller, project_id, self._context.patience_seconds)
+        give_up_at = clock.monotonic() + patience_seconds
+        project = await self._authorizer.project(caller, project_id, patience_seconds)
         if isinstance(project, Answer):
             reason = f"the project was not shown to the caller: {project.status}"
             log_decision("refused", reason, project_id=project_id, caller=caller.name)
@@ -173,9 +226,10 @@ class Gateway:
         )
         return await self._admission.answer(authorized, give_up_at - clock.monotonic())
 
-    def _request(self, incoming: Incoming) -> Request:
+    def _request(self, caller: Caller, incoming: Incoming) -> Request:
         return Request(
             method=incoming.method,
+            caller=caller.name,
             url=incoming.target.upstream_url(self.upstream_base),
             endpoint=incoming.target.operation.value,
             headers=_upstream_headers(incoming.headers),
@@ -185,7 +239,13 @@ class Gateway:
     def _caller(self, authorization: bytes, peer: str) -> Caller:
         _, _, token = authorization.partition(b" ")  # the scheme may be written in any case
         name = self._callers.name(token.strip())
-        return Caller(name, self._callers.queue_key(name, peer), authorization)
+        return Caller(name, peer, authorization)
+
+    def _note_end(self, run: GatewayRun) -> None:
+        """A run has ended."""
+        self._failed.add(run, self._context.now_ms())
+        if run.duration_ms is not None and run.status == "completed":
+            self._usual.add(run.project_id, run.duration_ms / 1000)
 
 
 def _upstream_headers(headers: RawHeaders) -> tuple[tuple[bytes, bytes], ...]:

@@ -71,10 +71,13 @@ class Pace:
         with self._lock:
             return self._cool_down_until_ms
 
-    def wait_seconds(self, tier: Tier = Tier.OWN) -> float:
-        """Seconds until a request that comes now may leave, after the callers' that wait already; 0 if at once."""
+    def wait_seconds(self, tier: Tier = Tier.OWN, *, ahead: int | None = None) -> float:
+        """Seconds until a request that comes now may leave, after the callers' that wait already; 0 if at once.
+
+        `ahead`: after so many callers' requests, where those do not leave in the order in which they came.
+        """
         with self._lock:
-            return self._wait_seconds(tier, self._clock.monotonic())
+            return self._wait_seconds(tier, self._clock.monotonic(), ahead)
 
     def take(self, tier: Tier = Tier.OWN) -> None:
         """Record that one request leaves at this moment, allowed or not."""
@@ -88,7 +91,7 @@ class Pace:
         """
         with self._lock:
             moment = self._clock.monotonic()
-            wait = self._wait_seconds(tier, moment, ticket)
+            wait = self._wait_seconds(tier, moment, None if ticket is None else self._tiers.before(ticket))
             if wait <= 0:
                 self._tiers.record(tier, moment)
             return wait
@@ -162,8 +165,8 @@ class Pace:
                 remaining = min(self._cool_down_until_ms / 1000 - now, _ANNOUNCED_LIMIT_SECONDS)
                 self._held_until = max(self._held_until, steady + remaining)
 
-    def _wait_seconds(self, tier: Tier, moment: float, ticket: Ticket | None = None) -> float:
-        return max(0.0, self._held_until - moment, self._tiers.wait_seconds(tier, moment, ticket))
+    def _wait_seconds(self, tier: Tier, moment: float, ahead: int | None = None) -> float:
+        return max(0.0, self._held_until - moment, self._tiers.wait_seconds(tier, moment, ahead))
 
     def _guess(self) -> float:
         doubled = _GUESS_START_SECONDS * 2.0 ** min(self._guesses - 1, 10)

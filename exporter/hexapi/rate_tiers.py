@@ -56,11 +56,15 @@ class RateTiers:
         self._has_callers = False
         self._tickets: deque[Ticket] = deque()
 
-    def wait_seconds(self, tier: Tier, moment: float, ticket: Ticket | None = None) -> float:
-        """Seconds until a request of this tier may leave; a caller's without a ticket comes after all that have one."""
+    def wait_seconds(self, tier: Tier, moment: float, ahead: int | None = None) -> float:
+        """Seconds until a request of this tier may leave; a caller's after so many others, None: all with a ticket."""
         if tier is Tier.OWN:
             return self._own_wait(moment)
-        return self._callers_wait(moment, len(self._tickets) if ticket is None else self._tickets.index(ticket))
+        return self._callers_wait(moment, len(self._tickets) if ahead is None else ahead)
+
+    def before(self, ticket: Ticket) -> int:
+        """How many tickets come before this one."""
+        return self._tickets.index(ticket)
 
     def record(self, tier: Tier, moment: float) -> None:
         """Count a request that leaves now."""

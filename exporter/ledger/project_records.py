@@ -127,7 +127,35 @@ class Projects:
         )
         self._write(transaction, {project_id: replace(known, progress=progress)})
 
-    def choose_members(self, transaction: Transaction, limit: int, now_ms: int) -> Mapping[str, KnownProject]:
+    def known_after(self, at_ms: int) -> list[KnownProject]:
+        """The projects whose runs are said to have been read after this moment, or to be known up to it."""
+        return [
+            known
+            for known in self._known.values()
+            if max(known.progress.known_until_ms or 0, known.progress.last_read_ms or 0) > at_ms
+        ]
+
+    def disbelieve_after(self, transaction: Transaction, at_ms: int) -> None:
+        """Have the runs of those projects read whole again: nothing says how far they are known."""
+        changes = {
+            known.project.project_id: replace(
+                known,
+                progress=replace(
+                    known.progress,
+                    known_until_ms=None,
+                    known_from_ms=None,
+                    is_unordered=True,
+                    last_read_ms=None,
+                    schedule_checked_ms=min(known.progress.schedule_checked_ms or at_ms, at_ms),
+                ),
+            )
+            for known in self.known_after(at_ms)
+        }
+        self._write(transaction, changes)
+
+    def choose_members(
+        self, transaction: Transaction, limit: int, now_ms: int, left_out: Collection[str] = ()
+    ) -> Mapping[str, KnownProject]:
         """Decide who has series: room is filled at once, members are displaced at most daily.
 
         Returns all projects as they are then.
@@ -149,7 +177,8 @@ class Projects:
                 viewed_ms=known.project.viewed_ms or 0,
             )
             for project_id, known in self._known.items()
-            if known.gone_since_ms is None or now_ms - known.gone_since_ms < FORGET_GONE_MS
+            if (known.gone_since_ms is None or now_ms - known.gone_since_ms < FORGET_GONE_MS)
+            and project_id not in left_out
         ]
         members = choose_series(candidates, limit, may_displace=is_due)
         changes = {

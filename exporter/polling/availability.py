@@ -96,6 +96,14 @@ class Availability:
                 self._recovered(endpoint, one)
         self.revision += 1
 
+    def shift(self, by_ms: int) -> None:
+        """The time was set on by so much: whatever waits does so as long as it would have."""
+        for back_off in (self._failures, self._refusals, self._runs, self._unreadable, self._older):
+            back_off.shift(by_ms)
+        self._told_until_ms = {endpoint: until_ms + by_ms for endpoint, until_ms in self._told_until_ms.items()}
+        self._resumed_ms = None
+        self.revision += 1
+
     def answered(self, request: ApiRequest, now_ms: int) -> None:
         """A page came and was taken: what failed before is forgotten.
 

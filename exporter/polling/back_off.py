@@ -35,9 +35,13 @@ class BackOff:
         return self._failures.pop(key, 0) > 0
 
     def until_ms(self, key: str, now_ms: int) -> int:
-        """Until when the key waits, 0 if it does not; a wall clock that went back ends the pause."""
+        """Until when the key waits, 0 if it does not."""
         until_ms = self._until_ms.get(key, 0)
-        return 0 if until_ms - now_ms > self.longest_ms else until_ms
+        return 0 if until_ms <= now_ms else until_ms
+
+    def shift(self, by_ms: int) -> None:
+        """The time was set on by so much: each pause lasts as long as it would have."""
+        self._until_ms = {key: until_ms + by_ms for key, until_ms in self._until_ms.items()}
 
     def failures(self, key: str) -> int:
         """How often the key failed since its last success."""

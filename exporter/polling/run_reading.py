@@ -3,10 +3,10 @@
 from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 
-from exporter.facts import Run
+from exporter.facts import Project, Run
 from exporter.hexapi import ApiRequest, Page
 from exporter.ledger import KnownProject, WorkspaceLedger, is_given_up
-from exporter.polling.clock_skew import DATE_STEP_MS
+from exporter.polling.agreed_clock import DATE_STEP_MS
 from exporter.polling.due_times import HOUR_MS, MINUTE_MS, Firings, Habits, due_at, rest_intervals_ms
 from exporter.polling.expected_runs import ExpectedRuns
 from exporter.polling.history_reading import ALL_KNOWN_MS, HeadRead, extend_back, older_page
@@ -37,8 +37,11 @@ _FIRST_PAST_MS = 14 * 24 * HOUR_MS
 class RunReader:
     """The run histories of one workspace's published projects."""
 
-    def __init__(self, ledger: WorkspaceLedger, requests_per_hour: int) -> None:
+    def __init__(
+        self, ledger: WorkspaceLedger, requests_per_hour: int, is_polled: Callable[[Project], bool] = lambda _: True
+    ) -> None:
         self._ledger = ledger
+        self._is_polled = is_polled
         self._requests_per_hour = requests_per_hour
         self._tracked: dict[str, TrackedProject] = {}
         self._expected: dict[str, ExpectedRuns] = {}
@@ -67,7 +70,8 @@ class RunReader:
 
         `details_left` is how many of them still wait for a request about their connections.
         """
-        projects = [one for one in self._ledger.projects() if one.project.published_ms is not None]
+        listed = (one for one in self._ledger.projects() if self._is_polled(one.project))
+        projects = [one for one in listed if one.project.published_ms is not None]
         every_ms = _NEW_HABITS_EVERY_MS if self.behind else _HABITS_EVERY_MS
         if self._habits_at_ms is None or abs(now_ms - self._habits_at_ms) > every_ms:
             recent = self._ledger.uses_between(now_ms - HABIT_DAYS_MS, now_ms)

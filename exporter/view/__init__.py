@@ -11,6 +11,7 @@ from exporter.view.completeness import (
     unreadable,
 )
 from exporter.view.daily_usage import RunKind, Total
+from exporter.view.excluded_projects import polled
 from exporter.view.owner_labels import OwnerLabel, owner_label
 from exporter.view.reader import Reader
 from exporter.view.recent_runs import SPAN_MS, WeekHour, by_week_hour, users_of_connections
@@ -41,6 +42,7 @@ __all__ = [
     "complete_until_ms",
     "is_mostly_unreadable",
     "owner_label",
+    "polled",
     "team_of_person",
     "unreadable",
     "users_of_connections",

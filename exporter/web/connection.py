@@ -8,7 +8,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from exporter.web.connection_limits import Connections, Phase
-from exporter.web.tls import Tls
+from exporter.web.tls import Tls, names_of
+
+_HEAD_BYTES = 16 * 1024  # as h11 has it
 
 
 class HttpConnection(H11Protocol):
@@ -24,6 +26,7 @@ class HttpConnection(H11Protocol):
         answers_half_closed: bool = True,
     ) -> None:
         super().__init__(config, state, {}, asyncio.get_running_loop())
+        self._head_bytes = config.h11_max_incomplete_event_size or _HEAD_BYTES
         self._visitors = visitors
         self._tls = tls
         self._answers_half_closed = answers_half_closed
@@ -32,13 +35,22 @@ class HttpConnection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Wait for the first request, of a client whose certificate is welcome."""
         super().connection_made(transport)
-        if self._tls and not self._tls.allows(transport.get_extra_info("peercert")):
+        certificate = transport.get_extra_info("peercert")
+        if self._tls and not self._tls.allows(certificate):
             transport.abort()
+        # For the application, as scope["state"]: the names of a certificate that was verified.
+        self.app_state = {"certificate_names": names_of(certificate)}
         self._note(Phase.REQUEST)
 
     def data_received(self, data: bytes) -> None:
         """Take in some bytes; the limit for a request counts from the first, and more of them do not move it."""
-        super().data_received(data)
+        rest = memoryview(data)
+        while rest and not self.transport.is_closing():
+            # h11 refuses only a head of which more is to come; so it never gets more at once than a head may have.
+            buffered = len(self.conn.trailing_data[0]) if self.conn.their_state is h11.IDLE else 0
+            room = max(1, self._head_bytes + 1 - buffered)
+            super().data_received(bytes(rest[:room]))
+            rest = rest[room:]
         self._note(self._phase())
 
     def eof_received(self) -> bool:  # type: ignore[override] # uvicorn's never keeps a connection open

@@ -37,9 +37,14 @@ class Tls:
         """Whether a verified client certificate, as `getpeercert` returns it, has one of the allowed names."""
         if not self.client_allowed_sans:
             return True
-        names = (certificate or {}).get("subjectAltName", ())
-        assert isinstance(names, tuple)
-        return any(_as_in_file(kind, name) in self.client_allowed_sans for kind, name in names)
+        return any(name in self.client_allowed_sans for name in names_of(certificate))
+
+
+def names_of(certificate: Mapping[str, object] | None) -> frozenset[str]:
+    """The alternative names of a verified client certificate, as `getpeercert` returns it; none without one."""
+    names = (certificate or {}).get("subjectAltName", ())
+    assert isinstance(names, tuple)
+    return frozenset(_as_in_file(kind, name) for kind, name in names)
 
 
 def make_tls(tls: TlsSettings, source: Path) -> Tls:

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import trustme
 import yaml
 
 from exporter.config import (
+    AllowedCaller,
     Budget,
     Config,
     FileSource,
@@ -30,13 +32,14 @@ READER = schema(Path(), DEFAULT)
 SETTINGS = key_types()
 ROWS = {
     key: (kind, default)
-    for key, kind, default in re.findall(r"^\| `([A-Za-z_.]+)` \| (.+?) \| (.+?) \| .+ \|$", PAGE, re.M)
+    for key, kind, default in re.findall(r"^\| `([A-Za-z0-9_.]+)` \| (.+?) \| (.+?) \| .+ \|$", PAGE, re.M)
 }
-LISTS = ("workspaces", "budgets", "sources", "gateway.policies")
+LISTS = ("workspaces", "budgets", "sources", "gateway.callers", "gateway.policies")
 REQUIRED = {
     "budgets": "name: b, unit: runs, limit: 500",
     "sources": "match: {title: a}",
     "sources.sql": "url_env: A, query: b",
+    "gateway.callers": "certificate: a",
     "sources.http": "url: https://a.example",
 }
 STANDS_FOR = {"prices.overrides": "PLAN", "prices.compute_hour_usd": "PROFILE"}
@@ -79,6 +82,8 @@ def without_setting(key: str) -> Config:
         )
     if key.startswith("sources.sql."):
         return msgspec.structs.replace(DEFAULT, sources=(Source(match=match, sql=SqlSource(url_env="A", query="b")),))
+    if key.startswith("gateway.callers."):
+        return msgspec.structs.replace(DEFAULT, gateway=Gateway(callers=(AllowedCaller(certificate="a"),)))
     if key.startswith("gateway.policies."):
         return msgspec.structs.replace(DEFAULT, gateway=Gateway(policies=(Policy(),)))
     return msgspec.structs.replace(DEFAULT, gateway=Gateway()) if key.startswith("gateway.") else DEFAULT
@@ -133,8 +138,10 @@ def test_the_example_has_every_key():
     assert keys_of(yaml.compose(EXAMPLE)) == set(SETTINGS), "add the missing keys to the example by hand"
 
 
-def test_the_example_loads(load):
-    config = load(EXAMPLE, source="/etc/hex-exporter.yml")
+def test_the_example_loads(load, tmp_path):
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+
+    config = load(EXAMPLE.replace("/etc/ssl/acme-ca.pem", str(tmp_path / "ca.pem")), source="/etc/hex-exporter.yml")
 
     assert [workspace.name for workspace in config.workspaces] == ["acme", "labs"]
     assert config.workspaces[0].base_url == "https://eu.hex.tech/api/v1"

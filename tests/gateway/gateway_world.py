@@ -35,7 +35,7 @@ def bearer(token: str) -> dict[str, str]:
 
 
 class World:
-    """One workspace behind one gateway. `restart` is what a kill and a new start do to the gateway."""
+    """One workspace behind one gateway; `more` are its settings. `restart` is what a kill and a new start do to it."""
 
     def __init__(
         self,
@@ -51,6 +51,7 @@ class World:
         projects: int = 40,
         rate_limit: RateLimit = RateLimit(),  # noqa: B008 - it is frozen
         url: str = "sqlite://",
+        **more: Any,
     ) -> None:
         self.clock = clock
         self.simulation = Simulation(1, projects, clock=clock, run_seconds=run_seconds)
@@ -62,7 +63,7 @@ class World:
         self.transport = httpx.ASGITransport(app=self._recorded)
         self.workspace = Workspace(name="w", base_url=HEX, rate_limit=rate_limit)
         settings = GatewaySettings(
-            public_url=PUBLIC, policies=policies, queue=queue or QueueSettings(), concurrency=concurrency
+            public_url=PUBLIC, policies=policies, queue=queue or QueueSettings(), concurrency=concurrency, **more
         )
         self.config = Config(workspaces=(self.workspace,), storage=Storage(url=url), sources=sources, gateway=settings)
         self.book: Ledger = open_ledger(url, clock=clock)

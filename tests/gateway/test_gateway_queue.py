@@ -4,7 +4,15 @@ from collections import Counter
 
 import pytest
 
-from exporter.gateway.runs.queue import FIRST_GUESS_SECONDS, KEPT_SECONDS, LONGEST_RETRY_SECONDS, Place, Queue, Refused
+from exporter.gateway.runs.queue import (
+    FIRST_GUESS_SECONDS,
+    KEPT_SECONDS,
+    LATE_SECONDS,
+    LONGEST_RETRY_SECONDS,
+    Place,
+    Queue,
+    Refused,
+)
 
 
 def make_queue(concurrency: int = 1, length: int = 100, per_caller: int = 20) -> Queue:
@@ -269,7 +277,7 @@ class TestRetryAfter:
         queue.next(0)
         placed(queue, "ada", "2")
 
-        assert refused(queue, "bob", "3", now=1000).retry_after_seconds == 8
+        assert refused(queue, "bob", "3", now=1000).retry_after_seconds == LATE_SECONDS
 
     def test_whoever_has_a_place_comes_back_before_it_is_lost(self) -> None:
         queue = make_queue()

@@ -245,6 +245,17 @@ class TestOddRequests:
             assert until_closed(client).startswith((b"HTTP/1.1 4", b""))
         assert running.get("/metrics").body == TEXT
 
+    @pytest.mark.parametrize(("size", "is_served"), [(4_000, True), (8_192, False), (100_000, False)])
+    def test_a_head_that_comes_whole_at_once_has_the_same_limit(self, serve: Serve, size: int, is_served: bool) -> None:
+        start, end = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Long: ", b"\r\n\r\n"
+        running = serve(limits=ConnectionLimits(head_bytes=4096))
+        with running.connect() as client:
+            client.sendall(start + b"a" * (size - len(start) - len(end)) + end)
+
+            answer = until_closed(client)
+        assert (TEXT in answer) is is_served
+        assert is_served or answer.startswith((b"HTTP/1.1 4", b""))
+
     def test_garbage_behind_a_request_does_not_cost_its_answer(self, serve: Serve, caplog) -> None:
         with serve().connect() as client:
             client.sendall(GET + b"\x00\x01garbage\r\n\r\n")

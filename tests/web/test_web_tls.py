@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from starlette.responses import PlainTextResponse
 from web_client import (
     TEXT,
     Running,
@@ -145,6 +146,16 @@ class TestClientCertificates:
         running = serve(web_file=tls_file(*MUTUAL, f"client_allowed_sans: {allowed}"))
 
         assert is_let_in(running, with_certificate(authority, authority, name)) is let_in
+
+    def test_the_application_is_given_the_names_of_a_verified_certificate(self, serve, tls_file, authority) -> None:
+        async def app(scope, receive, send) -> None:
+            names = ", ".join(sorted(scope["state"]["certificate_names"]))
+            await PlainTextResponse(names)(scope, receive, send)
+
+        running = serve(app=app, web_file=tls_file(*MUTUAL))
+        client = with_certificate(authority, authority, "airflow.example", "10.0.0.1")
+
+        assert running.get("/", context=client).body == b"10.0.0.1, airflow.example"
 
     def test_a_certificate_without_names_has_no_allowed_one(self) -> None:
         tls = Tls(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ("a.example",))

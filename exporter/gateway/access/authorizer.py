@@ -1,8 +1,8 @@
-"""What a caller may see and have: always read from Hex with its own token, and remembered for a minute."""
+"""What a caller may see and have: always read from Hex with its own token, and remembered for a while."""
 
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from exporter.facts import Project
@@ -34,7 +34,9 @@ _LISTING_SECONDS = 10.0
 class Authorizer:
     """Asks and remembers what callers may see and have. Used on one event loop."""
 
-    def __init__(self, context: GatewayContext, callers: Callers) -> None:
+    def __init__(self, context: GatewayContext, callers: Callers, take_run: Callable[[], bool]) -> None:
+        """`take_run` takes one of the runs that may be sent to Hex now, for a dry run; False: there is none."""
+        self._take_run = take_run
         self._context = context
         self._upstream = context.upstream
         self._callers = callers
@@ -42,8 +44,9 @@ class Authorizer:
         self._clock = context.clock
         self._projects: OrderedDict[str, tuple[Project, float]] = OrderedDict()
         self._demand = ProjectDemand(context.clock)
-        self._asking: SingleFlight[tuple[str, str], Project | Answer] = SingleFlight()
-        self._listing: SingleFlight[str, VisibleProjects] = SingleFlight()
+        self._asking: SingleFlight[tuple[str, str], Project | Answer] = SingleFlight(self._upstream.is_waiting)
+        self._listing: SingleFlight[str, VisibleProjects] = SingleFlight(self._upstream.is_waiting)
+        self._trying: SingleFlight[tuple[str, str], bool] = SingleFlight(self._upstream.is_waiting)
 
     async def project(self, caller: Caller, project_id: str, patience_seconds: float) -> Project | Answer:
         """The project, once Hex has shown it to the caller; else what Hex answers, of which nothing is remembered.
@@ -103,14 +106,14 @@ class Authorizer:
 
     async def _visible(self, caller: Caller, patience_seconds: float) -> VisibleProjects:
         """What Hex lists for the caller now; its other requests meanwhile share the answer."""
-        task = self._listing.task(caller.name, lambda: self._list(caller, patience_seconds))
         give_up_at = self._clock.monotonic() + patience_seconds
-        while not await first_of(self._clock, min(_LISTING_SECONDS, give_up_at - self._clock.monotonic()), task):
-            # Where it is the rate that it waits for, a question about one project would wait as long.
-            if self._upstream.has_room or self._clock.monotonic() >= give_up_at:
-                self._demand.avoid(caller.name)
-                return VisibleProjects()
-        return task.result()
+        with self._listing.waiting(caller.name, lambda: self._list(caller, patience_seconds)) as task:
+            while not await first_of(self._clock, min(_LISTING_SECONDS, give_up_at - self._clock.monotonic()), task):
+                # Where it is the rate that it waits for, a question about one project would wait as long.
+                if self._upstream.has_room or self._clock.monotonic() >= give_up_at:
+                    self._demand.avoid(caller.name)
+                    return VisibleProjects()
+            return task.result()
 
     async def _list(self, caller: Caller, patience_seconds: float) -> VisibleProjects:
         def take(projects: Sequence[Project], at: float) -> None:
@@ -129,28 +132,52 @@ class Authorizer:
         """End the questions that are still open."""
         await self._asking.aclose()
         await self._listing.aclose()
+        await self._trying.aclose()
 
     async def may_have(self, caller: Caller, run: GatewayRun, *, shared: bool, patience_seconds: float) -> bool:
         """Whether the caller may be given this run of the gateway; Hex decides where it is not known.
 
-        Raises NoRoomError and NoAnswerError as `Upstream.ask` does.
+        It may if Hex has lately let it run the project, which one that has run it before is asked anew by a dry run;
+        or, `shared`, if Hex lets it read the run. Raises NoRoomError and NoAnswerError as `Upstream.ask` does.
         """
         project_id, run_id = run.project_id, run.run_id or ""
-        if caller.name == run.caller or self._ledger.gateway.is_starter(project_id, caller.name):
+        give_up_at = self._clock.monotonic() + patience_seconds
+        if self._callers.may_run(caller.name, project_id):
             return True
+        if caller.name == run.caller or self._ledger.gateway.is_starter(project_id, caller.name):
+            key = (caller.name, project_id)
+            if await self._trying.answer(key, lambda: self._try_run(caller, project_id, patience_seconds)):
+                return True
         if not shared:
             return False
         if self._callers.is_proven(caller.name, project_id, run_id):
             return True
         url = f"{self._context.base_url}/projects/{project_id}/runs/{run_id}"
-        reply = await self._upstream.ask(
-            Request(method="GET", url=url, endpoint=Operation.RUN_STATUS.value, headers=caller.headers),
-            patience_seconds,
-        )
+        reply = await self._upstream.ask(_get(caller, url, Operation.RUN_STATUS), give_up_at - self._clock.monotonic())
         if reply.status != 200:
             return False
         self._callers.prove(caller.name, project_id, run_id)
         return True
+
+    async def _try_run(self, caller: Caller, project_id: str, patience_seconds: float) -> bool:
+        """Whether Hex accepts a dry run of the project from the caller; False too where none can be sent now."""
+        if not self._take_run():
+            return False
+        request = Request(
+            method="POST",
+            url=f"{self._context.base_url}/projects/{project_id}/runs",
+            endpoint=Operation.RUN_PROJECT.value,
+            caller=caller.name,
+            headers=(*caller.headers, (b"content-type", b"application/json")),
+            body=b'{"dryRun":true}',
+        )
+        reply = await self._upstream.ask(request, patience_seconds)
+        if 200 <= reply.status < 300:
+            self._callers.prove_run(caller.name, project_id)
+            return True
+        if reply.status in (401, 403, 404):
+            self._callers.forget(caller.name, project_id)
+        return False
 
     def learn(self, caller: Caller, project_id: str, reply: Reply) -> Project | None:
         """Take in what Hex answered to GetProject with the caller's token; the project if it showed one."""
@@ -175,9 +202,7 @@ class Authorizer:
 
     async def _ask(self, caller: Caller, project_id: str, patience_seconds: float) -> Project | Answer:
         url = f"{self._context.base_url}/projects/{project_id}"
-        reply = await self._upstream.ask(
-            Request(method="GET", url=url, endpoint=Operation.PROJECT.value, headers=caller.headers), patience_seconds
-        )
+        reply = await self._upstream.ask(_get(caller, url, Operation.PROJECT), patience_seconds)
         project = self.learn(caller, project_id, reply)
         if project is not None:
             return project
@@ -203,3 +228,7 @@ class Authorizer:
             collections=project.collections or known.collections,
             published_ms=max(filter(None, (project.published_ms, known.published_ms)), default=None),
         )
+
+
+def _get(caller: Caller, url: str, operation: Operation) -> Request:
+    return Request(method="GET", url=url, endpoint=operation.value, caller=caller.name, headers=caller.headers)

@@ -7,13 +7,13 @@ from exporter import __version__
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sends a request: `name` is the token's keyed hash, `queue_key` the same with the address (whose turn it is).
+    """Who sends a request: `name` is the token's keyed hash, `peer` the address that it is sent from.
 
     `authorization` is the header as it came.
     """
 
     name: str
-    queue_key: str
+    peer: str
     authorization: bytes = field(repr=False)
 
     @property

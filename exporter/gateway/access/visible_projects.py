@@ -43,7 +43,9 @@ async def fetch_visible_projects(
         if (ask := walk.next) is None:
             break
         url = f"{address(context.base_url, ask)}?{urlencode(query(ask))}"
-        request = Request(method="GET", url=url, endpoint=ask.endpoint.value, headers=caller.headers)
+        request = Request(
+            method="GET", url=url, endpoint=ask.endpoint.value, caller=caller.name, headers=caller.headers
+        )
         try:
             reply = await context.upstream.ask(request, give_up_at - clock.monotonic())
             if reply.status != 200:

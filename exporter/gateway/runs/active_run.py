@@ -15,6 +15,9 @@ from exporter.ledger import GatewayRun
 LEASE_SECONDS = 3600.0
 """After so long a run whose end was not seen gives up its place: longer than nearly all runs last."""
 
+DOUBT_SECONDS = 30.0
+"""So long a run in doubt keeps its place at most, where no listing shows a run that it may be."""
+
 MOST_GIVEN = 1_000
 """How many callers of one run are remembered: its later ones poll Hex themselves, and cancels go to Hex."""
 
@@ -91,7 +94,7 @@ class ActiveRun:
     `place` is its place in the queue, None once it has been given up. `requests` wait for it; a run of an earlier
     process has none. `record` is what the ledger has of it, None until it is sent. `attached` counts the requests by
     caller that hold it; `given` are the callers who were given it. `is_cancelling`: its cancellation is on the way to
-    Hex. `started_at` is of the steady clock.
+    Hex. `started_at`, `seen_running_at` (when Hex last showed it as running) and `doubted_at` are of the steady clock.
     """
 
     state: RunState
@@ -99,6 +102,8 @@ class ActiveRun:
     requests: WaitingRequests | None = None
     record: GatewayRun | None = None
     started_at: float = 0.0
+    seen_running_at: float = 0.0
+    doubted_at: float = 0.0
     has_failed: bool = False
     is_cancelling: bool = False
     attached: Counter[str] = field(default_factory=Counter)

@@ -1,5 +1,6 @@
 """What happens to a run request: it gets an earlier result, joins a running run, or waits for a run of its own."""
 
+import asyncio
 from dataclasses import dataclass
 
 from exporter.gateway.access.caller import Caller
@@ -11,6 +12,7 @@ from exporter.gateway.routing.answers import Answer
 from exporter.gateway.routing.error_bodies import too_many
 from exporter.gateway.runs.active_run import ActiveRun, RunOrder
 from exporter.gateway.runs.dispatcher import Dispatcher
+from exporter.gateway.runs.failed_runs import FailedRuns
 from exporter.gateway.runs.lookups import AuthorizedRunRequest, Join, Lookups
 from exporter.gateway.runs.queue import KEPT_SECONDS, Refused
 from exporter.gateway.runs.registry import RunRegistry
@@ -38,8 +40,14 @@ class Admission:
     """Answers run requests. Used on one event loop."""
 
     def __init__(
-        self, context: GatewayContext, lookups: Lookups, registry: RunRegistry, dispatcher: Dispatcher
+        self,
+        context: GatewayContext,
+        lookups: Lookups,
+        registry: RunRegistry,
+        dispatcher: Dispatcher,
+        failed: FailedRuns,
     ) -> None:
+        self._failed = failed
         self._context = context
         self._lookups = lookups
         self._registry = registry
@@ -65,10 +73,25 @@ class Admission:
                         return self._joined(found, request)
                     case Miss():
                         reason = found.reason
+                if refused := self._refuse_failing(request):
+                    return refused
             return await self._queued(request, reason)
         except NoRoomError:
             self._refuse(request, "Hex's rate limit leaves no room within the time that the caller waits")
             raise
+
+    def _refuse_failing(self, request: _Request) -> Answer | None:
+        """The refusal of a project that always fails, by its policy."""
+        key = request.key
+        found = self._failed.judge(key.project_id, key.policy.failures, self._context.now_ms())
+        if found is None:
+            return None
+        self._refuse(request, "the project's last runs have all failed")
+        where = f"; see {found.address}" if found.address else ""
+        return too_many(
+            f"The last runs of this project have all failed, so that no more is started{where}",
+            found.retry_after_seconds,
+        )
 
     async def _queued(self, request: _Request, reason: str) -> Answer:
         run = self._registry.enqueue(request.key, request.order, reason)
@@ -76,13 +99,17 @@ class Admission:
             self._refuse(request, f"the queue is full: {run.reason}")
             retry_after = max(float(run.retry_after_seconds), self._dispatcher.held_seconds())
             return too_many(f"The gateway's queue is full: {run.reason}", retry_after)
-        is_answered = False
+        is_answered, hung_up = False, False
         try:
             answer = await self._wait(run, request)
             is_answered = answer.status == 201
+        except asyncio.CancelledError:
+            hung_up = True
+            raise
+        else:
             return answer
         finally:
-            self._registry.leave(run, is_answered=is_answered)
+            self._registry.leave(run, is_answered=is_answered, hung_up=hung_up)
 
     async def _wait(self, run: ActiveRun, request: _Request) -> Answer:
         requests = run.waiting

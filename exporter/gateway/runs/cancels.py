@@ -27,7 +27,7 @@ class Cancel:
 
 
 class Cancels:
-    """Answers DELETE on runs. Used on one event loop."""
+    """Answers DELETE on runs. What goes on to Hex comes before all else that waits. Used on one event loop."""
 
     def __init__(self, context: GatewayContext, registry: RunRegistry) -> None:
         self._context = context
@@ -61,7 +61,7 @@ class Cancels:
 
     async def _pass_on(self, run: ActiveRun | None, cancel: Cancel, patience_seconds: float) -> Answer:
         """What Hex answers to a caller that was not given the run; once it has stopped it, no request joins it."""
-        reply = await self._context.upstream.ask(cancel.request, patience_seconds)
+        reply = await self._context.upstream.ask(cancel.request, patience_seconds, is_urgent=True)
         if run is not None:
             self._end_if_stopped(run, reply)
         return passed_on(reply)
@@ -70,7 +70,7 @@ class Cancels:
         """Have Hex stop the run; whoever requests the same from now on is given another."""
         reply: Reply | None = None
         try:
-            reply = await self._context.upstream.ask(cancel.request, patience_seconds)
+            reply = await self._context.upstream.ask(cancel.request, patience_seconds, is_urgent=True)
         finally:
             if reply is None or not (200 <= reply.status < 300 or reply.status in _OVER):
                 self._registry.not_cancelled(run, cancel.caller.name)

@@ -49,7 +49,7 @@ class Dispatcher:
         self._callers = callers
         self._decisions = RunDecisions(context.journal)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._being_sent: dict[str, asyncio.Future[None]] = {}
+        self._being_sent: dict[ActiveRun, asyncio.Future[None]] = {}
 
     async def run(self) -> None:
         """Start runs as places come free and time passes; ends only by cancellation."""
@@ -132,25 +132,36 @@ class Dispatcher:
         return await self._lookups.find_again(requests.key, requests.order.caller)
 
     def _same_being_sent(self, run: ActiveRun) -> "asyncio.Future[None] | None":
+        """The sending of a run that is expected to answer this one's requests too."""
         requests = run.waiting
-        return None if requests.order.bypass is not None else self._being_sent.get(requests.key.fingerprint)
+        if requests.order.bypass is not None:
+            return None
+        caller, key = requests.order.caller.name, requests.key
+        for other, sending in self._being_sent.items():
+            is_same = other.waiting.key.fingerprint == key.fingerprint
+            if is_same and (
+                key.policy.shared
+                or other.waiting.order.caller.name == caller
+                or self._callers.may_run(caller, key.project_id)
+            ):
+                return sending
+        return None
 
     async def _send_exclusively(self, run: ActiveRun) -> None:
         """Send it while others with the same fingerprint wait for its outcome."""
         if run.waiting.order.bypass is not None:
             await self._send(run)
             return
-        fingerprint = run.waiting.key.fingerprint
-        sending = self._being_sent[fingerprint] = asyncio.get_running_loop().create_future()
+        sending = self._being_sent[run] = asyncio.get_running_loop().create_future()
         try:
             await self._send(run)
         finally:
-            del self._being_sent[fingerprint]
+            del self._being_sent[run]
             sending.set_result(None)
 
     async def _send(self, run: ActiveRun) -> None:
         order = run.waiting.order
-        await self._context.upstream.turn()
+        await self._context.upstream.turn(order.caller.name)
         if not run.waiting.count:
             self._log(run, "kept", "no request waits for it any more")
             await self._registry.retry(run)
@@ -158,7 +169,12 @@ class Dispatcher:
         self._limits.use(run)
         await self._registry.intend(run)
         request = Request(
-            method="POST", url=order.url, endpoint=Operation.RUN_PROJECT.value, headers=order.headers, body=order.body
+            method="POST",
+            url=order.url,
+            endpoint=Operation.RUN_PROJECT.value,
+            caller=order.caller.name,
+            headers=order.headers,
+            body=order.body,
         )
         try:
             reply = await self._context.upstream.send(request)
@@ -183,10 +199,11 @@ class Dispatcher:
             self._absorb(run, reply)
             await self._registry.retry(run)
             return
-        self._limits.resume(order.caller.queue_key)
+        self._limits.resume(order.caller.name)
         run_id = _run_id(reply) if reply.status == 201 else None
         if run_id is not None:
             self._callers.prove(order.caller.name, run.sent.project_id)
+            self._callers.prove_run(order.caller.name, run.sent.project_id)
             self._count(run, run_id)
             await self._registry.started(run, run_id, reply.body.decode("utf-8", "replace"))
         elif 400 <= reply.status < 500:
@@ -202,11 +219,12 @@ class Dispatcher:
     def _absorb(self, run: ActiveRun, reply: Reply) -> None:
         """Count a refusal that no caller sees; after a full kernel pool its owner's runs pause, each time longer."""
         if reply.status == 429:
+            self._limits.learn(reply)
             self._context.journal.count("hex_gateway_absorbed_total", ("rate_limit",))
             self._log(run, "retried", "Hex answered 429")
             return
         self._context.journal.count("hex_gateway_absorbed_total", ("kernel_limit",))
-        seconds = self._limits.pause(run.waiting.order.caller.queue_key)
+        seconds = self._limits.pause(run.waiting.order.caller.name)
         self._log(run, "retried", f"all kernels of the caller are taken, its runs pause for {seconds:.0f} s")
 
     def _count(self, run: ActiveRun, run_id: str | None) -> None:

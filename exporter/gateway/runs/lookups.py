@@ -82,7 +82,7 @@ class Lookups:
 
         Raises NoRoomError and NoAnswerError as `Upstream.ask` does.
         """
-        run = self._registry.joinable(key.fingerprint)
+        run = self._registry.joinable(key.fingerprint, caller.name)
         if run is None or not await self._may_have(key, caller, run.sent, give_up_at):
             return None
         return Join(run, "a run with the same fingerprint is running") if run.is_joinable else None

@@ -104,7 +104,7 @@ class Polls:
         self._registry = registry
         self._states: OrderedDict[tuple[str, str, str], _State] = OrderedDict()
         self._interests: OrderedDict[tuple[str, str], dict[str, float]] = OrderedDict()
-        self._asking: SingleFlight[tuple[str, str, str, str], Reply] = SingleFlight()
+        self._asking: SingleFlight[tuple[str, str, str, str], Reply] = SingleFlight(self._upstream.is_waiting)
 
     async def answer(self, poll: Poll, patience_seconds: float) -> tuple[Reply, float | None]:
         """The state of the run as Hex shows or showed it, and in the latter case its age in seconds.
@@ -180,6 +180,7 @@ class Polls:
                 method="GET",
                 url=poll.target.upstream_url(self._context.base_url),
                 endpoint=Operation.RUN_STATUS.value,
+                caller=poll.caller,
                 headers=poll.headers,
             ),
             patience_seconds,
@@ -195,6 +196,7 @@ class Polls:
                 method="GET",
                 url=f"{self._context.base_url}/projects/{poll.project_id}/runs?{_PAGE}",
                 endpoint=Operation.RUNS.value,
+                caller=poll.caller,
                 headers=headers,
             ),
             patience_seconds,

@@ -10,7 +10,7 @@ and one transaction in the ledger at most. The queue decides only whose turn it 
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -21,7 +21,15 @@ from exporter.gateway.cache.results import Results
 from exporter.gateway.cache.run_key import RunKey
 from exporter.gateway.context import GatewayContext
 from exporter.gateway.routing.answers import Answer
-from exporter.gateway.runs.active_run import LEASE_SECONDS, ActiveRun, Outcome, RunOrder, RunState, WaitingRequests
+from exporter.gateway.runs.active_run import (
+    DOUBT_SECONDS,
+    LEASE_SECONDS,
+    ActiveRun,
+    Outcome,
+    RunOrder,
+    RunState,
+    WaitingRequests,
+)
 from exporter.gateway.runs.queue import Place, Queue, Refused
 from exporter.gateway.runs.run_writer import RunWriter
 from exporter.ledger import GatewayRun
@@ -36,10 +44,18 @@ _log = structlog.get_logger()
 
 
 class RunRegistry:
-    """All runs of one gateway. Used on one event loop. `changed` is set when a run may be able to start."""
+    """All runs of one gateway. Used on one event loop.
 
-    def __init__(self, context: GatewayContext, queue: Queue, results: Results) -> None:
+    `changed` is set when a run may be able to start, `doubted` when one is in doubt; `on_end` is given each
+    run that has ended, those of an earlier process first.
+    """
+
+    def __init__(
+        self, context: GatewayContext, queue: Queue, results: Results, on_end: Callable[[GatewayRun], None]
+    ) -> None:
+        self._on_end = on_end
         self.changed = asyncio.Event()
+        self.doubted = asyncio.Event()
         self._context = context
         self._queue = queue
         self._results = results
@@ -71,10 +87,18 @@ class RunRegistry:
         """The ids of all runs that are known to be the gateway's."""
         return frozenset(self._known)
 
-    def joinable(self, fingerprint: str) -> ActiveRun | None:
-        """The running run with this fingerprint that was started last, None if none can be joined."""
+    def joinable(self, fingerprint: str, caller: str = "") -> ActiveRun | None:
+        """The running run with this fingerprint that was started last, None if none can be joined.
+
+        One that the caller was given already comes before those of others.
+        """
         found = (run for run in self.running() if run.sent.fingerprint == fingerprint and run.is_joinable)
-        return max(found, key=lambda run: run.started_at, default=None)
+        return max(found, key=lambda run: (caller in run.given, run.started_at), default=None)
+
+    @property
+    def is_short_of_places(self) -> bool:
+        """Whether requests wait for other runs to be over."""
+        return self._queue.is_short
 
     @property
     def state(self) -> GatewayState:
@@ -98,7 +122,15 @@ class RunRegistry:
         """
         self.expire()
         now = self._context.clock.monotonic()
-        place = self._queue.offer(order.caller.queue_key, key.fingerprint, now, is_exclusive=order.bypass is not None)
+        place = self._queue.offer(
+            order.caller.name,
+            key.fingerprint if key.policy.shared else f"{order.caller.name} {key.fingerprint}",
+            now,
+            is_exclusive=order.bypass is not None,
+            address=order.caller.peer,
+            needs_room=not order.is_dry,
+        )
+        self.expire()
         if isinstance(place, Refused):
             return place
         run = self._placed.get(place)
@@ -110,10 +142,11 @@ class RunRegistry:
         self.changed.set()
         return run
 
-    def leave(self, run: ActiveRun, *, is_answered: bool) -> None:
+    def leave(self, run: ActiveRun, *, is_answered: bool, hung_up: bool = False) -> None:
         """Note that a request waits no longer; a queued run that no request waits for is kept for a minute.
 
-        With `is_answered` the request was given another run, and does not come back for this one (queued to over).
+        Once its client has hung up it is kept only until others need its place. With `is_answered` the request was
+        given another run, and does not come back for this one (queued to over).
         """
         requests = run.waiting
         requests.count -= 1
@@ -122,7 +155,7 @@ class RunRegistry:
         if is_answered and not requests.count and run.state is RunState.QUEUED:
             self._finish(run)
         else:
-            self._queue.leave(run.place, self._context.clock.monotonic())
+            self._queue.leave(run.place, self._context.clock.monotonic(), hung_up=hung_up)
 
     def retry_after(self, run: ActiveRun, held_seconds: float) -> int:
         """Whole seconds after which a request that stops waiting should come back, nothing starting until then."""
@@ -196,10 +229,20 @@ class RunRegistry:
         """
         run.state = RunState.IN_DOUBT
         run.has_failed = has_failed
+        self._doubt_place(run)
         if has_failed:
             self._free_place(run)
         run.waiting.settle(answer)
         self._context.expect_run(run.sent.project_id)
+
+    def hold_place(self, run: ActiveRun) -> None:
+        """A run in doubt keeps its place: Hex shows an active run that it may be."""
+        if run.place is not None:
+            self._queue.free_by(run.place, None)
+
+    def yield_place(self, run: ActiveRun) -> None:
+        """A run that is in doubt, or whose end is not seen, gives its place to others; its state stays."""
+        self._free_place(run)
 
     async def found(self, run: ActiveRun, run_id: str) -> None:
         """Hex has started a run that was in doubt (in doubt to running); raises LedgerError, and nothing changes."""
@@ -215,9 +258,11 @@ class RunRegistry:
     # A run ends
 
     def observe(self, seen: Run) -> None:
-        """Take in a run as Hex shows it; runs of others, and those that still run, change nothing."""
+        """Take in a run as Hex shows it; runs of others change nothing."""
         run = self._known.get(seen.run_id)
-        if run is not None and not seen.is_active:
+        if run is not None and seen.is_active:
+            run.seen_running_at = self._context.clock.monotonic()
+        elif run is not None:
             self.end(run, seen.status, seen.ended_ms, seen.duration_ms)
 
     def end(self, run: ActiveRun, status: str, ended_ms: int | None, duration_ms: int | None) -> None:
@@ -226,6 +271,7 @@ class RunRegistry:
             return
         run.record = replace(run.sent, status=status, ended_ms=ended_ms, duration_ms=duration_ms)
         self._results.add(run.record)
+        self._on_end(run.record)
         self._finish(run, has_run=True)
         self._writer.ended(run.record)
 
@@ -293,6 +339,7 @@ class RunRegistry:
             run.give(caller, count)
         self._remember(run)
         self._results.add(record)
+        self._on_end(record)
 
     async def settled(self) -> None:
         """Return when every end and every holder that was noted is written, or cannot be now."""
@@ -306,7 +353,7 @@ class RunRegistry:
         run.started_at = self._context.clock.monotonic()
         for other in self.pending():
             place = other.place
-            if place is not None and not place.is_exclusive and place.fingerprint == run.sent.fingerprint:
+            if place is not None and not place.is_exclusive and other.waiting.key.fingerprint == run.sent.fingerprint:
                 other.waiting.wake()
 
     def _finish(self, run: ActiveRun, *, has_run: bool = False) -> None:
@@ -329,10 +376,19 @@ class RunRegistry:
     def _adopt(self, run: ActiveRun) -> None:
         """Give a run of an earlier process a place, whatever the concurrency allows."""
         record = run.sent
-        run.place = self._queue.adopt(record.caller, record.fingerprint, self._context.clock.monotonic())
+        same = f"{record.caller} {record.fingerprint}"
+        run.place = self._queue.adopt(record.caller, same, self._context.clock.monotonic())
         self._unfinished[run] = None
         self._placed[run.place] = run
+        if run.state is RunState.IN_DOUBT:
+            self._doubt_place(run)
         self._context.expect_run(record.project_id)
+
+    def _doubt_place(self, run: ActiveRun) -> None:
+        run.doubted_at = self._context.clock.monotonic()
+        self.doubted.set()
+        if run.place is not None:
+            self._queue.free_by(run.place, run.doubted_at + DOUBT_SECONDS)
 
     async def _note_not_started(self, run: ActiveRun) -> None:
         if run.is_intended:

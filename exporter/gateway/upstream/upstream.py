@@ -1,16 +1,22 @@
-"""The way to Hex for requests of callers: in turn, within a deadline, never redirected, never sent twice."""
+"""The way to Hex for requests of callers: in turn, within a deadline, never redirected.
+
+What changes something is never sent twice; a read whose connection was closed before it was answered is.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 import structlog
 
 from exporter.clock import Clock
+from exporter.config import Route
 from exporter.errors import HexExporterError, LedgerError
 from exporter.gateway.journal import Journal
-from exporter.gateway.upstream.deadline import first_of
+from exporter.gateway.upstream.fair_line import same_weight
+from exporter.gateway.upstream.turns import NoTurnError, Turns
 from exporter.hexapi import Exchanger, NoAnswer, Pace, Tier, reset_seconds, whole_body
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
@@ -29,9 +35,13 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request for Hex. `url` is whole and checked; `headers` hold the caller's own token, and are never shown."""
+    """One request for Hex. `url` is whole and checked; `headers` hold the caller's own token, and are never shown.
+
+    `caller` is whose turn it takes, a token's name; empty: that of all whose token is not known yet.
+    """
 
     method: str
+    caller: str = ""
     url: str = field(repr=False)
     endpoint: str
     headers: RawHeaders = field(repr=False)
@@ -72,7 +82,7 @@ class NoRoomError(HexExporterError):
 class Upstream:
     """Sends requests to one Hex workspace, in turn with everything else that is sent there.
 
-    `pace` gives the workspace's pacing authority of this moment. Used on one event loop.
+    `pace` gives the workspace's pacing authority of this moment; `route` is the way there. Used on one event loop.
     """
 
     def __init__(
@@ -81,13 +91,25 @@ class Upstream:
         journal: Journal,
         clock: Clock,
         *,
+        route: Route | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._pace = pace
+        self._weigh: Callable[[str], int] = same_weight
+        self._turns = Turns(pace, clock, lambda caller: self._weigh(caller))
         self._journal = journal
         self._clock = clock
         self._cooling_down = asyncio.Lock()
-        self._http = Exchanger(limits=_CONNECTIONS, transport=transport)
+        self._sending: set[asyncio.Task[Any] | None] = set()
+        self._http = Exchanger(limits=_CONNECTIONS, route=route, transport=transport)
+
+    def weigh_by(self, weigh: Callable[[str], int]) -> None:
+        """Go by this from now on for how many turns a caller has for one of others."""
+        self._weigh = weigh
+
+    def is_waiting(self, task: "asyncio.Task[object]") -> bool:
+        """Whether a task that asks is not sending just now: what it does may be given up without a loss."""
+        return task not in self._sending
 
     @property
     def has_room(self) -> bool:
@@ -98,33 +120,25 @@ class Upstream:
         """Seconds until a request that comes now may leave."""
         return self._pace().wait_seconds(Tier.CALLERS)
 
-    async def turn(self, patience_seconds: float | None = None) -> None:
-        """Wait for a turn and take it; NoRoomError as soon as it is clear that it takes longer than the patience."""
+    async def turn(self, caller: str, patience_seconds: float | None = None, *, is_urgent: bool = False) -> None:
+        """Wait for a caller's turn and take it; NoRoomError as soon as it is clear that it takes longer than the
+        patience. What is urgent comes before all that waits."""
         async with self._cooling_down:  # a cool-down that is just being written down applies to this request too
-            pace = self._pace()
-            wait = pace.take_or_wait(Tier.CALLERS)
-        if wait <= 0:
-            return
-        if patience_seconds is None:
-            await pace.turn(Tier.CALLERS)
-            return
-        if wait > patience_seconds:
-            raise NoRoomError(wait)
-        turn = asyncio.ensure_future(pace.turn(Tier.CALLERS))
+            if self._turns.take_now():
+                return
         try:
-            if not await first_of(self._clock, patience_seconds, turn):
-                raise NoRoomError(max(1.0, pace.wait_seconds(Tier.CALLERS)))
-        finally:
-            turn.cancel()
+            await self._turns.take(caller, patience_seconds, is_urgent=is_urgent)
+        except NoTurnError as error:
+            raise NoRoomError(error.seconds) from None
 
-    async def ask(self, request: Request, patience_seconds: float) -> Reply:
+    async def ask(self, request: Request, patience_seconds: float, *, is_urgent: bool = False) -> Reply:
         """Hex's answer. A 429 is waited out for as long as the caller has patience, then NoRoomError.
 
         Only a 429 is followed by another try: Hex has done nothing then. NoAnswerError without an answer.
         """
         give_up_at = self._clock.monotonic() + patience_seconds
         while True:
-            await self.turn(give_up_at - self._clock.monotonic())
+            await self.turn(request.caller, give_up_at - self._clock.monotonic(), is_urgent=is_urgent)
             reply = await self.send(request)
             if reply.status != 429:
                 return reply
@@ -137,11 +151,15 @@ class Upstream:
         """
         sent_ms = round(self._clock.now() * 1000)
         started = self._clock.monotonic()
+        task = asyncio.current_task()
+        self._sending.add(task)
         try:
             reply = await self._exchange(request)
         except BaseException:
             self._report(request, "error", started, sent_ms)
             raise
+        finally:
+            self._sending.discard(task)
         if isinstance(reply, NoAnswer):
             self._report(request, reply.code, started, sent_ms)
             raise NoAnswerError(reply.reason, was_sent=reply.was_sent)

@@ -1,0 +1,68 @@
+"""How many runs may be sent: as configured, and less for a while where Hex shows that it allows less."""
+
+import random
+from typing import Any
+
+from exporter.gateway.runs.run_limits import RunLimits
+from exporter.gateway.upstream.upstream import Reply
+
+
+def limits(clock: Any, *, per_minute: int = 20, per_hour: int = 60) -> RunLimits:
+    return RunLimits(clock, random.Random(1), per_minute=per_minute, per_hour=per_hour)
+
+
+def refused(**headers: str) -> Reply:
+    return Reply(429, [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()], b"")
+
+
+def send(limits: RunLimits, count: int) -> None:
+    for _ in range(count):
+        assert limits.take()
+
+
+def test_no_more_than_configured_are_sent(manual_clock: Any) -> None:
+    found = limits(manual_clock, per_minute=2, per_hour=3)
+    send(found, 2)
+    assert not found.take()
+    manual_clock.advance(62)
+    send(found, 1)
+    manual_clock.advance(62)
+    assert not found.take()
+    assert 3_400 < found.wait_seconds() < 3_600
+
+
+def test_a_429_within_a_minute_shows_a_lower_limit_for_ten_minutes(manual_clock: Any) -> None:
+    found = limits(manual_clock)
+    send(found, 6)  # the sixth is refused
+    found.learn(refused(Retry_After="30"))
+
+    assert found.allowed == (5, 60)
+    manual_clock.advance(601)
+    assert found.allowed == (20, 60)
+
+
+def test_a_long_wait_shows_the_limit_of_an_hour(manual_clock: Any) -> None:
+    found = limits(manual_clock)
+    for _ in range(4):
+        send(found, 10)
+        manual_clock.advance(100)
+    send(found, 1)
+    found.learn(refused(Retry_After="1800"))
+
+    assert found.allowed == (20, 40)
+    manual_clock.advance(3_601)
+    assert found.allowed == (20, 60)
+
+
+def test_what_hex_announces_comes_before_what_was_counted(manual_clock: Any) -> None:
+    found = limits(manual_clock)
+    send(found, 3)
+    found.learn(refused(Retry_After="30", RateLimit_Limit="12"))
+    assert found.allowed == (12, 60)
+
+
+def test_a_429_to_the_first_run_says_nothing_about_a_limit(manual_clock: Any) -> None:
+    found = limits(manual_clock)
+    send(found, 1)
+    found.learn(refused())
+    assert found.allowed == (20, 60)

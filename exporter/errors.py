@@ -62,16 +62,28 @@ class ApiError(HexExporterError):
     """Hex did not give the answer that was asked for.
 
     `endpoint` is the metric label value, `status` the HTTP status (None without an answer), `reason` one short
-    phrase that is safe to log, `trace_id` what Hex support asks for, where Hex sent one.
+    phrase that is safe to log, `trace_id` what Hex support asks for, where Hex sent one, `retry_after_seconds` how
+    long the answer says to wait, an hour at most. `is_from_hex` is False where what answered is not Hex's API.
     """
 
-    def __init__(self, endpoint: str, reason: str, *, status: int | None = None, trace_id: str | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        reason: str,
+        *,
+        status: int | None = None,
+        trace_id: str | None = None,
+        retry_after_seconds: float | None = None,
+        is_from_hex: bool = True,
+    ) -> None:
         message = f"{endpoint}: {reason}" if status is None else f"{endpoint}: {status} {reason}"
         super().__init__(message if trace_id is None else f"{message} (trace {trace_id})")
         self.endpoint = endpoint
         self.reason = reason
         self.status = status
         self.trace_id = trace_id
+        self.retry_after_seconds = retry_after_seconds
+        self.is_from_hex = is_from_hex
 
 
 class RateLimitedError(ApiError):

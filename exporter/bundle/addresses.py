@@ -8,6 +8,7 @@ class Addresses:
     """`target` is the exporter, `prometheus_url` and `alertmanager` are as the other programs see them.
 
     `grafana_url` and `runbook_url` are for people: what links in alerts begin with. `image` is the exporter's.
+    `is_default_datasource`: Grafana has no other default data source.
     """
 
     job: str = "hex"
@@ -17,3 +18,4 @@ class Addresses:
     grafana_url: str = "http://localhost:3000"
     runbook_url: str = "docs/runbooks.md"
     image: str = "hex-exporter"
+    is_default_datasource: bool = False

@@ -39,13 +39,14 @@ def prometheus_config(packaged: PackagedFiles, addresses: Addresses) -> str:
 
 
 def _datasources(addresses: Addresses) -> str:
+    """A second default stops a Grafana at its start, and a name that is taken is replaced: neither is ours unasked."""
     prometheus = {
-        "name": "Prometheus",
+        "name": "Hex Prometheus",
         "uid": "hex-prometheus",
         "type": "prometheus",
         "access": "proxy",
         "url": addresses.prometheus_url,
-        "isDefault": True,
+        "isDefault": addresses.is_default_datasource,
         "jsonData": {"httpMethod": "POST", "timeInterval": "30s"},
     }
     return yaml_text({"apiVersion": 1, "datasources": [prometheus]})
@@ -55,6 +56,7 @@ def _providers(dashboards: PurePath) -> str:
     provider = {
         "name": "hex-exporter",
         "folder": "Hex",
+        "folderUid": "hex-exporter",
         "type": "file",
         "allowUiUpdates": False,
         "options": {"path": str(dashboards)},

@@ -21,18 +21,22 @@ from exporter.check import (
 )
 from exporter.clock import SystemClock
 from exporter.config import Config
-from exporter.hexapi import Endpoint, TokenSource
-from exporter.service import configure_logs, read_config, tokens_of
+from exporter.hexapi import Endpoint, TokenSource, way
+from exporter.service import WebFlags, configure_logs, read_config, tokens_of
 
 
-def run_check(config_file: Path | None, environ: Mapping[str, str]) -> int:
-    """Check everything that can be checked from here; the exit status. Raises ConfigError for the configuration."""
+def run_check(config_file: Path | None, environ: Mapping[str, str], web: WebFlags) -> int:
+    """Check everything that can be checked from here; the exit status.
+
+    Raises ConfigError for the configuration and for flags.
+    """
     configure_logs("error", "logfmt")
     config = read_config(config_file, environ)
     tokens = tokens_of(config, environ)
     console = Console(soft_wrap=True, highlight=False)
     source = "No configuration file: the defaults." if config_file is None else f"{config_file} is right."
     console.print(escape(source))
+    console.print(f"serves {escape(web.metrics_url())}")
     here = [*source_faults(config, environ), *gateway_faults(config)]
     _print_faults(here, console)
     status = asyncio.run(_check(config, tokens, console))
@@ -47,11 +51,12 @@ async def _check(config: Config, tokens: Mapping[str, TokenSource], console: Con
     status = 0
     for workspace in config.workspaces:
         console.print(f"\n[bold]Workspace {escape(workspace.name)}[/bold] at {escape(workspace.base_url)}")
+        console.print(escape(f"way    {way(workspace, workspace.base_url)}"))
         found = await probe(workspace, config, tokens[workspace.name], clock, _waiting_line(console))
         console.print(_table(found))
         for line in workspace_figures(found, config):
             console.print(line)
-        faults = list(workspace_faults(found))
+        faults = list(workspace_faults(found, config))
         _print_faults(faults, console)
         for sentence in workspace_notes(found, config, tokens[workspace.name], clock):
             console.print(f"[yellow]note[/yellow]   {escape(sentence)}")

@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from exporter import __version__
+from exporter.cli.standard_streams import Program
 from exporter.errors import ConfigError, HexExporterError
 from exporter.facts import FINDING_KINDS, finding_kind_of, finding_kind_words
 
@@ -75,6 +76,20 @@ def _web_flags(command: Command) -> Command:
             type=click.Path(path_type=Path),
             help="TLS, client certificates and users, in exporter-toolkit's format.",
         ),
+        click.option(
+            "--web.health-listen-address",
+            "health_addresses",
+            metavar="HOST:PORT",
+            multiple=True,
+            help="Answer /-/healthy and /-/ready there too, without password or TLS.",
+        ),
+        click.option(
+            "--web.route-prefix",
+            "route_prefix",
+            metavar="PATH",
+            help="Serve everything below this path; else below that of --web.external-url.",
+        ),
+        click.option("--web.external-url", "external_url", metavar="URL", help="Where people reach the exporter."),
         click.option("--web.telemetry-path", "telemetry_path", metavar="PATH", default="/metrics"),
         click.option(
             "--web.listen-address",
@@ -107,7 +122,7 @@ def _prints_errors(command: Command) -> Command:
     return wrapped
 
 
-@click.group(invoke_without_command=True, context_settings=_CONTEXT)
+@click.group(cls=Program, invoke_without_command=True, context_settings=_CONTEXT)
 @click.version_option(__version__, prog_name="hex-exporter")
 @_config_flag
 @_web_flags
@@ -156,11 +171,14 @@ def serve(**flags: Any) -> None:
 @_web_flags
 @_log_flags
 @_prints_errors
-def demo(**flags: Any) -> None:
+def demo(projects: int, seed: int, storage: Path | None, log_level: str, log_format: str, **web: Any) -> None:
     """Serve a simulated workspace with 90 days of history; no token needed."""
     from exporter.cli.demo import run_demo
+    from exporter.service import WebFlags
 
-    run_demo(environ=os.environ, **flags)
+    run_demo(
+        projects, seed, storage, environ=os.environ, web=WebFlags(**web), log_level=log_level, log_format=log_format
+    )
 
 
 @main.command()
@@ -186,12 +204,17 @@ def simulate(**flags: Any) -> None:
 
 @main.command()
 @_config_flag
+@_web_flags
 @_prints_errors
-def check(config_file: Path | None) -> None:
-    """Is the file right, does the token work, what will polling cost? Exits 0, 1 or 2."""
-    from exporter.cli.check import run_check
+def check(config_file: Path | None, **web: Any) -> None:
+    """Is the file right, does the token work, what will polling cost? Exits 0, 1 or 2.
 
-    sys.exit(run_check(config_file, os.environ))
+    With the flags that serve gets, these are checked too.
+    """
+    from exporter.cli.check import run_check
+    from exporter.service import WebFlags
+
+    sys.exit(run_check(config_file, os.environ, WebFlags(**web)))
 
 
 @main.command()
@@ -291,17 +314,36 @@ def history(config_file: Path | None, **flags: Any) -> None:
 @click.option("--gateway", metavar="URL", help="The gateway; else HEX_GATEWAY_URL, else that of the file.")
 @click.option("--allow-insecure", "allows_insecure", is_flag=True, help="Send the token over plain http.")
 @click.option("--no-cache", "is_fresh", is_flag=True, help="Start a run even if an earlier result is still right.")
+@click.option("--proxy", metavar="URL", help="Go through http://HOST:PORT, or by `environment`: HTTPS_PROXY.")
+@click.option(
+    "--proxy-credentials-file",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False),
+    help="USER:PASSWORD for the proxy.",
+)
+@click.option(
+    "--ca-file", metavar="FILE", type=click.Path(exists=True, dir_okay=False), help="Trust these authorities too."
+)
 @click.option("--trial", "trial_header", metavar="HEADER", help="Mark the request as a trial, by the policy's header.")
 @_prints_errors
-def run(config_file: Path | None, project_id: str, **flags: Any) -> None:
+def run(
+    config_file: Path | None,
+    project_id: str,
+    proxy: str | None,
+    proxy_credentials_file: str | None,
+    ca_file: str | None,
+    **flags: Any,
+) -> None:
     """Request a run from the gateway: was an earlier result enough, and how did the run end?
 
     The token is that of HEX_API_TOKEN, else of the file's workspace. Exits 0 (granted; with --wait: completed), 1, 2
     (usage) or 130 (Ctrl-C; the run goes on).
     """
     from exporter.cli.run import run_run
+    from exporter.cli.run_destination import route_of
 
-    sys.exit(run_run(config_file, os.environ, project_id, **flags))
+    route = route_of(proxy, proxy_credentials_file, ca_file)
+    sys.exit(run_run(config_file, os.environ, project_id, route=route, **flags))
 
 
 @main.command()
@@ -316,11 +358,17 @@ def run(config_file: Path | None, project_id: str, **flags: Any) -> None:
 @click.option(
     "--prometheus-url", metavar="URL", default="http://localhost:9090", help="Where Grafana finds Prometheus."
 )
+@click.option(
+    "--default-datasource",
+    "is_default_datasource",
+    is_flag=True,
+    help="Make Prometheus the default data source of Grafana, which must have no other default.",
+)
 @click.option("--image", metavar="NAME", default=f"hex-exporter:{__version__}", help="The image for Kubernetes.")
 @click.option("--kubernetes", "is_kubernetes", is_flag=True, help="Write manifests instead.")
 @click.option("--force", "is_forced", is_flag=True, help="Write into a folder that is not empty.")
 @_prints_errors
-def bundle(folder: Path, is_kubernetes: bool, is_forced: bool, **addresses: str) -> None:
+def bundle(folder: Path, is_kubernetes: bool, is_forced: bool, **addresses: Any) -> None:
     """Write dashboards, rules and the configuration of the programs that use them to DIR."""
     from exporter.bundle import Addresses
     from exporter.cli.bundle import run_bundle
@@ -328,7 +376,7 @@ def bundle(folder: Path, is_kubernetes: bool, is_forced: bool, **addresses: str)
     run_bundle(folder, Addresses(**addresses), is_kubernetes=is_kubernetes, is_forced=is_forced)
 
 
-def _serve(config_file: Path | None, **flags: Any) -> None:
-    from exporter.service import run_serve
+def _serve(config_file: Path | None, log_level: str, log_format: str, **web: Any) -> None:
+    from exporter.service import WebFlags, run_serve
 
-    run_serve(config_file, environ=os.environ, **flags)
+    run_serve(config_file, environ=os.environ, web=WebFlags(**web), log_level=log_level, log_format=log_format)

@@ -13,7 +13,7 @@ from exporter.cli.run_inputs import read_inputs
 from exporter.cli.run_progress import Progress
 from exporter.client import RunApi, RunCommand
 from exporter.clock import SystemClock
-from exporter.config import Sample
+from exporter.config import Route, Sample
 from exporter.service import configure_logs
 
 INTERRUPTED = 130
@@ -34,11 +34,13 @@ def run_run(
     trial_header: str | None,
     waits: bool,
     timeout_seconds: float,
+    route: Route | None = None,
 ) -> int:
     """Request a run of the project; returns the exit status.
 
-    0: it was granted, or with `waits`, it completed; 1: it did not, or not in time; 130: interrupted. Raises
-    ConfigError for what a person must mend, ApiError for what was refused, click.UsageError for inputs.
+    0: it was granted, or with `waits`, it completed; 1: it did not, or not in time; 130: interrupted. `route` is the
+    way that flags give. Raises ConfigError for what a person must mend, ApiError for what was refused, click.UsageError
+    for inputs.
     """
     configure_logs("error", "logfmt")
     if not _PROJECT_ID.fullmatch(project_id):
@@ -48,8 +50,8 @@ def run_run(
     headers = {"Cache-Control": "no-cache"} if is_fresh else {}
     if trial_header is not None:
         headers[_own_header(trial_header)] = "1"
-    destination = find_destination(config_file, environ, gateway, allows_insecure=allows_insecure)
-    api = RunApi(destination, certificates=environ.get("SSL_CERT_FILE"))
+    destination = find_destination(config_file, environ, gateway, allows_insecure=allows_insecure, route=route)
+    api = RunApi(destination)
     with Progress(Console(soft_wrap=True, highlight=False)) as progress:
         command = RunCommand(api, project_id, progress, SystemClock(), timeout_seconds)
         try:

@@ -8,9 +8,11 @@ from exporter.config import (
     TOKEN_VARIABLE,
     Config,
     Gateway,
+    Route,
     UnfitError,
     host_and_port,
     is_plain_to_others,
+    normal_proxy,
     normal_public_url,
 )
 from exporter.errors import ConfigError, ConfigProblem
@@ -23,9 +25,16 @@ _ALL_ADDRESSES = ("", "0.0.0.0", "::")  # noqa: S104 - read, not bound
 
 
 def find_destination(
-    config_file: Path | None, environ: Mapping[str, str], gateway: str | None, *, allows_insecure: bool
+    config_file: Path | None,
+    environ: Mapping[str, str],
+    gateway: str | None,
+    *,
+    allows_insecure: bool,
+    route: Route | None = None,
 ) -> Destination:
     """The gateway that is named by the flag, else by `HEX_GATEWAY_URL`, else by the configuration.
+
+    The way to it is `route`, else that of the workspace whose Hex is named in a gateway's place, else the direct one.
 
     The token is that of `HEX_API_TOKEN`, else of the gateway's workspace. Raises ConfigError when either cannot be had,
     and for plain http to another machine unless that was allowed by the flag or the configuration.
@@ -43,7 +52,18 @@ def find_destination(
             "or add --allow-insecure"
         )
         raise ConfigError(ConfigProblem(where, problem))
-    return Destination(url, _token(config, environ))
+    return Destination(url, _token(config, environ), route or _way_to(url, config))
+
+
+def route_of(proxy: str | None, proxy_credentials_file: str | None, ca_file: str | None) -> Route | None:
+    """The way that flags give, None if they give none; raises ConfigError."""
+    if (proxy, proxy_credentials_file, ca_file) == (None, None, None):
+        return None
+    try:
+        way = None if proxy is None else normal_proxy(proxy)
+        return Route(proxy=way, proxy_credentials_file=proxy_credentials_file, ca_file=ca_file)
+    except ValueError as unfit:
+        raise ConfigError(ConfigProblem("--proxy", str(unfit))) from None
 
 
 def _named(config: Config, environ: Mapping[str, str], flag: str | None) -> tuple[str, str]:
@@ -71,6 +91,11 @@ def _from_here(gateway: Gateway) -> str:
     name = "localhost" if host in _ALL_ADDRESSES else f"[{host}]" if ":" in host else host
     scheme = "http" if gateway.web_config_file is None else "https"
     return f"{scheme}://{name}:{port}"
+
+
+def _way_to(url: str, config: Config) -> Route:
+    """The way to a workspace of the configuration, if that is what the address names; directly to anything else."""
+    return next((one for one in config.workspaces if normal_public_url(one.base_url) == url), Route())
 
 
 def _token(config: Config, environ: Mapping[str, str]) -> TokenSource:

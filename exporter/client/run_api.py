@@ -1,6 +1,5 @@
 """Two calls of Hex's API, by way of a gateway: start a run, and read its status."""
 
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -10,7 +9,7 @@ from urllib.parse import quote
 import httpx
 
 from exporter.client.destination import Destination
-from exporter.errors import ApiError, BadAnswerError, ConfigError, ConfigProblem, UnavailableError
+from exporter.errors import ApiError, BadAnswerError, UnavailableError
 from exporter.hexapi import (
     Answer,
     Authorization,
@@ -20,7 +19,6 @@ from exporter.hexapi import (
     api_error,
     mapping,
     parse_json,
-    retry_after_seconds,
     whole_body,
 )
 from exporter.redaction import redact
@@ -32,11 +30,16 @@ _CONNECT_SECONDS = 10.0  # a gateway is near: a wrong address shows soon, howeve
 
 
 class LaterError(ApiError):
-    """A 429, or a 503 that says when to come again; `seconds` is how long it says to wait, None if it does not say."""
+    """A 429, or a 503 that says when to come again."""
 
-    def __init__(self, refusal: ApiError, seconds: float | None) -> None:
-        super().__init__(refusal.endpoint, refusal.reason, status=refusal.status, trace_id=refusal.trace_id)
-        self.seconds = seconds
+    def __init__(self, refusal: ApiError) -> None:
+        super().__init__(
+            refusal.endpoint,
+            refusal.reason,
+            status=refusal.status,
+            trace_id=refusal.trace_id,
+            retry_after_seconds=refusal.retry_after_seconds,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +58,14 @@ class Reply:
 class RunApi:
     """Sends requests to one gateway, or to Hex itself."""
 
-    def __init__(self, destination: Destination, *, certificates: str | None = None) -> None:
-        """`certificates` is a file of authorities to trust instead of the usual ones."""
+    def __init__(self, destination: Destination) -> None:
         self._url = destination.url
         self._token = destination.token
         self._http = Exchanger(
             headers={"Accept": "application/json", "Accept-Encoding": "gzip"},
             connect_seconds=_CONNECT_SECONDS,
-            trust=_trust(certificates) if certificates else None,
+            route=destination.route,
+            setting="--gateway",
         )
 
     async def aclose(self) -> None:
@@ -112,18 +115,9 @@ class RunApi:
 
 
 def _refusal(endpoint: str, answer: Answer[bytes], body: bytes, secret: Secret) -> ApiError:
-    refusal = api_error(endpoint, answer.status, body, answer.headers.get("X-Trace-Id"), secret)
     # A run is waited for where the server's own clock is: `now` matters only for a date without a `Date`.
-    seconds = retry_after_seconds(answer.headers.get("Retry-After"), answer.headers, 0.0)
+    refusal = api_error(endpoint, answer.status, body, answer.headers, secret, 0.0)
     is_later = answer.status == HTTPStatus.TOO_MANY_REQUESTS or (
-        answer.status == HTTPStatus.SERVICE_UNAVAILABLE and seconds is not None
+        answer.status == HTTPStatus.SERVICE_UNAVAILABLE and refusal.retry_after_seconds is not None
     )
-    return LaterError(refusal, seconds) if is_later else refusal
-
-
-def _trust(certificates: str) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=certificates)
-    except (OSError, ssl.SSLError) as error:
-        problem = f"cannot be read as certificates ({error.strerror or error})"
-        raise ConfigError(ConfigProblem(certificates, problem)) from None
+    return LaterError(refusal) if is_later else refusal

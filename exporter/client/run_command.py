@@ -99,7 +99,8 @@ class RunCommand:
             try:
                 return await ask()
             except LaterError as later:
-                seconds = max(1.0, _DEFAULT_WAIT_SECONDS if later.seconds is None else later.seconds)
+                named = later.retry_after_seconds
+                seconds = max(1.0, _DEFAULT_WAIT_SECONDS if named is None else named)
                 self._progress.doing(f"{later.status} {later.reason}; again in {seconds:.0f} s")
                 await self._sleep(seconds, f"{later.status} {later.reason}")
 

@@ -2,6 +2,7 @@
 
 from exporter.config.audit_settings import Audit, Ignore
 from exporter.config.budget_settings import DEFAULT_BUDGET, Budget, BudgetMatch, PeriodKind, Thresholds
+from exporter.config.collect_settings import Collect, listings_seconds, shortest_max_age_seconds
 from exporter.config.error_wording import guess, invalid, kind, printable
 from exporter.config.gateway_settings import AllowedCaller, Failures, Gateway, Policy, Queue, RunLimits, Sample
 from exporter.config.load import TOKEN_VARIABLE, load_config
@@ -10,9 +11,9 @@ from exporter.config.price_book import BOOKS, Book, Plan, read_book
 from exporter.config.price_settings import Compute, Prices, Profile, SeatPrices
 from exporter.config.problems import Problems, RejectedError, UnfitError
 from exporter.config.readers import Keys, Scalar, Spot
+from exporter.config.route_settings import FROM_ENVIRONMENT, Route
 from exporter.config.scalars import integer, path, text, truth
 from exporter.config.settings import (
-    Collect,
     Config,
     Labels,
     RateLimit,
@@ -24,12 +25,20 @@ from exporter.config.settings import (
     Workspace,
 )
 from exporter.config.source_settings import FileSource, HttpSource, Source, SqlSource
-from exporter.config.urls import PROJECT_PLACEHOLDER, host_and_port, is_plain_to_others, is_public, normal_public_url
+from exporter.config.urls import (
+    PROJECT_PLACEHOLDER,
+    host_and_port,
+    is_plain_to_others,
+    is_public,
+    normal_proxy,
+    normal_public_url,
+)
 from exporter.config.yaml_document import read_document
 
 __all__ = [
     "BOOKS",
     "DEFAULT_BUDGET",
+    "FROM_ENVIRONMENT",
     "PROJECT_PLACEHOLDER",
     "TOKEN_VARIABLE",
     "AllowedCaller",
@@ -57,6 +66,7 @@ __all__ = [
     "Queue",
     "RateLimit",
     "RejectedError",
+    "Route",
     "RunLimits",
     "Sample",
     "Scalar",
@@ -79,13 +89,16 @@ __all__ = [
     "is_plain_to_others",
     "is_public",
     "kind",
+    "listings_seconds",
     "load_config",
     "matches_glob",
+    "normal_proxy",
     "normal_public_url",
     "path",
     "printable",
     "read_book",
     "read_document",
+    "shortest_max_age_seconds",
     "text",
     "truth",
 ]

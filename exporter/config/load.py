@@ -22,7 +22,7 @@ def load_config(text: str | bytes | None, *, source: str, environ: Mapping[str, 
 
     What the file leaves out comes from `HEX_BASE_URL`, if that is set, and the defaults: one workspace `default`
     whose token is in `HEX_API_TOKEN`, and `ledger.db` in the state directory. Relative paths in the file are taken
-    from its own folder. Reads no file and no token. Raises ConfigError with every mistake there is.
+    from its own folder. Reads no token and no file but those of `ca_file`. Raises ConfigError with every mistake.
     """
     problems = Problems(source)
     default = Config(

@@ -1,7 +1,10 @@
 """The plain values that settings are made of: one function a sort, each giving its reader."""
 
 import glob
+import os
 import re
+import ssl
+import stat
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -22,6 +25,7 @@ _TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "
 _UNIT_SECONDS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _MOST_DIGITS = 18
 _LONGEST_SECONDS = 36_500 * 86_400.0
+_FIRST_YEAR = 1970  # timestamps begin there, and some tools take no earlier one
 
 _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 _WHOLE = re.compile(r"[+-]?(0|[1-9][0-9_]*)")
@@ -169,6 +173,27 @@ def path(folder: Path) -> Scalar[str]:
     return Scalar("the path of a file", parse)
 
 
+def authorities(folder: Path) -> Scalar[str]:
+    """The path of a file of certificates in PEM, which is read to see that it is one."""
+    expected = "name a file of certificates in PEM"
+
+    def parse(written: str, tag: str) -> str:
+        file = path(folder).parse(written, tag)
+        try:
+            if not stat.S_ISREG(os.stat(file).st_mode):
+                raise UnfitError(f"{printable(file)} is not a file; {expected}")
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
+        except ssl.SSLError:
+            raise UnfitError(
+                f"{printable(file)} has no certificate; {expected} (-----BEGIN CERTIFICATE-----)"
+            ) from None
+        except OSError as error:
+            raise UnfitError(f"{printable(file)} cannot be read ({error.strerror}); {expected}") from None
+        return file
+
+    return Scalar("the path of a file of certificates in PEM", parse)
+
+
 def path_pattern(folder: Path) -> Scalar[str]:
     """A file's path or a glob of paths; a relative one is taken from the folder, whatever signs that has in it."""
 
@@ -254,6 +279,9 @@ def day() -> Scalar[date]:
     def parse(text: str, tag: str) -> date:
         if tag not in ("timestamp", "str") or not _DAY.fullmatch(text):
             raise ValueError
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
+        if day.year < _FIRST_YEAR:
+            raise UnfitError(f"{text} is before {_FIRST_YEAR}; write a day such as 2026-10-01")
+        return day
 
     return Scalar("a day such as 2026-10-01", parse)

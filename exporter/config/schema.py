@@ -6,6 +6,7 @@ from typing import Literal
 
 from exporter.config.audit_settings import Audit, Ignore
 from exporter.config.budget_settings import Budget, BudgetMatch, PeriodKind, Thresholds, Unit
+from exporter.config.collect_settings import LISTINGS, Collect, shortest_max_age_seconds
 from exporter.config.error_wording import printable
 from exporter.config.gateway_settings import AllowedCaller, Failures, Gateway, Policy, Queue, RunLimits, Sample
 from exporter.config.match import Match
@@ -14,6 +15,7 @@ from exporter.config.price_settings import Compute, Prices, Profile, SeatPrices
 from exporter.config.readers import Items, Keys, Reader, Spot, Table
 from exporter.config.scalars import (
     amount,
+    authorities,
     choice,
     day,
     dollars,
@@ -34,7 +36,6 @@ from exporter.config.scalars import (
     variable,
 )
 from exporter.config.settings import (
-    Collect,
     Config,
     Labels,
     RateLimit,
@@ -46,7 +47,7 @@ from exporter.config.settings import (
     Workspace,
 )
 from exporter.config.source_settings import FileSource, HttpSource, Source, SqlSource
-from exporter.config.urls import base_url, ledger_url, listen_address, public_url, source_url
+from exporter.config.urls import base_url, ledger_url, listen_address, proxy, public_url, source_url
 from exporter.errors import ConfigError
 
 _OWNERS: Mapping[str, Literal["email", "hash", "none"]] = {"email": "email", "hash": "hash", "none": "none"}
@@ -81,6 +82,7 @@ def schema(folder: Path, default: Config) -> Keys[Config]:
             "token_file": path(folder),
             "token_env": variable(),
             "rate_limit": _rate_limit(),
+            **_route(folder),
         },
         defaults={"base_url": default.workspaces[0].base_url},
     )
@@ -114,8 +116,12 @@ def schema(folder: Path, default: Config) -> Keys[Config]:
             "ignore": Items(_ignore()),
         },
         defaults={"workspaces": default.workspaces, "storage": default.storage},
-        check=_find_gateway_workspace,
+        check=_check_whole,
     )
+
+
+def _route(folder: Path) -> Mapping[str, Reader[object]]:
+    return {"proxy": proxy(), "proxy_credentials_file": path(folder), "ca_file": authorities(folder)}
 
 
 def _rate_limit() -> Keys[RateLimit]:
@@ -124,8 +130,18 @@ def _rate_limit() -> Keys[RateLimit]:
 
 
 def _collect() -> Keys[Collect]:
-    listings = dict.fromkeys(("projects", "runs", "users", "connections", "groups", "threads"), truth())
-    return Keys(Collect, {**listings, "queried_tables": truth_or_auto(), "max_age": duration()})
+    parts = dict.fromkeys(("projects", "runs", *LISTINGS[1:]), truth())
+    matches = Items(_match(), check=_check_patterns, takes_one=True)
+    return Keys(
+        Collect,
+        {
+            **parts,
+            "queried_tables": truth_or_auto(),
+            "match": matches,
+            "except": matches,
+            "max_age": duration_or_none(),
+        },
+    )
 
 
 def _match() -> Keys[Match]:
@@ -185,6 +201,7 @@ def _source(folder: Path) -> Keys[Source]:
         "url": source_url(),
         "authorization_env": variable(),
         "authorization_file": path(folder),
+        **_route(folder),
         "body_limit_bytes": integer(1, 1 << 40),
         "deadline": duration(),
     }
@@ -209,7 +226,7 @@ def _gateway(folder: Path) -> Keys[Gateway]:
         Policy,
         {
             "match": _match(),
-            "max_age": duration(),
+            "max_age": duration_or_none(),
             "min_interval": duration_or_none(),
             "unchanged_for": duration(),
             "shared": truth(),
@@ -242,6 +259,30 @@ def _gateway(folder: Path) -> Keys[Gateway]:
 
 def _ignore() -> Keys[Ignore]:
     return Keys(Ignore, {"kind": finding_kind(), "subject": text(), "reason": text(), "until": day()})
+
+
+def _check_whole(spot: Spot, config: Config) -> None:
+    _find_gateway_workspace(spot, config)
+    _check_max_age(spot.at("collect"), config)
+
+
+def _check_patterns(matches: Sequence[tuple[Spot, Match]]) -> None:
+    """Without a pattern an entry is every project, which no one means here."""
+    for spot, match in matches:
+        if match == Match():
+            spot.refuse(f"has no pattern; add one of {', '.join(Match.__struct_fields__)}")
+
+
+def _check_max_age(spot: Spot, config: Config) -> None:
+    """Listings can be read again before they are too old to be shown, at least if each is one page."""
+    seconds = config.collect.max_age_seconds
+    allowed = min(one.rate_limit.allowed_per_hour for one in config.workspaces)
+    shortest = shortest_max_age_seconds(config.collect.listings, allowed)
+    if {"max_age"} & spot.keys() and 0 < seconds < shortest:
+        spot.at("max_age").refuse(
+            f"listings cannot be read again so soon at {allowed:.0f} requests an hour; write at least "
+            f"{shortest / 60:.0f}m, or 0s to never show what comes from them"
+        )
 
 
 def _find_gateway_workspace(spot: Spot, config: Config) -> None:

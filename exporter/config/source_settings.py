@@ -9,6 +9,7 @@ from typing import Literal
 from msgspec import Struct, field, structs
 
 from exporter.config.match import Match
+from exporter.config.route_settings import Route
 from exporter.config.urls import PROJECT_PLACEHOLDER, is_plain_to_others, normal_source_url
 
 SourceKind = Literal["sql", "http", "file"]
@@ -49,8 +50,8 @@ class SqlSource(Struct, frozen=True, kw_only=True):
                 raise ValueError(f"entry {number} of tables is not a table; write NAME, SCHEMA.NAME or A.B.C")
 
 
-class HttpSource(Struct, frozen=True, kw_only=True):
-    """An address whose validators or content show its state; with `{project_id}` in it, one for each project.
+class HttpSource(Route, frozen=True, kw_only=True):
+    """An address whose validators or content show its state, and the way to it; with `{project_id}`, one a project.
 
     `authorization_env` and `authorization_file` name the place of the whole `Authorization` header. Raises ValueError
     for both of them, for a secret that would travel in the clear, and for an address that is none.
@@ -63,6 +64,7 @@ class HttpSource(Struct, frozen=True, kw_only=True):
     deadline_seconds: float = field(default=30.0, name="deadline")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         normal_source_url(self.url)
         if places := [key for key in ("authorization_env", "authorization_file") if getattr(self, key) is not None]:
             _only_one(places)

@@ -8,6 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 from exporter.config.error_wording import invalid, printable
 from exporter.config.problems import UnfitError
 from exporter.config.readers import Scalar
+from exporter.config.route_settings import FROM_ENVIRONMENT
 
 PROJECT_PLACEHOLDER = "{project_id}"
 """What stands in a source's address for the project's id."""
@@ -100,6 +101,35 @@ def normal_source_url(text: str) -> str:
     return text
 
 
+def proxy() -> Scalar[str]:
+    """Which proxy, see `normal_proxy`."""
+
+    def parse(text: str, tag: str) -> str:
+        if tag != "str":
+            raise ValueError
+        return normal_proxy(text)
+
+    return Scalar("environment, or an address such as http://proxy.example:3128", parse, is_shown=False)
+
+
+def normal_proxy(text: str) -> str:
+    """`environment` as it is, or the address of a proxy with its host in lower case and without a trailing slash.
+
+    Raises UnfitError unless that is http or https to a host and a port, with nothing else.
+    """
+    if text == FROM_ENVIRONMENT:
+        return text
+    expected = "write environment or http://HOST:PORT"
+    if "@" in text:
+        raise UnfitError("the proxy has a user name; write USER:PASSWORD into a file, and add proxy_credentials_file")
+    parts = _split(text, expected, scheme="http")
+    if parts.port is None:
+        raise UnfitError(f"the proxy has no port; {expected}")
+    if parts.path.rstrip("/") or parts.query or "#" in text:
+        raise UnfitError(f"the proxy has a path; {expected}")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
 def is_plain_to_others(url: str) -> bool:
     """Whether what is sent there can be read on the way: http to a host that is not a loopback one."""
     parts = urlsplit(url)
@@ -170,7 +200,7 @@ def is_loopback(host: str) -> bool:
     return address == _LOOPBACK_V6 if isinstance(address, IPv6Address) else address in _LOOPBACK_V4
 
 
-def _split(text: str, expected: str) -> SplitResult:
+def _split(text: str, expected: str, *, scheme: str = "https") -> SplitResult:
     """The parts of an http address that names nothing before its host; raises UnfitError."""
     try:
         parts = urlsplit(text)
@@ -178,7 +208,7 @@ def _split(text: str, expected: str) -> SplitResult:
     except ValueError:
         raise UnfitError(f"the address cannot be read; {expected}") from None
     if parts.scheme not in ("https", "http"):
-        raise UnfitError(f"the address does not begin with https://; {expected}")
+        raise UnfitError(f"the address does not begin with {scheme}://; {expected}")
     if "@" in parts.netloc:
         raise UnfitError("the address has a user name; write the host only")
     host = re.sub(r":[0-9]*$", "", parts.netloc)

@@ -36,7 +36,7 @@ async def open_gateway(config: Config, host: GatewayHost) -> Gateway:
         patience_seconds=config.gateway.queue.wait_seconds,
         ledger=host.ledger,
         journal=journal,
-        upstream=Upstream(host.pace, journal, host.clock, transport=host.transport),
+        upstream=Upstream(host.pace, journal, host.clock, route=config.gateway_workspace, transport=host.transport),
         pace=host.pace,
         clock=host.clock,
         rng=host.rng,

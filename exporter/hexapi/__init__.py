@@ -9,6 +9,7 @@ from exporter.hexapi.item_parsing import Fact, read_item
 from exporter.hexapi.pace import Pace
 from exporter.hexapi.pages import BadItem, Page, parse_json, read_page
 from exporter.hexapi.pagination import ListingWalk
+from exporter.hexapi.proxy import way
 from exporter.hexapi.rate_limit_headers import reset_seconds
 from exporter.hexapi.rate_tiers import MARGIN_SECONDS, Tier
 from exporter.hexapi.retry_after import retry_after_seconds
@@ -49,5 +50,6 @@ __all__ = [
     "read_page",
     "reset_seconds",
     "retry_after_seconds",
+    "way",
     "whole_body",
 ]

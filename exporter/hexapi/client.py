@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import httpx
 import structlog
 
 from exporter.clock import Clock
-from exporter.errors import BadAnswerError, ConfigError, RefusedError, UnauthorizedError, UnavailableError
+from exporter.config import Route
+from exporter.errors import ApiError, BadAnswerError, ConfigError, RefusedError, UnauthorizedError, UnavailableError
 from exporter.hexapi.endpoints import ApiRequest, Endpoint, address, query
-from exporter.hexapi.error_answers import api_error
+from exporter.hexapi.error_answers import API_PATH, api_error, not_hex_api
 from exporter.hexapi.exchange import Answer, Authorization, Exchanger, NoAnswer, whole_body
 from exporter.hexapi.pace import Pace
 from exporter.hexapi.pages import Page, read_page
@@ -18,6 +20,7 @@ from exporter.hexapi.token import Secret, TokenSource
 
 MIB = 1024 * 1024
 
+_ELSEWHERE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 _ERROR_LIMIT_BYTES = 64 * 1024  # a reason is a sentence or two; an HTML page in its place is no loss
 # As a rule one request is under way; a few more while a reload replaces the client.
 _CONNECTIONS = httpx.Limits(max_connections=8, max_keepalive_connections=2, keepalive_expiry=30.0)
@@ -56,11 +59,12 @@ class HexClient:
         clock: Clock,
         observe: Callable[[Exchange], None],
         workspace: str = "",
+        route: Route | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         deadline_seconds: float = 30.0,
         body_limit_bytes: int = 16 * MIB,
     ) -> None:
-        """`workspace` names the workspace in the log."""
+        """`workspace` names the workspace in the log; `route` is the way to it, by default the direct one."""
         self._base_url = base_url
         self._token = token
         self._pace = pace
@@ -73,6 +77,7 @@ class HexClient:
         self._http = Exchanger(
             headers={"Accept": "application/json", "Accept-Encoding": "gzip"},
             limits=_CONNECTIONS,
+            route=route,
             transport=transport,
         )
 
@@ -120,7 +125,32 @@ class HexClient:
         # The cool-down comes first: it must hold even if the report of the exchange cannot be written.
         self._apply_rate_limit(answer)
         self._report(request, str(answer.status), seconds, sent_ms)
-        return _page(request, answer, secret, sent_ms)
+        return self._page(request, answer, secret, sent_ms)
+
+    def _page(self, request: ApiRequest, answer: Answer[bytes], secret: Secret, sent_ms: int) -> Page:
+        endpoint = request.endpoint.value
+        if answer.status != 200:
+            error = api_error(endpoint, answer.status, answer.body or b"", answer.headers, secret, self._clock.now())
+            raise self._with_advice(error, request)
+        if answer.body is None:
+            raise BadAnswerError(endpoint, answer.flaw or "no body", status=200)
+        server_ms = http_date_ms(answer.headers.get("Date", ""))
+        try:
+            return read_page(request, answer.body, sent_ms=sent_ms, server_ms=server_ms)
+        except BadAnswerError as error:
+            bad = error
+        raise self._with_advice(bad, request)
+
+    def _with_advice(self, error: ApiError, request: ApiRequest) -> ApiError:
+        """The error, with what the base URL should be where something else than Hex's API answers there."""
+        return error if self._is_api(error, request) else not_hex_api(error, self._base_url)
+
+    def _is_api(self, error: ApiError, request: ApiRequest) -> bool:
+        """An older deployment may lack an endpoint, in any words; only the listing of projects is everywhere."""
+        if request.endpoint is not Endpoint.PROJECTS:
+            return error.is_from_hex or error.status != 200
+        is_elsewhere = error.status in _ELSEWHERE and not self._base_url.endswith(API_PATH)
+        return error.is_from_hex and not is_elsewhere
 
     def _secret(self, request: ApiRequest) -> Secret:
         try:
@@ -143,13 +173,3 @@ class HexClient:
             self._pace.throttled(answer.headers.get("Retry-After"), answer.headers, now)
         else:
             self._pace.observe_headers(answer.headers, now)
-
-
-def _page(request: ApiRequest, answer: Answer[bytes], secret: Secret, sent_ms: int) -> Page:
-    endpoint = request.endpoint.value
-    if answer.status != 200:
-        raise api_error(endpoint, answer.status, answer.body or b"", answer.headers.get("X-Trace-Id"), secret)
-    if answer.body is None:
-        raise BadAnswerError(endpoint, answer.flaw or "no body", status=200)
-    server_ms = http_date_ms(answer.headers.get("Date", ""))
-    return read_page(request, answer.body, sent_ms=sent_ms, server_ms=server_ms)

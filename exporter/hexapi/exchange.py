@@ -4,10 +4,8 @@ Everything in this program that sends a request over HTTP sends it here.
 """
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
@@ -15,7 +13,11 @@ from typing import Any, Generic, Self, TypeVar, cast
 import httpx
 
 from exporter import __version__
+from exporter.config import Route
 from exporter.hexapi.bounded_body import BodyError, bounded
+from exporter.hexapi.connection_errors import reason_of
+from exporter.hexapi.routed_transport import FRESH, RoutedTransport
+from exporter.hexapi.sending import Sending
 from exporter.hexapi.token import Secret
 from exporter.redaction import redact
 
@@ -23,8 +25,8 @@ Body = TypeVar("Body")
 BodyReader = Callable[[httpx.Response], Awaitable[Body]]
 """Reads the body of an answer whose head has come, as far as it is wanted."""
 
-_NEVER_SENT = (httpx.ConnectError, httpx.UnsupportedProtocol)
 _WITHOUT_BODY = frozenset({204, 304})
+_LONGEST_REASON = 300  # a host, what is wrong with it, and what to try
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,9 @@ class Authorization(httpx.Auth):
 class Exchanger:
     """Sends requests over connections that it keeps. For use in one event loop, by any number of its tasks.
 
-    Proxies and certificates of the environment are not used; `trust` decides whom to trust instead of the usual
-    authorities. `connect_seconds` bounds the time to a connection beside each exchange's own deadline.
+    `route` says through which proxy they go and whom they trust; by default directly, whatever the environment says.
+    `setting` is what holds the address, for reasons. `connect_seconds` bounds the time to a connection beside each
+    exchange's own deadline.
     """
 
     def __init__(
@@ -76,20 +79,21 @@ class Exchanger:
         headers: Mapping[str, str] | None = None,
         limits: httpx.Limits | None = None,
         connect_seconds: float | None = None,
-        trust: ssl.SSLContext | None = None,
+        route: Route | None = None,
+        setting: str = "base_url",
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._connect_seconds = connect_seconds
+        self._route = route or Route()
+        self._setting = setting
         self._http = httpx.AsyncClient(
             headers={"User-Agent": f"hex-exporter/{__version__}", **(headers or {})},
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            limits=limits or httpx.Limits(),
             # One deadline spans the whole exchange, which httpx cannot express.
             timeout=httpx.Timeout(None, connect=connect_seconds),
             follow_redirects=False,
             trust_env=False,
-            verify=trust or _usual_trust(),
-            transport=transport,
+            transport=transport or RoutedTransport(self._route, limits or httpx.Limits()),
         )
 
     async def __aenter__(self) -> Self:
@@ -117,14 +121,18 @@ class Exchanger:
         authorization: Authorization | None = None,
         secrets: Iterable[Secret] = (),
     ) -> Answer[Body] | NoAnswer:
-        """Send the request once and read the answer with `read`, within the deadline.
+        """Send the request and read the answer with `read`, within the deadline.
+
+        It is sent once more, on a new connection, where a kept one was closed before it brought the head of an answer
+        to a GET or HEAD, and where no connection was made, so that nothing can have been sent.
 
         What goes wrong is returned, so that no error keeps the request and its secrets alive; the authorization and
         other `secrets` are masked in the reason. Raises only what `read` raises.
         """
+        sending = Sending(request)
         try:
             async with asyncio.timeout(deadline_seconds):
-                response = await self._http.send(request, auth=authorization, stream=True)
+                response = await self._head(request, authorization, sending)
                 try:
                     return Answer(response.status_code, response.headers, await read(response))
                 except BodyError as error:
@@ -135,11 +143,26 @@ class Exchanger:
             seconds = self._connect_seconds or deadline_seconds
             return NoAnswer("timeout", f"no connection within {seconds:g} s", was_sent=False)
         except (TimeoutError, httpx.TimeoutException):
-            return NoAnswer("timeout", f"no complete answer within {deadline_seconds:g} s")
+            missing = "complete answer" if sending.can_have_left() else "connection"
+            reason = f"no {missing} within {deadline_seconds:g} s"
+            return NoAnswer("timeout", reason, was_sent=sending.can_have_left())
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
             hidden = [*secrets, *([] if authorization is None else [authorization.secret])]
-            reason = redact(f"{type(error).__name__}: {error}", (one.reveal() for one in hidden)).removesuffix(":")
-            return NoAnswer("error", reason, was_sent=not isinstance(error, _NEVER_SENT))
+            said = reason_of(error, request.url, self._route, self._setting)
+            reason = redact(said, (one.reveal() for one in hidden), longest=_LONGEST_REASON)
+            return NoAnswer("error", reason, was_sent=sending.can_have_left(error))
+
+    async def _head(
+        self, request: httpx.Request, authorization: Authorization | None, sending: Sending
+    ) -> httpx.Response:
+        """The answer up to its body."""
+        try:
+            return await self._http.send(request, auth=authorization, stream=True)
+        except httpx.TransportError as error:
+            if not sending.may_be_repeated(error):
+                raise
+        request.extensions[FRESH] = True
+        return await self._http.send(request, auth=authorization, stream=True)
 
 
 async def whole_body(response: httpx.Response, limit_bytes: int, secrets: Iterable[Secret] = ()) -> bytes:
@@ -160,9 +183,3 @@ def bounded_pieces(response: httpx.Response, limit_bytes: int, *, decodes: bool 
     encoding = response.headers.get("Content-Encoding", "") if decodes and has_body else ""
     # The stream below httpx's own decoders: those unfold a piece whole, whatever it unfolds to.
     return bounded(cast(AsyncIterable[bytes], response.stream), encoding=encoding, limit_bytes=limit_bytes)
-
-
-@cache
-def _usual_trust() -> ssl.SSLContext:
-    """Read once: it takes longer than most exchanges."""
-    return httpx.create_ssl_context(trust_env=False)

@@ -45,6 +45,37 @@ def read_item(item: Json, request: ApiRequest) -> Fact | None:
     return _READERS[request.endpoint](item, request)
 
 
+def written_id(item: Json, request: ApiRequest) -> str | None:
+    """The id of an item that `read_item` cannot read, as far as it can be made out: a number, or spaces around it."""
+    value = item.get("runId" if request.endpoint is Endpoint.RUNS else "id")
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    return identifier(value.strip()) if isinstance(value, str) else None
+
+
+def past_ms(fact: Fact) -> tuple[int | None, ...]:
+    """The moments in a fact that had passed when Hex answered, in epoch milliseconds."""
+    match fact:
+        case Project():
+            return (
+                fact.created_ms,
+                fact.edited_ms,
+                fact.published_ms,
+                fact.viewed_ms,
+                fact.results_updated_ms,
+                fact.archived_ms,
+                fact.trashed_ms,
+            )
+        case Run():
+            return (fact.start_ms, fact.end_ms)
+        case Seat():
+            return (fact.last_login_ms,)
+        case Thread():
+            return (fact.created_ms,)
+        case _:
+            return ()
+
+
 def key(fact: Fact) -> tuple[str, ...]:
     """What makes the fact the same one when it is met again in its listing."""
     match fact:

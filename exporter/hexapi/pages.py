@@ -7,14 +7,14 @@ from typing import TypeVar
 from exporter.errors import BadAnswerError
 from exporter.hexapi.endpoints import SHAPES, ApiRequest, Endpoint
 from exporter.hexapi.field_readers import Json, mapping
-from exporter.hexapi.item_parsing import Fact, read_item
+from exporter.hexapi.item_parsing import Fact, past_ms, read_item, written_id
 
 _Kind = TypeVar("_Kind")
 
 
 @dataclass(frozen=True, slots=True)
 class BadItem:
-    """One item that could not be read: `item_id` where it has one that can be shown, `reason` safe to log."""
+    """One item that could not be read: `item_id` where one can be made out, `reason` safe to log."""
 
     endpoint: Endpoint
     item_id: str | None
@@ -42,6 +42,11 @@ class Page:
         """How many items Hex sent, the unreadable ones included."""
         return len(self.items) + len(self.bad)
 
+    @property
+    def newest_ms(self) -> int | None:
+        """The newest moment of which an item says that it is past; None where none does. Epoch milliseconds."""
+        return max((moment for item in self.items for moment in past_ms(item) if moment is not None), default=None)
+
     def only(self, kind: type[_Kind]) -> tuple[_Kind, ...]:
         """The items of one kind of fact, for callers that know what they requested."""
         return tuple(item for item in self.items if isinstance(item, kind))
@@ -53,7 +58,8 @@ def read_page(request: ApiRequest, body: bytes, *, sent_ms: int, server_ms: int 
     shape = SHAPES[request.endpoint]
     found = answer.get(shape.array) if shape.array else [answer]
     if not isinstance(found, list):
-        raise BadAnswerError(request.endpoint.value, f"a JSON object without the array `{shape.array}`", status=200)
+        reason = f"a JSON object without the array `{shape.array}`"
+        raise BadAnswerError(request.endpoint.value, reason, status=200, is_from_hex=False)
 
     items: list[Fact] = []
     bad: list[BadItem] = []
@@ -98,9 +104,11 @@ def _parse(request: ApiRequest, body: bytes) -> Json:
     try:
         answer = parse_json(body)
     except ValueError:
-        raise BadAnswerError(request.endpoint.value, f"{_look(body)} instead of JSON", status=200) from None
+        reason = f"{_look(body)} instead of JSON"
+        raise BadAnswerError(request.endpoint.value, reason, status=200, is_from_hex=False) from None
     if not isinstance(answer, dict):
-        raise BadAnswerError(request.endpoint.value, "JSON whose top level is not an object", status=200)
+        reason = "JSON whose top level is not an object"
+        raise BadAnswerError(request.endpoint.value, reason, status=200, is_from_hex=False)
     return answer
 
 
@@ -115,9 +123,9 @@ def _read(request: ApiRequest, item: object, position: int) -> Fact | BadItem:
     if not isinstance(item, dict):
         return BadItem(request.endpoint, None, f"item {position} of the page is not an object")
     fact = read_item(item, request)
-    return (
-        fact if fact is not None else BadItem(request.endpoint, None, f"item {position} of the page has no usable id")
-    )
+    if fact is not None:
+        return fact
+    return BadItem(request.endpoint, written_id(item, request), f"item {position} of the page has no usable id")
 
 
 def _cursor(request: ApiRequest, answer: Json) -> str | None:

@@ -2,13 +2,14 @@
 
 from typing import TypeVar
 
-from exporter.hexapi.endpoints import ApiRequest, Endpoint
+from exporter.hexapi.endpoints import SHAPES, ApiRequest, Endpoint
 from exporter.hexapi.item_parsing import Fact, key
 from exporter.hexapi.pages import BadItem, Page
 
 _Kind = TypeVar("_Kind")
 
 _PAGES_LIMIT = 2000  # 200,000 items: beyond any workspace, and an end where cursors have none
+_EMPTY_LIMIT = 10  # what a token may not see can leave some pages empty; a thousand items in a row are cursors for ever
 
 
 class ListingWalk:
@@ -25,6 +26,7 @@ class ListingWalk:
         self._found: dict[tuple[str, ...], Fact] = {}
         self._cursors: set[str] = set()
         self._pages = 0
+        self._empty_in_a_row = 0
 
     @property
     def is_complete(self) -> bool:
@@ -48,10 +50,10 @@ class ListingWalk:
         self._found.update((key(item), item) for item in page.items)
         self.bad += page.bad
         self._pages += 1
+        self._empty_in_a_row = 0 if page.size else self._empty_in_a_row + 1
         self.next = None
-        # An empty page is an end too: some servers hand out cursors without end.
-        if page.has_more and page.size:
-            self.flaw = self._loop(page, is_new=len(self._found) > known or bool(page.bad))
+        if page.has_more:
+            self.flaw = self._loop(page, is_new=len(self._found) > known or bool(page.bad) or not page.size)
             if self.flaw is None:
                 self.next = self._following(page)
 
@@ -60,6 +62,8 @@ class ListingWalk:
             return "a cursor came twice"
         if not is_new:
             return "a page brought nothing new, yet said that more follows"
+        if self._empty_in_a_row >= _EMPTY_LIMIT:
+            return f"{_EMPTY_LIMIT} empty pages in a row, yet the last said that more follows"
         if self._pages >= _PAGES_LIMIT:
             return f"more than {_PAGES_LIMIT} pages"
         return None
@@ -67,5 +71,7 @@ class ListingWalk:
     def _following(self, page: Page) -> ApiRequest:
         if page.after is not None:
             self._cursors.add(page.after)
-        offset = page.request.offset + page.size if page.request.endpoint is Endpoint.RUNS else 0
-        return ApiRequest(page.request.endpoint, page.request.project_id, page.after, offset)
+        endpoint = page.request.endpoint
+        # An empty page leaves open how many it passed over: as many as it could have held.
+        offset = page.request.offset + (page.size or SHAPES[endpoint].limit) if endpoint is Endpoint.RUNS else 0
+        return ApiRequest(endpoint, page.request.project_id, page.after, offset)

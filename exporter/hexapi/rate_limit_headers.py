@@ -5,7 +5,11 @@ import re
 from collections.abc import Mapping
 
 from exporter.hexapi.field_readers import number
-from exporter.hexapi.timestamps import server_now
+from exporter.hexapi.sliding_windows import HOUR_SECONDS
+from exporter.hexapi.timestamps import http_date_ms, iso_ms, server_now
+
+LONGEST_WINDOW_SECONDS = HOUR_SECONDS
+"""The longest window that Hex documents: no header is taken to mean more."""
 
 _EPOCH_FROM_SECONDS = 1_000_000_000.0  # September 2001: no window lasts that many seconds
 _EPOCH_FROM_MILLISECONDS = 1_000_000_000_000.0
@@ -16,12 +20,13 @@ _COMBINED_NAMES = {"r": "remaining", "t": "reset"}
 def reset_seconds(headers: Mapping[str, str], now: float, *, even_if_some_remain: bool = False) -> float | None:
     """Seconds until the rate limit's window ends, if no request remains in it.
 
-    Reads `RateLimit-*`, `X-RateLimit-*` and the combined `RateLimit`; a reset is given in seconds, as epoch seconds or
-    as epoch milliseconds. Of several the longest applies.
+    Reads `RateLimit-*`, `X-RateLimit-*` and the combined `RateLimit`; a reset is given in seconds or milliseconds from
+    now, as epoch seconds or milliseconds, or as a date. Of several the longest applies, from 0 to
+    LONGEST_WINDOW_SECONDS.
     """
     server = server_now(headers, now)
     waits = [
-        _until(reset, server)
+        min(max(0.0, _until(reset, server)), LONGEST_WINDOW_SECONDS)
         for remaining, reset in _windows({name.lower(): value for name, value in headers.items()})
         if reset is not None and (remaining == 0 or even_if_some_remain)
     ]
@@ -31,7 +36,7 @@ def reset_seconds(headers: Mapping[str, str], now: float, *, even_if_some_remain
 def _windows(lower: Mapping[str, str]) -> list[tuple[float | None, float | None]]:
     """(remaining, reset) of each window that the headers describe."""
     windows = [
-        (number(lower.get(f"{prefix}-remaining"), math.inf), number(lower.get(f"{prefix}-reset"), math.inf))
+        (number(lower.get(f"{prefix}-remaining"), math.inf), _reset(lower.get(f"{prefix}-reset", "")))
         for prefix in ("ratelimit", "x-ratelimit")
     ]
     for policy in lower.get("ratelimit", "").split('"')[:64]:
@@ -41,7 +46,16 @@ def _windows(lower: Mapping[str, str]) -> list[tuple[float | None, float | None]
     return windows
 
 
+def _reset(written: str) -> float | None:
+    """The number that is written, or the epoch seconds of a date."""
+    moment_ms = http_date_ms(written) or iso_ms(written)
+    return number(written, math.inf) if moment_ms is None else moment_ms / 1000
+
+
 def _until(reset: float, now: float) -> float:
     if reset >= _EPOCH_FROM_MILLISECONDS:
         return reset / 1000 - now
-    return reset - now if reset >= _EPOCH_FROM_SECONDS else reset
+    if reset >= _EPOCH_FROM_SECONDS:
+        return reset - now
+    # More seconds than any window has are milliseconds.
+    return reset if reset <= LONGEST_WINDOW_SECONDS else reset / 1000

@@ -50,15 +50,24 @@ def _bytes(secret: Secret) -> bytes:
 class TokenSource:
     """Where the token of a workspace comes from: a file, read again when it changes, or a fixed value.
 
-    `setting` names, for errors, what a person would have to change; by default `token_file` or `HEX_API_TOKEN`.
+    `setting` names, for errors, what a person would have to change, by default `token_file` or `HEX_API_TOKEN`, and
+    `holds` what is expected there.
     Raises ValueError unless exactly one of `file` and `value` is given. For use by one thread.
     """
 
-    def __init__(self, file: str | Path | None = None, value: str | None = None, *, setting: str | None = None) -> None:
+    def __init__(
+        self,
+        file: str | Path | None = None,
+        value: str | None = None,
+        *,
+        setting: str | None = None,
+        holds: str = "Hex API token",
+    ) -> None:
         if (file is None) == (value is None):
             raise ValueError("a token comes from a file or as a value, exactly one of them")
         self._file = None if file is None else Path(file)
         self._setting = setting or ("HEX_API_TOKEN" if file is None else "token_file")
+        self._holds = holds
         self._secret = Secret(_trimmed(value or ""))
         self._seen: tuple[int, int, int] | None = None
 
@@ -72,7 +81,7 @@ class TokenSource:
         """
         if self._file is not None:
             self._refresh(self._file)
-        problem = _problem(self._secret)
+        problem = _problem(self._secret, self._holds)
         if problem is not None:
             where = "it" if self._file is None else f"the file {self._file}"
             raise ConfigError(ConfigProblem(self._setting, f"{where} {problem}"))
@@ -113,16 +122,18 @@ def _identity(status: os.stat_result) -> tuple[int, int, int]:
 
 
 def _trimmed(written: str) -> str:
-    """Without the one line end that editors and `echo` leave behind."""
-    return written.removesuffix("\n").removesuffix("\r")
+    """Without the line ends and blank lines that editors, `echo` and templates leave around it."""
+    lines = [line.removesuffix("\r") for line in written.split("\n")]
+    filled = [number for number, line in enumerate(lines) if line.strip(" \t")]
+    return "\n".join(lines[filled[0] : filled[-1] + 1]) if filled else ""
 
 
-def _problem(secret: Secret) -> str | None:
+def _problem(secret: Secret, holds: str) -> str | None:
     """What is wrong with the token, as the end of a sentence; the token itself is not in it."""
     if not secret.reveal().strip():
-        return "is empty, a Hex API token was expected"
+        return f"is empty, a {holds} was expected"
     if len(secret.reveal()) > _LENGTH_LIMIT:
-        return f"holds more than {_LENGTH_LIMIT} characters, a Hex API token was expected"
+        return f"holds more than {_LENGTH_LIMIT} characters, a {holds} was expected"
     if not secret.reveal().isascii() or not secret.reveal().isprintable() or " " in secret.reveal():
-        return "holds spaces, line breaks or other characters that no token has, one Hex API token was expected"
+        return f"holds spaces, line breaks or other characters that no token has, one {holds} was expected"
     return None

@@ -165,8 +165,8 @@ class _Fold:
         ]
 
     def add(self, run: Run) -> None:
-        if run.start_ms is None:
-            return  # it was first seen after the end
+        if run.start_ms is None or run.project_id in self._past.snapshot.stored.excluded:
+            return  # it was first seen after the end, or is left out
         if run.status != UNBILLED:
             self._add_started(run, run.start_ms)
         if run.ended_ms is not None and self._past.span.start_ms <= run.ended_ms < self._past.span.contact_ms:

@@ -1,6 +1,6 @@
 """The projects of a workspace: listed, gone, with series of their own or not, and how far their runs are known."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import func, select
@@ -100,7 +100,9 @@ class Projects:
         )
         self._write(transaction, {project_id: replace(known, progress=progress)})
 
-    def choose_members(self, transaction: Transaction, limit: int, now_ms: int) -> Mapping[str, KnownProject]:
+    def choose_members(
+        self, transaction: Transaction, limit: int, now_ms: int, left_out: Collection[str] = ()
+    ) -> Mapping[str, KnownProject]:
         """Decide who has series: room is filled at once, members are displaced at most daily.
 
         Returns all projects as they are then.
@@ -122,7 +124,8 @@ class Projects:
                 viewed_ms=known.project.viewed_ms or 0,
             )
             for project_id, known in self._known.items()
-            if known.gone_since_ms is None or now_ms - known.gone_since_ms < FORGET_GONE_MS
+            if (known.gone_since_ms is None or now_ms - known.gone_since_ms < FORGET_GONE_MS)
+            and project_id not in left_out
         ]
         members = choose_series(candidates, limit, may_displace=is_due)
         changes = {

@@ -1,6 +1,6 @@
 """One workspace's part of the ledger: what may be written to it; what may be read is `WorkspaceReader`."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from exporter.facts import Cell, Connection, Group, Identity, Project, QueriedTable, Run, Seat, Thread
 from exporter.ledger.codec import storable
@@ -172,14 +172,14 @@ class WorkspaceLedger(WorkspaceReader):
         with self._store.transaction() as transaction:
             self._requests.set_cool_down(transaction, until_ms)
 
-    def choose_members(self, limit: int, now_ms: int) -> None:
+    def choose_members(self, limit: int, now_ms: int, *, left_out: Collection[str] = ()) -> None:
         """Decide which projects have series of their own; call it after each listing of projects.
 
         Room is filled at once. Once a day, a project takes the place of a member that is clearly less active.
-        Projects that have been gone for 30 days leave.
+        Projects that have been gone for 30 days leave, and those whose ids are `left_out` at once.
         """
         with self._store.transaction() as transaction:
-            after = self._projects.choose_members(transaction, limit, now_ms)
+            after = self._projects.choose_members(transaction, limit, now_ms, left_out)
             self._counters.foresee_projects(transaction, after)
 
     def prune(self, before_ms: int) -> int:

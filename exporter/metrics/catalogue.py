@@ -293,6 +293,11 @@ GROUPS = (
                 "workspace budget unit",
                 "When the budget resets to 0.",
             ),
+            _gauge(
+                "hex_budget_unreadable_projects",
+                "workspace budget unit",
+                "Projects of the budget whose runs are refused: the true figures are higher.",
+            ),
         ),
     ),
     Group(
@@ -615,6 +620,16 @@ GROUPS = (
                 "hex_exporter_overdue_projects",
                 "workspace",
                 "Projects whose runs should have been read by now and were not.",
+            ),
+            _gauge(
+                "hex_exporter_unreadable_projects",
+                "workspace",
+                "Projects whose runs the token was never able to read: they are part of no figure.",
+            ),
+            _gauge(
+                "hex_exporter_excluded_projects",
+                "workspace",
+                "Projects that collect.match and collect.except leave out: no other figure includes them.",
             ),
             _gauge(
                 "hex_exporter_oldest_poll_timestamp_seconds",

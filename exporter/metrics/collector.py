@@ -74,7 +74,7 @@ class Collector:
         status = self._status.current
         for workspace in config.workspaces:
             reader = self._readers.setdefault(workspace.name, Reader(self._ledger, workspace.name))
-            stored = reader.read(config.week(workspace.name), now_ms)
+            stored = reader.read(config.week(workspace.name), now_ms, config.collect)
             if stored is None:
                 continue
             if workspace.name not in self._bookkeepers:

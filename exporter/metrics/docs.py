@@ -5,7 +5,7 @@ from exporter.metrics.catalogue import GROUPS, Group, Metric
 _PREFACE = """\
 # Metrics
 
-Written by `python -m exporter.metrics.docs` from `exporter/metrics/catalogue.py`; a test compares. Edit the catalogue.
+Written by `make docs` from `exporter/metrics/catalogue.py`; a test compares. Edit the catalogue.
 
 - The page is built when something has changed and served as it is: a scrape sends no request to Hex. How old a figure
   may be is shown by `hex_runs_complete_until_timestamp_seconds` and `hex_collector_last_success_timestamp_seconds`.

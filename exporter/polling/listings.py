@@ -1,8 +1,8 @@
 """Reading whole listings: page by page in memory, into the ledger only when the last page has come."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
-from exporter.config import Collect
+from exporter.config import Collect, listings_seconds
 from exporter.facts import Connection, Group, Identity, Project, Seat, Thread
 from exporter.hexapi import Endpoint, ListingWalk, Page
 from exporter.ledger import WorkspaceLedger
@@ -38,12 +38,23 @@ def enabled_listings(collect: Collect) -> list[Endpoint]:
     return [one for one in LISTINGS if one is Endpoint.ME or getattr(collect, one.value)]
 
 
-def listing_interval_ms(endpoint: Endpoint, pages: int, requests_per_hour: int) -> int:
-    """How long after a complete read the next one is due: seldom enough to cost a small share of the requests.
+def listing_intervals_ms(
+    pages: Mapping[Endpoint, int], requests_per_hour: int, max_age_seconds: float
+) -> dict[Endpoint, int]:
+    """How long after a complete read of listings of so many pages the next one is due.
 
-    Never longer than a quarter of an hour for projects, three hours for the rest, half of the time after which their
-    gauges disappear by default.
+    Seldom enough to cost a small share of the requests, and at least twice in `max_age_seconds`, after which their
+    gauges disappear, as far as half of the requests are enough for that; 0: they are not shown anyway.
     """
+    usual = {one: _usual_interval_ms(one, count, requests_per_hour) for one, count in pages.items()}
+    if not max_age_seconds:
+        return usual
+    in_time_ms = round(1000 * max(max_age_seconds / 2, listings_seconds(sum(pages.values()), requests_per_hour)))
+    return {one: min(interval_ms, in_time_ms) for one, interval_ms in usual.items()}
+
+
+def _usual_interval_ms(endpoint: Endpoint, pages: int, requests_per_hour: int) -> int:
+    """Never longer than a quarter of an hour for projects, three hours for the rest."""
     share = _SHARE.get(endpoint, _OTHER_SHARE)
     wanted_ms = int(HOUR_MS * pages / (requests_per_hour * share))
     longest_ms = max(_LONGEST_MS.get(endpoint, _OTHER_LONGEST_MS), _SHORTEST_MS[endpoint])
@@ -53,8 +64,11 @@ def listing_interval_ms(endpoint: Endpoint, pages: int, requests_per_hour: int) 
 class ListingReader:
     """The listings of one workspace: which are due, which are being read, and what they said when complete."""
 
-    def __init__(self, ledger: WorkspaceLedger, enabled: Collection[Endpoint], requests_per_hour: int) -> None:
+    def __init__(
+        self, ledger: WorkspaceLedger, enabled: Collection[Endpoint], requests_per_hour: int, max_age_seconds: float
+    ) -> None:
         self._ledger = ledger
+        self._max_age_seconds = max_age_seconds
         self._requests_per_hour = requests_per_hour
         self._walks: dict[Endpoint, ListingWalk] = {}
         self._pages: dict[Endpoint, int] = {}
@@ -136,7 +150,7 @@ class ListingReader:
                     self._ledger.record_identity(identity, at_ms)
 
     def _interval_ms(self, endpoint: Endpoint) -> int:
-        return listing_interval_ms(endpoint, self._pages.get(endpoint, 1), self._requests_per_hour)
+        return listing_intervals_ms(self.pages, self._requests_per_hour, self._max_age_seconds)[endpoint]
 
     def _latest_ms(self, endpoint: Endpoint, now_ms: int) -> int:
         """A wall clock that went back must not postpone a listing by more than its interval."""

@@ -15,6 +15,7 @@ class PollReport:
     allowed_requests_per_hour: int = 0
     overdue_projects: int = 0
     projects_with_older_history: int = 0
+    excluded_projects: int = 0
     clock_skew_seconds: float = 0.0
     is_followed: bool = True
     problems: tuple[str, ...] = ()

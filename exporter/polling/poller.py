@@ -81,6 +81,7 @@ class Poller:
             clock=clock,
             observe=self._observe,
             workspace=workspace.name,
+            route=workspace,
             transport=transport,
         )
         self._conditions = Conditions(self._log)

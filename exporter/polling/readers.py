@@ -5,8 +5,11 @@ Each reader remembers in memory what it has under way; all of them begin with wh
 
 from collections.abc import Callable
 
+import structlog
+
 from exporter.config import Config
 from exporter.errors import RefusedError
+from exporter.facts import Project
 from exporter.hexapi import ApiRequest, Endpoint, Page
 from exporter.ledger import KnownProject, WorkspaceLedger
 from exporter.polling.availability import Availability
@@ -16,6 +19,8 @@ from exporter.polling.poll_report import PollReport
 from exporter.polling.project_details import DetailReader
 from exporter.polling.request_estimate import listing_requests_per_hour
 from exporter.polling.run_reading import RunReader
+
+_log = structlog.get_logger()
 
 
 class Readers:
@@ -34,16 +39,18 @@ class Readers:
         self._availability = availability
         self._projects_with_series = config.limits.projects_with_series
         self._requests_per_hour = requests_per_hour
-        self._listings = ListingReader(ledger, enabled_listings(collect), requests_per_hour)
-        self._runs = RunReader(ledger, requests_per_hour) if collect.runs else None
+        self._listings = ListingReader(ledger, enabled_listings(collect), requests_per_hour, collect.max_age_seconds)
+        self._runs = RunReader(ledger, requests_per_hour, self._is_polled) if collect.runs else None
         self._details = DetailReader(ledger, wants_tables=wants_details, wants_cells=wants_details)
         self._known: dict[str, KnownProject] = {}
+        self._collect = collect
+        self._excluded = 0
 
     def load(self, now_ms: int) -> None:
         """Begin with what the ledger knows."""
         self._listings.load()
         self._details.load()
-        self._known = {one.project.project_id: one for one in self._ledger.projects()}
+        self._know_projects()
         if self._runs is not None:
             self._runs.load()
             if self._known:
@@ -75,6 +82,7 @@ class Readers:
             allowed_requests_per_hour=self._requests_per_hour,
             overdue_projects=0 if runs is None else runs.overdue(projects, now_ms),
             projects_with_older_history=0 if runs is None else runs.behind,
+            excluded_projects=self._excluded,
         )
 
     def expect_run(self, project_id: str, started_ms: int) -> None:
@@ -125,12 +133,30 @@ class Readers:
 
     def _refresh(self, now_ms: int) -> None:
         """Follow the projects of a new listing."""
-        self._ledger.choose_members(self._projects_with_series, now_ms)
-        self._known = {one.project.project_id: one for one in self._ledger.projects()}
+        left_out = (one.project.project_id for one in self._ledger.projects() if not self._is_polled(one.project))
+        self._ledger.choose_members(self._projects_with_series, now_ms, left_out=frozenset(left_out))
+        self._know_projects()
         if self._runs is not None:
             detail = self._detail(now_ms)
             details_left = sum(detail(project_id) is not None for project_id in self._known)
             self._runs.refresh(now_ms, self._listings_per_hour(), details_left=details_left)
+
+    def _know_projects(self) -> None:
+        """Look up the projects that are followed; how many are left out is logged where it has changed."""
+        listed = self._ledger.projects()
+        self._known = {one.project.project_id: one for one in listed if self._is_polled(one.project)}
+        excluded = len(listed) - len(self._known)
+        if excluded != self._excluded:
+            _log.info(
+                "Projects are left out by collect.match and collect.except",
+                workspace=self._ledger.name,
+                left_out=excluded,
+                followed=len(self._known),
+            )
+        self._excluded = excluded
+
+    def _is_polled(self, project: Project) -> bool:
+        return self._collect.is_polled(self._ledger.name, project)
 
     def _detail(self, now_ms: int) -> Callable[[str], ApiRequest | None]:
         """A function that returns the request about a project's connections; None: nothing to learn, or refused."""
@@ -141,4 +167,4 @@ class Readers:
         return lambda project_id: self._details.next_request(self._known[project_id], now_ms, tables_until_ms)
 
     def _listings_per_hour(self) -> float:
-        return listing_requests_per_hour(self._listings.pages, self._requests_per_hour)
+        return listing_requests_per_hour(self._listings.pages, self._requests_per_hour, self._collect.max_age_seconds)

@@ -8,7 +8,7 @@ from exporter.facts import Project
 from exporter.hexapi import Endpoint
 from exporter.insight import WEEK_MS, scheduled_week_runs
 from exporter.polling.due_times import HOUR_MS
-from exporter.polling.listings import listing_interval_ms
+from exporter.polling.listings import listing_intervals_ms
 
 REST_SHARE = 0.6
 """The share of the allowed requests that listings, schedules and turns together may take until the past is read."""
@@ -63,8 +63,7 @@ def first_read(projects: Iterable[Project], pages: Mapping[Endpoint, int], now_m
     return FirstRead(week_requests=listings + week, history_requests=listings + history)
 
 
-def listing_requests_per_hour(pages: Mapping[Endpoint, int], allowed_per_hour: int) -> float:
+def listing_requests_per_hour(pages: Mapping[Endpoint, int], allowed_per_hour: int, max_age_seconds: float) -> float:
     """What reading listings of so many pages at their intervals costs."""
-    return sum(
-        count * HOUR_MS / listing_interval_ms(endpoint, count, allowed_per_hour) for endpoint, count in pages.items()
-    )
+    intervals_ms = listing_intervals_ms(pages, allowed_per_hour, max_age_seconds)
+    return sum(count * HOUR_MS / intervals_ms[endpoint] for endpoint, count in pages.items())

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from exporter.facts import Run
+from exporter.facts import Project, Run
 from exporter.hexapi import ApiRequest, Page
 from exporter.insight import ALLOWED_DELAY_MS, ALLOWED_EARLY_MS, missed_firings, project_firings
 from exporter.ledger import KnownProject, RunProgress, WorkspaceLedger
@@ -43,8 +43,11 @@ class _Tracked:
 class RunReader:
     """The run histories of one workspace's published projects."""
 
-    def __init__(self, ledger: WorkspaceLedger, requests_per_hour: int) -> None:
+    def __init__(
+        self, ledger: WorkspaceLedger, requests_per_hour: int, is_polled: Callable[[Project], bool] = lambda _: True
+    ) -> None:
         self._ledger = ledger
+        self._is_polled = is_polled
         self._requests_per_hour = requests_per_hour
         self._tracked: dict[str, _Tracked] = {}
         self._habits: dict[str, Habits] = {}
@@ -69,7 +72,8 @@ class RunReader:
 
         `details_left` is how many of them still wait for a request about their connections.
         """
-        projects = [one for one in self._ledger.projects() if one.project.published_ms is not None]
+        listed = (one for one in self._ledger.projects() if self._is_polled(one.project))
+        projects = [one for one in listed if one.project.published_ms is not None]
         if self._habits_at_ms is None or abs(now_ms - self._habits_at_ms) > _HABITS_EVERY_MS:
             recent = self._ledger.uses_between(now_ms - HABIT_DAYS_MS, now_ms)
             self._habits = habits_of((one.project for one in projects), recent, now_ms)

@@ -17,7 +17,7 @@ from exporter.simulator.distorted_answers import distort
 from exporter.simulator.faults import STATUS_KINDS, Fault, Faults
 from exporter.simulator.operations import OPERATIONS, Operation
 from exporter.simulator.query import Query
-from exporter.simulator.rate_limits import Limiter, RateLimits, told
+from exporter.simulator.rate_limits import Limiter, RateLimits, retry_after_headers
 from exporter.simulator.refusals import RefusalError, Shape
 from exporter.simulator.seeded_random import identifier
 from exporter.simulator.simulation import Simulation
@@ -33,7 +33,7 @@ _PAGE = b"<!DOCTYPE html><html><head><title>Hex</title></head><body>Something we
 _BODIES = {"html": (_HTML, _PAGE), "empty": (_JSON, b""), "garbage": (_JSON, b'{"values": [{"id": "')}
 
 _PLAIN_STATUSES = {401: b"Unauthorized", 429: b"Too Many Requests"}
-"""Told by the edge in bare text: 401 as clients have seen it, 429 because its body is not documented."""
+"""Sent by the edge in bare text: 401 as clients have seen it, 429 because its body is not documented."""
 
 
 class Exchange(NamedTuple):
@@ -210,7 +210,7 @@ def _refuse_by_fault(drawn: dict[str, Fault], now: float) -> None:
     if fault.kind == "401":
         headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
     elif fault.retry_after is not None:
-        headers = told("date" if fault.as_date else "seconds", fault.retry_after, now)
+        headers = retry_after_headers("date" if fault.as_date else "seconds", fault.retry_after, now)
     raise RefusalError(int(fault.kind), "A fault that was asked for", headers)
 
 

@@ -71,7 +71,7 @@ class Cadence:
         return datetime.fromtimestamp(at_ms / 1000, UTC) + timedelta(minutes=self.offset_minutes)
 
     def _due_by_cron(self, start_ms: int, end_ms: int) -> Iterator[int]:
-        # CronSim tells what comes strictly after its start.
+        # CronSim gives what comes strictly after its start.
         zone = timezone(timedelta(minutes=self.offset_minutes))
         for firing in CronSim(self.cron, datetime.fromtimestamp(start_ms / 1000 - 1, zone)):
             at_ms = int(firing.timestamp() * 1000)

@@ -86,7 +86,7 @@ class Control:
         return _json(msgspec.to_builtins(burst))
 
     async def state(self, request: Request) -> Response:
-        """GET tells what was asked and answered: requests by endpoint and code."""
+        """GET shows what was requested and answered: requests by endpoint and code."""
         simulation, tally = self._service.simulation, self._service.tally
         found: dict[str, object] = {
             "now_ms": simulation.now_ms,
@@ -123,7 +123,7 @@ class Control:
         return _json({"from_ms": start_ms, "to_ms": end_ms, "total": runs.total(), "runs": counts})
 
     async def waste(self, request: Request) -> Response:
-        """GET tells what was planted to be found."""
+        """GET shows what was planted to be found."""
         return _json({"waste": [msgspec.to_builtins(waste) for waste in self._service.simulation.waste]})
 
     async def source(self, request: Request) -> Response:

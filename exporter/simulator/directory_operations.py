@@ -16,7 +16,7 @@ _DIRECTIONS = ("ASC", "DESC")
 
 
 def get_me(call: Call) -> Answer:
-    """Me: who the token belongs to; a workspace token belongs to nobody."""
+    """Me: who the token belongs to; a workspace token belongs to no user."""
     expires_ms = call.token.expires_ms
     found: Json = {
         "org": {"id": call.simulation.org_id},

@@ -1,7 +1,7 @@
 """Rhythms: events that people cause, by absolute time, with office hours and Mondays.
 
 A rhythm's count has a closed form, so that "how many until now" costs nothing however long ago it began, and each week
-can be told without the weeks before it.
+can be computed without the weeks before it.
 """
 
 from bisect import bisect, bisect_right
@@ -53,7 +53,7 @@ class Calendar:
 
 
 class Rhythm:
-    """Events at `per_week` a week on average, from `since_ms` to `until_ms` (None: for ever)."""
+    """Events at `per_week` a week on average, from `since_ms` to `until_ms` (None: no end)."""
 
     def __init__(
         self,

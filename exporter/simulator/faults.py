@@ -23,7 +23,7 @@ KINDS = (*STATUS_KINDS, *BODY_KINDS, *WIRE_KINDS, *LISTING_KINDS)
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One fault: what (`kind`), where (`endpoint`, `project_id`; None everywhere), and how often.
 
-    `count` None is for ever; `probability` is the chance that a request which it fits gets it. `retry_after` goes with
+    `count` None has no end; `probability` is the chance that a request that matches gets it. `retry_after` goes with
     429 (None: no header; with `as_date` an HTTP date). `seconds` is the delay of `slow`, and of each byte of `drip`;
     `size_bytes` the padding of `huge`.
     """

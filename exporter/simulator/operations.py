@@ -35,6 +35,8 @@ class Operation:
 
 _RUNS = "/v1/projects/{project_id}/runs"
 _RUN = "/v1/projects/{project_id}/runs/{run_id}"
+_SINGULAR_RUNS = "/v1/project/{project_id}/runs"
+_SINGULAR_RUN = "/v1/project/{project_id}/runs/{run_id}"
 _OLD_RUNS = "/v1/project/{project_id}/run"
 _OLD_RUN = "/v1/project/{project_id}/run/{run_id}"
 _KEPT_PROJECT = frozenset({"id", "lastPublishedAt"})
@@ -195,5 +197,11 @@ def _directory() -> tuple[Operation, ...]:
     )
 
 
-OPERATIONS: tuple[Operation, ...] = (*_projects(), *_runs(_RUNS, _RUN), *_runs(_OLD_RUNS, _OLD_RUN), *_directory())
+OPERATIONS: tuple[Operation, ...] = (
+    *_projects(),
+    *_runs(_RUNS, _RUN),
+    *_runs(_SINGULAR_RUNS, _SINGULAR_RUN),
+    *_runs(_OLD_RUNS, _OLD_RUN),
+    *_directory(),
+)
 """Every operation; those on runs also under the singular paths that older clients call."""

@@ -69,7 +69,7 @@ class Person:
 
     @property
     def is_idle_paid(self) -> bool:
-        """Whether the seat is paid for and nobody uses it."""
+        """Whether the seat is paid for and unused."""
         return self.role in PAID_ROLES and self.habit in ("idle", "never")
 
     def last_login_ms(self, now_ms: int) -> int | None:

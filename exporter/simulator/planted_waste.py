@@ -33,7 +33,7 @@ class Waste:
 _BECAUSE = {
     "abandoned_project": "hourly, never viewed or edited, its owner has no seat",
     "failing_schedule": "every scheduled run fails",
-    "unviewed_schedule": "nobody has ever viewed it",
+    "unviewed_schedule": "no one has ever viewed it",
     "over_refreshed": "refreshed every three hours, viewed about once a week, its source changes as rarely",
     "over_scheduled": "refreshed every six hours, as its source changes, but viewed about twice a week",
 }
@@ -78,7 +78,7 @@ def _of_runs(
 ) -> Waste:
     runs = _runs_per_week(project)
     sort = SORTS[project.sort]
-    # What nobody needs is all but one run for each change, or for each view.
+    # What is not needed is all but one run for each change, or for each view.
     needed = {"over_refreshed": sort.source_changes, "over_scheduled": sort.views}.get(kind, 0.0)
     saved = max(0.0, runs - needed) if is_waste else runs
     return Waste(
@@ -108,7 +108,7 @@ def _collisions(projects: tuple[SimulatedProject, ...]) -> Iterator[Waste]:
         yield Waste(kind=kind, subjects=subjects, because="all start at 06:00 on one connection")
     for original, other in pairwise(projects):
         if other.sort == "copy":
-            because = "two start at 05:40 on one connection, which it bears"
+            because = "two start at 05:40 on one connection, which can handle them"
             yield Waste(kind=kind, subjects=(original.project_id, other.project_id), because=because, is_waste=False)
 
 
@@ -133,7 +133,7 @@ def _links(links: tuple[Link, ...]) -> Iterator[Waste]:
         if link.use == "unused":
             yield Waste(kind="unused_connection", subjects=(link.connection_id,), because="no project queries it")
         elif link.details is None:
-            because = "nobody tells where it leads, but projects query it"
+            because = "where it leads is not known, but projects query it"
             yield Waste(kind="unused_connection", subjects=(link.connection_id,), because=because, is_waste=False)
     pairs = (("overlapping_connections", "overlap", True), ("overlapping_connections", "near_overlap", False))
     for kind, use, is_waste in pairs:

@@ -1,7 +1,7 @@
 """The mixture of the simulated workspace: which sorts of project there are, and why in these numbers.
 
 Forty projects have about 390 runs a week, most of the usual budget of 500, and 336 more from two hourly schedules
-that nobody needs: enough to break the budget, and visible at first sight on a board.
+that are not needed: enough to break the budget, and visible at first sight on a board.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ SPREAD = 0.35
 class Sort:
     """One sort of project. Rates are a week; `seconds` is the median run time.
 
-    `views` 0 means that nobody ever comes; `waste` names what was planted with it, `near` what it only looks like.
+    `views` 0 means that no one ever comes; `waste` names what was planted with it, `near` what it only looks like.
     """
 
     schedules: str = ""

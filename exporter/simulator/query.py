@@ -32,7 +32,7 @@ class Query:
         if found is None:
             return default
         wanted = f"at least {least}" if most is None else f"between {least} and {most}"
-        # isdecimal alone accepts the digits of every script.
+        # isdecimal by itself accepts the digits of every script.
         number = int(found) if found.isascii() and found.isdecimal() else least - 1
         if number < least or (most is not None and number > most):
             raise RefusalError(400, f"Invalid query parameter {name}: write a whole number {wanted}")

@@ -35,7 +35,7 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class RateLimits:
-    """The windows of each group (`all` counts everything), and how a refusal is told.
+    """The windows of each group (`all` counts everything), and how a refusal announces the wait.
 
     `retry_after` is `seconds`, `date` or None for no such header; `announces` adds `RateLimit-*` to every answer.
     `kernels` is how many runs one token may have active, None for any number.
@@ -115,7 +115,7 @@ class Limiter:
         return count
 
     def _told(self, wait_seconds: float, now: float) -> dict[str, str]:
-        return told(self.limits.retry_after, wait_seconds, now)
+        return retry_after_headers(self.limits.retry_after, wait_seconds, now)
 
     def _announced(self, counts: list[tuple[Window, _Count]], monotonic: float) -> dict[str, str]:
         if not self.limits.announces or not counts:
@@ -128,7 +128,7 @@ class Limiter:
         }
 
 
-def told(form: str | None, wait_seconds: float, now: float) -> dict[str, str]:
+def retry_after_headers(form: str | None, wait_seconds: float, now: float) -> dict[str, str]:
     """The Retry-After header for a wait, in `seconds`, as a `date`, or none."""
     if form is None:
         return {}

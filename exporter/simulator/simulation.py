@@ -101,7 +101,7 @@ class Simulation:
     ) -> Iterator[Run]:
         """The truth: every run with a start in [start, end), as it stands at `at_ms` (now if None).
 
-        Runs older than the history of the API at `end_ms` are not told. A run that got no kernel, or is still
+        Runs older than the history of the API at `end_ms` are left out. A run that got no kernel, or is still
         pending, counts by the instant at which it starts or would have.
         """
         at_ms = self.now_ms if at_ms is None else at_ms

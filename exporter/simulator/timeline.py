@@ -76,7 +76,7 @@ class PlannedRun(NamedTuple):
 class Burst:
     """Runs of one project at even steps from an instant on: the demo's heartbeat, or a script run wild.
 
-    The steps are the multiples of `every_ms` since the epoch: a burst told to begin later has the same runs from then
+    The steps are the multiples of `every_ms` since the epoch: a burst that begins later has the same runs from then
     on. The triggers take turns.
     """
 
@@ -88,7 +88,7 @@ class Burst:
 
 
 class Timeline:
-    """All runs of one project that nobody asked for over HTTP."""
+    """All runs of one project that were not requested over HTTP."""
 
     def __init__(self, seed: int, project: SimulatedProject, calendar: Calendar, bursts: Iterable[Burst] = ()) -> None:
         self.project = project

@@ -61,7 +61,9 @@ class HttpProbe:
         address = Secret(self._source.url.replace(PROJECT_PLACEHOLDER, _segment(self._project_id)))
         secret = None if self._authorization is None else self._authorization.read()
         # One for each state: minutes lie between them, and a server drops an idle connection.
-        async with Exchanger(headers=_HEADERS, transport=self._transport) as http:
+        async with Exchanger(
+            headers=_HEADERS, route=self._source, setting="http.url", transport=self._transport
+        ) as http:
             return await self._state(http, address, secret)
 
     async def aclose(self) -> None:

@@ -31,7 +31,7 @@ from exporter.insight import (
 from exporter.ledger import KnownProject, Listing, WorkspaceLedger
 from exporter.view.accounts import Accounts, WeekAccount
 from exporter.view.completeness import awaited, complete_since_ms
-from exporter.view.daily_usage import DailyUsage, Share
+from exporter.view.daily_usage import LEFT_OUT, DailyUsage, Share
 from exporter.view.snapshot import Stored
 
 Item = TypeVar("Item")
@@ -71,7 +71,7 @@ class Bookkeeper:
         shares = self._shares_of(stored.projects)
         week = period_at(now_ms, "week", self._week)
         previous_week = period_before(week, "week", self._week)
-        self._usage.renew(shares, detailed_since_ms=previous_week[0])
+        self._usage.renew(shares | dict.fromkeys(stored.excluded, LEFT_OUT), detailed_since_ms=previous_week[0])
         is_run_priced = self._tariff.has_own_estimate or any(share.hour_micro_usd for share in shares.values())
         seats = self._fresh(stored.users, now_ms)
         threads = self._fresh(self._thread_listing(stored), now_ms)
@@ -126,7 +126,7 @@ class Bookkeeper:
             fit=next((fitting(one.recent) for one in budgets if one.budget == DEFAULT_BUDGET), None),
         )
 
-    def _shares_of(self, projects: Iterable[KnownProject]) -> Mapping[str, Share]:
+    def _shares_of(self, projects: Iterable[KnownProject]) -> dict[str, Share]:
         """What each project's runs add to; found out again only for a project that has changed."""
         after: dict[str, tuple[Project, Share]] = {}
         for known in projects:
@@ -152,8 +152,8 @@ class Bookkeeper:
         return self._threads[1]
 
     def _fresh(self, listing: Listing[Item] | None, now_ms: int) -> tuple[Item, ...] | None:
-        oldest_ms = now_ms - self._config.collect.max_age_seconds * 1000
-        return listing.items if listing is not None and listing.at_ms >= oldest_ms else None
+        is_fresh = listing is not None and self._config.collect.is_fresh(listing.at_ms, now_ms)
+        return listing.items if listing is not None and is_fresh else None
 
     def _costs_of_people(
         self, seats: Sequence[Seat], threads: Sequence[Thread] | None, period: Period

@@ -18,7 +18,8 @@ from exporter.view.status import WorkspaceStatus
 class Stored:
     """What the ledger holds of one workspace. `projects` has those that are gone, too.
 
-    The weeks are start and end, the counts runs by project.
+    The weeks are start and end, the counts runs by project. `excluded` has the ids of projects that are left out of
+    all of it; `excluded_projects` is how many of them are listed.
     """
 
     first_contact_ms: int | None
@@ -39,6 +40,8 @@ class Stored:
     sources: Mapping[str, SourceState]
     findings: tuple[KnownFinding, ...]
     recent: RecentRuns
+    excluded: frozenset[str] = frozenset()
+    excluded_projects: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +63,7 @@ class Snapshot:
 
     def is_fresh(self, at_ms: int | None) -> bool:
         """Whether a listing read then may still be shown."""
-        return at_ms is not None and self.now_ms - at_ms <= self.config.collect.max_age_seconds * 1000
+        return self.config.collect.is_fresh(at_ms, self.now_ms)
 
     @cached_property
     def listed_ms(self) -> int | None:

@@ -83,7 +83,7 @@ def test_recording_rules_say_level_metric_and_operation() -> None:
     assert records()
     for rule in records():
         level, metric, operation = rule.name.split(":")
-        assert re.fullmatch(r"workspace(_[a-z]+)*", level)
+        assert re.fullmatch(r"(workspace|job)(_[a-z]+)*", level)
         assert metric.startswith("hex_")
         assert operation in {"ratio", "seconds", "topk3"}
 
@@ -139,7 +139,7 @@ def test_links_to_its_runbook_and_a_board_at_configured_addresses(alert: Rule) -
     assert runbook == f'{{{{ or $externalLabels.runbook_url "docs/runbooks.md" }}}}#{alert.name.lower()}'
     assert (found := re.match(r"\{\{ \$externalLabels.grafana_url \}\}/d/([a-z-]+)", board))
     assert found[1] in BOARDS
-    if "workspace" in grouped_labels(alert.expr) or ":" in alert.expr:
+    if "workspace" in alert.expr:
         assert "var-workspace={{ $labels.workspace | urlquery" in board
 
 

@@ -29,6 +29,7 @@ from exporter.config import Gateway as GatewaySettings
 from exporter.gateway import App, GatewayHost, open_gateway
 from exporter.hexapi import Pace
 from exporter.ledger import open_ledger
+from exporter.service.logs import configure_logs
 from exporter.simulator import RateLimits, Simulation, create_app
 from exporter.web import Server
 
@@ -145,6 +146,7 @@ def serve_hex(pipe: Connection) -> None:
 
 
 def serve_gateway(pipe: Connection, hex_port: int, folder: str) -> None:
+    configure_logs("info", "logfmt")
     clock = SystemClock()
     workspace = Workspace(name="w", base_url=f"http://127.0.0.1:{hex_port}/api/v1")
     url = f"sqlite:///{folder}/ledger.db"

@@ -73,6 +73,7 @@ def test_services_find_each_other(bundled: Path) -> None:
         service, _, port = address.partition(":")
         assert SERVICES[service]["ports"] == [f"127.0.0.1:{port}:{port}"]
     assert config["global"]["external_labels"]["grafana_url"] == "http://localhost:3000"
+    assert source["isDefault"] is True  # Grafana here has no other
 
 
 def test_the_history_is_imported_under_the_labels_of_live_scraping(bundled: Path) -> None:

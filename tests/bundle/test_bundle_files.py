@@ -1,6 +1,7 @@
 """`hex-exporter bundle DIR`: files that the programs take as they are, and that find each other."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,28 @@ class TestFiles:
 
         assert Path(provider["options"]["path"]) == folder / "grafana" / "dashboards"
         assert (source["type"], source["url"]) == ("prometheus", "http://localhost:9090")
+
+    def test_nothing_clashes_with_what_a_grafana_has_already(self, folder: Path) -> None:
+        """A second default data source stops Grafana; one of a name that is taken replaces it."""
+        [provider] = read(folder / "grafana/provisioning/dashboards/hex.yml")["providers"]
+        [source] = read(folder / "grafana/provisioning/datasources/hex.yml")["datasources"]
+
+        assert source["isDefault"] is False
+        assert (source["name"], source["uid"]) == ("Hex Prometheus", "hex-prometheus")
+        assert (provider["name"], provider["folderUid"]) == ("hex-exporter", "hex-exporter")
+        boards = [json.loads(path.read_text()) for path in (folder / "grafana" / "dashboards").iterdir()]
+        assert all(board["uid"].startswith("hex-") for board in boards)
+
+    def test_dashboards_name_no_data_source_but_their_variable(self, folder: Path) -> None:
+        for path in (folder / "grafana" / "dashboards").iterdir():
+            named = set(re.findall(r'"uid": "([^"]*)"', path.read_text())) - {json.loads(path.read_text())["uid"]}
+            assert named == {"${datasource}"}, path.name
+
+    def test_the_data_source_is_the_default_where_that_is_wanted(self, bundle: Any, tmp_path: Path) -> None:
+        assert bundle(tmp_path / "own", "--default-datasource").returncode == 0
+
+        [source] = read(tmp_path / "own/grafana/provisioning/datasources/hex.yml")["datasources"]
+        assert source["isDefault"] is True
 
     def test_the_defaults_are_those_of_the_repositorys_own_configuration(self) -> None:
         """`history` writes these labels, so that imported and live series are one."""

@@ -13,6 +13,7 @@ from exporter.cli.check import run_check
 from exporter.clock import SystemClock
 from exporter.errors import ConfigError
 from exporter.hexapi import HexClient
+from exporter.service import WebFlags
 from exporter.simulator import Fault, RateLimits, Simulation, Token, Tokens, create_app
 
 TOKEN = "hxtw_" + "3c" * 48
@@ -45,12 +46,16 @@ class Check:
         token: str = TOKEN,
         rate_limit: str = "per_minute: 600, per_hour: 36000",
         environ: Mapping[str, str] | None = None,
+        base_url: str = "http://localhost/api/v1",
+        route: str = "",
+        web: Mapping[str, object] | None = None,
     ):
         """Exit status and output."""
         path = self._folder / "c.yml"
-        workspace = f"{{name: w, base_url: http://localhost/api/v1, rate_limit: {{{rate_limit}}}, token_env: T}}"
+        workspace = f"{{name: w, base_url: {base_url}, {route} rate_limit: {{{rate_limit}}}, token_env: T}}"
         path.write_text(f"workspaces: [{workspace}]\n{more}")
-        status = run_check(path, {"T": token, "XDG_STATE_HOME": str(self._folder), **(environ or {})})
+        flags = WebFlags(**{"listen_addresses": ["127.0.0.1:9891"], **(web or {})})
+        status = run_check(path, {"T": token, "XDG_STATE_HOME": str(self._folder), **(environ or {})}, flags)
         return status, self._capsys.readouterr().out
 
 
@@ -91,6 +96,21 @@ class TestGoodToken:
 
         [line] = [line for line in output.splitlines() if line.startswith("gives")]
         assert int(line.split()[2].replace(",", "")) > 500
+
+    def test_the_way_is_said(self, check, monkeypatch):
+        monkeypatch.delenv("http_proxy", raising=False)
+        monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
+        monkeypatch.setenv("NO_PROXY", "")
+        ways = [
+            next(line for line in check(route=route)[1].splitlines() if line.startswith("way "))
+            for route in ("", "proxy: environment,", "proxy: 'http://other.example:1',")
+        ]
+
+        assert ways == [
+            "way    directly; the environment names a proxy, which `proxy: environment` would use",
+            "way    through the proxy http://proxy.example:3128 of the environment",
+            "way    through the proxy http://other.example:1",
+        ]
 
     def test_nothing_is_written(self, check, tmp_path):
         check()
@@ -156,6 +176,28 @@ class TestWhatIsWrong:
         [sentence] = wrong(output)
         assert "nobody there" in sentence
         assert "scope" not in sentence
+
+    @pytest.mark.parametrize(
+        ("base_url", "answer"),
+        [
+            ("http://localhost/api/v1", httpx.Response(200, text="<!doctype html><title>Sign in</title>")),
+            ("http://localhost/api/v1", httpx.Response(403, text="<html>blocked by policy")),
+            ("http://localhost/api/v1", httpx.Response(404, text="Cannot GET /api/v1/projects")),
+            ("http://localhost/api/v1", httpx.Response(302, headers={"Location": "https://login.example"})),
+            ("http://localhost/api", httpx.Response(404, json={"message": "no", "code": "NOT_FOUND"})),
+            ("http://localhost/api", httpx.Response(200, json={"ok": True})),
+            ("http://localhost/app/home", httpx.Response(405, json={"message": "no"})),
+        ],
+    )
+    def test_what_answers_is_not_the_api(self, check, base_url, answer):
+        check.lead_through(httpx.MockTransport(lambda request: answer))
+
+        status, output = check(base_url=base_url)
+
+        assert status == 1
+        [sentence] = wrong(output)
+        assert "this answers, but it is not Hex's API: expected http://localhost/api/v1" in sentence
+        assert "scope" not in output
 
     def test_what_hex_says_is_shown_as_it_is(self, check):
         """Square brackets in an answer are not markup."""
@@ -345,3 +387,45 @@ class TestWaits:
         _, output = check()
 
         assert "waits" not in output
+
+
+class TestWhatIsLeftOut:
+    def test_how_many_projects_are_followed(self, check):
+        _, everything = check()
+
+        status, output = check("collect: {except: {project_id: '[0-7]*'}}")
+
+        assert status == 0
+        [line] = [line for line in output.splitlines() if line.startswith("skips")]
+        assert 0 < int(line.split()[1]) < 12
+        assert cost(output) < cost(everything)
+
+    def test_nothing_that_is_followed_is_wrong(self, check):
+        status, output = check("collect: {match: {title: none}}")
+
+        assert status == 1
+        assert wrong(output) == ["collect.match and collect.except leave every project out: nothing is followed"]
+
+
+class TestFlagsOfTheServer:
+    def test_where_the_metrics_are(self, check):
+        _, output = check(web={"external_url": "https://proxy.example/hex/", "telemetry_path": "/m"})
+
+        assert "serves https://proxy.example/hex/m" in output
+
+    @pytest.mark.parametrize(
+        ("flags", "named"),
+        [
+            ({"route_prefix": "/?"}, "--web.route-prefix"),
+            ({"listen_addresses": ["9891"]}, "--web.listen-address"),
+            ({"health_addresses": ["here"]}, "--web.health-listen-address"),
+        ],
+    )
+    def test_one_that_cannot_be_used_is_refused(self, check, flags, named):
+        with pytest.raises(ConfigError, match=named):
+            check(web=flags)
+
+
+def cost(output: str) -> int:
+    [line] = [line for line in output.splitlines() if line.startswith("costs")]
+    return int(line.split()[2])

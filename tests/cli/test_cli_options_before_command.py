@@ -42,11 +42,14 @@ def test_the_option_after_the_command_wins(tmp_path):
         (["--log.level", "debug"], ["audit"]),
     ],
 )
-def test_an_option_that_the_command_does_not_have_is_an_error_that_names_both(option, command):
+def test_an_option_that_the_command_does_not_have_is_an_error_that_names_both(option, command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
     result = run(*option, *command)
 
     assert result.exit_code == 2
     assert f"{command[0]} has no option {option[0]}" in result.output
+    assert not list(tmp_path.iterdir())
 
 
 def test_options_before_serve_are_those_of_serve(tmp_path):

@@ -9,6 +9,7 @@ import pytest
 import trustme
 from click.testing import CliRunner
 from helpers.answering import TOKEN, Gateway, granted, state
+from helpers.proxying import company_proxy
 from helpers.running import SCRIPT, Running, environment
 from helpers.serving import serving
 from rich.console import Console
@@ -234,7 +235,7 @@ class TestDestination:
         result = run("p1", "--gateway", "https://127.0.0.1:1", SSL_CERT_FILE=str(tmp_path / "none.pem"))
 
         assert result.exit_code == 1
-        assert "none.pem: cannot be read as certificates" in result.output
+        assert f"SSL_CERT_FILE: {tmp_path / 'none.pem'} cannot be read as certificates" in result.output
 
 
 class TestTls:
@@ -261,8 +262,52 @@ class TestTls:
             result = run("p1", "--gateway", url)
 
         assert result.exit_code == 1
-        assert "certificate verify failed" in result.output
+        assert "the certificate of 127.0.0.1 is not trusted" in result.output
+        assert "give its authority in --ca-file" in result.output
         assert not gateway.asked
+
+    def test_a_flag_names_certificates_too(self, web_file, tmp_path):
+        with serving(Gateway(granted("hit")), web_file=web_file) as url:
+            result = run("p1", "--gateway", url, "--ca-file", str(tmp_path / "ca.pem"))
+
+        assert result.exit_code == 0, result.output
+
+
+class TestProxy:
+    @pytest.fixture
+    def proxy(self):
+        """A proxy that leads to a gateway, whichever host is named."""
+        with serving(Gateway(granted("hit"))) as url, company_proxy(int(url.rpartition(":")[2])) as proxy:
+            yield proxy
+
+    def test_a_flag_names_it(self, proxy, tmp_path):
+        result = run("p1", "--gateway", "http://gateway.example", "--allow-insecure", "--proxy", proxy.address)
+
+        assert result.exit_code == 0, result.output
+        assert proxy.asked == ["POST http://gateway.example/api/v1/projects/p1/runs HTTP/1.1"]
+
+    def test_the_environments_is_used_only_where_a_flag_says_so(self, proxy):
+        asking = ("p1", "--gateway", "http://no-gateway.invalid", "--allow-insecure")
+
+        assert run(*asking, HTTP_PROXY=proxy.address, NO_PROXY="").exit_code == 1
+        assert not proxy.asked
+        assert run(*asking, "--proxy", "environment", HTTP_PROXY=proxy.address, NO_PROXY="").exit_code == 0
+
+    def test_hex_itself_is_asked_on_the_workspaces_way(self, proxy, tmp_path):
+        config = tmp_path / "c.yml"
+        config.write_text(f"workspaces: [{{base_url: 'https://eu.hex.example', proxy: '{proxy.address}'}}]")
+
+        result = run("p1", "--config.file", str(config), "--gateway", "https://eu.hex.example")
+
+        assert result.exit_code == 1
+        assert proxy.asked[0] == "CONNECT eu.hex.example:443 HTTP/1.1"
+
+    @pytest.mark.parametrize("flag", [("--proxy", "proxy.example:1"), ("--proxy-credentials-file", __file__)])
+    def test_one_that_cannot_be_used_is_refused(self, flag):
+        result = run("p1", "--gateway", "http://127.0.0.1:1", *flag)
+
+        assert result.exit_code == 1
+        assert "--proxy: " in result.output
 
 
 class TestProgress:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import trustme
 import yaml
 
 from exporter.config import (
@@ -137,8 +138,10 @@ def test_the_example_has_every_key():
     assert keys_of(yaml.compose(EXAMPLE)) == set(SETTINGS), "add the missing keys to the example by hand"
 
 
-def test_the_example_loads(load):
-    config = load(EXAMPLE, source="/etc/hex-exporter.yml")
+def test_the_example_loads(load, tmp_path):
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+
+    config = load(EXAMPLE.replace("/etc/ssl/acme-ca.pem", str(tmp_path / "ca.pem")), source="/etc/hex-exporter.yml")
 
     assert [workspace.name for workspace in config.workspaces] == ["acme", "labs"]
     assert config.workspaces[0].base_url == "https://eu.hex.tech/api/v1"

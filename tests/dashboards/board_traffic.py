@@ -6,7 +6,7 @@ from exporter.config import Config
 from exporter.ledger import WorkspaceLedger
 from exporter.ledger.histograms import observed
 from exporter.simulator import Simulation
-from exporter.sources.run_judging import Judge
+from exporter.sources.run_judge import RunJudge
 
 _CALLED = 6
 _RUN_MS = 90_000
@@ -24,7 +24,7 @@ class Traffic:
         self._config = config
         self._ledger = ledger
         self._simulation = simulation
-        self._judge = Judge(ledger)
+        self._judge = RunJudge(ledger)
         self._rng = random.Random(5)
         self._ran: dict[str, str | None] = {}
 

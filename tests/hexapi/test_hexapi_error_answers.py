@@ -22,8 +22,13 @@ TOKEN = "a-token-of-another-shape-0001"
 SECRET = Secret(TOKEN)
 
 
-def make(status: int, body: Any, trace: str | None = None) -> ApiError:
-    return api_error("users", status, body if isinstance(body, bytes) else json.dumps(body).encode(), trace, SECRET)
+NOW = 1_795_521_600.0  # Tue, 24 Nov 2026 12:00:00 GMT
+
+
+def make(status: int, body: Any, trace: str | None = None, **headers: str) -> ApiError:
+    written = body if isinstance(body, bytes) else json.dumps(body).encode()
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return api_error("users", status, written, sent if trace is None else {"X-Trace-Id": trace, **sent}, SECRET, NOW)
 
 
 @pytest.mark.parametrize(
@@ -87,6 +92,52 @@ def test_the_trace_id_comes_from_the_body_or_else_from_the_header() -> None:
 
 def test_a_redirect_points_at_the_base_url() -> None:
     assert str(make(301, b"")) == "users: 301 a redirect, which is never followed; is the base URL right?"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 422, 429, 500, 502, 503, 302])
+def test_any_status_carries_how_long_to_wait(status: int) -> None:
+    assert make(status, b"", Retry_After="3").retry_after_seconds == 3
+    assert make(status, b"").retry_after_seconds is None
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        ("Tue, 24 Nov 2026 12:02:00 GMT", 120),
+        ("Tue, 24 Nov 2026 11:00:00 GMT", None),
+        ("86400", 3600),
+        ("1e300", 3600),
+        ("Fri, 24 Nov 2028 12:00:00 GMT", 3600),
+        ("-3", None),
+        ("soon", None),
+    ],
+)
+def test_how_long_to_wait_is_an_hour_at_most(written: str, seconds: float | None) -> None:
+    assert make(403, b"", retry_after=written).retry_after_seconds == seconds
+
+
+def test_a_date_to_wait_for_is_taken_from_the_servers_clock() -> None:
+    found = make(503, b"", Retry_After="Tue, 24 Nov 2026 13:00:30 GMT", Date="Tue, 24 Nov 2026 13:00:00 GMT")
+
+    assert found.retry_after_seconds == 30
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "is_from_hex"),
+    [
+        (403, {"reason": "No access"}, True),
+        (404, {"message": "not found", "code": "NOT_FOUND"}, True),
+        (401, b"Unauthorized", True),
+        (429, b"<html>slow down", True),
+        (503, b"<html>maintenance", True),
+        (403, b"<html>blocked", False),
+        (404, b"Cannot GET /api/projects", False),
+        (404, {"error": "no such page"}, False),
+        (302, b"", False),
+    ],
+)
+def test_what_hex_does_not_say_so_is_not_from_hex(status: int, body: Any, is_from_hex: bool) -> None:
+    assert make(status, body).is_from_hex is is_from_hex
 
 
 @pytest.mark.parametrize("token", [TOKEN, "hxtp_0123456789abcdef", "HXTW_ABCDEF"])

@@ -248,11 +248,15 @@ class TestCoolDown:
         assert pace.wait_seconds() == 42
         assert len(told) == 1
 
-    def test_an_absurd_reset_holds_for_a_day_at_most(self, manual_clock: Any) -> None:
+    @pytest.mark.parametrize("reset", ["99999999999999999", "86400000", "30000000"])
+    def test_no_reset_holds_for_longer_than_the_longest_window(self, manual_clock: Any, reset: str) -> None:
+        """30,000 that were milliseconds once held for 8.3 hours."""
         pace = make_pace(manual_clock)
-        pace.observe_headers({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "99999999999999999"})
+        pace.observe_headers({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset})
+        assert pace.wait_seconds() == 3600
 
-        assert pace.wait_seconds() == 86_400
+        pace.throttled(None, {"X-RateLimit-Reset": reset})
+        assert pace.wait_seconds() == 3600
 
     def test_the_later_of_retry_after_and_reset_counts(self, manual_clock: Any) -> None:
         pace = make_pace(manual_clock)

@@ -107,6 +107,38 @@ def test_one_bad_item_costs_no_other() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("written", "item_id"),
+    [(5, "5"), (" p-1\n", "p-1"), ("", None), (None, None), (True, None), ({"id": "p-1"}, None), ("a b", None)],
+    ids=repr,
+)
+def test_a_bad_item_has_its_id_where_that_can_be_made_out(written: Any, item_id: str | None) -> None:
+    assert [bad.item_id for bad in page(GROUPS, {"values": [{"id": written}]}).bad] == [item_id]
+    assert [bad.item_id for bad in page(RUNS, {"runs": [{"runId": written}]}).bad] == [item_id]
+
+
+def test_the_newest_moment_is_one_that_has_passed() -> None:
+    project = {
+        "id": "p-1",
+        "createdAt": "1970-01-01T00:00:01Z",
+        "lastEditedAt": "1970-01-01T00:00:03Z",
+        "schedules": [{"cadence": "HOURLY", "nextRunAt": "2199-01-01T00:00:00Z"}],
+    }
+    run = {"runId": "r-1", "startTime": "1970-01-01T00:00:01Z", "endTime": "1970-01-01T00:00:02Z"}
+
+    assert page(ApiRequest(Endpoint.PROJECTS), {"values": [project, {"id": "p-2"}]}).newest_ms == 3000
+    assert page(RUNS, {"runs": [run, {"runId": "r-2"}]}).newest_ms == 2000
+    assert page(USERS, {"values": [{"id": "u-1", "lastLoginDate": "1970-01-01T00:00:04Z"}]}).newest_ms == 4000
+    threads = page(ApiRequest(Endpoint.THREADS), {"threads": [{"id": "t-1", "createdAt": "1970-01-01T00:00:05Z"}]})
+    assert threads.newest_ms == 5000
+    assert page(GROUPS, {"values": [{"id": "g-1"}]}).newest_ms is None
+    assert page(GROUPS, {"values": []}).newest_ms is None
+
+
+def test_a_token_that_expires_says_nothing_of_the_past() -> None:
+    assert page(ApiRequest(Endpoint.ME), {"token": {"exp": 7_000_000_000}}).newest_ms is None
+
+
 def test_only_the_kind_that_was_requested_is_given() -> None:
     assert page(GROUPS, {"values": [{"id": "g-1"}]}).only(Project) == ()
 

@@ -64,13 +64,45 @@ def test_the_same_items_under_ever_new_cursors_end_it_incomplete() -> None:
     assert walk.flaw == "a page brought nothing new, yet said that more follows"
 
 
-def test_an_empty_page_is_an_end_whatever_its_cursor() -> None:
+def test_an_empty_page_that_names_a_next_one_is_no_end() -> None:
+    """Taken for one, 5 of 12 projects passed for all."""
+    walk = ListingWalk(Endpoint.GROUPS)
+    step(walk, groups("a"), "1")
+    step(walk, (), "2")
+    step(walk, (), "3")
+    step(walk, groups("b"), None)
+
+    assert walk.is_complete
+    assert ids(walk) == ["a", "b"]
+
+
+def test_empty_pages_without_end_are_a_flaw() -> None:
+    walk = ListingWalk(Endpoint.GROUPS)
+    step(walk, groups("a"), "0")
+    number = 0
+    while walk.next is not None:
+        number += 1
+        step(walk, (), f"c-{number}")
+
+    assert number == 10
+    assert walk.flaw == "10 empty pages in a row, yet the last said that more follows"
+    assert not walk.is_complete
+
+
+def test_an_empty_page_with_the_same_cursor_again_is_a_flaw() -> None:
     walk = ListingWalk(Endpoint.GROUPS)
     step(walk, groups("a"), "1")
     step(walk, (), "1")
 
-    assert walk.is_complete
-    assert ids(walk) == ["a"]
+    assert (walk.next, walk.flaw) == (None, "a cursor came twice")
+
+
+def test_an_empty_page_of_runs_is_passed_over_whole() -> None:
+    walk = ListingWalk(Endpoint.RUNS, "p-1")
+    assert walk.next is not None
+    walk.add(Page(request=walk.next, items=(), has_more=True, sent_ms=0))
+
+    assert walk.next == ApiRequest(Endpoint.RUNS, "p-1", offset=100)
 
 
 def test_bad_items_are_kept_and_do_not_end_it() -> None:

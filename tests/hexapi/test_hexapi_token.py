@@ -56,9 +56,10 @@ class TestSecret:
 
 
 class TestFile:
-    @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
-    def test_one_line_end_is_cut(self, file: Path, end: str) -> None:
-        file.write_bytes((TOKEN + end).encode())
+    @pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n", "\r\n\r\n\r\n", "\n \t\n", "\n  "], ids=repr)
+    @pytest.mark.parametrize("begin", ["", "\n", "\r\n \n"], ids=repr)
+    def test_blank_lines_around_it_are_cut(self, file: Path, begin: str, end: str) -> None:
+        file.write_bytes((begin + TOKEN + end).encode())
 
         assert TokenSource(file).read().reveal() == TOKEN
 
@@ -113,7 +114,7 @@ class TestFile:
         assert problem(TokenSource(file)) == f"token_file: the file {file} is empty, a Hex API token was expected"
 
     @pytest.mark.parametrize(
-        "content", ["a b", " a", "a\nb", "a\n\n", "a\tb", "tökén", "a\0b", "a\u2028b", "\ufeffa"], ids=repr
+        "content", ["a b", " a", "a\nb", "a\n\nb", "a \n", "a\tb", "tökén", "a\0b", "a\u2028b", "\ufeffa"], ids=repr
     )
     def test_what_no_token_holds_is_said_without_showing_it(self, file: Path, content: str) -> None:
         file.write_text(content)

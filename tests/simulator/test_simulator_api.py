@@ -216,6 +216,18 @@ class TestRuns:
         assert api.get(f"/v1/project/{project_id}/run").json()["runs"]
         assert api.delete(f"/v1/project/{project_id}/run/{run_id}").status_code == 204
 
+    def test_the_singular_project_has_the_same_runs_as_the_plural(self, api):
+        project_id = api.of_sort("daily").project_id
+        started = api.post(f"/v1/project/{project_id}/runs", json={"inputParams": {}})
+        run_id = started.json()["runId"]
+        singular, plural = (api.get(f"/v1/{name}/{project_id}/runs").json() for name in ("project", "projects"))
+
+        assert started.status_code == 201
+        assert [one["runId"] for one in singular["runs"]] == [one["runId"] for one in plural["runs"]]
+        assert run_id in [one["runId"] for one in singular["runs"]]
+        assert api.get(f"/v1/project/{project_id}/runs/{run_id}").json()["runId"] == run_id
+        assert api.delete(f"/v1/project/{project_id}/runs/{run_id}").status_code == 204
+
 
 class TestQueriedTables:
     def test_each_table_names_its_connection(self, api):

@@ -4,6 +4,7 @@ import gzip
 import time
 
 import pytest
+from helpers.proxying import company_proxy
 from http_origin import Origin, response
 from probing import refusal, state
 
@@ -286,3 +287,24 @@ def test_a_missing_authorization_is_a_failure_before_anything_is_sent(origin):
         == "the environment variable AUTH is empty or not set"
     )
     assert origin.requests == []
+
+
+def test_a_source_has_a_proxy_of_its_own(origin):
+    # A proxy is given the whole address, which this one hands on as it is.
+    origin.answers["/data"] = origin.answers[f"{origin.base}/data"] = response("200 OK", 'ETag: "a"')
+    direct = state(probe_of(origin))
+
+    with company_proxy(origin.port) as proxy:
+        assert state(probe_of(origin, proxy=proxy.address)) == direct
+
+    assert proxy.asked == [f"GET {origin.base}/data HTTP/1.1"]
+
+
+def test_a_host_that_cannot_be_resolved_is_named_with_the_setting():
+    source = HttpSource(url="https://no-such-host.invalid/secret-path")
+
+    reason = refusal(HttpProbe(source, "p", None))
+
+    assert "the name no-such-host.invalid cannot be resolved" in reason
+    assert "is http.url right?" in reason
+    assert "secret-path" not in reason

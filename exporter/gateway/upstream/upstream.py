@@ -1,4 +1,7 @@
-"""The way to Hex for requests of callers: in turn, within a deadline, never redirected, never sent twice."""
+"""The way to Hex for requests of callers: in turn, within a deadline, never redirected.
+
+What changes something is never sent twice; a read whose connection was closed before it was answered is.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -9,6 +12,7 @@ import httpx
 import structlog
 
 from exporter.clock import Clock
+from exporter.config import Route
 from exporter.errors import HexExporterError, LedgerError
 from exporter.gateway.journal import Journal
 from exporter.gateway.upstream.fair_line import same_weight
@@ -78,7 +82,7 @@ class NoRoomError(HexExporterError):
 class Upstream:
     """Sends requests to one Hex workspace, in turn with everything else that is sent there.
 
-    `pace` gives the workspace's pacing authority of this moment. Used on one event loop.
+    `pace` gives the workspace's pacing authority of this moment; `route` is the way there. Used on one event loop.
     """
 
     def __init__(
@@ -87,6 +91,7 @@ class Upstream:
         journal: Journal,
         clock: Clock,
         *,
+        route: Route | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._pace = pace
@@ -96,7 +101,7 @@ class Upstream:
         self._clock = clock
         self._cooling_down = asyncio.Lock()
         self._sending: set[asyncio.Task[Any] | None] = set()
-        self._http = Exchanger(limits=_CONNECTIONS, transport=transport)
+        self._http = Exchanger(limits=_CONNECTIONS, route=route, transport=transport)
 
     def weigh_by(self, weigh: Callable[[str], int]) -> None:
         """Go by this from now on for how many turns a caller has for one of others."""

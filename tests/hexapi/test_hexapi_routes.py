@@ -1,0 +1,355 @@
+"""The way to a server: direct, through a proxy, past one that inspects TLS; over real sockets."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+import trustme
+from helpers.proxying import CompanyProxy, company_proxy
+
+from exporter.config import Route
+from exporter.errors import ConfigError
+from exporter.hexapi import Answer, Exchanger, NoAnswer, way, whole_body
+from exporter.hexapi.proxy import proxy_of
+
+pytestmark = pytest.mark.integration
+
+HOST = "eu.hex.example"
+URL = f"https://{HOST}/api/v1/projects"
+VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Says what it was asked."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """Answer."""
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = f"{self.command} {self.path} {self.headers.get('Proxy-Authorization')}".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET  # noqa: N815 - the name that http.server looks for
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+class Server(ThreadingHTTPServer):
+    """Counts connections; the first `resets` of them end before TLS has begun."""
+
+    daemon_threads = True
+    resets = 0
+    connections = 0
+
+    def verify_request(self, request: object, client_address: object) -> bool:
+        """Whether to go on with this one."""
+        self.connections += 1
+        return self.connections > self.resets
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that does not trust the certificate is no news."""
+
+
+@contextlib.contextmanager
+def serving(ca: trustme.CA | None = None) -> Iterator[Server]:
+    server = Server(("127.0.0.1", 0), Handler)
+    if ca is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        ca.issue_cert(HOST, "localhost", "127.0.0.1").configure_cert(context)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+
+
+@pytest.fixture
+def ca() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def ca_file(ca: trustme.CA, tmp_path: Path) -> str:
+    path = tmp_path / "ca.pem"
+    ca.cert_pem.write_to_path(str(path))
+    return str(path)
+
+
+@pytest.fixture
+def inspecting(ca: trustme.CA) -> Iterator[CompanyProxy]:
+    """A proxy behind which a server speaks TLS with the company's certificate."""
+    with serving(ca) as server, company_proxy(server.server_address[1]) as proxy:
+        yield proxy
+
+
+def ask(route: Route, url: str = URL, method: str = "GET", setting: str = "base_url") -> Answer[bytes] | NoAnswer:
+    async def once() -> Answer[bytes] | NoAnswer:
+        async with Exchanger(route=route, setting=setting) as http:
+            read = partial(whole_body, limit_bytes=1000)
+            return await http.exchange(http.request(method, url), read, deadline_seconds=20)
+
+    return asyncio.run(once())
+
+
+def body(found: Answer[bytes] | NoAnswer) -> bytes | None:
+    assert isinstance(found, Answer), found
+    return found.body
+
+
+def reason(found: Answer[bytes] | NoAnswer) -> str:
+    assert isinstance(found, NoAnswer), found
+    assert not found.was_sent
+    return found.reason
+
+
+class TestProxy:
+    def test_a_configured_one_is_used_with_its_authority(self, inspecting: CompanyProxy, ca_file: str) -> None:
+        found = ask(Route(proxy=inspecting.address, ca_file=ca_file))
+
+        assert body(found) == b"GET /api/v1/projects None"
+        assert inspecting.asked == [f"CONNECT {HOST}:443 HTTP/1.1"]
+
+    @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
+    def test_the_environments_is_used_where_it_is_said(
+        self, inspecting: CompanyProxy, ca_file: str, monkeypatch: pytest.MonkeyPatch, variable: str
+    ) -> None:
+        monkeypatch.setenv(variable, inspecting.address)
+
+        assert body(ask(Route(proxy="environment", ca_file=ca_file))) == b"GET /api/v1/projects None"
+
+    def test_the_environments_is_not_used_unless_it_is_said(
+        self, inspecting: CompanyProxy, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HTTPS_PROXY", inspecting.address)
+
+        assert isinstance(ask(Route()), NoAnswer)
+        assert inspecting.asked == []
+
+    @pytest.mark.parametrize("exception", ["localhost", "example.org,localhost:443", "*", ".localhost"])
+    def test_no_proxy_leaves_hosts_out(self, monkeypatch: pytest.MonkeyPatch, exception: str) -> None:
+        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+        monkeypatch.setenv("NO_PROXY", exception)
+
+        assert proxy_of(Route(proxy="environment"), httpx.URL("https://localhost/")) is None
+
+    def test_a_configured_one_ignores_no_proxy(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("NO_PROXY", "*")
+
+        found = proxy_of(Route(proxy="http://proxy.example:3128"), httpx.URL(URL))
+
+        assert found is not None
+        assert found.address == "http://proxy.example:3128"
+
+    def test_a_plain_request_goes_through_it_too(self) -> None:
+        with serving() as server, company_proxy(server.server_address[1]) as proxy:
+            assert body(ask(Route(proxy=proxy.address), f"http://{HOST}/orders")) is not None
+
+        assert proxy.asked == [f"GET http://{HOST}/orders HTTP/1.1"]
+
+    @pytest.mark.parametrize(
+        ("written", "address"),
+        [
+            ("proxy.example:3128", "http://proxy.example:3128"),
+            ("http://proxy.example", "http://proxy.example:80"),
+            ("http://[::1]:3128/", "http://[::1]:3128"),
+        ],
+    )
+    def test_the_environment_may_leave_out_scheme_and_port(
+        self, monkeypatch: pytest.MonkeyPatch, written: str, address: str
+    ) -> None:
+        monkeypatch.setenv("HTTPS_PROXY", written)
+        found = proxy_of(Route(proxy="environment"), httpx.URL(URL))
+
+        assert found is not None
+        assert found.address == address
+
+    def test_one_of_the_environment_that_cannot_be_used_is_said(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HTTPS_PROXY", "socks5://user:s3cret@proxy.example:1080")
+
+        assert reason(ask(Route(proxy="environment"))) == (
+            "the proxy of the environment: cannot be used; write http://HOST:PORT in HTTPS_PROXY, HTTP_PROXY or "
+            "ALL_PROXY"
+        )
+
+
+class TestCredentials:
+    @pytest.fixture
+    def closed(self, ca: trustme.CA) -> Iterator[CompanyProxy]:
+        with serving(ca) as server, company_proxy(server.server_address[1], "user:s3cret") as proxy:
+            yield proxy
+
+    def test_they_come_from_a_file_which_is_read_again(
+        self, closed: CompanyProxy, ca_file: str, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "credentials"
+        file.write_text("user:old\n")
+        route = Route(proxy=closed.address, proxy_credentials_file=str(file), ca_file=ca_file)
+
+        async def twice() -> list[Answer[bytes] | NoAnswer]:
+            async with Exchanger(route=route) as http:
+                read = partial(whole_body, limit_bytes=1000)
+                found = [await http.exchange(http.request("GET", URL), read, deadline_seconds=20)]
+                file.write_text("user:s3cret\n\n")
+                return [*found, await http.exchange(http.request("GET", URL), read, deadline_seconds=20)]
+
+        refused, answered = asyncio.run(twice())
+
+        assert reason(refused) == (
+            f"the proxy {closed.address} opens no way to {HOST} (407 Proxy Authentication Required); "
+            "its credentials go in proxy_credentials_file"
+        )
+        assert body(answered) == b"GET /api/v1/projects None"
+
+    def test_they_may_stand_in_the_environment(
+        self, closed: CompanyProxy, ca_file: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://user:s3cret@127.0.0.1:{closed.port}")
+
+        assert body(ask(Route(proxy="environment", ca_file=ca_file))) is not None
+        assert "s3cret" not in way(Route(proxy="environment"), URL)
+
+    def test_a_file_that_is_missing_is_said_and_nothing_is_sent(self, closed: CompanyProxy, tmp_path: Path) -> None:
+        route = Route(proxy=closed.address, proxy_credentials_file=str(tmp_path / "none"))
+
+        assert reason(ask(route)).startswith(f"proxy_credentials_file: the file {tmp_path / 'none'} cannot be read")
+        assert closed.asked == []
+
+    def test_a_reason_never_shows_them(self, tmp_path: Path) -> None:
+        file = tmp_path / "credentials"
+        file.write_text("user:s3cret")
+        with serving() as server, company_proxy(server.server_address[1], "other:one") as proxy:
+            found = ask(Route(proxy=proxy.address, proxy_credentials_file=str(file)))
+
+        assert "s3cret" not in repr(found)
+
+
+class TestTrust:
+    def test_ssl_cert_file_is_trusted_beside_the_usual(
+        self, inspecting: CompanyProxy, ca_file: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SSL_CERT_FILE", ca_file)
+
+        assert body(ask(Route(proxy=inspecting.address))) is not None
+
+    def test_an_authority_that_is_not_named_is_not_trusted_and_the_reason_says_what_to_do(
+        self, inspecting: CompanyProxy
+    ) -> None:
+        found = reason(ask(Route(proxy=inspecting.address)))
+
+        assert found.startswith(f"the certificate of {HOST} is not trusted (")
+        assert found.endswith("is base_url right? If a proxy inspects TLS, give its authority in ca_file")
+
+    def test_a_file_that_has_gone_since_is_said(self, tmp_path: Path) -> None:
+        route = Route(ca_file=str(tmp_path / "gone.pem"))
+
+        expected = f"ca_file: {tmp_path / 'gone.pem'} cannot be read as certificates (No such file or directory)"
+        assert reason(ask(route)) == expected
+
+    def test_a_file_that_was_replaced_is_read_again(
+        self, inspecting: CompanyProxy, ca: trustme.CA, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "rotating.pem"
+        trustme.CA().cert_pem.write_to_path(str(file))
+        route = Route(proxy=inspecting.address, ca_file=str(file))
+        assert isinstance(ask(route), NoAnswer)
+
+        ca.cert_pem.write_to_path(str(file), append=True)
+        assert body(ask(route)) is not None
+
+
+class TestReasons:
+    """A name that cannot be resolved, and no TLS: with host, setting and what may be the cause."""
+
+    def test_a_name_that_cannot_be_resolved(self) -> None:
+        found = reason(ask(Route(), "https://no-such-host.invalid/"))
+
+        assert found.startswith("the name no-such-host.invalid cannot be resolved (")
+        assert found.endswith("is base_url right? Where only a proxy knows it, give the proxy in proxy")
+
+    def test_the_name_of_a_proxy_that_cannot_be_resolved(self) -> None:
+        found = reason(ask(Route(proxy="http://no-such-proxy.invalid:3128")))
+
+        assert found.startswith("the name of the proxy http://no-such-proxy.invalid:3128 cannot be resolved (")
+        assert found.endswith("is proxy right?")
+
+    def test_a_server_that_speaks_no_tls(self) -> None:
+        with serving() as server:
+            found = reason(ask(Route(), f"https://localhost:{server.server_address[1]}/"))
+
+        assert found.startswith("no TLS with localhost (")
+        assert found.endswith("If a proxy answers in its place, see proxy and ca_file")
+
+    def test_a_proxy_that_is_not_there(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+
+        assert f"(by the proxy http://127.0.0.1:{port})" in reason(ask(Route(proxy=f"http://127.0.0.1:{port}")))
+
+    def test_flags_are_named_as_flags(self) -> None:
+        found = reason(ask(Route(), "https://no-such-host.invalid/", setting="--gateway"))
+
+        assert "is --gateway right?" in found
+        assert found.endswith("--proxy")
+
+
+class TestWay:
+    def test_it_is_said_in_words(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert way(Route(), URL) == "directly"
+        assert way(Route(proxy="environment"), URL) == "directly: the environment names no proxy for this host"
+        assert way(Route(proxy="http://p.example:1", ca_file="/ca.pem"), URL) == (
+            "through the proxy http://p.example:1; the authorities in /ca.pem are trusted too"
+        )
+
+        monkeypatch.setenv("HTTPS_PROXY", "http://q.example:2")
+        assert way(Route(proxy="environment"), URL) == "through the proxy http://q.example:2 of the environment"
+        assert way(Route(), URL) == "directly; the environment names a proxy, which `proxy: environment` would use"
+
+    def test_a_proxy_that_cannot_be_used_is_an_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HTTPS_PROXY", "ftp://q.example:2")
+
+        with pytest.raises(ConfigError, match="the proxy of the environment"):
+            way(Route(proxy="environment"), URL)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_connection_that_breaks_before_anything_is_sent_is_made_once_more(
+    ca: trustme.CA, ca_file: str, method: str
+) -> None:
+    with serving(ca) as server:
+        server.resets = 1
+        url = f"https://localhost:{server.server_address[1]}/runs"
+
+        assert body(ask(Route(ca_file=ca_file), url, method)) == f"{method} /runs None".encode()
+        assert server.connections == 2
+
+
+def test_it_is_made_once_more_and_no_oftener(ca: trustme.CA, ca_file: str) -> None:
+    with serving(ca) as server:
+        server.resets = 9
+
+        reason(ask(Route(ca_file=ca_file), f"https://localhost:{server.server_address[1]}/runs", "POST"))
+
+        assert server.connections == 2

@@ -216,6 +216,7 @@ class TestWritesThatFail:
                 claims.append(None)
 
         damage(tmp_path / "ledger.db")
+        note()  # before anything is written over the damage
         go(following, HOUR / 2, each=note)
 
         assert list(tmp_path.glob("ledger.db.corrupt-*"))

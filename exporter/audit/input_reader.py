@@ -83,7 +83,9 @@ class _View:
         self.missing: dict[str, str] = {}
         self._collectors = ledger.collectors()
         self.are_projects_known = self._is_fresh("projects")
-        self.projects = polled(ledger, config) if self.are_projects_known else ()
+        # Of a project whose runs Hex never showed, none being known says nothing.
+        listed = (one for one in polled(ledger, config) if not one.progress.was_never_readable)
+        self.projects = tuple(listed) if self.are_projects_known else ()
 
     def listed(self, listing: Listing[Item] | None, collector: str) -> tuple[Item, ...] | None:
         """What a listing said, None with a reason if it could not be read or is too old."""

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Callable
 from functools import wraps
 from math import isfinite
 from pathlib import Path
@@ -12,11 +11,10 @@ import click
 from click.core import ParameterSource
 
 from exporter import __version__
+from exporter.cli.flags import Command, config_flag, log_flags, web_flags
 from exporter.cli.standard_streams import Program
 from exporter.errors import ConfigError, HexExporterError
 from exporter.facts import FINDING_KINDS, finding_kind_of, finding_kind_words
-
-DEFAULT_LISTEN_ADDRESS = "127.0.0.1:9891"
 
 DEFAULT_JOB = "hex"
 
@@ -28,8 +26,6 @@ RUNBOOK_URL = "https://github.com/hex-exporter/hex-exporter/blob/main/docs/runbo
 _KIND_HELP = 'Findings of this kind, such as "idle paid seat".'
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
-
-Command = Callable[..., None]
 
 
 def _finding_kinds(context: click.Context, param: click.Parameter, written: tuple[str, ...]) -> tuple[str, ...]:
@@ -45,63 +41,6 @@ def _finding_kinds(context: click.Context, param: click.Parameter, written: tupl
 
 def _listed_kinds() -> str:
     return ", ".join(f'"{finding_kind_words(kind)}"' for kind in FINDING_KINDS)
-
-
-def _config_flag(command: Command) -> Command:
-    return click.option(
-        "--config.file",
-        "config_file",
-        metavar="PATH",
-        type=click.Path(path_type=Path),
-        help="YAML configuration; without it HEX_API_TOKEN and HEX_BASE_URL are enough.",
-    )(command)
-
-
-def _log_flags(command: Command) -> Command:
-    for flag in (
-        click.option("--log.format", "log_format", type=click.Choice(["logfmt", "json"]), default="logfmt"),
-        click.option("--log.level", "log_level", type=click.Choice(["debug", "info", "warn", "error"]), default="info"),
-    ):
-        command = flag(command)
-    return command
-
-
-def _web_flags(command: Command) -> Command:
-    for flag in (
-        click.option("--web.enable-lifecycle", "enable_lifecycle", is_flag=True, help="Allow POST /-/reload."),
-        click.option(
-            "--web.config.file",
-            "web_config_file",
-            metavar="PATH",
-            type=click.Path(path_type=Path),
-            help="TLS, client certificates and users, in exporter-toolkit's format.",
-        ),
-        click.option(
-            "--web.health-listen-address",
-            "health_addresses",
-            metavar="HOST:PORT",
-            multiple=True,
-            help="Answer /-/healthy and /-/ready there too, without password or TLS.",
-        ),
-        click.option(
-            "--web.route-prefix",
-            "route_prefix",
-            metavar="PATH",
-            help="Serve everything below this path; else below that of --web.external-url.",
-        ),
-        click.option("--web.external-url", "external_url", metavar="URL", help="Where people reach the exporter."),
-        click.option("--web.telemetry-path", "telemetry_path", metavar="PATH", default="/metrics"),
-        click.option(
-            "--web.listen-address",
-            "listen_addresses",
-            metavar="HOST:PORT",
-            multiple=True,
-            default=[DEFAULT_LISTEN_ADDRESS],
-            help="Where to serve; may be given more than once, `:9891` is every address.",
-        ),
-    ):
-        command = flag(command)
-    return command
 
 
 def _prints_errors(command: Command) -> Command:
@@ -124,9 +63,9 @@ def _prints_errors(command: Command) -> Command:
 
 @click.group(cls=Program, invoke_without_command=True, context_settings=_CONTEXT)
 @click.version_option(__version__, prog_name="hex-exporter")
-@_config_flag
-@_web_flags
-@_log_flags
+@config_flag
+@web_flags
+@log_flags
 @click.pass_context
 @_prints_errors
 def main(context: click.Context, **flags: Any) -> None:
@@ -155,9 +94,9 @@ def _is_given(context: click.Context, param: click.Parameter) -> bool:
 
 
 @main.command()
-@_config_flag
-@_web_flags
-@_log_flags
+@config_flag
+@web_flags
+@log_flags
 @_prints_errors
 def serve(**flags: Any) -> None:
     """Poll Hex and serve /metrics (the default command)."""
@@ -168,8 +107,8 @@ def serve(**flags: Any) -> None:
 @click.option("--projects", metavar="N", default=40, type=click.IntRange(1, 5000), help="Size of the workspace.")
 @click.option("--seed", metavar="N", default=1, type=int, help="The same seed gives the same workspace.")
 @click.option("--storage", metavar="DIR", type=click.Path(path_type=Path), help="Where the demo keeps its ledger.")
-@_web_flags
-@_log_flags
+@web_flags
+@log_flags
 @_prints_errors
 def demo(projects: int, seed: int, storage: Path | None, log_level: str, log_format: str, **web: Any) -> None:
     """Serve a simulated workspace with 90 days of history; no token needed."""
@@ -193,7 +132,7 @@ def demo(projects: int, seed: int, storage: Path | None, log_level: str, log_for
     type=click.FloatRange(0.1),
     help="Add a project that runs every so many seconds.",
 )
-@_log_flags
+@log_flags
 @_prints_errors
 def simulate(**flags: Any) -> None:
     """Only the simulated workspace, over HTTP, for any client of Hex's API."""
@@ -203,8 +142,8 @@ def simulate(**flags: Any) -> None:
 
 
 @main.command()
-@_config_flag
-@_web_flags
+@config_flag
+@web_flags
 @_prints_errors
 def check(config_file: Path | None, **web: Any) -> None:
     """Is the file right, does the token work, what will polling cost? Exits 0, 1 or 2.
@@ -218,7 +157,7 @@ def check(config_file: Path | None, **web: Any) -> None:
 
 
 @main.command()
-@_config_flag
+@config_flag
 @click.option("--week", metavar="WEEK", help="A week such as 2026-W47, or a day in it; else this week.")
 @click.option("--workspace", metavar="NAME", help="Only this workspace; all of them if not given.")
 @click.option(
@@ -240,7 +179,7 @@ def report(config_file: Path | None, week: str | None, workspace: str | None, fo
 
 
 @main.command()
-@_config_flag
+@config_flag
 @click.option(
     "--kind", "kinds", metavar="KIND", multiple=True, callback=_finding_kinds, help='Such as "idle paid seat".'
 )
@@ -271,7 +210,7 @@ def audit(
 
 
 @main.command()
-@_config_flag
+@config_flag
 @click.option(
     "--output",
     metavar="FILE",
@@ -306,7 +245,7 @@ def history(config_file: Path | None, **flags: Any) -> None:
 
 
 @main.command()
-@_config_flag
+@config_flag
 @click.argument("project_id", metavar="PROJECT_ID")
 @click.option("--input", "inputs", metavar="NAME=VALUE", multiple=True, help="An input parameter: JSON, or else text.")
 @click.option("--wait", "waits", is_flag=True, help="Wait until the run has ended; exit 0 only if it completed.")

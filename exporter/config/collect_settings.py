@@ -21,7 +21,8 @@ class Collect(Struct, frozen=True, kw_only=True):
     """What is read from Hex; `queried_tables` None: wherever Hex answers, else by cells.
 
     Without `match` every project is polled that matches nothing of `left_out`. A gauge taken from a listing that is
-    older than `max_age_seconds` is no longer shown; 0: none is ever.
+    older than `max_age_seconds` is no longer shown; 0: none is ever. Once Hex shows no runs of `refused_share` of the
+    projects, runs count as not read.
     """
 
     projects: bool = True
@@ -34,6 +35,7 @@ class Collect(Struct, frozen=True, kw_only=True):
     match: tuple[Match, ...] = ()
     left_out: tuple[Match, ...] = field(default=(), name="except")
     max_age_seconds: float = field(default=6 * _HOUR_SECONDS, name="max_age")
+    refused_share: float = 0.1
 
     def is_polled(self, workspace: str, project: Project) -> bool:
         """Whether the project is followed: its runs are read, and its figures shown."""

@@ -140,6 +140,7 @@ def _collect() -> Keys[Collect]:
             "match": matches,
             "except": matches,
             "max_age": duration_or_none(),
+            "refused_share": share(),
         },
     )
 
@@ -227,6 +228,7 @@ def _gateway(folder: Path) -> Keys[Gateway]:
         {
             "match": _match(),
             "max_age": duration_or_none(),
+            "refused_share": share(),
             "min_interval": duration_or_none(),
             "unchanged_for": duration(),
             "shared": truth(),

@@ -16,7 +16,7 @@ from exporter.history.span import HOUR_MS, Span
 from exporter.history.time_slots import TimeSlots
 from exporter.insight import UNBILLED, Period, Tally, Tariff, credit_tally, period_at, period_before, tariff
 from exporter.ledger import BOUNDS_MS, KnownProject, WorkspaceLedger
-from exporter.view import Snapshot, awaited, complete_since_ms
+from exporter.view import Snapshot, awaited, complete_since_ms, is_mostly_unreadable
 
 DURATION = "hex_run_duration_seconds"
 
@@ -85,6 +85,8 @@ class Past:
         if self.snapshot.listed_ms is None:
             return None
         projects = self.snapshot.stored.projects if projects is None else projects
+        if is_mostly_unreadable(projects, self.snapshot.config.collect.refused_share):
+            return None
         since_ms = complete_since_ms(awaited(projects), self.snapshot.stored.first_contact_ms)
         return None if since_ms is None else max(since_ms, self._oldest_ms)
 

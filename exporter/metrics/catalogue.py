@@ -654,7 +654,7 @@ GROUPS = (
             _gauge(
                 "hex_exporter_clock_skew_seconds",
                 "workspace",
-                "This machine's clock minus the clock of Hex, by the Date header of the last answer.",
+                "This machine's clock minus the time that Hex's answers agree on, 0 up to 3 seconds; absent before.",
             ),
             _counter(
                 "hex_exporter_bad_items_total",

@@ -105,10 +105,11 @@ def audit_reports(ledger: Ledger, config: Config, clock: Clock, finding_filter: 
     if finding_filter.team is not None and finding_filter.team not in teams:
         remedy = f"write one of {', '.join(teams)}" if teams else "leave it out, the configuration has no teams"
         raise ConfigError(ConfigProblem("--team", f"{finding_filter.team!r} is not a team; {remedy}"))
-    now_ms = round(clock.now() * 1000)
+    wall_ms = round(clock.now() * 1000)
     label = owner_label(config.labels)
     for name in names if finding_filter.workspace is None else [finding_filter.workspace]:
-        yield _report(ledger.workspace(name), config, now_ms, finding_filter, label)
+        known = ledger.workspace(name)
+        yield _report(known, config, known.agreed_ms(wall_ms), finding_filter, label)
 
 
 def _report(

@@ -72,9 +72,9 @@ def week_reports(
         raise ConfigError(
             ConfigProblem("--workspace", f"{workspace!r} is not a workspace; write one of {', '.join(names)}")
         )
-    now_ms = round(clock.now() * 1000)
     collector = Collector(ledger, Status())
     for name in names if workspace is None else [workspace]:
+        now_ms = ledger.workspace(name).agreed_ms(round(clock.now() * 1000))
         period = _week_of(week, config.week(name), now_ms, wants_whole=wants_whole)
         at_ms = min(now_ms, period[1] - 1)
         for snapshot in collector.snapshots(config, at_ms):

@@ -220,7 +220,7 @@ class Service:
         # Most have none, and loading it takes a good part of the time that a start may take.
         from exporter.service.gateway_server import GatewayServer
 
-        return GatewayServer(config, self._follower, self._clock)
+        return GatewayServer(config, self._follower)
 
     def _landing(self) -> Landing:
         return Landing(

@@ -30,7 +30,7 @@ from exporter.insight import (
 )
 from exporter.ledger import KnownProject, Listing, WorkspaceLedger
 from exporter.view.accounts import Accounts, WeekAccount
-from exporter.view.completeness import awaited, complete_since_ms
+from exporter.view.completeness import awaited, complete_since_ms, is_mostly_unreadable, unreadable
 from exporter.view.daily_usage import LEFT_OUT, DailyUsage, Share
 from exporter.view.snapshot import Stored
 
@@ -78,9 +78,15 @@ class Bookkeeper:
         used_credits = None if threads is None else credit_tally(threads)
         kept_since_ms = now_ms - round(self._config.storage.keep_runs_seconds * 1000)
 
+        refused_share = self._config.collect.refused_share
+        mine_of = {
+            index: [known for known in stored.projects if index in shares[known.project.project_id].budgets]
+            for index in range(len(self._budgets))
+        }
+
         def known_since_ms(projects: Sequence[KnownProject]) -> int | None:
             listing = stored.collectors.get("projects")
-            if listing is None or listing.last_success_ms is None:
+            if listing is None or listing.last_success_ms is None or is_mostly_unreadable(projects, refused_share):
                 return None
             since_ms = complete_since_ms(awaited(projects), stored.first_contact_ms)
             return None if since_ms is None else max(since_ms, kept_since_ms)
@@ -90,7 +96,7 @@ class Bookkeeper:
                 return None if used_credits is None else _CreditsSpent(used_credits)
             if budget.unit == "usd" and not is_run_priced:
                 return None
-            mine = [known for known in stored.projects if index in shares[known.project.project_id].budgets]
+            mine = mine_of[index]
             born_ms = min((known.project.created_ms or 0 for known in mine), default=now_ms)
             return _RunsSpent(self._usage, index, known_since_ms(mine), born_ms)
 
@@ -115,6 +121,7 @@ class Bookkeeper:
         months = months_of(week, self._week)
         return Accounts(
             budgets=budgets,
+            unreadable_projects=tuple(len(unreadable(mine_of[index])) for index in mine_of),
             week=this_week,
             months=(this_week,) if len(months) == 1 else tuple(map(week_account, months)),
             previous_week=week_account(previous_week),

@@ -116,7 +116,9 @@ class DailyUsage:
             start_ms, end_ms = self._bounds(day)
             revision = self._ledger.runs_revision(start_ms, end_ms)
             known = self._days.get(day)
-            if known is None or known.revision != revision:
+            # Where the time was put back, a day that was read for its budgets is wanted with its sums.
+            lacks_totals = known is not None and known.totals is None and start_ms >= self._detailed_since_ms
+            if known is None or known.revision != revision or lacks_totals:
                 known = self._read(start_ms, end_ms, revision)
             self._current[day] = known
         return known

@@ -37,7 +37,7 @@ def progress_families(snapshot: Snapshot) -> Iterator[Family]:
         ("hex_exporter_overdue_projects", snapshot.status.overdue_projects),
         ("hex_exporter_excluded_projects", None if snapshot.listed_ms is None else snapshot.stored.excluded_projects),
         ("hex_exporter_clock_skew_seconds", snapshot.status.clock_skew_seconds),
-        ("hex_exporter_oldest_poll_timestamp_seconds", _seconds(min(reads, default=None))),
+        ("hex_exporter_oldest_poll_timestamp_seconds", _seconds(snapshot.past(min(reads, default=None)))),
         ("hex_exporter_history_projects", len(awaited)),
         (
             "hex_exporter_history_projects_complete",

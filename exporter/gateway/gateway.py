@@ -121,7 +121,7 @@ class Gateway:
             repeat(clock, _FLUSH_SECONDS, self._context.journal.flush, "The gateway's counts cannot be written"),
             repeat(clock, _LOOK_SECONDS, watcher.look, "The gateway cannot look for the ends of runs"),
             repeat(clock, _LOOK_SECONDS, poller.look, "The gateway cannot poll runs"),
-            repeat(clock, 0.0, doubts.look, "The gateway cannot look for runs in doubt"),
+            repeat(clock, _FLUSH_SECONDS, doubts.look, "The gateway cannot look for runs in doubt"),
             repeat(clock, _FLUSH_SECONDS, self._dispatcher.run, "The gateway cannot start runs"),
         )
 

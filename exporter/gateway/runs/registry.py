@@ -9,6 +9,7 @@ and one transaction in the ledger at most. The queue decides only whose turn it 
 """
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
@@ -87,13 +88,18 @@ class RunRegistry:
         """The ids of all runs that are known to be the gateway's."""
         return frozenset(self._known)
 
-    def joinable(self, fingerprint: str, caller: str = "") -> ActiveRun | None:
-        """The running run with this fingerprint that was started last, None if none can be joined.
+    def sent(self, intent_id: str) -> ActiveRun | None:
+        """A run by the id of its intent, None if it is not known (any more)."""
+        runs = (*self._unfinished, *self._known.values())
+        return next((run for run in runs if run.record is not None and run.record.intent_id == intent_id), None)
+
+    def joinable(self, request: str, caller: str = "") -> ActiveRun | None:
+        """The running run of this request (its digest) that was sent last, None if there is none to be joined.
 
         One that the caller was given already comes before those of others.
         """
-        found = (run for run in self.running() if run.sent.fingerprint == fingerprint and run.is_joinable)
-        return max(found, key=lambda run: (caller in run.given, run.started_at), default=None)
+        found = (run for run in self.running() if run.sent.request == request and run.is_joinable)
+        return max(found, key=lambda run: (caller in run.given, run.sent_at), default=None)
 
     @property
     def is_short_of_places(self) -> bool:
@@ -115,10 +121,11 @@ class RunRegistry:
 
     # Requests come and go
 
-    def enqueue(self, key: RunKey, order: RunOrder, reason: str) -> ActiveRun | Refused:
+    def enqueue(self, key: RunKey, order: RunOrder, reason: str, arrived_at: float) -> ActiveRun | Refused:
         """Have a request wait for a run: for one that its caller waits for already, or for a new one (queued).
 
-        Each request that was given a run here leaves it once, by `leave`. `reason` says why a run is needed.
+        Each request that was given a run here leaves it once, by `leave`. `reason` says why a run is needed, after all
+        that is running was looked at.
         """
         self.expire()
         now = self._context.clock.monotonic()
@@ -126,7 +133,7 @@ class RunRegistry:
             order.caller.name,
             key.fingerprint if key.policy.shared else f"{order.caller.name} {key.fingerprint}",
             now,
-            is_exclusive=order.bypass is not None,
+            is_exclusive=order.is_exclusive,
             address=order.caller.peer,
             needs_room=not order.is_dry,
         )
@@ -138,9 +145,31 @@ class RunRegistry:
             run = ActiveRun(state=RunState.QUEUED, place=place, requests=WaitingRequests(key, order, reason, now))
             self._unfinished[run] = None
             self._placed[place] = run
+        for doubted in self.in_doubt():
+            # It may be the run of this request: until Hex shows that there is none, no second one starts.
+            if doubted.place is None and not doubted.is_cleared and doubted.sent.request == key.request:
+                self._adopt(doubted)
+        if self.joinable(key.request) is not None:
+            self._queue.set_apart(place)  # the request may not have the run that is running, so does not wait for it
         run.waiting.count += 1
+        run.waiting.arrived_at = max(run.waiting.arrived_at, arrived_at)
         self.changed.set()
         return run
+
+    def rejoin(self, run: ActiveRun) -> bool:
+        """Have another request wait for a run that is queued or being sent; whether it may, to leave it by `leave`."""
+        if run.state not in (RunState.QUEUED, RunState.SENDING) or run.place is None or run.waiting.outcome.done():
+            return False
+        self._queue.rejoin(run.place)
+        run.waiting.count += 1
+        self.changed.set()
+        return True
+
+    def set_apart(self, run: ActiveRun) -> None:
+        """A queued run does not wait for the one of the same request that is running: its requests may not have it."""
+        if run.place is not None:
+            self._queue.set_apart(run.place)
+            self.changed.set()
 
     def leave(self, run: ActiveRun, *, is_answered: bool, hung_up: bool = False) -> None:
         """Note that a request waits no longer; a queued run that no request waits for is kept for a minute.
@@ -186,6 +215,7 @@ class RunRegistry:
     async def intend(self, run: ActiveRun) -> None:
         """Write down that the run is about to be sent; raises LedgerError if it cannot be. It stays in sending."""
         record = await self._writer.intend(run)
+        run.sent_at = self._context.clock.monotonic()
         if run.record is None:
             waited = self._context.clock.monotonic() - run.waiting.since
             self._context.journal.observe("hex_gateway_queue_seconds", waited)
@@ -218,6 +248,7 @@ class RunRegistry:
         if is_dry:
             self._finish(run)
         elif not run.is_over:
+            run.seen_running_at = self._context.clock.monotonic()
             self._run_from_now(run)
         run.waiting.settle(run)
         self._context.expect_run(run.sent.project_id)
@@ -240,6 +271,11 @@ class RunRegistry:
         if run.place is not None:
             self._queue.free_by(run.place, None)
 
+    def clear(self, run: ActiveRun) -> None:
+        """Hex shows no run that one in doubt may be: it gives its place to others, of the same request too."""
+        run.is_cleared = True
+        self._free_place(run)
+
     def yield_place(self, run: ActiveRun) -> None:
         """A run that is in doubt, or whose end is not seen, gives its place to others; its state stays."""
         self._free_place(run)
@@ -257,13 +293,49 @@ class RunRegistry:
 
     # A run ends
 
-    def observe(self, seen: Run) -> None:
-        """Take in a run as Hex shows it; runs of others change nothing."""
+    def observe(self, seen: Run, seen_at: float) -> None:
+        """Take in a run as Hex has shown it to a caller, by the steady clock; runs of others change nothing."""
         run = self._known.get(seen.run_id)
         if run is not None and seen.is_active:
-            run.seen_running_at = self._context.clock.monotonic()
-        elif run is not None:
+            run.seen_running_at = max(run.seen_running_at, seen_at)
+        self.take_in(seen, seen_at)
+
+    def take_in(self, seen: Run, seen_at: float) -> None:
+        """Take in a run as Hex has shown it, about then by the steady clock (-inf: it is not known when).
+
+        One that runs has its lease renewed. If it was given up already it has a place again (over to running).
+        """
+        run = self._known.get(seen.run_id)
+        if run is None:
+            return
+        if not seen.is_active:
             self.end(run, seen.status, seen.ended_ms, seen.duration_ms)
+        elif run.sent.status is None and self._context.clock.monotonic() - seen_at < LEASE_SECONDS:
+            run.leased_at = max(run.leased_at, seen_at)
+            if run.is_over:
+                run.state = RunState.RUNNING
+                for caller in run.given:
+                    run.give(caller)
+                self._adopt(run)
+
+    async def complete(self, record: GatewayRun, answer: str) -> GatewayRun:
+        """What Hex has answered to the start of a run that was found after a crash; the run with it."""
+        complete = replace(record, answer=answer)
+        await self._writer.completed(complete)
+        run = self._known.get(record.run_id or "")
+        if run is not None:
+            complete = run.record = replace(run.sent, answer=answer)
+        self._results.add(complete)
+        return complete
+
+    async def steady(self, record: GatewayRun) -> None:
+        """Nothing was written to the source of a run while it ran."""
+        steady = replace(record, is_steady=True)
+        run = self._known.get(record.run_id or "")
+        if run is not None:
+            steady = run.record = replace(run.sent, is_steady=True)
+        self._results.add(steady)
+        await self._writer.steady(steady)
 
     def end(self, run: ActiveRun, status: str, ended_ms: int | None, duration_ms: int | None) -> None:
         """A run has ended (running to over). The first end that is seen holds, also after the lease."""
@@ -324,13 +396,16 @@ class RunRegistry:
 
     def restore(self, record: GatewayRun, attached: Mapping[str, int]) -> None:
         """Take up a run of an earlier process: its result, its place and who holds it, or that it is in doubt."""
+        age_ms = self._context.now_ms() - record.sent_ms
+        age_seconds = max(0, age_ms) / 1000
+        started_at = self._context.clock.monotonic() - age_seconds
+        # Sent in the future: the clock was put back, and it is not known how long ago that was.
+        sent_at = started_at if age_ms >= 0 else -math.inf
         if record.state == "intended":
-            self._adopt(ActiveRun(state=RunState.IN_DOUBT, record=record))
+            self._adopt(ActiveRun(state=RunState.IN_DOUBT, record=record, sent_at=sent_at))
         if record.state != "started" or record.run_id is None:
             return
-        age_seconds = max(0, self._context.now_ms() - record.sent_ms) / 1000
-        started_at = self._context.clock.monotonic() - age_seconds
-        run = ActiveRun(state=RunState.OVER, record=record, started_at=started_at)
+        run = ActiveRun(state=RunState.OVER, record=record, sent_at=sent_at, started_at=started_at)
         if record.status is None and age_seconds < LEASE_SECONDS:
             run.state = RunState.RUNNING
             self._adopt(run)
@@ -353,7 +428,7 @@ class RunRegistry:
         run.started_at = self._context.clock.monotonic()
         for other in self.pending():
             place = other.place
-            if place is not None and not place.is_exclusive and other.waiting.key.fingerprint == run.sent.fingerprint:
+            if place is not None and not place.is_exclusive and other.waiting.key.request == run.sent.request:
                 other.waiting.wake()
 
     def _finish(self, run: ActiveRun, *, has_run: bool = False) -> None:

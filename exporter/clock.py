@@ -32,3 +32,23 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Wait on the running event loop."""
         await asyncio.sleep(max(0.0, seconds))
+
+
+class UnsteppedClock:
+    """Another clock whose wall time runs by the steady clock from now on: setting the machine's clock moves nothing."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._offset = clock.now() - clock.monotonic()
+
+    def now(self) -> float:
+        """Seconds since the epoch, if the wall clock was right when this one was made."""
+        return self._offset + self._clock.monotonic()
+
+    def monotonic(self) -> float:
+        """Seconds by the steady clock."""
+        return self._clock.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait as the other clock does."""
+        await self._clock.sleep(seconds)

@@ -11,7 +11,7 @@ from exporter.facts import Project, QueriedTable, Seat, Thread
 from exporter.insight import UNBILLED, period_at, period_before, tariff
 from exporter.insight.savings import WINDOW_MS, Amount, AuditInput, ProjectUse
 from exporter.ledger import CollectorState, KnownProject, Listing, WorkspaceLedger
-from exporter.view import awaited, complete_since_ms, complete_until_ms, team_of_person
+from exporter.view import awaited, complete_since_ms, complete_until_ms, polled, team_of_person
 
 Item = TypeVar("Item")
 
@@ -81,14 +81,15 @@ class _View:
         self.config = config
         self.now_ms = now_ms
         self.missing: dict[str, str] = {}
-        self._oldest_ms = now_ms - round(config.collect.max_age_seconds * 1000)
         self._collectors = ledger.collectors()
         self.are_projects_known = self._is_fresh("projects")
-        self.projects: tuple[KnownProject, ...] = ledger.projects() if self.are_projects_known else ()
+        # Of a project whose runs Hex never showed, none being known says nothing.
+        listed = (one for one in polled(ledger, config) if not one.progress.was_never_readable)
+        self.projects = tuple(listed) if self.are_projects_known else ()
 
     def listed(self, listing: Listing[Item] | None, collector: str) -> tuple[Item, ...] | None:
         """What a listing said, None with a reason if it could not be read or is too old."""
-        if listing is not None and listing.at_ms >= self._oldest_ms:
+        if listing is not None and self.config.collect.is_fresh(listing.at_ms, self.now_ms):
             return listing.items
         self._lacks(collector)
         return None
@@ -131,7 +132,7 @@ class _View:
 
     def _is_fresh(self, collector: str) -> bool:
         state = self._collectors.get(collector)
-        is_fresh = state is not None and state.last_success_ms is not None and state.last_success_ms >= self._oldest_ms
+        is_fresh = state is not None and self.config.collect.is_fresh(state.last_success_ms, self.now_ms)
         if not is_fresh:
             self._lacks(collector)
         return is_fresh
@@ -211,7 +212,7 @@ def is_settled(ledger: WorkspaceLedger, config: Config, now_ms: int) -> bool:
     oldest_ms = now_ms - round(config.collect.max_age_seconds * 1000)
     if any(one not in states for one in wanted) or listed is None or (listed.last_success_ms or 0) < oldest_ms:
         return False
-    known = ledger.projects()
+    known = polled(ledger, config)
     return _are_runs_settled(ledger, config, known, now_ms, oldest_ms) and _are_tables_settled(
         ledger, config, known, states
     )

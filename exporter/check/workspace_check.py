@@ -8,7 +8,7 @@ from exporter.check.money_check import budget_notes, price_notes
 from exporter.check.source_check import source_figure, source_notes
 from exporter.check.workspace_probe import SCOPES, Findings
 from exporter.clock import Clock
-from exporter.config import Config
+from exporter.config import Config, shortest_max_age_seconds
 from exporter.errors import RefusedError
 from exporter.hexapi import Endpoint, TokenSource
 
@@ -36,6 +36,8 @@ def workspace_figures(found: Findings, config: Config) -> Iterator[str]:
         return
     published = sum(one.published_ms is not None for one in found.projects)
     yield f"sees   {len(found.projects)} projects, {published} of them published; {len(found.seats)} seats"
+    if left_out := len(found.projects) - len(found.polled):
+        yield f"skips  {left_out} of the projects: collect.match and collect.except leave them out of every figure"
     yield f"costs  about {found.planned_per_hour:.0f} requests an hour; {found.allowed_per_hour} are allowed"
     yield f"gives  about {found.series:,} series"
     week = duration_text(found.seconds_for(found.first_read.week_requests))
@@ -45,7 +47,7 @@ def workspace_figures(found: Findings, config: Config) -> Iterator[str]:
         yield figure
 
 
-def workspace_faults(found: Findings) -> Iterator[str]:
+def workspace_faults(found: Findings, config: Config) -> Iterator[str]:
     """What must be mended before `serve` can follow the workspace."""
     if found.is_locked:
         yield "Hex does not accept the token: is it whole, of this deployment, and not expired or revoked?"
@@ -57,6 +59,14 @@ def workspace_faults(found: Findings) -> Iterator[str]:
             yield f"{endpoint.value} cannot be read ({error.reason}){remedy}"
     if Endpoint.PROJECTS in found.answered and not found.projects:
         yield "the token sees no project: a personal token sees what its owner can see, a workspace token sees all"
+    elif found.projects and not found.polled:
+        yield "collect.match and collect.except leave every project out: nothing is followed"
+    shortest = shortest_max_age_seconds(sum(found.pages.values()), found.allowed_per_hour)
+    if 0 < config.collect.max_age_seconds < shortest:
+        yield (
+            f"listings cannot be read again within collect.max_age at this rate: write at least {shortest / 60:.0f}m, "
+            "or 0s to never show what comes from them"
+        )
     if found.planned_per_hour > found.allowed_per_hour:
         yield (
             f"polling needs {found.planned_per_hour:.0f} requests an hour and {found.allowed_per_hour} are allowed: "

@@ -48,6 +48,7 @@ class Findings:
     workspace: str
     identity: Identity = field(default_factory=Identity)
     projects: tuple[Project, ...] = ()
+    polled: tuple[Project, ...] = ()
     seats: tuple[Seat, ...] = ()
     connections: tuple[Connection, ...] = ()
     pages: dict[Endpoint, int] = field(default_factory=dict)
@@ -160,8 +161,9 @@ async def _of_a_project(ask: _Ask, found: Findings) -> None:
 def _estimate(found: Findings, config: Config, pace: Pace, clock: Clock) -> None:
     now_ms = round(clock.now() * 1000)
     allowed = pace.allowed_per_hour
-    published = [one for one in found.projects if one.state == "published"]
-    listings = listing_requests_per_hour(found.pages, allowed)
+    found.polled = tuple(one for one in found.projects if config.collect.is_polled(found.workspace, one))
+    published = [one for one in found.polled if one.state == "published"]
+    listings = listing_requests_per_hour(found.pages, allowed, config.collect.max_age_seconds)
     scheduled = scheduled_requests_per_hour(published, now_ms)
     turns = min(
         turn_requests_per_hour(allowed, listings, scheduled, is_settled=True), len(published) * _SECONDS_PER_HOUR / 15
@@ -169,7 +171,7 @@ def _estimate(found: Findings, config: Config, pace: Pace, clock: Clock) -> None
     found.allowed_per_hour = allowed
     found.allowed_per_minute = pace.allowed_per_minute
     found.planned_per_hour = listings + scheduled + turns
-    found.first_read = first_read(found.projects, found.pages, now_ms)
+    found.first_read = first_read(found.polled, found.pages, now_ms)
     found.series = _series(found, config, clock)
 
 

@@ -22,17 +22,21 @@ from exporter.check import (
 from exporter.clock import SystemClock
 from exporter.config import Config
 from exporter.hexapi import Endpoint, TokenSource, way
-from exporter.service import configure_logs, read_config, tokens_of
+from exporter.service import WebFlags, configure_logs, read_config, tokens_of
 
 
-def run_check(config_file: Path | None, environ: Mapping[str, str]) -> int:
-    """Check everything that can be checked from here; the exit status. Raises ConfigError for the configuration."""
+def run_check(config_file: Path | None, environ: Mapping[str, str], web: WebFlags) -> int:
+    """Check everything that can be checked from here; the exit status.
+
+    Raises ConfigError for the configuration and for flags.
+    """
     configure_logs("error", "logfmt")
     config = read_config(config_file, environ)
     tokens = tokens_of(config, environ)
     console = Console(soft_wrap=True, highlight=False)
     source = "No configuration file: the defaults." if config_file is None else f"{config_file} is right."
     console.print(escape(source))
+    console.print(f"serves {escape(web.metrics_url())}")
     here = [*source_faults(config, environ), *gateway_faults(config)]
     _print_faults(here, console)
     status = asyncio.run(_check(config, tokens, console))
@@ -52,7 +56,7 @@ async def _check(config: Config, tokens: Mapping[str, TokenSource], console: Con
         console.print(_table(found))
         for line in workspace_figures(found, config):
             console.print(line)
-        faults = list(workspace_faults(found))
+        faults = list(workspace_faults(found, config))
         _print_faults(faults, console)
         for sentence in workspace_notes(found, config, tokens[workspace.name], clock):
             console.print(f"[yellow]note[/yellow]   {escape(sentence)}")

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Callable
 from functools import wraps
 from math import isfinite
 from pathlib import Path
@@ -12,10 +11,10 @@ import click
 from click.core import ParameterSource
 
 from exporter import __version__
+from exporter.cli.flags import Command, config_flag, log_flags, web_flags
+from exporter.cli.standard_streams import Program
 from exporter.errors import ConfigError, HexExporterError
 from exporter.facts import FINDING_KINDS, finding_kind_of, finding_kind_words
-
-DEFAULT_LISTEN_ADDRESS = "127.0.0.1:9891"
 
 DEFAULT_JOB = "hex"
 
@@ -27,8 +26,6 @@ RUNBOOK_URL = "https://github.com/hex-exporter/hex-exporter/blob/main/docs/runbo
 _KIND_HELP = 'Findings of this kind, such as "idle paid seat".'
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
-
-Command = Callable[..., None]
 
 
 def _finding_kinds(context: click.Context, param: click.Parameter, written: tuple[str, ...]) -> tuple[str, ...]:
@@ -44,50 +41,6 @@ def _finding_kinds(context: click.Context, param: click.Parameter, written: tupl
 
 def _listed_kinds() -> str:
     return ", ".join(f'"{finding_kind_words(kind)}"' for kind in FINDING_KINDS)
-
-
-def config_flag(command: Command) -> Command:
-    """The flag that names the configuration file."""
-    return click.option(
-        "--config.file",
-        "config_file",
-        metavar="PATH",
-        type=click.Path(path_type=Path),
-        help="YAML configuration; without it HEX_API_TOKEN and HEX_BASE_URL are enough.",
-    )(command)
-
-
-def _log_flags(command: Command) -> Command:
-    for flag in (
-        click.option("--log.format", "log_format", type=click.Choice(["logfmt", "json"]), default="logfmt"),
-        click.option("--log.level", "log_level", type=click.Choice(["debug", "info", "warn", "error"]), default="info"),
-    ):
-        command = flag(command)
-    return command
-
-
-def _web_flags(command: Command) -> Command:
-    for flag in (
-        click.option("--web.enable-lifecycle", "enable_lifecycle", is_flag=True, help="Allow POST /-/reload."),
-        click.option(
-            "--web.config.file",
-            "web_config_file",
-            metavar="PATH",
-            type=click.Path(path_type=Path),
-            help="TLS, client certificates and users, in exporter-toolkit's format.",
-        ),
-        click.option("--web.telemetry-path", "telemetry_path", metavar="PATH", default="/metrics"),
-        click.option(
-            "--web.listen-address",
-            "listen_addresses",
-            metavar="HOST:PORT",
-            multiple=True,
-            default=[DEFAULT_LISTEN_ADDRESS],
-            help="Where to serve; may be given more than once, `:9891` is every address.",
-        ),
-    ):
-        command = flag(command)
-    return command
 
 
 def prints_errors(command: Command) -> Command:
@@ -108,11 +61,11 @@ def prints_errors(command: Command) -> Command:
     return wrapped
 
 
-@click.group(invoke_without_command=True, context_settings=_CONTEXT)
+@click.group(cls=Program, invoke_without_command=True, context_settings=_CONTEXT)
 @click.version_option(__version__, prog_name="hex-exporter")
 @config_flag
-@_web_flags
-@_log_flags
+@web_flags
+@log_flags
 @click.pass_context
 @prints_errors
 def main(context: click.Context, **flags: Any) -> None:
@@ -142,8 +95,8 @@ def _is_given(context: click.Context, param: click.Parameter) -> bool:
 
 @main.command()
 @config_flag
-@_web_flags
-@_log_flags
+@web_flags
+@log_flags
 @prints_errors
 def serve(**flags: Any) -> None:
     """Poll Hex and serve /metrics (the default command)."""
@@ -154,14 +107,17 @@ def serve(**flags: Any) -> None:
 @click.option("--projects", metavar="N", default=40, type=click.IntRange(1, 5000), help="Size of the workspace.")
 @click.option("--seed", metavar="N", default=1, type=int, help="The same seed gives the same workspace.")
 @click.option("--storage", metavar="DIR", type=click.Path(path_type=Path), help="Where the demo keeps its ledger.")
-@_web_flags
-@_log_flags
+@web_flags
+@log_flags
 @prints_errors
-def demo(**flags: Any) -> None:
+def demo(projects: int, seed: int, storage: Path | None, log_level: str, log_format: str, **web: Any) -> None:
     """Serve a simulated workspace with 90 days of history; no token needed."""
     from exporter.cli.demo import run_demo
+    from exporter.service import WebFlags
 
-    run_demo(environ=os.environ, **flags)
+    run_demo(
+        projects, seed, storage, environ=os.environ, web=WebFlags(**web), log_level=log_level, log_format=log_format
+    )
 
 
 @main.command()
@@ -176,7 +132,7 @@ def demo(**flags: Any) -> None:
     type=click.FloatRange(0.1),
     help="Add a project that runs every so many seconds.",
 )
-@_log_flags
+@log_flags
 @prints_errors
 def simulate(**flags: Any) -> None:
     """Only the simulated workspace, over HTTP, for any client of Hex's API."""
@@ -187,12 +143,17 @@ def simulate(**flags: Any) -> None:
 
 @main.command()
 @config_flag
+@web_flags
 @prints_errors
-def check(config_file: Path | None) -> None:
-    """Is the file right, does the token work, what will polling cost? Exits 0, 1 or 2."""
-    from exporter.cli.check import run_check
+def check(config_file: Path | None, **web: Any) -> None:
+    """Is the file right, does the token work, what will polling cost? Exits 0, 1 or 2.
 
-    sys.exit(run_check(config_file, os.environ))
+    With the flags that serve gets, these are checked too.
+    """
+    from exporter.cli.check import run_check
+    from exporter.service import WebFlags
+
+    sys.exit(run_check(config_file, os.environ, WebFlags(**web)))
 
 
 @main.command()
@@ -354,7 +315,7 @@ def bundle(folder: Path, is_kubernetes: bool, is_forced: bool, **addresses: Any)
     run_bundle(folder, Addresses(**addresses), is_kubernetes=is_kubernetes, is_forced=is_forced)
 
 
-def _serve(config_file: Path | None, **flags: Any) -> None:
-    from exporter.service import run_serve
+def _serve(config_file: Path | None, log_level: str, log_format: str, **web: Any) -> None:
+    from exporter.service import WebFlags, run_serve
 
-    run_serve(config_file, environ=os.environ, **flags)
+    run_serve(config_file, environ=os.environ, web=WebFlags(**web), log_level=log_level, log_format=log_format)

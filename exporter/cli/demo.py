@@ -14,7 +14,15 @@ from exporter.clock import SystemClock
 from exporter.errors import ConfigError, LedgerError
 from exporter.hexapi import TokenSource
 from exporter.ledger import open_ledger
-from exporter.service import Assignment, Service, configure_logs, end_quietly_on_signals, read_config, state_dir
+from exporter.service import (
+    Assignment,
+    Service,
+    WebFlags,
+    configure_logs,
+    end_quietly_on_signals,
+    read_config,
+    state_dir,
+)
 from exporter.simulator import Fault, Faults, RateLimits, Simulation, create_app
 from exporter.web import Server, bind, parse_address
 
@@ -29,15 +37,12 @@ _NOW_AND_THEN_429 = Fault(kind="429", retry_after=3, probability=0.0002)
 
 
 def run_demo(
-    *,
-    environ: Mapping[str, str],
     projects: int,
     seed: int,
     storage: Path | None,
-    listen_addresses: Sequence[str],
-    telemetry_path: str,
-    web_config_file: Path | None,
-    enable_lifecycle: bool,
+    *,
+    environ: Mapping[str, str],
+    web: WebFlags,
     log_level: str,
     log_format: str,
 ) -> None:
@@ -45,29 +50,31 @@ def run_demo(
     end_quietly_on_signals()
     configure_logs(log_level, log_format)
     folder = storage if storage is not None else state_dir(environ) / "demo"
-    url = f"sqlite:///{folder / f'ledger-{projects}-{seed}.db'}"
+    ledger_url = f"sqlite:///{folder / f'ledger-{projects}-{seed}.db'}"
 
-    simulation = Simulation(seed, projects, clock=SystemClock(), plant_since_ms=_plant_since_ms(url))
+    simulation = Simulation(seed, projects, clock=SystemClock(), plant_since_ms=_plant_since_ms(ledger_url))
     app = create_app(simulation, faults=Faults([_NOW_AND_THEN_429], seed), limits=RateLimits.off())
     hex_server = Server(app, listen=[_free("127.0.0.1:9890")])
     hex_address = hex_server.bind()[0]
     base_url = f"http://{hex_address}/api/v1"
 
-    config_file = _write_config(folder, str(hex_address), url)
+    config_file = _write_config(folder, str(hex_address), ledger_url)
     token = TokenSource(value=_TOKEN)
     service = Service(lambda: Assignment(read_config(config_file, environ), {"demo": token}, environ))
-    server = service.server(listen_addresses, telemetry_path, web_config_file, enable_lifecycle)
-    address = server.bind()[0]
+    server, health_server = service.server(web), service.health_server(web)
+    paths = web.paths()
+    url = paths.url(server.scheme, server.bind()[0])
+    health_server.bind()
     assert service.gateway is not None
     gateway_url = f"http://{service.gateway.bind()}/api/v1"
     click.echo(
         f"""A simulated Hex workspace of {projects} projects with 90 days of history, and the exporter that follows it.
 
-  metrics    http://{address}{telemetry_path}
-  overview   http://{address}/
+  metrics    {url}{paths.telemetry}
+  overview   {url}/
   Hex API    {base_url} (any token)
   gateway    {gateway_url} (the same, without runs that repeat what is known)
-  ledger     {url.removeprefix("sqlite:///")}
+  ledger     {ledger_url.removeprefix("sqlite:///")}
   report     hex-exporter report --config.file {config_file}
   audit      hex-exporter audit --config.file {config_file}
 
@@ -80,7 +87,7 @@ counter shows 0 for its first 90 seconds; reading the history takes about a minu
     planted = {subject for waste in simulation.waste for subject in waste.subjects}
     runnable = [project.project_id for project in simulation.projects if project.is_runnable]
     triggered = [project_id for project_id in runnable if project_id not in planted][:_TRIGGERED_PROJECTS]
-    asyncio.run(_serve(service, [hex_server, server], trigger(gateway_url, _TOKEN, triggered)))
+    asyncio.run(_serve(service, [hex_server, server, health_server], trigger(gateway_url, _TOKEN, triggered)))
 
 
 async def _serve(service: Service, servers: Sequence[Server], client: Coroutine[None, None, None]) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from exporter.cli.commands import config_flag, main, prints_errors
+from exporter.cli.commands import main, prints_errors
+from exporter.cli.flags import config_flag
 
 _DURATION = re.compile(r"(\d{1,6})([smhd])\Z")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}

@@ -1,12 +1,10 @@
 """`history`: the run history as OpenMetrics with timestamps, for `promtool tsdb create-blocks-from openmetrics`."""
 
 import asyncio
-import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TextIO
 
 import click
 from rich.console import Console
@@ -46,7 +44,7 @@ def run_history(
             pasts = read_pasts(ledger, config, clock, days, watch=watch, warn=_say)
             count = Written()
             task = progress.add_task("Writing samples")
-            with _standard_output() if output is None else output_file(output) as target:
+            with nullcontext(sys.stdout) if output is None else output_file(output) as target:
                 for piece in history(pasts, job=job, instance=instance, count=count):
                     target.write(piece)
                     progress.update(task, completed=count.samples)
@@ -70,17 +68,6 @@ def _wait(config: Config, clock: Clock, seconds: int, progress: Progress) -> Non
 
 def _say(sentence: str) -> None:
     click.echo(sentence, err=True)
-
-
-@contextmanager
-def _standard_output() -> Iterator[TextIO]:
-    try:
-        yield sys.stdout
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read it has had enough; Python's own flush at exit must not complain again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(1) from None
 
 
 def _progress() -> Progress:

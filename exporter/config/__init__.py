@@ -2,6 +2,7 @@
 
 from exporter.config.audit_settings import Audit, Ignore
 from exporter.config.budget_settings import DEFAULT_BUDGET, Budget, BudgetMatch, PeriodKind, Thresholds
+from exporter.config.collect_settings import Collect, listings_seconds, shortest_max_age_seconds
 from exporter.config.error_wording import guess, invalid, kind, printable
 from exporter.config.gateway_settings import AllowedCaller, Failures, Gateway, Policy, Queue, RunLimits, Sample
 from exporter.config.load import TOKEN_VARIABLE, load_config
@@ -13,7 +14,6 @@ from exporter.config.readers import Keys, Scalar, Spot
 from exporter.config.route_settings import FROM_ENVIRONMENT, Route
 from exporter.config.scalars import integer, path, text, truth
 from exporter.config.settings import (
-    Collect,
     Config,
     Labels,
     RateLimit,
@@ -89,6 +89,7 @@ __all__ = [
     "is_plain_to_others",
     "is_public",
     "kind",
+    "listings_seconds",
     "load_config",
     "matches_glob",
     "normal_proxy",
@@ -97,6 +98,7 @@ __all__ = [
     "printable",
     "read_book",
     "read_document",
+    "shortest_max_age_seconds",
     "text",
     "truth",
 ]

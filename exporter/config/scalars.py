@@ -25,6 +25,7 @@ _TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "
 _UNIT_SECONDS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _MOST_DIGITS = 18
 _LONGEST_SECONDS = 36_500 * 86_400.0
+_FIRST_YEAR = 1970  # timestamps begin there, and some tools take no earlier one
 
 _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 _WHOLE = re.compile(r"[+-]?(0|[1-9][0-9_]*)")
@@ -289,6 +290,9 @@ def day() -> Scalar[date]:
     def parse(text: str, tag: str) -> date:
         if tag not in ("timestamp", "str") or not _DAY.fullmatch(text):
             raise ValueError
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
+        if day.year < _FIRST_YEAR:
+            raise UnfitError(f"{text} is before {_FIRST_YEAR}; write a day such as 2026-10-01")
+        return day
 
     return Scalar("a day such as 2026-10-01", parse)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from exporter.config.audit_settings import Audit, Ignore
 from exporter.config.budget_settings import Budget, BudgetMatch, PeriodKind, Thresholds, Unit
+from exporter.config.collect_settings import LISTINGS, Collect, shortest_max_age_seconds
 from exporter.config.error_wording import printable
 from exporter.config.gateway_settings import JOINS, AllowedCaller, Failures, Gateway, Policy, Queue, RunLimits, Sample
 from exporter.config.match import Match
@@ -36,7 +37,6 @@ from exporter.config.scalars import (
     variable,
 )
 from exporter.config.settings import (
-    Collect,
     Config,
     Labels,
     RateLimit,
@@ -117,7 +117,7 @@ def schema(folder: Path, default: Config) -> Keys[Config]:
             "ignore": Items(_ignore()),
         },
         defaults={"workspaces": default.workspaces, "storage": default.storage},
-        check=_find_gateway_workspace,
+        check=_check_whole,
     )
 
 
@@ -131,8 +131,19 @@ def _rate_limit() -> Keys[RateLimit]:
 
 
 def _collect() -> Keys[Collect]:
-    listings = dict.fromkeys(("projects", "runs", "users", "connections", "groups", "threads"), truth())
-    return Keys(Collect, {**listings, "queried_tables": truth_or_auto(), "max_age": duration()})
+    parts = dict.fromkeys(("projects", "runs", *LISTINGS[1:]), truth())
+    matches = Items(_match(), check=_check_patterns, takes_one=True)
+    return Keys(
+        Collect,
+        {
+            **parts,
+            "queried_tables": truth_or_auto(),
+            "match": matches,
+            "except": matches,
+            "max_age": duration_or_none(),
+            "refused_share": share(),
+        },
+    )
 
 
 def _match() -> Keys[Match]:
@@ -218,7 +229,8 @@ def _gateway(folder: Path) -> Keys[Gateway]:
         Policy,
         {
             "match": _match(),
-            "max_age": duration(),
+            "max_age": duration_or_none(),
+            "refused_share": share(),
             "min_interval": duration_or_none(),
             "unchanged_for": duration(),
             "shared": truth(),
@@ -254,6 +266,30 @@ def _gateway(folder: Path) -> Keys[Gateway]:
 
 def _ignore() -> Keys[Ignore]:
     return Keys(Ignore, {"kind": finding_kind(), "subject": text(), "reason": text(), "until": day()})
+
+
+def _check_whole(spot: Spot, config: Config) -> None:
+    _find_gateway_workspace(spot, config)
+    _check_max_age(spot.at("collect"), config)
+
+
+def _check_patterns(matches: Sequence[tuple[Spot, Match]]) -> None:
+    """Without a pattern an entry is every project, which no one means here."""
+    for spot, match in matches:
+        if match == Match():
+            spot.refuse(f"has no pattern; add one of {', '.join(Match.__struct_fields__)}")
+
+
+def _check_max_age(spot: Spot, config: Config) -> None:
+    """Listings can be read again before they are too old to be shown, at least if each is one page."""
+    seconds = config.collect.max_age_seconds
+    allowed = min(one.rate_limit.allowed_per_hour for one in config.workspaces)
+    shortest = shortest_max_age_seconds(config.collect.listings, allowed)
+    if {"max_age"} & spot.keys() and 0 < seconds < shortest:
+        spot.at("max_age").refuse(
+            f"listings cannot be read again so soon at {allowed:.0f} requests an hour; write at least "
+            f"{shortest / 60:.0f}m, or 0s to never show what comes from them"
+        )
 
 
 def _find_gateway_workspace(spot: Spot, config: Config) -> None:

@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from exporter.config.audit_settings import Audit, Ignore
 from exporter.config.budget_settings import DEFAULT_BUDGET, Budget
+from exporter.config.collect_settings import Collect
 from exporter.config.error_wording import guess, printable
 from exporter.config.gateway_settings import Gateway
 from exporter.config.match import Match, matches_glob
@@ -31,6 +32,11 @@ class RateLimit(Struct, frozen=True, kw_only=True):
     per_minute: int = 30
     per_hour: int = 1800
     share: float = 0.5
+
+    @property
+    def allowed_per_hour(self) -> float:
+        """How many requests the exporter may send in an hour."""
+        return min(self.per_hour, 60 * self.per_minute) * self.share
 
 
 class Workspace(Route, frozen=True, kw_only=True):
@@ -56,22 +62,6 @@ class Storage(Struct, frozen=True, kw_only=True):
 
     url: str
     keep_runs_seconds: float = field(default=400 * DAY_SECONDS, name="keep_runs")
-
-
-class Collect(Struct, frozen=True, kw_only=True):
-    """What is read from Hex; `queried_tables` None: wherever Hex answers, else by cells.
-
-    A gauge taken from a listing that is older than `max_age_seconds` is no longer shown.
-    """
-
-    projects: bool = True
-    runs: bool = True
-    users: bool = True
-    connections: bool = True
-    groups: bool = True
-    threads: bool = True
-    queried_tables: bool | None = None
-    max_age_seconds: float = field(default=DAY_SECONDS / 4, name="max_age")
 
 
 class Week(Struct, frozen=True, kw_only=True):

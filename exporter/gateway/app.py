@@ -44,7 +44,10 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
-    """A request that has come whole: its token is well-formed, its target checked; `peer` is the caller's address."""
+    """A request that has come whole: its token is well-formed, its target checked; `peer` is the caller's address.
+
+    `waited_seconds` is how long it has been kept waiting already, for its token to be accepted.
+    """
 
     target: Target
     method: str
@@ -52,6 +55,7 @@ class Incoming:
     headers: RawHeaders = field(repr=False)
     body: bytes = field(repr=False)
     peer: str
+    waited_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +144,8 @@ class App:
             certificate_names=(scope.get("state") or {}).get("certificate_names", ()),
         )
         body = RequestBody(receive, self._held, peer)
+        loop = asyncio.get_running_loop()
+        arrived_at = loop.time()
         try:
             refused = handler.admit(arriving)
             if refused is not None and not isinstance(refused, Answer):
@@ -150,9 +156,16 @@ class App:
                 return refused
             if source is not None:
                 return await _unless_gone(handler.source(target.project_id or "", token, peer), body)
+            waited_seconds = loop.time() - arrived_at
             await body.read()
             incoming = Incoming(
-                target=target, method=method, authorization=token, headers=headers, body=body.content, peer=peer
+                target=target,
+                method=method,
+                authorization=token,
+                headers=headers,
+                body=body.content,
+                peer=peer,
+                waited_seconds=waited_seconds,
             )
             return await _unless_gone(handler.answer(incoming), body)
         except TooLargeError:
@@ -196,10 +209,9 @@ async def _unless_gone(answering: Awaitable[Answer], body: RequestBody) -> Answe
     gone = asyncio.ensure_future(body.gone())
     try:
         await asyncio.wait({answered, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if answered.done():
-            return answered.result()
-        gone.result()
-        return None
+        if gone.done():
+            gone.result()
+        return answered.result() if answered.done() else None
     finally:
         gone.cancel()
         if not answered.done():

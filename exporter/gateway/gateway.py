@@ -133,7 +133,7 @@ class Gateway:
             repeat(clock, _FLUSH_SECONDS, self._context.journal.flush, "The gateway's counts cannot be written"),
             repeat(clock, _LOOK_SECONDS, watcher.look, "The gateway cannot look for the ends of runs"),
             repeat(clock, _LOOK_SECONDS, poller.look, "The gateway cannot poll runs"),
-            repeat(clock, 0.0, doubts.look, "The gateway cannot look for runs in doubt"),
+            repeat(clock, _FLUSH_SECONDS, doubts.look, "The gateway cannot look for runs in doubt"),
             repeat(clock, _FLUSH_SECONDS, self._dispatcher.run, "The gateway cannot start runs"),
         )
 
@@ -158,7 +158,8 @@ class Gateway:
         """The answer to a request of Hex's API, as `app.Handler` has it; none takes longer than its client waits."""
         if client_wait(incoming.headers) is None:
             return await self._answer(incoming)
-        clock, seconds = self._context.clock, self._patience(incoming.headers) + ANSWER_SECONDS
+        clock = self._context.clock
+        seconds = self._patience(incoming.headers, incoming.waited_seconds) + ANSWER_SECONDS
         answering = asyncio.ensure_future(self._answer(incoming))
         try:
             if await first_of(clock, seconds, answering):
@@ -167,14 +168,15 @@ class Gateway:
             answering.cancel()
         return refusal(504, "Hex has not answered within the time that the client waits", retry_after_seconds=1)
 
-    def _patience(self, headers: RawHeaders) -> float:
-        """How long a request may wait."""
+    def _patience(self, headers: RawHeaders, waited_seconds: float = 0.0) -> float:
+        """How long a request may wait still."""
         wait = client_wait(headers)
-        return self._wait_seconds if wait is None else min(wait, self._wait_seconds)
+        longest = self._wait_seconds if wait is None else min(wait, self._wait_seconds)
+        return max(0.0, longest - waited_seconds)
 
     async def _answer(self, incoming: Incoming) -> Answer:
         caller = self._caller(incoming.authorization, incoming.peer)
-        answer = await self._answer_caller(caller, incoming, self._patience(incoming.headers))
+        answer = await self._answer_caller(caller, incoming, self._patience(incoming.headers, incoming.waited_seconds))
         if answer.status == 401:
             self._callers.refuse(caller.name)
         return answer

@@ -1,6 +1,6 @@
 """The client of Hex's API: a request in, a page out, in turn and within a deadline."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -10,7 +10,7 @@ import structlog
 from exporter.clock import Clock
 from exporter.config import Route
 from exporter.errors import ApiError, BadAnswerError, ConfigError, RefusedError, UnauthorizedError, UnavailableError
-from exporter.hexapi.endpoints import ApiRequest, Endpoint, address, query
+from exporter.hexapi.endpoints import SHAPES, ApiRequest, Endpoint, address, query
 from exporter.hexapi.error_answers import API_PATH, api_error, not_hex_api
 from exporter.hexapi.exchange import Answer, Authorization, Exchanger, NoAnswer, whole_body
 from exporter.hexapi.pace import Pace
@@ -24,6 +24,9 @@ _ELSEWHERE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 _ERROR_LIMIT_BYTES = 64 * 1024  # a reason is a sentence or two; an HTML page in its place is no loss
 # As a rule one request is under way; a few more while a reload replaces the client.
 _CONNECTIONS = httpx.Limits(max_connections=8, max_keepalive_connections=2, keepalive_expiry=30.0)
+
+_MALFORMED = frozenset({400, 422})
+"""The statuses of a request that the server does not understand."""
 
 _log = structlog.get_logger()
 
@@ -63,8 +66,12 @@ class HexClient:
         transport: httpx.AsyncBaseTransport | None = None,
         deadline_seconds: float = 30.0,
         body_limit_bytes: int = 16 * MIB,
+        on_unknown: Callable[[Mapping[Endpoint, tuple[str, ...]]], None] = lambda _: None,
     ) -> None:
-        """`workspace` names the workspace in the log; `route` is the way to it, by default the direct one."""
+        """`workspace` names the workspace in the log; `route` is the way to it, by default the direct one.
+
+        `on_unknown` gets all parameters that the server turns out not to know.
+        """
         self._base_url = base_url
         self._token = token
         self._pace = pace
@@ -72,7 +79,9 @@ class HexClient:
         self._observe = observe
         self._deadline_seconds = deadline_seconds
         self._body_limit_bytes = body_limit_bytes
-        self._knows_unlisted: bool | None = None
+        self._unknown: dict[Endpoint, tuple[str, ...]] = {}
+        self._understood: set[Endpoint] = set()
+        self._on_unknown = on_unknown
         self._log = _log.bind(workspace=workspace) if workspace else _log
         self._http = Exchanger(
             headers={"Accept": "application/json", "Accept-Encoding": "gzip"},
@@ -87,33 +96,54 @@ class HexClient:
         Raises an ApiError: RateLimitedError after the cool-down has been set, UnauthorizedError also when there is no
         usable token to send.
         """
-        if request.endpoint is not Endpoint.PROJECTS or self._knows_unlisted is False:
-            return await self._fetch(request)
+        left_out = self._unknown.get(request.endpoint, ())
         try:
-            page = await self._fetch(request, unlisted=True)
-        except RefusedError as refusal:
-            if self._knows_unlisted or refusal.status not in {400, 422}:
+            page = await self._fetch(request, left_out)
+        except RefusedError as error:
+            if error.status not in _MALFORMED or request.endpoint in self._understood:
                 raise
+            refusal = error
         else:
-            self._knows_unlisted = True
+            self._understood.add(request.endpoint)
             return page
+        for names in SHAPES[request.endpoint].optional:
+            if names[0] in left_out:
+                continue
+            left_out += names
+            try:
+                page = await self._fetch(request, left_out)
+            except RefusedError as error:
+                if error.status not in _MALFORMED:
+                    raise
+            else:
+                self._learn(request.endpoint, left_out)
+                return page
+        raise refusal
 
-        page = await self._fetch(request)
-        self._knows_unlisted = False
-        self._log.info("The server does not know includeUnlisted: unlisted projects are not seen")
-        return page
+    def leave_out(self, unknown: Mapping[Endpoint, tuple[str, ...]]) -> None:
+        """Send these parameters no more: the server has refused them before."""
+        self._unknown = dict(unknown)
+
+    def _learn(self, endpoint: Endpoint, left_out: tuple[str, ...]) -> None:
+        self._unknown[endpoint] = left_out
+        self._log.warning(
+            "The server does not know parameters, which are left out from now on",
+            endpoint=endpoint.value,
+            parameters=", ".join(left_out),
+        )
+        self._on_unknown(self._unknown)
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._http.aclose()
 
-    async def _fetch(self, request: ApiRequest, *, unlisted: bool = False) -> Page:
+    async def _fetch(self, request: ApiRequest, left_out: tuple[str, ...]) -> Page:
         await self._pace.turn()
         secret = self._secret(request)
         sent_ms = int(self._clock.now() * 1000)
         started = self._clock.monotonic()
         answer = await self._http.exchange(
-            self._http.request("GET", address(self._base_url, request), params=query(request, unlisted=unlisted)),
+            self._http.request("GET", address(self._base_url, request), params=query(request, left_out)),
             lambda response: whole_body(response, self._limit_bytes(response.status_code), [secret]),
             deadline_seconds=self._deadline_seconds,
             authorization=Authorization(secret, "Bearer"),

@@ -1,6 +1,6 @@
 """The endpoints of Hex's API that are read; one request as a value, its address and query."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import quote
@@ -48,19 +48,28 @@ class Shape:
 
     `path` continues the base URL, `array` is the key of the items in the answer (empty: the answer is the one item),
     `limit` the largest page Hex gives (0: the endpoint has no pages), `fixed` the query sent with every page.
+    `optional` names parameters of that query by age, the newest first: not every server knows them.
     """
 
     path: str
     array: str = "values"
     limit: int = 100
     fixed: Mapping[str, str] = field(default_factory=dict)
+    optional: tuple[tuple[str, ...], ...] = ()
 
 
 SHAPES: Mapping[Endpoint, Shape] = {
     Endpoint.PROJECTS: Shape(
-        path="projects", fixed={"includeArchived": "true", "includeTrashed": "true", "includeSharing": "true"}
+        path="projects",
+        fixed=dict.fromkeys(("includeArchived", "includeTrashed", "includeSharing", "includeUnlisted"), "true"),
+        optional=(("includeUnlisted",), ("includeArchived", "includeTrashed", "includeSharing")),
     ),
-    Endpoint.RUNS: Shape(path="projects/{project_id}/runs", array="runs", fixed={"runTriggerFilter": "ALL"}),
+    Endpoint.RUNS: Shape(
+        path="projects/{project_id}/runs",
+        array="runs",
+        fixed={"runTriggerFilter": "ALL"},
+        optional=(("runTriggerFilter",),),
+    ),
     Endpoint.USERS: Shape(path="users", limit=500),
     Endpoint.ME: Shape(path="users/me", array="", limit=0),
     Endpoint.GROUPS: Shape(path="groups", limit=500),
@@ -78,12 +87,10 @@ def address(base_url: str, request: ApiRequest) -> str:
     return f"{base_url.rstrip('/')}/{path}"
 
 
-def query(request: ApiRequest, *, unlisted: bool = False) -> dict[str, str]:
-    """The query of `request`; `unlisted` includes unlisted projects, by a flag that not every server knows."""
+def query(request: ApiRequest, left_out: Collection[str] = ()) -> dict[str, str]:
+    """The query of `request` without the optional parameters that are left out."""
     shape = SHAPES[request.endpoint]
-    parameters = dict(shape.fixed)
-    if unlisted:
-        parameters["includeUnlisted"] = "true"
+    parameters = {name: value for name, value in shape.fixed.items() if name not in left_out}
     if request.endpoint is Endpoint.CELLS and request.project_id is not None:
         parameters["projectId"] = request.project_id
     if shape.limit:

@@ -16,7 +16,7 @@ from exporter.history.span import HOUR_MS, Span
 from exporter.history.time_slots import TimeSlots
 from exporter.insight import UNBILLED, Period, Tally, Tariff, credit_tally, period_at, period_before, tariff
 from exporter.ledger import BOUNDS_MS, KnownProject, WorkspaceLedger
-from exporter.view import Snapshot, awaited, complete_since_ms
+from exporter.view import Snapshot, awaited, complete_since_ms, is_mostly_unreadable
 
 DURATION = "hex_run_duration_seconds"
 
@@ -85,6 +85,8 @@ class Past:
         if self.snapshot.listed_ms is None:
             return None
         projects = self.snapshot.stored.projects if projects is None else projects
+        if is_mostly_unreadable(projects, self.snapshot.config.collect.refused_share):
+            return None
         since_ms = complete_since_ms(awaited(projects), self.snapshot.stored.first_contact_ms)
         return None if since_ms is None else max(since_ms, self._oldest_ms)
 
@@ -165,8 +167,8 @@ class _Fold:
         ]
 
     def add(self, run: Run) -> None:
-        if run.start_ms is None:
-            return  # it was first seen after the end
+        if run.start_ms is None or run.project_id in self._past.snapshot.stored.excluded:
+            return  # it was first seen after the end, or is left out
         if run.status != UNBILLED:
             self._add_started(run, run.start_ms)
         if run.ended_ms is not None and self._past.span.start_ms <= run.ended_ms < self._past.span.contact_ms:

@@ -70,14 +70,13 @@ def _pasts(
     watch: Callable[[str, Iterable[Run]], Iterable[Run]],
     warn: Callable[[str], None],
 ) -> Iterator[Past]:
-    now_ms = round(clock.now() * 1000)
-    for snapshot in Collector(ledger, Status()).snapshots(config, now_ms):
+    for snapshot in _snapshots(ledger, config, clock):
         workspace = ledger.workspace(snapshot.name)
         contact_ms = workspace.first_contact_ms
         oldest = None if contact_ms is None else next(workspace.runs_between(0, contact_ms), None)
         if contact_ms is None or oldest is None or oldest.start_ms is None:
             continue
-        span = span_of(contact_ms, oldest.start_ms, now_ms, days)
+        span = span_of(contact_ms, oldest.start_ms, snapshot.now_ms, days)
         if span is None:
             continue
         for sentence in _missing(snapshot, span):
@@ -104,11 +103,18 @@ def _progress(config: Config, clock: Clock) -> tuple[int, bool]:
     """How many projects have a history that is not read yet, and whether every workspace has been listed."""
     ledger = open_ledger(config.storage.url, clock=clock, read_only=True)
     try:
-        snapshots = list(Collector(ledger, Status()).snapshots(config, round(clock.now() * 1000)))
+        snapshots = list(_snapshots(ledger, config, clock))
     finally:
         ledger.close()
     listed = [one for one in snapshots if one.listed_ms is not None]
     return sum(map(_unread_projects, snapshots)), len(listed) == len(config.workspaces)
+
+
+def _snapshots(ledger: Ledger, config: Config, clock: Clock) -> Iterator[Snapshot]:
+    """Each workspace as of now, by the skew of this machine's clock that was noted in the ledger."""
+    wall_ms = round(clock.now() * 1000)
+    skews_ms = {one.name: wall_ms - ledger.workspace(one.name).agreed_ms(wall_ms) for one in config.workspaces}
+    return Collector(ledger, Status()).snapshots(config, wall_ms, skews_ms)
 
 
 def _unread_projects(snapshot: Snapshot) -> int:

@@ -8,7 +8,8 @@ from exporter.ledger.held_counters import HOLD_MS, CounterValue
 from exporter.ledger.histograms import BOUNDS_MS, Amounts, observed
 from exporter.ledger.ledger import Ledger, open_ledger
 from exporter.ledger.listings import CollectorState, Listing
-from exporter.ledger.project_records import KnownProject, RunProgress
+from exporter.ledger.project_records import ORDER_MARGIN_MS, KnownProject, RunProgress
+from exporter.ledger.run_counting import is_given_up
 from exporter.ledger.schema import SCHEMA_VERSION
 from exporter.ledger.series_limit import OTHER, PROJECT_METRICS, SOURCE_METRICS
 from exporter.ledger.source_states import SourceRepository, SourceState, Span
@@ -20,6 +21,7 @@ __all__ = [
     "KEEP_KEYS_MS",
     "KEEP_MS",
     "MOST_KEYS",
+    "ORDER_MARGIN_MS",
     "OTHER",
     "PROJECT_METRICS",
     "SCHEMA_VERSION",
@@ -41,6 +43,7 @@ __all__ = [
     "SourceState",
     "Span",
     "WorkspaceLedger",
+    "is_given_up",
     "observed",
     "open_ledger",
 ]

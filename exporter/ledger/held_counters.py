@@ -71,7 +71,13 @@ class HeldCounters:
         return self._served.keys() >= series.keys()
 
     def add(self, transaction: Transaction, amounts: Amounts, now_ms: int) -> None:
-        """Add to the sums; a series that is new begins here, held for 90 seconds from now."""
+        """Add to the sums; a series that is new begins here, held for 90 seconds from now.
+
+        Where the ledger stands in for a file that cannot be written the sums stay as the file has them: whatever was
+        served beyond that would be served again, lower, after the next start.
+        """
+        if self._store.is_stand_in:
+            return
         amounts = {(metric, tuple(map(storable, labels))): amount for (metric, labels), amount in amounts.items()}
         changes = {series: amount for series, amount in amounts.items() if amount or series not in self._served}
         until_ms = now_ms + HOLD_MS

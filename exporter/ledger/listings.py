@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from exporter.facts import Cell, QueriedTable
 from exporter.ledger.codec import decode, encode, storable
@@ -114,6 +114,16 @@ class Listings:
             "last_status": status,
         }
         upsert(transaction.connection, COLLECTORS, [row], keep=() if is_success else ["last_success_ms"])
+
+    def is_any_after(self, at_ms: int) -> bool:
+        """Whether a collector is said to have succeeded after this moment."""
+        return any((state.last_success_ms or 0) > at_ms for state in self.collectors().values())
+
+    def disbelieve_after(self, transaction: Transaction, at_ms: int) -> None:
+        """Forget the successes that are said to have been after this moment."""
+        column = COLLECTORS.c
+        later = update(COLLECTORS).where(column.workspace == self._workspace, column.last_success_ms > at_ms)
+        transaction.connection.execute(later.values(last_success_ms=None))
 
     def collectors(self) -> dict[str, CollectorState]:
         """Every collector that was ever tried."""

@@ -1,6 +1,5 @@
 """Which store a URL opens: the file, a fresh one in a damaged one's place, or memory where nothing can be written."""
 
-import os.path
 from pathlib import Path
 
 import structlog
@@ -55,14 +54,14 @@ def _open_for_reading(path: Path, clock: Clock) -> Store:
 
 
 def _open_for_writing(path: Path, clock: Clock) -> Store:
-    lock = None
+    lock, is_new = None, _is_absent(path)
     try:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = WriterLock(path.with_name(path.name + ".lock"))
             return _open_file(path, clock, lock)
         except sqlite.TROUBLE as error:
-            return _open_without_file(path, clock, lock, sqlite.reason(error))
+            return _open_without_file(path, clock, lock, sqlite.reason(error), is_new=is_new)
     except BaseException:
         if lock is not None:
             lock.release()
@@ -82,20 +81,39 @@ def _open_file(path: Path, clock: Clock, lock: WriterLock) -> Store:
     return Store(path, clock, writer, sqlite.reader_engine(path), lock=lock, problem=problem)
 
 
-def _open_without_file(path: Path, clock: Clock, lock: WriterLock | None, reason: BaseException) -> Store:
+def _open_without_file(
+    path: Path, clock: Clock, lock: WriterLock | None, reason: BaseException, *, is_new: bool
+) -> Store:
     _log.error("the ledger cannot be written and is kept in memory", path=str(path), reason=str(reason))
     problem = f"{path}: cannot be written: {reason}; the ledger is in memory and ends with this process"
-    if not os.path.exists(path):
+    if is_new:
         return _in_memory(clock, lock, problem)
+    problem += "; its counters stand still, because sums that are not kept would be lower after the next start"
     try:
-        return _in_memory(clock, lock, problem, copy_of=path)
+        return _in_memory(clock, lock, problem, copy_of=path, is_stand_in=True)
     except sqlite.TROUBLE as error:
-        return _in_memory(clock, lock, f"{problem}; what it held cannot be read: {sqlite.reason(error)}")
+        problem += f"; what it held cannot be read: {sqlite.reason(error)}"
+        return _in_memory(clock, lock, problem, is_stand_in=True)
+
+
+def _is_absent(path: Path) -> bool:
+    """Whether there is surely no ledger; one in a folder that may not be entered may be there."""
+    try:
+        return path.stat().st_size == 0
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
 
 
 def _in_memory(
-    clock: Clock, lock: WriterLock | None = None, problem: str | None = None, copy_of: Path | None = None
+    clock: Clock,
+    lock: WriterLock | None = None,
+    problem: str | None = None,
+    copy_of: Path | None = None,
+    *,
+    is_stand_in: bool = False,
 ) -> Store:
     engine = sqlite.memory_engine(copy_of)
     migrate(engine, now_ms(clock), str(copy_of or "the ledger in memory"))
-    return Store(None, clock, engine, None, lock=lock, problem=problem)
+    return Store(None, clock, engine, None, lock=lock, problem=problem, is_stand_in=is_stand_in)

@@ -1,6 +1,6 @@
 """The projects of a workspace: listed, gone, with series of their own or not, and how far their runs are known."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import func, select
@@ -11,24 +11,47 @@ from exporter.ledger.schema import PROJECTS, RUNS, WORKSPACES, upsert
 from exporter.ledger.series_limit import ACTIVITY_MS, DAY_MS, FORGET_GONE_MS, Candidate, choose_series
 from exporter.ledger.store import Store, Transaction
 
+ORDER_MARGIN_MS = 15 * 60_000
+"""How far start times may be out of order in a listing that falls.
+
+A listing in order of creation shows a run that waited for its kernel among later ones, and clocks differ.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunProgress:
     """How far a project's run history is known, for the planner to go on from.
 
-    `known_until_ms`: every run that started before it is known; `known_from_ms`: back to there (0: all that the API
-    has). `is_unordered`: its pages do not fall by start time. `last_read_ms`: when its newest page was read last.
-    `refused_until_ms`, `refusals`: Hex refused it, so often in a row. `schedule_checked_ms`: its schedules have been
-    compared with its runs up to then.
+    `known_until_ms`: every run that started before it is known; `known_from_ms`: the earliest start that has been read
+    without a gap (0: all that the API has). `disorder_ms`: how far start times were seen out of order in its pages;
+    `is_unordered`: further than that, so that only its last page says where they end. `last_read_ms`: when its newest
+    page was read last. `refusals`: Hex refused its newest page so often in a row, the last time with `refused_status`.
+    `schedule_checked_ms`: its schedules have been compared with its runs up to then.
     """
 
     known_until_ms: int | None = None
     known_from_ms: int | None = None
     is_unordered: bool = False
     last_read_ms: int | None = None
-    refused_until_ms: int | None = None
+    disorder_ms: int = 0
     refusals: int = 0
+    refused_status: int | None = None
     schedule_checked_ms: int | None = None
+
+    @property
+    def margin_ms(self) -> int:
+        """How far start times may be out of order in its pages."""
+        return max(ORDER_MARGIN_MS, self.disorder_ms)
+
+    @property
+    def complete_from_ms(self) -> int | None:
+        """Every run that started since then is known, 0: all; a page yet to come may hold runs up to a margin later."""
+        return self.known_from_ms + self.margin_ms if self.known_from_ms else self.known_from_ms
+
+    @property
+    def was_never_readable(self) -> bool:
+        """Whether Hex refuses its runs and never gave them: there is nothing that could be waited for."""
+        return self.refusals > 0 and self.known_until_ms is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +101,13 @@ class Projects:
         return self._known
 
     def record_listing(
-        self, transaction: Transaction, listed: Iterable[Project], at_ms: int
+        self, transaction: Transaction, listed: Iterable[Project], at_ms: int, unreadable: Collection[str] | None = ()
     ) -> Mapping[str, KnownProject]:
-        """Take in a whole listing: what it lacks is gone. Returns all projects as they are then."""
+        """Take in a whole listing: what it lacks is gone, unless its item was `unreadable` (None: any may have been).
+
+        Returns all projects as they are then.
+        """
+        spared = self._known.keys() if unreadable is None else {storable(one) for one in unreadable}
         changes: dict[str, KnownProject] = {}
         present = {storable(project.project_id): project for project in listed}
         for project_id, project in present.items():
@@ -89,7 +116,7 @@ class Projects:
             if after != known:
                 changes[project_id] = after
         for project_id, known in self._known.items():
-            if project_id not in present and known.gone_since_ms is None:
+            if project_id not in present and project_id not in spared and known.gone_since_ms is None:
                 changes[project_id] = replace(known, gone_since_ms=at_ms)
         return self._write(transaction, changes)
 
@@ -100,7 +127,35 @@ class Projects:
         )
         self._write(transaction, {project_id: replace(known, progress=progress)})
 
-    def choose_members(self, transaction: Transaction, limit: int, now_ms: int) -> Mapping[str, KnownProject]:
+    def known_after(self, at_ms: int) -> list[KnownProject]:
+        """The projects whose runs are said to have been read after this moment, or to be known up to it."""
+        return [
+            known
+            for known in self._known.values()
+            if max(known.progress.known_until_ms or 0, known.progress.last_read_ms or 0) > at_ms
+        ]
+
+    def disbelieve_after(self, transaction: Transaction, at_ms: int) -> None:
+        """Have the runs of those projects read whole again: nothing says how far they are known."""
+        changes = {
+            known.project.project_id: replace(
+                known,
+                progress=replace(
+                    known.progress,
+                    known_until_ms=None,
+                    known_from_ms=None,
+                    is_unordered=True,
+                    last_read_ms=None,
+                    schedule_checked_ms=min(known.progress.schedule_checked_ms or at_ms, at_ms),
+                ),
+            )
+            for known in self.known_after(at_ms)
+        }
+        self._write(transaction, changes)
+
+    def choose_members(
+        self, transaction: Transaction, limit: int, now_ms: int, left_out: Collection[str] = ()
+    ) -> Mapping[str, KnownProject]:
         """Decide who has series: room is filled at once, members are displaced at most daily.
 
         Returns all projects as they are then.
@@ -122,7 +177,8 @@ class Projects:
                 viewed_ms=known.project.viewed_ms or 0,
             )
             for project_id, known in self._known.items()
-            if known.gone_since_ms is None or now_ms - known.gone_since_ms < FORGET_GONE_MS
+            if (known.gone_since_ms is None or now_ms - known.gone_since_ms < FORGET_GONE_MS)
+            and project_id not in left_out
         ]
         members = choose_series(candidates, limit, may_displace=is_due)
         changes = {

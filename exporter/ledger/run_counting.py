@@ -6,13 +6,15 @@ that has ended stays ended: a page that shows it active again is older than what
 
 from dataclasses import dataclass, replace
 
-from exporter.facts import UNKNOWN_TRIGGER, Run
+from exporter.facts import ACTIVE_STATUSES, UNKNOWN_TRIGGER, Run
 from exporter.ledger.codec import plausible, storable
 from exporter.ledger.first_contact import Border, counts, is_forgotten
 from exporter.ledger.histograms import Amounts, observed
 
 UNVIEWED_RUNS = "hex_unviewed_runs_total"
 MISSED_SCHEDULES = "hex_missed_schedules_total"
+
+_STATUSLESS_MS = 3_600_000  # longer than most runs take; one that goes on for longer is counted when it shows its end
 
 REFRESHES = ("scheduled", "app_refresh")
 """The triggers of runs that no person or program requested, so that somebody should look at the result."""
@@ -66,10 +68,19 @@ def sighted(known: KnownRun | None, seen: Run, border: Border, at_ms: int) -> Kn
         known = replace(known, run=_corrected(known.run, seen))
         is_news = False
     if known.run.is_active:
-        return replace(known, was_active=True)
+        return replace(known, was_active=True, is_gone=is_given_up(known.run, at_ms))
     return replace(
         known, is_counted=known.is_counted or (is_news and counts(known.run, border, was_active=known.was_active))
     )
+
+
+def is_given_up(run: Run, now_ms: int) -> bool:
+    """Whether an active run is no longer taken for one: its status says nothing, and it began over an hour ago.
+
+    One that says neither how it is nor when it began never was. Should it show an end after all, it counts by that.
+    """
+    says_active = run.status in ACTIVE_STATUSES
+    return run.is_active and not says_active and (run.start_ms is None or run.start_ms < now_ms - _STATUSLESS_MS)
 
 
 def run_amounts(run: Run, project_id: str) -> Amounts:

@@ -101,6 +101,14 @@ class Runs:
         transaction.after_commit(self._forget_everything)
         return deleted.rowcount
 
+    def oldest_kept_ms(self) -> int | None:
+        """The oldest ended run, or the line before which they were forgotten if that is later; None without a run."""
+        oldest = select(func.min(RUNS.c.started_ms)).where(self._mine, RUNS.c.is_active == false())
+        with self._store.reading() as connection:
+            oldest_ms: int | None = connection.execute(oldest).scalar()
+            line_ms = self.pruned_before_ms(connection)
+        return None if oldest_ms is None else max(oldest_ms, line_ms or oldest_ms)
+
     def pruned_before_ms(self, connection: Connection) -> int | None:
         """The line before which ended runs have been forgotten."""
         return connection.execute(

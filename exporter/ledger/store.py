@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import structlog
@@ -42,7 +42,8 @@ class Store:
     """Where the tables are. Any thread may read, and writers take turns.
 
     `problem` is one sentence on what is wrong with the ledger, None if nothing is. `is_durable` is False where the
-    ledger lives in memory only. `version` grows with each committed change.
+    ledger lives in memory only. `is_stand_in`: it takes the place of a file that cannot be written, and what it counts
+    would be lost. `version` grows with each committed change, and with each loss.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Store:
         *,
         lock: WriterLock | None = None,
         problem: str | None = None,
+        is_stand_in: bool = False,
     ) -> None:
         self._path = path
         self._clock = clock
@@ -62,6 +64,7 @@ class Store:
         self._lock = lock
         self._turn = threading.RLock()
         self._opening_problem = problem
+        self.is_stand_in = is_stand_in
         self._write_problem: str | None = None
         self._is_damaged = False
         self._is_closed = False
@@ -96,7 +99,7 @@ class Store:
         return now_ms(self._clock)
 
     def when_lost(self, forget: Callable[[], None]) -> None:
-        """Have `forget` called when a damaged file has been replaced by an empty one."""
+        """Have `forget` called when a damaged file has been replaced by an empty one, in the thread that writes."""
         self._forgetting.append(forget)
 
     @contextmanager
@@ -109,7 +112,8 @@ class Store:
     def transaction(self) -> Iterator[Transaction]:
         """One transaction, committed at the end of the block or undone whole.
 
-        Raises LedgerError if it cannot be written; nothing has changed then, and a later one may succeed.
+        Raises LedgerError if it cannot be written; nothing has changed then, and a later one may succeed. So does the
+        one that finds the file damaged: what it was to write followed from facts that are lost.
         """
         with self._turn:
             if self._writer is None:
@@ -119,12 +123,16 @@ class Store:
                 raise LedgerError(f"{self._path or 'the ledger in memory'}: closed: nothing more is written")
             try:
                 if self._is_damaged:
-                    self._start_afresh()
+                    raise self._replaced()
                 with self._writer.begin() as connection:
                     transaction = Transaction(connection)
                     yield transaction
             except sqlite.TROUBLE as error:
-                raise self._failure(error, "written") from error
+                failure = self._failure(error, "written")
+                if self._is_damaged:
+                    with suppress(*sqlite.TROUBLE):  # the next write tries again
+                        failure = self._replaced()
+                raise failure from error
             self._write_problem = None
             transaction.settle()
             self.version += 1
@@ -187,6 +195,12 @@ class Store:
             self._write_problem = problem
         return LedgerError(problem)
 
+    def _replaced(self) -> LedgerError:
+        """Put an empty ledger in the place of the damaged one; the error for who was to write to that."""
+        problem = self._write_problem
+        self._start_afresh()
+        return LedgerError(f"{problem}: a fresh ledger has taken its place")
+
     def _start_afresh(self) -> None:
         """Put an empty ledger in the place of the damaged one."""
         assert self._path is not None
@@ -199,6 +213,8 @@ class Store:
         self._is_damaged = False
         with self.reading() as connection:
             self.created_ms = _created_ms(connection)
+        self._write_problem = None
+        self.version += 1
         for forget in self._forgetting:
             forget()
 

@@ -1,6 +1,7 @@
 """One workspace's part of the ledger: what may be written to it; what may be read is `WorkspaceReader`."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
+from contextlib import AbstractContextManager
 
 from exporter.facts import Cell, Connection, Group, Identity, Project, QueriedTable, Run, Seat, Thread
 from exporter.ledger.codec import storable
@@ -19,7 +20,7 @@ from exporter.ledger.run_counting import (
     was_unviewed,
 )
 from exporter.ledger.thread_growth import record_growth
-from exporter.ledger.workspace_reader import WorkspaceReader
+from exporter.ledger.workspace_reader import SKEW, WorkspaceReader
 
 
 class WorkspaceLedger(WorkspaceReader):
@@ -45,11 +46,22 @@ class WorkspaceLedger(WorkspaceReader):
             self._counters.count(transaction, exchange_amounts(endpoint, code, seconds))
             self._requests.record(transaction, sent_ms, for_caller=for_caller)
 
-    def record_projects(self, projects: Iterable[Project], at_ms: int) -> None:
-        """A whole listing of projects; what it lacks is gone since then."""
+    def when_lost(self, forget: Callable[[], None]) -> None:
+        """Have `forget` called, in the thread that writes, when an empty ledger has taken a damaged one's place."""
+        self._store.when_lost(forget)
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Keep other threads from writing meanwhile, and the ledger from being replaced by them."""
+        return self._store.turn()
+
+    def record_projects(self, projects: Iterable[Project], at_ms: int, unreadable: Collection[str] | None = ()) -> None:
+        """A whole listing of projects; what it lacks is gone since then.
+
+        `unreadable` are the ids of items that could not be read, None if any project may be among them: those stay.
+        """
         with self._store.transaction() as transaction:
             self._counters.begin(transaction, at_ms)
-            after = self._projects.record_listing(transaction, projects, at_ms)
+            after = self._projects.record_listing(transaction, projects, at_ms, unreadable)
             self._counters.foresee_projects(transaction, after)
 
     def record_seats(self, seats: Iterable[Seat], at_ms: int) -> None:
@@ -172,26 +184,44 @@ class WorkspaceLedger(WorkspaceReader):
         with self._store.transaction() as transaction:
             self._requests.set_cool_down(transaction, until_ms)
 
-    def choose_members(self, limit: int, now_ms: int) -> None:
+    def choose_members(self, limit: int, now_ms: int, *, left_out: Collection[str] = ()) -> None:
         """Decide which projects have series of their own; call it after each listing of projects.
 
         Room is filled at once. Once a day, a project takes the place of a member that is clearly less active.
-        Projects that have been gone for 30 days leave.
+        Projects that have been gone for 30 days leave, and those whose ids are `left_out` at once.
         """
         with self._store.transaction() as transaction:
-            after = self._projects.choose_members(transaction, limit, now_ms)
+            after = self._projects.choose_members(transaction, limit, now_ms, left_out)
             self._counters.foresee_projects(transaction, after)
 
-    def prune(self, before_ms: int) -> int:
+    def prune(self, before_ms: int, now_ms: int | None = None) -> int:
         """Forget ended runs from before then, returning how many; every sum stays, and they never count again.
 
-        What sources and findings were then goes with them; the gateway's runs go after 30 days.
+        What sources and findings were then goes with them; the gateway's runs go 30 days before `now_ms`, by default
+        the present by this machine's clock.
         """
+        gateway_ms = (self._store.now_ms() if now_ms is None else now_ms) - KEEP_MS
         with self._store.transaction() as transaction:
             self.sources.prune(transaction, before_ms)
             self.findings.prune(transaction, before_ms)
-            self.gateway.prune(transaction, max(before_ms, self._store.now_ms() - KEEP_MS))
+            self.gateway.prune(transaction, max(before_ms, gateway_ms))
             return self._runs.prune(transaction, before_ms)
+
+    def note_skew(self, skew_ms: int, at_ms: int) -> None:
+        """Keep how far this machine's clock is ahead of the agreed time, which was `at_ms` then."""
+        self.set_value(SKEW, (skew_ms, at_ms))
+
+    def disbelieve_after(self, at_ms: int) -> bool:
+        """Forget when things were read, where that is said to be after this moment: the time was wrong then.
+
+        A project whose runs were read so is read whole again. Returns whether there was anything to forget.
+        """
+        if not self._listings.is_any_after(at_ms) and not self._projects.known_after(at_ms):
+            return False
+        with self._store.transaction() as transaction:
+            self._listings.disbelieve_after(transaction, at_ms)
+            self._projects.disbelieve_after(transaction, at_ms)
+        return True
 
     def set_value(self, key: str, value: object) -> None:
         """Keep a small JSON value under the key."""

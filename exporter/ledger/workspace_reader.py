@@ -21,6 +21,11 @@ from exporter.ledger.source_states import SourceRepository
 from exporter.ledger.store import Store
 from exporter.ledger.workspace_counters import WorkspaceCounters
 
+SKEW = "clock_skew"
+"""The key under which the machine's clock skew is kept, with the agreed time at which it was noted."""
+
+_NOTED_MS = 3_600_000  # it is noted anew every ten minutes
+
 _FACTS = {"users": Seat, "groups": Group, "connections": Connection, "threads": Thread, "me": Identity}
 
 
@@ -60,6 +65,25 @@ class WorkspaceReader:
     def cool_down_until_ms(self) -> int | None:
         """Until when Hex wants no request, None if it never said so."""
         return self._requests.cool_down_until_ms
+
+    @property
+    def noted_skew(self) -> tuple[int, int] | None:
+        """How far the machine's clock was ahead of the agreed time, in milliseconds, and that time; None: not known."""
+        noted = self._key_values.read(SKEW)
+        return None if noted is None else (int(noted[0]), int(noted[1]))
+
+    def agreed_ms(self, wall_ms: int) -> int:
+        """The agreed time when this machine's clock shows `wall_ms`, as far as it was noted within the last hour."""
+        skew_ms, noted_ms = self.noted_skew or (0, 0)
+        is_fresh = abs(wall_ms - skew_ms - noted_ms) <= _NOTED_MS
+        return wall_ms - skew_ms if is_fresh else wall_ms
+
+    def oldest_kept_ms(self) -> int | None:
+        """Since when ended runs are kept: the oldest of them, or the line before which they were forgotten if later.
+
+        None while there is no ended run.
+        """
+        return self._runs.oldest_kept_ms()
 
     def projects(self, include_gone: bool = False) -> tuple[KnownProject, ...]:
         """The projects of the last listing, and with `include_gone` those of earlier ones."""

@@ -627,6 +627,11 @@ GROUPS = (
                 "Projects whose runs the token was never able to read: they are part of no figure.",
             ),
             _gauge(
+                "hex_exporter_excluded_projects",
+                "workspace",
+                "Projects that collect.match and collect.except leave out: no other figure includes them.",
+            ),
+            _gauge(
                 "hex_exporter_oldest_poll_timestamp_seconds",
                 "workspace",
                 "When the runs of the published project that was read longest ago were read.",
@@ -649,7 +654,7 @@ GROUPS = (
             _gauge(
                 "hex_exporter_clock_skew_seconds",
                 "workspace",
-                "This machine's clock minus the clock of Hex, by the Date header of the last answer.",
+                "This machine's clock minus the time that Hex's answers agree on, 0 up to 3 seconds; absent before.",
             ),
             _counter(
                 "hex_exporter_bad_items_total",

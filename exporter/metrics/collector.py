@@ -1,6 +1,7 @@
 """From the ledger to the families of a page: one workspace after the other, then the exporter itself."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from exporter.config import Config
 from exporter.ledger import Ledger
@@ -22,6 +23,9 @@ from exporter.metrics.families.weeks import week_families
 from exporter.metrics.page import Family
 from exporter.metrics.process import Process
 from exporter.view import Bookkeeper, Reader, Snapshot, Status, WorkspaceStatus, owner_label
+
+Skews = Mapping[str, int | None]
+"""By workspace, how far a clock is ahead of the time that its figures go by, in milliseconds; None: in doubt."""
 
 CONCEPTS: tuple[Callable[[Snapshot], Iterable[Family]], ...] = (
     health_families,
@@ -54,27 +58,33 @@ class Collector:
         self._bookkeepers: dict[str, Bookkeeper] = {}
         self._config: Config | None = None
 
-    def collect(self, config: Config, now_ms: int) -> list[Family]:
-        """Every family as of now, each metric once.
+    def collect(self, config: Config, now_ms: int, skews_ms: Skews = MappingProxyType({})) -> list[Family]:
+        """Every family as of now, each metric once; `now_ms` and `skews_ms` as for `snapshots`.
 
         Where the ledger cannot be read, the workspaces' figures are those that were read last.
         """
         merged: dict[str, Family] = {}
-        for family in self._families(config, now_ms):
+        for family in self._families(config, now_ms, skews_ms):
             name = family.metric.name
             known = merged.get(name)
             merged[name] = family if known is None else Family(family.metric, [*known.samples, *family.samples])
         return [family for family in merged.values() if family.samples]
 
-    def snapshots(self, config: Config, now_ms: int) -> Iterator[Snapshot]:
-        """Each workspace as of now, those left out that could not be read yet."""
+    def snapshots(self, config: Config, now_ms: int, skews_ms: Skews = MappingProxyType({})) -> Iterator[Snapshot]:
+        """Each workspace as of now, those left out that could not be read yet.
+
+        `skews_ms` is by how much `now_ms` is ahead of the time of a workspace, None where that is in doubt: what
+        depends on the hour is then unknown.
+        """
         if config != self._config:
             self._config, self._owner_label = config, owner_label(config.labels)
             self._bookkeepers = {}
         status = self._status.current
         for workspace in config.workspaces:
+            skew_ms = skews_ms.get(workspace.name, 0)
+            here_ms = now_ms - (skew_ms or 0)
             reader = self._readers.setdefault(workspace.name, Reader(self._ledger, workspace.name))
-            stored = reader.read(config.week(workspace.name), now_ms)
+            stored = reader.read(config.week(workspace.name), here_ms, config.collect)
             if stored is None:
                 continue
             if workspace.name not in self._bookkeepers:
@@ -82,15 +92,16 @@ class Collector:
             yield Snapshot(
                 workspace=workspace,
                 config=config,
-                now_ms=now_ms,
+                now_ms=here_ms,
+                is_time_known=skew_ms is not None,
                 stored=stored,
                 status=status.workspaces.get(workspace.name, WorkspaceStatus()),
                 owner_label=self._owner_label,
-                accounts=self._bookkeepers[workspace.name].accounts(stored, now_ms),
+                accounts=None if skew_ms is None else self._bookkeepers[workspace.name].accounts(stored, here_ms),
             )
 
-    def _families(self, config: Config, now_ms: int) -> Iterator[Family]:
-        for snapshot in self.snapshots(config, now_ms):
+    def _families(self, config: Config, now_ms: int, skews_ms: Skews) -> Iterator[Family]:
+        for snapshot in self.snapshots(config, now_ms, skews_ms):
             for concept in CONCEPTS:
                 yield from concept(snapshot)
         yield from ledger_families(self._ledger.created_ms, self._ledger.is_durable and self._ledger.problem is None)

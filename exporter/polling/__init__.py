@@ -10,12 +10,14 @@ from exporter.polling.request_estimate import (
     scheduled_requests_per_hour,
     turn_requests_per_hour,
 )
+from exporter.polling.workspace_clock import WorkspaceClock
 
 __all__ = [
     "LISTINGS",
     "FirstRead",
     "PollReport",
     "Poller",
+    "WorkspaceClock",
     "first_read",
     "listing_requests_per_hour",
     "scheduled_requests_per_hour",

@@ -51,6 +51,11 @@ class Firings:
         firings.advance(now_ms)
         return firings
 
+    def changes_ms(self, lag_ms: int, now_ms: int) -> int:
+        """When what `due_at` says of these firings changes by the time alone."""
+        last_ms = NEVER_MS if self.last_ms is None else self.last_ms + lag_ms + ALLOWED_DELAY_MS + 1
+        return min(self.next_ms, last_ms if last_ms > now_ms else NEVER_MS)
+
     def advance(self, now_ms: int) -> None:
         """Move on to this instant; a clock that went back changes nothing."""
         while self.next_ms <= now_ms:

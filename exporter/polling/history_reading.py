@@ -2,17 +2,11 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import accumulate
 
 from exporter.facts import Run
 from exporter.hexapi import ApiRequest, Endpoint, Page
 from exporter.ledger import RunProgress
-
-MARGIN_MS = 15 * 60_000
-"""How far start times may be out of order in a listing that falls.
-
-A listing in order of creation shows a run that waited for its kernel among later ones, and clocks differ.
-"""
 
 _MOST_STEP_BACKS = 3
 _MOST_STALE_PAGES = 3
@@ -25,19 +19,22 @@ ALL_KNOWN_MS = 0
 class HeadRead:
     """The newest runs of one project, read page by page until they join what is known.
 
-    `next` is the page to ask for, None when done. A listing whose start times do not fall is read to its end, since
-    its order is not documented; so is one that no longer shows a run that was active.
+    `next` is the page to request, None when done. A listing whose start times are further out of order than they are
+    known to be is read to its end, since its order is not documented; so is one that no longer shows a run that was
+    active. `flaw` says in one phrase why a read led nowhere: nothing follows from it then.
     """
 
     def __init__(self, project_id: str, progress: RunProgress, active_run_ids: Collection[str]) -> None:
         self.next: ApiRequest | None = ApiRequest(endpoint=Endpoint.RUNS, project_id=project_id)
+        self.flaw: str | None = None
         self._progress = progress
         self._missing = set(active_run_ids)
         self._seen: set[str] = set()
         self._offset = 0
         self._oldest_ms: int | None = None
-        self._falls = True
+        self._disorder_ms = 0
         self._must_reach_end = progress.is_unordered
+        self._is_cut = False
         self._first_sent_ms: int | None = None
         self._reached_end = False
         self._step_backs = 0
@@ -50,6 +47,9 @@ class HeadRead:
         runs = page.only(Run)
         length = page.size
         ids = {run.run_id for run in runs}
+        if page.has_more and not length:
+            self._end_here("an empty page names a next one")
+            return
         if self._slipped(ids, length):
             return
         self._stale_pages = self._stale_pages + 1 if ids <= self._seen else 0
@@ -57,18 +57,31 @@ class HeadRead:
         self._seen |= ids
         self._missing -= ids
         self._offset = page.request.offset + length
-        self._reached_end = not page.has_more or not length or self._stale_pages > _MOST_STALE_PAGES
+        self._reached_end = not page.has_more
         if self._reached_end or self._joins_known():
             self.next = None
+        elif self._stale_pages > _MOST_STALE_PAGES:
+            self._end_here("the same runs came on every page")
         else:
             # One run of overlap shows whether the listing shrank between two pages.
             offset = max(self._offset - 1, page.request.offset + 1)
             self.next = ApiRequest(Endpoint.RUNS, page.request.project_id, offset=offset)
 
+    def cut_off(self) -> bool:
+        """Have the read end where it is, because Hex refuses the next page; whether something follows from it."""
+        self._end_here("an older page is refused")
+        return self.flaw is None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the newest page has come."""
+        return self._first_sent_ms is not None
+
     @property
     def gone_run_ids(self) -> frozenset[str]:
         """Runs that were active and that Hex no longer lists; known only when the read is done."""
-        return frozenset(self._missing) if self.next is None and self._reached_end else frozenset()
+        is_over = self.next is None and self.flaw is None and (self._reached_end or self._is_cut)
+        return frozenset(self._missing) if is_over else frozenset()
 
     def progress(self) -> RunProgress:
         """The project's progress once the read is done."""
@@ -77,16 +90,17 @@ class HeadRead:
         known_from_ms = self._progress.known_from_ms
         if self._reached_end:
             known_from_ms = ALL_KNOWN_MS
-        elif known_from_ms is None and self._oldest_ms is not None:
+        elif self._oldest_ms is not None and (known_from_ms is None or not self._is_joined()):
             known_from_ms = self._oldest_ms + 1
         return replace(
             self._progress,
             known_until_ms=max(self._first_sent_ms, self._progress.known_until_ms or 0),
             known_from_ms=known_from_ms,
-            is_unordered=not self._falls,
+            is_unordered=False,
+            disorder_ms=max(self._progress.disorder_ms, self._disorder_ms),
             last_read_ms=self._first_sent_ms,
-            refused_until_ms=None,
             refusals=0,
+            refused_status=None,
         )
 
     def _slipped(self, ids: set[str], length: int) -> bool:
@@ -99,19 +113,32 @@ class HeadRead:
         self.next = replace(self.next, offset=offset)
         return True
 
+    def _end_here(self, why: str) -> None:
+        """What was read is known without a gap only if it joins what was known, or if its order can be trusted."""
+        self.next = None
+        self._is_cut = True
+        is_ordered = not self._must_reach_end and self._disorder_ms <= self._progress.margin_ms
+        if self._oldest_ms is None or not is_ordered:
+            self.flaw = why
+
     def _observe_order(self, runs: Sequence[Run]) -> None:
         for run in runs:
             if run.start_ms is None or run.run_id in self._seen:
                 continue
-            if self._oldest_ms is not None and run.start_ms > self._oldest_ms + MARGIN_MS:
-                self._falls = False
+            if self._oldest_ms is not None:
+                self._disorder_ms = max(self._disorder_ms, run.start_ms - self._oldest_ms)
             self._oldest_ms = run.start_ms if self._oldest_ms is None else min(self._oldest_ms, run.start_ms)
 
     def _joins_known(self) -> bool:
-        if self._must_reach_end or not self._falls or self._missing or self._oldest_ms is None:
+        margin_ms = self._progress.margin_ms
+        if self._must_reach_end or self._disorder_ms > margin_ms or self._missing or self._oldest_ms is None:
             return False
+        return self._is_joined()
+
+    def _is_joined(self) -> bool:
         known_until_ms = self._progress.known_until_ms
-        return known_until_ms is None or self._oldest_ms < known_until_ms - MARGIN_MS
+        assert self._oldest_ms is not None
+        return known_until_ms is None or self._oldest_ms < known_until_ms - self._progress.margin_ms
 
 
 def older_page(project_id: str, known_runs: int) -> ApiRequest:
@@ -120,19 +147,22 @@ def older_page(project_id: str, known_runs: int) -> ApiRequest:
 
 
 def extend_back(progress: RunProgress, page: Page) -> RunProgress | None:
-    """The progress with an older page joined to it; None if the page does not touch what is known.
+    """The progress with an older page joined to it; None if the page does not touch what is known, or is no page.
 
-    A page whose start times do not fall cannot be joined: the project is then read whole, as unordered.
+    A page whose start times are further out of order than they are known to be cannot be joined: the project is then
+    read whole, as unordered.
     """
     assert progress.known_from_ms is not None
     starts = [run.start_ms for run in page.only(Run) if run.start_ms is not None]
-    if not page.has_more or not page.size:
+    if not page.has_more:
         if starts and max(starts) < progress.known_from_ms - 1 and page.request.offset > 0:
             return None
         return replace(progress, known_from_ms=ALL_KNOWN_MS)
+    if not page.size:
+        return None
     if not starts:
         return replace(progress, is_unordered=True)
-    if any(later > earlier + MARGIN_MS for earlier, later in pairwise(starts)):
+    if any(start > oldest + progress.margin_ms for oldest, start in zip(accumulate(starts, min), starts, strict=True)):
         return replace(progress, is_unordered=True)
     if max(starts) < progress.known_from_ms - 1:
         return None

@@ -1,13 +1,17 @@
 """Reading whole listings: page by page in memory, into the ledger only when the last page has come."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from operator import attrgetter
+from typing import TypeVar
 
-from exporter.config import Collect
+from exporter.config import Collect, listings_seconds
 from exporter.facts import Connection, Group, Identity, Project, Seat, Thread
 from exporter.hexapi import Endpoint, ListingWalk, Page
-from exporter.ledger import WorkspaceLedger
+from exporter.ledger import Listing, WorkspaceLedger
 from exporter.polling.due_times import HOUR_MS, MINUTE_MS
 from exporter.polling.planner import ListingOutlook
+
+Item = TypeVar("Item")
 
 LISTINGS = (
     Endpoint.PROJECTS,
@@ -29,6 +33,8 @@ _SHORTEST_MS = {
 }
 _SHARE = {Endpoint.PROJECTS: 0.15, Endpoint.THREADS: 0.05}
 _OTHER_SHARE = 0.02
+_BAD_SHARE = 0.1
+_MOST_BAD = 2  # one broken item in a small workspace is no broken listing
 _LONGEST_MS = {Endpoint.PROJECTS: 15 * MINUTE_MS}
 _OTHER_LONGEST_MS = 3 * HOUR_MS
 
@@ -38,44 +44,84 @@ def enabled_listings(collect: Collect) -> list[Endpoint]:
     return [one for one in LISTINGS if one is Endpoint.ME or getattr(collect, one.value)]
 
 
-def listing_interval_ms(endpoint: Endpoint, pages: int, requests_per_hour: int) -> int:
-    """How long after a complete read the next one is due: seldom enough to cost a small share of the requests.
+def listing_intervals_ms(
+    pages: Mapping[Endpoint, int], requests_per_hour: int, max_age_seconds: float
+) -> dict[Endpoint, int]:
+    """How long after a complete read of listings of so many pages the next one is due.
 
-    Never longer than a quarter of an hour for projects, three hours for the rest, half of the time after which their
-    gauges disappear by default.
+    Seldom enough to cost a small share of the requests, and at least twice in `max_age_seconds`, after which their
+    gauges disappear, as far as half of the requests are enough for that; 0: they are not shown anyway.
     """
+    usual = {one: _usual_interval_ms(one, count, requests_per_hour) for one, count in pages.items()}
+    if not max_age_seconds:
+        return usual
+    in_time_ms = round(1000 * max(max_age_seconds / 2, listings_seconds(sum(pages.values()), requests_per_hour)))
+    return {one: min(interval_ms, in_time_ms) for one, interval_ms in usual.items()}
+
+
+def _usual_interval_ms(endpoint: Endpoint, pages: int, requests_per_hour: int) -> int:
+    """Never longer than a quarter of an hour for projects, three hours for the rest."""
     share = _SHARE.get(endpoint, _OTHER_SHARE)
     wanted_ms = int(HOUR_MS * pages / (requests_per_hour * share))
     longest_ms = max(_LONGEST_MS.get(endpoint, _OTHER_LONGEST_MS), _SHORTEST_MS[endpoint])
     return min(max(wanted_ms, _SHORTEST_MS[endpoint]), longest_ms)
 
 
+def _unreadable(walk: ListingWalk) -> str | None:
+    """Why so many items cannot be read that the listing is no success, None if it is one."""
+    bad, all_items = len(walk.bad), len(walk.bad) + len(walk.items)
+    if not bad or (len(walk.items) and (bad < _MOST_BAD or bad <= _BAD_SHARE * all_items)):
+        return None
+    return f"{bad} of {all_items} items cannot be read"
+
+
+def _kept(
+    items: tuple[Item, ...],
+    before: Listing[Item] | None,
+    unreadable: Collection[str] | None,
+    id_of: Callable[[Item], str],
+) -> tuple[Item, ...]:
+    """The items with those of the listing before that may be among the unreadable ones (None: any of them)."""
+    if before is None:
+        return items
+    found = {id_of(one) for one in items}
+    missing = (one for one in before.items if id_of(one) not in found)
+    return (*items, *(one for one in missing if unreadable is None or id_of(one) in unreadable))
+
+
 class ListingReader:
     """The listings of one workspace: which are due, which are being read, and what they said when complete."""
 
-    def __init__(self, ledger: WorkspaceLedger, enabled: Collection[Endpoint], requests_per_hour: int) -> None:
+    def __init__(
+        self, ledger: WorkspaceLedger, enabled: Collection[Endpoint], requests_per_hour: int, max_age_seconds: float
+    ) -> None:
         self._ledger = ledger
+        self._max_age_seconds = max_age_seconds
         self._requests_per_hour = requests_per_hour
         self._walks: dict[Endpoint, ListingWalk] = {}
         self._pages: dict[Endpoint, int] = {}
         self._due_ms = dict.fromkeys((one for one in LISTINGS if one in enabled), 0)
 
-    def load(self) -> None:
-        """Have each listing due an interval after the ledger last took it in. Raises LedgerError."""
+    def load(self, now_ms: int) -> None:
+        """Have each listing due an interval after the ledger last took it in, but at the latest an interval from now.
+
+        Raises LedgerError.
+        """
         states = self._ledger.collectors()
         self._walks = {}
         for place, endpoint in enumerate(self._due_ms):
             state = states.get(endpoint.value)
             last_ms = None if state is None or not state.success else state.last_success_ms
             # Those that were never read are due since the epoch, in their order.
-            self._due_ms[endpoint] = place if last_ms is None else last_ms + self._interval_ms(endpoint)
+            due_ms = place if last_ms is None else min(last_ms, now_ms) + self._interval_ms(endpoint)
+            self._due_ms[endpoint] = due_ms
 
-    def outlooks(self, now_ms: int, paused_until_ms: Callable[[Endpoint], int]) -> list[ListingOutlook]:
+    def outlooks(self, paused_until_ms: Callable[[Endpoint], int]) -> list[ListingOutlook]:
         """What the planner goes by, of every enabled listing."""
         return [
             ListingOutlook(
                 endpoint=endpoint,
-                due_ms=max(0 if endpoint in self._walks else min(due, self._latest_ms(endpoint, now_ms)), paused),
+                due_ms=max(0 if endpoint in self._walks else due, paused),
                 under_way=self._walks[endpoint].next if endpoint in self._walks else None,
             )
             for endpoint, due in self._due_ms.items()
@@ -102,33 +148,33 @@ class ListingReader:
         if walk.next is not None:
             return None
         del self._walks[endpoint]
-        if not walk.is_complete:
-            self._due_ms[endpoint] = now_ms + self._interval_ms(endpoint)
-            self._ledger.record_collector(endpoint.value, False, now_ms, 200)
-            return walk.flaw
-        self._store(endpoint, walk, sent_ms)
-        self._ledger.record_collector(endpoint.value, True, sent_ms, 200)
+        flaw = walk.flaw or _unreadable(walk)
+        if walk.is_complete:
+            self._store(endpoint, walk, sent_ms)
+        self._ledger.record_collector(endpoint.value, flaw is None, now_ms if flaw else sent_ms, 200)
         self._due_ms[endpoint] = now_ms + self._interval_ms(endpoint)
-        return None
+        return flaw
 
     def give_up(self, endpoint: Endpoint) -> None:
         """Forget the pages that were read; the listing starts again from its first page."""
         self._walks.pop(endpoint, None)
 
-    def give_up_all(self) -> None:
-        """Forget the pages of every listing that was under way."""
-        self._walks.clear()
-
     def _store(self, endpoint: Endpoint, walk: ListingWalk, at_ms: int) -> None:
+        """Take a whole listing in. An item that cannot be read stays as it was known."""
+        ids = [item.item_id for item in walk.bad]
+        unreadable = None if None in ids else frozenset(one for one in ids if one is not None)
         match endpoint:
             case Endpoint.PROJECTS:
-                self._ledger.record_projects(walk.only(Project), at_ms)
+                self._ledger.record_projects(walk.only(Project), at_ms, unreadable)
             case Endpoint.USERS:
-                self._ledger.record_seats(walk.only(Seat), at_ms)
+                seats, before = walk.only(Seat), self._ledger.listing("users") if ids else None
+                self._ledger.record_seats(_kept(seats, before, unreadable, attrgetter("user_id")), at_ms)
             case Endpoint.GROUPS:
-                self._ledger.record_groups(walk.only(Group), at_ms)
+                groups, known = walk.only(Group), self._ledger.listing("groups") if ids else None
+                self._ledger.record_groups(_kept(groups, known, unreadable, attrgetter("group_id")), at_ms)
             case Endpoint.CONNECTIONS:
-                self._ledger.record_connections(walk.only(Connection), at_ms)
+                found, kept = walk.only(Connection), self._ledger.listing("connections") if ids else None
+                self._ledger.record_connections(_kept(found, kept, unreadable, attrgetter("connection_id")), at_ms)
             case Endpoint.THREADS:
                 self._ledger.record_threads(walk.only(Thread), at_ms)
             case Endpoint.ME:
@@ -136,8 +182,4 @@ class ListingReader:
                     self._ledger.record_identity(identity, at_ms)
 
     def _interval_ms(self, endpoint: Endpoint) -> int:
-        return listing_interval_ms(endpoint, self._pages.get(endpoint, 1), self._requests_per_hour)
-
-    def _latest_ms(self, endpoint: Endpoint, now_ms: int) -> int:
-        """A wall clock that went back must not postpone a listing by more than its interval."""
-        return now_ms + self._interval_ms(endpoint)
+        return listing_intervals_ms(self.pages, self._requests_per_hour, self._max_age_seconds)[endpoint]

@@ -8,7 +8,11 @@ from exporter.polling.due_times import NEVER_MS
 from exporter.polling.reasons import Reason
 
 BACKFILL_TURN = 5
-"""Every so many requests one goes to history that is still to be read, however busy the present is."""
+"""Every so many requests one goes to this week and the last, where they are still to be read, however busy the present
+is."""
+
+REST_TURN = 10
+"""The same for the time before: nothing that is shown first waits for it."""
 
 _STAGES = (Reason.HISTORY_THIS_WEEK, Reason.HISTORY_LAST_WEEK, Reason.HISTORY_REST)
 
@@ -27,7 +31,7 @@ class ProjectOutlook:
     """One project that can have runs.
 
     `due_ms` from when its newest runs are worth a request, `due_reason` what makes them so;
-    `paused_until_ms` before that nothing of it may be requested;
+    `paused_until_ms` before that nothing of it may be requested, `older_paused_until_ms` nothing of its past;
     `under_way` the page to go on with if a read of it has begun; `older` the page behind what is known, None if all is
     known; `known_from_ms` how far back it is known; `activity` orders projects that wait for the same thing.
     """
@@ -36,6 +40,7 @@ class ProjectOutlook:
     due_ms: int
     due_reason: Reason = Reason.SCHEDULE
     paused_until_ms: int = 0
+    older_paused_until_ms: int = 0
     under_way: ApiRequest | None = None
     older: ApiRequest | None = None
     known_from_ms: int | None = None
@@ -76,8 +81,9 @@ def plan(
 
     The project listing goes first: one page covers a hundred projects and shows what changed. Then the other listings
     and the newest runs take turns, each the most overdue first; then history, breadth first: this week of every
-    project, last week (`weeks_ms`: where the two start), the rest. While history is missing, one request in five is
-    spent on it. Where nothing is left, there is time for `plan_detail`. No project has its turn before `next_turn_ms`:
+    project, last week (`weeks_ms`: where the two start), the rest. While one of the two weeks is missing, one request
+    in five is spent on it, then one in ten on the rest. Where nothing is left, there is time for `plan_detail`. No
+    project has its turn before `next_turn_ms`:
     turns that fall together must not use up the requests of the hour, and with them those for runs that are expected.
     """
     first = _due_listing((one for one in listings if one.endpoint is Endpoint.PROJECTS), now_ms)
@@ -86,8 +92,8 @@ def plan(
     open_projects = [] if runs_paused_until_ms > now_ms else [one for one in projects if one.paused_until_ms <= now_ms]
     other = _due_listing((one for one in listings if one.endpoint is not Endpoint.PROJECTS), now_ms)
     newest = _newest_runs((one for one in open_projects if not one.is_turn or next_turn_ms <= now_ms), now_ms)
-    older = _older_runs(open_projects, weeks_ms)
-    if older is not None and turn % BACKFILL_TURN == 0:
+    older = _older_runs([one for one in open_projects if one.older_paused_until_ms <= now_ms], weeks_ms)
+    if older is not None and turn % (REST_TURN if older.reason is Reason.HISTORY_REST else BACKFILL_TURN) == 0:
         return older
     present = (other, newest) if turn % 2 else (newest, other)
     for planned in (*present, older):

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 class PollReport:
     """How the loop of one workspace is doing, as of its last step; never changed, safe to read from any thread.
 
-    `clock_skew_seconds` is this machine's clock minus Hex's. `problems` has what does not work right now, one sentence
-    each; `is_followed` is False while they keep the whole workspace from being followed.
+    `clock_skew_seconds` is this machine's clock minus the agreed time, None before it is agreed. `problems` has what
+    does not work right now, one sentence each; `is_followed` is False while they keep the whole workspace from being
+    followed.
     """
 
     planned_requests_per_hour: float = 0.0
     allowed_requests_per_hour: int = 0
     overdue_projects: int = 0
     projects_with_older_history: int = 0
-    clock_skew_seconds: float = 0.0
+    excluded_projects: int = 0
+    clock_skew_seconds: float | None = None
     is_followed: bool = True
     problems: tuple[str, ...] = ()

@@ -2,41 +2,47 @@
 
 import random
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import replace
 
 import httpx
 import structlog
 
-from exporter.clock import Clock
 from exporter.conditions import Conditions
 from exporter.config import Config, Workspace
 from exporter.errors import ApiError, LedgerError, RateLimitedError, RefusedError, UnauthorizedError
 from exporter.hexapi import ApiRequest, Endpoint, Exchange, HexClient, Pace, Page, TokenSource
 from exporter.insight import previous_week_bounds, week_bounds
 from exporter.ledger import WorkspaceLedger
+from exporter.polling.agreed_clock import DATE_STEP_MS, TOLERATED_MS
 from exporter.polling.availability import Availability
 from exporter.polling.bad_items import BadItems
-from exporter.polling.clock_skew import DATE_STEP_MS, ClockSkew
 from exporter.polling.due_times import HOUR_MS
 from exporter.polling.housekeeping import Housekeeper
 from exporter.polling.planner import Idle, PlannedRequest, plan
 from exporter.polling.poll_report import PollReport
+from exporter.polling.problems import problems_of
 from exporter.polling.readers import Readers
 from exporter.polling.token_lock import TokenLock
+from exporter.polling.unknown_parameters import read_unknown, write_unknown
+from exporter.polling.workspace_clock import WorkspaceClock
 
 _log = structlog.get_logger()
 
 _LEDGER_RETRY_SECONDS = 10.0
 _IDLE_LONGEST_SECONDS = 60.0
+_NOTE_SECONDS = 600.0
+_TIME_LOOK_SECONDS = 2.5  # a time is agreed by a few answers over a few seconds
 _MOST_STARTED_RUNS = 1000  # a gateway that starts more between two steps has its projects read in their turn
 
-_LEDGER, _LOOP, _TOKEN = "ledger", "loop", "token"
+_LEDGER, _LOOP, _TOKEN, _TIME = "ledger", "loop", "token", "time"
 _EVENTS = {
     _LEDGER: "The ledger cannot be used",
     _LOOP: "The polling loop stumbled",
     _TOKEN: "Hex does not accept the token",
+    _TIME: "Hex's answers are dated as they cannot be",
 }
-_UNFOLLOWED = frozenset({Endpoint.PROJECTS.value, *_EVENTS})
+_UNFOLLOWED = frozenset({Endpoint.PROJECTS.value, _LEDGER, _LOOP, _TOKEN})
 """The conditions that keep the whole workspace from being followed."""
 
 
@@ -54,7 +60,7 @@ class Poller:
         token: TokenSource,
         ledger: WorkspaceLedger,
         *,
-        clock: Clock,
+        clock: WorkspaceClock,
         rng: random.Random,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
@@ -83,18 +89,23 @@ class Poller:
             workspace=workspace.name,
             route=workspace,
             transport=transport,
+            on_unknown=self._on_unknown,
         )
         self._conditions = Conditions(self._log)
-        self._availability = Availability(ledger, self._conditions, rng)
+        self._availability = Availability(ledger, self._conditions, rng, config.collect.refused_share)
         self._readers = Readers(ledger, config, self._availability, self.pace.allowed_per_hour)
         self._token_lock = TokenLock(token, rng)
-        self._skew = ClockSkew()
         self._bad_items = BadItems(ledger, self._log)
-        self._housekeeper = Housekeeper(ledger, config.storage.keep_runs_seconds)
-        self._started_runs: deque[tuple[str, int]] = deque(maxlen=_MOST_STARTED_RUNS)
+        self._housekeeper = Housekeeper(ledger, config.storage.keep_runs_seconds, clock, self._conditions)
+        self._started_runs: deque[tuple[str, float]] = deque(maxlen=_MOST_STARTED_RUNS)
+        self._took_seconds = 0.0
+        self._next_look = 0.0
+        self._noted: tuple[int, float] | None = None
         self._figures = PollReport()
         self._turn = 0
+        self._is_begun = False
         self._is_loaded = False
+        ledger.when_lost(self._forget)
 
     @property
     def report(self) -> PollReport:
@@ -102,19 +113,24 @@ class Poller:
         conditions = self._conditions.current
         return replace(
             self._figures,
-            clock_skew_seconds=self._skew.seconds,
+            clock_skew_seconds=self._clock.skew_seconds,
             is_followed=_UNFOLLOWED.isdisjoint(conditions),
-            problems=tuple(str(fields["reason"]) for fields in conditions.values()),
+            problems=problems_of(conditions),
         )
 
     def load(self) -> None:
         """Begin with what the ledger knows. Raises LedgerError; the poller is then as before and may load again."""
-        now_ms = round(self._clock.now() * 1000)
+        now_ms = self._clock.now_ms()
         since_ms = now_ms - HOUR_MS
         requests = self._ledger.requests_by_minute(since_ms), self._ledger.caller_requests_by_minute(since_ms)
         self._readers.load(now_ms)
         self.pace.restore(self._ledger.cool_down_until_ms or 0, *requests)
-        self._is_loaded = True
+        self._client.leave_out(read_unknown(self._ledger, now_ms))
+        self._is_begun = self._is_loaded = True
+
+    def _forget(self) -> None:
+        """What is remembered follows from a ledger that is lost: begin again with the one in its place."""
+        self._is_loaded = False
 
     async def aclose(self) -> None:
         """Close the connections to Hex."""
@@ -126,7 +142,7 @@ class Poller:
         From any thread. It costs one request at the most; what that shows in progress is then followed to its end, as
         any active run is.
         """
-        self._started_runs.append((project_id, round(self._clock.now() * 1000)))
+        self._started_runs.append((project_id, self._clock.monotonic()))
 
     async def run(self) -> None:
         """Step until cancelled. A fault of this program is logged and the loop goes on."""
@@ -141,19 +157,31 @@ class Poller:
     async def step(self) -> float:
         """Send at most one request and record its answer; seconds until another step is worth it."""
         try:
-            if not self._is_loaded:
+            if not self._is_begun:
                 self.load()
-            return await self._step(self._now_ms())
+            elif not self._is_loaded:
+                self._readers.load(self._clock.now_ms())
+                self._is_loaded = True
+            if by_ms := self._clock.follow_machine():
+                self._begin_again(by_ms)
+            return await self._step(self._clock.now_ms())
         except LedgerError as error:
+            self._forget()  # what was read moves only when it is written
             self._report(_LEDGER, str(error))
-            self._readers.not_written()
             return _LEDGER_RETRY_SECONDS
+        except Exception:
+            self._forget()
+            raise
 
     async def _step(self, now_ms: int) -> float:
-        wait_seconds = self._token_lock.wait_seconds(now_ms) or self.pace.wait_seconds()
+        wait_seconds = (
+            self._token_lock.wait_seconds(now_ms)
+            or self.pace.wait_seconds()
+            or max(0.0, self._next_look - self._clock.monotonic())
+        )
         if wait_seconds > 0:
             return wait_seconds
-        self._housekeeper.prune_if_due(now_ms)
+        self._housekeeper.prune_if_due()
         planned = self._plan(now_ms)
         if isinstance(planned, Idle):
             return min((planned.until_ms - now_ms) / 1000, _IDLE_LONGEST_SECONDS)
@@ -172,8 +200,8 @@ class Poller:
 
     def _plan(self, now_ms: int) -> PlannedRequest | Idle:
         while self._started_runs:
-            project_id, at_ms = self._started_runs.popleft()
-            self._readers.expect_run(project_id, self._skew.hex_ms(at_ms))
+            project_id, moment = self._started_runs.popleft()
+            self._readers.expect_run(project_id, now_ms - round((self._clock.monotonic() - moment) * 1000))
         projects = self._readers.project_outlooks(now_ms)
         self._figures = self._readers.figures(projects, now_ms)
         week, _ = week_bounds(now_ms, self._week.timezone, self._week.starts)
@@ -193,38 +221,81 @@ class Poller:
 
     async def _exchange(self, request: ApiRequest, now_ms: int) -> None:
         self._readers.sent(request, now_ms)
+        outcome: Page | ApiError
         try:
-            page = await self._client.fetch(request)
-        except RateLimitedError as error:
-            wait_seconds = round(self.pace.wait_seconds())
-            self._log.info("Hex asks to wait", endpoint=request.endpoint.value, seconds=wait_seconds)
-            self._log.debug("The answer was", reason=str(error))
-        except UnauthorizedError as error:
-            self._rejected(error, now_ms)
-        except RefusedError as error:
-            self._readers.refused(request, error, now_ms)
-            self._availability.refused(request, error, now_ms)
+            outcome = await self._client.fetch(request)
         except ApiError as error:
-            self._readers.failed(request)
-            self._availability.failed(request, error, now_ms)
-        else:
-            self._take(page)
+            outcome = error
+        with self._ledger.turn():
+            if self._is_loaded:  # else the ledger was lost while the request was under way
+                self._settle(request, outcome, now_ms)
+
+    def _settle(self, request: ApiRequest, outcome: Page | ApiError, now_ms: int) -> None:
+        match outcome:
+            case RateLimitedError():
+                wait_seconds = round(self.pace.wait_seconds())
+                self._log.info("Hex asks to wait", endpoint=request.endpoint.value, seconds=wait_seconds)
+                self._log.debug("The answer was", reason=str(outcome))
+            case UnauthorizedError():
+                self._rejected(outcome, now_ms)
+            case RefusedError():
+                self._readers.refused(request, outcome, now_ms)
+            case ApiError():
+                self._readers.failed(request, outcome, now_ms)
+            case Page():
+                self._take(outcome)
 
     def _take(self, page: Page) -> None:
-        request, received_ms = page.request, round(self._clock.now() * 1000)
-        self._skew.observe(page, received_ms)
-        now_ms = self._skew.hex_ms(received_ms)
-        asked_ms = self._skew.hex_ms(page.sent_ms)
+        if not self._is_time_agreed(page):
+            return
+        now_ms = self._clock.now_ms()
+        asked_ms = now_ms - round(self._took_seconds * 1000)
         # What Hex shows may be as old as its clock is uncertain: a run that ended in between belongs to the next read.
         sent_ms = asked_ms - DATE_STEP_MS
         self._ledger.first_contact(asked_ms)
         self._bad_items.take(page, now_ms)
-        if flaw := self._readers.take(page, sent_ms, now_ms):
-            self._availability.broken_off(request.endpoint, flaw, now_ms)
-            return
         self._token_lock.accepted()
         self._conditions.clear(_TOKEN)
-        self._availability.answered(request, now_ms)
+        self._readers.take(page, sent_ms, now_ms)
+
+    def _is_time_agreed(self, page: Page) -> bool:
+        """Whether the page can be placed in time. One that cannot is asked for again: nothing of it is taken in."""
+        was_agreed = self._clock.is_agreed
+        stepped_ms = self._clock.observe(page.server_ms, page.newest_ms, self._took_seconds)
+        if not self._clock.is_agreed:
+            self._next_look = self._clock.monotonic() + _TIME_LOOK_SECONDS
+            return False
+        dispute = self._clock.dispute_seconds
+        if dispute is None:
+            self._conditions.clear(_TIME)
+        else:
+            self._report(_TIME, f"{dispute:+.0f} seconds from the time that answers before them agreed on")
+        is_to_begin_again = stepped_ms != 0
+        if stepped_ms or not was_agreed:
+            is_to_begin_again |= self._ledger.disbelieve_after(self._clock.now_ms() + TOLERATED_MS)
+        if is_to_begin_again:
+            self._begin_again(stepped_ms)
+        self._note_skew()
+        return not is_to_begin_again
+
+    def _begin_again(self, by_ms: int) -> None:
+        """The time was set on by so much: pauses last as long as before, and reads under way begin again."""
+        if by_ms:
+            self._log.info("The time was set", seconds=round(by_ms / 1000))
+        self._availability.shift(by_ms)
+        self._token_lock.shift(by_ms)
+        self._readers.load(self._clock.now_ms())
+
+    def _note_skew(self) -> None:
+        """Keep how far the machine's clock is off, for those who read the ledger and for the next start."""
+        skew_ms, steady = self._clock.ahead_ms, self._clock.monotonic()
+        if (
+            self._noted is None
+            or abs(skew_ms - self._noted[0]) > TOLERATED_MS
+            or steady - self._noted[1] > _NOTE_SECONDS
+        ):
+            self._ledger.note_skew(skew_ms, self._clock.now_ms())
+            self._noted = (skew_ms, steady)
 
     def _rejected(self, error: UnauthorizedError, now_ms: int) -> None:
         """The token is not accepted: report it once, go slow, and look whether it changes."""
@@ -233,8 +304,15 @@ class Poller:
         self._ledger.record_collector(Endpoint.PROJECTS.value, False, now_ms, error.status)
 
     def _observe(self, exchange: Exchange) -> None:
+        self._took_seconds = exchange.seconds
         try:
             self._ledger.record_exchange(exchange.endpoint, exchange.code, exchange.seconds, exchange.sent_ms)
+        except LedgerError as error:
+            self._report(_LEDGER, str(error))
+
+    def _on_unknown(self, unknown: Mapping[Endpoint, tuple[str, ...]]) -> None:
+        try:
+            write_unknown(self._ledger, unknown, self._clock.now_ms())
         except LedgerError as error:
             self._report(_LEDGER, str(error))
 
@@ -246,6 +324,3 @@ class Poller:
 
     def _report(self, key: str, reason: str, *, exc_info: bool = False) -> None:
         self._conditions.report(key, _EVENTS[key], what=key, reason=reason, exc_info=exc_info)
-
-    def _now_ms(self) -> int:
-        return self._skew.hex_ms(round(self._clock.now() * 1000))

@@ -28,10 +28,12 @@ class DetailReader:
         self._read_ms: dict[str, int] = {}
         self._spent_on = (0, 0)
 
-    def load(self) -> None:
+    def load(self, now_ms: int) -> None:
         """Go on from what the ledger knows. Raises LedgerError."""
         self._walk = None
-        self._read_ms = dict(self._ledger.value(_READ_KEY) or {})
+        known: dict[str, int] = self._ledger.value(_READ_KEY) or {}
+        # What was read in the future was read at a time that was wrong: of unknown age.
+        self._read_ms = {project_id: read_ms for project_id, read_ms in known.items() if read_ms <= now_ms}
         day, spent = self._ledger.value(_SPENT_KEY) or (0, 0)
         self._spent_on = (day, spent)
 

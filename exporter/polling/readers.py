@@ -5,8 +5,11 @@ Each reader remembers in memory what it has under way; all of them begin with wh
 
 from collections.abc import Callable
 
+import structlog
+
 from exporter.config import Config
-from exporter.errors import RefusedError
+from exporter.errors import ApiError, BadAnswerError, RefusedError
+from exporter.facts import Project
 from exporter.hexapi import ApiRequest, Endpoint, Page
 from exporter.ledger import KnownProject, WorkspaceLedger
 from exporter.polling.availability import Availability
@@ -16,6 +19,8 @@ from exporter.polling.poll_report import PollReport
 from exporter.polling.project_details import DetailReader
 from exporter.polling.request_estimate import listing_requests_per_hour
 from exporter.polling.run_reading import RunReader
+
+_log = structlog.get_logger()
 
 
 class Readers:
@@ -34,30 +39,38 @@ class Readers:
         self._availability = availability
         self._projects_with_series = config.limits.projects_with_series
         self._requests_per_hour = requests_per_hour
-        self._listings = ListingReader(ledger, enabled_listings(collect), requests_per_hour)
-        self._runs = RunReader(ledger, requests_per_hour) if collect.runs else None
+        self._listings = ListingReader(ledger, enabled_listings(collect), requests_per_hour, collect.max_age_seconds)
+        self._runs = RunReader(ledger, requests_per_hour, self._is_polled) if collect.runs else None
         self._details = DetailReader(ledger, wants_tables=wants_details, wants_cells=wants_details)
         self._known: dict[str, KnownProject] = {}
+        self._collect = collect
+        self._excluded = 0
 
     def load(self, now_ms: int) -> None:
         """Begin with what the ledger knows."""
-        self._listings.load()
-        self._details.load()
-        self._known = {one.project.project_id: one for one in self._ledger.projects()}
+        self._listings.load(now_ms)
+        self._details.load(now_ms)
+        self._know_projects()
         if self._runs is not None:
             self._runs.load()
             if self._known:
                 self._runs.refresh(now_ms, self._listings_per_hour())
+                self._availability.follow(self._runs.running, self._runs.refused_projects)
 
     def listing_outlooks(self, now_ms: int) -> list[ListingOutlook]:
         """What the planner goes by, of every listing that is read."""
-        return self._listings.outlooks(now_ms, lambda one: self._availability.endpoint_until_ms(one, now_ms))
+        return self._listings.outlooks(lambda one: self._availability.endpoint_until_ms(one, now_ms))
 
     def project_outlooks(self, now_ms: int) -> list[ProjectOutlook]:
         """What the planner goes by, of every project whose runs are read."""
         if self._runs is None:
             return []
-        return self._runs.outlooks(now_ms, lambda one: self._availability.project_until_ms(one, now_ms))
+        availability = self._availability
+        return self._runs.outlooks(
+            now_ms,
+            lambda one: (availability.project_until_ms(one), availability.older_until_ms(one)),
+            availability.revision,
+        )
 
     def next_turn_ms(self, now_ms: int) -> int:
         """Before when no project is read only because it is its turn."""
@@ -75,6 +88,7 @@ class Readers:
             allowed_requests_per_hour=self._requests_per_hour,
             overdue_projects=0 if runs is None else runs.overdue(projects, now_ms),
             projects_with_older_history=0 if runs is None else runs.behind,
+            excluded_projects=self._excluded,
         )
 
     def expect_run(self, project_id: str, started_ms: int) -> None:
@@ -86,51 +100,91 @@ class Readers:
         """A request leaves; some have a daily allowance."""
         self._details.sent(request, now_ms)
 
-    def take(self, page: Page, sent_ms: int, now_ms: int) -> str | None:
-        """Take a page in that was requested then. Returns why its listing was given up, if it was."""
+    def take(self, page: Page, sent_ms: int, now_ms: int) -> None:
+        """Take a page in that was requested then."""
         request = page.request
         project_id = request.project_id
         if request.endpoint is Endpoint.RUNS and self._runs is not None:
-            self._runs.take(page, sent_ms, now_ms)
+            self._take_runs(self._runs, page, sent_ms, now_ms)
         elif project_id is not None:
             if known := self._known.get(project_id):
                 self._details.take(known, page, sent_ms)
-        elif flaw := self._listings.take(page, sent_ms, now_ms):
-            return flaw
-        elif request.endpoint is Endpoint.PROJECTS and not self._listings.is_under_way(Endpoint.PROJECTS):
-            self._refresh(now_ms)
-        return None
+            self._availability.answered(request, now_ms)
+        else:
+            flaw = self._listings.take(page, sent_ms, now_ms)
+            is_over = not self._listings.is_under_way(request.endpoint)
+            if flaw is not None:
+                self._availability.broken_off(request.endpoint, flaw, now_ms)
+            elif is_over:
+                self._availability.answered(request, now_ms)
+            if request.endpoint is Endpoint.PROJECTS and is_over:
+                self._refresh(now_ms)
 
-    def failed(self, request: ApiRequest) -> None:
+    def failed(self, request: ApiRequest, error: ApiError, now_ms: int) -> None:
         """The page did not come: what it belongs to starts again from its first page."""
         if request.project_id is None:
             self._listings.give_up(request.endpoint)
         elif self._runs is not None and request.endpoint is Endpoint.RUNS:
             self._runs.give_up(request.project_id)
+        self._availability.failed(request, error, now_ms)
 
     def refused(self, request: ApiRequest, error: RefusedError, now_ms: int) -> None:
         """This token, plan or project does not have it: what it belongs to waits for a while."""
         project_id = request.project_id
+        was_readable = False
         if project_id is None:
             self._listings.give_up(request.endpoint)
         elif request.endpoint is not Endpoint.RUNS:
             if error.status != 403:
                 self._details.skip(project_id, now_ms)
         elif self._runs is not None:
-            self._runs.refused(project_id, now_ms)
+            if self._runs.refused_older(request, now_ms):
+                self._availability.older_failed(request, str(error), now_ms)
+                return
+            was_readable = self._runs.was_readable(project_id)
+            self._runs.refused(project_id, error.status, now_ms)
+        self._availability.refused(request, error, now_ms, was_readable=was_readable)
 
-    def not_written(self) -> None:
-        """What was taken in could not be written: listings under way start again from their first page."""
-        self._listings.give_up_all()
+    def _take_runs(self, runs: RunReader, page: Page, sent_ms: int, now_ms: int) -> None:
+        request = page.request
+        taken = runs.take(page, sent_ms, now_ms)
+        if taken.flaw is not None:
+            error = BadAnswerError(request.endpoint.value, taken.flaw, status=200)
+            self._availability.failed(request, error, now_ms)
+            return
+        if taken.older_flaw is not None:
+            self._availability.older_failed(request, taken.older_flaw, now_ms)
+        elif taken.is_older and request.project_id is not None:
+            self._availability.older_came(request.project_id)
+        self._availability.answered(request, now_ms)
 
     def _refresh(self, now_ms: int) -> None:
         """Follow the projects of a new listing."""
-        self._ledger.choose_members(self._projects_with_series, now_ms)
-        self._known = {one.project.project_id: one for one in self._ledger.projects()}
+        left_out = (one.project.project_id for one in self._ledger.projects() if not self._is_polled(one.project))
+        self._ledger.choose_members(self._projects_with_series, now_ms, left_out=frozenset(left_out))
+        self._know_projects()
         if self._runs is not None:
             detail = self._detail(now_ms)
             details_left = sum(detail(project_id) is not None for project_id in self._known)
             self._runs.refresh(now_ms, self._listings_per_hour(), details_left=details_left)
+            self._availability.follow(self._runs.running)
+
+    def _know_projects(self) -> None:
+        """Look up the projects that are followed; how many are left out is logged where it has changed."""
+        listed = self._ledger.projects()
+        self._known = {one.project.project_id: one for one in listed if self._is_polled(one.project)}
+        excluded = len(listed) - len(self._known)
+        if excluded != self._excluded:
+            _log.info(
+                "Projects are left out by collect.match and collect.except",
+                workspace=self._ledger.name,
+                left_out=excluded,
+                followed=len(self._known),
+            )
+        self._excluded = excluded
+
+    def _is_polled(self, project: Project) -> bool:
+        return self._collect.is_polled(self._ledger.name, project)
 
     def _detail(self, now_ms: int) -> Callable[[str], ApiRequest | None]:
         """A function that returns the request about a project's connections; None: nothing to learn, or refused."""
@@ -141,4 +195,4 @@ class Readers:
         return lambda project_id: self._details.next_request(self._known[project_id], now_ms, tables_until_ms)
 
     def _listings_per_hour(self) -> float:
-        return listing_requests_per_hour(self._listings.pages, self._requests_per_hour)
+        return listing_requests_per_hour(self._listings.pages, self._requests_per_hour, self._collect.max_age_seconds)

@@ -8,13 +8,13 @@ from exporter.facts import Project
 from exporter.hexapi import Endpoint
 from exporter.insight import WEEK_MS, scheduled_week_runs
 from exporter.polling.due_times import HOUR_MS
-from exporter.polling.listings import listing_interval_ms
+from exporter.polling.listings import listing_intervals_ms
 
 REST_SHARE = 0.6
-"""The share of the allowed requests that listings, schedules and turns together may take until the past is read."""
+"""The share of the allowed requests that listings, schedules and turns take until this week and the last are known."""
 
 SETTLED_SHARE = 0.9
-"""The same once nothing of the past is left to be read; the rest is for changes, active runs and a gateway's runs."""
+"""The same from then on; the rest is for changes, active runs, a gateway's runs, and what is left of the past."""
 
 _LEAST_TURNS_SHARE = 0.2
 _REQUESTS_PER_SCHEDULED_RUN = 1.3
@@ -35,7 +35,7 @@ def turn_requests_per_hour(
 ) -> float:
     """What is left for asking every project in turn, at least a fifth of what is allowed.
 
-    `is_settled`: nothing of the past is left to be read.
+    `is_settled`: this week and the last are known of every project.
     """
     share = SETTLED_SHARE if is_settled else REST_SHARE
     spare = allowed_per_hour * share - listings_per_hour - scheduled_per_hour
@@ -63,8 +63,7 @@ def first_read(projects: Iterable[Project], pages: Mapping[Endpoint, int], now_m
     return FirstRead(week_requests=listings + week, history_requests=listings + history)
 
 
-def listing_requests_per_hour(pages: Mapping[Endpoint, int], allowed_per_hour: int) -> float:
+def listing_requests_per_hour(pages: Mapping[Endpoint, int], allowed_per_hour: int, max_age_seconds: float) -> float:
     """What reading listings of so many pages at their intervals costs."""
-    return sum(
-        count * HOUR_MS / listing_interval_ms(endpoint, count, allowed_per_hour) for endpoint, count in pages.items()
-    )
+    intervals_ms = listing_intervals_ms(pages, allowed_per_hour, max_age_seconds)
+    return sum(count * HOUR_MS / intervals_ms[endpoint] for endpoint, count in pages.items())

@@ -1,59 +1,59 @@
 """Reading the runs of every project: what is due, what is being read, and what each page adds to the ledger."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Container, Sequence
+from dataclasses import replace
 
-from exporter.facts import Run
+from exporter.facts import Project, Run
 from exporter.hexapi import ApiRequest, Page
-from exporter.insight import ALLOWED_DELAY_MS, ALLOWED_EARLY_MS, missed_firings, project_firings
-from exporter.ledger import KnownProject, RunProgress, WorkspaceLedger
-from exporter.polling.clock_skew import DATE_STEP_MS
+from exporter.ledger import KnownProject, WorkspaceLedger, is_given_up
+from exporter.polling.agreed_clock import DATE_STEP_MS
 from exporter.polling.due_times import HOUR_MS, MINUTE_MS, Firings, Habits, due_at, rest_intervals_ms
 from exporter.polling.expected_runs import ExpectedRuns
 from exporter.polling.history_reading import ALL_KNOWN_MS, HeadRead, extend_back, older_page
+from exporter.polling.missed_schedules import missed_schedules
 from exporter.polling.planner import ProjectOutlook
 from exporter.polling.request_estimate import SETTLED_SHARE, scheduled_requests_per_hour, turn_requests_per_hour
 from exporter.polling.run_habits import HABIT_DAYS_MS, habits_of
+from exporter.polling.tracked_project import RunsTaken, TrackedProject
 
 OVERDUE_MS = 10 * MINUTE_MS
 """A project whose runs are due for longer than this is overdue."""
 
-_REFUSED_MS = HOUR_MS
-_LONGEST_REFUSED_MS = 24 * HOUR_MS
+_GONE_AFTER_MS = 30 * MINUTE_MS
+"""How long after its project has left the listing an active run is taken for gone; the listing may have been wrong."""
+
+_MOST_STUCK_PAGES = 3
+"""So many older pages in a row that add nothing lead nowhere; runs that come meanwhile move a page now and then."""
+
 _SHORTEST_REST_MS = 30_000
 _TURN_HASTE = 0.8  # turns that fell behind catch up
 _EXPECTED_MARGIN_MS = 2 * DATE_STEP_MS  # a read is taken for one step of the Date header older than it is
 _HABITS_EVERY_MS = 30 * MINUTE_MS
-
-
-@dataclass(slots=True)
-class _Tracked:
-    """One project that can have runs, as the reader follows it in memory."""
-
-    known: KnownProject
-    firings: Firings
-    progress: RunProgress
-    active: dict[str, int | None] = field(default_factory=dict)
-    read: HeadRead | None = None
-    rest_ms: int = 0
-    known_runs: int | None = None
-    expected_runs: ExpectedRuns = field(default_factory=ExpectedRuns)
+_NEW_HABITS_EVERY_MS = 5 * MINUTE_MS  # while the past comes in, what it says of a project is new
+_FIRST_PAST_MS = 14 * 24 * HOUR_MS
+"""So much of the past is worth slower turns: it holds this week and the last."""
 
 
 class RunReader:
     """The run histories of one workspace's published projects."""
 
-    def __init__(self, ledger: WorkspaceLedger, requests_per_hour: int) -> None:
+    def __init__(
+        self, ledger: WorkspaceLedger, requests_per_hour: int, is_polled: Callable[[Project], bool] = lambda _: True
+    ) -> None:
         self._ledger = ledger
+        self._is_polled = is_polled
         self._requests_per_hour = requests_per_hour
-        self._tracked: dict[str, _Tracked] = {}
+        self._tracked: dict[str, TrackedProject] = {}
+        self._expected: dict[str, ExpectedRuns] = {}
         self._habits: dict[str, Habits] = {}
         self._habits_at_ms: int | None = None
         self._scheduled_per_hour = 0.0
-        self._turns: set[str] = set()
+        self._turns_in_an_hour = 0.0
         self._turn_every_ms = 0
         self._last_turn_ms: int | None = None
         self._active: dict[str, dict[str, int | None]] = {}
+        self._unlisted_since_ms: dict[str, int] = {}
+        self._outlooks_at: tuple[int, int] = (0, 0)
 
     def load(self) -> None:
         """Have the next `refresh` go on from what the ledger knows; forgets reads under way. Raises LedgerError."""
@@ -61,6 +61,7 @@ class RunReader:
         for run in self._ledger.active_runs():
             active.setdefault(run.project_id, {})[run.run_id] = run.start_ms
         self._active = active
+        self._expected = {project_id: one.expected_runs for project_id, one in self._tracked.items()}
         self._tracked = {}
         self._habits_at_ms = None
 
@@ -69,20 +70,50 @@ class RunReader:
 
         `details_left` is how many of them still wait for a request about their connections.
         """
-        projects = [one for one in self._ledger.projects() if one.project.published_ms is not None]
-        if self._habits_at_ms is None or abs(now_ms - self._habits_at_ms) > _HABITS_EVERY_MS:
+        listed = (one for one in self._ledger.projects() if self._is_polled(one.project))
+        projects = [one for one in listed if one.project.published_ms is not None]
+        every_ms = _NEW_HABITS_EVERY_MS if self.behind else _HABITS_EVERY_MS
+        if self._habits_at_ms is None or abs(now_ms - self._habits_at_ms) > every_ms:
             recent = self._ledger.uses_between(now_ms - HABIT_DAYS_MS, now_ms)
             self._habits = habits_of((one.project for one in projects), recent, now_ms)
             self._habits_at_ms = now_ms
+        self._end_runs_of_others({one.project.project_id for one in projects}, now_ms)
         self._tracked = {one.project.project_id: self._follow(one, now_ms) for one in projects}
+        self._expected = {}
         self._spread(listings_per_hour, details_left, now_ms)
 
-    def outlooks(self, now_ms: int, paused_until_ms: Callable[[str], int]) -> list[ProjectOutlook]:
-        """What the planner goes by, of every project that can have runs."""
-        outlooks = [
-            self._outlook(project_id, one, now_ms, paused_until_ms) for project_id, one in self._tracked.items()
-        ]
-        self._turns = {one.project_id for one in outlooks if one.is_turn}
+    @property
+    def running(self) -> frozenset[str]:
+        """The projects that Hex may start runs of."""
+        return frozenset(name for name, one in self._tracked.items() if one.known.project.state == "published")
+
+    @property
+    def refused_projects(self) -> list[str]:
+        """The projects whose runs Hex refused when they were last requested."""
+        return [project_id for project_id, one in self._tracked.items() if one.progress.refusals]
+
+    def was_readable(self, project_id: str) -> bool:
+        """Whether the project's runs have ever been read."""
+        tracked = self._tracked.get(project_id)
+        return tracked is not None and tracked.progress.known_until_ms is not None
+
+    def outlooks(
+        self, now_ms: int, paused_until_ms: Callable[[str], tuple[int, int]], pauses_revision: int = 0
+    ) -> list[ProjectOutlook]:
+        """What the planner goes by, of every project that can have runs.
+
+        `paused_until_ms` returns until when a project waits, and until when its past does; what it returns changes only
+        with `pauses_revision`. An outlook is made again only when what it is made of has changed.
+        """
+        last_ms, last_revision = self._outlooks_at
+        is_anew = now_ms < last_ms or pauses_revision != last_revision
+        self._outlooks_at = now_ms, pauses_revision
+        outlooks = []
+        for project_id, one in self._tracked.items():
+            if is_anew or one.outlook is None or one.outlook_until_ms <= now_ms:
+                one.outlook = self._outlook(project_id, one, now_ms, paused_until_ms)
+                one.outlook_until_ms = one.firings.changes_ms(self._habit(project_id).lag_ms, now_ms)
+            outlooks.append(one.outlook)
         return outlooks
 
     def next_turn_ms(self, now_ms: int) -> int:
@@ -93,7 +124,7 @@ class RunReader:
 
     def requests_per_hour(self) -> float:
         """What following the projects costs once all history is read."""
-        return self._turns_per_hour() + self._scheduled_per_hour
+        return self._turns_in_an_hour + self._scheduled_per_hour
 
     @property
     def behind(self) -> int:
@@ -104,51 +135,86 @@ class RunReader:
         """How many projects have waited for their turn for more than ten minutes."""
         return sum(max(one.due_ms, one.paused_until_ms) < now_ms - OVERDUE_MS for one in outlooks)
 
-    def take(self, page: Page, sent_ms: int, now_ms: int) -> None:
+    def take(self, page: Page, sent_ms: int, now_ms: int) -> RunsTaken:
         """Add a page of runs to the ledger, and what it means for the project's progress."""
         project_id = page.request.project_id
         tracked = self._tracked.get(project_id or "")
         if project_id is None or tracked is None:
-            return
+            return RunsTaken.WELL
         runs = page.only(Run)
         if tracked.read is None and page.request.offset > 0:
-            self._take_older(project_id, tracked, page, runs, now_ms)
+            taken = self._take_older(project_id, tracked, page, runs, now_ms)
         else:
-            if project_id in self._turns and tracked.read is None:
+            if tracked.outlook is not None and tracked.outlook.is_turn and tracked.read is None:
                 self._last_turn_ms = now_ms
-            self._take_newest(project_id, tracked, page, runs, sent_ms, now_ms)
-        self._observe(project_id, tracked, runs)
+            taken = self._take_newest(project_id, tracked, page, runs, sent_ms, now_ms)
+        tracked.outlook = None
+        self._observe(project_id, tracked, runs, now_ms)
+        return taken
 
     def give_up(self, project_id: str) -> None:
         """Forget a read that did not come to its end; it starts again from the newest page."""
         if tracked := self._tracked.get(project_id):
             tracked.read = None
             tracked.known_runs = None
+            tracked.outlook = None
 
     def expect_run(self, project_id: str, started_ms: int) -> None:
         """A run of the project was started then: read the project when it should have ended."""
         if tracked := self._tracked.get(project_id):
             tracked.expected_runs.started(started_ms + self._habit(project_id).duration_ms)
+            tracked.outlook = None
 
-    def refused(self, project_id: str, now_ms: int) -> None:
-        """Have a project wait whose runs this token may not see, longer each time."""
+    def refused_older(self, request: ApiRequest, now_ms: int) -> bool:
+        """Whether what Hex refuses is a page of the project's past: what has been read before it stays known then."""
+        project_id = request.project_id or ""
+        tracked = self._tracked.get(project_id)
+        if request.offset == 0 or tracked is None:
+            return False
+        read = tracked.read
+        if read is None:
+            return True
+        if not read.has_begun or not read.cut_off():
+            return False
+        self._finish(project_id, tracked, read, (), now_ms)
+        tracked.outlook = None
+        return True
+
+    def refused(self, project_id: str, status: int | None, now_ms: int) -> None:
+        """Remember that Hex refuses the project's newest runs."""
         tracked = self._tracked.get(project_id)
         if tracked is None:
             return
         self.give_up(project_id)
-        pause_ms = min(_REFUSED_MS * 2 ** min(tracked.progress.refusals, 10), _LONGEST_REFUSED_MS)
-        progress = replace(tracked.progress, refused_until_ms=now_ms + pause_ms, refusals=tracked.progress.refusals + 1)
+        progress = replace(tracked.progress, refusals=tracked.progress.refusals + 1, refused_status=status)
         self._ledger.record_runs(project_id, (), progress, now_ms)
         tracked.progress = progress
 
-    def _follow(self, known: KnownProject, now_ms: int) -> _Tracked:
+    def _end_runs_of_others(self, listed: Container[str], now_ms: int) -> None:
+        """Runs that were active in projects that can have none any more are taken for gone after a while."""
+        gone_since = {one.project.project_id: one.gone_since_ms for one in self._ledger.projects(include_gone=True)}
+        active = {**self._active, **{project_id: one.active for project_id, one in self._tracked.items()}}
+        since = {project_id: now_ms for project_id, runs in active.items() if runs and project_id not in listed}
+        self._unlisted_since_ms = {
+            project_id: min(gone_since.get(project_id) or at_ms, self._unlisted_since_ms.get(project_id, at_ms))
+            for project_id, at_ms in since.items()
+        }
+        for project_id, since_ms in self._unlisted_since_ms.items():
+            self._active[project_id] = active[project_id]
+            if now_ms - since_ms >= _GONE_AFTER_MS:
+                self._ledger.record_gone_runs(project_id, list(active[project_id]))
+                self._active[project_id] = {}
+
+    def _follow(self, known: KnownProject, now_ms: int) -> TrackedProject:
         project_id = known.project.project_id
         before = self._tracked.get(project_id)
         if before is None:
-            active = self._active.get(project_id, {})
-            return _Tracked(known, Firings.of(known.project, now_ms), known.progress, active)
-        if before.known.project.published_ms != known.project.published_ms:
-            before.progress = replace(before.progress, refused_until_ms=None, refusals=0)
+            active = self._active.pop(project_id, {})
+            expected = self._expected.get(project_id, ExpectedRuns())
+            return TrackedProject(
+                known, Firings.of(known.project, now_ms), known.progress, active, expected_runs=expected
+            )
+        before.outlook = None
         was, is_now = before.known.project, known.project
         if (was.schedules, was.state) != (is_now.schedules, is_now.state):
             before.firings = Firings.of(known.project, now_ms)
@@ -163,28 +229,28 @@ class RunReader:
             self._requests_per_hour,
             listings_per_hour,
             self._scheduled_per_hour,
-            is_settled=self._is_all_read() and details_left <= self._requests_per_hour * (1 - SETTLED_SHARE),
+            is_settled=self._are_weeks_read(now_ms) and details_left <= self._requests_per_hour * (1 - SETTLED_SHARE),
         )
         rest = rest_intervals_ms(rates, turns, _SHORTEST_REST_MS)
         for project_id, one in self._tracked.items():
             # Archived and trashed projects no longer run; once a day shows whether one was brought back and ran.
             one.rest_ms = rest.get(project_id, 24 * HOUR_MS)
-        self._turn_every_ms = int(_TURN_HASTE * HOUR_MS / max(self._turns_per_hour(), 1.0))
+            one.outlook = None
+        self._turns_in_an_hour = sum(HOUR_MS / one.rest_ms for one in self._tracked.values() if one.rest_ms)
+        self._turn_every_ms = int(_TURN_HASTE * HOUR_MS / max(self._turns_in_an_hour, 1.0))
 
-    def _is_all_read(self) -> bool:
-        """Whether no history is left to be read; what is refused has none that could be."""
+    def _are_weeks_read(self, now_ms: int) -> bool:
+        """Whether this week and the last are known of every project; what is refused has none that could be read."""
         return all(
-            one.progress.known_from_ms == ALL_KNOWN_MS or one.progress.refusals for one in self._tracked.values()
+            one.progress.refusals or (one.progress.complete_from_ms or now_ms) <= now_ms - _FIRST_PAST_MS
+            for one in self._tracked.values()
         )
-
-    def _turns_per_hour(self) -> float:
-        return sum(HOUR_MS / one.rest_ms for one in self._tracked.values() if one.rest_ms)
 
     def _habit(self, project_id: str) -> Habits:
         return self._habits.get(project_id) or Habits()
 
     def _outlook(
-        self, project_id: str, one: _Tracked, now_ms: int, paused_until_ms: Callable[[str], int]
+        self, project_id: str, one: TrackedProject, now_ms: int, paused_until_ms: Callable[[str], tuple[int, int]]
     ) -> ProjectOutlook:
         project = one.known.project
         one.firings.advance(now_ms)
@@ -201,22 +267,21 @@ class RunReader:
             now_ms=now_ms,
             expected_end_ms=None if expected_ms is None else expected_ms + _EXPECTED_MARGIN_MS,
         )
-        refused_until_ms = one.progress.refused_until_ms or 0
-        if refused_until_ms - now_ms > _LONGEST_REFUSED_MS:
-            refused_until_ms = 0
+        until_ms, older_until_ms = paused_until_ms(project_id)
         seen = (project.results_updated_ms or 0, project.viewed_ms or 0, project.edited_ms or 0)
         return ProjectOutlook(
             project_id=project_id,
             due_ms=due.at_ms,
             due_reason=due.reason,
-            paused_until_ms=max(refused_until_ms, paused_until_ms(project_id)),
+            paused_until_ms=until_ms,
+            older_paused_until_ms=older_until_ms,
             under_way=one.read.next if one.read is not None else None,
             older=self._older(project_id, one),
             known_from_ms=one.progress.known_from_ms,
             activity=max(seen),
         )
 
-    def _older(self, project_id: str, one: _Tracked) -> ApiRequest | None:
+    def _older(self, project_id: str, one: TrackedProject) -> ApiRequest | None:
         known_from_ms = one.progress.known_from_ms
         if one.read is not None or known_from_ms is None or known_from_ms == ALL_KNOWN_MS:
             return None
@@ -227,17 +292,26 @@ class RunReader:
         return older_page(project_id, max(one.known_runs, 4))
 
     def _take_newest(
-        self, project_id: str, one: _Tracked, page: Page, runs: Sequence[Run], sent_ms: int, now_ms: int
-    ) -> None:
+        self, project_id: str, one: TrackedProject, page: Page, runs: Sequence[Run], sent_ms: int, now_ms: int
+    ) -> RunsTaken:
         if one.read is None or page.request.offset == 0:
             one.read = HeadRead(project_id, one.progress, one.active)
-        one.read.add(page, sent_ms)
-        if one.read.next is not None:
+        read = one.read
+        read.add(page, sent_ms)
+        if read.next is not None or read.flaw is not None:
             self._ledger.record_runs(project_id, runs, one.progress, now_ms)
-            return
-        gone = one.read.gone_run_ids
-        progress = one.read.progress()
-        missed, progress = self._missed(one, progress, runs)
+        if read.flaw is not None:
+            self.give_up(project_id)
+            return RunsTaken(flaw=read.flaw)
+        if read.next is None:
+            self._finish(project_id, one, read, runs, now_ms)
+        return RunsTaken.WELL
+
+    def _finish(self, project_id: str, one: TrackedProject, read: HeadRead, runs: Sequence[Run], now_ms: int) -> None:
+        """The newest runs have been read down to what was known, or as far as Hex lets them be read."""
+        gone = read.gone_run_ids
+        progress = read.progress()
+        missed, progress = missed_schedules(self._ledger, one.known, progress, runs)
         self._ledger.record_runs(project_id, runs, progress, now_ms, missed_schedules=missed)
         if gone:
             self._ledger.record_gone_runs(project_id, gone)
@@ -249,44 +323,26 @@ class RunReader:
         if progress.last_read_ms is not None:
             one.expected_runs.read(progress.last_read_ms)
 
-    def _take_older(self, project_id: str, one: _Tracked, page: Page, runs: Sequence[Run], now_ms: int) -> None:
+    def _take_older(
+        self, project_id: str, one: TrackedProject, page: Page, runs: Sequence[Run], now_ms: int
+    ) -> RunsTaken:
         progress = extend_back(one.progress, page)
         self._ledger.record_runs(project_id, runs, progress or one.progress, now_ms)
         if progress is None:
             one.known_runs = max(0, page.request.offset - 100)
-            return
-        one.progress = progress
-        one.known_runs = page.request.offset + page.size
+        else:
+            one.known_runs = page.request.offset + page.size
+        one.stuck_pages = one.stuck_pages + 1 if progress in {None, one.progress} else 0
+        one.progress = progress or one.progress
+        if one.stuck_pages < _MOST_STUCK_PAGES:
+            return RunsTaken(is_older=one.stuck_pages == 0)
+        one.stuck_pages, one.known_runs = 0, None
+        return RunsTaken(older_flaw="page after page adds nothing to what is known")
 
-    def _missed(self, one: _Tracked, progress: RunProgress, runs: Sequence[Run]) -> tuple[int, RunProgress]:
-        """How many firings went unanswered since this was last judged; only where every run is known."""
-        assert progress.known_until_ms is not None
-        contact_ms = self._ledger.first_contact_ms
-        if contact_ms is None:
-            return 0, progress
-        since_ms = max(progress.schedule_checked_ms or 0, contact_ms, one.known.schedules_since_ms)
-        until_ms = progress.known_until_ms - ALLOWED_DELAY_MS
-        if until_ms <= since_ms:
-            return 0, progress
-        due = project_firings(one.known.project, since_ms, until_ms)
-        missed = 0
-        if due:
-            stored = self._ledger.runs_between(
-                since_ms - ALLOWED_EARLY_MS, until_ms + ALLOWED_DELAY_MS + 1, one.known.project.project_id
-            )
-            # A run that got no kernel has no start, only an end soon after; it answered its firing all the same.
-            starts = {
-                run.run_id: run.ended_ms if run.start_ms is None else run.start_ms
-                for run in (*stored, *runs)
-                if run.trigger == "scheduled"
-            }
-            missed = missed_firings(due, [start for start in starts.values() if start is not None])
-        return missed, replace(progress, schedule_checked_ms=until_ms)
-
-    def _observe(self, project_id: str, one: _Tracked, runs: Sequence[Run]) -> None:
+    def _observe(self, project_id: str, one: TrackedProject, runs: Sequence[Run], now_ms: int) -> None:
         newest: int | None = None
         for run in runs:
-            if run.is_active:
+            if run.is_active and not is_given_up(run, now_ms):
                 one.active[run.run_id] = run.start_ms
             else:
                 one.active.pop(run.run_id, None)

@@ -30,9 +30,13 @@ class TokenLock:
         self._rejected = None
         self._back_off.succeeded(_KEY)
 
+    def shift(self, by_ms: int) -> None:
+        """The time was set on by so much: the wait lasts as long as it would have."""
+        self._back_off.shift(by_ms)
+
     def wait_seconds(self, now_ms: int) -> float:
         """How long to wait before the next look, 0 if nothing waits; a token that has changed ends the wait."""
-        until_ms = self._back_off.until_ms(_KEY, now_ms)
+        until_ms = self._back_off.until_ms(_KEY)
         if until_ms <= now_ms:
             return 0.0
         if self._secret() != self._rejected:

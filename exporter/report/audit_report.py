@@ -13,7 +13,7 @@ from exporter.errors import ConfigError, ConfigProblem
 from exporter.facts import FINDING_KINDS
 from exporter.insight.savings import Audit, Finding, KnownFinding, NotJudged, Saving, added
 from exporter.ledger import Ledger, WorkspaceLedger
-from exporter.view import OwnerLabel, owner_label
+from exporter.view import OwnerLabel, owner_label, polled
 
 _HIDDEN = "(not shown)"
 
@@ -105,10 +105,11 @@ def audit_reports(ledger: Ledger, config: Config, clock: Clock, finding_filter: 
     if finding_filter.team is not None and finding_filter.team not in teams:
         remedy = f"write one of {', '.join(teams)}" if teams else "leave it out, the configuration has no teams"
         raise ConfigError(ConfigProblem("--team", f"{finding_filter.team!r} is not a team; {remedy}"))
-    now_ms = round(clock.now() * 1000)
+    wall_ms = round(clock.now() * 1000)
     label = owner_label(config.labels)
     for name in names if finding_filter.workspace is None else [finding_filter.workspace]:
-        yield _report(ledger.workspace(name), config, now_ms, finding_filter, label)
+        known = ledger.workspace(name)
+        yield _report(known, config, known.agreed_ms(wall_ms), finding_filter, label)
 
 
 def _report(
@@ -138,7 +139,7 @@ def _report(
         teams=tuple(row for row in teams if finding_filter.team in (None, row.team)),
         not_judged=tuple(one for one in audit.not_judged if one.kind in kinds),
         gone=gone,
-        remarks=tuple(_remarks(ledger, audit, finding_filter, now_ms, timezone)),
+        remarks=tuple(_remarks(ledger, config, audit, finding_filter, now_ms)),
     )
 
 
@@ -181,14 +182,16 @@ def _totals(
 
 
 def _remarks(
-    ledger: WorkspaceLedger, audit: Audit, finding_filter: FindingFilter, now_ms: int, timezone: str
+    ledger: WorkspaceLedger, config: Config, audit: Audit, finding_filter: FindingFilter, now_ms: int
 ) -> Iterator[str]:
     if not ledger.projects(include_gone=True):
         yield "the ledger knows no projects of this workspace: `hex-exporter serve` has not listed them yet"
         return
     if audit.now_ms < now_ms:
-        at = _local(audit.now_ms, timezone).strftime("%Y-%m-%d %H:%M")
+        at = _local(audit.now_ms, config.week(ledger.name).timezone).strftime("%Y-%m-%d %H:%M")
         yield f"as of {at}: nothing has been read from Hex since"
+    if left_out := len(ledger.projects()) - len(polled(ledger, config)):
+        yield f"{left_out} projects are left out by collect.match or collect.except"
     if finding_filter.least_micro is not None:
         count = sum(1 for one in audit.findings if one.saving.micro is None)
         if count:
@@ -200,8 +203,7 @@ def _known_at_ms(ledger: WorkspaceLedger, config: Config, now_ms: int) -> int:
     """When the workspace was known last: now, unless its projects have not been listed for long."""
     state = ledger.collectors().get("projects")
     last_ms = None if state is None else state.last_success_ms
-    is_old = last_ms is not None and last_ms < now_ms - config.collect.max_age_seconds * 1000
-    return last_ms if is_old and last_ms is not None else now_ms
+    return now_ms if last_ms is None or config.collect.is_fresh(last_ms, now_ms) else last_ms
 
 
 def _local(at_ms: int, timezone: str) -> datetime:

@@ -72,9 +72,9 @@ def week_reports(
         raise ConfigError(
             ConfigProblem("--workspace", f"{workspace!r} is not a workspace; write one of {', '.join(names)}")
         )
-    now_ms = round(clock.now() * 1000)
     collector = Collector(ledger, Status())
     for name in names if workspace is None else [workspace]:
+        now_ms = ledger.workspace(name).agreed_ms(round(clock.now() * 1000))
         period = _week_of(week, config.week(name), now_ms, wants_whole=wants_whole)
         at_ms = min(now_ms, period[1] - 1)
         for snapshot in collector.snapshots(config, at_ms):
@@ -106,6 +106,8 @@ def _report(
         remarks.append("runs of this week have been forgotten: it began before storage.keep_runs")
     if is_over:
         remarks.append("seats are those of today, and so is their cost")
+    if left_out := snapshot.stored.excluded_projects:
+        remarks.append(f"{left_out} projects are left out by collect.match or collect.except")
     if accounts is not None:
         remarks += [*accounts.unmatched, *accounts.unpriced]
     return WeekReport(
@@ -140,6 +142,9 @@ def _week_of(text: str | None, week: Week, now_ms: int, *, wants_whole: bool) ->
     except (ValueError, OverflowError):
         problem = f"{text!r} is not valid; write a week such as 2026-W47 or a day such as 2026-11-18"
         raise ConfigError(ConfigProblem("--week", problem)) from None
+    if period[0] < 0:
+        problem = f"{text!r} is before 1970, when timestamps begin; write a week such as 2026-W47"
+        raise ConfigError(ConfigProblem("--week", problem))
     if period[0] > now_ms:
         raise ConfigError(ConfigProblem("--week", f"{text!r} has not begun; write this week or an earlier one"))
     return period

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import structlog
 
-from exporter.clock import Clock
+from exporter.clock import Clock, UnsteppedClock
 from exporter.conditions import Conditions
 from exporter.config import Config
 from exporter.errors import LedgerError
@@ -27,7 +27,7 @@ from exporter.metrics import (
     build_page,
     exporter_families,
 )
-from exporter.polling import Poller, PollReport
+from exporter.polling import Poller, PollReport, WorkspaceClock
 from exporter.service.workers import Assignment, Workers, make_workers
 
 _log = structlog.get_logger()
@@ -59,6 +59,8 @@ class Follower:
         self._publisher = publisher
         self._status = status
         self._clock = clock
+        self._ledger_clock = UnsteppedClock(clock)
+        self._clocks: dict[str, WorkspaceClock] = {}
         self._conditions = Conditions(_log)
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -119,6 +121,10 @@ class Follower:
         """Have a project read when a run of it should have ended that has just been started by other means."""
         self._poller_of(workspace).expect_run(project_id)
 
+    def clock_of(self, workspace: str) -> WorkspaceClock:
+        """What everything about the workspace goes by; it stays the same whatever is read again."""
+        return self._clocks.setdefault(workspace, WorkspaceClock(self._clock))
+
     def probe_source(self, workspace: str, key: str) -> "Future[bool]":
         """Probe a source of the workspace now; whether that found its state, which is recorded by then."""
         assert self._loop is not None
@@ -142,7 +148,7 @@ class Follower:
 
     def _run(self) -> None:
         try:
-            ledger = open_ledger(self._assignment.config.storage.url, clock=self._clock)
+            ledger = open_ledger(self._assignment.config.storage.url, clock=self._ledger_clock)
         except LedgerError as error:
             self.opened.set_exception(error)
             self.followed.set_exception(error)
@@ -157,6 +163,7 @@ class Follower:
 
     async def _follow(self, ledger: Ledger) -> None:
         self._loop = asyncio.get_running_loop()
+        self._assume_skews(ledger)
         publishing = asyncio.ensure_future(self._publish(ledger))
         # The first page comes before the clients, which take longer to make than it does.
         await asyncio.sleep(0)
@@ -169,6 +176,13 @@ class Follower:
         publishing.cancel()
         await asyncio.gather(publishing, return_exceptions=True)
         await self._workers.end()
+
+    def _assume_skews(self, ledger: Ledger) -> None:
+        """Have the first page go by what was noted of the machine's clock; without it, by that clock."""
+        for name in self._assignment.tokens:
+            with suppress(LedgerError):
+                if noted := ledger.workspace(name).noted_skew:
+                    self.clock_of(name).assume(*noted)
 
     async def _begin(self, ledger: Ledger) -> None:
         """Follow the first assignment, as soon as the ledger can be read."""
@@ -198,7 +212,7 @@ class Follower:
 
     async def _put_in_force(self, assignment: Assignment, ledger: Ledger) -> None:
         """Replace the workers by those of this assignment; nothing has changed if they cannot be made."""
-        made = make_workers(assignment, ledger, self._clock)
+        made = make_workers(assignment, ledger, self.clock_of)
         # The new pace is in force at once: requests for others are counted by it from here on.
         replaced, self._workers, self._assignment = self._workers, made, assignment
         made.begin()
@@ -234,6 +248,10 @@ class Follower:
             ):
                 await self._clock.sleep(_LOOK_SECONDS)
 
+    def _skew_ms(self, workspace: str) -> int | None:
+        clock = self.clock_of(workspace)
+        return None if clock.is_doubtful else clock.ahead_ms
+
     def _report_built(self, seconds: float) -> None:
         page = self._publisher.page
         size = len(page.body(openmetrics=False, gzip=False))
@@ -257,6 +275,7 @@ class Follower:
         for workspace in config.workspaces:
             # What cannot be released stays at 0; the ledger reports its own trouble.
             with suppress(LedgerError):
-                ledger.workspace(workspace.name).release_holds(now_ms)
-        page = builder.build(collector.collect(config, now_ms))
+                ledger.workspace(workspace.name).release_holds(round(self._ledger_clock.now() * 1000))
+        skews_ms = {one.name: self._skew_ms(one.name) for one in config.workspaces}
+        page = builder.build(collector.collect(config, now_ms, skews_ms))
         self._publisher.publish(page)

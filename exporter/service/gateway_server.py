@@ -7,7 +7,6 @@ from contextlib import suppress
 import structlog
 
 from exporter.check import gateway_web_file
-from exporter.clock import Clock
 from exporter.config import Config
 from exporter.errors import ConfigError, ConfigProblem, LedgerError
 from exporter.gateway import App, Gateway, GatewayHost, open_gateway
@@ -18,6 +17,7 @@ from exporter.web import Address, ConnectionLimits, Server
 _HEX_SECONDS = 120.0
 """What an answer may take beyond the wait in the queue: the caller's rights are checked and the run is sent."""
 
+_AGREED_WITHIN_SECONDS = 15.0
 _CONNECTIONS = 1024
 _HEAD_BYTES = 32 * 1024
 _STOP_SECONDS = 0.5
@@ -28,13 +28,13 @@ _log = structlog.get_logger()
 class GatewayServer:
     """The gateway on an address of its own, in the event loop of `serve`; it asks Hex at the follower's pace."""
 
-    def __init__(self, config: Config, follower: Follower, clock: Clock) -> None:
+    def __init__(self, config: Config, follower: Follower) -> None:
         """Not yet bound. Raises ConfigError for an address or a web file that cannot be used."""
         assert config.gateway is not None
         self._config = config
         self._name = config.gateway_workspace.name
         self._follower = follower
-        self._clock = clock
+        self._clock = follower.clock_of(self._name)
         self._app = App()
         self._gateway: Gateway | None = None
         settings = config.gateway
@@ -81,6 +81,9 @@ class GatewayServer:
             await self._work_with(ledger.workspace(self._name))
 
     async def _work_with(self, ledger: WorkspaceLedger) -> None:
+        if self._clock.is_doubtful:
+            # How old its runs are would be a guess; where Hex does not answer, it is one after a few seconds.
+            await self._clock.agreed(_AGREED_WITHIN_SECONDS)
         host = GatewayHost(
             ledger=ledger,
             pace=lambda: self._follower.pace(self._name),

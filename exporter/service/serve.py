@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,12 +22,25 @@ from exporter.service.follower import Follower
 from exporter.service.logs import configure_logs
 from exporter.service.settings import read_config, tokens_of
 from exporter.service.workers import Assignment
-from exporter.web import Landing, ReloadOutcome, Server, WebConfigFile, WorkspaceState, create_app
+from exporter.web import (
+    Landing,
+    ReloadOutcome,
+    Server,
+    WebConfigFile,
+    WebPaths,
+    WorkspaceState,
+    create_app,
+    create_health_app,
+    parse_address,
+    read_web_paths,
+)
 
 if TYPE_CHECKING:
     from exporter.service.gateway_server import GatewayServer
 
 DOCS_URL = "https://github.com/hex-exporter/hex-exporter"
+
+_HEALTH_FLAG = "--web.health-listen-address"
 
 _STOP_SECONDS = 0.8
 _FIRST_PAGE_SECONDS = 0.5
@@ -35,16 +49,37 @@ _RELOAD_SECONDS = 30.0  # the clients are made in a second; a ledger that is loc
 _log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebFlags:
+    """How the exporter is served, by the flags of its name. `health_addresses` need neither password nor TLS."""
+
+    listen_addresses: Sequence[str]
+    telemetry_path: str = "/metrics"
+    web_config_file: Path | None = None
+    enable_lifecycle: bool = False
+    external_url: str | None = None
+    route_prefix: str | None = None
+    health_addresses: Sequence[str] = ()
+
+    def paths(self) -> WebPaths:
+        """What is served where; raises ConfigError for flags that cannot be used."""
+        return read_web_paths(
+            telemetry_path=self.telemetry_path, external_url=self.external_url, route_prefix=self.route_prefix
+        )
+
+    def metrics_url(self) -> str:
+        """Where the metrics are found once it is served; raises ConfigError for flags or a web file."""
+        paths = self.paths()
+        address, *_ = [parse_address(text) for text in self.listen_addresses]
+        for text in self.health_addresses:
+            parse_address(text, _HEALTH_FLAG)
+        web_file = None if self.web_config_file is None else WebConfigFile(self.web_config_file)
+        scheme = "https" if web_file is not None and web_file.current().tls is not None else "http"
+        return paths.url(scheme, address) + paths.telemetry
+
+
 def run_serve(
-    config_file: Path | None,
-    *,
-    environ: Mapping[str, str],
-    listen_addresses: Sequence[str],
-    telemetry_path: str,
-    web_config_file: Path | None,
-    enable_lifecycle: bool,
-    log_level: str,
-    log_format: str,
+    config_file: Path | None, *, environ: Mapping[str, str], web: WebFlags, log_level: str, log_format: str
 ) -> None:
     """Serve until SIGTERM or SIGINT. Raises ConfigError or LedgerError where it cannot start."""
     end_quietly_on_signals()
@@ -55,12 +90,20 @@ def run_serve(
         return Assignment(config, tokens_of(config, environ), environ)
 
     service = Service(assignment)
-    server = service.server(listen_addresses, telemetry_path, web_config_file, enable_lifecycle)
+    server, health_server = service.server(web), service.health_server(web)
+    paths = web.paths()
     for address in server.bind():
-        _log.info("Listening", address=str(address), telemetry_path=telemetry_path)
+        _log.info(
+            "Listening",
+            address=str(address),
+            telemetry_path=paths.below(paths.telemetry),
+            url=paths.url(server.scheme, address),
+        )
+    for address in health_server.bind():
+        _log.info("Health is answered", address=str(address))
     if gateway := service.gateway:
         _log.info("The gateway is listening", address=str(gateway.bind()))
-    asyncio.run(service.run([server]))
+    asyncio.run(service.run([server, health_server]))
 
 
 def end_quietly_on_signals() -> None:
@@ -83,24 +126,23 @@ class Service:
         self._loop: asyncio.AbstractEventLoop | None = None
         self.gateway = self._gateway()
 
-    def server(
-        self,
-        listen_addresses: Sequence[str],
-        telemetry_path: str,
-        web_config_file: Path | None,
-        enable_lifecycle: bool,
-    ) -> Server:
+    def server(self, web: WebFlags) -> Server:
         """The HTTP side, not yet bound."""
         app = create_app(
             self._publisher,
             health=self._follower.health,
             ready=self._follower.ready,
-            reload=self.reload if enable_lifecycle else None,
+            reload=self.reload if web.enable_lifecycle else None,
             landing=self._landing,
-            telemetry_path=telemetry_path,
+            paths=web.paths(),
         )
-        web_file = None if web_config_file is None else WebConfigFile(web_config_file)
-        return Server(app, listen=listen_addresses, web_file=web_file)
+        web_file = None if web.web_config_file is None else WebConfigFile(web.web_config_file)
+        return Server(app, listen=web.listen_addresses, web_file=web_file)
+
+    def health_server(self, web: WebFlags) -> Server:
+        """Health and readiness for whoever asks, on addresses of their own, not yet bound; often there are none."""
+        app = create_health_app(health=self._follower.health, ready=self._follower.ready)
+        return Server(app, listen=web.health_addresses, flag=_HEALTH_FLAG)
 
     def reload(self) -> ReloadOutcome:
         """Put the configuration of now in force; one that cannot be used is refused and the running one goes on."""
@@ -178,7 +220,7 @@ class Service:
         # Most have none, and loading it takes a good part of the time that a start may take.
         from exporter.service.gateway_server import GatewayServer
 
-        return GatewayServer(config, self._follower, self._clock)
+        return GatewayServer(config, self._follower)
 
     def _landing(self) -> Landing:
         return Landing(
@@ -199,5 +241,7 @@ def _state(name: str, report: PollReport) -> WorkspaceState:
     detail = f"{report.planned_requests_per_hour:.0f} of {report.allowed_requests_per_hour} requests an hour"
     if report.projects_with_older_history:
         detail += f"; history of {report.projects_with_older_history} projects still to be read"
+    if report.excluded_projects:
+        detail += f"; {report.excluded_projects} projects are left out by collect.match and collect.except"
     state = "followed" if report.is_followed else "not followed"
     return WorkspaceState(name=name, state=state, detail="; ".join((*report.problems, detail)))

@@ -1,5 +1,7 @@
 """From arguments and environment to a checked configuration and the tokens that it names."""
 
+import os
+import pwd
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,9 +15,27 @@ _log = structlog.get_logger()
 
 
 def state_dir(environ: Mapping[str, str]) -> Path:
-    """Where state is kept by default: `$XDG_STATE_HOME/hex-exporter`, else under the home folder."""
-    root = environ.get("XDG_STATE_HOME")
-    return (Path(root) if root else Path(environ.get("HOME") or ".") / ".local/state") / "hex-exporter"
+    """Where state is kept by default: `$XDG_STATE_HOME/hex-exporter`, else under the home folder.
+
+    A relative path in either is ignored, as the XDG Base Directory Specification has it: the ledger would be wherever
+    the process was started. Without any home it is `/var/lib/hex-exporter`.
+    """
+    root = _absolute(environ.get("XDG_STATE_HOME"))
+    if root is None:
+        home = _absolute(environ.get("HOME")) or _home_of_user()
+        root = Path("/var/lib") if home is None else home / ".local/state"
+    return root / "hex-exporter"
+
+
+def _absolute(path: str | None) -> Path | None:
+    return Path(path) if path and os.path.isabs(path) else None
+
+
+def _home_of_user() -> Path | None:
+    try:
+        return _absolute(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        return None  # a container that runs as a number only
 
 
 def read_config(path: Path | None, environ: Mapping[str, str]) -> Config:

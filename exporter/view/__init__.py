@@ -2,8 +2,16 @@
 
 from exporter.view.accounts import COMPONENTS, Accounts, WeekAccount
 from exporter.view.bookkeeping import Bookkeeper
-from exporter.view.completeness import awaited, can_run, complete_since_ms, complete_until_ms
+from exporter.view.completeness import (
+    awaited,
+    can_run,
+    complete_since_ms,
+    complete_until_ms,
+    is_mostly_unreadable,
+    unreadable,
+)
 from exporter.view.daily_usage import RunKind, Total
+from exporter.view.excluded_projects import polled
 from exporter.view.owner_labels import OwnerLabel, owner_label
 from exporter.view.reader import Reader
 from exporter.view.recent_runs import SPAN_MS, WeekHour, by_week_hour, users_of_connections
@@ -32,7 +40,10 @@ __all__ = [
     "can_run",
     "complete_since_ms",
     "complete_until_ms",
+    "is_mostly_unreadable",
     "owner_label",
+    "polled",
     "team_of_person",
+    "unreadable",
     "users_of_connections",
 ]

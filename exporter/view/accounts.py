@@ -28,13 +28,15 @@ class WeekAccount:
 class Accounts:
     """Everything that is shown of budgets and money; money in millionths of a dollar.
 
-    `months` is the week, in as many parts as it touches months, each rounded by itself. `is_run_priced`: runs cost
-    something, so that projects can be ranked by money. `seat_months` is by role and `plan_months` by plan. `unmatched`
-    and `unpriced` say which budgets match no project and which prices are missing, a sentence each; `fit` how the
-    default budget compares with the last weeks, where it is in use.
+    `unreadable_projects` says of each budget how many of its projects it leaves out, because Hex does not show their
+    runs. `months` is the week, in as many parts as it touches months, each rounded by itself. `is_run_priced`: runs
+    cost something, so that projects can be ranked by money. `seat_months` is by role and `plan_months` by plan.
+    `unmatched` and `unpriced` say which budgets match no project and which prices are missing, a sentence each; `fit`
+    how the default budget compares with the last weeks, where it is in use.
     """
 
     budgets: tuple[BudgetStatus, ...]
+    unreadable_projects: tuple[int, ...] = ()
     week: WeekAccount
     previous_week: WeekAccount
     months: tuple[WeekAccount, ...]

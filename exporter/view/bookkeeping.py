@@ -30,8 +30,8 @@ from exporter.insight import (
 )
 from exporter.ledger import KnownProject, Listing, WorkspaceLedger
 from exporter.view.accounts import Accounts, WeekAccount
-from exporter.view.completeness import awaited, complete_since_ms
-from exporter.view.daily_usage import DailyUsage, Share
+from exporter.view.completeness import awaited, complete_since_ms, is_mostly_unreadable, unreadable
+from exporter.view.daily_usage import LEFT_OUT, DailyUsage, Share
 from exporter.view.snapshot import Stored
 
 Item = TypeVar("Item")
@@ -71,16 +71,22 @@ class Bookkeeper:
         shares = self._shares_of(stored.projects)
         week = period_at(now_ms, "week", self._week)
         previous_week = period_before(week, "week", self._week)
-        self._usage.renew(shares, detailed_since_ms=previous_week[0])
+        self._usage.renew(shares | dict.fromkeys(stored.excluded, LEFT_OUT), detailed_since_ms=previous_week[0])
         is_run_priced = self._tariff.has_own_estimate or any(share.hour_micro_usd for share in shares.values())
         seats = self._fresh(stored.users, now_ms)
         threads = self._fresh(self._thread_listing(stored), now_ms)
         used_credits = None if threads is None else credit_tally(threads)
         kept_since_ms = now_ms - round(self._config.storage.keep_runs_seconds * 1000)
 
+        refused_share = self._config.collect.refused_share
+        mine_of = {
+            index: [known for known in stored.projects if index in shares[known.project.project_id].budgets]
+            for index in range(len(self._budgets))
+        }
+
         def known_since_ms(projects: Sequence[KnownProject]) -> int | None:
             listing = stored.collectors.get("projects")
-            if listing is None or listing.last_success_ms is None:
+            if listing is None or listing.last_success_ms is None or is_mostly_unreadable(projects, refused_share):
                 return None
             since_ms = complete_since_ms(awaited(projects), stored.first_contact_ms)
             return None if since_ms is None else max(since_ms, kept_since_ms)
@@ -90,7 +96,7 @@ class Bookkeeper:
                 return None if used_credits is None else _CreditsSpent(used_credits)
             if budget.unit == "usd" and not is_run_priced:
                 return None
-            mine = [known for known in stored.projects if index in shares[known.project.project_id].budgets]
+            mine = mine_of[index]
             born_ms = min((known.project.created_ms or 0 for known in mine), default=now_ms)
             return _RunsSpent(self._usage, index, known_since_ms(mine), born_ms)
 
@@ -115,6 +121,7 @@ class Bookkeeper:
         months = months_of(week, self._week)
         return Accounts(
             budgets=budgets,
+            unreadable_projects=tuple(len(unreadable(mine_of[index])) for index in mine_of),
             week=this_week,
             months=(this_week,) if len(months) == 1 else tuple(map(week_account, months)),
             previous_week=week_account(previous_week),
@@ -126,7 +133,7 @@ class Bookkeeper:
             fit=next((fitting(one.recent) for one in budgets if one.budget == DEFAULT_BUDGET), None),
         )
 
-    def _shares_of(self, projects: Iterable[KnownProject]) -> Mapping[str, Share]:
+    def _shares_of(self, projects: Iterable[KnownProject]) -> dict[str, Share]:
         """What each project's runs add to; found out again only for a project that has changed."""
         after: dict[str, tuple[Project, Share]] = {}
         for known in projects:
@@ -152,8 +159,8 @@ class Bookkeeper:
         return self._threads[1]
 
     def _fresh(self, listing: Listing[Item] | None, now_ms: int) -> tuple[Item, ...] | None:
-        oldest_ms = now_ms - self._config.collect.max_age_seconds * 1000
-        return listing.items if listing is not None and listing.at_ms >= oldest_ms else None
+        is_fresh = listing is not None and self._config.collect.is_fresh(listing.at_ms, now_ms)
+        return listing.items if listing is not None and is_fresh else None
 
     def _costs_of_people(
         self, seats: Sequence[Seat], threads: Sequence[Thread] | None, period: Period

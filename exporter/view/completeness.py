@@ -1,6 +1,6 @@
 """How far the runs of a workspace are known: in time backwards and forwards."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from exporter.ledger import KnownProject
 
@@ -11,8 +11,19 @@ def can_run(known: KnownProject) -> bool:
 
 
 def awaited(projects: Iterable[KnownProject]) -> list[KnownProject]:
-    """The projects whose runs there is something to know about: they can run, and Hex does not refuse their runs."""
-    return [known for known in projects if can_run(known) and known.progress.refusals == 0]
+    """The projects whose runs there is something to know about: they can run, and Hex shows their runs, or has."""
+    return [known for known in projects if can_run(known) and not known.progress.was_never_readable]
+
+
+def unreadable(projects: Iterable[KnownProject]) -> list[KnownProject]:
+    """The projects that can run and whose runs Hex has never shown: no figure includes them."""
+    return [known for known in projects if can_run(known) and known.progress.was_never_readable]
+
+
+def is_mostly_unreadable(projects: Collection[KnownProject], share: float) -> bool:
+    """Whether sums over these projects would leave out too many of them: all, or this share of those that can run."""
+    missing, waited_for = len(unreadable(projects)), len(awaited(projects))
+    return missing > 0 and (waited_for == 0 or missing >= share * (missing + waited_for))
 
 
 def complete_until_ms(projects: Iterable[KnownProject], first_contact_ms: int | None) -> int | None:
@@ -38,7 +49,7 @@ def complete_since_ms(projects: Iterable[KnownProject], first_contact_ms: int | 
     """
     since_ms = 0
     for known in projects:
-        limit = known.progress.known_from_ms
+        limit = known.progress.complete_from_ms
         if limit is None:
             if _born_ms(known, first_contact_ms) is None:
                 return None

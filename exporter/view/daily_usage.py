@@ -40,6 +40,9 @@ class Share(NamedTuple):
     budgets: tuple[int, ...]
 
 
+LEFT_OUT = Share(-1, ())
+"""The share of a project whose runs no figure includes."""
+
 _Route = tuple[int, tuple[tuple[str, int], ...]]
 """The price of an hour, and the unit and index of each budget that a project's runs of one trigger add to."""
 
@@ -113,7 +116,9 @@ class DailyUsage:
             start_ms, end_ms = self._bounds(day)
             revision = self._ledger.runs_revision(start_ms, end_ms)
             known = self._days.get(day)
-            if known is None or known.revision != revision:
+            # Where the time was put back, a day that was read for its budgets is wanted with its sums.
+            lacks_totals = known is not None and known.totals is None and start_ms >= self._detailed_since_ms
+            if known is None or known.revision != revision or lacks_totals:
                 known = self._read(start_ms, end_ms, revision)
             self._current[day] = known
         return known
@@ -125,6 +130,8 @@ class DailyUsage:
         for project_id, trigger, status, started_ms, duration_ms in self._ledger.uses_between(start_ms, end_ms):
             kind = kinds.get((project_id, trigger, status))
             if kind is None:
+                if self._shares.get(project_id) == LEFT_OUT:
+                    continue
                 route = self._routes.get((project_id, trigger)) or self._route(project_id, trigger)
                 kind = kinds[project_id, trigger, status] = _Kind(*route)
             kind.runs += 1

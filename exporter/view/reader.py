@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 
-from exporter.config import Week
+from exporter.config import Collect, Week
 from exporter.errors import LedgerError
 from exporter.facts import QueriedTable
 from exporter.insight import previous_week_bounds, week_bounds
 from exporter.ledger import Ledger, WorkspaceLedger
+from exporter.view.excluded_projects import excluded_of, without
 from exporter.view.recent_runs import SPAN_MS, RecentRuns, recent
 from exporter.view.snapshot import Stored
+
+_EVERYTHING = Collect()
 
 RECENT_EVERY_MS = 60_000
 """How old figures over the last seven days may get, because every run of those days is read for them."""
@@ -21,30 +24,32 @@ class Reader:
         self._ledger = ledger
         self._name = name
         self._stored: Stored | None = None
-        self._version: tuple[int, tuple[int, int]] | None = None
-        self._recent: tuple[int, str, RecentRuns] | None = None
+        self._version: tuple[int, tuple[int, int], Collect] | None = None
+        self._recent: tuple[int, str, frozenset[str], RecentRuns] | None = None
 
-    def read(self, week: Week, now_ms: int) -> Stored | None:
+    def read(self, week: Week, now_ms: int, collect: Collect = _EVERYTHING) -> Stored | None:
         """What the ledger holds now; what it held when it could last be read, or None, if it cannot be read."""
         bounds = week_bounds(now_ms, week.timezone, week.starts)
-        version = (self._ledger.version, bounds)
+        version = (self._ledger.version, bounds, collect)
         try:
             if version != self._version or not self._is_recent(week.timezone, now_ms):
-                self._stored = self._read(week, bounds, now_ms)
+                self._stored = self._read(week, bounds, now_ms, collect)
                 self._version = version
         except LedgerError:
             # The ledger reports its own trouble; what was true a moment ago is better than an empty page.
             return self._stored
         return self._stored
 
-    def _read(self, week: Week, bounds: tuple[int, int], now_ms: int) -> Stored:
+    def _read(self, week: Week, bounds: tuple[int, int], now_ms: int, collect: Collect) -> Stored:
         ledger = self._ledger.workspace(self._name)
         previous = previous_week_bounds(now_ms, week.timezone, week.starts)
         me = ledger.listing("me")
         tables = ledger.tables()
-        return Stored(
+        projects = ledger.projects(include_gone=True)
+        excluded = excluded_of(projects, collect, self._name)
+        stored = Stored(
             first_contact_ms=ledger.first_contact_ms,
-            projects=ledger.projects(include_gone=True),
+            projects=projects,
             collectors=ledger.collectors(),
             users=ledger.listing("users"),
             connections=ledger.listing("connections"),
@@ -60,8 +65,9 @@ class Reader:
             cool_down_until_ms=ledger.cool_down_until_ms,
             sources=ledger.sources.states(),
             findings=ledger.findings.known(),
-            recent=self._recently(ledger, tables, week.timezone, now_ms),
+            recent=self._recently(ledger, tables, week.timezone, now_ms, excluded),
         )
+        return without(stored, excluded)
 
     def _recently(
         self,
@@ -69,15 +75,16 @@ class Reader:
         tables: Mapping[str, tuple[QueriedTable, ...]],
         timezone: str,
         now_ms: int,
+        excluded: frozenset[str],
     ) -> RecentRuns:
-        if self._recent is None or not self._is_recent(timezone, now_ms):
+        if self._recent is None or self._recent[2] != excluded or not self._is_recent(timezone, now_ms):
             # Without an end: the start is by Hex's clock, which may be ahead of this one.
-            runs = ledger.runs_between(now_ms - SPAN_MS, None)
-            self._recent = (now_ms, timezone, recent(runs, tables, timezone, now_ms))
-        return self._recent[2]
+            runs = (run for run in ledger.runs_between(now_ms - SPAN_MS, None) if run.project_id not in excluded)
+            self._recent = (now_ms, timezone, excluded, recent(runs, tables, timezone, now_ms))
+        return self._recent[3]
 
     def _is_recent(self, timezone: str, now_ms: int) -> bool:
         if self._recent is None:
             return False
-        at_ms, known_timezone, _ = self._recent
+        at_ms, known_timezone, *_ = self._recent
         return known_timezone == timezone and 0 <= now_ms - at_ms < RECENT_EVERY_MS

@@ -8,17 +8,26 @@ from exporter.config import Config, Workspace
 from exporter.facts import Connection, Identity, QueriedTable, Run, Seat
 from exporter.ledger import OTHER, CollectorState, CounterValue, KnownFinding, KnownProject, Listing, SourceState
 from exporter.view.accounts import Accounts
-from exporter.view.completeness import awaited, complete_until_ms, is_complete_from
+from exporter.view.completeness import (
+    awaited,
+    complete_until_ms,
+    is_complete_from,
+    is_mostly_unreadable,
+    unreadable,
+)
 from exporter.view.owner_labels import OwnerLabel
 from exporter.view.recent_runs import RecentRuns
 from exporter.view.status import WorkspaceStatus
+
+_TOLERATED_MS = 3_000  # clocks that differ by less agree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
     """What the ledger holds of one workspace. `projects` has those that are gone, too.
 
-    The weeks are start and end, the counts runs by project.
+    The weeks are start and end, the counts runs by project. `excluded` has the ids of projects that are left out of
+    all of it; `excluded_projects` is how many of them are listed.
     """
 
     first_contact_ms: int | None
@@ -39,11 +48,16 @@ class Stored:
     sources: Mapping[str, SourceState]
     findings: tuple[KnownFinding, ...]
     recent: RecentRuns
+    excluded: frozenset[str] = frozenset()
+    excluded_projects: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """One workspace at one moment: what is stored, and what follows from it for several figures."""
+    """One workspace at one moment: what is stored, and what follows from it for several figures.
+
+    `now_ms` is the agreed time; while it is in doubt `is_time_known` is False, and no figure of a period is known.
+    """
 
     workspace: Workspace
     config: Config
@@ -52,6 +66,7 @@ class Snapshot:
     status: WorkspaceStatus
     owner_label: OwnerLabel
     accounts: Accounts | None
+    is_time_known: bool = True
 
     @property
     def name(self) -> str:
@@ -60,7 +75,11 @@ class Snapshot:
 
     def is_fresh(self, at_ms: int | None) -> bool:
         """Whether a listing read then may still be shown."""
-        return at_ms is not None and self.now_ms - at_ms <= self.config.collect.max_age_seconds * 1000
+        return self.config.collect.is_fresh(at_ms, self.now_ms)
+
+    def past(self, at_ms: int | None) -> int | None:
+        """A moment of the past; None for one that is still to come, which was noted by a wrong clock."""
+        return at_ms if at_ms is not None and at_ms <= self.now_ms + _TOLERATED_MS else None
 
     @cached_property
     def listed_ms(self) -> int | None:
@@ -81,6 +100,11 @@ class Snapshot:
         return tuple(awaited(self.stored.projects))
 
     @cached_property
+    def unreadable(self) -> tuple[KnownProject, ...]:
+        """The projects that can run and whose runs Hex has never shown."""
+        return tuple(unreadable(self.stored.projects))
+
+    @cached_property
     def members(self) -> frozenset[str]:
         """The ids of the projects with series of their own."""
         return frozenset(known.project.project_id for known in self.stored.projects if known.has_series)
@@ -90,14 +114,16 @@ class Snapshot:
         return project_id if project_id in self.members else OTHER
 
     def is_complete_from(self, start_ms: int) -> bool:
-        """Whether every run since then is known, as far as Hex lists runs."""
-        if self.listed_ms is None:
+        """Whether every run since then is known of the projects whose runs Hex shows, and those are most."""
+        if self.listed_ms is None or not self.is_time_known:
+            return False
+        if is_mostly_unreadable(self.stored.projects, self.config.collect.refused_share):
             return False
         return is_complete_from(self.awaited, start_ms, self.stored.first_contact_ms)
 
     @property
     def complete_until_ms(self) -> int | None:
-        """Every run of every project that started before this time is known; None if nothing can be said yet."""
+        """Every run of every readable project that started before this time is known; None if nothing can be said."""
         if not self.awaited:
-            return self.listed_ms
-        return complete_until_ms(self.awaited, self.stored.first_contact_ms)
+            return None if self.unreadable else self.past(self.listed_ms)
+        return self.past(complete_until_ms(self.awaited, self.stored.first_contact_ms))

@@ -22,7 +22,7 @@ class GatewayState:
 class WorkspaceStatus:
     """The process's view of one workspace; None where it has none yet.
 
-    `clock_skew_seconds` is this machine's clock minus Hex's. `audit` is the last search for savings.
+    `clock_skew_seconds` is this machine's clock minus the agreed time. `audit` is the last search for savings.
     """
 
     planned_requests_per_hour: float | None = None

@@ -3,9 +3,10 @@
 from exporter.web.connection_limits import ConnectionLimits
 from exporter.web.landing_page import Landing, WorkspaceState
 from exporter.web.listen_address import Address, bind, parse_address
-from exporter.web.routes import Health, ReloadOutcome, create_app
+from exporter.web.routes import Health, ReloadOutcome, create_app, create_health_app
 from exporter.web.server import Server
 from exporter.web.web_config_file import WebConfigFile
+from exporter.web.web_paths import WebPaths, read_web_paths
 
 __all__ = [
     "Address",
@@ -15,8 +16,11 @@ __all__ = [
     "ReloadOutcome",
     "Server",
     "WebConfigFile",
+    "WebPaths",
     "WorkspaceState",
     "bind",
     "create_app",
+    "create_health_app",
     "parse_address",
+    "read_web_paths",
 ]

@@ -43,7 +43,10 @@ class Landing:
 
 
 def render_landing(landing: Landing, *, telemetry_path: str) -> str:
-    """The page as HTML, complete in itself; whatever a workspace is called, it stays text."""
+    """The page as HTML, complete in itself; whatever a workspace is called, it stays text.
+
+    Links are relative: below whatever prefix a proxy serves the page, they lead to its neighbours.
+    """
     rows = "".join(
         f"<tr><td><code>{escape(row.name)}</code></td><td>{escape(row.state)}</td><td>{escape(row.detail)}</td></tr>"
         for row in landing.workspaces
@@ -60,8 +63,8 @@ def render_landing(landing: Landing, *, telemetry_path: str) -> str:
 <body>
 <h1>Hex exporter</h1>
 <p>Runs, seats, connections, schedules and API use of Hex workspaces, for Prometheus.</p>
-<p><a href="{escape(telemetry_path)}">Metrics</a> · <a href="/-/healthy">Health</a> ·
-<a href="/-/ready">Readiness</a>{docs}</p>
+<p><a href=".{escape(telemetry_path)}">Metrics</a> · <a href="./-/healthy">Health</a> ·
+<a href="./-/ready">Readiness</a>{docs}</p>
 <table>
 <thead><tr><th>Workspace</th><th>State</th><th></th></tr></thead>
 <tbody>{rows}</tbody>

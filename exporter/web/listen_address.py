@@ -7,7 +7,7 @@ from typing import NamedTuple
 from exporter.config import UnfitError, host_and_port
 from exporter.errors import ConfigError, ConfigProblem
 
-_FLAG = "--web.listen-address"
+LISTEN_FLAG = "--web.listen-address"
 _BACKLOG = 256
 
 
@@ -21,16 +21,16 @@ class Address(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def parse_address(text: str) -> Address:
-    """The address in `HOST:PORT`, `[IPV6]:PORT` or `:PORT`; raises ConfigError."""
+def parse_address(text: str, flag: str = LISTEN_FLAG) -> Address:
+    """The address in `HOST:PORT`, `[IPV6]:PORT` or `:PORT`; raises ConfigError that names the flag."""
     try:
         return Address(*host_and_port(text))
     except UnfitError as unfit:
-        raise _refused(str(unfit)) from None
+        raise _refused(str(unfit), flag) from None
 
 
-def bind(address: Address) -> socket.socket:
-    """A socket that listens there; raises ConfigError with the address and the reason."""
+def bind(address: Address, flag: str = LISTEN_FLAG) -> socket.socket:
+    """A socket that listens there; raises ConfigError with the flag, the address and the reason."""
     try:
         if not address.host:
             return _at_once(_bind_all(address.port))
@@ -42,7 +42,7 @@ def bind(address: Address) -> socket.socket:
         # create_server spells the address out in its reason; a name's errors have numbers of their own.
         is_plain = error.errno is not None and not isinstance(error, socket.gaierror)
         reason = os.strerror(error.errno or 0) if is_plain else error.strerror
-        raise _refused(f"cannot listen on {address}: {reason}") from None
+        raise _refused(f"cannot listen on {address}: {reason}", flag) from None
 
 
 def bound_address(listener: socket.socket) -> Address:
@@ -64,5 +64,5 @@ def _bind_all(port: int) -> socket.socket:
     return socket.create_server(("0.0.0.0", port), backlog=_BACKLOG)  # noqa: S104 - asked for by an empty host
 
 
-def _refused(message: str) -> ConfigError:
-    return ConfigError(ConfigProblem(_FLAG, message))
+def _refused(message: str, flag: str) -> ConfigError:
+    return ConfigError(ConfigProblem(flag, message))

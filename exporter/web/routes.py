@@ -1,26 +1,31 @@
 """What is served: the ready-made metrics page, health, readiness, reload and a landing page; 404 for all else."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Match, request_response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from exporter.errors import ConfigError, ConfigProblem
 from exporter.web.content_negotiation import negotiate
 from exporter.web.landing_page import LANDING_HEADERS, Landing, render_landing
+from exporter.web.web_paths import WebPaths
 
 _CHUNK_BYTES = 256 * 1024
 """A body goes out in pieces of this size, so that a reader who does not read holds one of them and not the page."""
 
 _READERS = ("GET", "HEAD")
 _PLAIN_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+_AT_THE_ROOT = WebPaths()
+
+Verdict = Callable[[], tuple[bool, str]]
+"""Says on the event loop, at once, whether all is well, and a sentence on it."""
 
 
 class Health(NamedTuple):
@@ -55,31 +60,27 @@ class Publisher(Protocol):
 def create_app(
     publisher: Publisher,
     *,
-    health: Callable[[], tuple[bool, str]],
-    ready: Callable[[], tuple[bool, str]],
+    health: Verdict,
+    ready: Verdict,
     reload: Callable[[], tuple[bool, str]] | None,
     landing: Callable[[], Landing],
-    telemetry_path: str = "/metrics",
+    paths: WebPaths = _AT_THE_ROOT,
 ) -> Starlette:
     """The exporter's HTTP side as an ASGI application.
 
     `health`, `ready` and `landing` are called on the event loop and must return at once; `reload` (None: not
-    enabled) runs in a thread, one call at a time. A `telemetry_path` of `/` takes the landing page's place; raises
-    ConfigError for one that no request could have.
+    enabled) runs in a thread, one call at a time. A telemetry path of `/` takes the landing page's place. With a
+    prefix, `/` and the prefix without its slash lead to the landing page.
     """
-    if not telemetry_path.startswith("/") or set(telemetry_path) & set("?# "):
-        said = f'"{telemetry_path}" is not valid; write a path such as /metrics'
-        raise ConfigError(ConfigProblem("--web.telemetry-path", said))
     turn = asyncio.Lock()
 
-    async def healthy_page(request: Request) -> Response:
-        return _verdict(health())
-
-    async def ready_page(request: Request) -> Response:
-        return _verdict(ready())
-
     async def landing_page(request: Request) -> Response:
-        return HTMLResponse(render_landing(landing(), telemetry_path=telemetry_path), headers=LANDING_HEADERS)
+        return HTMLResponse(render_landing(landing(), telemetry_path=paths.telemetry), headers=LANDING_HEADERS)
+
+    async def to_landing_page(request: Request) -> Response:
+        # Relative, and so right behind a proxy that adds or removes a part of the path.
+        whole = paths.prefix.lstrip("/")
+        return RedirectResponse("./" + (whole if request.url.path == "/" else whole.rpartition("/")[2]) + "/")
 
     async def reload_page(request: Request) -> Response:
         if reload is None:
@@ -88,15 +89,37 @@ def create_app(
             ok, text = await run_in_threadpool(reload)
         return _text(200 if ok else 500, text)
 
-    app = Starlette(
-        routes=[
-            ExactRoute(telemetry_path, MetricsEndpoint(publisher), _READERS),
-            ExactRoute("/-/healthy", request_response(healthy_page), _READERS),
-            ExactRoute("/-/ready", request_response(ready_page), _READERS),
-            ExactRoute("/-/reload", request_response(reload_page), ("POST",)),
-            ExactRoute("/", request_response(landing_page), _READERS),
-        ]
-    )
+    routes = [
+        ExactRoute(paths.below(paths.telemetry), MetricsEndpoint(publisher), _READERS),
+        *_health_routes(health, ready, paths),
+        ExactRoute(paths.below("/-/reload"), request_response(reload_page), ("POST",)),
+        ExactRoute(paths.below("/"), request_response(landing_page), _READERS),
+    ]
+    if paths.prefix:
+        routes += [ExactRoute(path, request_response(to_landing_page), _READERS) for path in ("/", paths.prefix)]
+    return _exact(routes)
+
+
+def create_health_app(*, health: Verdict, ready: Verdict) -> Starlette:
+    """`/-/healthy` and `/-/ready`, and nothing else: for an address that anyone may ask."""
+    return _exact(_health_routes(health, ready, _AT_THE_ROOT))
+
+
+def _health_routes(health: Verdict, ready: Verdict, paths: WebPaths) -> list["ExactRoute"]:
+    async def healthy_page(request: Request) -> Response:
+        return _verdict(health())
+
+    async def ready_page(request: Request) -> Response:
+        return _verdict(ready())
+
+    return [
+        ExactRoute(paths.below("/-/healthy"), request_response(healthy_page), _READERS),
+        ExactRoute(paths.below("/-/ready"), request_response(ready_page), _READERS),
+    ]
+
+
+def _exact(routes: Sequence["ExactRoute"]) -> Starlette:
+    app = Starlette(routes=routes)
     app.router.redirect_slashes = False
     return app
 

@@ -18,7 +18,7 @@ from exporter.errors import ConfigError
 from exporter.web.acceptor import Acceptor
 from exporter.web.connection import HttpConnection
 from exporter.web.connection_limits import ConnectionLimits, Connections
-from exporter.web.listen_address import Address, bind, bound_address, parse_address
+from exporter.web.listen_address import LISTEN_FLAG, Address, bind, bound_address, parse_address
 from exporter.web.middleware import WebConfigMiddleware
 from exporter.web.tls import Tls
 from exporter.web.web_config_file import WebConfigFile
@@ -36,13 +36,16 @@ class Server:
         limits: ConnectionLimits | None = None,
         takes_whole_urls: bool = True,
         answers_half_closed: bool = True,
+        flag: str = LISTEN_FLAG,
     ) -> None:
         """Without `takes_whole_urls` a target that names the whole URL reaches the application as it came.
 
         Without `answers_half_closed` a client that closes its sending side is taken as gone, so that an application
-        whose answers take long learns of it at once. Raises ConfigError for an address that cannot be read.
+        whose answers take long learns of it at once. Raises ConfigError for an address that cannot be read, or had,
+        by the name of the `flag` that gave it.
         """
-        self._wanted = tuple(parse_address(text) for text in listen)
+        self._wanted = tuple(parse_address(text, flag) for text in listen)
+        self._flag = flag
         self._web_file = web_file
         self._guard = WebConfigMiddleware(app, web_file) if web_file else None
         inner = self._guard or app
@@ -51,11 +54,16 @@ class Server:
         self._answers_half_closed = answers_half_closed
         self._sockets: list[socket.socket] = []
 
+    @property
+    def scheme(self) -> str:
+        """`https` where it is served over TLS, else `http`."""
+        return "http" if self._tls() is None else "https"
+
     def bind(self) -> tuple[Address, ...]:
         """Take the addresses and return them as they are; raises ConfigError if one cannot be had."""
         try:
             for address in self._wanted:
-                self._sockets.append(bind(address))
+                self._sockets.append(bind(address, self._flag))
         except ConfigError:
             self.close()
             raise

@@ -13,6 +13,7 @@ from exporter.cli.check import run_check
 from exporter.clock import SystemClock
 from exporter.errors import ConfigError
 from exporter.hexapi import HexClient
+from exporter.service import WebFlags
 from exporter.simulator import Fault, RateLimits, Simulation, Token, Tokens, create_app
 
 TOKEN = "hxtw_" + "3c" * 48
@@ -47,12 +48,14 @@ class Check:
         environ: Mapping[str, str] | None = None,
         base_url: str = "http://localhost/api/v1",
         route: str = "",
+        web: Mapping[str, object] | None = None,
     ):
         """Exit status and output."""
         path = self._folder / "c.yml"
         workspace = f"{{name: w, base_url: {base_url}, {route} rate_limit: {{{rate_limit}}}, token_env: T}}"
         path.write_text(f"workspaces: [{workspace}]\n{more}")
-        status = run_check(path, {"T": token, "XDG_STATE_HOME": str(self._folder), **(environ or {})})
+        flags = WebFlags(**{"listen_addresses": ["127.0.0.1:9891"], **(web or {})})
+        status = run_check(path, {"T": token, "XDG_STATE_HOME": str(self._folder), **(environ or {})}, flags)
         return status, self._capsys.readouterr().out
 
 
@@ -384,3 +387,45 @@ class TestWaits:
         _, output = check()
 
         assert "waits" not in output
+
+
+class TestWhatIsLeftOut:
+    def test_how_many_projects_are_followed(self, check):
+        _, everything = check()
+
+        status, output = check("collect: {except: {project_id: '[0-7]*'}}")
+
+        assert status == 0
+        [line] = [line for line in output.splitlines() if line.startswith("skips")]
+        assert 0 < int(line.split()[1]) < 12
+        assert cost(output) < cost(everything)
+
+    def test_nothing_that_is_followed_is_wrong(self, check):
+        status, output = check("collect: {match: {title: none}}")
+
+        assert status == 1
+        assert wrong(output) == ["collect.match and collect.except leave every project out: nothing is followed"]
+
+
+class TestFlagsOfTheServer:
+    def test_where_the_metrics_are(self, check):
+        _, output = check(web={"external_url": "https://proxy.example/hex/", "telemetry_path": "/m"})
+
+        assert "serves https://proxy.example/hex/m" in output
+
+    @pytest.mark.parametrize(
+        ("flags", "named"),
+        [
+            ({"route_prefix": "/?"}, "--web.route-prefix"),
+            ({"listen_addresses": ["9891"]}, "--web.listen-address"),
+            ({"health_addresses": ["here"]}, "--web.health-listen-address"),
+        ],
+    )
+    def test_one_that_cannot_be_used_is_refused(self, check, flags, named):
+        with pytest.raises(ConfigError, match=named):
+            check(web=flags)
+
+
+def cost(output: str) -> int:
+    [line] = [line for line in output.splitlines() if line.startswith("costs")]
+    return int(line.split()[2])

@@ -130,7 +130,7 @@ class TestValues:
         [("1s", 1), ("90s", 90), ("15m", 900), ("24h", 86_400), ("400d", 34_560_000), ("36500d", 3_153_600_000)],
     )
     def test_durations_become_seconds(self, load, written, seconds):
-        assert load(f"collect: {{max_age: {written}}}").collect.max_age_seconds == seconds
+        assert load(f"storage: {{keep_runs: {written}}}").storage.keep_runs_seconds == seconds
 
     @pytest.mark.parametrize(
         ("written", "share"), [("1", 1.0), ("1.0", 1.0), ("0.5", 0.5), (".25", 0.25), ("1.0e-3", 0.001)]

@@ -78,6 +78,14 @@ SCALARS = [
     ("week: {timezone: europe/zürich}",
      'week.timezone: "europe/zürich" is not valid; write an IANA time zone such as Europe/Zurich; '
      "did you mean Europe/Zurich?"),
+    ("seats: {reviewed_on: 0001-01-01}",
+     "seats.reviewed_on: 0001-01-01 is before 1970; write a day such as 2026-10-01"),
+    ("ignore: [{kind: idle_paid_seat, subject: a, reason: b, until: 1969-12-31}]",
+     "ignore[0].until: 1969-12-31 is before 1970; write a day such as 2026-10-01"),
+    ("collect: {max_age: 90s}", "collect.max_age: listings cannot be read again so soon at 900 requests an hour; "
+     "write at least 2m, or 0s to never show what comes from them"),
+    ("collect: {except: [{}]}", "collect.except[0]: has no pattern; add one of workspace, project_id, title, owner, "
+     "group, category, project_status, collection"),
     ("seats: {reviewed_on: tomorrow}", 'seats.reviewed_on: "tomorrow" is not valid; write a day such as 2026-10-01'),
 ]  # fmt: skip
 

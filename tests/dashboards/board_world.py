@@ -17,7 +17,7 @@ from exporter.hexapi import TokenSource
 from exporter.history import Written, history, read_past, span_of
 from exporter.ledger import Ledger, open_ledger
 from exporter.metrics import Collector, GatewayState, Status, build_page
-from exporter.polling import Poller
+from exporter.polling import Poller, WorkspaceClock
 from exporter.simulator import Fault, Faults, RateLimits, Simulation, create_app
 
 CONTACT = 1_795_078_800  # Thursday, 19 November 2026, 09:00 UTC
@@ -82,7 +82,8 @@ async def _follow(
     workspace = config.workspaces[0]
     known = ledger.workspace(workspace.name)
     token = TokenSource(value="hxtw_" + "ab" * 48)
-    poller = Poller(workspace, config, token, known, clock=clock, rng=random.Random(3), transport=transport)
+    time = WorkspaceClock(clock)
+    poller = Poller(workspace, config, token, known, clock=time, rng=random.Random(3), transport=transport)
     status = Status()
     collector = Collector(ledger, status)
     traffic = Traffic(config, known, simulation)

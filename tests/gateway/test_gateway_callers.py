@@ -20,13 +20,6 @@ class TestNames:
         assert Callers(SECRET, manual_clock).name(TOKEN + b"0") != name
         assert len(name) == 64
 
-    def test_queue_keys_differ_by_token_and_by_address(self, manual_clock: Any) -> None:
-        callers = Callers(SECRET, manual_clock)
-        queue_keys = {callers.queue_key(name, peer) for name in ("a", "b") for peer in ("10.0.0.1", "10.0.0.2")}
-
-        assert len(queue_keys) == 4
-        assert callers.queue_key("a", "b") == callers.queue_key("a", "b")
-
     def test_no_token_is_kept(self, manual_clock: Any) -> None:
         callers = Callers(SECRET, manual_clock)
         callers.prove(callers.name(TOKEN), "project", "run")

@@ -10,7 +10,7 @@ from exporter.errors import LedgerError
 from exporter.gateway.cache import results as results_module
 from exporter.gateway.cache.results import Results
 from exporter.gateway.journal import Journal
-from exporter.gateway.runs import active_run, registry
+from exporter.gateway.runs import active_run, run_index
 from exporter.ledger import GatewayRun
 
 

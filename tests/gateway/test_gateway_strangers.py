@@ -16,7 +16,7 @@ from exporter.config import AllowedCaller, Queue
 from exporter.gateway import request_body
 from exporter.gateway.access import callers as callers_module
 from exporter.gateway.access.door import MOST_WAITING, SHARE
-from exporter.simulator import Token, Tokens
+from exporter.simulator import Fault, Token, Tokens
 from exporter.simulator.tokens import only
 
 STRANGERS = 200
@@ -111,6 +111,19 @@ def test_one_question_at_a_time_and_a_refused_token_is_not_asked_about_again_for
     play(story, tokens=only([ALICE]))
 
 
+def test_a_second_unknown_token_waits_while_hex_is_slow_about_the_first() -> None:
+    async def story(world: World, project: str) -> None:
+        world.faults.add(Fault(kind="slow", endpoint="project", count=1, seconds=5))
+        began = world.clock.monotonic()
+        first = asyncio.ensure_future(world.status(project, "none"))
+        await asyncio.sleep(1)
+        second = await world.status(project, "none", token=BOB)
+        assert (second.status_code, (await first).status_code) == (404, 404)
+        assert world.clock.monotonic() - began == pytest.approx(5, abs=0.5)
+
+    play(story)
+
+
 def test_a_token_that_hex_has_just_begun_to_refuse_is_a_stranger() -> None:
     known = {ALICE: Token(account=ALICE, is_workspace=True)}
 
@@ -146,6 +159,23 @@ def test_a_new_token_among_strangers_gets_in_by_its_own_address() -> None:
             for one in waiting:
                 one.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
+
+    play(story, tokens=only([ALICE]))
+
+
+def test_the_wait_for_the_lane_is_part_of_what_a_client_waits() -> None:
+    async def story(world: World, project: str) -> None:
+        crowd = [asyncio.ensure_future(world.status(project, "none", token=stranger(number))) for number in range(10)]
+        await asyncio.sleep(1)
+        began = world.clock.monotonic()
+        async with client_at(world, "192.0.2.1") as client:
+            headers = {**bearer(ALICE), "Prefer": "wait=9"}
+            answer = await client.post(f"/api/v1/projects/{project}/runs", headers=headers)
+        assert answer.status_code == 429
+        assert world.clock.monotonic() - began <= 11
+        for one in crowd:
+            one.cancel()
+        await asyncio.gather(*crowd, return_exceptions=True)
 
     play(story, tokens=only([ALICE]))
 

@@ -19,7 +19,7 @@ def test_each_request_to_hex_leaves_one_line_at_debug_level_without_token_and_ad
         async with opened(clock) as world:
             answer = await world.client.get("/api/v1/users/me", headers=bearer(ALICE))
             assert answer.status_code == 200
-            world.gateway._upstream._http = Exchanger(transport=httpx.MockTransport(silent))
+            world.gateway._context.upstream._http = Exchanger(transport=httpx.MockTransport(silent))
             answer = await world.client.get("/api/v1/users/me", headers=bearer(ALICE))
             assert answer.status_code == 504
 
@@ -27,8 +27,8 @@ def test_each_request_to_hex_leaves_one_line_at_debug_level_without_token_and_ad
         in_virtual_time(story)
 
     lines = [one for one in logs if one["event"] == "hex_request"]
-    assert [(one["log_level"], one["code"], one["milliseconds"]) for one in lines] == [
-        ("debug", "200", 0),
-        ("debug", "timeout", 60_000),
-    ]
+    said = [(one["log_level"], one["code"], one["milliseconds"]) for one in lines]
+    # The caller's rights may be read beside what it asks for.
+    assert set(said[:-1]) == {("debug", "200", 0)}
+    assert said[-1] == ("debug", "timeout", 60_000)
     assert all(one.keys() == {"event", "log_level", "endpoint", "code", "milliseconds"} for one in lines)

@@ -8,10 +8,12 @@ from email.utils import format_datetime
 import httpx
 import msgspec
 
+from exporter.clock import UnsteppedClock
 from exporter.config import Collect, Config, RateLimit, Storage, Workspace
 from exporter.hexapi import TokenSource
 from exporter.ledger import Ledger, WorkspaceLedger, open_ledger
-from exporter.polling import Poller
+from exporter.metrics import Collector, Status
+from exporter.polling import Poller, WorkspaceClock
 
 NOW = 1_795_392_000  # Monday, 23 November 2026, 00:00 UTC
 
@@ -93,9 +95,11 @@ class Following:
         self.clock = clock
         self.workspace = Workspace(name="w", base_url="http://localhost/api/v1", rate_limit=limit, token_env="T")
         self.config = Config(workspaces=(self.workspace,), storage=Storage(url=url), collect=collect)
-        self.ledger: Ledger = open_ledger(url, clock=clock)
+        self.ledger_clock = UnsteppedClock(clock)
+        self.ledger: Ledger = open_ledger(url, clock=self.ledger_clock)
         self._transport = transport
         self._token = token
+        self.time = WorkspaceClock(clock)
         self.poller = self._poller()
 
     @property
@@ -105,7 +109,9 @@ class Following:
     def restart(self) -> None:
         if self.ledger.is_durable:
             self.ledger.close()
-            self.ledger = open_ledger(self.config.storage.url, clock=self.clock)
+            self.ledger_clock = UnsteppedClock(self.clock)
+            self.ledger = open_ledger(self.config.storage.url, clock=self.ledger_clock)
+        self.time = WorkspaceClock(self.clock)
         self.poller = self._poller()
 
     def hurry(self) -> None:
@@ -130,8 +136,19 @@ class Following:
 
     def counted(self, metric: str = "hex_runs_total") -> dict[tuple[str, ...], int]:
         """The sums of a counter that are not 0, whether held or not."""
-        self.known.release_holds(round(self.clock.now() * 1000) + 90_001)
+        self.known.release_holds(round(self.ledger_clock.now() * 1000) + 90_001)
         return {one.labels: one.value for one in self.known.counters() if one.metric == metric and one.value}
+
+    def figures(self) -> dict[str, dict[tuple[str, ...], float]]:
+        """What the page shows now: by metric, by label values without the workspace."""
+        families = Collector(self.ledger, Status()).collect(self.config, round(self.clock.now() * 1000))
+        return {
+            one.metric.name: {
+                labels[1:] if one.metric.labels[:1] == ("workspace",) else labels: value
+                for labels, value in one.samples
+            }
+            for one in families
+        }
 
     def _poller(self) -> Poller:
         return Poller(
@@ -139,7 +156,7 @@ class Following:
             self.config,
             self._token,
             self.known,
-            clock=self.clock,
+            clock=self.time,
             rng=random.Random(1),
             transport=self._transport,
         )

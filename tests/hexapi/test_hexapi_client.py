@@ -206,7 +206,7 @@ class TestUnlisted:
             door.fetch(PROJECTS, PROJECTS)
 
         assert door.codes == [str(status), "200", "200"]
-        assert [one["log_level"] for one in logs if one["event"] != "hex_request"] == ["info"]
+        assert [one["log_level"] for one in logs if one["event"] != "hex_request"] == ["warning"]
 
     def test_a_refusal_that_has_another_cause_teaches_nothing(self, door: Door, hex_api: respx.MockRouter) -> None:
         route = hex_api.get("/projects").respond(400, json={"reason": "no"})
@@ -219,7 +219,7 @@ class TestUnlisted:
         door.run(twice)
 
         flags = ["includeUnlisted" in call.request.url.params for call in route.calls]
-        assert flags == [True, False, True, False]
+        assert flags == [True, False, False, True, False, False]
 
     def test_once_taken_a_refusal_is_not_the_flags_fault(self, door: Door, hex_api: respx.MockRouter) -> None:
         hex_api.get("/projects").mock(side_effect=[httpx.Response(200, json={"values": []}), httpx.Response(400)])

@@ -3,7 +3,7 @@
 import pytest
 
 from exporter.hexapi import ApiRequest, Endpoint
-from exporter.hexapi.endpoints import address, query
+from exporter.hexapi.endpoints import SHAPES, address, query
 
 PROJECT = "5a8f1c1e-0000-4000-8000-000000000001"
 
@@ -14,7 +14,13 @@ PROJECT = "5a8f1c1e-0000-4000-8000-000000000001"
         (
             ApiRequest(Endpoint.PROJECTS),
             "projects",
-            {"includeArchived": "true", "includeTrashed": "true", "includeSharing": "true", "limit": "100"},
+            {
+                "includeArchived": "true",
+                "includeTrashed": "true",
+                "includeSharing": "true",
+                "includeUnlisted": "true",
+                "limit": "100",
+            },
         ),
         (
             ApiRequest(Endpoint.RUNS, PROJECT, offset=200),
@@ -36,9 +42,11 @@ def test_every_endpoint_has_its_path_and_query(wanted: ApiRequest, path: str, pa
     assert query(wanted) == parameters
 
 
-def test_unlisted_projects_are_requested_by_a_flag() -> None:
-    assert query(ApiRequest(Endpoint.PROJECTS, after="x"), unlisted=True)["includeUnlisted"] == "true"
-    assert "includeUnlisted" not in query(ApiRequest(Endpoint.PROJECTS))
+def test_parameters_that_a_server_does_not_know_can_be_left_out() -> None:
+    left_out = [name for names in SHAPES[Endpoint.PROJECTS].optional for name in names]
+
+    assert query(ApiRequest(Endpoint.PROJECTS, after="x"), left_out) == {"limit": "100", "after": "x"}
+    assert query(ApiRequest(Endpoint.PROJECTS), left_out[:1]).keys() == {*left_out[1:], "limit"}
 
 
 def test_a_trailing_slash_of_the_base_url_changes_nothing() -> None:

@@ -8,7 +8,7 @@ from history_world import learn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exporter.config import Budget, BudgetMatch, Config, Prices, Storage, Week, Workspace
+from exporter.config import Budget, BudgetMatch, Collect, Config, Match, Prices, Storage, Week, Workspace
 from exporter.facts import Project, Run
 from exporter.history import Written, history, read_past, span_of
 from exporter.ledger import RunProgress, open_ledger
@@ -257,3 +257,22 @@ class TestGauges:
 
         assert created_ms <= min(infos["young"]) < created_ms + HOUR_MS
         assert min(infos["p1"]) < created_ms
+
+
+def test_projects_that_are_left_out_have_no_past(historian: Any) -> None:
+    start_ms = historian.contact_ms - 30 * DAY_MS
+    historian.learn(
+        [
+            historian.run("1", start_ms),
+            historian.run("2", start_ms + 15 * DAY_MS),
+            historian.run("3", start_ms + 15 * DAY_MS, project_id="p2"),
+        ],
+        historian.project("p1"),
+        historian.project("p2", title="Scratch"),
+    )
+    historian.configure(collect=Collect(left_out=(Match(title="Scratch"),)))
+
+    samples = historian.samples()
+
+    assert {labels[0] for labels in samples["hex_runs_total"]} == {"p1"}
+    assert {labels[0] for labels in samples["hex_project_week_runs"]} == {"p1"}

@@ -158,7 +158,7 @@ class TestPages:
         wait_for(lambda: "requests an hour" in exporter.get("/").text)
         page = exporter.get("/").text
 
-        assert 'href="/metrics"' in page
+        assert 'href="./metrics"' in page
         assert ">sim<" in page
         assert TOKEN not in page
 
@@ -168,6 +168,22 @@ class TestPages:
 
             wait_for(lambda: exporter.get("/-/ready").is_success)
             assert exporter.get("/-/healthy").text == "OK\n"
+
+    def test_behind_a_prefix_with_passwords_health_is_answered_apart(self, tmp_path):
+        (tmp_path / "web.yml").write_text(
+            "basic_auth_users: {a: $2b$04$/RYC8bRsmnmc2/CWmG7Ks.fWnbqo84Gc29orecA1tkiwU0ZRPLhk2}"
+        )
+        flags = ["--web.external-url", "https://proxy.example/hex/", "--web.config.file", str(tmp_path / "web.yml")]
+        with Exporter(tmp_path, NOWHERE, *flags, "--web.health-listen-address", "127.0.0.1:0") as exporter:
+            exporter.said("event=Listening .*telemetry_path=/hex/metrics url=https://proxy.example/hex")
+            main = exporter.listening()
+            exporter.address = exporter.said(r'event="Health is answered" address=(\S+)').group(1)
+
+            wait_for(lambda: exporter.get("/-/ready").is_success)
+            paths = ("/-/healthy", "/metrics", "/hex/metrics", "/hex/-/healthy", "/")
+            assert [exporter.get(path).status_code for path in paths] == [200, 404, 404, 404, 404]
+            exporter.address = main
+            assert exporter.get("/hex/-/healthy").status_code == 401
 
     def test_both_formats_are_served(self, exporter):
         wait_for(lambda: served(exporter, 'hex_up{workspace="sim"} 1'))

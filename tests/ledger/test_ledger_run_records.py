@@ -105,8 +105,9 @@ def test_progress_survives_a_restart(bench: Any) -> None:
         known_from_ms=2,
         is_unordered=True,
         last_read_ms=3,
-        refused_until_ms=4,
+        disorder_ms=4,
         refusals=5,
+        refused_status=404,
         schedule_checked_ms=6,
     )
 

@@ -76,12 +76,22 @@ def test_history_is_read_breadth_first():
     assert planned((), projects[:1]).project_id == "rest"
 
 
-def test_history_gets_one_request_in_five_however_busy_the_present_is():
-    projects = [project("busy", 0), project("old", older=older("old"), known_from_ms=700_000)]
+def test_history_gets_one_request_in_five_for_two_weeks_and_one_in_ten_for_the_rest_however_busy_the_present_is():
+    busy = project("busy", 0)
 
-    asked = [planned((), projects, turn=turn).project_id for turn in range(1, 11)]
+    def share(known_from_ms: int) -> int:
+        projects = [busy, project("old", older=older("old"), known_from_ms=known_from_ms)]
+        return [planned((), projects, turn=turn).project_id for turn in range(1, 21)].count("old")
 
-    assert asked.count("old") == 2
+    assert share(950_000) == share(850_000) == 4
+    assert share(700_000) == 2
+
+
+def test_the_past_of_a_project_may_wait_while_its_newest_runs_go_on():
+    waiting = project("p", older=older("p"), known_from_ms=700_000, older_paused_until_ms=LATER)
+
+    assert planned((), [waiting]) == Idle(LATER)
+    assert planned((), [project("p", 0, older=older("p"), older_paused_until_ms=LATER)]).offset == 0
 
 
 def test_paused_projects_and_endpoints_are_left_alone():

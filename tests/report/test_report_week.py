@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from exporter.cli.commands import main
-from exporter.config import Config, load_config
+from exporter.config import Collect, Config, Match, load_config
 from exporter.errors import ConfigError
 from exporter.facts import Project, Run, Seat
 from exporter.ledger import Ledger, RunProgress, open_ledger
@@ -174,6 +175,15 @@ def test_missing_prices_are_named(told: Any) -> None:
         ({"week": "2026-W99"}, f"--week: '2026-W99' {A_WEEK}"),
         ({"week": "soon"}, f"--week: 'soon' {A_WEEK}"),
         ({"week": "9999-12-31"}, f"--week: '9999-12-31' {A_WEEK}"),
+        *(
+            ({"week": week}, f"--week: {week!r} is before 1970, when timestamps begin; write a week such as 2026-W47")
+            for week in ("0001-01-01", "0001-W01", "0001-01-08", "1969-12-31", "1970-01-01", "1970-W01")
+        ),
+        *(
+            ({"week": week}, f"--week: {week!r} {A_WEEK}")
+            for week in ("9999-W53", "9999-W52", "0000-W01", "2026-W00", "2026-02-30", "2026-13-01", "", "\u0661")
+        ),
+        ({"week": "9998-W01"}, "--week: '9998-W01' has not begun; write this week or an earlier one"),
         ({"week": "2026-W48"}, "--week: '2026-W48' has not begun; write this week or an earlier one"),
         ({"workspace": "gamma"}, "--workspace: 'gamma' is not a workspace; write one of acme, beta"),
     ],
@@ -231,3 +241,21 @@ class TestCommand:
 
     def test_a_form_that_does_not_exist_is_a_usage_error(self) -> None:
         assert CliRunner().invoke(main, ["report", "--format", "xml"]).exit_code == 2
+
+
+def test_the_first_week_that_timestamps_have_is_reported(told: Any) -> None:
+    (acme,) = told(week="1970-01-05", workspace="acme")
+
+    assert acme["week_start"] == "1970-01-05T00:00:00+01:00"
+
+
+def test_what_the_configuration_leaves_out_is_said_and_not_counted(
+    ledger: Ledger, config: Config, manual_clock: Any
+) -> None:
+    narrow = msgspec.structs.replace(config, collect=Collect(left_out=(Match(title="Orders*"),)))
+
+    acme, _ = json.loads(WEEK_FORMS["json"](list(week_reports(ledger, narrow, manual_clock))))
+
+    assert "1 projects are left out by collect.match or collect.except" in acme["remarks"]
+    assert [row["project"] for row in acme["project"]] == ["p2"]
+    assert [row["used"] for row in acme["budget"] if row["budget"] == "weekly-runs"] == [1]

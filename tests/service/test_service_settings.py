@@ -1,6 +1,8 @@
 """From arguments and environment to a configuration and its tokens."""
 
+import pwd
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,6 +14,25 @@ from exporter.service.settings import read_config, state_dir, token_of, tokens_o
 class TestStateDir:
     def test_is_where_xdg_says(self):
         assert state_dir({"XDG_STATE_HOME": "/x", "HOME": "/h"}) == Path("/x/hex-exporter")
+
+    @pytest.mark.parametrize("ignored", ["", "state", "./state", "../x", "~/state"])
+    def test_a_relative_path_is_ignored_as_the_specification_says(self, ignored):
+        assert state_dir({"HOME": "/h", "XDG_STATE_HOME": ignored}) == Path("/h/.local/state/hex-exporter")
+
+    @pytest.mark.parametrize("environ", [{}, {"HOME": ""}, {"HOME": "home"}])
+    def test_without_a_home_it_is_that_of_the_user(self, environ, monkeypatch):
+        user = SimpleNamespace(pw_dir="/users/me")
+        monkeypatch.setattr(pwd, "getpwuid", lambda _: user)
+
+        assert state_dir(environ) == Path("/users/me/.local/state/hex-exporter")
+
+    def test_a_user_without_an_entry_has_the_place_of_services(self, monkeypatch):
+        def unknown(_: int) -> None:
+            raise KeyError
+
+        monkeypatch.setattr(pwd, "getpwuid", unknown)
+
+        assert state_dir({"HOME": "."}) == Path("/var/lib/hex-exporter")
 
     @pytest.mark.parametrize("environ", [{"HOME": "/h"}, {"HOME": "/h", "XDG_STATE_HOME": ""}])
     def test_is_under_the_home_folder_otherwise(self, environ):

@@ -33,7 +33,7 @@ class TestCompleteUntil:
             world.published("refused"),
         )
         world.read_runs("a")
-        world.read_runs("refused", known_until_ms=None, refusals=1, refused_until_ms=world.now_ms + HOUR_MS)
+        world.read_runs("refused", known_until_ms=None, refusals=1)
 
         assert world.figures()[self.METRIC] == {(): world.clock.now()}
 
@@ -86,12 +86,58 @@ def test_nothing_is_known_before_the_projects_are(world: Any) -> None:
     assert THIS not in world.figures()
 
 
-def test_a_refused_project_does_not_hide_the_week(world: Any) -> None:
-    world.list_projects(world.published("p1"), world.published("p2"))
-    world.read_runs("p1", *world.many(1, THIS_WEEK))
-    world.read_runs("p2", known_from_ms=None, known_until_ms=None, refusals=3)
+NEVER_READ = {"known_from_ms": None, "known_until_ms": None, "last_read_ms": None, "refusals": 3}
+USED, MISSING = "hex_budget_used", "hex_budget_unreadable_projects"
+BUDGET = ("weekly-runs", "runs")
 
-    assert world.figures()[THIS][("p1",)] == 1
+
+class TestUnreadableProjects:
+    """Projects that can run and whose runs Hex has never shown: left out and said, and never taken for 0."""
+
+    def test_one_among_many_is_left_out_of_the_week_and_marks_the_budget(self, world: Any) -> None:
+        world.list_projects(*(world.published(f"p{number}") for number in range(20)), world.published("secret"))
+        for number in range(20):
+            world.read_runs(f"p{number}", world.run(f"r{number}", THIS_WEEK, project_id=f"p{number}"))
+        world.read_runs("secret", **NEVER_READ)
+
+        figures = world.figures()
+        assert figures[THIS] == {(f"p{number}",): 1 for number in range(20)}
+        assert figures[USED][BUDGET] == 20
+        assert figures[MISSING][BUDGET] == 1
+        assert figures["hex_exporter_unreadable_projects"] == {(): 1}
+
+    def test_a_share_of_them_hides_what_sums_over_them(self, world: Any) -> None:
+        world.list_projects(*(world.published(f"p{number}") for number in range(10)))
+        for number in range(9):
+            world.read_runs(f"p{number}", world.run(f"r{number}", THIS_WEEK, project_id=f"p{number}"))
+        world.read_runs("p9", **NEVER_READ)
+
+        figures = world.figures()
+        assert USED not in figures
+        assert THIS not in figures
+        assert figures[MISSING][BUDGET] == 1
+
+    def test_a_project_that_was_read_before_stays_and_holds_back_complete_until(self, world: Any) -> None:
+        world.list_projects(world.published("p1"), world.published("p2"))
+        world.read_runs("p1", *world.many(1, THIS_WEEK))
+        read = world.clock.now()
+        world.clock.advance(600)
+        world.read_runs("p1", known_until_ms=round(read * 1000), refusals=2)
+        world.read_runs("p2")
+
+        figures = world.figures()
+        assert figures[USED][BUDGET] == 1
+        assert figures[MISSING][BUDGET] == 0
+        assert figures[TestCompleteUntil.METRIC] == {(): read}
+
+    def test_when_there_are_no_others_nothing_is_known(self, world: Any) -> None:
+        world.list_projects(world.published("p1"), world.published("p2"))
+        for project_id in ("p1", "p2"):
+            world.read_runs(project_id, **NEVER_READ)
+
+        figures = world.figures()
+        assert not {USED, THIS, TestCompleteUntil.METRIC} & figures.keys()
+        assert figures["hex_exporter_unreadable_projects"] == {(): 2}
 
 
 def test_a_project_created_meanwhile_does_not_hide_the_week(world: Any) -> None:

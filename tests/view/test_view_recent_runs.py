@@ -36,7 +36,7 @@ class TestWeekHours:
         world.read_runs("p1", world.run("r1"), known_from_ms=world.now_ms - 6 * DAY_MS)
         assert "hex_week_hour_runs" not in world.figures()
 
-        world.read_runs("p1", known_from_ms=world.now_ms - 7 * DAY_MS)
+        world.read_runs("p1", known_from_ms=world.now_ms - 8 * DAY_MS)
         assert sum(world.figures()["hex_week_hour_runs"].values()) == 1
 
     def test_schedules_say_what_a_week_will_bring(self, world: Any) -> None:

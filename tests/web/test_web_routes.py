@@ -1,12 +1,14 @@
 import gzip
+import re
 import threading
 from collections.abc import Callable
+from urllib.parse import urljoin
 
 import pytest
 from web_client import OPENMETRICS, TEXT, Running, StandInPage, StandInPublisher, make_app, read_answer
 
 from exporter.errors import ConfigError
-from exporter.web import Health, Landing, ReloadOutcome, WorkspaceState
+from exporter.web import Health, Landing, ReloadOutcome, WorkspaceState, create_health_app, read_web_paths
 
 Serve = Callable[..., Running]
 
@@ -61,19 +63,19 @@ class TestMetrics:
                 assert read_answer(client).body == TEXT
 
     def test_another_path_for_the_metrics_takes_the_place_of_the_usual_one(self, serve: Serve) -> None:
-        running = serve(make_app(telemetry_path="/hex/metrics"))
+        running = serve(make_app(paths=read_web_paths(telemetry_path="/hex/metrics")))
 
         assert running.get("/hex/metrics").body == TEXT
         assert running.get("/metrics").status == 404
-        assert 'href="/hex/metrics"' in running.get("/").text
+        assert 'href="./hex/metrics"' in running.get("/").text
 
     def test_the_metrics_may_take_the_landing_pages_place(self, serve: Serve) -> None:
-        assert serve(make_app(telemetry_path="/")).get("/").body == TEXT
+        assert serve(make_app(paths=read_web_paths(telemetry_path="/"))).get("/").body == TEXT
 
     @pytest.mark.parametrize("path", ["metrics", "", "http://x/metrics", "/metrics?a", "/met rics"])
     def test_a_path_that_no_request_could_have_is_refused(self, path: str) -> None:
         with pytest.raises(ConfigError) as caught:
-            make_app(telemetry_path=path)
+            read_web_paths(telemetry_path=path)
 
         assert str(caught.value) == f'--web.telemetry-path: "{path}" is not valid; write a path such as /metrics'
 
@@ -166,7 +168,7 @@ class TestLandingPage:
         assert answer.headers["content-type"] == "text/html; charset=utf-8"
         for expected in ("Hex exporter", "1.2.3", "acme", "up", "last listing a minute ago"):
             assert expected in answer.text
-        for link in ("/metrics", "/-/healthy", "/-/ready", "https://docs.example/hex"):
+        for link in ("./metrics", "./-/healthy", "./-/ready", "https://docs.example/hex"):
             assert f'href="{link}"' in answer.text
 
     def test_every_value_stays_text(self, serve: Serve) -> None:
@@ -187,6 +189,53 @@ class TestLandingPage:
         assert "src=" not in answer.text
         assert "url(" not in answer.text
         assert "color-scheme: light dark" in answer.text
+
+
+class TestPrefix:
+    @pytest.fixture
+    def prefixed(self, serve: Serve) -> Running:
+        paths = read_web_paths(external_url="https://proxy.example/monitoring/hex/")
+        return serve(make_app(paths=paths, reload=lambda: ReloadOutcome(True, "Reloaded.")))
+
+    @pytest.mark.parametrize("path", ["/metrics", "/-/healthy", "/-/ready", "/"])
+    def test_everything_is_served_below_it_and_only_there(self, prefixed: Running, path: str) -> None:
+        assert prefixed.get(f"/monitoring/hex{path}").status == 200
+        assert prefixed.get(path).status == (307 if path == "/" else 404)
+
+    def test_reload_too(self, prefixed: Running) -> None:
+        assert prefixed.get("/monitoring/hex/-/reload", method="POST").status == 200
+        assert prefixed.get("/-/reload", method="POST").status == 404
+
+    @pytest.mark.parametrize("outside", ["http://here:9891", "https://proxy.example/added"])
+    @pytest.mark.parametrize("path", ["/", "/monitoring/hex"])
+    def test_what_lies_above_leads_to_the_landing_page_wherever_a_proxy_serves_it(
+        self, prefixed: Running, path: str, outside: str
+    ) -> None:
+        answer = prefixed.get(path)
+
+        assert urljoin(outside + path, answer.headers["location"]) == f"{outside}/monitoring/hex/"
+
+    @pytest.mark.parametrize("telemetry_path", ["/metrics", "/a:b", "/deep/er"])
+    @pytest.mark.parametrize("base", ["http://here:9891/", "https://proxy.example/hex/", "https://proxy.example/a/b/"])
+    def test_links_of_the_landing_page_lead_to_its_neighbours(
+        self, serve: Serve, base: str, telemetry_path: str
+    ) -> None:
+        app = make_app(paths=read_web_paths(telemetry_path=telemetry_path))
+
+        links = re.findall('href="([^"]*)"', serve(app).get("/").text)
+
+        found = [urljoin(base, link) for link in links]
+        assert found == [base.rstrip("/") + path for path in (telemetry_path, "/-/healthy", "/-/ready")]
+
+
+class TestHealthOnItsOwn:
+    def test_has_health_and_readiness_and_nothing_else(self, serve: Serve) -> None:
+        verdict = {"health": lambda: Health(True, "Alive."), "ready": lambda: Health(False, "Not yet.")}
+        running = serve(create_health_app(**verdict))
+
+        paths = ("/-/healthy", "/-/ready", "/metrics", "/", "/-/reload")
+        assert [running.get(path).status for path in paths] == [200, 503, 404, 404, 404]
+        assert running.get("/-/healthy", method="POST").status == 405
 
 
 def test_a_failure_of_the_application_is_a_500_and_not_the_end(serve: Serve) -> None:

@@ -27,6 +27,12 @@ def budget_families(snapshot: Snapshot) -> Iterator[Family]:
     yield family("hex_budget_period_start_timestamp_seconds", [one.period[0] / 1000 for one in budgets])
     yield family("hex_budget_period_end_timestamp_seconds", [one.period[1] / 1000 for one in budgets])
 
+    missing = () if snapshot.accounts is None else snapshot.accounts.unreadable_projects
+    yield family(
+        "hex_budget_unreadable_projects",
+        [None if one.budget.unit == "ai_credits" else count for one, count in zip(budgets, missing, strict=True)],
+    )
+
     for metric, place in (("hex_budget_window_used", 0), ("hex_budget_window_previous_used", 1)):
         windows: list[Sample] = [
             ((*labels(index), window), value)

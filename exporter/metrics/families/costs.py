@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from exporter.insight import MICRO
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family, Sample
-from exporter.view import COMPONENTS, Accounts, Snapshot, WeekAccount, can_run
+from exporter.view import COMPONENTS, Accounts, Snapshot, WeekAccount
 
 
 def cost_families(snapshot: Snapshot) -> Iterator[Family]:
@@ -35,7 +35,7 @@ def _by_project(snapshot: Snapshot, accounts: Accounts, week: WeekAccount) -> li
     """Compute and own estimate of each project; nothing where runs have no price at all."""
     if week.totals is None or not accounts.is_run_priced:
         return []
-    costs = {snapshot.series_of(known.project.project_id): 0 for known in snapshot.stored.projects if can_run(known)}
+    costs = {snapshot.series_of(known.project.project_id): 0 for known in snapshot.awaited}
     for (project_id, _, _), total in week.totals.items():
         series = snapshot.series_of(project_id)
         costs[series] = costs.get(series, 0) + total.micro_usd

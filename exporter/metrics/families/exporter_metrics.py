@@ -35,8 +35,9 @@ def progress_families(snapshot: Snapshot) -> Iterator[Family]:
     reads = [known.progress.last_read_ms for known in awaited if known.progress.last_read_ms is not None]
     figures: tuple[tuple[str, float | None], ...] = (
         ("hex_exporter_overdue_projects", snapshot.status.overdue_projects),
+        ("hex_exporter_excluded_projects", None if snapshot.listed_ms is None else snapshot.stored.excluded_projects),
         ("hex_exporter_clock_skew_seconds", snapshot.status.clock_skew_seconds),
-        ("hex_exporter_oldest_poll_timestamp_seconds", _seconds(min(reads, default=None))),
+        ("hex_exporter_oldest_poll_timestamp_seconds", _seconds(snapshot.past(min(reads, default=None)))),
         ("hex_exporter_history_projects", len(awaited)),
         (
             "hex_exporter_history_projects_complete",

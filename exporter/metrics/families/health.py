@@ -19,14 +19,17 @@ def health_families(snapshot: Snapshot) -> Iterator[Family]:
     yield Family(
         METRICS["hex_collector_last_success_timestamp_seconds"],
         [
-            ((name, collector), state.last_success_ms / 1000)
+            ((name, collector), at_ms / 1000)
             for collector, state in stored.collectors.items()
-            if state.last_success_ms is not None
+            if (at_ms := snapshot.past(state.last_success_ms)) is not None
         ],
     )
 
+    if snapshot.listed_ms is not None:
+        yield Family(METRICS["hex_exporter_unreadable_projects"], [((name,), len(snapshot.unreadable))])
+
     for metric, at_ms in (
-        ("hex_last_successful_poll_timestamp_seconds", snapshot.listed_ms),
+        ("hex_last_successful_poll_timestamp_seconds", snapshot.past(snapshot.listed_ms)),
         ("hex_runs_complete_until_timestamp_seconds", snapshot.complete_until_ms),
         (
             "hex_token_expiry_timestamp_seconds",

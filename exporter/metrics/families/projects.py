@@ -42,7 +42,7 @@ def project_families(snapshot: Snapshot) -> Iterator[Family]:
             [
                 ((snapshot.name, project.project_id), at_ms / 1000)
                 for project in details
-                if (at_ms := time_of(project)) is not None
+                if (at_ms := snapshot.past(time_of(project))) is not None
             ],
         )
     yield Family(

@@ -18,7 +18,7 @@ def run_families(snapshot: Snapshot) -> Iterator[Family]:
         [
             ((snapshot.name, project_id, status), start_ms / 1000)
             for (project_id, status), start_ms in snapshot.stored.last_runs.items()
-            if project_id in snapshot.members
+            if project_id in snapshot.members and snapshot.past(start_ms) is not None
         ],
     )
     if snapshot.is_complete_from(snapshot.now_ms - SPAN_MS):
@@ -32,7 +32,7 @@ def _active(snapshot: Snapshot) -> Iterator[Family]:
     oldest: dict[str, int] = {}
     for run in snapshot.stored.active_runs:
         states[run.status] += 1
-        if run.start_ms is not None:
+        if run.start_ms is not None and snapshot.past(run.start_ms) is not None:
             series = snapshot.series_of(run.project_id)
             oldest[series] = min(run.start_ms, oldest.get(series, run.start_ms))
     yield Family(METRICS["hex_runs_active"], [((snapshot.name, state), count) for state, count in states.items()])

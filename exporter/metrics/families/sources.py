@@ -30,8 +30,9 @@ def source_families(snapshot: Snapshot) -> Iterator[Family]:
         state = snapshot.stored.sources.get(key)
         keys[source.name].add(key)
         projects[source.name, _standing(state)] += 1
-        if known.has_series and state is not None and state.changed_ms is not None:
-            changed.append(((snapshot.name, project.project_id), state.changed_ms / 1000))
+        changed_ms = None if state is None else snapshot.past(state.changed_ms)
+        if known.has_series and changed_ms is not None:
+            changed.append(((snapshot.name, project.project_id), changed_ms / 1000))
 
     for name, of_source in keys.items():
         yield from _health(snapshot, name, [snapshot.stored.sources.get(key) for key in of_source])

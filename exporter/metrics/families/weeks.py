@@ -6,7 +6,7 @@ from exporter.insight import scheduled_week_runs
 from exporter.ledger import OTHER
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family, Sample
-from exporter.view import Snapshot, can_run
+from exporter.view import Snapshot
 
 
 def week_families(snapshot: Snapshot) -> Iterator[Family]:
@@ -31,7 +31,7 @@ def _scheduled(snapshot: Snapshot) -> Mapping[str, int]:
 
 
 def _by_series(snapshot: Snapshot, counts: Mapping[str, int]) -> list[Sample]:
-    totals = {snapshot.series_of(known.project.project_id): 0 for known in snapshot.stored.projects if can_run(known)}
+    totals = {snapshot.series_of(known.project.project_id): 0 for known in snapshot.awaited}
     for project_id, count in counts.items():
         series = snapshot.series_of(project_id)
         if count or series == OTHER:

@@ -1,0 +1,44 @@
+"""One project that can have runs, as the reader of runs follows it in memory."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from exporter.ledger import KnownProject, RunProgress
+from exporter.polling.due_times import Firings
+from exporter.polling.expected_runs import ExpectedRuns
+from exporter.polling.history_reading import HeadRead
+from exporter.polling.planner import ProjectOutlook
+
+
+@dataclass(slots=True)
+class TrackedProject:
+    """What is known of it, what is being read, and the outlook that follows, kept until `outlook_until_ms`."""
+
+    known: KnownProject
+    firings: Firings
+    progress: RunProgress
+    active: dict[str, int | None] = field(default_factory=dict)
+    read: HeadRead | None = None
+    rest_ms: int = 0
+    known_runs: int | None = None
+    stuck_pages: int = 0
+    outlook: ProjectOutlook | None = None
+    outlook_until_ms: int = 0
+    expected_runs: ExpectedRuns = field(default_factory=ExpectedRuns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunsTaken:
+    """What became of a page: the `flaw` that made a read lead nowhere, or the one that stops a walk into the past.
+
+    `is_older`: it joined the past to what is known.
+    """
+
+    WELL: ClassVar["RunsTaken"]
+
+    flaw: str | None = None
+    older_flaw: str | None = None
+    is_older: bool = False
+
+
+RunsTaken.WELL = RunsTaken()

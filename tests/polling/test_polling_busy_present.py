@@ -1,0 +1,54 @@
+"""The present while the past is read: runs of busy projects wait no longer than without a past, plus a minute."""
+
+import asyncio
+from statistics import quantiles
+
+import httpx
+
+HOUR = 3600
+
+
+def waits(hand_made, follow, clock, *, past_runs: int) -> list[float]:
+    """How long each run waited until a page showed it, in the second half of an hour and a half."""
+    shown: dict[str, float] = {}
+    page = hand_made._page
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        body = page(request.url.path.removeprefix("/api/v1/"), request.url.params)
+        for run in body["runs"]:
+            shown.setdefault(run["runId"], clock.now())
+        return httpx.Response(200, json=body)
+
+    begin = clock.now()
+    ended: dict[str, float] = {}
+    for project in range(12):
+        name = f"{past_runs}-{project}"
+        hand_made.add_project(name)
+        hand_made.answers[f"projects/{name}/runs"] = answer
+        for number in range(past_runs):
+            start = begin - (past_runs - number) * 3600
+            hand_made.add_run(name, f"{name}-past{number}", start, end=start + 5)
+    following = follow(hand_made.transport, per_minute=15, per_hour=600)
+
+    def start_runs() -> None:
+        for project in range(12):
+            name = f"{past_runs}-{project}"
+            runs = hand_made.runs[name]
+            number = int((clock.now() - begin + project * 23) // 300)
+            if not runs or runs[0]["runId"] != f"{name}-{number}":
+                hand_made.add_run(name, f"{name}-{number}", clock.now() - 5, end=clock.now())
+                ended[f"{name}-{number}"] = clock.now()
+
+    asyncio.run(following.run_for(1.5 * HOUR, each=start_runs))
+    late = [run_id for run_id, end in ended.items() if begin + 0.75 * HOUR < end < clock.now() - 900]
+    assert len(late) > 60
+    return [shown.get(run_id, clock.now()) - ended[run_id] for run_id in late]
+
+
+def test_runs_of_busy_projects_wait_no_longer_because_the_past_is_long(hand_made, follow, clock):
+    without = quantiles(waits(hand_made, follow, clock, past_runs=50), n=20)[-1]
+    hand_made.projects.clear()
+
+    during = quantiles(waits(hand_made, follow, clock, past_runs=2000), n=20)[-1]
+
+    assert during <= without + 60

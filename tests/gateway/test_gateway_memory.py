@@ -45,7 +45,7 @@ class TestResults:
         for number in range(10):
             results.add(run(number, request="r"))
         results.add(run(11, request="r", status="errored"))
-        results.add(run(12, request="r", answer=""))
+        results.add(run(12, request="r", answer=None))
         results.add(run(9, request="r"))
         assert [one.run_id for one in results.of("r")] == ["run9", "run8", "run7", "run6"]
         assert results_module.MOST_REQUESTS <= 10_000

@@ -65,21 +65,21 @@ class Availability:
         key = endpoint.value
         told_ms = self._told_until_ms.get(endpoint, 0)
         return max(
-            self._failures.until_ms(key, now_ms),
-            self._refusals.until_ms(key, now_ms),
+            self._failures.until_ms(key),
+            self._refusals.until_ms(key),
             0 if told_ms - now_ms > HOUR_MS else told_ms,
         )
 
-    def project_until_ms(self, project_id: str, now_ms: int) -> int:
+    def project_until_ms(self, project_id: str) -> int:
         """Until when the project waits because requests about it failed or were refused, 0 if it does not."""
-        failed_ms = self._failures.until_ms(project_id, now_ms)
+        failed_ms = self._failures.until_ms(project_id)
         if self._is_everything_refused() and project_id == next(iter(self._without_runs)):
             return failed_ms  # the one refused longest ago: it shows whether a scope has come back
-        return max(failed_ms, self._runs.until_ms(project_id, now_ms), self._unreadable.until_ms(project_id, now_ms))
+        return max(failed_ms, self._runs.until_ms(project_id), self._unreadable.until_ms(project_id))
 
-    def older_until_ms(self, project_id: str, now_ms: int) -> int:
+    def older_until_ms(self, project_id: str) -> int:
         """Until when pages of the project's past wait, 0 if they do not."""
-        return self._older.until_ms(project_id, now_ms)
+        return self._older.until_ms(project_id)
 
     def follow(self, running: frozenset[str], refused: Iterable[str] = ()) -> None:
         """Go by these projects, which can run; of those `refused` it is known from before that Hex refuses their runs.

@@ -34,10 +34,9 @@ class BackOff:
         self._until_ms.pop(key, None)
         return self._failures.pop(key, 0) > 0
 
-    def until_ms(self, key: str, now_ms: int) -> int:
-        """Until when the key waits, 0 if it does not."""
-        until_ms = self._until_ms.get(key, 0)
-        return 0 if until_ms <= now_ms else until_ms
+    def until_ms(self, key: str) -> int:
+        """Until when the key waits, or waited last; 0 if it never did."""
+        return self._until_ms.get(key, 0)
 
     def shift(self, by_ms: int) -> None:
         """The time was set on by so much: each pause lasts as long as it would have."""

@@ -68,7 +68,7 @@ class Readers:
         availability = self._availability
         return self._runs.outlooks(
             now_ms,
-            lambda one: (availability.project_until_ms(one, now_ms), availability.older_until_ms(one, now_ms)),
+            lambda one: (availability.project_until_ms(one), availability.older_until_ms(one)),
             availability.revision,
         )
 

@@ -36,7 +36,7 @@ class TokenLock:
 
     def wait_seconds(self, now_ms: int) -> float:
         """How long to wait before the next look, 0 if nothing waits; a token that has changed ends the wait."""
-        until_ms = self._back_off.until_ms(_KEY, now_ms)
+        until_ms = self._back_off.until_ms(_KEY)
         if until_ms <= now_ms:
             return 0.0
         if self._secret() != self._rejected:

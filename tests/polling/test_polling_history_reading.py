@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from exporter.facts import Run
 from exporter.hexapi import ApiRequest, Endpoint, Page
-from exporter.ledger import RunProgress
-from exporter.polling.history_reading import ALL_KNOWN_MS, MARGIN_MS, HeadRead, extend_back, older_page
+from exporter.ledger import ORDER_MARGIN_MS, RunProgress
+from exporter.polling.history_reading import ALL_KNOWN_MS, HeadRead, extend_back, older_page
 
 MINUTE_MS = 60_000
 SENT = 1_000_000_000
@@ -97,13 +97,57 @@ def test_listing_that_does_not_fall_is_read_to_its_end():
     reading, seen, _ = read(ascending, RunProgress())
 
     assert len(seen) == 350
-    assert reading.progress().is_unordered
     assert reading.progress().known_from_ms == ALL_KNOWN_MS
+    assert reading.progress().disorder_ms == 349 * 60 * MINUTE_MS
+
+
+def test_once_it_is_known_how_far_the_disorder_reaches_a_read_goes_that_far_and_no_further():
+    runs = history(500)
+    runs = [one for pair in zip(runs[1::2], runs[::2], strict=True) for one in pair]
+    first, _, pages = read(runs, RunProgress())
+    assert pages == 6
+    assert first.progress().disorder_ms == 60 * MINUTE_MS
+
+    known = replace(first.progress(), known_until_ms=SENT - 20 * 60 * MINUTE_MS)
+    again, seen, pages = read(runs, known)
+
+    assert pages == 1
+    assert seen >= {one.run_id for one in history(500)[:20]}
+    assert not again.progress().is_unordered
+
+
+def test_a_read_that_is_cut_off_claims_only_what_it_saw_without_a_gap():
+    known = RunProgress(known_until_ms=SENT - 290 * 60 * MINUTE_MS, known_from_ms=0)
+    reading = HeadRead("p", known, {"active"})
+    reading.add(page_of(history(300), reading.next), SENT)
+
+    assert reading.cut_off()
+
+    assert reading.progress().known_until_ms == SENT
+    assert reading.progress().known_from_ms == history(300)[99].start_ms + 1
+    assert reading.gone_run_ids == {"active"}
+
+
+def test_a_read_that_has_joined_what_is_known_loses_nothing_when_it_is_cut_off():
+    known = RunProgress(known_until_ms=SENT - 20 * 60 * MINUTE_MS, known_from_ms=0)
+    reading = HeadRead("p", known, {"active"})
+    reading.add(page_of(history(300), reading.next), SENT)
+
+    assert reading.cut_off()
+    assert reading.progress().known_from_ms == 0
+
+
+def test_nothing_follows_from_a_read_whose_order_cannot_be_trusted_when_it_is_cut_off():
+    reading = HeadRead("p", RunProgress(), ())
+    reading.add(page_of(list(reversed(history(300))), reading.next), SENT)
+
+    assert not reading.cut_off()
+    assert reading.flaw is not None
 
 
 def test_run_that_waited_for_its_kernel_does_not_count_as_disorder():
     runs = history(250)
-    runs[5] = replace(runs[5], start_ms=(runs[4].start_ms or 0) + MARGIN_MS)
+    runs[5] = replace(runs[5], start_ms=(runs[4].start_ms or 0) + ORDER_MARGIN_MS)
 
     _, _, pages = read(runs, RunProgress())
 

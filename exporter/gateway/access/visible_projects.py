@@ -14,6 +14,9 @@ from exporter.hexapi import Endpoint, ListingWalk, address, query, read_page
 MOST_PAGES = 5
 """How many pages a caller's listing may have; in larger workspaces each project is read by itself."""
 
+_LEFT_OUT = ("includeUnlisted",)
+"""A server that does not know it refuses the whole listing; unlisted projects are read by themselves."""
+
 
 @dataclass(frozen=True, slots=True)
 class VisibleProjects:
@@ -42,7 +45,7 @@ async def fetch_visible_projects(
     for _ in range(MOST_PAGES):
         if (ask := walk.next) is None:
             break
-        url = f"{address(context.base_url, ask)}?{urlencode(query(ask))}"
+        url = f"{address(context.base_url, ask)}?{urlencode(query(ask, _LEFT_OUT))}"
         request = Request(
             method="GET", url=url, endpoint=ask.endpoint.value, caller=caller.name, headers=caller.headers
         )

@@ -230,7 +230,6 @@ def _gateway(folder: Path) -> Keys[Gateway]:
         {
             "match": _match(),
             "max_age": duration_or_none(),
-            "refused_share": share(),
             "min_interval": duration_or_none(),
             "unchanged_for": duration(),
             "shared": truth(),

@@ -242,8 +242,9 @@ class RunReader:
     def _are_weeks_read(self, now_ms: int) -> bool:
         """Whether this week and the last are known of every project; what is refused has none that could be read."""
         return all(
-            one.progress.refusals or (one.progress.complete_from_ms or now_ms) <= now_ms - _FIRST_PAST_MS
+            one.progress.refusals or (since_ms is not None and since_ms <= now_ms - _FIRST_PAST_MS)
             for one in self._tracked.values()
+            for since_ms in (one.progress.complete_from_ms,)
         )
 
     def _habit(self, project_id: str) -> Habits:

@@ -215,7 +215,9 @@ class TestWhatIsAsked:
         hand_made.runs |= {value["id"]: [] for value in values}
         taken_up = []
         choose = WorkspaceLedger.choose_members
-        monkeypatch.setattr(WorkspaceLedger, "choose_members", lambda *arguments: taken_up.append(choose(*arguments)))
+        monkeypatch.setattr(
+            WorkspaceLedger, "choose_members", lambda *given, **named: taken_up.append(choose(*given, **named))
+        )
         following = follow(hand_made.transport)
 
         go(following, HOUR)
@@ -330,7 +332,7 @@ class TestTrouble:
         assert not states["users"].success
         assert states["projects"].success
         assert states["groups"].success
-        assert hand_made.asked("users") == 1
+        assert 2 <= hand_made.asked("users") <= 8
         assert following.poller.report.is_followed
         assert following.poller.report.problems == ("users: 403 no",)
 
@@ -344,7 +346,7 @@ class TestTrouble:
         hand_made.add_run("p", "r", clock.now(), end=clock.now() + 1)
         go(following, HOUR / 3)
 
-        assert hand_made.asked("projects/secret/runs") == 1
+        assert 2 <= hand_made.asked("projects/secret/runs") <= 5
         assert following.counted() == {("p", "api", "completed"): 1}
 
     def test_401_is_said_once_and_a_new_token_file_is_taken_up_at_once(self, hand_made, follow, clock, tmp_path):

@@ -86,7 +86,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     `max_age_seconds`: a result that is older answers nothing. `min_interval_seconds`: a younger one answers, whatever
     the source says. `unchanged_for_seconds`: a project without a known source is taken as unchanged for so long after a
     run; None: it does not. `shared`: a result also answers others who may read the project and the run. `join`: when a
-    request joins a running run; without a known source `while_source_same` only joins one that was started at most
+    request joins a running run; without a source `while_source_same` only joins one that was started at most
     `join_window_seconds` before the request came. `day_changes`: the notebooks show another day after midnight of the
     week's zone, so that no result from before answers. The other two booleans are what a request that says nothing
     means; None: what Hex makes of it. `failures`: when a project that always fails is no longer run; None: it is.

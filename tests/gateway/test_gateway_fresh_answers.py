@@ -227,6 +227,17 @@ class TestJoinPolicies:
 
         play(story, run_seconds=500)
 
+    def test_nor_is_a_run_joined_while_its_source_cannot_be_seen(self) -> None:
+        async def story(world: World, project: str) -> None:
+            key = SOURCE.key(project)
+            world.data[key] = "state-1"
+            await world.look(key)
+            await world.run(project)
+            world.data[key], world.look_seconds = "state-2", 5.0
+            assert cache(await world.run(project)) == "miss"
+
+        play(story, run_seconds=500, sources=(SOURCE,), has_monitor=True)
+
     def test_with_a_source_that_is_the_same_it_joins_at_any_time(self) -> None:
         async def story(world: World, project: str) -> None:
             world.probe(SOURCE, project, "state-1")

@@ -67,7 +67,9 @@ def join_refusal(key: RunKey, run: GatewayRun, later_seconds: float, now_ms: int
         return _change(key.state, key.fingerprint, run, now_ms)
     if _was_seen_to_change(key, run):
         return "the source had changed when its state was last known"
-    window = max(policy.join_window_seconds, policy.unchanged_for_seconds or 0.0)
+    # A source that is there and cannot be seen just now may have changed just now.
+    window = policy.join_window_seconds if key.source.source is None else 0.0
+    window = max(window, policy.unchanged_for_seconds or 0.0)
     if later_seconds > window:
         return f"{_unknown(key)}, and the running run was started {_seconds(later_seconds)} before"
     return None

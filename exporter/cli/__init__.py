@@ -1,5 +1,6 @@
-"""The commands: they read arguments and environment, wire the rooms together and print."""
+"""The `hex-exporter` command."""
 
+from exporter.cli import gateway_commands as gateway_commands  # adds its commands
 from exporter.cli.commands import main
 
 __all__ = ["main"]

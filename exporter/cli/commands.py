@@ -43,7 +43,7 @@ def _listed_kinds() -> str:
     return ", ".join(f'"{finding_kind_words(kind)}"' for kind in FINDING_KINDS)
 
 
-def _prints_errors(command: Command) -> Command:
+def prints_errors(command: Command) -> Command:
     """Print the errors that a person can correct as sentences on standard error, and exit with status 1."""
 
     @wraps(command)
@@ -67,7 +67,7 @@ def _prints_errors(command: Command) -> Command:
 @web_flags
 @log_flags
 @click.pass_context
-@_prints_errors
+@prints_errors
 def main(context: click.Context, **flags: Any) -> None:
     """What a Hex workspace runs, holds and costs, as Prometheus metrics.
 
@@ -97,7 +97,7 @@ def _is_given(context: click.Context, param: click.Parameter) -> bool:
 @config_flag
 @web_flags
 @log_flags
-@_prints_errors
+@prints_errors
 def serve(**flags: Any) -> None:
     """Poll Hex and serve /metrics (the default command)."""
     _serve(**flags)
@@ -109,7 +109,7 @@ def serve(**flags: Any) -> None:
 @click.option("--storage", metavar="DIR", type=click.Path(path_type=Path), help="Where the demo keeps its ledger.")
 @web_flags
 @log_flags
-@_prints_errors
+@prints_errors
 def demo(projects: int, seed: int, storage: Path | None, log_level: str, log_format: str, **web: Any) -> None:
     """Serve a simulated workspace with 90 days of history; no token needed."""
     from exporter.cli.demo import run_demo
@@ -133,7 +133,7 @@ def demo(projects: int, seed: int, storage: Path | None, log_level: str, log_for
     help="Add a project that runs every so many seconds.",
 )
 @log_flags
-@_prints_errors
+@prints_errors
 def simulate(**flags: Any) -> None:
     """Only the simulated workspace, over HTTP, for any client of Hex's API."""
     from exporter.cli.simulate import run_simulate
@@ -144,7 +144,7 @@ def simulate(**flags: Any) -> None:
 @main.command()
 @config_flag
 @web_flags
-@_prints_errors
+@prints_errors
 def check(config_file: Path | None, **web: Any) -> None:
     """Is the file right, does the token work, what will polling cost? Exits 0, 1 or 2.
 
@@ -168,7 +168,7 @@ def check(config_file: Path | None, **web: Any) -> None:
     help="csv is the bill in the columns of FOCUS.",
 )
 @click.option("--digest", "is_digest", is_flag=True, help="A few paragraphs of Markdown, to be mailed or posted.")
-@_prints_errors
+@prints_errors
 def report(config_file: Path | None, week: str | None, workspace: str | None, form: str, is_digest: bool) -> None:
     """The week's runs, costs and budgets, against the week before; works beside a running server."""
     from exporter.cli.report import run_report
@@ -189,7 +189,7 @@ def report(config_file: Path | None, week: str | None, workspace: str | None, fo
 @click.option("--workspace", metavar="NAME", help="Only this workspace; all of them if not given.")
 @click.option("--team", metavar="NAME", help="Findings of one team.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]), default="table")
-@_prints_errors
+@prints_errors
 def audit(
     config_file: Path | None,
     kinds: tuple[str, ...],
@@ -233,7 +233,7 @@ def audit(
     type=click.IntRange(0),
     help="Wait at most so long for history that is still being read.",
 )
-@_prints_errors
+@prints_errors
 def history(config_file: Path | None, **flags: Any) -> None:
     """The run history as OpenMetrics with timestamps, for promtool.
 
@@ -264,7 +264,7 @@ def history(config_file: Path | None, **flags: Any) -> None:
     "--ca-file", metavar="FILE", type=click.Path(exists=True, dir_okay=False), help="Trust these authorities too."
 )
 @click.option("--trial", "trial_header", metavar="HEADER", help="Mark the request as a trial, by the policy's header.")
-@_prints_errors
+@prints_errors
 def run(
     config_file: Path | None,
     project_id: str,
@@ -306,7 +306,7 @@ def run(
 @click.option("--image", metavar="NAME", default=f"hex-exporter:{__version__}", help="The image for Kubernetes.")
 @click.option("--kubernetes", "is_kubernetes", is_flag=True, help="Write manifests instead.")
 @click.option("--force", "is_forced", is_flag=True, help="Write into a folder that is not empty.")
-@_prints_errors
+@prints_errors
 def bundle(folder: Path, is_kubernetes: bool, is_forced: bool, **addresses: Any) -> None:
     """Write dashboards, rules and the configuration of the programs that use them to DIR."""
     from exporter.bundle import Addresses

@@ -1,6 +1,7 @@
 """The run gateway: where it listens, how much it takes, and what it may answer from an earlier result."""
 
 import re
+from typing import Literal
 
 from msgspec import Struct, field
 
@@ -13,6 +14,12 @@ _TAKEN_HEADERS = frozenset({
     "authorization", "cache-control", "connection", "content-encoding", "content-length", "content-type", "cookie",
     "host", "te", "trailer", "transfer-encoding", "upgrade", "user-agent", "x-hex-exporter-cache",
 })  # fmt: skip
+
+
+Join = Literal["always", "while_source_same", "never"]
+"""When a run request may join a run that is running already."""
+
+JOINS: tuple[Join, ...] = ("always", "while_source_same", "never")
 
 
 class Queue(Struct, frozen=True, kw_only=True):
@@ -78,9 +85,12 @@ class Policy(Struct, frozen=True, kw_only=True):
 
     `max_age_seconds`: a result that is older answers nothing. `min_interval_seconds`: a younger one answers, whatever
     the source says. `unchanged_for_seconds`: a project without a known source is taken as unchanged for so long after a
-    run; None: it does not. `shared`: a result also answers others who may read the project and the run. The two
-    booleans are what a request that says nothing means; None: what Hex makes of it. `failures`: when a project that
-    always fails is no longer run; None: it is. Raises ValueError for intervals
+    run; None: it does not. `shared`: a result also answers others who may read the project and the run. `join`: when a
+    request joins a running run; without a known source `while_source_same` only joins one that was started at most
+    `join_window_seconds` before the request came. `day_changes`: the notebooks show another day after midnight of the
+    week's zone, so that no result from before answers. The other two booleans are what a request that says nothing
+    means; None: what Hex makes of it. `failures`: when a project that always fails is no longer run; None: it is.
+    Raises ValueError for intervals
     that no result can live to see, and for a sample of projects that are not named.
     """
 
@@ -89,6 +99,9 @@ class Policy(Struct, frozen=True, kw_only=True):
     min_interval_seconds: float = field(default=0.0, name="min_interval")
     unchanged_for_seconds: float | None = field(default=None, name="unchanged_for")
     shared: bool = False
+    join: Join = "while_source_same"
+    join_window_seconds: float = field(default=30.0, name="join_window")
+    day_changes: bool = True
     update_published_results: bool | None = None
     use_cached_sql_results: bool | None = None
     failures: Failures | None = None

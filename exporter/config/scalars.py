@@ -125,6 +125,17 @@ def duration_or_none() -> Scalar[float]:
     return Scalar("0s, or a duration such as 90s, 15m, 24h or 400d", parse)
 
 
+def duration_or_off() -> Scalar[float | None]:
+    """A number with its unit, as seconds; `false` is None."""
+
+    def parse(text: str, tag: str) -> float | None:
+        if tag == "bool" and not truth().parse(text, tag):
+            return None
+        return duration().parse(text, tag)
+
+    return Scalar("false, or a duration such as 2s or 10s", parse)
+
+
 def text() -> Scalar[str]:
     """Text that is not blank, without control characters."""
 

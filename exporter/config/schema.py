@@ -8,7 +8,7 @@ from exporter.config.audit_settings import Audit, Ignore
 from exporter.config.budget_settings import Budget, BudgetMatch, PeriodKind, Thresholds, Unit
 from exporter.config.collect_settings import LISTINGS, Collect, shortest_max_age_seconds
 from exporter.config.error_wording import printable
-from exporter.config.gateway_settings import AllowedCaller, Failures, Gateway, Policy, Queue, RunLimits, Sample
+from exporter.config.gateway_settings import JOINS, AllowedCaller, Failures, Gateway, Policy, Queue, RunLimits, Sample
 from exporter.config.match import Match
 from exporter.config.price_book import BOOKS, read_book
 from exporter.config.price_settings import Compute, Prices, Profile, SeatPrices
@@ -21,6 +21,7 @@ from exporter.config.scalars import (
     dollars,
     duration,
     duration_or_none,
+    duration_or_off,
     finding_kind,
     integer,
     path,
@@ -216,6 +217,7 @@ def _source(folder: Path) -> Keys[Source]:
             "http": Keys(HttpSource, address),
             "file": Keys(FileSource, files),
             "every": duration(),
+            "on_request": duration_or_off(),
         },
     )
 
@@ -228,10 +230,12 @@ def _gateway(folder: Path) -> Keys[Gateway]:
         {
             "match": _match(),
             "max_age": duration_or_none(),
-            "refused_share": share(),
             "min_interval": duration_or_none(),
             "unchanged_for": duration(),
             "shared": truth(),
+            "join": choice({join: join for join in JOINS}),
+            "join_window": duration_or_none(),
+            "day_changes": truth(),
             "update_published_results": truth(),
             "use_cached_sql_results": truth(),
             "failures": Keys(Failures, {"most": integer(1, 100), "within": duration()}),

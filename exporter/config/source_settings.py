@@ -85,7 +85,9 @@ class FileSource(Struct, frozen=True, kw_only=True):
 class Source(Struct, frozen=True, kw_only=True):
     """What shows whether the data behind the matching projects changed, and how often it is probed.
 
-    `name` is for labels and logs; where none is given it is the kind with a few digits that depend on what is probed,
+    `on_request_seconds`: how long a run request waits for a probe that begins after it, before an earlier run answers
+    it; None: it does not wait. `name` is for labels and logs; where none
+    is given it is the kind with a few digits that depend on what is probed,
     and not on the place in the list. Raises ValueError unless it is of one kind, and for a match without patterns.
     """
 
@@ -95,6 +97,7 @@ class Source(Struct, frozen=True, kw_only=True):
     http: HttpSource | None = None
     file: FileSource | None = None
     every_seconds: float = field(default=300.0, name="every")
+    on_request_seconds: float | None = field(default=2.0, name="on_request")
 
     def __post_init__(self) -> None:
         if kinds := [key for key in ("sql", "http", "file") if getattr(self, key) is not None]:

@@ -2,8 +2,9 @@
 
 from exporter.gateway.app import App
 from exporter.gateway.context import GatewayHost
+from exporter.gateway.explanation import Explanation, explain
 from exporter.gateway.gateway import Gateway
 from exporter.gateway.opening import open_gateway
 from exporter.view import GatewayState
 
-__all__ = ["App", "Gateway", "GatewayHost", "GatewayState", "open_gateway"]
+__all__ = ["App", "Explanation", "Gateway", "GatewayHost", "GatewayState", "explain", "open_gateway"]

@@ -191,6 +191,9 @@ class App:
             headers = [_moved(header, handler.upstream_base, public_base) for header in headers]
         if answer.cache is not None:
             headers.append((b"x-hex-exporter-cache", answer.cache.encode()))
+        if answer.reason is not None:
+            reason = f"{answer.cache or 'refused'}: {answer.reason}"
+            headers.append((b"x-hex-exporter-reason", reason.encode("ascii", "replace")))
         if answer.status not in _NO_BODY and scope["method"] != "HEAD":
             headers.append((b"content-length", str(len(body)).encode()))
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})

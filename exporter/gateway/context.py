@@ -1,7 +1,7 @@
 """What is given to a gateway, and what its parts share: the ledger, the way to Hex, and time."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import httpx
@@ -22,7 +22,8 @@ class GatewayHost:
     """What the process gives to its gateway.
 
     `pace` returns the workspace's pacing authority of this moment; `expect_run` is called with the id of each project
-    whose runs should be read soon.
+    whose runs should be read soon; `probe_source` probes the source with a key now, and says whether that found its
+    state, which is recorded by then (None: sources are probed only on their intervals).
     """
 
     ledger: WorkspaceLedger
@@ -30,6 +31,7 @@ class GatewayHost:
     clock: Clock
     rng: random.Random
     expect_run: Callable[[str], None] = _ignore
+    probe_source: Callable[[str], Awaitable[bool]] | None = None
     transport: httpx.AsyncBaseTransport | None = None
 
 
@@ -50,6 +52,7 @@ class GatewayContext:
     clock: Clock
     rng: random.Random
     expect_run: Callable[[str], None] = _ignore
+    probe_source: Callable[[str], Awaitable[bool]] | None = None
 
     def now_ms(self) -> int:
         """The wall clock, in epoch milliseconds."""

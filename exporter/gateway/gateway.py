@@ -12,10 +12,12 @@ from exporter.gateway.access.client_waits import ANSWER_SECONDS, client_wait
 from exporter.gateway.access.door import Arrival, Door
 from exporter.gateway.app import Arriving, Incoming, sentence
 from exporter.gateway.background import repeat
+from exporter.gateway.cache.idempotency import idempotency_key
 from exporter.gateway.cache.project_rules import ProjectRules
 from exporter.gateway.cache.results import Results
 from exporter.gateway.cache.run_request import RunRequestError, parse_run
 from exporter.gateway.cache.source_answer import source_answer
+from exporter.gateway.cache.source_looks import SourceLooks
 from exporter.gateway.context import GatewayContext
 from exporter.gateway.decisions import log_decision
 from exporter.gateway.routing.answers import Answer, passed_on
@@ -33,11 +35,13 @@ from exporter.gateway.runs.lookups import AuthorizedRunRequest, Lookups
 from exporter.gateway.runs.polls import Poll, Polls
 from exporter.gateway.runs.queue import Queue
 from exporter.gateway.runs.registry import RunRegistry
+from exporter.gateway.runs.request_keys import RequestKeys
 from exporter.gateway.runs.run_limits import RunLimits
+from exporter.gateway.runs.steadiness import Steadiness
 from exporter.gateway.runs.usual_durations import UsualDurations
 from exporter.gateway.upstream.deadline import first_of
 from exporter.gateway.upstream.upstream import RawHeaders, Request
-from exporter.ledger import GatewayRun
+from exporter.ledger import GatewayRun, RequestKey
 from exporter.view import GatewayState
 
 _FLUSH_SECONDS = 0.5
@@ -46,11 +50,15 @@ _LOOK_SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inherited:
-    """What an earlier process left in the ledger: the key of the hashes of tokens, its runs, and who holds each."""
+    """What an earlier process left in the ledger.
+
+    The key of the hashes of tokens, its runs, who holds each, and which run each idempotency key was given.
+    """
 
     secret: bytes
     runs: tuple[GatewayRun, ...]
     attached: Mapping[str, Mapping[str, int]]
+    keys: tuple[RequestKey, ...] = ()
 
 
 class Gateway:
@@ -86,13 +94,16 @@ class Gateway:
             wait_seconds=settings.queue.wait_seconds,
         )
         results = Results()
-        self._usual, self._failed = UsualDurations(), FailedRuns()
+        self._usual, self._failed, self._has_begun = UsualDurations(), FailedRuns(), False
         self._registry = RunRegistry(context, queue, results, self._note_end)
-        lookups = Lookups(context, self._rules, self._authorizer, self._registry, results)
-        self._dispatcher = Dispatcher(context, self._registry, lookups, limits, self._callers)
-        self._admission = Admission(context, lookups, self._registry, self._dispatcher, self._failed)
-        self._cancels = Cancels(context, self._registry)
         self._polls = Polls(context, self._callers, self._registry)
+        self._looks = SourceLooks(context.probe_source, context.clock)
+        self._steadiness = Steadiness(context, self._registry, self._looks)
+        lookups = Lookups(context, self._rules, self._authorizer, self._registry, results, self._looks, self._polls)
+        self._dispatcher = Dispatcher(context, self._registry, lookups, limits, self._callers)
+        keys = RequestKeys(context, self._registry, inherited.keys)
+        self._admission = Admission(context, lookups, self._registry, self._dispatcher, self._failed, keys)
+        self._cancels = Cancels(context, self._registry)
 
         now_ms = context.now_ms()
         limits.restore(max(0, now_ms - run.sent_ms) / 1000 for run in inherited.runs)
@@ -100,6 +111,7 @@ class Gateway:
             if run.state == "started":
                 self._callers.prove_run(run.caller, run.project_id, max(0, now_ms - run.sent_ms) / 1000)
             self._registry.restore(run, inherited.attached.get(run.run_id or "", {}))
+        self._has_begun = True
 
     @property
     def state(self) -> GatewayState:
@@ -121,7 +133,7 @@ class Gateway:
             repeat(clock, _FLUSH_SECONDS, self._context.journal.flush, "The gateway's counts cannot be written"),
             repeat(clock, _LOOK_SECONDS, watcher.look, "The gateway cannot look for the ends of runs"),
             repeat(clock, _LOOK_SECONDS, poller.look, "The gateway cannot poll runs"),
-            repeat(clock, 0.0, doubts.look, "The gateway cannot look for runs in doubt"),
+            repeat(clock, _FLUSH_SECONDS, doubts.look, "The gateway cannot look for runs in doubt"),
             repeat(clock, _FLUSH_SECONDS, self._dispatcher.run, "The gateway cannot start runs"),
         )
 
@@ -130,6 +142,8 @@ class Gateway:
         await self._dispatcher.aclose()
         await self._door.aclose()
         await self._authorizer.aclose()
+        await self._steadiness.aclose()
+        await self._looks.aclose()
         await self._registry.settled()
         await self._context.journal.aclose()
         await self._context.upstream.aclose()
@@ -196,11 +210,15 @@ class Gateway:
         project = await self._authorizer.project(caller, project_id, self._context.patience_seconds)
         if isinstance(project, Answer):
             return project
-        return source_answer(project_id, self._rules.source(project))
+        # A failure may hold a path or a host name: it is for those whom Hex lets start the project.
+        is_starter = self._context.ledger.gateway.is_starter(project_id, caller.name)
+        return source_answer(project_id, self._rules.source(project), shows_failure=is_starter)
 
     async def _run_project(self, caller: Caller, incoming: Incoming, patience_seconds: float) -> Answer:
         target = incoming.target
         project_id = target.project_id or ""
+        clock = self._context.clock
+        arrived_at = clock.monotonic()
         try:
             request = parse_run(incoming.body, incoming.headers)
         except RunRequestError as error:
@@ -208,21 +226,28 @@ class Gateway:
             return refusal(400, sentence(error))
         if target.query:
             # Hex names no parameters for it, so it is not known what they change; an old client sends its inputs there.
-            request = replace(request, bypass="a query")
-        clock = self._context.clock
-        give_up_at = clock.monotonic() + patience_seconds
+            request = replace(request, bypass="a query", query=target.query)
+        give_up_at = arrived_at + patience_seconds
         project = await self._authorizer.project(caller, project_id, patience_seconds)
         if isinstance(project, Answer):
             reason = f"the project was not shown to the caller: {project.status}"
             log_decision("refused", reason, project_id=project_id, caller=caller.name)
             return project
         policy = self._rules.policy(project)
+        applied = request.under(policy, incoming.headers)
+        try:
+            key = idempotency_key(incoming.headers, caller.name, project_id, request, is_trial=applied.is_sampled)
+        except RunRequestError as error:
+            log_decision("refused", str(error), project_id=project_id, caller=caller.name)
+            return refusal(400, sentence(error))
         authorized = AuthorizedRunRequest(
             caller=caller,
             project=project,
-            request=request.under(policy, incoming.headers),
+            request=applied,
             url=target.upstream_url(self.upstream_base),
             headers=to_upstream(incoming.headers, without=() if policy.sample is None else (policy.sample.header,)),
+            arrived_at=arrived_at,
+            idempotency_key=key,
         )
         return await self._admission.answer(authorized, give_up_at - clock.monotonic())
 
@@ -242,7 +267,9 @@ class Gateway:
         return Caller(name, peer, authorization)
 
     def _note_end(self, run: GatewayRun) -> None:
-        """A run has ended."""
+        """A run has ended; before the gateway has begun its work, one of an earlier process."""
+        if self._has_begun:
+            self._steadiness.ended(run)
         self._failed.add(run, self._context.now_ms())
         if run.duration_ms is not None and run.status == "completed":
             self._usual.add(run.project_id, run.duration_ms / 1000)

@@ -11,13 +11,16 @@ import structlog
 from exporter.clock import Clock
 from exporter.conditions import Conditions
 from exporter.errors import LedgerError
-from exporter.ledger import Amounts, WorkspaceLedger, observed
+from exporter.ledger import Amounts, GatewayDecision, WorkspaceLedger, observed
 
 _P = ParamSpec("_P")
 _Result = TypeVar("_Result")
 
 _MOST_EXCHANGES = 10_000
 """Exchanges that wait to be written; where the ledger fails for longer, later ones are not counted."""
+
+_MOST_DECISIONS = 10_000
+"""Decisions that wait to be written: as many as the ledger keeps."""
 
 _log = structlog.get_logger()
 
@@ -35,6 +38,7 @@ class Journal:
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="gateway-reader")
         self._amounts: Amounts = {}
         self._exchanges: list[tuple[str, str, float, int]] = []
+        self._decisions: list[GatewayDecision] = []
         self._conditions = Conditions(_log)
 
     async def write(self, call: Callable[_P, _Result], *args: _P.args, **more: _P.kwargs) -> _Result:
@@ -63,8 +67,22 @@ class Journal:
         if len(self._exchanges) < _MOST_EXCHANGES:
             self._exchanges.append((endpoint, code, seconds, sent_ms))
 
+    def decide(self, decision: GatewayDecision) -> None:
+        """One decision on a run request, to be read later; the oldest are dropped where the ledger fails for long."""
+        self._decisions.append(decision)
+        del self._decisions[:-_MOST_DECISIONS]
+
     async def flush(self) -> None:
-        """Write what has been counted; what cannot be written now is kept for the next time."""
+        """Write what has been counted and decided; what cannot be written now is kept for the next time."""
+        await self._flush_counts()
+        decisions, self._decisions = self._decisions, []
+        try:
+            if decisions:
+                await self.write(self._ledger.gateway.requests.record_decisions, decisions)
+        except LedgerError:  # reported with the counts
+            self._decisions = [*decisions, *self._decisions][-_MOST_DECISIONS:]
+
+    async def _flush_counts(self) -> None:
         amounts, self._amounts = self._amounts, {}
         exchanges, self._exchanges = self._exchanges, []
         try:

@@ -9,7 +9,7 @@ from exporter.gateway.gateway import Gateway, Inherited
 from exporter.gateway.journal import Journal
 from exporter.gateway.runs.active_run import LEASE_SECONDS
 from exporter.gateway.upstream.upstream import Upstream
-from exporter.ledger import KEEP_MS
+from exporter.ledger import KEEP_KEYS_MS, KEEP_MS
 
 _RETRY_SECONDS = 5.0
 _SHORTEST_MEMORY_SECONDS = 86_400.0
@@ -41,6 +41,7 @@ async def open_gateway(config: Config, host: GatewayHost) -> Gateway:
         clock=host.clock,
         rng=host.rng,
         expect_run=host.expect_run,
+        probe_source=host.probe_source,
     )
     return Gateway(context, config, inherited)
 
@@ -53,10 +54,11 @@ async def _read(config: Config, host: GatewayHost, journal: Journal) -> Inherite
         await journal.write(ledger.foresee_gateway, now_ms)
         runs = await journal.read(ledger.gateway.runs, now_ms - _longest_ms(config))
         attached = await journal.read(ledger.gateway.attached)
+        keys = await journal.read(ledger.gateway.requests.keys, now_ms - KEEP_KEYS_MS)
     except LedgerError as error:
         _log.warning("The gateway waits for the ledger", reason=str(error))
         return None
-    return Inherited(secret=secret, runs=runs, attached=attached)
+    return Inherited(secret=secret, runs=runs, attached=attached, keys=keys)
 
 
 def _longest_ms(config: Config) -> int:

@@ -2,6 +2,7 @@
 
 from exporter.insight.savings import KnownFinding
 from exporter.ledger.findings import FindingRepository
+from exporter.ledger.gateway_requests import KEEP_KEYS_MS, MOST_KEYS, GatewayDecision, RequestKey
 from exporter.ledger.gateway_runs import KEEP_MS, GatewayRun, GatewayRunRepository
 from exporter.ledger.held_counters import HOLD_MS, CounterValue
 from exporter.ledger.histograms import BOUNDS_MS, Amounts, observed
@@ -17,7 +18,9 @@ from exporter.ledger.workspace import WorkspaceLedger
 __all__ = [
     "BOUNDS_MS",
     "HOLD_MS",
+    "KEEP_KEYS_MS",
     "KEEP_MS",
+    "MOST_KEYS",
     "ORDER_MARGIN_MS",
     "OTHER",
     "PROJECT_METRICS",
@@ -27,12 +30,14 @@ __all__ = [
     "CollectorState",
     "CounterValue",
     "FindingRepository",
+    "GatewayDecision",
     "GatewayRun",
     "GatewayRunRepository",
     "KnownFinding",
     "KnownProject",
     "Ledger",
     "Listing",
+    "RequestKey",
     "RunProgress",
     "SourceRepository",
     "SourceState",

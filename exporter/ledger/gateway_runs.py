@@ -2,13 +2,14 @@
 
 import heapq
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
 from sqlalchemy import Row, delete, select, update
 
 from exporter.ledger.codec import storable
+from exporter.ledger.gateway_requests import GatewayRequestRepository, RequestKey
 from exporter.ledger.key_values import KeyValues
 from exporter.ledger.schema import GATEWAY_ATTACHED, GATEWAY_RUNS, GATEWAY_STARTERS, upsert
 from exporter.ledger.store import Store, Transaction
@@ -33,6 +34,8 @@ class GatewayRun:
     `caller` is a keyed hash. `source_key`, `source_digest` and `probe_finished_ms` are the state of the project's
     source, None where no state is known. `version` is the published one. `answer` is the JSON text with which Hex
     answered the start. `status`, `ended_ms` and `duration_ms` describe its end, None until that is known.
+    `source_span` and `source_stamp` are those of the last probe before it was sent; `is_steady`: a probe after its end
+    found the same stamp, so that nothing was written while it ran.
     """
 
     intent_id: str
@@ -52,13 +55,16 @@ class GatewayRun:
     status: str | None = None
     ended_ms: int | None = None
     duration_ms: int | None = None
+    source_span: int | None = None
+    source_stamp: str | None = None
+    is_steady: bool = False
 
 
 class GatewayRunRepository:
     """The gateway's part of one workspace. Any thread may write and read; `is_starter` never waits.
 
     Each method that writes is one transaction, and one step in the life of a run: `intend`, then `started` or
-    `not_started`, then `finished`. `found` is the start of a run that was in doubt.
+    `not_started`, then `finished`. `found` is the start of a run that was in doubt. `requests` keeps what was answered.
     """
 
     def __init__(self, store: Store, workspace: str, notes: KeyValues) -> None:
@@ -66,6 +72,7 @@ class GatewayRunRepository:
         self._workspace = workspace
         self._notes = notes
         self._mine = GATEWAY_RUNS.c.workspace == workspace
+        self.requests = GatewayRequestRepository(store, workspace)
         self.load()
 
     def load(self) -> None:
@@ -91,11 +98,24 @@ class GatewayRunRepository:
                 self._notes.write(transaction, _SECRET, known)
         return bytes.fromhex(known)
 
-    def intend(self, run: GatewayRun) -> None:
-        """Write down a run that is about to be sent; when this returns, a crash does not lose it."""
+    def intend(self, run: GatewayRun, keys: Sequence[RequestKey] = ()) -> None:
+        """Write down a run that is about to be sent, with the idempotency keys of the requests that wait for it.
+
+        When this returns, a crash does not lose it.
+        """
         row = {name: storable(value) if isinstance(value, str) else value for name, value in asdict(run).items()}
         with self._store.transaction() as transaction:
             upsert(transaction.connection, GATEWAY_RUNS, [{"workspace": self._workspace, **row}])
+            self.requests.record_keys_within(transaction, keys)
+
+    def steady(self, run_id: str) -> None:
+        """Nothing was written to the run's source while it ran."""
+        with self._store.transaction() as transaction:
+            transaction.connection.execute(
+                update(GATEWAY_RUNS)
+                .where(self._mine, GATEWAY_RUNS.c.run_id == storable(run_id))
+                .values({"is_steady": True})
+            )
 
     def started(self, run: GatewayRun, at_ms: int) -> None:
         """Hex has started the run, whose `run_id` and `answer` are known by now; `status`, if it is over already.
@@ -111,10 +131,11 @@ class GatewayRunRepository:
                 self._attach(transaction, {(run.run_id, run.caller): 1}, at_ms)
             self._record_starter(transaction, (storable(run.project_id), storable(run.caller)), at_ms)
 
-    def found(self, intent_id: str, run_id: str) -> None:
-        """A run that was in doubt is this one; Hex's answer to its start is lost."""
+    def found(self, intent_id: str, run_id: str, answer: str = "") -> None:
+        """A run that was in doubt is this one; Hex's answer to its start is lost, `answer` stands in for it."""
+        values = {"state": "started", "run_id": storable(run_id), "answer": storable(answer)}
         with self._store.transaction() as transaction:
-            self._update(transaction, intent_id, {"state": "started", "run_id": storable(run_id), "answer": ""})
+            self._update(transaction, intent_id, values)
 
     def not_started(self, intent_id: str, state: Literal["not_started", "unknown"]) -> None:
         """Hex has not started the run, or it cannot be known."""
@@ -171,13 +192,21 @@ class GatewayRunRepository:
             row = connection.execute(wanted).one_or_none()
         return None if row is None else _run(row)
 
+    def intent(self, intent_id: str) -> GatewayRun | None:
+        """The run that was sent with this intent, None if there is none (any more)."""
+        wanted = select(GATEWAY_RUNS).where(self._mine, GATEWAY_RUNS.c.intent_id == intent_id)
+        with self._store.reading() as connection:
+            row = connection.execute(wanted).one_or_none()
+        return None if row is None else _run(row)
+
     def is_starter(self, project_id: str, caller: str) -> bool:
         """Whether Hex is known to have let this caller start this project."""
         return (storable(project_id), storable(caller)) in self._starters
 
     def prune(self, transaction: Transaction, before_ms: int) -> None:
-        """Delete the runs that were sent before then, and who held a run before then."""
+        """Delete the runs that were sent before then, who held a run, and what was answered before then."""
         attached = GATEWAY_ATTACHED.c
+        self.requests.prune(transaction, before_ms)
         transaction.connection.execute(delete(GATEWAY_RUNS).where(self._mine, GATEWAY_RUNS.c.sent_ms < before_ms))
         transaction.connection.execute(
             delete(GATEWAY_ATTACHED).where(attached.workspace == self._workspace, attached.at_ms < before_ms)
@@ -257,4 +286,7 @@ def _run(row: Row[tuple[object, ...]]) -> GatewayRun:
         status=row.status,
         ended_ms=row.ended_ms,
         duration_ms=row.duration_ms,
+        source_span=row.source_span,
+        source_stamp=row.source_stamp,
+        is_steady=bool(row.is_steady),
     )

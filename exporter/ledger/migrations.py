@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection, Engine, inspect, select
 
 from exporter.errors import LedgerError, LedgerTooNewError
-from exporter.ledger import version_2, version_3
+from exporter.ledger import version_2, version_3, version_4
 from exporter.ledger.schema import META, METADATA, SCHEMA_VERSION, upsert
 
 Step = Callable[[Connection], None]
@@ -22,7 +22,12 @@ def _from_2(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-STEPS: tuple[Step, ...] = (_from_1, _from_2)
+def _from_3(connection: Connection) -> None:
+    for statement in (*version_4.COLUMNS, *version_4.TABLES):
+        connection.exec_driver_sql(statement)
+
+
+STEPS: tuple[Step, ...] = (_from_1, _from_2, _from_3)
 """`STEPS[n - 1]` turns version n into n + 1. A step is never edited once released; it may not import `schema`."""
 
 OLDEST_READABLE = 1
@@ -37,9 +42,11 @@ def cover(raw: sqlite3.Connection) -> None:
     if found is None or found[0] >= SCHEMA_VERSION:
         return
     raw.execute("PRAGMA temp_store = MEMORY")
-    if found[0] < 2:
-        for table in version_2.TABLES:
-            raw.execute(table.replace("CREATE TABLE", "CREATE TEMPORARY TABLE", 1))
+    tables = (*(version_2.TABLES if found[0] < 2 else ()), *version_4.TABLES)
+    for table in tables:
+        raw.execute(table.replace("CREATE TABLE", "CREATE TEMPORARY TABLE", 1))
+    for statement in version_4.COLUMNS if found[0] < 2 else version_4.VIEWS:
+        raw.execute(statement)
     if found[0] < 3:
         for view in version_3.VIEWS:
             raw.execute(view)

@@ -22,7 +22,7 @@ from sqlalchemy.dialects import sqlite
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """The version that this program writes; an older ledger is migrated to it, a newer one is refused."""
 
 METADATA = MetaData()
@@ -175,6 +175,8 @@ SOURCES = Table(
     Column("finished_ms", BigInteger, nullable=False),
     Column("failure", Text),
     Column("failed_ms", BigInteger),
+    Column("span", Integer),
+    Column("stamp", Text),
 )
 """How each source stood when it was probed last."""
 
@@ -223,6 +225,9 @@ GATEWAY_RUNS = Table(
     Column("status", Text),
     Column("ended_ms", BigInteger),
     Column("duration_ms", BigInteger),
+    Column("source_span", Integer),
+    Column("source_stamp", Text),
+    Column("is_steady", Boolean),
 )
 """The runs that the gateway sent, or was about to send. `caller` is a keyed hash."""
 Index("gateway_runs_by_sent", GATEWAY_RUNS.c.workspace, GATEWAY_RUNS.c.sent_ms)
@@ -248,6 +253,31 @@ GATEWAY_ATTACHED = Table(
     Column("at_ms", BigInteger, nullable=False),
 )
 """How many requests of each caller hold a running run; 0 for one that was given it and has released it."""
+
+GATEWAY_KEYS = Table(
+    "gateway_keys",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("request", Text, nullable=False),
+    Column("intent_id", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+"""Which run the requests with an idempotency key were given, by a keyed hash of caller and key."""
+
+GATEWAY_DECISIONS = Table(
+    "gateway_decisions",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("project_id", Text, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("run_id", Text),
+)
+"""What was answered to the latest run requests, numbered in order. `caller` is a keyed hash."""
 
 FINDINGS = Table(
     "findings",

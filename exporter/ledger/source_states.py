@@ -21,7 +21,8 @@ class SourceState:
     `digest`: what its last successful probe saw, None if there was none yet (the times are 0 then). `since_ms`: the end
     of the first probe that saw it. `changed_ms`: when the probe began that saw a digest other than the one before, None
     if it was never seen to change. `began_ms`, `finished_ms`: the last successful probe. `failure`, `failed_ms`: the
-    probe that failed after it, None if none did.
+    probe that failed after it, None if none did. `span`: the number of the span, which grows with each change that is
+    seen and never falls, wherever the clock is put. `stamp`: what moves with each write of the same data, where known.
     """
 
     key: str
@@ -32,6 +33,8 @@ class SourceState:
     finished_ms: int = 0
     failure: str | None = None
     failed_ms: int | None = None
+    span: int = 0
+    stamp: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,8 @@ class SourceRepository:
                 finished_ms=row.finished_ms,
                 failure=row.failure,
                 failed_ms=row.failed_ms,
+                span=row.span or 0,
+                stamp=row.stamp,
             )
             for row in rows
         }
@@ -81,7 +86,7 @@ class SourceRepository:
         """How each source stands that was ever probed, by key; never changed in place."""
         return self._states
 
-    def record(self, key: str, digest: str, began_ms: int, finished_ms: int) -> bool:
+    def record(self, key: str, digest: str, began_ms: int, finished_ms: int, stamp: str | None = None) -> bool:
         """A probe that succeeded; returns whether its digest differs from the one before.
 
         Where the clock stepped back, this probe replaces what was seen at a time that is still to come.
@@ -91,7 +96,7 @@ class SourceRepository:
         with self._store.transaction() as transaction:
             before = self._states.get(key) or SourceState(key=key)
             is_changed = before.digest is not None and before.digest != digest
-            span = self._extend(transaction, key, digest, began_ms, finished_ms)
+            span, number = self._extend(transaction, key, digest, began_ms, finished_ms)
             changed_ms = began_ms if is_changed else before.changed_ms
             after = SourceState(
                 key=key,
@@ -100,6 +105,8 @@ class SourceRepository:
                 changed_ms=None if changed_ms is None else min(changed_ms, began_ms),
                 began_ms=began_ms,
                 finished_ms=finished_ms,
+                span=number,
+                stamp=stamp,
             )
             self._write(transaction, after)
         return is_changed
@@ -191,10 +198,14 @@ class SourceRepository:
         )
         transaction.after_commit(lambda: self._replace(kept))
 
-    def _extend(self, transaction: Transaction, key: str, digest: str, began_ms: int, finished_ms: int) -> Span:
-        """Write the span that this probe belongs to, the last one or a new one, and return it."""
+    def _extend(
+        self, transaction: Transaction, key: str, digest: str, began_ms: int, finished_ms: int
+    ) -> tuple[Span, int]:
+        """Write the span that this probe belongs to, the last one or a new one, and return it with its number."""
         connection, span = transaction.connection, SOURCE_SPANS.c
         of_key = (self._spans_are_mine, span.key == key)
+        # Before spans are deleted: no later one may have the number of one that is gone.
+        latest = connection.execute(select(func.max(span.number)).where(*of_key)).scalar() or 0
         # Without a step of the clock this finds nothing: probes of one source follow one another.
         ahead = connection.execute(delete(SOURCE_SPANS).where(*of_key, span.first_finished_ms > began_ms)).rowcount
         number = connection.execute(select(func.max(span.number)).where(*of_key)).scalar()
@@ -215,7 +226,7 @@ class SourceRepository:
                     "last_finished_ms": began_ms,
                 }
                 connection.execute(SOURCE_SPANS.update().where(*of_key, span.number == number).values(ended))
-            number = (number or 0) + 1
+            number = latest + 1
         row = {
             "workspace": self._workspace,
             "key": key,
@@ -227,7 +238,8 @@ class SourceRepository:
             "last_finished_ms": finished_ms,
         }
         upsert(connection, SOURCE_SPANS, [row])
-        return current
+        assert number is not None
+        return current, number
 
     def _write(self, transaction: Transaction, state: SourceState) -> None:
         row = {
@@ -240,6 +252,8 @@ class SourceRepository:
             "finished_ms": state.finished_ms,
             "failure": state.failure,
             "failed_ms": state.failed_ms,
+            "span": state.span,
+            "stamp": state.stamp,
         }
         upsert(transaction.connection, SOURCES, [row])
         after = {**self._states, state.key: state}

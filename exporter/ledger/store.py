@@ -85,6 +85,11 @@ class Store:
         return self._path is not None
 
     @property
+    def lacks_file(self) -> bool:
+        """Whether it is in memory in the place of a file that cannot be written."""
+        return self._path is None and self._opening_problem is not None
+
+    @property
     def is_read_only(self) -> bool:
         """Whether it was opened beside a writer, only for reading."""
         return self._writer is None

@@ -52,6 +52,11 @@ class WorkspaceReader:
         store.when_lost(self._reload)
 
     @property
+    def lacks_file(self) -> bool:
+        """Whether the ledger is in memory in the place of a file that cannot be written: it ends with the process."""
+        return self._store.lacks_file
+
+    @property
     def first_contact_ms(self) -> int | None:
         """When counting began: what ended before is history, and never counted."""
         return self._counters.first_contact.at_ms

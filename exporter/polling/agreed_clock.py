@@ -62,6 +62,7 @@ class AgreedClock:
     def __init__(self) -> None:
         self._offset_ms: int | None = None  # agreed minus steady time
         self._machine_ms = 0  # wall minus steady time, when a date last confirmed what is agreed
+        self._said_ms = 0  # what that date said, minus steady time
         self._confirmed_ms = 0
         self._votes: _Votes | None = None
         self._seen: _Votes | None = None
@@ -103,11 +104,11 @@ class AgreedClock:
             if sample.date_ms is not None:
                 self._votes = None  # they came from where this answer did
             if self._votes is None and self._seen.count >= _SILENT_ANSWERS:
-                self._agree(machine_ms, machine_ms, steady_ms)
+                self._agree(machine_ms, machine_ms, machine_ms, steady_ms)
             return
         target_ms = _target_ms(said_ms, machine_ms, sample)
         if target_ms == machine_ms:
-            self._agree(machine_ms, machine_ms, steady_ms)
+            self._agree(machine_ms, said_ms, machine_ms, steady_ms)
             return
         self._vote(said_ms, steady_ms)
         is_far = abs(said_ms - machine_ms) > _HOUR_MS
@@ -117,10 +118,10 @@ class AgreedClock:
             if is_far
             else self._votes.have(3, 5 * _SECOND_MS, steady_ms)
         ):
-            self._agree(said_ms, machine_ms, steady_ms)
+            self._agree(said_ms, said_ms, machine_ms, steady_ms)
         elif self._seen.have(20, _MINUTE_MS, steady_ms):
             # Dates that contradict each other say no more than none.
-            self._agree(machine_ms, machine_ms, steady_ms)
+            self._agree(machine_ms, said_ms, machine_ms, steady_ms)
 
     def _go_on(self, sample: Sample, said_ms: int, machine_ms: int, offset_ms: int) -> int:
         steady_ms, tolerated_ms = sample.steady_ms, TOLERATED_MS + sample.took_ms // 2
@@ -129,22 +130,23 @@ class AgreedClock:
         if abs(moved_ms) <= tolerated_ms:
             most_ms = max(0, steady_ms - self._confirmed_ms) // _PACE
             followed_ms = max(-most_ms, min(target_ms - offset_ms, most_ms))
-            self._agree(offset_ms + followed_ms, machine_ms, steady_ms)
+            self._agree(offset_ms + followed_ms, said_ms, machine_ms, steady_ms)
             return 0
-        if abs(machine_ms - self._machine_ms - moved_ms) <= tolerated_ms:
+        slept_ms = machine_ms - self._machine_ms
+        if abs(slept_ms) > tolerated_ms and abs(said_ms - self._said_ms - slept_ms) <= tolerated_ms:
             # The machine slept, and its steady clock with it: the two other clocks went on together.
-            self._agree(target_ms, machine_ms, steady_ms)
+            self._agree(target_ms, said_ms, machine_ms, steady_ms)
             return target_ms - offset_ms
         self._vote(said_ms, steady_ms)
         assert self._votes is not None
         span_ms = _HOUR_MS if abs(moved_ms) > _HOUR_MS else 10 * _MINUTE_MS
         if not self._votes.have(10, span_ms, steady_ms):
             return 0
-        self._agree(target_ms, machine_ms, steady_ms)
+        self._agree(target_ms, said_ms, machine_ms, steady_ms)
         return target_ms - offset_ms
 
-    def _agree(self, offset_ms: int, machine_ms: int, steady_ms: int) -> None:
-        self._machine_ms, self._confirmed_ms = machine_ms, steady_ms
+    def _agree(self, offset_ms: int, said_ms: int, machine_ms: int, steady_ms: int) -> None:
+        self._said_ms, self._machine_ms, self._confirmed_ms = said_ms, machine_ms, steady_ms
         self._votes = self._seen = None
         self._offset_ms = offset_ms
 

@@ -125,6 +125,17 @@ class Follower:
         """What everything about the workspace goes by; it stays the same whatever is read again."""
         return self._clocks.setdefault(workspace, WorkspaceClock(self._clock))
 
+    def probe_source(self, workspace: str, key: str) -> "Future[bool]":
+        """Probe a source of the workspace now; whether that found its state, which is recorded by then."""
+        assert self._loop is not None
+        return asyncio.run_coroutine_threadsafe(self._probe_source(workspace, key), self._loop)
+
+    async def _probe_source(self, workspace: str, key: str) -> bool:
+        for monitor in self._workers.monitors:
+            if monitor.workspace == workspace:
+                return await monitor.look(key)
+        return False
+
     def _poller_of(self, workspace: str) -> Poller:
         for poller in self._workers.pollers:
             if poller.workspace == workspace:

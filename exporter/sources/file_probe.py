@@ -41,14 +41,20 @@ class FileProbe:
 
     A path or pattern that matches no file is a failure: an unmounted disk looks like one, and must not be taken for
     data that never changes. A file is read again when its size or one of its times moved; a new time on the same
-    content is no change.
+    content is no change, though another stamp: who read the file meanwhile may have read half of it.
     """
 
     def __init__(self, source: FileSource, deadline_seconds: float) -> None:
         self._source = source
         self._deadline_seconds = deadline_seconds
-        self._worker: WorkerThread[str] | None = None
+        self._worker: WorkerThread[tuple[str, str]] | None = None
         self._known: dict[str, tuple[_Identity, str]] = {}
+        self._stamp: str | None = None
+
+    @property
+    def stamp(self) -> str | None:
+        """The digest of the files' sizes and times, as the last state was read."""
+        return self._stamp
 
     @property
     def is_stuck(self) -> bool:
@@ -60,25 +66,28 @@ class FileProbe:
         stop = threading.Event()
         self._worker = worker = WorkerThread(lambda: self._read(stop.is_set), "source-file")
         try:
-            return await worker.result(self._deadline_seconds)
+            found, self._stamp = await worker.result(self._deadline_seconds)
         except TimeoutError:
             raise ProbeError(f"not all read within {self._deadline_seconds:g} s") from None
         finally:
             stop.set()
+        return found
 
     async def aclose(self) -> None:
         """Nothing is held between two states but the hashes of the files."""
 
-    def _read(self, is_stopped: Callable[[], bool]) -> str:
+    def _read(self, is_stopped: Callable[[], bool]) -> tuple[str, str]:
+        """The digest of what the files hold, and that of when they were written."""
         try:
             paths = sorted(self._paths(is_stopped))
-            contents = {path: self._content(path, is_stopped) for path in paths}
+            read = {path: self._content(path, is_stopped) for path in paths}
         except _StoppedError:
             raise ProbeError("stopped") from None
         except OSError as error:
             raise ProbeError(failure(error)) from None
         self._known = {path: self._known[path] for path in paths if path in self._known}
-        return digest("files", *(part for path in paths for part in (path, *contents[path])))
+        contents = digest("files", *(part for path, (at, held) in read.items() for part in (path, str(at.size), held)))
+        return contents, digest("written", *(str(part) for path, (at, _) in read.items() for part in (path, *at)))
 
     def _paths(self, is_stopped: Callable[[], bool]) -> set[str]:
         paths: set[str] = set()
@@ -94,13 +103,13 @@ class FileProbe:
             paths |= found
         return paths
 
-    def _content(self, path: str, is_stopped: Callable[[], bool]) -> tuple[str, str]:
-        """The file's size and the hash of what it holds."""
+    def _content(self, path: str, is_stopped: Callable[[], bool]) -> tuple[_Identity, str]:
+        """The file's identity and the hash of what it holds."""
         with opened_regular(path) as opened:
             identity = _identity(os.fstat(opened.fileno()))
             known = self._known.get(path)
             if known is not None and known[0] == identity:
-                return str(identity.size), known[1]
+                return known
             sum_of_content, size = sha256(), 0
             # A file that grows as fast as it is read would have no end.
             while size <= identity.size and (piece := opened.read(_PIECE_BYTES)):
@@ -111,7 +120,7 @@ class FileProbe:
                 raise ProbeError(f"{redact(path)} changed while it was read")
             if _is_settled(identity):
                 self._known[path] = (identity, sum_of_content.hexdigest())
-        return str(identity.size), sum_of_content.hexdigest()
+        return identity, sum_of_content.hexdigest()
 
 
 def _matching(pattern: str) -> Iterator[str]:

@@ -52,6 +52,11 @@ class HttpProbe:
         self._read_early: _ReadEarly | None = None
 
     @property
+    def stamp(self) -> None:
+        """None: only the state itself is shown."""
+        return None
+
+    @property
     def is_stuck(self) -> bool:
         """Never: an exchange that is given up is over."""
         return False

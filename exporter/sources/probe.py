@@ -19,6 +19,13 @@ class Probe(Protocol):
         """
 
     @property
+    def stamp(self) -> str | None:
+        """With the last state: a digest that moves whenever its data is written, be it with what was there before.
+
+        None where the source does not show that.
+        """
+
+    @property
     def is_stuck(self) -> bool:
         """Whether a read still occupies a thread after its deadline; the next has to wait for its end."""
 

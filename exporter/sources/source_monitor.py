@@ -50,6 +50,7 @@ class SourceMonitor:
         rng: random.Random | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        self.workspace = workspace_name
         self._ledger = ledger
         self._clock = clock
         self._assignments = ProbeAssignments(config, workspace_name)
@@ -60,6 +61,8 @@ class SourceMonitor:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._slots: dict[str, set[str]] = {}
         self._waiting: dict[str, deque[ProbeAssignment]] = {}
+        # What those wait for who want a probe that begins after they came.
+        self._looks: dict[str, asyncio.Future[bool]] = {}
         self._log = _log.bind(workspace=workspace_name)
         self._conditions = Conditions(self._log)
 
@@ -84,6 +87,8 @@ class SourceMonitor:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for look in self._looks.values():
+            _answer(look, False)
         for probe in self._probes.values():
             await probe.aclose()
 
@@ -97,13 +102,32 @@ class SourceMonitor:
         self._waiting = {}
         for key, assignment in assignments.items():
             due = self._due(assignment, now)
-            if due > now:
+            if due > now and key not in self._looks:
                 soonest = min(soonest, due)
             elif key not in self._slots.get(assignment.source.name, ()):
                 self._waiting.setdefault(assignment.source.name, deque()).append(assignment)
         for entry in self._waiting:
             self._fill(entry)
         return max(_SHORTEST_LOOK_SECONDS, soonest - now)
+
+    async def look(self, key: str) -> bool:
+        """Probe a source out of turn; whether a probe that began after this call found its state, which is recorded.
+
+        False at once for a source that is not there, or whose last probe hangs. Who is cancelled here ends no probe.
+        """
+        assignment = self._assignments.of(self._ledger.projects()).get(key)
+        if assignment is None:
+            return False
+        self._free_slots()
+        is_probed = key in self._slots.get(assignment.source.name, ())
+        if is_probed and key not in self._running:
+            return False
+        look = self._looks.get(key)
+        if look is None:
+            look = self._looks[key] = asyncio.get_running_loop().create_future()
+            if not is_probed:
+                self._begin_next(assignment)
+        return await asyncio.shield(look)
 
     async def settled(self) -> None:
         """Return when no probe is under way, nor any that waited for one."""
@@ -128,6 +152,8 @@ class SourceMonitor:
         kept: deque[ProbeAssignment] = deque()
         while waiting and len(slots) < _SLOTS:
             assignment = waiting.popleft()
+            if assignment.key in slots:  # it was due as well as wanted at once
+                continue
             has_failed = self._schedule.has_failed(assignment.key)
             if has_failed and failed >= _SLOTS_OF_FAILED:
                 kept.append(assignment)
@@ -140,14 +166,26 @@ class SourceMonitor:
     def _begin(self, assignment: ProbeAssignment) -> None:
         if assignment.key not in self._probes:
             self._probes[assignment.key] = self._factory.make(assignment.source, assignment.project_ids[0])
-        task = asyncio.ensure_future(self._probe(assignment, self._probes[assignment.key]))
+        look = self._looks.pop(assignment.key, None)
+        task = asyncio.ensure_future(self._probe(assignment, self._probes[assignment.key], look))
         self._running[assignment.key] = task
-        task.add_done_callback(lambda _: self._ended(assignment))
+        task.add_done_callback(lambda _: self._ended(assignment, look))
 
-    def _ended(self, assignment: ProbeAssignment) -> None:
+    def _begin_next(self, assignment: ProbeAssignment) -> None:
+        """Begin a probe as soon as there is a slot, before those that are only due."""
+        self._waiting.setdefault(assignment.source.name, deque()).appendleft(assignment)
+        self._fill(assignment.source.name)
+
+    def _ended(self, assignment: ProbeAssignment, look: "asyncio.Future[bool] | None") -> None:
+        _answer(look, False)  # unless it was answered when the state was recorded
         del self._running[assignment.key]
-        if not self._probes[assignment.key].is_stuck:
-            self._slots[assignment.source.name].discard(assignment.key)
+        if self._probes[assignment.key].is_stuck:
+            _answer(self._looks.pop(assignment.key, None), False)
+            return
+        self._slots[assignment.source.name].discard(assignment.key)
+        if assignment.key in self._looks:
+            self._begin_next(assignment)
+        else:
             self._fill(assignment.source.name)
 
     def _free_slots(self) -> None:
@@ -155,7 +193,7 @@ class SourceMonitor:
         for slots in self._slots.values():
             slots -= {key for key in slots if key not in self._running and not self._probes[key].is_stuck}
 
-    async def _probe(self, assignment: ProbeAssignment, probe: Probe) -> None:
+    async def _probe(self, assignment: ProbeAssignment, probe: Probe, look: "asyncio.Future[bool] | None") -> None:
         began, began_ms = self._clock.monotonic(), round(self._clock.now() * 1000)
         digest, reason = await _outcome(probe)
         seconds = self._clock.monotonic() - began
@@ -166,7 +204,8 @@ class SourceMonitor:
         finished_ms = began_ms + max(0, round(seconds * 1000))
         self._schedule.succeeded(assignment.key, assignment.source.every_seconds, began)
         try:
-            self._ledger.sources.record(assignment.key, digest, began_ms, finished_ms)
+            self._ledger.sources.record(assignment.key, digest, began_ms, finished_ms, probe.stamp)
+            _answer(look, True)
             self._conditions.clear(_LEDGER)
             self._conditions.clear(assignment.key, "The source can be probed again")
             await self._judge_runs(assignment, began_ms, finished_ms)
@@ -224,6 +263,11 @@ async def _outcome(probe: Probe) -> tuple[str | None, str]:
     except Exception as error:
         # Its text may hold a secret of the source.
         return None, f"a fault of this program: {_raised_at(error)}"
+
+
+def _answer(look: "asyncio.Future[bool] | None", has_found: bool) -> None:
+    if look is not None and not look.done():
+        look.set_result(has_found)
 
 
 def _about(assignment: ProbeAssignment) -> dict[str, str]:

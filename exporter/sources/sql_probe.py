@@ -36,6 +36,11 @@ class SqlProbe:
         self._interrupt: Callable[[], None] | None = None
 
     @property
+    def stamp(self) -> None:
+        """None: only the state itself is shown."""
+        return None
+
+    @property
     def is_stuck(self) -> bool:
         """Whether the driver still hangs in a query whose deadline has passed."""
         return self._worker is not None and self._worker.is_running

@@ -9,7 +9,7 @@ from helpers.running import SCRIPT, Running, environment
 from exporter import __version__
 from exporter.cli import main
 
-COMMANDS = ("bundle", "check", "demo", "history", "report", "run", "serve", "simulate")
+COMMANDS = ("bundle", "check", "demo", "gateway", "history", "report", "run", "serve", "simulate")
 
 
 def run(*arguments: str, **environment: str):

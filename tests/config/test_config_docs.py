@@ -112,8 +112,9 @@ def test_a_default_written_out_is_the_default(load, key):
 
     if key != "workspaces.token_env":
         assert ROWS[key][1] != "`HEX_API_TOKEN`"
-    if key == "sources.every":
-        assert load(f"sources: [{{match: {{title: a}}, file: {{paths: [/b]}}, every: {written}}}]").sources == (
+    if key in ("sources.every", "sources.on_request"):
+        entry = f"match: {{title: a}}, file: {{paths: [/b]}}, {key.removeprefix('sources.')}: {written}"
+        assert load(f"sources: [{{{entry}}}]").sources == (
             Source(match=Match(title="a"), file=FileSource(paths=("/b",))),
         )
     else:

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 from helpers.virtual import LoopClock, in_virtual_time
 
-from exporter.config import Config, FileSource, Match, Policy, RateLimit, Source, Storage, Workspace
+from exporter.config import Config, FileSource, Match, Policy, RateLimit, Source, Storage, Week, Workspace
 from exporter.config import Gateway as GatewaySettings
 from exporter.config import Queue as QueueSettings
 from exporter.facts import Project
@@ -51,6 +51,8 @@ class World:
         projects: int = 40,
         rate_limit: RateLimit = RateLimit(),  # noqa: B008 - it is frozen
         url: str = "sqlite://",
+        has_monitor: bool = False,
+        week: Week = Week(),  # noqa: B008 - it is frozen
         **more: Any,
     ) -> None:
         self.clock = clock
@@ -65,7 +67,15 @@ class World:
         settings = GatewaySettings(
             public_url=PUBLIC, policies=policies, queue=queue or QueueSettings(), concurrency=concurrency, **more
         )
-        self.config = Config(workspaces=(self.workspace,), storage=Storage(url=url), sources=sources, gateway=settings)
+        self.config = Config(
+            workspaces=(self.workspace,), storage=Storage(url=url), sources=sources, gateway=settings, weeks=(week,)
+        )
+        # What a monitor of sources would find, by source, and how long that takes; None: the source cannot be read.
+        self.has_monitor = has_monitor
+        self.data: dict[str, str | None] = {}
+        self.stamps: dict[str, str] = {}
+        self.look_seconds = 0.1
+        self.looks = 0
         self.book: Ledger = open_ledger(url, clock=clock)
         self.list_projects()
         self.expected_runs: list[str] = []
@@ -96,6 +106,7 @@ class World:
             rng=random.Random(self.now_ms),
             expect_run=self.expected_runs.append,
             transport=self.transport,
+            **({"probe_source": self.look} if self.has_monitor else {}),
         )
         self.gateway = await open_gateway(self.config, host)
         self.app.open(self.gateway)
@@ -198,6 +209,17 @@ class World:
         began_ms = self.now_ms - round(seconds * 1000)
         self.ledger.sources.record(source.key(project_id), digest, began_ms, self.now_ms)
 
+    async def look(self, key: str) -> bool:
+        """What the monitor does when a request wants a probe of now: it sees the data as it is when that begins."""
+        self.looks += 1
+        began_ms, digest, stamp = self.now_ms, self.data.get(key), self.stamps.get(key)
+        await asyncio.sleep(self.look_seconds)
+        if digest is None:
+            self.ledger.sources.record_failure(key, "no such file", self.now_ms)
+            return False
+        self.ledger.sources.record(key, digest, began_ms, self.now_ms, stamp)
+        return True
+
     async def _recorded(self, scope: Any, receive: Any, send: Any) -> None:
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         self.sent.append((scope["method"], scope["raw_path"].decode(), headers))
@@ -221,9 +243,9 @@ class World:
         return httpx.AsyncClient(transport=httpx.ASGITransport(app=self.app), base_url="http://gateway", timeout=None)
 
 
-def file_source(*project_ids: str, every_seconds: float = 300.0) -> Source:
+def file_source(*project_ids: str, every_seconds: float = 300.0, **more: Any) -> Source:
     match = Match(project_id=project_ids[0]) if project_ids else Match(project_id="*")
-    return Source(match=match, file=FileSource(paths=("/data/orders.csv",)), every_seconds=every_seconds)
+    return Source(match=match, file=FileSource(paths=("/data/orders.csv",)), every_seconds=every_seconds, **more)
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Decisions: each leaves one line with its reason at `--log.level debug`, without a token in it."""
+"""Decisions: each leaves one line with its reason, without a token in it; those on run requests are kept."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -29,7 +29,8 @@ def decisions(story: Callable[[World, str], Awaitable[None]], **settings: Any) -
 
     in_virtual_time(live)
     lines = [line for line in logs if line["event"] == "gateway_decision"]
-    assert {line["log_level"] for line in lines} <= {"debug"}
+    kept = {line["outcome"] for line in lines if line["log_level"] == "info"}
+    assert kept <= {"hit", "joined", "miss", "bypass", "refused", "failed", "gone"}
     assert not any(token[5:] in str(lines) for token in (ALICE, BOB))
     return [(line["outcome"], line["reason"]) for line in lines if line.get("request") != "poll"]
 
@@ -46,7 +47,7 @@ def test_a_run_its_hit_and_the_change_of_its_source() -> None:
     assert first == ("miss", "no completed run of this request is known")
     assert hit[0] == "hit"
     assert hit[1].startswith("the source has not changed since the last run, sent 2")
-    assert changed == ("miss", "the source has changed since the last run")
+    assert changed == ("miss", "the source changed 0 s ago")
 
 
 def test_a_project_without_a_source_and_one_that_was_not_probed_lately() -> None:
@@ -93,9 +94,9 @@ def test_refusals_of_hex_and_of_the_gateway() -> None:
         assert (await world.client.get("/other", headers=bearer(ALICE))).status_code == 400
 
     found = decisions(story)
-    assert [outcome for outcome, _ in found] == ["retried", "miss", "in_doubt", "refused", "refused"]
+    assert [outcome for outcome, _ in found] == ["retried", "miss", "in_doubt", "failed", "refused", "refused"]
     assert found[0][1] == "Hex answered 429"
-    assert "found the path '/other'" in found[4][1].lower()
+    assert "found the path '/other'" in found[5][1].lower()
 
 
 def test_cancels_and_polls() -> None:
@@ -110,3 +111,45 @@ def test_cancels_and_polls() -> None:
         ("released", "other requests hold the run"),
         ("passed_on", "no other request holds the run"),
     ]
+
+
+def test_each_run_request_leaves_one_row_and_its_answer_says_the_same() -> None:
+    answers: list[Any] = []
+    rows: list[Any] = []
+
+    async def live(clock: LoopClock) -> None:
+        async with opened(clock, sources=(SOURCE,), queue=Queue(length=1, wait_seconds=5), concurrency=1) as world:
+            project, other = world.projects[3], world.projects[4]
+            world.probe(SOURCE, project, "state-1")
+            first = await world.run(project)
+            answers.extend([first, await world.run(project)])
+            gone = asyncio.ensure_future(world.run(other))
+            await asyncio.sleep(1)
+            gone.cancel()
+            await asyncio.sleep(1)
+            await world.ended(project, first.json()["runId"])
+            answers.append(await world.run(project))
+            await asyncio.sleep(12)
+            world.probe(SOURCE, project, "state-2")
+            await asyncio.sleep(12)
+            answers.append(await world.run(project))
+            answers.append(await world.run(other))
+            await asyncio.sleep(86_400)
+            answers.append(await world.run(world.projects[5], {"inputParams": 3}))
+            await world.gateway._context.journal.flush()
+            rows.extend(world.ledger.gateway.requests.decisions())
+
+    in_virtual_time(live)
+    said = [answer.headers.get("X-Hex-Exporter-Reason") for answer in answers]
+    assert said == [
+        "miss: no completed run of this request is known",
+        "joined: the same run is running, sent 0 s ago",
+        "hit: the source has not changed since the last run, sent 23 s ago",
+        "miss: the source changed 12 s ago",
+        "refused: other runs come before it for longer than the caller waits",
+        None,
+    ]
+    assert [f"{row.outcome}: {row.reason}" for row in rows if row.outcome != "gone"] == said[:-1]
+    assert [row.reason for row in rows if row.outcome == "gone"] == ["the caller hung up before it was answered"]
+    assert {len(row.caller) for row in rows} == {12}
+    assert rows[0].run_id == answers[0].json()["runId"]

@@ -113,13 +113,13 @@ class TestRefusalsOfHex:
 
         play_all(story)
 
-    def test_silence_is_a_504_and_the_run_keeps_its_place_until_it_is_found(self) -> None:
+    def test_silence_is_a_504_and_the_run_is_in_doubt_until_it_is_found(self) -> None:
         async def story(world: World, projects: list[str]) -> None:
             world.faults.add(Fault(kind="slow", endpoint="run_project", count=1, seconds=70))
             answer = await world.run(projects[3])
             assert answer.status_code == 504, answer.text
             assert "not known" in answer.json()["message"]
-            assert world.gateway.state.active_runs == 1
+            assert len(world.gateway._registry.in_doubt()) == 1
             assert world.asked("run_project") <= 1
             assert projects[3] in world.expected_runs
             (sent,) = world.ledger.gateway.runs(0)
@@ -188,11 +188,11 @@ class TestOddAnswers:
         play(story, run_seconds=10_000)
 
     @pytest.mark.parametrize("kind", ["garbage", "truncation"])
-    def test_a_start_that_names_no_run_may_have_started_one_and_keeps_its_place(self, kind: str) -> None:
+    def test_a_start_that_names_no_run_may_have_started_one_and_is_in_doubt(self, kind: str) -> None:
         async def story(world: World, project: str) -> None:
             world.faults.add(Fault(kind=kind, endpoint="run_project", count=1))
             await world.run(project)
-            assert world.gateway.state.active_runs == 1
+            assert len(world.gateway._registry.in_doubt()) == 1
             await asyncio.sleep(700)
             started = world.started()
             world.read_runs(project)
@@ -211,6 +211,7 @@ class TestOddAnswers:
 
         async def story(clock: LoopClock) -> None:
             async with opened(clock) as world:
+                await world.client.get("/api/v1/users/me", headers=bearer(ALICE))
                 world.gateway._context.upstream._http = Exchanger(transport=httpx.MockTransport(answer))
                 got = await world.client.request(method, "/api/v1/users/me", headers=bearer(ALICE))
                 assert got.status_code == status

@@ -123,10 +123,11 @@ class TestHits:
         async def story(world: World, project: str) -> None:
             world.probe(SOURCE, project, "state-1")
             await completed(world, project)
-            simulated = world.simulation.by_id[project]
+            simulated, published_ms = world.simulation.by_id[project], world.now_ms
+            world.simulation.published_ms = lambda item, now_ms: published_ms  # type: ignore[method-assign]
             world.ledger.record_projects(
                 [one.project for one in world.ledger.projects() if one.project.project_id != project]
-                + [_published(simulated, world.now_ms)],
+                + [_published(simulated, published_ms)],
                 world.now_ms,
             )
             assert cache(await world.run(project)) == "miss"

@@ -10,7 +10,7 @@ from exporter.errors import LedgerError
 from exporter.gateway.cache import results as results_module
 from exporter.gateway.cache.results import Results
 from exporter.gateway.journal import Journal
-from exporter.gateway.runs import active_run, registry
+from exporter.gateway.runs import active_run, run_index
 from exporter.ledger import GatewayRun
 
 
@@ -45,7 +45,7 @@ class TestResults:
         for number in range(10):
             results.add(run(number, request="r"))
         results.add(run(11, request="r", status="errored"))
-        results.add(run(12, request="r", answer=""))
+        results.add(run(12, request="r", answer=None))
         results.add(run(9, request="r"))
         assert [one.run_id for one in results.of("r")] == ["run9", "run8", "run7", "run6"]
         assert results_module.MOST_REQUESTS <= 10_000
@@ -53,7 +53,7 @@ class TestResults:
 
 class TestRegistry:
     def test_runs_that_are_over_are_evicted_and_running_ones_never(self, monkeypatch: Any) -> None:
-        monkeypatch.setattr(registry, "MOST_RUNS", 3)
+        monkeypatch.setattr(run_index, "MOST_RUNS", 3)
 
         async def live(clock: LoopClock) -> None:
             async with opened(clock) as world:

@@ -16,7 +16,7 @@ from exporter.config import AllowedCaller, Queue
 from exporter.gateway import request_body
 from exporter.gateway.access import callers as callers_module
 from exporter.gateway.access.door import MOST_WAITING, SHARE
-from exporter.simulator import Token, Tokens
+from exporter.simulator import Fault, Token, Tokens
 from exporter.simulator.tokens import only
 
 STRANGERS = 200
@@ -109,6 +109,19 @@ def test_one_question_at_a_time_and_a_refused_token_is_not_asked_about_again_for
         assert len(world.sent) == 2
 
     play(story, tokens=only([ALICE]))
+
+
+def test_a_second_unknown_token_waits_while_hex_is_slow_about_the_first() -> None:
+    async def story(world: World, project: str) -> None:
+        world.faults.add(Fault(kind="slow", endpoint="project", count=1, seconds=5))
+        began = world.clock.monotonic()
+        first = asyncio.ensure_future(world.status(project, "none"))
+        await asyncio.sleep(1)
+        second = await world.status(project, "none", token=BOB)
+        assert (second.status_code, (await first).status_code) == (404, 404)
+        assert world.clock.monotonic() - began == pytest.approx(5, abs=0.5)
+
+    play(story)
 
 
 def test_a_token_that_hex_has_just_begun_to_refuse_is_a_stranger() -> None:

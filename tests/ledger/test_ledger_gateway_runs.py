@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from exporter.ledger import OTHER, GatewayRun, GatewayRunRepository, gateway_runs, observed
+from exporter.ledger import OTHER, GatewayDecision, GatewayRun, GatewayRunRepository, RequestKey, gateway_runs, observed
 
 DAY_MS = 86_400_000
 
@@ -248,3 +248,54 @@ class TestCounting:
         assert served["hex_gateway_queue_seconds_count", ()] == 0
         assert served["hex_api_rate_limited_total", ("run_project",)] == 0
         assert bench.sums() == {}
+
+
+def key(name: str, intent_id: str = "i", at_ms: int = 100) -> RequestKey:
+    return RequestKey(key=name, request="r", intent_id=intent_id, at_ms=at_ms)
+
+
+class TestKeys:
+    def test_the_keys_of_a_run_are_written_with_its_intent(self, bench: Any) -> None:
+        gateway: GatewayRunRepository = bench.workspace.gateway
+        before = bench.ledger.version
+        gateway.intend(intent(), [key("k1"), key("k2")])
+        assert bench.ledger.version == before + 1
+
+        bench.restart()
+
+        assert bench.workspace.gateway.requests.keys(0) == (key("k1"), key("k2"))
+        assert bench.workspace.gateway.intent("i") == intent()
+        assert bench.workspace.gateway.intent("other") is None
+
+    def test_they_are_kept_for_a_day_and_no_more_than_so_many(self, bench: Any, monkeypatch: Any) -> None:
+        requests = bench.workspace.gateway.requests
+        requests.record_keys([key("old", at_ms=0), key("k1", at_ms=2)])
+        requests.record_keys([key("k2", at_ms=DAY_MS + 1)])
+        assert [one.key for one in requests.keys(0)] == ["k1", "k2"]
+
+        monkeypatch.setattr("exporter.ledger.gateway_requests.MOST_KEYS", 2)
+        requests.record_keys([key("k3", at_ms=DAY_MS + 2)])
+        assert [one.key for one in requests.keys(0)] == ["k2", "k3"]
+        assert [one.key for one in requests.keys(DAY_MS + 2)] == ["k3"]
+
+
+class TestDecisions:
+    def test_the_latest_are_kept_in_order(self, bench: Any, monkeypatch: Any) -> None:
+        def decision(number: int, project_id: str = "p") -> GatewayDecision:
+            return GatewayDecision(
+                at_ms=number, project_id=project_id, caller="c", outcome="hit", reason="so", run_id=f"r{number}"
+            )
+
+        monkeypatch.setattr("exporter.ledger.gateway_requests.MOST_DECISIONS", 3)
+        requests = bench.workspace.gateway.requests
+        requests.record_decisions([decision(1), decision(2)])
+        requests.record_decisions([decision(3), decision(4, "q")])
+
+        bench.restart()
+
+        requests = bench.workspace.gateway.requests
+        assert requests.decisions() == (decision(2), decision(3), decision(4, "q"))
+        assert requests.decisions(project_id="q") == (decision(4, "q"),)
+        assert requests.decisions(since_ms=3) == (decision(3), decision(4, "q"))
+        bench.workspace.prune(4)
+        assert requests.decisions() == (), "they are older than 30 days"

@@ -33,7 +33,7 @@ class TestStates:
         assert sources.record("k", "a", 10, 12) is False
 
         assert sources.states() == {
-            "k": SourceState(key="k", digest="a", since_ms=12, changed_ms=None, began_ms=10, finished_ms=12)
+            "k": SourceState(key="k", digest="a", since_ms=12, changed_ms=None, began_ms=10, finished_ms=12, span=1)
         }
 
     def test_an_equal_probe_keeps_since_and_another_digest_is_a_change(self, bench: Any) -> None:
@@ -46,7 +46,7 @@ class TestStates:
         assert sources.record("k", "b", 40, 41) is False
 
         assert sources.states()["k"] == SourceState(
-            key="k", digest="b", since_ms=33, changed_ms=30, began_ms=40, finished_ms=41
+            key="k", digest="b", since_ms=33, changed_ms=30, began_ms=40, finished_ms=41, span=2
         )
 
     def test_a_failure_keeps_what_was_seen_and_the_next_success_clears_it(self, bench: Any) -> None:
@@ -127,6 +127,26 @@ class TestSpans:
         assert sources.spans("k", 0) == (span("a", 10, 12, 50, 50), span("c", 50, 52, 50, 52))
         assert sources.states()["k"].changed_ms == 50
 
+    def test_no_step_of_the_clock_gives_a_change_the_number_of_an_earlier_one(self, bench: Any) -> None:
+        sources: SourceRepository = bench.workspace.sources
+        numbers = []
+        for digest, at_ms in (("a", 10), ("b", 100), ("a", 50), ("a", 60), ("b", 20), ("a", 200), ("a", 210)):
+            sources.record("k", digest, at_ms, at_ms + 2)
+            numbers.append(sources.states()["k"].span)
+            bench.restart()
+            sources = bench.workspace.sources
+            assert sources.states()["k"].span == numbers[-1]
+
+        assert numbers == [1, 2, 3, 3, 4, 5, 5]
+
+    def test_the_stamp_is_that_of_the_last_probe(self, bench: Any) -> None:
+        bench.workspace.sources.record("k", "a", 10, 12, "written at 9")
+        bench.restart()
+        sources: SourceRepository = bench.workspace.sources
+        assert sources.states()["k"].stamp == "written at 9"
+        assert sources.record("k", "a", 20, 22, "written at 15") is False
+        assert (sources.states()["k"].stamp, sources.states()["k"].since_ms) == ("written at 15", 12)
+
     def test_after_a_step_back_an_equal_probe_counts_from_the_time_that_it_is_now(self, bench: Any) -> None:
         sources: SourceRepository = bench.workspace.sources
         sources.record("k", "a", 10, 12)
@@ -135,7 +155,7 @@ class TestSpans:
         assert sources.record("k", "b", 50, 52) is False
 
         assert sources.states()["k"] == SourceState(
-            key="k", digest="b", since_ms=52, changed_ms=50, began_ms=50, finished_ms=52
+            key="k", digest="b", since_ms=52, changed_ms=50, began_ms=50, finished_ms=52, span=3
         )
 
     def test_a_probe_that_lost_time_began_when_it_finished(self, bench: Any) -> None:

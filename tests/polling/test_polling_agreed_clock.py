@@ -1,7 +1,7 @@
 """Agreed time: whatever one clock or a passing answer says, it goes on; what lasts is adopted."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from exporter.polling.agreed_clock import AgreedClock, Sample
@@ -196,6 +196,7 @@ events = st.lists(st.one_of(answers, machine_steps, sleeps, bursts), max_size=40
 
 
 @settings(max_examples=300)
+@example([("answer", 0), ("machine", 2_000), ("answer", 297_022), ("sleep", 5_000), ("sleep", 10_500)], 0)
 @given(events, st.sampled_from([0, -90_000, 3 * DAY]))
 def test_law_passing_trouble_changes_nothing_and_time_never_runs_back(happened, machine_off):
     """Steps of the machine, sleeps, wrong and missing dates: once right, agreed time stays right, and only grows."""

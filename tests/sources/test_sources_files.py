@@ -45,6 +45,17 @@ def test_the_content_is_the_state_and_a_new_time_on_it_is_not(data):
     assert state(probe) != first
 
 
+def test_the_same_content_written_again_has_another_stamp(data):
+    probe = probe_of(data / "*.csv")
+    first, stamp = state(probe), probe.stamp
+    assert (state(probe), probe.stamp) == (first, stamp)
+    assert stamp is not None
+
+    write(data / "a.csv", "a.csv", at=LONG_AGO + 60)
+    assert state(probe) == first
+    assert probe.stamp != stamp
+
+
 @pytest.mark.parametrize("change", ["add", "remove", "rename", "swap"])
 def test_which_files_there_are_belongs_to_the_state(data, change):
     probe = probe_of(data / "*.csv")

@@ -23,6 +23,17 @@ def states(world):
     return world.known.sources.states()
 
 
+def live(clock, story, *sources):
+    """Live through a story of a world with these sources, on one event loop."""
+
+    async def within():
+        world = World(clock, *sources)
+        await story(world)
+        await world.monitor.aclose()
+
+    asyncio.run(within())
+
+
 def above_debug(logs):
     return [one for one in logs if one["log_level"] != "debug"]
 
@@ -394,3 +405,61 @@ def test_ten_thousand_projects_without_a_source_cost_nothing_but_a_look(manual_c
 
     assert world.asked == []
     assert world.known.projects()[0].progress == RunProgress()
+
+
+class TestLooks:
+    def test_a_look_probes_at_once_whatever_is_due(self, manual_clock):
+        async def story(world):
+            await world.look()
+            key = world.standing().key
+            assert world.asked == ["/orders"]
+            world.answer = "two"
+            assert await world.monitor.look(key) is True
+            await world.monitor.settled()
+            assert world.asked == ["/orders", "/orders"]
+            assert world.standing().state.changed_ms is not None
+            assert await world.monitor.look("no such key") is False
+
+        live(manual_clock, story, http_source())
+
+    def test_a_look_waits_for_a_probe_that_began_after_it_and_those_who_come_meanwhile_share_the_next(
+        self, manual_clock
+    ):
+        async def story(world):
+            gates = [asyncio.Event() for _ in range(3)]
+            begun = []
+
+            async def answer(_request):
+                begun.append(len(begun))
+                await gates[begun[-1]].wait()
+                return f"state-{begun[-1]}"
+
+            world.answer = answer
+            world.monitor.step()
+            await until(lambda: len(begun) == 1)
+            (key,) = world.monitor._running
+            looks = [asyncio.ensure_future(world.monitor.look(key)) for _ in range(5)]
+            await asyncio.sleep(0)
+            gates[0].set()
+            await until(lambda: len(begun) == 2)
+            assert not any(look.done() for look in looks), "the first probe began before they came"
+            late = asyncio.ensure_future(world.monitor.look(key))
+            await asyncio.sleep(0)
+            gates[1].set()
+            assert await asyncio.gather(*looks) == [True] * 5
+            gates[2].set()
+            assert await late is True
+            await world.monitor.settled()
+            assert len(begun) == 3
+
+        live(manual_clock, story, http_source())
+
+    def test_a_look_at_a_source_that_cannot_be_read_finds_nothing(self, manual_clock):
+        async def story(world):
+            world.answer = httpx.Response(500)
+            await world.look()
+            key = next(iter(world.known.sources.states()))
+            assert await world.monitor.look(key) is False
+            await world.monitor.settled()
+
+        live(manual_clock, story, http_source())

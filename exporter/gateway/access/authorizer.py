@@ -42,7 +42,8 @@ class Authorizer:
         self._callers = callers
         self._ledger = context.ledger
         self._clock = context.clock
-        self._projects: OrderedDict[str, tuple[Project, float]] = OrderedDict()
+        # As Hex has shown it to a caller, when, and as the exporter's own listing had it then.
+        self._projects: OrderedDict[str, tuple[Project, float, Project | None]] = OrderedDict()
         self._demand = ProjectDemand(context.clock)
         self._asking: SingleFlight[tuple[str, str], Project | Answer] = SingleFlight(self._upstream.is_waiting)
         self._listing: SingleFlight[str, VisibleProjects] = SingleFlight(self._upstream.is_waiting)
@@ -64,7 +65,7 @@ class Authorizer:
         known = self._projects.get(project_id)
         if known is None or not self._callers.is_proven(caller.name, project_id):
             return await self._shown(caller, project_id, patience_seconds)
-        project, _ = known
+        project = known[0]
         if self._is_fresh(caller, project_id) or not self._upstream.has_room:
             return self._merged(project)
         try:
@@ -194,7 +195,7 @@ class Authorizer:
         """Note that Hex has just shown the caller the project; `at` is when the answer arrived."""
         project = replace(project, project_id=project_id)
         self._callers.prove(caller.name, project_id)
-        self._projects[project_id] = project, at
+        self._projects[project_id] = project, at, self._listed(project_id)
         self._projects.move_to_end(project_id)
         while len(self._projects) > MOST_PROJECTS:
             self._projects.popitem(last=False)
@@ -212,21 +213,31 @@ class Authorizer:
 
     def _is_fresh(self, caller: Caller, project_id: str) -> bool:
         """Whether Hex has shown the project so lately, to this caller too, that it is not read again."""
-        _, shown_at = self._projects.get(project_id, (None, -math.inf))
+        _, shown_at, listed = self._projects.get(project_id, (None, -math.inf, None))
         is_proven = self._callers.is_proven(caller.name, project_id)
-        return is_proven and self._clock.monotonic() - shown_at < FRESH_SECONDS
+        is_recent = self._clock.monotonic() - shown_at < FRESH_SECONDS
+        # A listing since then may be older or newer than what was shown: only another question decides.
+        return is_proven and is_recent and self._listed(project_id) is listed
+
+    def _listed(self, project_id: str) -> Project | None:
+        """The project as the exporter's own listing has it: the same object until a listing shows it otherwise."""
+        listed = self._ledger.project(project_id)
+        return None if listed is None else listed.project
 
     def _merged(self, project: Project) -> Project:
-        """The project with what only the exporter's own listing shows: whom it is shared with, a newer version."""
-        listed = self._ledger.project(project.project_id)
-        if listed is None:
+        """The project with what only the exporter's own listing shows: whom it is shared with, and a later version.
+
+        What was seen last applies, whichever is the larger: a version may be taken back.
+        """
+        known = self._listed(project.project_id)
+        if known is None:
             return project
-        known = listed.project
+        _, _, listed = self._projects.get(project.project_id, (None, None, None))
         return replace(
             project,
             groups=project.groups or known.groups,
             collections=project.collections or known.collections,
-            published_ms=max(filter(None, (project.published_ms, known.published_ms)), default=None),
+            published_ms=project.published_ms if known is listed else known.published_ms,
         )
 
 

@@ -136,9 +136,10 @@ class Door:
         give_up_at = self._clock.monotonic() + patience_seconds
         self._let_next()
         while not turn.done():
-            left = give_up_at - self._clock.monotonic()
+            left, wait = give_up_at - self._clock.monotonic(), self._seconds_for(1)
             try:
-                await first_of(self._clock, min(left, self._seconds_for(1)), turn)
+                # With something left of the rate it is the question before it that this one waits for.
+                await first_of(self._clock, left if wait <= 0 else min(left, wait), turn)
             except BaseException:
                 self._give_up(peer, turn)
                 raise

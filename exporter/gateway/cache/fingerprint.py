@@ -9,9 +9,11 @@ from exporter.gateway.routing import strict_json
 def request_digest(project_id: str, version: str, request: RunRequest) -> str:
     """What is requested, as 64 hexadecimal digits: project, published version, the request after its policy.
 
-    Key order and number forms do not matter. A trial never has the digest of a full run, even with the same body.
+    Key order and number forms do not matter, the query does. A trial never has the digest of a full run, even with
+    the same body.
     """
-    return _digest("request", project_id, version, request.is_sampled, request.meaning)
+    parts = ("request", project_id, version, request.is_sampled, request.meaning)
+    return _digest(*parts, request.query) if request.query else _digest(*parts)
 
 
 def fingerprint(request_digest: str, source_digest: str | None) -> str:

@@ -21,6 +21,11 @@ class ProjectRules:
         assert self.config.gateway is not None
         return self.config.gateway.policy(self._workspace_name, project)
 
+    @property
+    def timezone(self) -> str:
+        """The zone whose midnight ends a day, which is that of the workspace's week."""
+        return self.config.week(self._workspace_name).timezone
+
     def source(self, project: Project) -> SourceStatus:
         """The project's source, as the last probe left it."""
         states, now_ms = self._ledger.sources.states(), round(self._clock.now() * 1000)

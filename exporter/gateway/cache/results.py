@@ -19,8 +19,11 @@ class Results:
         self._runs: OrderedDict[str, tuple[GatewayRun, ...]] = OrderedDict()
 
     def add(self, run: GatewayRun) -> None:
-        """Remember a run; nothing happens for one without a result that could be given to a caller."""
-        if run.status != "completed" or run.run_id is None or not run.answer:
+        """Remember a run; nothing happens for one without a result that could be given to a caller.
+
+        Of one that was found after a crash the `answer` is empty, until Hex has shown the run to a caller.
+        """
+        if run.status != "completed" or run.run_id is None or run.answer is None:
             return
         known = [one for one in self._runs.pop(run.request, ()) if one.intent_id != run.intent_id]
         latest = sorted([run, *known], key=lambda one: one.sent_ms, reverse=True)

@@ -12,7 +12,10 @@ from exporter.sources import SourceStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunKey:
-    """What is requested: its digest without (`request`) and with (`fingerprint`) the state of the source."""
+    """What is requested: its digest without (`request`) and with (`fingerprint`) the state of the source.
+
+    `timezone` is where its days begin.
+    """
 
     project: Project
     request: str
@@ -21,6 +24,7 @@ class RunKey:
     is_sampled: bool
     policy: Policy
     source: SourceStatus
+    timezone: str = "UTC"
 
     @property
     def project_id(self) -> str:
@@ -37,7 +41,9 @@ class RunKey:
         return replace(self, source=source, fingerprint=_fingerprint(self.request, source))
 
 
-def run_key(project: Project, request: RunRequest, policy: Policy, source: SourceStatus) -> RunKey:
+def run_key(
+    project: Project, request: RunRequest, policy: Policy, source: SourceStatus, timezone: str = "UTC"
+) -> RunKey:
     """The key of a request to run the project, to which the policy has been applied."""
     # What Hex would refuse is never answered with a result from before: it is a version of its own.
     version = f"{project.state} {project.published_ms or ''}".strip()
@@ -50,6 +56,7 @@ def run_key(project: Project, request: RunRequest, policy: Policy, source: Sourc
         is_sampled=request.is_sampled,
         policy=policy,
         source=source,
+        timezone=timezone,
     )
 
 

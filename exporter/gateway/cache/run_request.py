@@ -38,12 +38,14 @@ class RunRequest:
     """A request to run a project. `fields` is the JSON object to be sent, as `strict_json` reads it.
 
     `bypass` says why no other run may answer it, None if one may; it depends on the request only, not on policies.
-    `is_sampled`: a trial, run with the policy's parameter.
+    `is_sampled`: a trial, run with the policy's parameter. `query` is that of the address: another query is another
+    request.
     """
 
     fields: Mapping[str, object]
     bypass: str | None = None
     is_sampled: bool = False
+    query: str = ""
 
     @property
     def body(self) -> bytes:

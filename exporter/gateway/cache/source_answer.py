@@ -8,8 +8,11 @@ from exporter.gateway.routing.answers import Answer
 from exporter.sources import SourceStatus
 
 
-def source_answer(project_id: str, status: SourceStatus) -> Answer:
-    """The answer of `GET /gateway/v1/projects/{id}/source`; times as Hex writes them, null for what is not known."""
+def source_answer(project_id: str, status: SourceStatus, *, shows_failure: bool) -> Answer:
+    """The answer of `GET /gateway/v1/projects/{id}/source`; times as Hex writes them, null for what is not known.
+
+    Why the last probe failed is null unless it is to be shown; that it did is seen by `known`.
+    """
     source, state = status.source, status.state
     found = {
         "project_id": project_id,
@@ -20,7 +23,7 @@ def source_answer(project_id: str, status: SourceStatus) -> Answer:
         "changed_at": None if state is None else _instant(state.changed_ms),
         "probed_at": None if state is None else _instant(state.finished_ms or None),
         "every_seconds": None if source is None else source.every_seconds,
-        "failure": None if state is None else state.failure,
+        "failure": None if state is None or not shows_failure else state.failure,
     }
     return Answer(200, body=msgspec.json.encode(found))
 

@@ -10,12 +10,16 @@ JSON_HEADERS = ((b"content-type", b"application/json; charset=utf-8"),)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer to a caller. `cache` is the value of `X-Hex-Exporter-Cache`, None where there is none."""
+    """An answer to a caller. `cache` is the value of `X-Hex-Exporter-Cache`, None where there is none.
+
+    `reason` says in a sentence why a run request is answered so, for `X-Hex-Exporter-Reason`.
+    """
 
     status: int
     headers: tuple[tuple[bytes, bytes], ...] = field(default=JSON_HEADERS, repr=False)
     body: bytes = field(default=b"", repr=False)
     cache: str | None = None
+    reason: str | None = None
 
     def aged(self, seconds: float | None) -> "Answer":
         """The same with its age in a header; None: it is new."""

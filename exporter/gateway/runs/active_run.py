@@ -1,12 +1,14 @@
 """A run of the gateway, from the request for it to its end: its state is changed by the registry only. No I/O."""
 
 import asyncio
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
 from exporter.gateway.access.caller import Caller
+from exporter.gateway.cache.idempotency import IdempotencyKey
 from exporter.gateway.cache.run_key import RunKey
 from exporter.gateway.routing.answers import Answer
 from exporter.gateway.runs.queue import Place
@@ -41,7 +43,7 @@ class RunState(StrEnum):
 class RunOrder:
     """What is to be sent to Hex: for whom, what body, and the headers that the caller sent it with.
 
-    `bypass` says why no other run may answer it, None if one may.
+    `bypass` says why no other run may answer it, None if one may. `is_exclusive`: no two requests share its run.
     """
 
     caller: Caller
@@ -50,10 +52,14 @@ class RunOrder:
     body: bytes = field(repr=False)
     bypass: str | None = None
     is_dry: bool = False
+    is_exclusive: bool = False
 
 
 class WaitingRequests:
-    """The requests that wait for one run, all of one caller. `reason` says why the run is needed."""
+    """The requests that wait for one run, all of one caller. `reason` says why the run is needed.
+
+    `arrived_at` is when the last of them came, by the steady clock; `keys` are their idempotency keys.
+    """
 
     def __init__(self, key: RunKey, order: RunOrder, reason: str, since: float) -> None:
         loop = asyncio.get_running_loop()
@@ -61,6 +67,8 @@ class WaitingRequests:
         self.order = order
         self.reason = reason
         self.since = since
+        self.arrived_at = since
+        self.keys: set[IdempotencyKey] = set()
         self.count = 0
         self.is_claimed = False
         self.outcome: asyncio.Future[Outcome] = loop.create_future()
@@ -94,16 +102,20 @@ class ActiveRun:
     `place` is its place in the queue, None once it has been given up. `requests` wait for it; a run of an earlier
     process has none. `record` is what the ledger has of it, None until it is sent. `attached` counts the requests by
     caller that hold it; `given` are the callers who were given it. `is_cancelling`: its cancellation is on the way to
-    Hex. `started_at`, `seen_running_at` (when Hex last showed it as running) and `doubted_at` are of the steady clock.
+    Hex. Times are of the steady clock: `seen_running_at` is when Hex has last shown a caller that it runs, `leased_at`
+    when that was last known from anywhere. `is_cleared`: of a run in doubt, Hex has shown that there is none.
     """
 
     state: RunState
     place: Place | None = None
     requests: WaitingRequests | None = None
     record: GatewayRun | None = None
+    sent_at: float = -math.inf
     started_at: float = 0.0
-    seen_running_at: float = 0.0
+    seen_running_at: float = -math.inf
+    leased_at: float = -math.inf
     doubted_at: float = 0.0
+    is_cleared: bool = False
     has_failed: bool = False
     is_cancelling: bool = False
     attached: Counter[str] = field(default_factory=Counter)
@@ -134,7 +146,7 @@ class ActiveRun:
     @property
     def is_joinable(self) -> bool:
         """Whether another request may be given this run."""
-        return self.state is RunState.RUNNING and not self.is_cancelling and bool(self.sent.answer)
+        return self.state is RunState.RUNNING and not self.is_cancelling
 
     @property
     def is_intended(self) -> bool:

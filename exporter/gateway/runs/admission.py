@@ -1,35 +1,40 @@
 """What happens to a run request: it gets an earlier result, joins a running run, or waits for a run of its own."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exporter.gateway.access.caller import Caller
 from exporter.gateway.cache.hits import Hit, Miss
+from exporter.gateway.cache.idempotency import HEADER as IDEMPOTENCY_HEADER
+from exporter.gateway.cache.idempotency import IdempotencyKey
 from exporter.gateway.cache.run_key import RunKey
 from exporter.gateway.context import GatewayContext
 from exporter.gateway.decisions import RunDecisions
 from exporter.gateway.routing.answers import Answer
-from exporter.gateway.routing.error_bodies import too_many
+from exporter.gateway.routing.error_bodies import refusal, too_many
 from exporter.gateway.runs.active_run import ActiveRun, RunOrder
 from exporter.gateway.runs.dispatcher import Dispatcher
 from exporter.gateway.runs.failed_runs import FailedRuns
 from exporter.gateway.runs.lookups import AuthorizedRunRequest, Join, Lookups
 from exporter.gateway.runs.queue import KEPT_SECONDS, Refused
 from exporter.gateway.runs.registry import RunRegistry
+from exporter.gateway.runs.request_keys import GivenRun, KeyState, RequestKeys
 from exporter.gateway.upstream.deadline import first_of
-from exporter.gateway.upstream.upstream import NoRoomError
+from exporter.gateway.upstream.upstream import NoAnswerError, NoRoomError
 from exporter.ledger import GatewayRun
 
-_OWN_HEADERS = frozenset({b"content-type", b"accept", b"accept-encoding", b"cache-control"})
+_OWN_HEADERS = frozenset({b"content-type", b"accept", b"accept-encoding", b"cache-control", IDEMPOTENCY_HEADER})
 
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """One run request: its key, what would be sent for it, and until when it waits by the steady clock."""
+    """One run request: its key, what would be sent for it, when it came and until when it waits (steady clock)."""
 
     key: RunKey
     order: RunOrder
+    arrived_at: float
     give_up_at: float
+    idempotency_key: IdempotencyKey | None
 
     @property
     def caller(self) -> Caller:
@@ -46,39 +51,105 @@ class Admission:
         registry: RunRegistry,
         dispatcher: Dispatcher,
         failed: FailedRuns,
+        keys: RequestKeys,
     ) -> None:
-        self._failed = failed
         self._context = context
         self._lookups = lookups
         self._registry = registry
         self._dispatcher = dispatcher
-        self._decisions = RunDecisions(context.journal)
+        self._failed = failed
+        self._keys = keys
+        self._decisions = RunDecisions(context.journal, context.clock)
 
     async def answer(self, authorized: AuthorizedRunRequest, patience_seconds: float) -> Answer:
-        """The answer to a run request: Hex's 201, or that of an earlier run, or why there is none.
+        """The answer to a run request: Hex's 201, or that of an earlier run, or why there is none; with its reason.
 
-        Raises NoRoomError and NoAnswerError as `Upstream.ask` does. A request that is cancelled leaves its place, which
+        Raises NoAnswerError as `Upstream.ask` does. A request that is cancelled leaves its place, which
         is kept for a while.
         """
         give_up_at = self._context.clock.monotonic() + patience_seconds
-        request = _Request(self._lookups.key(authorized), _order(authorized), give_up_at)
-        reason = f"the request needs a run of its own: {request.order.bypass}"
+        key = self._lookups.key(authorized)
+        order, arrived_at = _order(authorized, key), authorized.arrived_at
+        request = _Request(key, order, arrived_at, give_up_at, authorized.idempotency_key)
+        project_id, caller = key.project_id, request.caller.name
         try:
-            if request.order.bypass is None:
-                found = await self._lookups.find(request.key, request.caller, give_up_at)
-                match found:
-                    case Hit():
-                        return self._hit(found.run, request, found.reason)
-                    case Join():
-                        return self._joined(found, request)
-                    case Miss():
-                        reason = found.reason
-                if refused := self._refuse_failing(request):
-                    return refused
-            return await self._queued(request, reason)
-        except NoRoomError:
-            self._refuse(request, "Hex's rate limit leaves no room within the time that the caller waits")
+            return await self._decide(request)
+        except NoRoomError as error:
+            message = "Hex's rate limit leaves no room for this request now"
+            reason = "Hex's rate limit leaves no room within the time that the caller waits"
+            return self._refuse(request, too_many(message, error.retry_after_seconds), reason)
+        except NoAnswerError as error:
+            self._decisions.failed(project_id, caller, f"Hex was asked for its rights: {error}")
             raise
+        except asyncio.CancelledError:
+            self._decisions.gone(project_id, caller, "the caller hung up before it was answered")
+            raise
+
+    async def _decide(self, request: _Request) -> Answer:
+        key = request.idempotency_key
+        if key is None:
+            found = await self._found_or_queued(request)
+        else:
+            # Of two requests with one key the second finds what the first was given, or waits for.
+            async with self._keys.turn(key):
+                found = await self._of_key(key, request) or await self._found_or_queued(request)
+        return found if isinstance(found, Answer) else await self._wait_and_leave(found, request)
+
+    async def _of_key(self, key: IdempotencyKey, request: _Request) -> Answer | ActiveRun | None:
+        """What the request's idempotency key was given before: a run, one to wait for, or None."""
+        given = await self._keys.given(key, request.give_up_at)
+        match given:
+            case GivenRun(run):
+                return await self._again(run, request)
+            case ActiveRun():
+                return given
+            case KeyState.OTHER_REQUEST:
+                message = "The Idempotency-Key was sent with another request before; use a new key for a new request"
+                return self._fail(request, refusal(422, message), "its idempotency key is that of another request")
+            case KeyState.IN_DOUBT:
+                message = "Whether the run of this Idempotency-Key was started is not known yet; repeat the request"
+                answer = refusal(409, message, retry_after_seconds=5)
+                return self._fail(request, answer, "the run of its idempotency key is in doubt")
+            case KeyState.UNKNOWN:
+                message = "Whether the run of this Idempotency-Key was started is not known; look in Hex, use a new key"
+                return self._fail(request, refusal(409, message), "what became of its idempotency key's run is unknown")
+        return None
+
+    async def _again(self, run: GatewayRun, request: _Request) -> Answer:
+        """The run that the request's idempotency key was given before."""
+        complete = await self._lookups.with_answer(run, request.caller, request.give_up_at)
+        if complete is None:
+            answer = refusal(409, "Hex does not show the run of this Idempotency-Key now", retry_after_seconds=5)
+            return self._fail(request, answer, "Hex does not show the run of its idempotency key")
+        reason = "its idempotency key was given this run before"
+        active = self._registry.run(complete.run_id or "")
+        if active is not None and not active.is_over:
+            return self._joined(Join(active, reason), request)
+        return self._hit(complete, request, reason)
+
+    async def _found_or_queued(self, request: _Request) -> Answer | ActiveRun:
+        """The answer that is there already, or the run that the request waits for, to be left by it."""
+        reason = f"the request needs a run of its own: {request.order.bypass}"
+        if request.order.bypass is None:
+            found = await self._lookups.find(request.key, request.caller, request.arrived_at, request.give_up_at)
+            match found:
+                case Hit():
+                    await self._keys.bind(request.idempotency_key, found.run)
+                    return self._hit(found.run, request, found.reason)
+                case Join():
+                    await self._keys.bind(request.idempotency_key, found.run.sent)
+                    return self._joined(found, request)
+                case Miss():
+                    reason = found.reason
+            if refused := self._refuse_failing(request):
+                return refused
+        run = self._registry.enqueue(self._lookups.key_now(request.key), request.order, reason, request.arrived_at)
+        if isinstance(run, Refused):
+            retry_after = max(float(run.retry_after_seconds), self._dispatcher.held_seconds())
+            answer = too_many(f"The gateway's queue is full: {run.reason}", retry_after)
+            return self._refuse(request, answer, f"the queue is full: {run.reason}")
+        self._keys.expect(request.idempotency_key, run)
+        return run
 
     def _refuse_failing(self, request: _Request) -> Answer | None:
         """The refusal of a project that always fails, by its policy."""
@@ -86,19 +157,12 @@ class Admission:
         found = self._failed.judge(key.project_id, key.policy.failures, self._context.now_ms())
         if found is None:
             return None
-        self._refuse(request, "the project's last runs have all failed")
         where = f"; see {found.address}" if found.address else ""
-        return too_many(
-            f"The last runs of this project have all failed, so that no more is started{where}",
-            found.retry_after_seconds,
-        )
+        message = f"The last runs of this project have all failed, so that no more is started{where}"
+        answer = too_many(message, found.retry_after_seconds)
+        return self._refuse(request, answer, "the project's last runs have all failed")
 
-    async def _queued(self, request: _Request, reason: str) -> Answer:
-        run = self._registry.enqueue(request.key, request.order, reason)
-        if isinstance(run, Refused):
-            self._refuse(request, f"the queue is full: {run.reason}")
-            retry_after = max(float(run.retry_after_seconds), self._dispatcher.held_seconds())
-            return too_many(f"The gateway's queue is full: {run.reason}", retry_after)
+    async def _wait_and_leave(self, run: ActiveRun, request: _Request) -> Answer:
         is_answered, hung_up = False, False
         try:
             answer = await self._wait(run, request)
@@ -119,56 +183,72 @@ class Admission:
                 return self._come_back(run, request)
             if not requests.outcome.done():
                 requests.rest()
-                if joined := await self._lookups.join(request.key, request.caller, request.give_up_at):
+                joined = await self._lookups.join(request.key, request.caller, request.arrived_at, request.give_up_at)
+                if isinstance(joined, Join):
+                    await self._keys.bind(request.idempotency_key, joined.run.sent)
                     return self._joined(joined, request)
+                if isinstance(joined, Miss):
+                    self._registry.set_apart(run)
 
         outcome = requests.outcome.result()
         if isinstance(outcome, Answer):
-            return outcome
+            return self._fail(request, outcome, outcome.reason or f"the run was answered with {outcome.status}")
         if isinstance(outcome, GatewayRun):
+            await self._keys.bind(request.idempotency_key, outcome)
             return self._hit(outcome, request, requests.reason)
+        await self._keys.bind(request.idempotency_key, outcome.sent)
         if requests.claim():
             self._registry.give(outcome, request.caller.name, is_first=True)
-            return _given(outcome, "miss" if request.order.bypass is None else "bypass")
+            is_bypass = request.order.bypass is not None
+            project_id, caller = request.key.project_id, request.caller.name
+            self._decisions.started(project_id, caller, outcome.run_id, requests.reason, is_bypass=is_bypass)
+            return _given(outcome, "bypass" if is_bypass else "miss", requests.reason)
         return self._joined(Join(outcome, requests.reason), request)
 
     def _come_back(self, run: ActiveRun, request: _Request) -> Answer:
         """The answer to a request that has waited for as long as it may."""
         held = self._dispatcher.held_seconds()
         if held > KEPT_SECONDS:
-            self._refuse(request, "the limits let no run start for longer than a place is kept")
-            return too_many("Hex lets no more runs start for now", held)
-        self._refuse(request, "other runs come before it for longer than the caller waits")
-        retry_after = self._registry.retry_after(run, held)
-        return too_many("Other runs are still before this one; its place is kept for a minute", retry_after)
+            answer = too_many("Hex lets no more runs start for now", held)
+            return self._refuse(request, answer, "the limits let no run start for longer than a place is kept")
+        message = "Other runs are still before this one; its place is kept for a minute"
+        answer = too_many(message, self._registry.retry_after(run, held))
+        return self._refuse(request, answer, "other runs come before it for longer than the caller waits")
 
     def _hit(self, run: GatewayRun, request: _Request, reason: str) -> Answer:
         self._registry.give_result(run, request.caller.name)
         self._decisions.hit(run.project_id, request.caller.name, run.run_id or "", reason, run.duration_ms or 0)
-        return Answer(201, body=(run.answer or "").encode(), cache="hit")
+        return Answer(201, body=(run.answer or "").encode(), cache="hit", reason=reason)
 
     def _joined(self, join: Join, request: _Request) -> Answer:
         self._registry.give(join.run, request.caller.name)
         self._decisions.joined(request.key.project_id, request.caller.name, join.run.run_id, join.reason)
-        return _given(join.run, "joined")
+        return _given(join.run, "joined", join.reason)
 
-    def _refuse(self, request: _Request, reason: str) -> None:
+    def _refuse(self, request: _Request, answer: Answer, reason: str) -> Answer:
         self._decisions.refused(request.key.project_id, request.caller.name, reason)
+        return replace(answer, reason=reason)
+
+    def _fail(self, request: _Request, answer: Answer, reason: str) -> Answer:
+        self._decisions.failed(request.key.project_id, request.caller.name, reason)
+        return replace(answer, reason=reason)
 
 
-def _given(run: ActiveRun, cache: str) -> Answer:
-    return Answer(201, body=(run.sent.answer or "").encode(), cache=cache)
+def _given(run: ActiveRun, cache: str, reason: str) -> Answer:
+    return Answer(201, body=(run.sent.answer or "").encode(), cache=cache, reason=reason)
 
 
-def _order(authorized: AuthorizedRunRequest) -> RunOrder:
+def _order(authorized: AuthorizedRunRequest, key: RunKey) -> RunOrder:
     """What is sent to Hex if a run has to be started."""
     kept = [(name, value) for name, value in authorized.headers if name.lower() not in _OWN_HEADERS]
     own = [header for header in authorized.caller.headers if header[0] in (b"accept", b"accept-encoding")]
+    bypass = authorized.request.bypass
     return RunOrder(
         caller=authorized.caller,
         url=authorized.url,
         headers=(*kept, *own, (b"content-type", b"application/json")),
         body=authorized.request.body,
-        bypass=authorized.request.bypass,
+        bypass=bypass,
         is_dry=authorized.request.fields.get("dryRun", False) is not False,
+        is_exclusive=bypass is not None or key.policy.join == "never",
     )

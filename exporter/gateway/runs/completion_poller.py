@@ -9,9 +9,8 @@ import structlog
 
 from exporter.clock import Clock
 from exporter.gateway.access.caller import Caller
-from exporter.gateway.routing.target import Operation, TargetError, parse_target
 from exporter.gateway.runs.active_run import ActiveRun
-from exporter.gateway.runs.polls import Poll, Polls
+from exporter.gateway.runs.polls import Polls, poll_of
 from exporter.gateway.runs.registry import RunRegistry
 from exporter.gateway.runs.usual_durations import UsualDurations
 
@@ -43,7 +42,7 @@ class CompletionPoller:
 
         Returns when Hex has answered all, or has given no answer.
         """
-        polls = [_poll(caller, run) for run, caller in self._due()]
+        polls = [poll_of(caller, run.sent) for run, caller in self._due()]
         await asyncio.gather(*(self._polls.look(poll) for poll in polls if poll is not None))
         if self._registry.is_short_of_places:
             self._yield_places()
@@ -74,14 +73,3 @@ class CompletionPoller:
                 continue
             _log.info("A run whose end is not seen gives its place to others", run_id=run.run_id)
             self._registry.yield_place(run)
-
-
-def _poll(caller: Caller, run: ActiveRun) -> Poll | None:
-    """The poll of one run; None where Hex has given it an id that no address should be made of."""
-    path = f"/api/v1/projects/{run.sent.project_id}/runs/{run.run_id}"
-    try:
-        target = parse_target("GET", path.encode(), b"")
-    except TargetError:
-        return None
-    is_plain = target.operation is Operation.RUN_STATUS
-    return Poll(caller=caller.name, target=target, headers=caller.headers) if is_plain else None

@@ -47,7 +47,7 @@ class Dispatcher:
         self._lookups = lookups
         self._limits = limits
         self._callers = callers
-        self._decisions = RunDecisions(context.journal)
+        self._decisions = RunDecisions(context.journal, context.clock)
         self._tasks: set[asyncio.Task[None]] = set()
         self._being_sent: dict[ActiveRun, asyncio.Future[None]] = {}
 
@@ -126,15 +126,16 @@ class Dispatcher:
     async def _find(self, run: ActiveRun) -> Hit | Join | Miss:
         """What answers the requests by now, as their source is at this moment."""
         requests = run.waiting
+        found: Hit | Join | Miss = Miss(requests.reason)
+        if requests.order.bypass is None:
+            found = await self._lookups.find_again(requests.key, requests.order.caller, requests.arrived_at)
         requests.key = self._lookups.key_now(requests.key)
-        if requests.order.bypass is not None:
-            return Miss(requests.reason)
-        return await self._lookups.find_again(requests.key, requests.order.caller)
+        return found
 
     def _same_being_sent(self, run: ActiveRun) -> "asyncio.Future[None] | None":
         """The sending of a run that is expected to answer this one's requests too."""
         requests = run.waiting
-        if requests.order.bypass is not None:
+        if requests.order.is_exclusive:
             return None
         caller, key = requests.order.caller.name, requests.key
         for other, sending in self._being_sent.items():
@@ -149,7 +150,7 @@ class Dispatcher:
 
     async def _send_exclusively(self, run: ActiveRun) -> None:
         """Send it while others with the same fingerprint wait for its outcome."""
-        if run.waiting.order.bypass is not None:
+        if run.waiting.order.is_exclusive:
             await self._send(run)
             return
         sending = self._being_sent[run] = asyncio.get_running_loop().create_future()
@@ -185,7 +186,7 @@ class Dispatcher:
 
     async def _unanswered(self, run: ActiveRun, error: NoAnswerError) -> None:
         if error.was_sent:
-            self._count(run, None)
+            self._count(run)
             message = f"{error}; whether a run was started is not known, and it is not sent again"
             self._log(run, "in_doubt", str(error))
             self._registry.doubt(run, refusal(504, message))
@@ -204,7 +205,7 @@ class Dispatcher:
         if run_id is not None:
             self._callers.prove(order.caller.name, run.sent.project_id)
             self._callers.prove_run(order.caller.name, run.sent.project_id)
-            self._count(run, run_id)
+            self._count(run)
             await self._registry.started(run, run_id, reply.body.decode("utf-8", "replace"))
         elif 400 <= reply.status < 500:
             if reply.status in (401, 403, 404):
@@ -227,11 +228,9 @@ class Dispatcher:
         seconds = self._limits.pause(run.waiting.order.caller.name)
         self._log(run, "retried", f"all kernels of the caller are taken, its runs pause for {seconds:.0f} s")
 
-    def _count(self, run: ActiveRun, run_id: str | None) -> None:
+    def _count(self, run: ActiveRun) -> None:
         """Count the request that a run was started for."""
-        order, sent = run.waiting.order, run.sent
-        is_bypass = order.bypass is not None
-        self._decisions.sent(sent.project_id, sent.caller, run_id, run.waiting.reason, is_bypass=is_bypass)
+        self._decisions.sent(run.sent.project_id, is_bypass=run.waiting.order.bypass is not None)
 
     def _log(self, run: ActiveRun, outcome: str, reason: str) -> None:
         requests = run.waiting

@@ -1,6 +1,7 @@
 """Runs in doubt: their projects' runs are listed with the starter's token, so that no place is held for nothing.
 
-What a run in doubt became is found elsewhere, from what the exporter reads. Here only its place is given to others.
+What a run in doubt became is found elsewhere, too, from what the exporter reads. Here its place is given to others, and
+a run that Hex shows to its caller is taken for it as soon as that is certain.
 """
 
 import asyncio
@@ -14,11 +15,11 @@ from exporter.facts import UNKNOWN_TRIGGER, Run
 from exporter.gateway.access.caller import Caller
 from exporter.gateway.context import GatewayContext
 from exporter.gateway.runs.active_run import DOUBT_SECONDS, ActiveRun
-from exporter.gateway.runs.recovery import window
+from exporter.gateway.runs.recovery import verdict, window
 from exporter.gateway.runs.registry import RunRegistry
 from exporter.gateway.upstream.deadline import first_of
 from exporter.gateway.upstream.upstream import NoAnswerError, NoRoomError, Request
-from exporter.hexapi import ApiRequest, Endpoint, address, query, read_page
+from exporter.hexapi import SHAPES, ApiRequest, Endpoint, address, query, read_page
 
 _AGAIN_SECONDS = 5.0
 """After so long a listing is tried again that was not answered, and each time twice as long."""
@@ -59,7 +60,7 @@ class Doubts:
         await asyncio.gather(*(self._judge(run) for run in holding if now >= self._due_at.get(run, now)))
 
     async def _judge(self, run: ActiveRun) -> None:
-        caller = None if run.requests is None else run.requests.order.caller
+        caller = self._who_asks(run)
         left = max(run.doubted_at, self._seen_at.get(run, 0.0) + _SEEN_SECONDS) + DOUBT_SECONDS
         seen = None if caller is None else await self._list(run, caller, left - self._context.clock.monotonic())
         if run.place is None:
@@ -70,17 +71,47 @@ class Doubts:
         elif seen is None:
             self._listings[run] += 1
             self._due_at[run] = min(left, now + _AGAIN_SECONDS * 2.0 ** (self._listings[run] - 1))
+        elif await self._is_found(run, seen):
+            return
         elif not any(self._may_be(run, one) for one in seen):
             self._free(run, "Hex shows no active run that it may be")
+            if not any(self._may_have_been(run, one) for one in seen):
+                self._registry.clear(run)
         else:
             self._seen_at[run] = now
             self._due_at[run] = now + _SEEN_SECONDS
             self._registry.hold_place(run)
 
+    def _who_asks(self, run: ActiveRun) -> Caller | None:
+        """Whose token lists the project's runs: its starter's, or after a restart that of one who requests the same."""
+        if run.requests is not None:
+            return run.requests.order.caller
+        pending = (one.waiting for one in self._registry.pending())
+        return next((one.order.caller for one in pending if one.key.request == run.sent.request), None)
+
+    async def _is_found(self, run: ActiveRun, seen: list[Run]) -> bool:
+        """Whether the run is certainly one of those that Hex shows now, the newest of its project."""
+        now_ms = self._context.now_ms()
+        is_whole = len(seen) < SHAPES[Endpoint.RUNS].limit or any(
+            (one.start_ms or now_ms) < window(run.sent)[0] for one in seen
+        )
+        found = verdict(run.sent, seen, self._registry.run_ids(), now_ms if is_whole else None, now_ms)
+        if found is None or found.run is None:
+            return False
+        await self._registry.found(run, found.run.run_id)
+        _log.info("A run that was sent has been found", project_id=run.sent.project_id, run_id=found.run.run_id)
+        self._registry.observe(found.run, self._context.clock.monotonic())
+        return True
+
     def _may_be(self, run: ActiveRun, seen: Run) -> bool:
+        # After a restart a result is as good: who requests the same waits for it.
+        is_wanted = seen.is_active or run.requests is None
+        return is_wanted and self._may_have_been(run, seen)
+
+    def _may_have_been(self, run: ActiveRun, seen: Run) -> bool:
         since_ms, until_ms = window(run.sent)
         is_then = seen.start_ms is None or since_ms <= seen.start_ms < until_ms
-        return is_then and seen.is_active and seen.trigger in _TRIGGERS and seen.run_id not in self._registry.run_ids()
+        return is_then and seen.trigger in _TRIGGERS and seen.run_id not in self._registry.run_ids()
 
     def _free(self, run: ActiveRun, reason: str) -> None:
         _log.info("A run in doubt gives its place to others", project_id=run.sent.project_id, reason=reason)

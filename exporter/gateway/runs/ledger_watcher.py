@@ -3,6 +3,8 @@
 A run of which neither is ever read gives up its place when its lease is over.
 """
 
+import math
+
 import structlog
 
 from exporter.errors import LedgerError
@@ -43,13 +45,19 @@ class LedgerWatcher:
             except LedgerError as error:
                 _log.warning("The gateway cannot read the ledger", reason=str(error))
                 return
+            known = self._context.ledger.project(project_id)
+            read_ms = None if known is None else known.progress.last_read_ms
+            age_ms = None if read_ms is None else self._context.now_ms() - read_ms
+            # Read in the future: the clock was put back since, and it is not known when that was.
+            is_dated = age_ms is not None and age_ms >= 0
+            seen_at = self._context.clock.monotonic() - age_ms / 1000 if is_dated and age_ms is not None else -math.inf
             for one in seen:
-                self._registry.observe(one)
+                self._registry.take_in(one, seen_at)
 
     def _expire_leases(self) -> None:
         now = self._context.clock.monotonic()
         for run in self._registry.running():
-            if now - run.started_at >= LEASE_SECONDS:
+            if now - max(run.started_at, run.leased_at) >= LEASE_SECONDS:
                 self._registry.expire_lease(run)
 
     async def _resolve(self, run: ActiveRun) -> None:

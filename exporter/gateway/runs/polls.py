@@ -7,16 +7,18 @@ from dataclasses import dataclass, field
 import msgspec
 
 from exporter.facts import Run
+from exporter.gateway.access.caller import Caller
 from exporter.gateway.access.callers import Callers
 from exporter.gateway.context import GatewayContext
 from exporter.gateway.decisions import log_decision
 from exporter.gateway.routing.answers import JSON_HEADERS
 from exporter.gateway.routing.headers import to_caller
 from exporter.gateway.routing.hex_items import read_run
-from exporter.gateway.routing.target import Operation, Target
+from exporter.gateway.routing.target import Operation, Target, TargetError, parse_target
 from exporter.gateway.runs.registry import RunRegistry
 from exporter.gateway.single_flight import SingleFlight
 from exporter.gateway.upstream.upstream import NoAnswerError, NoRoomError, RawHeaders, Reply, Request
+from exporter.ledger import GatewayRun
 
 MOST_STATES = 10_000
 """How many states of runs are remembered; the one polled longest ago is evicted."""
@@ -88,6 +90,17 @@ class Poll:
         return wanted + (" conditional" if has_conditions else "")
 
 
+def poll_of(caller: Caller, run: GatewayRun) -> Poll | None:
+    """The poll of one run for a caller; None where Hex has given it an id that no address should be made of."""
+    path = f"/api/v1/projects/{run.project_id}/runs/{run.run_id}"
+    try:
+        target = parse_target("GET", path.encode(), b"")
+    except TargetError:
+        return None
+    is_plain = target.operation is Operation.RUN_STATUS
+    return Poll(caller=caller.name, target=target, headers=caller.headers) if is_plain else None
+
+
 class Polls:
     """Answers the polls of all callers. Used on one event loop.
 
@@ -132,6 +145,13 @@ class Polls:
         if not is_known and poll.key not in self._asking and self._upstream.has_room:
             with suppress(NoRoomError, NoAnswerError):
                 await self._asking.answer(poll.key, lambda: self._ask(poll, 0.0))
+
+    async def ask_now(self, poll: Poll, patience_seconds: float) -> Reply:
+        """The state of a run as Hex shows it now, whatever is remembered.
+
+        Raises NoRoomError and NoAnswerError as `Upstream.ask` does.
+        """
+        return await self._asking.answer(poll.key, lambda: self._ask(poll, patience_seconds))
 
     def _remembered(self, poll: Poll) -> tuple[Reply, float] | None:
         state = self._states.get(poll.state_key)
@@ -213,7 +233,7 @@ class Polls:
             run = read_run(bytes(item), poll.project_id)
             if run is None:
                 continue
-            self._registry.observe(run)
+            self._registry.observe(run, reply.at)
             if run.run_id not in wanted:
                 continue
             one = Reply(200, JSON_HEADERS, bytes(item), reply.at)
@@ -231,7 +251,7 @@ class Polls:
         run = read_run(reply.body, poll.project_id)
         if run is None or run.run_id.lower() != poll.run_id.lower():
             return
-        self._registry.observe(run)
+        self._registry.observe(run, reply.at)
         self._remember(poll, run, reply, is_shared=False)
 
     def _remember(self, poll: Poll, run: Run, reply: Reply, *, is_shared: bool) -> None:

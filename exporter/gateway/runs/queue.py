@@ -62,6 +62,7 @@ class _Stay:
     attached: int = 1
     left_at: float = -math.inf
     started_at: float = -math.inf
+    is_apart: bool = False
     is_left: bool = False
     free_by: float | None = None
 
@@ -196,6 +197,17 @@ class Queue:
         self._active[place] = _Stay(attached=0, left_at=now, started_at=now)
         return place
 
+    def set_apart(self, place: Place) -> None:
+        """Have a waiting place wait no longer for the active runs of its fingerprint: it may join none of them."""
+        if place in self._waiting:
+            self._waiting[place].is_apart = True
+
+    def rejoin(self, place: Place) -> None:
+        """Note that one more request holds the place, which leaves it once."""
+        stay = self._waiting.get(place) or self._active.get(place)
+        if stay is not None:
+            stay.attached, stay.is_left = stay.attached + 1, False
+
     def free_by(self, place: Place, at: float | None) -> None:
         """Note that an active place will be free by then at the latest; None: that is not known."""
         if place in self._active:
@@ -270,8 +282,9 @@ class Queue:
         has_room = self._room() > 0
         for line in (line for caller, line in self._lines.items() if caller not in held):
             for place in line:
-                is_needed = self._waiting[place].attached and (has_room or not place.needs_room)
-                if is_needed and (place.is_exclusive or place.fingerprint not in active):
+                stay = self._waiting[place]
+                is_needed = stay.attached and (has_room or not place.needs_room)
+                if is_needed and (place.is_exclusive or stay.is_apart or place.fingerprint not in active):
                     yield place
                     break
 

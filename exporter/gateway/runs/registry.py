@@ -9,7 +9,7 @@ and one transaction in the ledger at most. The queue decides only whose turn it 
 """
 
 import asyncio
-from collections import OrderedDict
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Literal
@@ -31,19 +31,17 @@ from exporter.gateway.runs.active_run import (
     WaitingRequests,
 )
 from exporter.gateway.runs.queue import Place, Queue, Refused
+from exporter.gateway.runs.run_holders import RunHolders
 from exporter.gateway.runs.run_writer import RunWriter
 from exporter.ledger import GatewayRun
 from exporter.view import GatewayState
-
-MOST_RUNS = 10_000
-"""How many runs that are over are remembered with those who were given them; the oldest are evicted."""
 
 _DRY = "dry_run"
 
 _log = structlog.get_logger()
 
 
-class RunRegistry:
+class RunRegistry(RunHolders):
     """All runs of one gateway. Used on one event loop.
 
     `changed` is set when a run may be able to start, `doubted` when one is in doubt; `on_end` is given each
@@ -53,47 +51,16 @@ class RunRegistry:
     def __init__(
         self, context: GatewayContext, queue: Queue, results: Results, on_end: Callable[[GatewayRun], None]
     ) -> None:
+        super().__init__(RunWriter(context))
         self._on_end = on_end
         self.changed = asyncio.Event()
         self.doubted = asyncio.Event()
         self._context = context
         self._queue = queue
         self._results = results
-        self._writer = RunWriter(context)
-        # Runs that are not over, in the order in which they came; those of them that have a place; those with an id.
-        self._unfinished: dict[ActiveRun, None] = {}
         self._placed: dict[Place, ActiveRun] = {}
-        self._known: OrderedDict[str, ActiveRun] = OrderedDict()
 
     # What there is
-
-    def pending(self) -> list[ActiveRun]:
-        """The runs that are queued or being sent."""
-        return self._in(RunState.QUEUED, RunState.SENDING)
-
-    def in_doubt(self) -> list[ActiveRun]:
-        """The runs of which it is not known whether Hex has started them."""
-        return self._in(RunState.IN_DOUBT)
-
-    def running(self) -> list[ActiveRun]:
-        """The runs that Hex has started and that are not known to be over."""
-        return self._in(RunState.RUNNING)
-
-    def run(self, run_id: str) -> ActiveRun | None:
-        """A run by Hex's id, None if it is not known to be the gateway's (any more)."""
-        return self._known.get(run_id)
-
-    def run_ids(self) -> frozenset[str]:
-        """The ids of all runs that are known to be the gateway's."""
-        return frozenset(self._known)
-
-    def joinable(self, fingerprint: str, caller: str = "") -> ActiveRun | None:
-        """The running run with this fingerprint that was started last, None if none can be joined.
-
-        One that the caller was given already comes before those of others.
-        """
-        found = (run for run in self.running() if run.sent.fingerprint == fingerprint and run.is_joinable)
-        return max(found, key=lambda run: (caller in run.given, run.started_at), default=None)
 
     @property
     def is_short_of_places(self) -> bool:
@@ -105,20 +72,13 @@ class RunRegistry:
         """How many runs wait, and how many have a place; may be read from any thread."""
         return GatewayState(self._queue.waiting, self._queue.active)
 
-    def was_given(self, caller: str, run_id: str) -> bool:
-        """Whether a request of the caller has been given the run."""
-        found = self._known.get(run_id)
-        return found is not None and caller in found.given
-
-    def _in(self, *states: RunState) -> list[ActiveRun]:
-        return [run for run in self._unfinished if run.state in states]
-
     # Requests come and go
 
-    def enqueue(self, key: RunKey, order: RunOrder, reason: str) -> ActiveRun | Refused:
+    def enqueue(self, key: RunKey, order: RunOrder, reason: str, arrived_at: float) -> ActiveRun | Refused:
         """Have a request wait for a run: for one that its caller waits for already, or for a new one (queued).
 
-        Each request that was given a run here leaves it once, by `leave`. `reason` says why a run is needed.
+        Each request that was given a run here leaves it once, by `leave`. `reason` says why a run is needed, after all
+        that is running was looked at.
         """
         self.expire()
         now = self._context.clock.monotonic()
@@ -126,7 +86,7 @@ class RunRegistry:
             order.caller.name,
             key.fingerprint if key.policy.shared else f"{order.caller.name} {key.fingerprint}",
             now,
-            is_exclusive=order.bypass is not None,
+            is_exclusive=order.is_exclusive,
             address=order.caller.peer,
             needs_room=not order.is_dry,
         )
@@ -138,9 +98,31 @@ class RunRegistry:
             run = ActiveRun(state=RunState.QUEUED, place=place, requests=WaitingRequests(key, order, reason, now))
             self._unfinished[run] = None
             self._placed[place] = run
+        for doubted in self.in_doubt():
+            # It may be the run of this request: until Hex shows that there is none, no second one starts.
+            if doubted.place is None and not doubted.is_cleared and doubted.sent.request == key.request:
+                self._adopt(doubted)
+        if self.joinable(key.request) is not None:
+            self._queue.set_apart(place)  # the request may not have the run that is running, so does not wait for it
         run.waiting.count += 1
+        run.waiting.arrived_at = max(run.waiting.arrived_at, arrived_at)
         self.changed.set()
         return run
+
+    def rejoin(self, run: ActiveRun) -> bool:
+        """Have another request wait for a run that is queued or being sent; whether it may, to leave it by `leave`."""
+        if run.state not in (RunState.QUEUED, RunState.SENDING) or run.place is None or run.waiting.outcome.done():
+            return False
+        self._queue.rejoin(run.place)
+        run.waiting.count += 1
+        self.changed.set()
+        return True
+
+    def set_apart(self, run: ActiveRun) -> None:
+        """A queued run does not wait for the one of the same request that is running: its requests may not have it."""
+        if run.place is not None:
+            self._queue.set_apart(run.place)
+            self.changed.set()
 
     def leave(self, run: ActiveRun, *, is_answered: bool, hung_up: bool = False) -> None:
         """Note that a request waits no longer; a queued run that no request waits for is kept for a minute.
@@ -186,6 +168,7 @@ class RunRegistry:
     async def intend(self, run: ActiveRun) -> None:
         """Write down that the run is about to be sent; raises LedgerError if it cannot be. It stays in sending."""
         record = await self._writer.intend(run)
+        run.sent_at = self._context.clock.monotonic()
         if run.record is None:
             waited = self._context.clock.monotonic() - run.waiting.since
             self._context.journal.observe("hex_gateway_queue_seconds", waited)
@@ -218,6 +201,7 @@ class RunRegistry:
         if is_dry:
             self._finish(run)
         elif not run.is_over:
+            run.seen_running_at = self._context.clock.monotonic()
             self._run_from_now(run)
         run.waiting.settle(run)
         self._context.expect_run(run.sent.project_id)
@@ -240,6 +224,11 @@ class RunRegistry:
         if run.place is not None:
             self._queue.free_by(run.place, None)
 
+    def clear(self, run: ActiveRun) -> None:
+        """Hex shows no run that one in doubt may be: it gives its place to others, of the same request too."""
+        run.is_cleared = True
+        self._free_place(run)
+
     def yield_place(self, run: ActiveRun) -> None:
         """A run that is in doubt, or whose end is not seen, gives its place to others; its state stays."""
         self._free_place(run)
@@ -257,13 +246,49 @@ class RunRegistry:
 
     # A run ends
 
-    def observe(self, seen: Run) -> None:
-        """Take in a run as Hex shows it; runs of others change nothing."""
+    def observe(self, seen: Run, seen_at: float) -> None:
+        """Take in a run as Hex has shown it to a caller, by the steady clock; runs of others change nothing."""
         run = self._known.get(seen.run_id)
         if run is not None and seen.is_active:
-            run.seen_running_at = self._context.clock.monotonic()
-        elif run is not None:
+            run.seen_running_at = max(run.seen_running_at, seen_at)
+        self.take_in(seen, seen_at)
+
+    def take_in(self, seen: Run, seen_at: float) -> None:
+        """Take in a run as Hex has shown it, about then by the steady clock (-inf: it is not known when).
+
+        One that runs has its lease renewed. If it was given up already it has a place again (over to running).
+        """
+        run = self._known.get(seen.run_id)
+        if run is None:
+            return
+        if not seen.is_active:
             self.end(run, seen.status, seen.ended_ms, seen.duration_ms)
+        elif run.sent.status is None and self._context.clock.monotonic() - seen_at < LEASE_SECONDS:
+            run.leased_at = max(run.leased_at, seen_at)
+            if run.is_over:
+                run.state = RunState.RUNNING
+                for caller in run.given:
+                    run.give(caller)
+                self._adopt(run)
+
+    async def complete(self, record: GatewayRun, answer: str) -> GatewayRun:
+        """What Hex has answered to the start of a run that was found after a crash; the run with it."""
+        complete = replace(record, answer=answer)
+        await self._writer.completed(complete)
+        run = self._known.get(record.run_id or "")
+        if run is not None:
+            complete = run.record = replace(run.sent, answer=answer)
+        self._results.add(complete)
+        return complete
+
+    async def steady(self, record: GatewayRun) -> None:
+        """Nothing was written to the source of a run while it ran."""
+        steady = replace(record, is_steady=True)
+        run = self._known.get(record.run_id or "")
+        if run is not None:
+            steady = run.record = replace(run.sent, is_steady=True)
+        self._results.add(steady)
+        await self._writer.steady(steady)
 
     def end(self, run: ActiveRun, status: str, ended_ms: int | None, duration_ms: int | None) -> None:
         """A run has ended (running to over). The first end that is seen holds, also after the lease."""
@@ -281,56 +306,20 @@ class RunRegistry:
         self._finish(run)
         self._writer.lost(run.sent)
 
-    # Who holds a run
-
-    def give(self, run: ActiveRun, caller: str, *, is_first: bool = False) -> None:
-        """A request of the caller is given the run; the first is its starter, which was written with the start."""
-        run.give(caller)
-        if not is_first:
-            self._writer.held(run, caller)
-
-    def give_result(self, record: GatewayRun, caller: str) -> None:
-        """A request of the caller is given the result of a run that is over."""
-        run = self._known.get(record.run_id or "")
-        if run is None:
-            run = ActiveRun(state=RunState.OVER, record=record)
-            self._remember(run)
-        run.give(caller)
-
-    async def release(self, run: ActiveRun, caller: str) -> bool:
-        """A request of the caller releases the run; whether it was the last, so that the run is to be cancelled.
-
-        From then on no request is given the run. Otherwise this returns when it is written.
-        """
-        run.attached[caller] -= 1
-        if not run.attached.total():
-            run.is_cancelling = True
-            return True
-        self._writer.held(run, caller)
-        await self._writer.held_settled()
-        return False
-
-    def not_cancelled(self, run: ActiveRun, caller: str) -> None:
-        """Hex has not taken the cancellation: the caller holds the run again."""
-        run.is_cancelling = False
-        if not run.is_over:
-            run.attached[caller] += 1
-
-    def cancelled(self, run: ActiveRun, caller: str) -> None:
-        """Hex has taken the cancellation, or says that the run is over: the caller's right to cancel is used up."""
-        self._writer.held(run, caller)
-
     # Process start and end
 
     def restore(self, record: GatewayRun, attached: Mapping[str, int]) -> None:
         """Take up a run of an earlier process: its result, its place and who holds it, or that it is in doubt."""
+        age_ms = self._context.now_ms() - record.sent_ms
+        age_seconds = max(0, age_ms) / 1000
+        started_at = self._context.clock.monotonic() - age_seconds
+        # Sent in the future: the clock was put back, and it is not known how long ago that was.
+        sent_at = started_at if age_ms >= 0 else -math.inf
         if record.state == "intended":
-            self._adopt(ActiveRun(state=RunState.IN_DOUBT, record=record))
+            self._adopt(ActiveRun(state=RunState.IN_DOUBT, record=record, sent_at=sent_at))
         if record.state != "started" or record.run_id is None:
             return
-        age_seconds = max(0, self._context.now_ms() - record.sent_ms) / 1000
-        started_at = self._context.clock.monotonic() - age_seconds
-        run = ActiveRun(state=RunState.OVER, record=record, started_at=started_at)
+        run = ActiveRun(state=RunState.OVER, record=record, sent_at=sent_at, started_at=started_at)
         if record.status is None and age_seconds < LEASE_SECONDS:
             run.state = RunState.RUNNING
             self._adopt(run)
@@ -353,7 +342,7 @@ class RunRegistry:
         run.started_at = self._context.clock.monotonic()
         for other in self.pending():
             place = other.place
-            if place is not None and not place.is_exclusive and other.waiting.key.fingerprint == run.sent.fingerprint:
+            if place is not None and not place.is_exclusive and other.waiting.key.request == run.sent.request:
                 other.waiting.wake()
 
     def _finish(self, run: ActiveRun, *, has_run: bool = False) -> None:
@@ -393,11 +382,3 @@ class RunRegistry:
     async def _note_not_started(self, run: ActiveRun) -> None:
         if run.is_intended:
             run.record = await self._writer.not_started(run.sent)
-
-    def _remember(self, run: ActiveRun) -> None:
-        self._known[run.run_id] = run
-        while len(self._known) > MOST_RUNS:
-            oldest = next((run_id for run_id, one in self._known.items() if one.is_over), None)
-            if oldest is None:
-                return
-            del self._known[oldest]

@@ -66,6 +66,7 @@ class RunLimits:
         self._minute = _Limit(per_minute)
         self._hour = _Limit(per_hour)
         self._sent: deque[float] = deque(maxlen=max(per_minute, per_hour))
+        self._refused: deque[float] = deque(maxlen=self._sent.maxlen)
         self._windows = self._renewed()
         self._reserved: set[object] = set()
         self._pauses: dict[str, _Pause] = {}
@@ -119,7 +120,9 @@ class RunLimits:
         is_hour = seconds > _MINUTE
         limit, window = (self._hour, _HOUR) if is_hour else (self._minute, _MINUTE)
         announced = reply.header("RateLimit-Limit") or reply.header("X-RateLimit-Limit") or ""
-        before = sum(now - at < window for at in self._sent) - 1
+        self._refused.append(now)
+        sent, refused = (sum(now - at < window for at in moments) for moments in (self._sent, self._refused))
+        before = sent - refused
         learned = int(announced) if announced.isascii() and announced.isdecimal() else before
         if 0 < learned < limit.at(now):
             limit.learned = learned

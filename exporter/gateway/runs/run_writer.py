@@ -11,7 +11,7 @@ import structlog
 from exporter.errors import LedgerError
 from exporter.gateway.context import GatewayContext
 from exporter.gateway.runs.active_run import ActiveRun
-from exporter.ledger import GatewayRun
+from exporter.ledger import GatewayRun, RequestKey
 
 _log = structlog.get_logger()
 
@@ -33,7 +33,10 @@ class RunWriter:
 
     async def intend(self, run: ActiveRun) -> GatewayRun:
         """Write down that a run is about to be sent; raises LedgerError if it cannot be."""
+        if self._context.ledger.lacks_file:
+            raise LedgerError("the ledger is in memory, as its file cannot be written: a crash would lose the run")
         key, state, sent_ms = run.waiting.key, run.waiting.key.state, self._context.now_ms()
+        known = key.source.state
         record = GatewayRun(
             intent_id=f"{sent_ms}-{self._context.rng.getrandbits(64):016x}",
             project_id=key.project_id,
@@ -46,8 +49,14 @@ class RunWriter:
             version=key.version,
             is_sampled=key.is_sampled,
             sent_ms=sent_ms,
+            source_span=None if known is None else known.span,
+            source_stamp=None if state is None else state.stamp,
         )
-        await self._journal.write(self._runs.intend, record)
+        keys = [
+            RequestKey(key=one.name, request=one.request, intent_id=record.intent_id, at_ms=sent_ms)
+            for one in run.waiting.keys
+        ]
+        await self._journal.write(self._runs.intend, record, keys)
         return record
 
     async def started(self, record: GatewayRun) -> None:
@@ -64,6 +73,15 @@ class RunWriter:
         """A run in doubt is this one, of whose start no answer is known; raises LedgerError."""
         await self._journal.write(self._runs.found, record.intent_id, run_id)
         return replace(record, state="started", run_id=run_id, answer="")
+
+    async def completed(self, record: GatewayRun) -> None:
+        """What Hex has answered to the start of a run that was found."""
+        found = partial(self._runs.found, record.intent_id, record.run_id or "", record.answer or "")
+        await self._try(found, "the answer to a start", record.run_id)
+
+    async def steady(self, record: GatewayRun) -> None:
+        """Nothing was written to the source of a run while it ran."""
+        await self._try(partial(self._runs.steady, record.run_id or ""), "a steady source", record.run_id)
 
     async def given_up(self, record: GatewayRun, state: Literal["not_started", "unknown"]) -> GatewayRun:
         """A run in doubt was not started, or that cannot be known; raises LedgerError."""

@@ -76,6 +76,7 @@ def plan(
     turn: int,
     runs_paused_until_ms: int = 0,
     next_turn_ms: int = 0,
+    next_past_ms: int = 0,
 ) -> PlannedRequest | Idle:
     """The request to send now, or how long nothing is worth one.
 
@@ -83,8 +84,8 @@ def plan(
     and the newest runs take turns, each the most overdue first; then history, breadth first: this week of every
     project, last week (`weeks_ms`: where the two start), the rest. While one of the two weeks is missing, one request
     in five is spent on it, then one in ten on the rest. Where nothing is left, there is time for `plan_detail`. No
-    project has its turn before `next_turn_ms`:
-    turns that fall together must not use up the requests of the hour, and with them those for runs that are expected.
+    project has its turn before `next_turn_ms`, and no page of the past is requested before `next_past_ms`: neither may
+    use up the requests of the hour, and with them those for runs that are expected.
     """
     first = _due_listing((one for one in listings if one.endpoint is Endpoint.PROJECTS), now_ms)
     if first is not None:
@@ -92,7 +93,8 @@ def plan(
     open_projects = [] if runs_paused_until_ms > now_ms else [one for one in projects if one.paused_until_ms <= now_ms]
     other = _due_listing((one for one in listings if one.endpoint is not Endpoint.PROJECTS), now_ms)
     newest = _newest_runs((one for one in open_projects if not one.is_turn or next_turn_ms <= now_ms), now_ms)
-    older = _older_runs([one for one in open_projects if one.older_paused_until_ms <= now_ms], weeks_ms)
+    past = [one for one in open_projects if max(one.older_paused_until_ms, next_past_ms) <= now_ms]
+    older = _older_runs(past, weeks_ms)
     if older is not None and turn % (REST_TURN if older.reason is Reason.HISTORY_REST else BACKFILL_TURN) == 0:
         return older
     present = (other, newest) if turn % 2 else (newest, other)

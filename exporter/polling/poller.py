@@ -214,6 +214,7 @@ class Poller:
             turn=self._turn,
             runs_paused_until_ms=self._availability.endpoint_until_ms(Endpoint.RUNS, now_ms),
             next_turn_ms=self._readers.next_turn_ms(now_ms),
+            next_past_ms=self._readers.next_past_ms(now_ms),
         )
         if isinstance(planned, PlannedRequest):
             return planned

@@ -74,7 +74,11 @@ class Readers:
 
     def next_turn_ms(self, now_ms: int) -> int:
         """Before when no project is read only because it is its turn."""
-        return 0 if self._runs is None else self._runs.next_turn_ms(now_ms)
+        return 0 if self._runs is None else self._runs.pacing.next_turn_ms(now_ms)
+
+    def next_past_ms(self, now_ms: int) -> int:
+        """Before when no page of any project's past is requested."""
+        return 0 if self._runs is None else self._runs.pacing.next_past_ms(now_ms)
 
     def plan_detail(self, projects: list[ProjectOutlook], now_ms: int) -> PlannedRequest | None:
         """The request to send while nothing else is due; None if nothing is to be learned."""
@@ -99,6 +103,8 @@ class Readers:
     def sent(self, request: ApiRequest, now_ms: int) -> None:
         """A request leaves; some have a daily allowance."""
         self._details.sent(request, now_ms)
+        if self._runs is not None:
+            self._runs.sent(request, now_ms)
 
     def take(self, page: Page, sent_ms: int, now_ms: int) -> None:
         """Take a page in that was requested then."""

@@ -13,8 +13,11 @@ from exporter.polling.listings import listing_intervals_ms
 REST_SHARE = 0.6
 """The share of the allowed requests that listings, schedules and turns take until this week and the last are known."""
 
+PAST_SHARE = 0.75
+"""The same from then on, while older history is read."""
+
 SETTLED_SHARE = 0.9
-"""The same from then on; the rest is for changes, active runs, a gateway's runs, and what is left of the past."""
+"""The same once nothing is left to be read; the rest is for changes, active runs and a gateway's runs."""
 
 _LEAST_TURNS_SHARE = 0.2
 _REQUESTS_PER_SCHEDULED_RUN = 1.3
@@ -31,13 +34,19 @@ def scheduled_requests_per_hour(projects: Iterable[Project], now_ms: int) -> flo
 
 
 def turn_requests_per_hour(
-    allowed_per_hour: int, listings_per_hour: float, scheduled_per_hour: float, *, is_settled: bool
+    allowed_per_hour: int,
+    listings_per_hour: float,
+    scheduled_per_hour: float,
+    *,
+    is_settled: bool,
+    are_weeks_known: bool = False,
 ) -> float:
     """What is left for asking every project in turn, at least a fifth of what is allowed.
 
-    `is_settled`: this week and the last are known of every project.
+    `is_settled`: nothing of the past is left to be read; `are_weeks_known`: this week and the last are known of every
+    project.
     """
-    share = SETTLED_SHARE if is_settled else REST_SHARE
+    share = SETTLED_SHARE if is_settled else PAST_SHARE if are_weeks_known else REST_SHARE
     spare = allowed_per_hour * share - listings_per_hour - scheduled_per_hour
     return max(spare, allowed_per_hour * _LEAST_TURNS_SHARE)
 

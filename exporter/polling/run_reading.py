@@ -15,6 +15,7 @@ from exporter.polling.planner import ProjectOutlook
 from exporter.polling.request_estimate import SETTLED_SHARE, scheduled_requests_per_hour, turn_requests_per_hour
 from exporter.polling.run_habits import HABIT_DAYS_MS, habits_of
 from exporter.polling.tracked_project import RunsTaken, TrackedProject
+from exporter.polling.turn_pacing import TurnPacing
 
 OVERDUE_MS = 10 * MINUTE_MS
 """A project whose runs are due for longer than this is overdue."""
@@ -26,7 +27,6 @@ _MOST_STUCK_PAGES = 3
 """So many older pages in a row that add nothing lead nowhere; runs that come meanwhile move a page now and then."""
 
 _SHORTEST_REST_MS = 30_000
-_TURN_HASTE = 0.8  # turns that fell behind catch up
 _EXPECTED_MARGIN_MS = 2 * DATE_STEP_MS  # a read is taken for one step of the Date header older than it is
 _HABITS_EVERY_MS = 30 * MINUTE_MS
 _NEW_HABITS_EVERY_MS = 5 * MINUTE_MS  # while the past comes in, what it says of a project is new
@@ -49,8 +49,7 @@ class RunReader:
         self._habits_at_ms: int | None = None
         self._scheduled_per_hour = 0.0
         self._turns_in_an_hour = 0.0
-        self._turn_every_ms = 0
-        self._last_turn_ms: int | None = None
+        self.pacing = TurnPacing(requests_per_hour)
         self._active: dict[str, dict[str, int | None]] = {}
         self._unlisted_since_ms: dict[str, int] = {}
         self._outlooks_at: tuple[int, int] = (0, 0)
@@ -116,11 +115,11 @@ class RunReader:
             outlooks.append(one.outlook)
         return outlooks
 
-    def next_turn_ms(self, now_ms: int) -> int:
-        """Before when no project is read only because it is its turn."""
-        if self._last_turn_ms is None or self._last_turn_ms > now_ms:
-            return 0
-        return self._last_turn_ms + self._turn_every_ms
+    def sent(self, request: ApiRequest, now_ms: int) -> None:
+        """A request leaves: pages of the past have a share of the hour."""
+        tracked = self._tracked.get(request.project_id or "")
+        if request.offset and tracked is not None and tracked.read is None:
+            self.pacing.past_sent(now_ms)
 
     def requests_per_hour(self) -> float:
         """What following the projects costs once all history is read."""
@@ -146,7 +145,7 @@ class RunReader:
             taken = self._take_older(project_id, tracked, page, runs, now_ms)
         else:
             if tracked.outlook is not None and tracked.outlook.is_turn and tracked.read is None:
-                self._last_turn_ms = now_ms
+                self.pacing.turn_taken(now_ms)
             taken = self._take_newest(project_id, tracked, page, runs, sent_ms, now_ms)
         tracked.outlook = None
         self._observe(project_id, tracked, runs, now_ms)
@@ -225,11 +224,14 @@ class RunReader:
         running = [one.known.project for one in self._tracked.values() if one.known.project.state == "published"]
         self._scheduled_per_hour = scheduled_requests_per_hour(running, now_ms)
         rates = {one.project_id: self._habit(one.project_id).unforeseen_per_hour for one in running}
+        are_read = all(one.is_read_since(0) for one in self._tracked.values())
+        are_weeks_known = all(one.is_read_since(now_ms - _FIRST_PAST_MS) for one in self._tracked.values())
         turns = turn_requests_per_hour(
             self._requests_per_hour,
             listings_per_hour,
             self._scheduled_per_hour,
-            is_settled=self._are_weeks_read(now_ms) and details_left <= self._requests_per_hour * (1 - SETTLED_SHARE),
+            is_settled=are_read and details_left <= self._requests_per_hour * (1 - SETTLED_SHARE),
+            are_weeks_known=are_weeks_known,
         )
         rest = rest_intervals_ms(rates, turns, _SHORTEST_REST_MS)
         for project_id, one in self._tracked.items():
@@ -237,15 +239,7 @@ class RunReader:
             one.rest_ms = rest.get(project_id, 24 * HOUR_MS)
             one.outlook = None
         self._turns_in_an_hour = sum(HOUR_MS / one.rest_ms for one in self._tracked.values() if one.rest_ms)
-        self._turn_every_ms = int(_TURN_HASTE * HOUR_MS / max(self._turns_in_an_hour, 1.0))
-
-    def _are_weeks_read(self, now_ms: int) -> bool:
-        """Whether this week and the last are known of every project; what is refused has none that could be read."""
-        return all(
-            one.progress.refusals or (since_ms is not None and since_ms <= now_ms - _FIRST_PAST_MS)
-            for one in self._tracked.values()
-            for since_ms in (one.progress.complete_from_ms,)
-        )
+        self.pacing.plan(self._turns_in_an_hour, listings_per_hour + self.requests_per_hour())
 
     def _habit(self, project_id: str) -> Habits:
         return self._habits.get(project_id) or Habits()

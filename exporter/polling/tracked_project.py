@@ -26,6 +26,11 @@ class TrackedProject:
     outlook_until_ms: int = 0
     expected_runs: ExpectedRuns = field(default_factory=ExpectedRuns)
 
+    def is_read_since(self, at_ms: int) -> bool:
+        """Whether its runs are known back to then; what is refused has none that could be read."""
+        since_ms = self.progress.complete_from_ms
+        return self.progress.refusals > 0 or (since_ms is not None and since_ms <= at_ms)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunsTaken:

@@ -158,3 +158,10 @@ def test_every_due_project_is_asked_within_as_many_turns_as_there_are_projects(d
 
     assert sorted(served) == sorted(ready)
     assert [due[int(name[1:])] for name in served] == sorted(due[int(name[1:])] for name in served)
+
+
+def test_no_page_of_the_past_is_requested_before_its_time():
+    behind = project("p", older=older("p"), known_from_ms=950_000)
+
+    assert planned((), [behind], next_past_ms=LATER) == Idle(LATER)
+    assert planned((), [behind], next_past_ms=NOW) == older("p")

@@ -24,8 +24,7 @@ LATE_SECONDS = 30.0
 LONGEST_RETRY_SECONDS = 3600.0
 """A longer `Retry-After` helps no client: it should look again within the hour."""
 
-_REMEMBERED_RUNS = 50
-"""Of so many runs that ended last the mean is what a run is taken to last."""
+_REMEMBERED_RUNS = 50  # whose mean is what a run is taken to last
 
 
 @dataclass(frozen=True, slots=True)

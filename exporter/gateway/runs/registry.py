@@ -30,18 +30,16 @@ from exporter.gateway.runs.active_run import (
     RunState,
     WaitingRequests,
 )
-from exporter.gateway.runs.queue import Place, Queue, Refused
-from exporter.gateway.runs.run_holders import RunHolders
-from exporter.gateway.runs.run_writer import RunWriter
+from exporter.gateway.runs.queue import Queue, Refused
+from exporter.gateway.runs.run_places import RunPlaces
 from exporter.ledger import GatewayRun
-from exporter.view import GatewayState
 
 _DRY = "dry_run"
 
 _log = structlog.get_logger()
 
 
-class RunRegistry(RunHolders):
+class RunRegistry(RunPlaces):
     """All runs of one gateway. Used on one event loop.
 
     `changed` is set when a run may be able to start, `doubted` when one is in doubt; `on_end` is given each
@@ -51,26 +49,10 @@ class RunRegistry(RunHolders):
     def __init__(
         self, context: GatewayContext, queue: Queue, results: Results, on_end: Callable[[GatewayRun], None]
     ) -> None:
-        super().__init__(RunWriter(context))
+        super().__init__(context, queue)
         self._on_end = on_end
-        self.changed = asyncio.Event()
         self.doubted = asyncio.Event()
-        self._context = context
-        self._queue = queue
         self._results = results
-        self._placed: dict[Place, ActiveRun] = {}
-
-    # What there is
-
-    @property
-    def is_short_of_places(self) -> bool:
-        """Whether requests wait for other runs to be over."""
-        return self._queue.is_short
-
-    @property
-    def state(self) -> GatewayState:
-        """How many runs wait, and how many have a place; may be read from any thread."""
-        return GatewayState(self._queue.waiting, self._queue.active)
 
     # Requests come and go
 
@@ -138,16 +120,6 @@ class RunRegistry(RunHolders):
             self._finish(run)
         else:
             self._queue.leave(run.place, self._context.clock.monotonic(), hung_up=hung_up)
-
-    def retry_after(self, run: ActiveRun, held_seconds: float) -> int:
-        """Whole seconds after which a request that stops waiting should come back, nothing starting until then."""
-        now = self._context.clock.monotonic()
-        return 1 if run.place is None else self._queue.retry_after(run.place, now, held_seconds)
-
-    def seconds_to_expiry(self) -> float | None:
-        """Seconds until `expire` has something to do, None if no run is kept; 0 or less: now."""
-        expires_at = self._queue.expires_at()
-        return None if expires_at is None else expires_at - self._context.clock.monotonic()
 
     def expire(self) -> None:
         """Give up the runs for which no request has waited for too long (queued to over)."""
@@ -353,14 +325,6 @@ class RunRegistry(RunHolders):
         run.attached.clear()
         del self._unfinished[run]
         self._free_place(run, has_run=has_run)
-
-    def _free_place(self, run: ActiveRun, *, has_run: bool = False) -> None:
-        if run.place is None:
-            return
-        del self._placed[run.place]
-        self._queue.remove(run.place, self._context.clock.monotonic(), has_run=has_run)
-        run.place = None
-        self.changed.set()
 
     def _adopt(self, run: ActiveRun) -> None:
         """Give a run of an earlier process a place, whatever the concurrency allows."""

@@ -40,6 +40,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class TestWheel:
+    @pytest.mark.slow
     def test_holds_every_file_of_the_package(self, wheel: Path) -> None:
         tracked = {
             path.relative_to(ROOT).as_posix()

@@ -33,6 +33,7 @@ def test_every_metric_of_a_budget_is_used_by_a_rule() -> None:
 
 
 @every_rule
+@pytest.mark.slow
 def test_every_metric_and_label_is_in_the_catalogue(rule: Rule) -> None:
     recorded = {one.name for one in records()}
     known = set(TARGET_LABELS)
@@ -157,6 +158,7 @@ def test_budget_alerts_say_how_much_where_and_until_when(alert: Rule) -> None:
 
 
 @every_alert
+@pytest.mark.slow
 def test_has_unit_tests_for_firing_and_for_quiet(alert: Rule) -> None:
     checks = [check for _, test in unit_tests() for check in test.get("alert_rule_test", [])]
     mine = [bool(check["exp_alerts"]) for check in checks if check["alertname"] == alert.name]

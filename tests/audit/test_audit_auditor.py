@@ -38,6 +38,7 @@ def audited(ledger: Any, config: Any, now_ms: int) -> Any:
 
 
 class TestOfASimulatedWorkspace:
+    @pytest.mark.slow
     def test_everything_planted_is_found_and_nothing_else(self, world: Any, capsys: Any) -> None:
         simulation, ledger, config, now_ms = world
         planted = [one for one in simulation.waste if one.kind != "costly_plan"]
@@ -140,6 +141,7 @@ class TestWithoutPermission:
             ("overlapping_connections", "connections"),
         ],
     )
+    @pytest.mark.slow
     def test_kinds_are_not_judged_and_say_what_is_needed(self, blind: Any, kind: str, scope: str) -> None:
         _, found = blind
 

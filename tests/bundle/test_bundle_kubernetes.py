@@ -31,6 +31,7 @@ def of_kind(manifests: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     return [manifest for manifest in manifests if manifest["kind"] == kind]
 
 
+@pytest.mark.slow
 def test_every_manifest_has_a_name_of_its_own(manifests: list[dict[str, Any]]) -> None:
     names = [(manifest["kind"], manifest["metadata"]["name"]) for manifest in manifests]
 
@@ -38,6 +39,7 @@ def test_every_manifest_has_a_name_of_its_own(manifests: list[dict[str, Any]]) -
     assert all(manifest["metadata"]["labels"] for manifest in manifests)
 
 
+@pytest.mark.slow
 def test_the_exporter_runs_once_with_a_volume_and_without_rights(manifests: list[dict[str, Any]]) -> None:
     [deployment] = of_kind(manifests, "Deployment")
     spec = deployment["spec"]
@@ -106,6 +108,7 @@ def test_series_keep_their_job_and_instance_when_the_pod_is_another(manifests: l
     }
 
 
+@pytest.mark.slow
 def test_grafanas_sidecar_finds_every_dashboard(manifests: list[dict[str, Any]]) -> None:
     found = {
         name: text

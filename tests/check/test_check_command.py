@@ -164,6 +164,7 @@ class TestWhatIsWrong:
         assert status == 1
         assert any("and 14 are allowed" in line for line in wrong(output))
 
+    @pytest.mark.slow
     def test_hex_is_away(self, check):
         def away(request: httpx.Request) -> httpx.Response:
             raise httpx.ConnectError("nobody there")

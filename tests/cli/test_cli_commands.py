@@ -100,6 +100,7 @@ def test_address_that_cannot_be_had_ends_with_1_and_names_it(address, tmp_path):
     assert address in result.output
 
 
+@pytest.mark.slow
 def test_address_of_the_gateway_that_cannot_be_had_is_told_by_its_key(tmp_path):
     path = tmp_path / "c.yml"
     path.write_text("gateway: {listen_address: '192.0.2.1:80', allow_insecure: true}")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -58,6 +59,7 @@ TEXTS = st.one_of(
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(text=TEXTS)
+@pytest.mark.slow
 def test_any_text_is_a_configuration_or_is_refused_with_a_config_error(load, text):
     """No other error comes out, and each problem can be printed on a line of its own."""
     problems: tuple[ConfigProblem, ...] = ()

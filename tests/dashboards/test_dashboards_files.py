@@ -40,6 +40,7 @@ def test_there_is_a_board_for_each_question(boards):
 
 
 @pytest.mark.parametrize("seed", ["0", "4711"])
+@pytest.mark.slow
 def test_the_generator_writes_the_committed_bytes(seed):
     program = (
         "import json, sys; from dashboards.boards import BOARDS; from dashboards.encode import encode; "

@@ -67,6 +67,7 @@ def test_every_query_parses(board):
             pytest.fail(f"{where}: {error}: {query}")
 
 
+@pytest.mark.slow
 def test_every_metric_and_label_is_in_the_catalogue(board):
     for where, query in queries_of(board):
         for selector, _ in selectors(query):

@@ -176,6 +176,7 @@ def test_a_project_that_is_not_listed_is_read_by_itself_from_then_on() -> None:
     play(story, many=40)
 
 
+@pytest.mark.slow
 def test_a_workspace_of_many_pages_is_not_listed_for_a_few_projects() -> None:
     async def story(world: World, projects: list[str]) -> None:
         assert await all_run(world, projects[:4]) == [201] * 4

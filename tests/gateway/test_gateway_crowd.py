@@ -8,6 +8,8 @@ import pytest
 from gateway_world import ALICE, World, file_source, opened, together
 from helpers.virtual import LoopClock, in_virtual_time
 
+pytestmark = pytest.mark.slow
+
 CLIENTS = 100
 FINGERPRINTS = 20
 

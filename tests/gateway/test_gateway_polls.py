@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
 from gateway_world import ALICE, BOB, World, bearer, opened, together
 from helpers.virtual import LoopClock, in_virtual_time
 
@@ -56,6 +57,7 @@ def test_an_active_run_is_read_no_more_often_than_the_rate_allows() -> None:
     play(story, run_seconds=10_000)
 
 
+@pytest.mark.slow
 def test_polls_leave_room_for_other_requests() -> None:
     async def story(world: World, projects: list[str]) -> None:
         run_id = (await world.run(projects[3])).json()["runId"]

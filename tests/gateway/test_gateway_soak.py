@@ -12,6 +12,8 @@ from helpers.virtual import LoopClock, in_virtual_time
 from exporter.config import Policy, Queue
 from exporter.simulator import Fault, RateLimits
 
+pytestmark = pytest.mark.slow
+
 TOKENS = [f"hxtp_{number:02x}" * 1 + "5e" * 40 for number in range(6)]
 SECONDS = 1_200
 CONCURRENCY = 3

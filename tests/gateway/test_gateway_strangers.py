@@ -19,6 +19,8 @@ from exporter.gateway.access.door import MOST_WAITING, SHARE
 from exporter.simulator import Fault, Token, Tokens
 from exporter.simulator.tokens import only
 
+pytestmark = pytest.mark.slow
+
 STRANGERS = 200
 
 

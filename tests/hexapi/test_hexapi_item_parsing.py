@@ -386,6 +386,7 @@ class TestLaws:
     @pytest.mark.parametrize("endpoint", list(Endpoint))
     @given(data=st.data())
     @settings(max_examples=30)
+    @pytest.mark.slow
     def test_no_value_in_any_field_can_raise(self, endpoint: Endpoint, data: st.DataObject) -> None:
         names = ["title", "status", "owner", "analytics", "schedules", "sharing", "categories", "createdAt", "type"]
         names += ["runTrigger", "startTime", "elapsedTime", "projectVersion", "role", "org", "token", "creditsUsed"]

@@ -30,6 +30,7 @@ def runs(historian: Any) -> Any:
     return [historian.run(str(hour), historian.contact_ms - hour * HOUR_MS) for hour in range(1, 20 * 24)]
 
 
+@pytest.mark.slow
 def test_writes_to_standard_output_and_tells_on_standard_error(historian: Any, command: Command, runs: Any) -> None:
     historian.learn(runs)
 
@@ -120,6 +121,7 @@ def test_a_ledger_without_a_past_is_told_in_a_sentence(command: Command, histori
     assert not (tmp_path / "history.om").exists()
 
 
+@pytest.mark.slow
 def test_history_that_is_not_read_yet_is_told(historian: Any, command: Command, runs: Any) -> None:
     historian.learn(runs, known_from_ms=historian.contact_ms - 2 * DAY_MS)
 
@@ -129,6 +131,7 @@ def test_history_that_is_not_read_yet_is_told(historian: Any, command: Command, 
     assert "the history of 1 projects is not read yet" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_is_no_trouble(historian: Any, command: Command, runs: Any, tmp_path: Path) -> None:
     historian.learn(runs)
     config = tmp_path / "config.yml"

@@ -152,6 +152,7 @@ class TestCounters:
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
     @given(st.lists(st.tuples(st.integers(0, 50 * HOUR_MS), st.integers(0, 5 * HOUR_MS)), min_size=1, max_size=30))
+    @pytest.mark.slow
     def test_never_fall_and_grow_by_the_runs(self, manual_clock: Any, spans: list[tuple[int, int]]) -> None:
         """Whatever the runs are: what the import has and what live counting has is every run once."""
         ledger = open_ledger("sqlite://", clock=manual_clock)
@@ -194,6 +195,7 @@ def imported(ledger: Any, runs: list[Run], contact_ms: int) -> tuple[int, list[f
 
 class TestGauges:
     @pytest.mark.parametrize("zone", ["Europe/Zurich", "Asia/Kolkata"])
+    @pytest.mark.slow
     def test_say_what_a_scrape_at_that_time_would_have_said(self, historian: Any, manual_clock: Any, zone: str) -> None:
         """The oracle is the page itself, of a ledger that knows no more than what was known then."""
         born_ms = historian.contact_ms - 50 * DAY_MS

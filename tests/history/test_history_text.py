@@ -2,6 +2,7 @@ from itertools import groupby
 from typing import Any
 
 import msgspec
+import pytest
 from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
@@ -27,12 +28,14 @@ def some_weeks(historian: Any) -> str:
 
 
 class TestText:
+    @pytest.mark.slow
     def test_is_openmetrics_to_another_reader(self, historian: Any) -> None:
         families = {family.name: family for family in read(some_weeks(historian))}
 
         assert families["hex_runs"].type == "counter"
         assert families["hex_budget_used"].type == "gauge"
 
+    @pytest.mark.slow
     def test_says_nothing_that_a_scrape_does_not(self, historian: Any) -> None:
         """Every family is in the catalogue with the same kind, every series has its labels and those of the target."""
         for family in read(some_weeks(historian)):

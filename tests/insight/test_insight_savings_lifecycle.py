@@ -278,6 +278,7 @@ class Expected:
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.slow
 def test_a_year_of_coming_and_going_adds_up(seed):
     dice = random.Random(seed)
     life, book = Life(8), Book()

@@ -50,6 +50,7 @@ def show(text, capsys):
 
 
 class TestPlanted:
+    @pytest.mark.slow
     def test_everything_planted_is_found_and_nothing_else(self, workspace, findings, capsys):
         wanted, near = planted(workspace)
 
@@ -66,6 +67,7 @@ class TestPlanted:
         assert [piece for piece in near if is_found(piece, findings)] == []
         assert {piece.kind for piece in near} | {"costly_plan"} == set(FINDING_KINDS)
 
+    @pytest.mark.slow
     def test_each_piece_is_worth_what_it_was_planted_with(self, workspace, findings):
         wanted, _ = planted(workspace)
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from math import isclose
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -154,6 +155,7 @@ HURRIED = settings(max_examples=80, deadline=None, suppress_health_check=[Health
 
 @HURRIED
 @given(evidence=EVIDENCE)
+@pytest.mark.slow
 def test_totals_never_exceed_what_was_spent(evidence):
     found = audit(evidence)
 
@@ -164,6 +166,7 @@ def test_totals_never_exceed_what_was_spent(evidence):
 
 @HURRIED
 @given(evidence=EVIDENCE)
+@pytest.mark.slow
 def test_no_run_and_no_seat_is_saved_twice(evidence):
     found = audit(evidence)
 
@@ -180,6 +183,7 @@ def test_no_run_and_no_seat_is_saved_twice(evidence):
 
 @HURRIED
 @given(evidence=EVIDENCE)
+@pytest.mark.slow
 def test_totals_are_the_sum_of_what_counts_and_every_kind_is_judged_or_not(evidence):
     found = audit(evidence)
 
@@ -194,6 +198,7 @@ def test_totals_are_the_sum_of_what_counts_and_every_kind_is_judged_or_not(evide
 
 @HURRIED
 @given(evidence=EVIDENCE)
+@pytest.mark.slow
 def test_somebody_always_stays_an_admin(evidence):
     admins = {seat.user_id for seat in evidence.seats or () if seat.role == "admin"}
 

@@ -6,12 +6,15 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from exporter.facts import TERMINAL_STATUSES, Project, Run
 from exporter.ledger import RunProgress, open_ledger
+
+pytestmark = pytest.mark.slow
 
 CONTACT_MS = 1_795_000_000_000
 DAY_MS = 86_400_000

@@ -32,6 +32,7 @@ PROGRESS = RunProgress(known_until_ms=NOW_MS, known_from_ms=0)
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(runs=RUNS, span=st.tuples(st.integers(0, 60), st.integers(0, 60)))
+@pytest.mark.slow
 def test_sums_are_those_of_the_runs_one_by_one(manual_clock: Any, runs: list[Run], span: tuple[int, int]) -> None:
     ledger = open_ledger("sqlite://", clock=manual_clock).workspace("w")
     for project_id in ("p", "q"):

@@ -172,6 +172,7 @@ class TestSpans:
         max_size=25,
     )
 )
+@pytest.mark.slow
 def test_spans_never_overlap_and_a_digest_is_found_at_its_time(probes: list[tuple[str, int, int]]) -> None:
     ledger = open_ledger("sqlite://", clock=_Still())
     sources = ledger.workspace("acme").sources

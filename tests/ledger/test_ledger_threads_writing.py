@@ -130,6 +130,7 @@ def total(found: dict[tuple[str, tuple[str, ...]], int], metric: str) -> int:
     return sum(value for (name, _), value in found.items() if name == metric)
 
 
+@pytest.mark.slow
 def test_the_sums_of_two_writing_threads_are_exact(ledger: Ledger) -> None:
     workspace = ledger.workspace("acme")
     workspace.first_contact(NOW_MS)
@@ -158,6 +159,7 @@ def test_the_sums_of_two_writing_threads_are_exact(ledger: Ledger) -> None:
     assert (len(spans), spans[-1].digest) == (ROUNDS, str((ROUNDS - 1) % 7))
 
 
+@pytest.mark.slow
 def test_what_is_in_memory_is_what_is_in_the_file(tmp_path: Path, manual_clock: Clock) -> None:
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     ledger = open_ledger(url, clock=manual_clock)

@@ -4,6 +4,9 @@ import asyncio
 from statistics import quantiles
 
 import httpx
+import pytest
+
+pytestmark = pytest.mark.slow
 
 HOUR = 3600
 

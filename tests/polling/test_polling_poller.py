@@ -42,6 +42,7 @@ class TestCounting:
         assert sum(1 for _ in following.known.runs_between(0, None)) == 250
         assert following.known.projects()[0].progress.known_from_ms == 0
 
+    @pytest.mark.slow
     def test_run_is_counted_once_when_it_has_ended(self, hand_made, follow, clock):
         hand_made.add_project("p")
         following = follow(hand_made.transport)
@@ -69,6 +70,7 @@ class TestCounting:
         assert following.counted() == {("p", "api", "completed"): 1}
         assert [one.status for one in following.known.runs_between(0, None)] == ["errored"]
 
+    @pytest.mark.slow
     def test_run_that_hex_forgets_while_active_is_no_longer_active(self, hand_made, follow, clock):
         hand_made.add_project("p")
         following = follow(hand_made.transport)
@@ -81,6 +83,7 @@ class TestCounting:
         assert following.known.active_runs() == ()
         assert following.counted() == {}
 
+    @pytest.mark.slow
     def test_restart_neither_loses_nor_doubles(self, hand_made, follow, clock):
         hand_made.add_project("p")
         following = follow(hand_made.transport, durable=True)
@@ -94,6 +97,7 @@ class TestCounting:
 
         assert following.counted() == {("p", "api", "completed"): 5}
 
+    @pytest.mark.slow
     def test_firing_that_no_run_answers_is_missed(self, hand_made, follow, clock):
         hand_made.add_project("p", schedules=[hourly()])
         clock.advance(10 * 60)
@@ -107,6 +111,7 @@ class TestCounting:
 
         assert following.counted("hex_missed_schedules_total") == {("p",): 1}
 
+    @pytest.mark.slow
     def test_firing_whose_run_got_no_kernel_is_not_missed(self, hand_made, follow, clock):
         hand_made.add_project("p", schedules=[hourly()])
         clock.advance(10 * 60)
@@ -143,6 +148,7 @@ class TestWhatIsAsked:
 
         assert hand_made.asked("projects/draft/runs") == 0
 
+    @pytest.mark.slow
     def test_archived_project_is_read_once_and_then_once_a_day(self, hand_made, follow, clock):
         hand_made.add_project("old", archivedAt="2026-01-01T00:00:00Z", schedules=[hourly()])
         following = follow(hand_made.transport)
@@ -244,6 +250,7 @@ class TestWhatIsAsked:
 
         assert hand_made.asked("projects/p7/queriedTables") == 1
 
+    @pytest.mark.slow
     def test_turns_come_sooner_once_all_history_is_read(self, hand_made, follow, clock):
         for number in range(40):
             hand_made.add_project(f"p{number}")
@@ -262,6 +269,7 @@ class TestWhatIsAsked:
         assert planned[False][0] < 0.61 * 120
         assert 0.8 * 120 < planned[True][-1] < 0.91 * 120
 
+    @pytest.mark.slow
     def test_turns_that_fall_together_are_spread(self, hand_made, follow, clock):
         for number in range(40):
             hand_made.add_project(f"p{number}")
@@ -275,6 +283,7 @@ class TestWhatIsAsked:
         assert len(asked) > 60
         assert max(sum(at <= other < at + 600 for other in asked) for at in asked) <= 25
 
+    @pytest.mark.slow
     def test_cells_are_asked_where_queried_tables_are_not_to_be_had_once_per_project_and_edit(
         self, hand_made, follow, clock
     ):
@@ -290,6 +299,7 @@ class TestWhatIsAsked:
         assert hand_made.asked("cells") == 5
         assert {tables[0].connection_id for tables in following.known.tables().values()} == {"warehouse"}
 
+    @pytest.mark.slow
     def test_cells_cost_at_most_200_requests_a_day(self, hand_made, follow, clock):
         for number in range(230):
             hand_made.add_project(f"p{number}", lastEditedAt="2026-01-01T00:00:00Z")
@@ -385,6 +395,7 @@ class TestTrouble:
         ],
         ids=["500", "html", "truncated", "empty"],
     )
+    @pytest.mark.slow
     def test_broken_listing_leaves_the_last_one_and_is_asked_again(self, hand_made, follow, answer):
         hand_made.add_project("p")
         following = follow(hand_made.transport)
@@ -427,6 +438,7 @@ class TestTrouble:
 
         assert following.known.projects() == ()
 
+    @pytest.mark.slow
     def test_ledger_that_cannot_be_written_costs_nothing_once_it_can(self, hand_made, follow, clock, monkeypatch):
         hand_made.add_project("p")
         following = follow(hand_made.transport)
@@ -449,6 +461,7 @@ class TestTrouble:
         assert following.poller.report.problems == ()
         assert following.counted() == {("p", "api", "completed"): 1}
 
+    @pytest.mark.slow
     def test_clock_that_steps_is_corrected_by_hexs_date(self, hand_made, follow, clock):
         hand_made.add_project("p")
         following = follow(hand_made.transport)
@@ -462,6 +475,7 @@ class TestTrouble:
         assert following.poller.report.clock_skew_seconds == pytest.approx(7200, abs=3)
 
 
+@pytest.mark.slow
 def test_pace_is_never_exceeded_whatever_there_is_to_do(hand_made, follow):
     for number in range(80):
         hand_made.add_project(f"p{number}", schedules=[hourly(number % 60)])

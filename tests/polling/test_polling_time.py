@@ -11,6 +11,8 @@ from helpers.following import Following
 from exporter.config import Collect, RateLimit
 from exporter.hexapi import TokenSource
 
+pytestmark = pytest.mark.slow
+
 MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
 
 

@@ -83,6 +83,7 @@ class TestSockets:
         assert not caplog.records
         assert app.tally["projects", "reset"] == 1
 
+    @pytest.mark.slow
     def test_a_drip_is_slower_than_a_client_waits(self, app):
         app.faults.add(Fault(kind="drip", seconds=30, count=1))
         with serving(app, timeout_graceful_shutdown=1) as base, pytest.raises(httpx.ReadTimeout):

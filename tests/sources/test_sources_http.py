@@ -160,6 +160,7 @@ def test_a_body_that_is_cut_off_is_no_state(origin):
 @pytest.mark.parametrize(
     "start", [b"", b"HTTP/1.1 200 OK\r\nX-Slow: ", response(length=False)], ids=["", "head", "body"]
 )
+@pytest.mark.slow
 def test_one_deadline_spans_the_whole_exchange(origin, start, piece):
     def slow(connection):
         connection.sendall(start)
@@ -208,6 +209,7 @@ def test_where_a_redirect_leads_is_part_of_the_state(origin):
         "file:///etc/passwd",
     ],
 )
+@pytest.mark.slow
 def test_a_redirect_elsewhere_is_not_followed(origin, other, location):
     leads = location.format(origin=origin.port, other=other.port)
     origin.answers["/data"] = response("302 Found", f"Location: {leads}")
@@ -230,6 +232,7 @@ def test_a_redirect_elsewhere_is_not_followed(origin, other, location):
         (b"garbage\r\n\r\n", "RemoteProtocolError"),
     ],
 )
+@pytest.mark.slow
 def test_what_is_no_plain_answer_is_no_state(origin, answer, reason):
     origin.answers["/data"] = answer
 

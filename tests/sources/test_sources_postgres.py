@@ -68,6 +68,7 @@ def test_every_kind_of_reading_statement_tells_something(shop, query):
         "create table other (id integer)",
     ],
 )
+@pytest.mark.slow
 def test_the_transaction_refuses_writes_that_the_guard_would_let_through(shop, written, monkeypatch):
     shop.change("create sequence numbers")
     monkeypatch.setattr(sql_probe_module, "check_reading", lambda query: None)
@@ -117,6 +118,7 @@ def test_a_table_that_somebody_has_locked_is_waited_for_until_the_deadline(shop)
     assert state(probe)
 
 
+@pytest.mark.slow
 def test_a_server_that_accepts_and_says_nothing_is_given_up_and_its_thread_ends():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
@@ -227,6 +229,7 @@ def test_the_database_before_the_schema_is_understood(shop):
         ('"x""; drop table orders; --"', "the database does not show the table"),
     ],
 )
+@pytest.mark.slow
 def test_a_table_that_has_no_state_is_named(shop, table, reason):
     shop.change("create view all_orders as select * from orders")
 

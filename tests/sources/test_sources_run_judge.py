@@ -157,6 +157,7 @@ def test_runs_from_before_the_first_probe_are_no_ground_to_judge_by(manual_clock
     assert world.counted(CHECKED) == {("a", "scheduled"): 1}
 
 
+@pytest.mark.slow
 def test_a_run_that_comes_weeks_after_the_one_before_is_compared_with_it(manual_clock):
     world = World(manual_clock, http_source(every=HOUR))
 

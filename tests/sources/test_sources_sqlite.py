@@ -168,6 +168,7 @@ def test_what_no_thread_can_return_to_is_dropped(orders, monkeypatch):
         ("sqlite+aiosqlite:///x.db", "no driver for sqlite is installed"),
     ],
 )
+@pytest.mark.slow
 def test_a_url_that_leads_nowhere_is_explained(written, reason):
     found = refusal(sql_probe(written, "select 1"))
 
@@ -184,6 +185,7 @@ def test_a_url_that_leads_nowhere_is_explained(written, reason):
         ("postgres://u:secret@host/db", "psycopg", "postgres"),
     ],
 )
+@pytest.mark.slow
 def test_a_missing_driver_is_named_with_the_extra_that_brings_it(written, module, extra, monkeypatch):
     monkeypatch.setitem(sys.modules, module, None)
 

@@ -116,6 +116,7 @@ def test_what_bigquery_gets_holds_no_character_of_a_name_that_could_end_it(writt
 @example(written='"x""; drop table t; --"')
 @example(written='"%s"')
 @example(written='":names"')
+@pytest.mark.slow
 def test_no_name_gets_around_its_quotes_in_postgresql(hostile_connection, written):
     try:
         table = parse_table(written)

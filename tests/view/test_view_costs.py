@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -86,6 +87,7 @@ def test_credits_cost_what_is_beyond_the_seats_grants(world: Any) -> None:
     minute_usd=st.integers(0, 10**7),
     hour_usd=st.integers(0, 10**7),
 )
+@pytest.mark.slow
 def test_the_parts_add_up_to_the_whole(world: Any, runs: Any, run_usd: int, minute_usd: int, hour_usd: int) -> None:
     """By project, by component and by budget it is the same money, to a millionth of a dollar."""
     world = type(world)(world.clock)

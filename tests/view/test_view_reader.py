@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import pytest
+
 from exporter.errors import LedgerError
 from exporter.ledger import open_ledger
 from exporter.metrics import Collector, Status
@@ -33,6 +35,7 @@ class TestReading:
         assert busy.figures()["hex_project_previous_week_runs"] == this_week
         assert set(busy.figures()["hex_project_week_runs"].values()) == {0}
 
+    @pytest.mark.slow
     def test_every_run_of_seven_days_is_read_at_most_once_a_minute(self, busy: Any) -> None:
         busy.figures()
         read = mock.Mock(wraps=busy.acme.runs_between)

@@ -10,6 +10,8 @@ from exporter.config import Week
 from exporter.ledger import RunProgress
 from exporter.metrics import Collector
 
+pytestmark = pytest.mark.slow
+
 ZURICH = ZoneInfo("Europe/Zurich")
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 

@@ -61,6 +61,7 @@ def test_a_connection_serves_more_than_one_request(serve: Serve, tls_file: TlsFi
         assert until_closed(client).count(TEXT) == 2
 
 
+@pytest.mark.slow
 def test_a_large_page_arrives_whole_before_the_connection_closes(serve: Serve, tls_file: TlsFile, trusting) -> None:
     page = StandInPage(text=b"x" * 10_000_000)
     running = serve(make_app(StandInPublisher(page)), web_file=tls_file())

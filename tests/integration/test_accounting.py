@@ -10,6 +10,7 @@ from exporter.simulator import Simulation
 
 
 @pytest.mark.integration
+@pytest.mark.timeout(900)  # a busy machine may take its time for a simulated quarter
 def test_every_run_of_a_quarter_is_accounted_for(manual_clock):
     """The exporter's machine is switched off at night and at weekends; the workspace is not."""
     manual_clock.step(NOW - manual_clock.now())

@@ -60,9 +60,9 @@ class UnreliableWorld:
         return ["projects", *(f"projects/{project_id}/runs" for project_id in self.hex.projects)]
 
     def start_runs(self, project_id: str, count: int) -> None:
-        """So many runs of the project started within the last minute, and have ended."""
+        """So many runs of the project start now, and end five seconds later."""
         for number in range(count):
-            self._add_run(project_id, self.clock.now() - 50 + 40 * number / count)
+            self._add_run(project_id, self.clock.now() + number / 1000)
 
     def break_path(self, path: str, trouble: str) -> None:
         self.trouble[path] = trouble

@@ -227,7 +227,6 @@ class TestJoinPolicies:
 
         play(story, run_seconds=500)
 
-    @pytest.mark.xfail(reason="open in issue 13: a probe past its deadline leaves the join to the last known state")
     def test_nor_is_a_run_joined_while_its_source_cannot_be_seen(self) -> None:
         async def story(world: World, project: str) -> None:
             key = SOURCE.key(project)

@@ -70,7 +70,7 @@ def join_refusal(key: RunKey, run: GatewayRun, later_seconds: float, now_ms: int
     # A source that is there and cannot be seen just now may have changed just now.
     window = policy.join_window_seconds if key.source.source is None else 0.0
     window = max(window, policy.unchanged_for_seconds or 0.0)
-    if later_seconds > window:
+    if later_seconds >= window:  # also at the very instant: what changed in it was not seen
         return f"{_unknown(key)}, and the running run was started {_seconds(later_seconds)} before"
     return None
 

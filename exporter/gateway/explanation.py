@@ -56,7 +56,7 @@ def explain(
             continue
         refusal = join_refusal(key, run, (now_ms - run.sent_ms) / 1000, now_ms)
         if refusal is None:
-            unseen = ("whether that run is still running: Hex is asked for its state", *_unseen(key, now_ms))
+            unseen = ("whether that run is still running: only Hex knows its state", *_unseen(key, now_ms))
             said = f"the same run was sent {(now_ms - run.sent_ms) / 1000:.0f} s ago, and its end has not been seen"
             return Explanation("joined", said, run.run_id, unseen)
         reason = refusal
@@ -69,7 +69,7 @@ def _unseen(key: RunKey, now_ms: int) -> list[str]:
     age = "never" if state is None or not state.finished_ms else f"{(now_ms - state.began_ms) / 1000:.0f} s ago"
     unseen = [
         "whether the caller may have the run: it needs to have run the project, or policy shared and the right to read",
-        "whether a newer version is published: Hex is asked for it, here it is as the exporter has last listed it",
+        "whether a newer version is published: this is the version that the exporter listed last",
     ]
     source = key.source.source
     if source is not None:

@@ -23,7 +23,7 @@ from exporter.redaction import redact
 
 Body = TypeVar("Body")
 BodyReader = Callable[[httpx.Response], Awaitable[Body]]
-"""Reads the body of an answer whose head has come, as far as it is wanted."""
+"""Reads as much of an answer's body as the caller needs, once its head has arrived."""
 
 _WITHOUT_BODY = frozenset({204, 304})
 _LONGEST_REASON = 300  # a host, what is wrong with it, and what to try

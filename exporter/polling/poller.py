@@ -260,7 +260,7 @@ class Poller:
         self._readers.take(page, sent_ms, now_ms)
 
     def _is_time_agreed(self, page: Page) -> bool:
-        """Whether the page can be placed in time. One that cannot is asked for again: nothing of it is taken in."""
+        """Whether the page can be placed in time. A page that cannot is requested again and changes nothing."""
         was_agreed = self._clock.is_agreed
         stepped_ms = self._clock.observe(page.server_ms, page.newest_ms, self._took_seconds)
         if not self._clock.is_agreed:

@@ -1,4 +1,4 @@
-"""What mistakes are told with, word for word: one table for each reader. Other tests look at lines and keys only.
+"""The messages for mistakes, word for word: one table for each reader. Other tests look at lines and keys only.
 
 Every sentence says what is wrong, and after `; ` what to do.
 """

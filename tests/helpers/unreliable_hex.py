@@ -1,4 +1,4 @@
-"""A Hex that refuses, lies and stumbles as it is told to, and a ledger that cannot always be written.
+"""A Hex that refuses, lies and fails on request, and a ledger that cannot always be written.
 
 What is true is known at every moment, so that each figure can be judged: exact, older than it says, or absent.
 """

@@ -1,4 +1,4 @@
-"""`hex-exporter serve` as a process: how it starts, what it refuses, how it is told to change and to end."""
+"""`hex-exporter serve` as a process: how it starts, what it refuses, how it reloads and ends."""
 
 import signal
 import socket

@@ -1,6 +1,7 @@
 """Addresses: of Hex, the ledger, sources and the gateway. Messages never repeat one that may hold a secret."""
 
 import re
+from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Address, ip_address
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
@@ -25,13 +26,7 @@ _LOOPBACK_V6 = IPv6Address("::1")
 
 def base_url() -> Scalar[str]:
     """The address of a Hex API, see `normal_base_url`."""
-
-    def parse(text: str, tag: str) -> str:
-        if tag != "str":
-            raise ValueError
-        return normal_base_url(text)
-
-    return Scalar("an address such as https://app.hex.tech/api/v1", parse, is_shown=False)
+    return _address("an address such as https://app.hex.tech/api/v1", normal_base_url)
 
 
 def normal_base_url(text: str) -> str:
@@ -75,13 +70,7 @@ def ledger_url(folder: Path) -> Scalar[str]:
 
 def source_url() -> Scalar[str]:
     """The address of a source, see `normal_source_url`."""
-
-    def parse(text: str, tag: str) -> str:
-        if tag != "str":
-            raise ValueError
-        return normal_source_url(text)
-
-    return Scalar("an address such as https://data.example/orders.csv", parse, is_shown=False)
+    return _address("an address such as https://data.example/orders.csv", normal_source_url)
 
 
 def normal_source_url(text: str) -> str:
@@ -104,12 +93,7 @@ def normal_source_url(text: str) -> str:
 def proxy() -> Scalar[str]:
     """Which proxy, see `normal_proxy`."""
 
-    def parse(text: str, tag: str) -> str:
-        if tag != "str":
-            raise ValueError
-        return normal_proxy(text)
-
-    return Scalar("environment, or an address such as http://proxy.example:3128", parse, is_shown=False)
+    return _address("environment, or an address such as http://proxy.example:3128", normal_proxy)
 
 
 def normal_proxy(text: str) -> str:
@@ -138,13 +122,7 @@ def is_plain_to_others(url: str) -> bool:
 
 def public_url() -> Scalar[str]:
     """The address under which callers reach the gateway, see `normal_public_url`."""
-
-    def parse(text: str, tag: str) -> str:
-        if tag != "str":
-            raise ValueError
-        return normal_public_url(text)
-
-    return Scalar("an address such as https://hex-gateway.example", parse, is_shown=False)
+    return _address("an address such as https://hex-gateway.example", normal_public_url)
 
 
 def normal_public_url(text: str) -> str:
@@ -198,6 +176,17 @@ def is_loopback(host: str) -> bool:
     except ValueError:
         return False
     return address == _LOOPBACK_V6 if isinstance(address, IPv6Address) else address in _LOOPBACK_V4
+
+
+def _address(expected: str, normal: Callable[[str], str]) -> Scalar[str]:
+    """A reader of one kind of address; its messages never show the value."""
+
+    def parse(text: str, tag: str) -> str:
+        if tag != "str":
+            raise ValueError
+        return normal(text)
+
+    return Scalar(expected, parse, is_shown=False)
 
 
 def _split(text: str, expected: str, *, scheme: str = "https") -> SplitResult:

@@ -188,7 +188,10 @@ class Connection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thread:
-    """One AI thread; `credits_milli` is its running total in thousandths of a credit, None if Hex does not say."""
+    """One AI thread; `credits_milli` is its running total in thousandths of a credit, None if Hex does not say.
+
+    `updated_ms` is its last change, `title` None for a private one, `model` the one that answered.
+    """
 
     thread_id: str
     source: str = "unknown"
@@ -196,6 +199,9 @@ class Thread:
     user_id: str | None = None
     created_ms: int | None = None
     credits_milli: int | None = None
+    updated_ms: int | None = None
+    title: str | None = None
+    model: str = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

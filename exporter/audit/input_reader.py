@@ -8,7 +8,7 @@ from typing import TypeVar
 from exporter.audit.source_changes import source_uses
 from exporter.config import Config
 from exporter.facts import Project, QueriedTable, Seat, Thread
-from exporter.insight import UNBILLED, period_at, period_before, tariff
+from exporter.insight import UNBILLED, CreditUse, period_at, period_before, tariff
 from exporter.insight.savings import WINDOW_MS, Amount, AuditInput, ProjectUse
 from exporter.ledger import CollectorState, KnownProject, Listing, WorkspaceLedger
 from exporter.view import awaited, complete_since_ms, complete_until_ms, polled, team_of_person
@@ -41,17 +41,19 @@ def read_audit_input(
     prices, compute = tariff(config.prices(name)), config.compute(name)
     hours = {one.project_id: prices.compute_hour_micro_usd(compute.profile_of(name, one)) for one in projects}
     week = config.week(name)
+    last_month = period_before(period_at(now_ms, "month", week), "month", week)
     return AuditInput(
         now_ms=now_ms,
         since_ms=since_ms,
         tariff=prices,
-        month=period_before(period_at(now_ms, "month", week), "month", week),
+        month=last_month,
         projects=projects if view.are_projects_known else None,
         uses=uses,
         compute_hour_micro={project_id: hour for project_id, hour in hours.items() if hour},
         seats=seats,
         seen_ms=_seen_ms(threads or ()),
         threads=threads,
+        credits=None if threads is None else CreditUse(ledger.credits.growths(last_month[0])),
         connections=connections,
         tables=tables,
         sources=source_uses(ledger, config, known, now_ms, is_wanted) if config.sources else {},

@@ -71,7 +71,7 @@ def past_ms(fact: Fact) -> tuple[int | None, ...]:
         case Seat():
             return (fact.last_login_ms,)
         case Thread():
-            return (fact.created_ms,)
+            return (fact.created_ms, fact.updated_ms)
         case _:
             return ()
 
@@ -219,6 +219,9 @@ def _thread(item: Json, _: ApiRequest) -> Thread | None:
         user_id=identifier(item.get("userId")),
         created_ms=moment(item.get("createdAt")),
         credits_milli=thousandths(item.get("creditsUsed")),
+        updated_ms=moment(item.get("updatedAt")),
+        title=text(item.get("title")),
+        model=enum(item.get("effectiveModel")) or enum(item.get("model")) or "unknown",
     )
 
 

@@ -9,7 +9,7 @@ from math import nan
 from exporter.history.past import Past
 from exporter.history.series import Track, track
 from exporter.history.time_slots import TimeSlots
-from exporter.insight import WINDOWS_MS, BudgetStatus, Tally, budget_status
+from exporter.insight import WINDOWS_MS, BudgetStatus, CreditUse, budget_status
 
 Figure = tuple[str, tuple[str, ...]]
 """A metric, and its labels after those of the budget."""
@@ -56,14 +56,14 @@ def _figures(stood: BudgetStatus) -> Iterator[tuple[Figure, float | None]]:
 class _Spent:
     """What a budget used over the span, known since then and born then."""
 
-    used: TimeSlots | Tally
+    used: TimeSlots | CreditUse
     known_since_ms: int
     born_ms: int
 
 
 def _spent(past: Past, index: int) -> _Spent | None:
     budget, used = past.budgets[index], past.used[index]
-    if isinstance(used, Tally):
+    if isinstance(used, CreditUse):
         return None if used.since_ms is None else _Spent(used, 0, used.since_ms)
     if budget.unit == "usd" and not past.is_run_priced:
         return None

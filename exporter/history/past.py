@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from exporter.config import Budget, Week
-from exporter.facts import Project, Run, Thread
+from exporter.facts import Project, Run
 from exporter.history.span import HOUR_MS, Span
 from exporter.history.time_slots import TimeSlots
-from exporter.insight import UNBILLED, Period, Tally, Tariff, credit_tally, period_at, period_before, tariff
+from exporter.insight import UNBILLED, CreditUse, Period, Tariff, period_at, period_before, tariff
 from exporter.ledger import BOUNDS_MS, KnownProject, WorkspaceLedger
 from exporter.view import Snapshot, awaited, complete_since_ms, is_mostly_unreadable
 
@@ -52,7 +52,7 @@ class Past:
     counts for each hour, by trigger and status. `used` has what each budget used, by its index.
     """
 
-    def __init__(self, snapshot: Snapshot, span: Span, oldest_ms: int, threads: Sequence[Thread]) -> None:
+    def __init__(self, snapshot: Snapshot, span: Span, oldest_ms: int, credits: CreditUse) -> None:
         self.snapshot = snapshot
         self.span = span
         self.week: Week = snapshot.config.week(snapshot.name)
@@ -68,8 +68,8 @@ class Past:
         self.active = self._slots()
         self.compute = self._slots()
         self.own = self._slots()
-        self.used: tuple[TimeSlots | Tally, ...] = tuple(
-            credit_tally(threads) if budget.unit == "ai_credits" else self._slots() for budget in self.budgets
+        self.used: tuple[TimeSlots | CreditUse, ...] = tuple(
+            credits if budget.unit == "ai_credits" else self._slots() for budget in self.budgets
         )
 
     @property
@@ -143,8 +143,7 @@ def read_past(
 
     `oldest_ms` is when the first known run started; the runs are read through `watch`. Raises LedgerError.
     """
-    listing = ledger.listing("threads")
-    past = Past(snapshot, span, oldest_ms, () if listing is None else listing.items)
+    past = Past(snapshot, span, oldest_ms, CreditUse(ledger.credits.growths(span.start_ms - _MONTHS_BEFORE_MS)))
     fold = _Fold(past)
     for run in watch(ledger.runs_between(past.load_from_ms, span.contact_ms)):
         fold.add(run)

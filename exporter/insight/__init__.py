@@ -1,6 +1,6 @@
 """Pure functions from facts and a clock to answers; no I/O of any kind."""
 
-from exporter.insight.ai_credits import credit_tally, credits_cost, grants_of
+from exporter.insight.ai_credits import Grants, credits_cost, grants_of
 from exporter.insight.apportion import apportioned
 from exporter.insight.budgets import WINDOWS_MS, BudgetStatus, Spent, budget_status
 from exporter.insight.calendar_period import (
@@ -15,6 +15,7 @@ from exporter.insight.calendar_period import (
 from exporter.insight.calendar_week import previous_week_bounds, week_bounds
 from exporter.insight.concurrency import peak
 from exporter.insight.config_advice import fitting, fitting_schedules, unmatched, unpriced
+from exporter.insight.credit_use import CreditGrowth, CreditUse, growth_span
 from exporter.insight.plans import plan_months, ruled_out
 from exporter.insight.redundancy import count_repeats, longest_gap_ms
 from exporter.insight.run_usage import UNBILLED, Tally, Use
@@ -38,6 +39,9 @@ __all__ = [
     "WEEK_MS",
     "WINDOWS_MS",
     "BudgetStatus",
+    "CreditGrowth",
+    "CreditUse",
+    "Grants",
     "Period",
     "Spent",
     "Tally",
@@ -46,12 +50,12 @@ __all__ = [
     "apportioned",
     "budget_status",
     "count_repeats",
-    "credit_tally",
     "credits_cost",
     "days_of",
     "fitting",
     "fitting_schedules",
     "grants_of",
+    "growth_span",
     "local_day",
     "longest_gap_ms",
     "midnight_ms",

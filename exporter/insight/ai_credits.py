@@ -1,26 +1,19 @@
-"""AI credits: what threads used, and what of it is beyond the credits that come with the seats.
+"""AI credits: what of their use is beyond the credits that come with the seats.
 
-Hex shows a thread's running total and when it began, not when each credit was used: all of a thread's credits count at
-the instant at which it began. Grants are by user and calendar month and do not roll over.
+Grants are by user and calendar month and do not roll over.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 from exporter.config import Week
-from exporter.facts import Seat, Thread
+from exporter.facts import Seat
 from exporter.insight.calendar_period import Period, period_at
-from exporter.insight.run_usage import Tally
+from exporter.insight.credit_use import CreditUse
 from exporter.insight.tariffs import Tariff
 
 Grants = Mapping[str, int]
 """Thousandths of a credit a month by user id."""
-
-
-def credit_tally(threads: Iterable[Thread]) -> Tally:
-    """Thousandths of a credit by when their thread began; threads that do not say are left out."""
-    return Tally((thread.created_ms, thread.credits_milli or 0) for thread in threads if thread.created_ms is not None)
 
 
 def grants_of(tariff: Tariff, plan: str, seats: Iterable[Seat]) -> Grants | None:
@@ -34,24 +27,20 @@ def grants_of(tariff: Tariff, plan: str, seats: Iterable[Seat]) -> Grants | None
     return grants
 
 
-def excess_milli(threads: Iterable[Thread], grants: Grants, period: Period) -> int:
+def excess_milli(use: CreditUse, grants: Grants, period: Period) -> int:
     """Thousandths of a credit used in the period beyond one grant of each user.
 
     What a thread without a known user used is all beyond: no seat brings credits for it.
     """
-    used: Counter[str | None] = Counter()
-    for thread in threads:
-        if thread.created_ms is not None and period[0] <= thread.created_ms < period[1]:
-            used[thread.user_id] += thread.credits_milli or 0
+    used = use.by(lambda one: one.user_id, *period)
     return sum(max(0, amount - grants.get(user or "", 0)) for user, amount in used.items())
 
 
-def credits_cost(tariff: Tariff, threads: Iterable[Thread], grants: Grants, period: Period, week: Week) -> int:
+def credits_cost(tariff: Tariff, use: CreditUse, grants: Grants, period: Period, week: Week) -> int:
     """What the credits used in a period cost, in micro-dollars, grants being used up from each month's first day.
 
     The costs of periods that make up a month add up to the month's, but for the rounding of each.
     """
-    threads = tuple(threads)
     starts = [period[0]]
     while (month_end := period_at(starts[-1], "month", week)[1]) < period[1]:
         starts.append(month_end)
@@ -59,6 +48,6 @@ def credits_cost(tariff: Tariff, threads: Iterable[Thread], grants: Grants, peri
     excess = 0
     for start_ms, end_ms in pairwise((*starts, period[1])):
         month_start = period_at(start_ms, "month", week)[0]
-        before = excess_milli(threads, grants, (month_start, start_ms))
-        excess += excess_milli(threads, grants, (month_start, end_ms)) - before
+        before = excess_milli(use, grants, (month_start, start_ms))
+        excess += excess_milli(use, grants, (month_start, end_ms)) - before
     return (excess * tariff.ai_credit_micro_usd + 500) // 1000

@@ -3,40 +3,35 @@
 from collections.abc import Iterable, Mapping
 
 from exporter.config import Plan
-from exporter.facts import Seat, Thread
+from exporter.facts import Seat
 from exporter.insight.ai_credits import excess_milli, grants_of
 from exporter.insight.calendar_period import Period
+from exporter.insight.credit_use import CreditUse
 from exporter.insight.seat_costs import roles_of, seats_month
 from exporter.insight.tariffs import Tariff
 
 
-def plan_month(
-    tariff: Tariff, plan: str, seats: Iterable[Seat], threads: Iterable[Thread] | None, month: Period
-) -> int | None:
+def plan_month(tariff: Tariff, plan: str, seats: Iterable[Seat], use: CreditUse | None, month: Period) -> int | None:
     """A month's seats on a plan and the AI credits of `month` beyond its grants, in micro-dollars.
 
     None if a price that is needed is not known. Compute is left out: a minute costs the same on every plan that sells
-    it. `threads` None: they cannot be read, and seats are all that is compared.
+    it. `use` None: threads cannot be read, and seats are all that is compared.
     """
     seats = tuple(seats)
     total = seats_month(tariff, plan, roles_of(seats))
-    if total is None or threads is None:
+    if total is None or use is None:
         return total
-    threads = tuple(threads)
     grants = grants_of(tariff, plan, seats)
     if grants is None:
         # What comes with the plan is not known. That matters only if there is something to pay without it.
-        return None if excess_milli(threads, {}, month) else total
-    return total + (excess_milli(threads, grants, month) * tariff.ai_credit_micro_usd + 500) // 1000
+        return None if excess_milli(use, {}, month) else total
+    return total + (excess_milli(use, grants, month) * tariff.ai_credit_micro_usd + 500) // 1000
 
 
-def plan_months(
-    tariff: Tariff, seats: Iterable[Seat], threads: Iterable[Thread] | None, month: Period
-) -> Mapping[str, int]:
+def plan_months(tariff: Tariff, seats: Iterable[Seat], use: CreditUse | None, month: Period) -> Mapping[str, int]:
     """The month on each plan that has all the prices it takes, by the plan's name, in micro-dollars."""
     seats = tuple(seats)
-    threads = None if threads is None else tuple(threads)
-    months = {plan: plan_month(tariff, plan, seats, threads, month) for plan in tariff.book.plans}
+    months = {plan: plan_month(tariff, plan, seats, use, month) for plan in tariff.book.plans}
     return {plan: total for plan, total in months.items() if total is not None}
 
 

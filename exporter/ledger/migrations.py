@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection, Engine, inspect, select
 
 from exporter.errors import LedgerError, LedgerTooNewError
-from exporter.ledger import version_2, version_3, version_4
+from exporter.ledger import version_2, version_3, version_4, version_5
 from exporter.ledger.schema import META, METADATA, SCHEMA_VERSION, upsert
 
 Step = Callable[[Connection], None]
@@ -27,7 +27,12 @@ def _from_3(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-STEPS: tuple[Step, ...] = (_from_1, _from_2, _from_3)
+def _from_4(connection: Connection) -> None:
+    for statement in (*version_5.COLUMNS, *version_5.TABLES, *version_5.INDEXES, version_5.fill("credit_growth")):
+        connection.exec_driver_sql(statement)
+
+
+STEPS: tuple[Step, ...] = (_from_1, _from_2, _from_3, _from_4)
 """`STEPS[n - 1]` turns version n into n + 1. A step is never edited once released; it may not import `schema`."""
 
 OLDEST_READABLE = 1
@@ -42,14 +47,22 @@ def cover(raw: sqlite3.Connection) -> None:
     if found is None or found[0] >= SCHEMA_VERSION:
         return
     raw.execute("PRAGMA temp_store = MEMORY")
-    tables = (*(version_2.TABLES if found[0] < 2 else ()), *version_4.TABLES)
+    tables = (
+        *(version_2.TABLES if found[0] < 2 else ()),
+        *(version_4.TABLES if found[0] < 4 else ()),
+        *version_5.TABLES,
+    )
     for table in tables:
         raw.execute(table.replace("CREATE TABLE", "CREATE TEMPORARY TABLE", 1))
-    for statement in version_4.COLUMNS if found[0] < 2 else version_4.VIEWS:
-        raw.execute(statement)
+    if found[0] < 4:
+        for statement in version_4.COLUMNS if found[0] < 2 else version_4.VIEWS:
+            raw.execute(statement)
     if found[0] < 3:
         for view in version_3.VIEWS:
             raw.execute(view)
+    for view in version_5.VIEWS:
+        raw.execute(view)
+    raw.execute(version_5.fill("temp.credit_growth"))
 
 
 def schema_version(connection: Connection, name: str) -> int:

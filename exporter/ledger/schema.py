@@ -22,7 +22,7 @@ from sqlalchemy.dialects import sqlite
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """The version that this program writes; an older ledger is migrated to it, a newer one is refused."""
 
 METADATA = MetaData()
@@ -133,8 +133,26 @@ THREADS = Table(
     Column("workspace", Text, primary_key=True),
     Column("thread_id", Text, primary_key=True),
     Column("credits_milli", BigInteger, nullable=False),
+    Column("looked_ms", BigInteger),
 )
-"""The highest total seen of each AI thread: growth is counted from here."""
+"""The highest total seen of each AI thread, and when it was listed last: growth is counted from here."""
+
+CREDIT_GROWTH = Table(
+    "credit_growth",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("thread_id", Text, primary_key=True),
+    Column("seen_ms", BigInteger, primary_key=True),
+    Column("user_id", Text),
+    Column("source", Text, nullable=False),
+    Column("thread_type", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("from_ms", BigInteger, nullable=False),
+    Column("until_ms", BigInteger, nullable=False),
+    Column("credits_milli", BigInteger, nullable=False),
+)
+"""What each AI thread has grown by between two looks: credits as they were used, and which look saw it."""
+Index("credit_growth_by_end", CREDIT_GROWTH.c.workspace, CREDIT_GROWTH.c.until_ms)
 
 REQUESTS = Table(
     "requests",

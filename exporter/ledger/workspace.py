@@ -19,7 +19,7 @@ from exporter.ledger.run_counting import (
     run_amounts,
     was_unviewed,
 )
-from exporter.ledger.thread_growth import record_growth
+from exporter.ledger.thread_growth import ThreadLook
 from exporter.ledger.workspace_reader import SKEW, WorkspaceReader
 
 
@@ -81,12 +81,19 @@ class WorkspaceLedger(WorkspaceReader):
         self._record_listing("me", (identity,), at_ms)
 
     def record_threads(self, threads: Iterable[Thread], at_ms: int) -> None:
-        """A whole listing of AI threads; hex_ai_credits_total grows by what their totals have grown."""
+        """A whole listing of AI threads, read from `at_ms` on; what their totals have grown by has been used since.
+
+        hex_ai_credits_total grows by it, too.
+        """
         threads = tuple(threads)
         with self._store.transaction() as transaction:
-            contact_ms = self._counters.begin(transaction, at_ms)
+            look = ThreadLook(
+                at_ms=at_ms,
+                first_contact_ms=self._counters.begin(transaction, at_ms),
+                pruned_before_ms=self._runs.pruned_before_ms(transaction.connection),
+            )
+            self._counters.count(transaction, self.credits.record(transaction, threads, look))
             self._listings.record(transaction, "threads", threads, at_ms)
-            self._counters.count(transaction, record_growth(transaction, self.name, threads, contact_ms))
 
     def record_tables(self, project_id: str, tables: Iterable[QueriedTable], at_ms: int) -> None:
         """The tables that a published project queries."""
@@ -197,13 +204,14 @@ class WorkspaceLedger(WorkspaceReader):
     def prune(self, before_ms: int, now_ms: int | None = None) -> int:
         """Forget ended runs from before then, returning how many; every sum stays, and they never count again.
 
-        What sources and findings were then goes with them; the gateway's runs go 30 days before `now_ms`, by default
-        the present by this machine's clock.
+        What AI credits, sources and findings were then goes with them; the gateway's runs go 30 days before `now_ms`,
+        by default the present by this machine's clock.
         """
         gateway_ms = (self._store.now_ms() if now_ms is None else now_ms) - KEEP_MS
         with self._store.transaction() as transaction:
             self.sources.prune(transaction, before_ms)
             self.findings.prune(transaction, before_ms)
+            self.credits.prune(transaction, before_ms)
             self.gateway.prune(transaction, max(before_ms, gateway_ms))
             return self._runs.prune(transaction, before_ms)
 
@@ -221,6 +229,7 @@ class WorkspaceLedger(WorkspaceReader):
         with self._store.transaction() as transaction:
             self._listings.disbelieve_after(transaction, at_ms)
             self._projects.disbelieve_after(transaction, at_ms)
+            self.credits.disbelieve_after(transaction, at_ms)
         return True
 
     def set_value(self, key: str, value: object) -> None:

@@ -19,6 +19,7 @@ from exporter.ledger.run_sums import RunSummaries
 from exporter.ledger.series_limit import OTHER
 from exporter.ledger.source_states import SourceRepository
 from exporter.ledger.store import Store
+from exporter.ledger.thread_growth import CreditRepository
 from exporter.ledger.workspace_counters import WorkspaceCounters
 
 SKEW = "clock_skew"
@@ -32,8 +33,8 @@ _FACTS = {"users": Seat, "groups": Group, "connections": Connection, "threads": 
 class WorkspaceReader:
     """What is known of one workspace, each answer as of the last committed transaction.
 
-    `sources`, `gateway`, `findings` and `run_sums` are the parts of those who watch sources, answer run requests and
-    look for savings. Times are milliseconds since the epoch; those of facts are Hex's.
+    `sources`, `gateway`, `findings`, `run_sums` and `credits` are the parts of those who watch sources, answer run
+    requests, look for savings and follow AI credits. Times are milliseconds since the epoch; those of facts are Hex's.
     """
 
     def __init__(self, store: Store, name: str) -> None:
@@ -49,6 +50,7 @@ class WorkspaceReader:
         self.gateway = GatewayRunRepository(store, name, self._key_values)
         self.findings = FindingRepository(store, name, self._counters.count, self._key_values)
         self.run_sums = RunSummaries(store, name)
+        self.credits = CreditRepository(store, name)
         store.when_lost(self._reload)
 
     @property
@@ -178,3 +180,4 @@ class WorkspaceReader:
         self._requests.load()
         self.sources.load()
         self.gateway.load()
+        self.credits.load()

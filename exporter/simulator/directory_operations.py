@@ -147,7 +147,7 @@ def get_thread(call: Call) -> Answer:
         if talk.thread_id == call.path["thread_id"] and _can_see_talk(call, talk):
             found = hex_json.talk(call.simulation, talk, call.now_ms, call.base)
             del found["id"]
-            state = "RUNNING" if talk.steps[-1][0] > call.now_ms else "IDLE"
+            state = "RUNNING" if talk.is_running(call.now_ms) else "IDLE"
             more: Json = {"threadId": talk.thread_id, "status": state, "error": None, "resources": [], "response": []}
             return 200, found | more
     raise RefusalError(404, "Thread not found")

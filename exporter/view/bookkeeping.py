@@ -8,13 +8,12 @@ import structlog
 
 from exporter.config import DEFAULT_BUDGET, Budget, Config
 from exporter.errors import LedgerError
-from exporter.facts import ROLES, Project, Seat, Thread
+from exporter.facts import ROLES, Project, Seat
 from exporter.insight import (
+    CreditUse,
     Period,
     Spent,
-    Tally,
     budget_status,
-    credit_tally,
     credits_cost,
     fitting,
     grants_of,
@@ -38,6 +37,9 @@ Item = TypeVar("Item")
 
 _log = structlog.get_logger()
 
+CREDITS_KEPT_MS = 160 * 86_400_000
+"""How far back AI credits are looked at: this month, and the four before it that forecasts go by."""
+
 
 class Bookkeeper:
     """Keeps the accounts of one workspace under one configuration. Logs each remark once. For one thread at a time."""
@@ -52,7 +54,7 @@ class Bookkeeper:
         self._compute = config.compute(self._name)
         self._usage = DailyUsage(ledger, self._week.timezone, self._tariff, self._budgets)
         self._shares: Mapping[str, tuple[Project, Share]] = {}
-        self._threads: tuple[int, Listing[Thread] | None] | None = None
+        self._credits: tuple[tuple[int, int], CreditUse] | None = None
         self._accounts: Accounts | None = None
         self._logged: set[str] = set()
         self._has_compared = False
@@ -74,8 +76,7 @@ class Bookkeeper:
         self._usage.renew(shares | dict.fromkeys(stored.excluded, LEFT_OUT), detailed_since_ms=previous_week[0])
         is_run_priced = self._tariff.has_own_estimate or any(share.hour_micro_usd for share in shares.values())
         seats = self._fresh(stored.users, now_ms)
-        threads = self._fresh(self._thread_listing(stored), now_ms)
-        used_credits = None if threads is None else credit_tally(threads)
+        used_credits = self._credit_use(stored, now_ms)
         kept_since_ms = now_ms - round(self._config.storage.keep_runs_seconds * 1000)
 
         refused_share = self._config.collect.refused_share
@@ -93,7 +94,7 @@ class Bookkeeper:
 
         def spent(index: int, budget: Budget) -> Spent | None:
             if budget.unit == "ai_credits":
-                return None if used_credits is None else _CreditsSpent(used_credits)
+                return None if used_credits is None else _CreditsSpent(used_credits, now_ms - CREDITS_KEPT_MS)
             if budget.unit == "usd" and not is_run_priced:
                 return None
             mine = mine_of[index]
@@ -109,7 +110,7 @@ class Bookkeeper:
                 if self._tariff.has_own_estimate:
                     costs["own_estimate"] = sum(total.own_micro_usd for total in totals.values())
             if seats is not None:
-                costs |= self._costs_of_people(seats, threads, period)
+                costs |= self._costs_of_people(seats, used_credits, period)
             credits_milli = None if used_credits is None else used_credits.between(*period)
             return WeekAccount(period=period, totals=totals, costs=costs, credits_milli=credits_milli)
 
@@ -127,7 +128,7 @@ class Bookkeeper:
             previous_week=week_account(previous_week),
             is_run_priced=is_run_priced,
             seat_months={} if seats is None else self._seat_months(seats),
-            plan_months={} if seats is None else self._plan_months(seats, threads, now_ms),
+            plan_months={} if seats is None else self._plan_months(seats, used_credits, now_ms),
             unmatched=tuple(unmatched(self._budgets, self._name, [known.project for known in stored.projects])),
             unpriced=tuple(self._unpriced(seats, shares)),
             fit=next((fitting(one.recent) for one in budgets if one.budget == DEFAULT_BUDGET), None),
@@ -149,21 +150,24 @@ class Bookkeeper:
         fitting = (index for index, budget in enumerate(self._budgets) if budget.match.matches(self._name, project))
         return Share(self._tariff.compute_hour_micro_usd(profile), tuple(fitting))
 
-    def _thread_listing(self, stored: Stored) -> Listing[Thread] | None:
-        """The threads as they were listed last, decoded once a listing."""
+    def _credit_use(self, stored: Stored, now_ms: int) -> CreditUse | None:
+        """What threads used in the last months, read once a look at them; None unless they were listed lately."""
         state = stored.collectors.get("threads")
         if state is None or state.last_success_ms is None:
             return None
-        if self._threads is None or self._threads[0] != state.last_success_ms:
-            self._threads = (state.last_success_ms, self._ledger.listing("threads"))
-        return self._threads[1]
+        if not self._config.collect.is_fresh(state.last_success_ms, now_ms):
+            return None
+        look = (state.last_success_ms, self._ledger.credits.revision)
+        if self._credits is None or self._credits[0] != look:
+            self._credits = (look, CreditUse(self._ledger.credits.growths(now_ms - CREDITS_KEPT_MS)))
+        return self._credits[1]
 
     def _fresh(self, listing: Listing[Item] | None, now_ms: int) -> tuple[Item, ...] | None:
         is_fresh = listing is not None and self._config.collect.is_fresh(listing.at_ms, now_ms)
         return listing.items if listing is not None and is_fresh else None
 
     def _costs_of_people(
-        self, seats: Sequence[Seat], threads: Sequence[Thread] | None, period: Period
+        self, seats: Sequence[Seat], use: CreditUse | None, period: Period
     ) -> Iterator[tuple[str, int]]:
         """What seats and credits cost in a period, as far as the plan and its prices are known."""
         plan = self._tariff.prices.plan
@@ -173,8 +177,8 @@ class Bookkeeper:
         if share is not None:
             yield "seats", share
         grants = grants_of(self._tariff, plan, seats)
-        if threads is not None and grants is not None:
-            yield "ai_credits", credits_cost(self._tariff, threads, grants, period, self._week)
+        if use is not None and grants is not None:
+            yield "ai_credits", credits_cost(self._tariff, use, grants, period, self._week)
 
     def _seat_months(self, seats: Sequence[Seat]) -> Mapping[str, int]:
         plan = self._tariff.prices.plan
@@ -184,9 +188,9 @@ class Bookkeeper:
         prices = {role: self._tariff.seat_month_micro_usd(plan, role) for role in roles}
         return {role: price for role, price in prices.items() if price is not None}
 
-    def _plan_months(self, seats: Sequence[Seat], threads: Sequence[Thread] | None, now_ms: int) -> Mapping[str, int]:
+    def _plan_months(self, seats: Sequence[Seat], use: CreditUse | None, now_ms: int) -> Mapping[str, int]:
         last_month = period_before(period_at(now_ms, "month", self._week), "month", self._week)
-        return plan_months(self._tariff, seats, threads, last_month)
+        return plan_months(self._tariff, seats, use, last_month)
 
     def _unpriced(self, seats: Sequence[Seat] | None, shares: Mapping[str, Share]) -> Iterator[str]:
         """Which prices are missing, by the roles that are in use as far as they are known."""
@@ -227,13 +231,14 @@ class _RunsSpent:
 class _CreditsSpent:
     """What threads used; a listing of them is whole, back to the first."""
 
-    tally: Tally
+    use: CreditUse
+    read_since_ms: int
 
     def between(self, start_ms: int, end_ms: int) -> int:
-        return self.tally.between(start_ms, end_ms)
+        return self.use.between(start_ms, end_ms)
 
     def is_known_from(self, start_ms: int) -> bool:
-        return True
+        return self.read_since_ms <= start_ms
 
     def existed_by(self, at_ms: int) -> bool:
-        return self.tally.since_ms is not None and self.tally.since_ms <= at_ms
+        return self.use.since_ms is not None and self.use.since_ms <= at_ms

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.config import Prices, SeatPrices, Week
-from exporter.facts import Seat, Thread
-from exporter.insight.ai_credits import credit_tally, credits_cost, excess_milli, grants_of
+from exporter.facts import Seat
+from exporter.insight.ai_credits import credits_cost, excess_milli, grants_of
 from exporter.insight.calendar_period import period_at, period_before
+from exporter.insight.credit_use import CreditGrowth, CreditUse
 from exporter.insight.plans import plan_month, plan_months, ruled_out
 from exporter.insight.seat_costs import moved, roles_of, seats_month, seats_share, unpriced_keys
 from exporter.insight.tariffs import MICRO, tariff
@@ -36,9 +37,12 @@ def seats(**roles: int) -> list[Seat]:
     return [Seat(user_id=f"{role}{number}", role=role) for role, count in roles.items() for number in range(count)]
 
 
-def thread(user: str | None, day: str | None, credits_milli: int | None) -> Thread:
-    created_ms = None if day is None else ms(day)
-    return Thread(thread_id=f"{user}{day}", user_id=user, created_ms=created_ms, credits_milli=credits_milli)
+def used(*amounts: tuple[str | None, int, int]) -> CreditUse:
+    """Credits by who used them and when, in thousandths."""
+    return CreditUse(
+        CreditGrowth(str(number), user, "hex", "thread", "unknown", at_ms, at_ms, at_ms, credits_milli)
+        for number, (user, at_ms, credits_milli) in enumerate(amounts)
+    )
 
 
 class TestTariff:
@@ -137,20 +141,14 @@ class TestCredits:
     NOVEMBER = period_at(ms("2026-11-18"), "month", WEEK)
 
     def test_only_what_is_beyond_each_users_own_grant_counts(self):
-        threads = [thread("a", "2026-11-03", 50_000), thread("b", "2026-11-04", 10_000)]
+        use = used(("a", ms("2026-11-03"), 50_000), ("b", ms("2026-11-04"), 10_000))
 
-        assert excess_milli(threads, {"a": 40_000, "b": 40_000}, self.NOVEMBER) == 10_000
+        assert excess_milli(use, {"a": 40_000, "b": 40_000}, self.NOVEMBER) == 10_000
 
     def test_a_user_without_a_seat_has_no_grant(self):
-        threads = [thread("gone", "2026-11-03", 5_000), thread(None, "2026-11-03", 2_000)]
+        use = used(("gone", ms("2026-11-03"), 5_000), (None, ms("2026-11-03"), 2_000))
 
-        assert excess_milli(threads, {"a": 40_000}, self.NOVEMBER) == 7_000
-
-    def test_threads_without_a_beginning_or_a_total_count_nothing(self):
-        threads = [thread("a", None, 5_000), thread("a", "2026-11-03", None)]
-
-        assert excess_milli(threads, {}, self.NOVEMBER) == 0
-        assert credit_tally(threads).total == 0
+        assert excess_milli(use, {"a": 40_000}, self.NOVEMBER) == 7_000
 
     def test_grants_go_by_role(self):
         grants = grants_of(DEAL, "team", seats(editor=1, explorer=1, member=1))
@@ -161,26 +159,22 @@ class TestCredits:
         assert grants_of(DEAL, "professional", seats(explorer=1)) is None
 
     def test_a_week_pays_what_it_adds_to_the_months_excess(self):
-        threads = [
-            thread("a", "2026-11-03", 39_000),
-            thread("a", "2026-11-11", 3_000),
-            thread("a", "2026-11-18", 4_000),
-        ]
+        use = used(("a", ms("2026-11-03"), 39_000), ("a", ms("2026-11-11"), 3_000), ("a", ms("2026-11-18"), 4_000))
         week = period_at(ms("2026-11-18"), "week", WEEK)
 
         grants = {"a": 40_000}
-        assert credits_cost(DEAL, threads, grants, period_before(week, "week", WEEK), WEEK) == 2 * 400_000
-        assert credits_cost(DEAL, threads, grants, week, WEEK) == 4 * 400_000
+        assert credits_cost(DEAL, use, grants, period_before(week, "week", WEEK), WEEK) == 2 * 400_000
+        assert credits_cost(DEAL, use, grants, week, WEEK) == 4 * 400_000
 
     def test_a_new_month_brings_a_new_grant(self):
-        threads = [thread("a", "2026-11-30", 60_000), thread("a", "2026-12-01", 40_000)]
+        use = used(("a", ms("2026-11-30"), 60_000), ("a", ms("2026-12-01"), 40_000))
         week = period_at(ms("2026-12-02"), "week", WEEK)
 
-        assert credits_cost(DEAL, threads, {"a": 40_000}, week, WEEK) == 20 * 400_000
+        assert credits_cost(DEAL, use, {"a": 40_000}, week, WEEK) == 20 * 400_000
 
     @settings(max_examples=60, deadline=None)
     @given(
-        used=st.lists(
+        amounts=st.lists(
             st.tuples(
                 st.sampled_from("abc"), st.integers(ms("2026-11-01"), ms("2026-12-01") - 1), st.integers(0, 90_000)
             ),
@@ -188,37 +182,34 @@ class TestCredits:
         ),
         cuts=st.lists(st.integers(ms("2026-11-01"), ms("2026-12-01")), max_size=4),
     )
-    def test_the_parts_of_a_month_add_up_to_it(self, used, cuts):
-        threads = [
-            Thread(thread_id=str(number), user_id=user, created_ms=at_ms, credits_milli=milli * 1_000)
-            for number, (user, at_ms, milli) in enumerate(used)
-        ]
+    def test_the_parts_of_a_month_add_up_to_it(self, amounts, cuts):
+        use = used(*((user, at_ms, milli * 1_000) for user, at_ms, milli in amounts))
         grants = {"a": 40_000_000, "b": 10_000_000}
         edges = [self.NOVEMBER[0], *sorted(cuts), self.NOVEMBER[1]]
 
         parts = [
-            credits_cost(DEAL, threads, grants, (start, end), WEEK)
+            credits_cost(DEAL, use, grants, (start, end), WEEK)
             for start, end in itertools.pairwise(edges)
             if start < end
         ]
 
-        assert sum(parts) == credits_cost(DEAL, threads, grants, self.NOVEMBER, WEEK)
+        assert sum(parts) == credits_cost(DEAL, use, grants, self.NOVEMBER, WEEK)
 
 
 class TestPlans:
     LAST_MONTH = period_at(ms("2026-10-10"), "month", WEEK)
 
     def test_each_plan_is_billed_with_its_own_prices_and_grants(self):
-        threads = [thread("editor0", "2026-10-05", 50_000)]
+        use = used(("editor0", ms("2026-10-05"), 50_000))
 
-        months = plan_months(LIST, seats(editor=2, member=5), threads, self.LAST_MONTH)
+        months = plan_months(LIST, seats(editor=2, member=5), use, self.LAST_MONTH)
 
         assert months == {"professional": 72 * MICRO + 20 * 500_000, "team": 150 * MICRO + 10 * 500_000}
 
     def test_a_plan_without_a_grant_can_be_compared_as_long_as_no_credits_are_used(self):
-        assert plan_month(LIST, "community", seats(editor=2), [], self.LAST_MONTH) == 0
-        used = [thread("editor0", "2026-10-05", 1)]
-        assert plan_month(LIST, "community", seats(editor=2), used, self.LAST_MONTH) is None
+        assert plan_month(LIST, "community", seats(editor=2), used(), self.LAST_MONTH) == 0
+        use = used(("editor0", ms("2026-10-05"), 1))
+        assert plan_month(LIST, "community", seats(editor=2), use, self.LAST_MONTH) is None
 
     def test_where_threads_cannot_be_read_seats_are_compared(self):
         assert plan_month(DEAL, "team", seats(editor=2), None, self.LAST_MONTH) == 56 * MICRO
@@ -226,8 +217,8 @@ class TestPlans:
     def test_a_quote_brings_in_a_plan_without_a_list_price(self):
         quoted = tariff(Prices(overrides={"enterprise": SeatPrices(editor_month_micro_usd=60 * MICRO)}))
 
-        assert plan_months(quoted, seats(editor=1), [], self.LAST_MONTH)["enterprise"] == 60 * MICRO
-        assert "enterprise" not in plan_months(LIST, seats(editor=1), [], self.LAST_MONTH)
+        assert plan_months(quoted, seats(editor=1), used(), self.LAST_MONTH)["enterprise"] == 60 * MICRO
+        assert "enterprise" not in plan_months(LIST, seats(editor=1), used(), self.LAST_MONTH)
 
     def test_what_speaks_against_a_plan_is_said(self):
         plans = LIST.book.plans

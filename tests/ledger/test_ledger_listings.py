@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from exporter.facts import Cell, Connection, Group, Identity, QueriedTable, Seat, Thread
+from exporter.insight import CreditUse
 from exporter.ledger import CollectorState, Listing
 
 
@@ -119,6 +120,10 @@ def test_a_note_is_kept_as_json(bench: Any) -> None:
     assert bench.workspace.value("no such key") is None
 
 
+HOUR = 3_600_000
+WEEK = 168 * HOUR
+
+
 class TestCredits:
     def credits(self, bench: Any) -> dict[tuple[str, ...], int]:
         return {labels: value for (metric, labels), value in bench.sums().items() if metric == "hex_ai_credits_total"}
@@ -176,3 +181,52 @@ class TestCredits:
         self.see(bench, 700)
 
         assert ("hex_ai_credits_total", ("app", "chat"), 0) in bench.workspace.counters()
+
+    def test_growth_belongs_to_the_time_since_the_last_look(self, bench: Any, now_ms: int) -> None:
+        """A thread of last week that burns 400 credits today is today's use."""
+        old = {"thread_id": "t", "user_id": "u", "source": "hex", "thread_type": "thread", "created_ms": now_ms - WEEK}
+        for at_ms, credits_milli in ((now_ms, 5_000), (now_ms + HOUR, 5_000), (now_ms + 2 * HOUR, 405_000)):
+            bench.workspace.record_threads([Thread(**old, credits_milli=credits_milli)], at_ms)
+        bench.restart()
+
+        use = CreditUse(bench.workspace.credits.growths(0))
+        assert use.between(now_ms - WEEK, now_ms + HOUR) == 5_000
+        assert use.between(now_ms + HOUR, now_ms + 2 * HOUR) == 400_000
+        assert [one.credits_milli for one in bench.workspace.credits.growths(now_ms + HOUR)] == [400_000]
+
+    def test_a_thread_that_vanishes_or_shrinks_keeps_what_it_used(self, bench: Any, now_ms: int) -> None:
+        def see(at_ms: int, *totals: int) -> int:
+            threads = [Thread(thread_id="t", created_ms=now_ms, credits_milli=milli) for milli in totals]
+            bench.workspace.record_threads(threads, at_ms)
+            return CreditUse(bench.workspace.credits.growths(0)).total
+
+        bench.begin()
+        assert see(now_ms + 1, 100) == 100
+        assert see(now_ms + 2) == 100
+        assert see(now_ms + 3, 60) == 100
+        assert see(now_ms + 4, 130) == 130
+        assert sum(self.credits(bench).values()) == 130
+
+    def test_what_is_pruned_is_not_used_again(self, bench: Any, now_ms: int) -> None:
+        thread = Thread(thread_id="t", created_ms=now_ms, updated_ms=now_ms + 5, credits_milli=100)
+        bench.begin()
+        bench.workspace.record_threads([thread], now_ms + 5)
+        bench.workspace.record_threads([], now_ms + 6)
+
+        bench.workspace.prune(now_ms + HOUR, now_ms + HOUR)
+        bench.workspace.record_threads([thread], now_ms + 2 * HOUR)
+
+        assert bench.workspace.credits.growths(0) == ()
+        assert sum(self.credits(bench).values()) == 100
+
+    def test_a_look_by_a_wrong_clock_is_put_right(self, bench: Any, now_ms: int) -> None:
+        bench.begin()
+        bench.workspace.record_threads([Thread(thread_id="t", created_ms=now_ms, credits_milli=9)], now_ms + WEEK)
+        bench.workspace.record_collector("threads", True, now_ms + WEEK)
+
+        bench.workspace.disbelieve_after(now_ms + HOUR)
+        bench.workspace.record_threads([Thread(thread_id="t", created_ms=now_ms, credits_milli=12)], now_ms + 2 * HOUR)
+
+        use = CreditUse(bench.workspace.credits.growths(0))
+        assert use.between(now_ms, now_ms + HOUR) == 9
+        assert use.between(now_ms + HOUR, now_ms + 2 * HOUR) == 3

@@ -1,5 +1,6 @@
 """An older ledger is brought up to date with every sum in it, a newer one is refused, a stranger's is left alone."""
 
+import json
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,8 @@ import pytest
 from sqlalchemy import Connection, create_engine, inspect, text
 
 from exporter.errors import LedgerError, LedgerTooNewError
+from exporter.facts import Thread
+from exporter.insight import CreditGrowth
 from exporter.ledger import SCHEMA_VERSION, CollectorState, GatewayRun, KnownFinding, open_ledger
 from exporter.ledger.migrations import STEPS, migrate
 from exporter.ledger.sqlite import writer_engine
@@ -26,7 +29,7 @@ def version_1(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(params=[1, 2, 3])
+@pytest.fixture(params=[1, 2, 3, 4])
 def older(version_1: Path, request: pytest.FixtureRequest) -> tuple[Path, int]:
     """A ledger as each version before the current one wrote it, and that version."""
     engine = writer_engine(version_1)
@@ -127,6 +130,36 @@ def test_an_older_ledger_is_read_as_it_is(older: tuple[Path, int], manual_clock:
     ledger.close()
     assert path.read_bytes() == before
     assert [path.name for path in path.parent.iterdir()] == [path.name]
+
+
+def test_credits_of_an_older_ledger_stay_when_their_thread_was_made(older: tuple[Path, int], manual_clock: Any) -> None:
+    path, _ = older
+    body = json.dumps(
+        [
+            {"thread_id": "t", "source": "hex", "thread_type": "thread", "user_id": "u", "created_ms": 70}
+            | {"credits_milli": 900},
+            {"thread_id": "undated", "source": "hex", "thread_type": "thread", "user_id": None, "created_ms": None}
+            | {"credits_milli": 5},
+        ]
+    )
+    writer = sqlite3.connect(path)
+    writer.execute("INSERT INTO listings VALUES ('acme', 'threads', ?, 80)", (body,))
+    writer.execute("INSERT INTO threads VALUES ('acme', 't', 900)")
+    writer.commit()
+    writer.close()
+    kept = CreditGrowth("t", "u", "hex", "thread", "unknown", 70, 70, 80, 900)
+
+    for read_only in (True, False):
+        ledger = open_ledger(f"sqlite:///{path}", clock=manual_clock, read_only=read_only)
+        assert ledger.workspace("acme").credits.growths(0) == (kept,)
+        ledger.close()
+
+    ledger = open_ledger(f"sqlite:///{path}", clock=manual_clock)
+    later = Thread(thread_id="t", source="hex", thread_type="thread", user_id="u", created_ms=70, credits_milli=950)
+    ledger.workspace("acme").record_threads([later], 100)
+    grown = CreditGrowth("t", "u", "hex", "thread", "unknown", 80, 100, 100, 50)
+    assert set(ledger.workspace("acme").credits.growths(0)) == {kept, grown}
+    ledger.close()
 
 
 def test_an_older_ledger_is_read_beside_the_older_program_that_writes_it(

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from exporter.facts import Connection, Project, QueriedTable, Seat, Thread
 from exporter.insight.calendar_period import Period
+from exporter.insight.credit_use import CreditUse
 from exporter.insight.tariffs import Tariff
 
 DAY_MS = 86_400_000
@@ -60,8 +61,9 @@ class AuditInput:
     an hour of the project's compute, 0 if absent) are by project id; `sources` too, only where probes show enough.
     `teams` is by project id and user id. `tables` has an entry for each project whose tables are known; where only
     cells are known the tables have no name. `seen_ms` is by user id: what shows that somebody works besides logins and
-    projects. `month` is the month by which plans are compared. `missing` says by collector (projects, users,
-    connections, queried_tables, threads, runs) why it cannot be read, where that is known.
+    projects. `credits` is what threads used and when; `month` is the month by which plans are compared. `missing` says
+    by collector (projects, users, connections, queried_tables, threads, runs) why it cannot be read, where that is
+    known.
     """
 
     now_ms: int
@@ -74,6 +76,7 @@ class AuditInput:
     seats: tuple[Seat, ...] | None = None
     seen_ms: Mapping[str, int] = field(default_factory=dict)
     threads: tuple[Thread, ...] | None = None
+    credits: CreditUse | None = None
     connections: tuple[Connection, ...] | None = None
     tables: Mapping[str, tuple[QueriedTable, ...]] | None = None
     sources: Mapping[str, SourceUse] = field(default_factory=dict)

@@ -96,7 +96,7 @@ def _candidate(context: AuditContext, current: str, plan: str, now: int, then: i
 
 def _month(context: AuditContext, plan: str, seats: Sequence[Seat]) -> int | None:
     audit_input = context.input
-    return plan_month(audit_input.tariff, plan, seats, audit_input.threads, audit_input.month)
+    return plan_month(audit_input.tariff, plan, seats, audit_input.credits, audit_input.month)
 
 
 def _beside(context: AuditContext, current: str, plan: str, moves: Mapping[str, str], saving: int) -> int:

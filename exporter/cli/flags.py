@@ -55,6 +55,12 @@ def web_flags(command: Command) -> Command:
             metavar="PATH",
             help="Serve everything below this path; else below that of --web.external-url.",
         ),
+        click.option(
+            "--grafana-url",
+            "grafana_url",
+            metavar="URL",
+            help="Where Grafana is, for links to the boards on the page at /; else `overview.grafana_url`.",
+        ),
         click.option("--web.external-url", "external_url", metavar="URL", help="Where people reach the exporter."),
         click.option("--web.telemetry-path", "telemetry_path", metavar="PATH", default="/metrics"),
         click.option(

@@ -7,6 +7,7 @@ from exporter.config.error_wording import guess, invalid, kind, printable
 from exporter.config.gateway_settings import AllowedCaller, Failures, Gateway, Policy, Queue, RunLimits, Sample
 from exporter.config.load import TOKEN_VARIABLE, load_config
 from exporter.config.match import Match, matches_glob
+from exporter.config.overview_settings import Overview
 from exporter.config.price_book import BOOKS, Book, Plan, read_book
 from exporter.config.price_settings import Compute, Prices, Profile, SeatPrices
 from exporter.config.problems import Problems, RejectedError, UnfitError
@@ -30,6 +31,7 @@ from exporter.config.urls import (
     host_and_port,
     is_plain_to_others,
     is_public,
+    normal_person_url,
     normal_proxy,
     normal_public_url,
 )
@@ -57,6 +59,7 @@ __all__ = [
     "Keys",
     "Labels",
     "Match",
+    "Overview",
     "PeriodKind",
     "Plan",
     "Policy",
@@ -92,6 +95,7 @@ __all__ = [
     "listings_seconds",
     "load_config",
     "matches_glob",
+    "normal_person_url",
     "normal_proxy",
     "normal_public_url",
     "path",

@@ -10,6 +10,7 @@ from exporter.config.collect_settings import LISTINGS, Collect, shortest_max_age
 from exporter.config.error_wording import printable
 from exporter.config.gateway_settings import JOINS, AllowedCaller, Failures, Gateway, Policy, Queue, RunLimits, Sample
 from exporter.config.match import Match
+from exporter.config.overview_settings import Overview
 from exporter.config.price_book import BOOKS, read_book
 from exporter.config.price_settings import Compute, Prices, Profile, SeatPrices
 from exporter.config.readers import Items, Keys, Reader, Spot, Table
@@ -48,7 +49,7 @@ from exporter.config.settings import (
     Workspace,
 )
 from exporter.config.source_settings import FileSource, HttpSource, Source, SqlSource
-from exporter.config.urls import base_url, ledger_url, listen_address, proxy, public_url, source_url
+from exporter.config.urls import base_url, ledger_url, listen_address, person_url, proxy, public_url, source_url
 from exporter.errors import ConfigError
 
 _OWNERS: Mapping[str, Literal["email", "hash", "none"]] = {"email": "email", "hash": "hash", "none": "none"}
@@ -115,6 +116,7 @@ def schema(folder: Path, default: Config) -> Keys[Config]:
                 Audit, {"unused_after": duration(), "failed_runs": integer(1, 1000), "top": integer(1, 1000)}
             ),
             "ignore": Items(_ignore()),
+            "overview": Keys(Overview, {"enabled": truth(), "grafana_url": person_url()}),
         },
         defaults={"workspaces": default.workspaces, "storage": default.storage},
         check=_check_whole,

@@ -14,6 +14,7 @@ from exporter.config.collect_settings import Collect
 from exporter.config.error_wording import guess, printable
 from exporter.config.gateway_settings import Gateway
 from exporter.config.match import Match, matches_glob
+from exporter.config.overview_settings import Overview
 from exporter.config.price_settings import Compute, Prices
 from exporter.config.route_settings import Route
 from exporter.config.source_settings import Source
@@ -129,6 +130,7 @@ class Config(Struct, frozen=True, kw_only=True):
     gateway: Gateway | None = None
     audit: Audit = Audit()
     ignore: tuple[Ignore, ...] = ()
+    overview: Overview = Overview()
 
     @property
     def gateway_workspace(self) -> Workspace:

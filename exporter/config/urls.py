@@ -126,7 +126,17 @@ def public_url() -> Scalar[str]:
 
 
 def normal_public_url(text: str) -> str:
-    """The address with its host in lower case, without a trailing slash and without `/api/v1`.
+    """The address as `normal_person_url` has it, without `/api/v1`. Raises UnfitError as that does."""
+    return normal_person_url(text).removesuffix(_API_PATH).rstrip("/")
+
+
+def person_url() -> Scalar[str]:
+    """An address that people open in a browser, see `normal_person_url`."""
+    return _address("an address such as https://grafana.example", normal_person_url)
+
+
+def normal_person_url(text: str) -> str:
+    """The address with its host in lower case and without a trailing slash.
 
     Raises UnfitError unless it is http or https to a host, with at most a port and a path.
     """
@@ -136,8 +146,7 @@ def normal_public_url(text: str) -> str:
     parts = _split(text, expected)
     if not _PATH.fullmatch(parts.path):
         raise UnfitError(f"the address cannot be read; {expected}")
-    path = parts.path.rstrip("/").removesuffix(_API_PATH).rstrip("/")
-    return f"{parts.scheme}://{parts.netloc.lower().rstrip(':')}{path}"
+    return f"{parts.scheme}://{parts.netloc.lower().rstrip(':')}{parts.path.rstrip('/')}"
 
 
 def listen_address() -> Scalar[str]:

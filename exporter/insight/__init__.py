@@ -11,6 +11,7 @@ from exporter.insight.calendar_period import (
     months_of,
     period_at,
     period_before,
+    same_moment,
 )
 from exporter.insight.calendar_week import previous_week_bounds, week_bounds
 from exporter.insight.concurrency import peak
@@ -70,6 +71,7 @@ __all__ = [
     "project_firings",
     "roles_of",
     "ruled_out",
+    "same_moment",
     "scheduled_week_runs",
     "seats_share",
     "tariff",

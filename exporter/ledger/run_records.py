@@ -15,6 +15,9 @@ from exporter.ledger.store import Store, Transaction
 _IDS_AT_ONCE = 500
 _DAY_MS = 86_400_000
 
+QUARTER_MS = 900_000
+"""A quarter of an hour: every time zone in use is a multiple of it from UTC."""
+
 
 class Runs:
     """The runs of one workspace. Reads may come from any thread."""
@@ -152,6 +155,20 @@ class Runs:
         )
         with self._store.reading() as connection:
             return {row[0]: row[1] for row in connection.execute(statement)}
+
+    def starts_by_quarter(self, start_ms: int, end_ms: int) -> dict[tuple[str, int], int]:
+        """How many runs of each project started in each quarter of an hour since the epoch, of [start, end).
+
+        Those that got no kernel are left out.
+        """
+        quarter = (RUNS.c.started_ms // QUARTER_MS).label("quarter")
+        statement = (
+            select(RUNS.c.project_id, quarter, func.count())
+            .where(self._mine, *self._within(start_ms, end_ms), RUNS.c.status != UNBILLED)
+            .group_by(RUNS.c.project_id, quarter)
+        )
+        with self._store.reading() as connection:
+            return {(project, int(quarter)): count for project, quarter, count in connection.execute(statement)}
 
     def latest(self) -> dict[tuple[str, str], int]:
         """When the last run of each project in each status started, in milliseconds."""

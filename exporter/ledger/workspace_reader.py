@@ -138,6 +138,13 @@ class WorkspaceReader:
         """How many runs of each project count towards [start, end): all but those that got no kernel."""
         return self._runs.counts(start_ms, end_ms)
 
+    def starts_by_quarter(self, start_ms: int, end_ms: int) -> dict[tuple[str, int], int]:
+        """How many runs of each project started in each quarter of an hour since the epoch, of [start, end).
+
+        Those that got no kernel are left out, as in `week_counts`.
+        """
+        return self._runs.starts_by_quarter(start_ms, end_ms)
+
     def active_runs(self) -> tuple[Run, ...]:
         """The runs that had not ended when they were seen last."""
         return self._runs.active()

@@ -63,8 +63,12 @@ class Collector:
 
         Where the ledger cannot be read, the workspaces' figures are those that were read last.
         """
+        return self.families(self.snapshots(config, now_ms, skews_ms))
+
+    def families(self, snapshots: Iterable[Snapshot]) -> list[Family]:
+        """Every family of these workspaces and of the exporter itself, each metric once."""
         merged: dict[str, Family] = {}
-        for family in self._families(config, now_ms, skews_ms):
+        for family in self._families(snapshots):
             name = family.metric.name
             known = merged.get(name)
             merged[name] = family if known is None else Family(family.metric, [*known.samples, *family.samples])
@@ -100,8 +104,8 @@ class Collector:
                 accounts=None if skew_ms is None else self._bookkeepers[workspace.name].accounts(stored, here_ms),
             )
 
-    def _families(self, config: Config, now_ms: int, skews_ms: Skews) -> Iterator[Family]:
-        for snapshot in self.snapshots(config, now_ms, skews_ms):
+    def _families(self, snapshots: Iterable[Snapshot]) -> Iterator[Family]:
+        for snapshot in snapshots:
             for concept in CONCEPTS:
                 yield from concept(snapshot)
         yield from ledger_families(self._ledger.created_ms, self._ledger.is_durable and self._ledger.problem is None)

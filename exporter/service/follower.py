@@ -28,6 +28,7 @@ from exporter.metrics import (
     exporter_families,
 )
 from exporter.polling import Poller, PollReport, WorkspaceClock
+from exporter.service.overview_page import OverviewPage
 from exporter.service.workers import Assignment, Workers, make_workers
 
 _log = structlog.get_logger()
@@ -49,7 +50,9 @@ class Follower:
     All may be used from any thread.
     """
 
-    def __init__(self, assignment: Assignment, publisher: Publisher, status: Status, clock: Clock) -> None:
+    def __init__(
+        self, assignment: Assignment, publisher: Publisher, overview: OverviewPage, status: Status, clock: Clock
+    ) -> None:
         self.opened: Future[Ledger] = Future()
         self.showed: Future[None] = Future()
         self.followed: Future[Ledger] = Future()
@@ -57,6 +60,7 @@ class Follower:
         self._assignment = assignment
         self._wanted: deque[tuple[Assignment, Future[None]]] = deque()
         self._publisher = publisher
+        self._overview = overview
         self._status = status
         self._clock = clock
         self._ledger_clock = UnsteppedClock(clock)
@@ -277,5 +281,6 @@ class Follower:
             with suppress(LedgerError):
                 ledger.workspace(workspace.name).release_holds(round(self._ledger_clock.now() * 1000))
         skews_ms = {one.name: self._skew_ms(one.name) for one in config.workspaces}
-        page = builder.build(collector.collect(config, now_ms, skews_ms))
-        self._publisher.publish(page)
+        snapshots = list(collector.snapshots(config, now_ms, skews_ms))
+        self._publisher.publish(builder.build(collector.families(snapshots)))
+        self._overview.build(config, snapshots, self.reports(), ledger.problem)

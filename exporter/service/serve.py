@@ -12,23 +12,21 @@ from typing import TYPE_CHECKING
 import structlog
 from msgspec import structs
 
-from exporter import __version__
 from exporter.clock import SystemClock
-from exporter.config import Config
+from exporter.config import Config, UnfitError, normal_person_url
 from exporter.errors import ConfigError, ConfigProblem, LedgerError
 from exporter.metrics import Publisher, Status
-from exporter.polling import PollReport
+from exporter.overview import STYLE_SHA256
 from exporter.service.follower import Follower
 from exporter.service.logs import configure_logs
+from exporter.service.overview_page import OverviewPage
 from exporter.service.settings import read_config, tokens_of
 from exporter.service.workers import Assignment
 from exporter.web import (
-    Landing,
     ReloadOutcome,
     Server,
     WebConfigFile,
     WebPaths,
-    WorkspaceState,
     create_app,
     create_health_app,
     parse_address,
@@ -37,8 +35,6 @@ from exporter.web import (
 
 if TYPE_CHECKING:
     from exporter.service.gateway_server import GatewayServer
-
-DOCS_URL = "https://github.com/hex-exporter/hex-exporter"
 
 _HEALTH_FLAG = "--web.health-listen-address"
 
@@ -60,6 +56,16 @@ class WebFlags:
     external_url: str | None = None
     route_prefix: str | None = None
     health_addresses: Sequence[str] = ()
+    grafana_url: str | None = None
+
+    def normal_grafana_url(self) -> str | None:
+        """Where links to boards begin, without a trailing slash; raises ConfigError for what is no address."""
+        if self.grafana_url is None:
+            return None
+        try:
+            return normal_person_url(self.grafana_url)
+        except UnfitError as unfit:
+            raise ConfigError(ConfigProblem("--grafana-url", str(unfit))) from None
 
     def paths(self) -> WebPaths:
         """What is served where; raises ConfigError for flags that cannot be used."""
@@ -122,19 +128,25 @@ class Service:
         self._publisher = Publisher()
         self._status = Status()
         self._clock = SystemClock()
-        self._follower = Follower(self._assignment, self._publisher, self._status, self._clock)
+        self._overview = OverviewPage()
+        self._follower = Follower(self._assignment, self._publisher, self._overview, self._status, self._clock)
         self._loop: asyncio.AbstractEventLoop | None = None
         self.gateway = self._gateway()
 
     def server(self, web: WebFlags) -> Server:
         """The HTTP side, not yet bound."""
+        paths = web.paths()
+        self._overview.begin(
+            self._assignment.tokens, telemetry_path=paths.telemetry, grafana_url=web.normal_grafana_url()
+        )
         app = create_app(
             self._publisher,
             health=self._follower.health,
             ready=self._follower.ready,
             reload=self.reload if web.enable_lifecycle else None,
-            landing=self._landing,
-            paths=web.paths(),
+            landing=lambda: self._overview.body,
+            landing_style_sha256=STYLE_SHA256,
+            paths=paths,
         )
         web_file = None if web.web_config_file is None else WebConfigFile(web.web_config_file)
         return Server(app, listen=web.listen_addresses, web_file=web_file)
@@ -222,26 +234,9 @@ class Service:
 
         return GatewayServer(config, self._follower)
 
-    def _landing(self) -> Landing:
-        return Landing(
-            version=__version__,
-            workspaces=[_state(name, report) for name, report in self._follower.reports().items()],
-            docs_url=DOCS_URL,
-        )
-
 
 def _lasting(config: Config) -> object:
     """What of a gateway stays as it was at the start, whatever is read again."""
     if config.gateway is None:
         return None
     return structs.replace(config.gateway, policies=()), config.gateway_workspace
-
-
-def _state(name: str, report: PollReport) -> WorkspaceState:
-    detail = f"{report.planned_requests_per_hour:.0f} of {report.allowed_requests_per_hour} requests an hour"
-    if report.projects_with_older_history:
-        detail += f"; history of {report.projects_with_older_history} projects still to be read"
-    if report.excluded_projects:
-        detail += f"; {report.excluded_projects} projects are left out by collect.match and collect.except"
-    state = "followed" if report.is_followed else "not followed"
-    return WorkspaceState(name=name, state=state, detail="; ".join((*report.problems, detail)))

@@ -15,9 +15,11 @@ from exporter.view.excluded_projects import polled
 from exporter.view.owner_labels import OwnerLabel, owner_label
 from exporter.view.reader import Reader
 from exporter.view.recent_runs import SPAN_MS, WeekHour, by_week_hour, users_of_connections
+from exporter.view.shown_names import project_url, subject_name
 from exporter.view.snapshot import Snapshot
 from exporter.view.status import GatewayState, ProcessStatus, Status, WorkspaceStatus
 from exporter.view.teams import team_of_person
+from exporter.view.week_hours import WeekCurve
 
 __all__ = [
     "COMPONENTS",
@@ -33,6 +35,7 @@ __all__ = [
     "Status",
     "Total",
     "WeekAccount",
+    "WeekCurve",
     "WeekHour",
     "WorkspaceStatus",
     "awaited",
@@ -43,6 +46,8 @@ __all__ = [
     "is_mostly_unreadable",
     "owner_label",
     "polled",
+    "project_url",
+    "subject_name",
     "team_of_person",
     "unreadable",
     "users_of_connections",

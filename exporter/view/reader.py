@@ -1,6 +1,8 @@
 """Reading a workspace from the ledger, and not reading again what cannot have changed."""
 
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from exporter.config import Collect, Week
 from exporter.errors import LedgerError
@@ -10,11 +12,24 @@ from exporter.ledger import Ledger, WorkspaceLedger
 from exporter.view.excluded_projects import excluded_of, without
 from exporter.view.recent_runs import SPAN_MS, RecentRuns, recent
 from exporter.view.snapshot import Stored
+from exporter.view.week_hours import WeekCurve, week_curve
 
 _EVERYTHING = Collect()
 
 RECENT_EVERY_MS = 60_000
-"""How old figures over the last seven days may get, because every run of those days is read for them."""
+"""How old figures over the last days may get, because every run of those days is read for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Recent:
+    """What was read at an instant of the runs of the last days, for one zone, week and set of projects left out."""
+
+    at_ms: int
+    week: tuple[int, int]
+    timezone: str
+    excluded: frozenset[str]
+    runs: RecentRuns
+    curve: WeekCurve
 
 
 class Reader:
@@ -25,14 +40,14 @@ class Reader:
         self._name = name
         self._stored: Stored | None = None
         self._version: tuple[int, tuple[int, int], Collect] | None = None
-        self._recent: tuple[int, str, frozenset[str], RecentRuns] | None = None
+        self._recent: _Recent | None = None
 
     def read(self, week: Week, now_ms: int, collect: Collect = _EVERYTHING) -> Stored | None:
         """What the ledger holds now; what it held when it could last be read, or None, if it cannot be read."""
         bounds = week_bounds(now_ms, week.timezone, week.starts)
         version = (self._ledger.version, bounds, collect)
         try:
-            if version != self._version or not self._is_recent(week.timezone, now_ms):
+            if version != self._version or not self._is_recent(bounds, week.timezone, now_ms):
                 self._stored = self._read(week, bounds, now_ms, collect)
                 self._version = version
         except LedgerError:
@@ -47,6 +62,7 @@ class Reader:
         tables = ledger.tables()
         projects = ledger.projects(include_gone=True)
         excluded = excluded_of(projects, collect, self._name)
+        recently = self._recently(ledger, tables, bounds, previous, week.timezone, now_ms, excluded)
         stored = Stored(
             first_contact_ms=ledger.first_contact_ms,
             projects=projects,
@@ -65,7 +81,8 @@ class Reader:
             cool_down_until_ms=ledger.cool_down_until_ms,
             sources=ledger.sources.states(),
             findings=ledger.findings.known(),
-            recent=self._recently(ledger, tables, week.timezone, now_ms, excluded),
+            recent=recently.runs,
+            curve=recently.curve,
         )
         return without(stored, excluded)
 
@@ -73,18 +90,32 @@ class Reader:
         self,
         ledger: WorkspaceLedger,
         tables: Mapping[str, tuple[QueriedTable, ...]],
+        week: tuple[int, int],
+        previous: tuple[int, int],
         timezone: str,
         now_ms: int,
         excluded: frozenset[str],
-    ) -> RecentRuns:
-        if self._recent is None or self._recent[2] != excluded or not self._is_recent(timezone, now_ms):
+    ) -> _Recent:
+        known = self._recent
+        if known is None or known.excluded != excluded or not self._is_recent(week, timezone, now_ms):
             # Without an end: the start is by Hex's clock, which may be ahead of this one.
             runs = (run for run in ledger.runs_between(now_ms - SPAN_MS, None) if run.project_id not in excluded)
-            self._recent = (now_ms, timezone, excluded, recent(runs, tables, timezone, now_ms))
-        return self._recent[3]
+            starts: Counter[int] = Counter()
+            for (project_id, quarter), count in ledger.starts_by_quarter(previous[0], week[1]).items():
+                if project_id not in excluded:
+                    starts[quarter] += count
+            known = self._recent = _Recent(
+                at_ms=now_ms,
+                week=week,
+                timezone=timezone,
+                excluded=excluded,
+                runs=recent(runs, tables, timezone, now_ms),
+                curve=week_curve(starts, week, previous, timezone, now_ms),
+            )
+        return known
 
-    def _is_recent(self, timezone: str, now_ms: int) -> bool:
-        if self._recent is None:
+    def _is_recent(self, week: tuple[int, int], timezone: str, now_ms: int) -> bool:
+        known = self._recent
+        if known is None:
             return False
-        at_ms, known_timezone, *_ = self._recent
-        return known_timezone == timezone and 0 <= now_ms - at_ms < RECENT_EVERY_MS
+        return (known.week, known.timezone) == (week, timezone) and 0 <= now_ms - known.at_ms < RECENT_EVERY_MS

@@ -18,6 +18,7 @@ from exporter.view.completeness import (
 from exporter.view.owner_labels import OwnerLabel
 from exporter.view.recent_runs import RecentRuns
 from exporter.view.status import WorkspaceStatus
+from exporter.view.week_hours import WeekCurve
 
 _TOLERATED_MS = 3_000  # clocks that differ by less agree
 
@@ -48,6 +49,7 @@ class Stored:
     sources: Mapping[str, SourceState]
     findings: tuple[KnownFinding, ...]
     recent: RecentRuns
+    curve: WeekCurve
     excluded: frozenset[str] = frozenset()
     excluded_projects: int = 0
 

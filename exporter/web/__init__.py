@@ -1,7 +1,6 @@
 """HTTP: the metrics page, health, reload and a landing page, over TLS and with passwords where configured."""
 
 from exporter.web.connection_limits import ConnectionLimits
-from exporter.web.landing_page import Landing, WorkspaceState
 from exporter.web.listen_address import Address, bind, parse_address
 from exporter.web.routes import Health, ReloadOutcome, create_app, create_health_app
 from exporter.web.server import Server
@@ -12,12 +11,10 @@ __all__ = [
     "Address",
     "ConnectionLimits",
     "Health",
-    "Landing",
     "ReloadOutcome",
     "Server",
     "WebConfigFile",
     "WebPaths",
-    "WorkspaceState",
     "bind",
     "create_app",
     "create_health_app",

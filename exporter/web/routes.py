@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Match, request_response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exporter.web.content_negotiation import negotiate
-from exporter.web.landing_page import LANDING_HEADERS, Landing, render_landing
+from exporter.web.document_headers import headers_of_document
 from exporter.web.web_paths import WebPaths
 
 _CHUNK_BYTES = 256 * 1024
@@ -63,19 +63,22 @@ def create_app(
     health: Verdict,
     ready: Verdict,
     reload: Callable[[], tuple[bool, str]] | None,
-    landing: Callable[[], Landing],
+    landing: Callable[[], bytes],
+    landing_style_sha256: str,
     paths: WebPaths = _AT_THE_ROOT,
 ) -> Starlette:
     """The exporter's HTTP side as an ASGI application.
 
-    `health`, `ready` and `landing` are called on the event loop and must return at once; `reload` (None: not
-    enabled) runs in a thread, one call at a time. A telemetry path of `/` takes the landing page's place. With a
-    prefix, `/` and the prefix without its slash lead to the landing page.
+    `health`, `ready` and `landing`, which returns an HTML document, are called on the event loop and must return at
+    once; `reload` (None: not enabled) runs in a thread, one call at a time. Of the document's style sheets a browser
+    applies the one with this hash (in base64). A telemetry path of `/` takes the landing page's place. With a prefix,
+    `/` and the prefix without its slash lead to the landing page.
     """
     turn = asyncio.Lock()
+    landing_headers = headers_of_document(landing_style_sha256)
 
     async def landing_page(request: Request) -> Response:
-        return HTMLResponse(render_landing(landing(), telemetry_path=paths.telemetry), headers=LANDING_HEADERS)
+        return HTMLResponse(landing(), headers=landing_headers)
 
     async def to_landing_page(request: Request) -> Response:
         # Relative, and so right behind a proxy that adds or removes a part of the path.

@@ -73,7 +73,7 @@ def serve_ours(series: int, ready: Connection) -> None:
     import asyncio
 
     from exporter.metrics import METRICS, Family, Publisher, build_page
-    from exporter.web import Landing, Server, create_app
+    from exporter.web import Server, create_app
 
     publisher = Publisher()
     publisher.publish(build_page([Family(METRICS["hex_runs_total"], [(labels(index), 17) for index in range(series)])]))
@@ -84,7 +84,8 @@ def serve_ours(series: int, ready: Connection) -> None:
             health=lambda: (True, ""),
             ready=lambda: (True, ""),
             reload=None,
-            landing=lambda: Landing(version=""),
+            landing=lambda: b"",
+            landing_style_sha256="",
         )
         server = Server(app, listen=["127.0.0.1:0"])
         ready.send(server.bind()[0].port)

@@ -10,7 +10,7 @@ from pathlib import Path
 import trustme
 from starlette.types import ASGIApp
 
-from exporter.web import Address, Landing, create_app
+from exporter.web import Address, create_app
 
 TEXT = b"# TYPE hex_up gauge\nhex_up 1.0\n"
 OPENMETRICS = TEXT + b"# EOF\n"
@@ -107,7 +107,8 @@ def make_app(publisher: StandInPublisher | None = None, **changes: object) -> AS
         "health": lambda: (True, "Alive."),
         "ready": lambda: (True, "Ready."),
         "reload": None,
-        "landing": lambda: Landing(version="1.2.3"),
+        "landing": lambda: b"<!doctype html><title>Hex exporter</title>",
+        "landing_style_sha256": "c3R5bGU=",
     }
     return create_app(publisher or StandInPublisher(), **(settings | changes))  # type: ignore[arg-type]
 

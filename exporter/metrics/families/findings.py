@@ -8,7 +8,7 @@ from exporter.insight import MICRO
 from exporter.insight.savings import Audit, Finding, Total
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family
-from exporter.view import Snapshot
+from exporter.view import Snapshot, subject_name
 
 
 def finding_families(snapshot: Snapshot) -> Iterator[Family]:
@@ -80,7 +80,7 @@ def _top(snapshot: Snapshot, audit: Audit) -> Iterator[Family]:
                     finding.kind,
                     subject,
                     finding.subject_type,
-                    _called(snapshot, finding),
+                    subject_name(snapshot, finding),
                     finding.team,
                     finding.confidence,
                     finding.action,
@@ -124,10 +124,3 @@ def _top(snapshot: Snapshot, audit: Audit) -> Iterator[Family]:
 def _subject(snapshot: Snapshot, finding: Finding) -> str:
     """The subject's id; an owner's is an address, and shown as owners are: empty where they are not."""
     return snapshot.owner_label(finding.subject) if finding.subject_type == "owner" else finding.subject
-
-
-def _called(snapshot: Snapshot, finding: Finding) -> str:
-    """The subject's name, people's as owners are shown; else the subject itself."""
-    if finding.subject_type in {"user", "owner"}:
-        return snapshot.owner_label(finding.subject_name) or finding.subject
-    return finding.subject_name

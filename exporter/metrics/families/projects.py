@@ -2,12 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from urllib.parse import quote, urlsplit
 
 from exporter.facts import Project
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family, Sample
-from exporter.view import Snapshot
+from exporter.view import Snapshot, project_url
 
 _STATES = ("published", "unpublished", "archived", "trashed")
 
@@ -57,7 +56,6 @@ def project_families(snapshot: Snapshot) -> Iterator[Family]:
 
 
 def _info(snapshot: Snapshot) -> Family:
-    address = _address(snapshot)
     samples: list[Sample] = []
     for known in snapshot.stored.projects:
         if known.has_series:
@@ -69,15 +67,7 @@ def _info(snapshot: Snapshot) -> Family:
                 snapshot.owner_label(project.owner),
                 snapshot.config.team_of(snapshot.name, project),
                 project.project_status or "",
-                f"{address}/hex/{quote(project.project_id, safe='')}",
+                project_url(snapshot, project.project_id),
             )
             samples.append((labels, 1))
     return Family(METRICS["hex_project_info"], samples)
-
-
-def _address(snapshot: Snapshot) -> str:
-    """Where people find the workspace's projects: the host that the API has, and the organisation if it is known."""
-    base = urlsplit(snapshot.workspace.base_url)
-    host = f"{base.scheme}://{base.netloc.rpartition('@')[2]}"
-    identity = snapshot.stored.identity
-    return host if identity is None or identity.org_id is None else f"{host}/{identity.org_id}"

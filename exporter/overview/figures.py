@@ -1,0 +1,186 @@
+"""What the page shows of one workspace: budgets, the week's curve, top projects, findings and the age of the data."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from exporter.config import DEFAULT_BUDGET
+from exporter.insight import BudgetStatus
+from exporter.insight.savings import Audit
+from exporter.view import Snapshot, project_url, subject_name
+
+TOP = 5
+"""How many projects and findings are shown: as many as are read at a glance."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetFigures:
+    """One budget, in its unit. `is_default`: nobody chose its limit, so that nothing is judged by it.
+
+    `level` is the highest of `info`, `warning` and `critical` that its use has reached, empty for none.
+    `is_exceeded_by_forecast` None: there is no forecast.
+    """
+
+    name: str
+    unit: str
+    period: str
+    limit: float
+    used: float | None
+    forecast: float | None
+    resets_ms: int
+    level: str
+    is_exceeded_by_forecast: bool | None
+    is_default: bool
+    unreadable_projects: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectFigures:
+    """One project: its runs since the week began and in the whole week before, and what this week's cost."""
+
+    title: str
+    url: str
+    project_id: str
+    runs: int
+    previous_runs: int | None
+    micro_usd: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingFigures:
+    """One thing to switch off, with what that saves a month: money where it is priced, else runs."""
+
+    kind: str
+    subject: str
+    action: str
+    micro_usd: int | None
+    runs: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceFigures:
+    """One workspace. Runs are None until every run since the week's start is known, and so are those of last week.
+
+    `previous_runs_by_now` are last week's up to the same local moment. `findings` None: no audit yet.
+    `complete_until_ms`: every run that started before it is known. Times are shown in `timezone`.
+    """
+
+    name: str
+    timezone: str
+    now_ms: int
+    budgets: tuple[BudgetFigures, ...]
+    runs: int | None
+    previous_runs: int | None
+    previous_runs_by_now: int | None
+    curve: tuple[int, ...]
+    previous_curve: tuple[int, ...]
+    projects: tuple[ProjectFigures, ...]
+    findings: tuple[FindingFigures, ...] | None
+    more_findings: int
+    saving_micro_usd: int | None
+    saving_runs: float
+    complete_until_ms: int | None
+    readable_projects: int
+    unreadable_projects: int
+
+
+def workspace_figures(snapshot: Snapshot) -> WorkspaceFigures:
+    """The figures of this workspace now; those that are not known are None or empty."""
+    stored = snapshot.stored
+    is_known = snapshot.is_complete_from(stored.week[0])
+    is_previous_known = snapshot.is_complete_from(stored.previous_week[0])
+    timezone = snapshot.config.week(snapshot.name).timezone
+    audit = snapshot.status.audit
+    return WorkspaceFigures(
+        name=snapshot.name,
+        timezone=timezone,
+        now_ms=snapshot.now_ms,
+        budgets=tuple(_budgets(snapshot)),
+        runs=sum(stored.week_counts.values()) if is_known else None,
+        previous_runs=sum(stored.previous_week_counts.values()) if is_previous_known else None,
+        previous_runs_by_now=stored.curve.previous_by_now if is_previous_known else None,
+        curve=stored.curve.this if is_known else (),
+        previous_curve=stored.curve.previous if is_previous_known else (),
+        projects=tuple(_projects(snapshot, is_previous_known=is_previous_known)) if is_known else (),
+        findings=None if audit is None else tuple(_findings(snapshot, audit)),
+        more_findings=0 if audit is None else max(0, len(audit.findings) - TOP),
+        saving_micro_usd=None if audit is None else audit.saving.micro,
+        saving_runs=0.0 if audit is None else audit.saving.runs,
+        complete_until_ms=snapshot.complete_until_ms,
+        readable_projects=len(snapshot.awaited),
+        unreadable_projects=len(snapshot.unreadable),
+    )
+
+
+def _budgets(snapshot: Snapshot) -> Iterator[BudgetFigures]:
+    accounts = snapshot.accounts
+    if accounts is None:
+        return
+    missing = accounts.unreadable_projects or (0,) * len(accounts.budgets)
+    for status, unreadable in sorted(zip(accounts.budgets, missing, strict=True), key=lambda one: _urgency(one[0])):
+        budget = status.budget
+        exceeds = None if status.forecast is None else status.forecast > budget.limit
+        yield BudgetFigures(
+            name=budget.name,
+            unit=budget.unit,
+            period=budget.period,
+            limit=budget.limit,
+            used=status.used,
+            forecast=status.forecast,
+            resets_ms=status.period[1],
+            level=_level(status),
+            is_exceeded_by_forecast=exceeds,
+            is_default=budget == DEFAULT_BUDGET,
+            unreadable_projects=unreadable,
+        )
+
+
+def _urgency(status: BudgetStatus) -> float:
+    """Orders budgets: the one of which most will be gone comes first."""
+    return -max(status.used or 0, status.forecast or 0) / (status.budget.limit or 1)
+
+
+def _level(status: BudgetStatus) -> str:
+    used, limit, thresholds = status.used, status.budget.limit, status.budget.thresholds
+    if used is None:
+        return ""
+    for name, part in (
+        ("critical", thresholds.critical),
+        ("warning", thresholds.warning),
+        ("info", thresholds.info),
+    ):
+        if used >= part * limit:
+            return name
+    return ""
+
+
+def _projects(snapshot: Snapshot, *, is_previous_known: bool) -> Iterator[ProjectFigures]:
+    """The projects with the most runs this week."""
+    stored, accounts = snapshot.stored, snapshot.accounts
+    projects = {known.project.project_id: known.project for known in stored.projects}
+    money: dict[str, int] = {}
+    if accounts is not None and accounts.is_run_priced and accounts.week.totals is not None:
+        for (project_id, _, _), total in accounts.week.totals.items():
+            money[project_id] = money.get(project_id, 0) + total.micro_usd
+    ranked = sorted(stored.week_counts.items(), key=lambda one: (-one[1], one[0]))
+    for project_id, runs in ranked[:TOP]:
+        project = projects.get(project_id)
+        yield ProjectFigures(
+            title=project_id if project is None else project.title or project_id,
+            url=project_url(snapshot, project_id),
+            project_id=project_id,
+            runs=runs,
+            previous_runs=stored.previous_week_counts.get(project_id, 0) if is_previous_known else None,
+            micro_usd=money.get(project_id),
+        )
+
+
+def _findings(snapshot: Snapshot, audit: Audit) -> Iterator[FindingFigures]:
+    # The audit ranks what saves nothing on this bill by its cost; here only what it saves is shown.
+    for finding in sorted(audit.findings, key=lambda one: one.saving.rank, reverse=True)[:TOP]:
+        yield FindingFigures(
+            kind=finding.kind,
+            subject=subject_name(snapshot, finding),
+            action=finding.action,
+            micro_usd=finding.saving.micro,
+            runs=finding.saving.runs,
+        )

@@ -1,0 +1,68 @@
+"""The page at `/` while the exporter runs: made anew with the metrics, so that it is ready before anyone asks."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import structlog
+
+from exporter import __version__
+from exporter.config import Config
+from exporter.overview import Boards, Frame, render_overview, workspace_figures
+from exporter.polling import PollReport
+from exporter.view import Snapshot
+
+DOCS_URL = "https://github.com/hex-exporter/hex-exporter"
+
+_log = structlog.get_logger()
+
+
+class OverviewPage:
+    """Holds the page. One thread builds it, any thread reads `body`: it is replaced whole."""
+
+    def __init__(self) -> None:
+        self._frame = Frame(version=__version__, telemetry_path="/metrics", docs_url=DOCS_URL)
+        self._grafana_url: str | None = None
+        self.body = b""
+
+    def begin(self, workspaces: Iterable[str], *, telemetry_path: str, grafana_url: str | None) -> None:
+        """Show, until there is more to show, that the ledger is being opened.
+
+        `telemetry_path` is where the metrics are below the page; `grafana_url` is preferred to that of the
+        configuration.
+        """
+        self._frame = replace(self._frame, telemetry_path=telemetry_path)
+        self._grafana_url = grafana_url
+        states = dict.fromkeys(workspaces, "The ledger is being opened.")
+        self.body = render_overview(replace(self._frame, states=states, reasons=dict.fromkeys(states, ())), ())
+
+    def build(
+        self, config: Config, snapshots: Iterable[Snapshot], reports: Mapping[str, PollReport], problem: str | None
+    ) -> None:
+        """Show this; `problem` is what is wrong with the ledger. A page that cannot be made leaves the last one."""
+        names = [workspace.name for workspace in config.workspaces]
+        frame = replace(
+            self._frame,
+            boards=Boards(grafana_url=self._grafana_url or config.overview.grafana_url or ""),
+            problems=() if problem is None else (f"The ledger is not as it should be: {problem}",),
+            states={name: _state(reports.get(name)) for name in names},
+            reasons={name: reports[name].problems if name in reports else () for name in names},
+        )
+        try:
+            shown = [workspace_figures(one) for one in snapshots] if config.overview.enabled else []
+            self.body = render_overview(frame, shown)
+        except Exception:
+            _log.exception("The overview cannot be made; the last one stays")
+
+
+def _state(report: PollReport | None) -> str:
+    if report is None:
+        return "not followed yet"
+    parts = [
+        "followed" if report.is_followed else "not followed",
+        f"{report.planned_requests_per_hour:.0f} of {report.allowed_requests_per_hour} requests an hour",
+    ]
+    if report.projects_with_older_history:
+        parts.append(f"history of {report.projects_with_older_history} projects still to be read")
+    if report.excluded_projects:
+        parts.append(f"{report.excluded_projects} projects are left out by collect.match and collect.except")
+    return "; ".join(parts)

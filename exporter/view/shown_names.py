@@ -1,0 +1,26 @@
+"""How projects and the subjects of findings are shown to people: a link into Hex, a name, people as owners are."""
+
+from urllib.parse import quote, urlsplit
+
+from exporter.insight.savings import Finding
+from exporter.view.snapshot import Snapshot
+
+
+def project_url(snapshot: Snapshot, project_id: str) -> str:
+    """Where people find the project in Hex."""
+    return f"{workspace_url(snapshot)}/hex/{quote(project_id, safe='')}"
+
+
+def workspace_url(snapshot: Snapshot) -> str:
+    """Where people find the workspace: the host that the API has, and the organisation if it is known."""
+    base = urlsplit(snapshot.workspace.base_url)
+    host = f"{base.scheme}://{base.netloc.rpartition('@')[2]}"
+    identity = snapshot.stored.identity
+    return host if identity is None or identity.org_id is None else f"{host}/{identity.org_id}"
+
+
+def subject_name(snapshot: Snapshot, finding: Finding) -> str:
+    """The subject's name, people's as owners are shown; where there is none, the subject itself."""
+    if finding.subject_type in {"user", "owner"}:
+        return snapshot.owner_label(finding.subject_name) or finding.subject
+    return finding.subject_name

@@ -85,9 +85,8 @@ def main() -> None:
     builder = PageBuilder()
     metrics = _seconds(lambda: builder.build(world.collector.families(snapshots)), 10)
     taken = _request_ms(document)
-    print(
-        f"{PROJECTS} projects: {len(document)} bytes; made in {1000 * overview:.2f} ms, metrics in {1000 * metrics:.2f} ms"
-    )
+    print(f"{PROJECTS} projects: {len(document)} bytes, made in {1000 * overview:.2f} ms")
+    print(f"the metrics of the same: {1000 * metrics:.2f} ms")
     print(f"a request: p50 {taken[REQUESTS // 2]:.2f} ms, p99 {taken[REQUESTS * 99 // 100]:.2f} ms")
 
 

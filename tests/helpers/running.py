@@ -22,7 +22,7 @@ Found = TypeVar("Found")
 def environment(**more: str) -> dict[str, str]:
     """The environment of a child: no HEX_ variables but those given, and bytecode that the next child can use."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("HEX_", "PYTHON", "XDG_"))}
-    return inherited | {"PYTHONPYCACHEPREFIX": str(ROOT / ".cache/bytecode")} | more
+    return inherited | more
 
 
 def wait_for(probe: Callable[[], Found], *, seconds: float = 60.0) -> Found:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,10 @@ class Rule:
     annotations: dict[str, str] = field(default_factory=dict)
 
 
-def rules() -> list[Rule]:
+@cache
+def rules() -> tuple[Rule, ...]:
     """Every rule of every file, in order."""
-    return [
+    return tuple(
         Rule(
             name=one.get("alert") or one["record"],
             file=path.name,
@@ -46,9 +48,9 @@ def rules() -> list[Rule]:
             annotations=one.get("annotations", {}),
         )
         for path in RULES
-        for group in yaml.safe_load(path.read_text())["groups"]
+        for group in _read(path)["groups"]
         for one in group["rules"]
-    ]
+    )
 
 
 def alerts() -> list[Rule]:
@@ -61,11 +63,15 @@ def records() -> list[Rule]:
     return [rule for rule in rules() if ":" in rule.name]
 
 
-def unit_tests() -> Iterator[tuple[str, dict[str, Any]]]:
+@cache
+def unit_tests() -> tuple[tuple[str, dict[str, Any]], ...]:
     """Every promtool test with the name of its file."""
-    for path in TESTS:
-        for test in yaml.safe_load(path.read_text())["tests"]:
-            yield path.name, test
+    return tuple((path.name, test) for path in TESTS for test in _read(path)["tests"])
+
+
+def _read(path: Path) -> Any:
+    fast = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # missing where PyYAML was built without libyaml
+    return yaml.load(path.read_text(), fast)
 
 
 def names(text: str) -> Iterator[tuple[str, set[str]]]:

@@ -1,6 +1,7 @@
 """Each alert has its runbook, each runbook its alert, and both speak of things that exist."""
 
 import re
+from functools import cache
 
 import pytest
 from rulebook import ROOT, Rule, alerts, names, records
@@ -20,6 +21,7 @@ PARTS = (
 )
 
 
+@cache
 def sections() -> dict[str, str]:
     """The text below each heading of an alert."""
     pieces = re.split(r"(?m)^#{2,3} (.+)\n", TEXT)

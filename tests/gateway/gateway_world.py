@@ -268,10 +268,11 @@ def play(story: Callable[[World, str], Awaitable[None]], **settings: Any) -> Non
     play_all(lambda world, projects: story(world, projects[3]), **settings)
 
 
-def play_all(story: Callable[[World, list[str]], Awaitable[None]], **settings: Any) -> None:
-    """Live through a story about all projects that can be run, in virtual time."""
+def play_all(story: Callable[[World, list[str]], Awaitable[None]], *, begins: float = 0.0, **settings: Any) -> None:
+    """Live through a story about all projects that can be run, in virtual time that begins so many seconds later."""
 
     async def live(clock: LoopClock) -> None:
+        clock.step(begins)
         async with opened(clock, **settings) as world:
             await story(world, world.projects)
 

@@ -12,7 +12,9 @@ from exporter.simulator import Fault
 
 pytestmark = pytest.mark.usefixtures("all_runs_complete", "quiet")
 
-DAGS = 100
+DAGS = 50
+"""Each of the five pauses comes about ten times, each kind of breakage about six times."""
+
 SOURCE = file_source(every_seconds=300)
 
 

@@ -276,33 +276,30 @@ class TestDays:
     @pytest.mark.parametrize(("policy", "expected"), [(Policy(), "miss"), (Policy(day_changes=False), "hit")])
     def test_a_hit_crosses_no_midnight_unless_the_policy_says_so(self, policy: Policy, expected: str) -> None:
         async def story(world: World, project: str) -> None:
-            await asyncio.sleep(MIDNIGHT - 100)
             world.probe(SOURCE, project, "state-1")
             await completed(world, project)
             assert cache(await world.run(project)) == "hit"
             await asyncio.sleep(120)
             assert cache(await world.run(project)) == expected
 
-        play(story, sources=(SOURCE,), policies=(policy,))
+        play(story, begins=MIDNIGHT - 100, sources=(SOURCE,), policies=(policy,))
 
     def test_midnight_is_that_of_the_week(self) -> None:
         async def story(world: World, project: str) -> None:
-            await asyncio.sleep(MIDNIGHT - 3600 - 100)
             world.probe(SOURCE, project, "state-1")
             await completed(world, project)
             await asyncio.sleep(120)
             assert cache(await world.run(project)) == "miss", "in Zurich it is another day"
 
-        play(story, sources=(SOURCE,), week=Week(timezone="Europe/Zurich"))
+        play(story, begins=MIDNIGHT - 3600 - 100, sources=(SOURCE,), week=Week(timezone="Europe/Zurich"))
 
     def test_no_join_crosses_it_either(self) -> None:
         async def story(world: World, project: str) -> None:
-            await asyncio.sleep(MIDNIGHT - 5)
             await world.run(project)
             await asyncio.sleep(10)
             assert cache(await world.run(project)) == "miss"
 
-        play(story, run_seconds=100)
+        play(story, begins=MIDNIGHT - 5, run_seconds=100)
 
 
 class TestClocks:
@@ -357,7 +354,7 @@ class TestLeases:
             assert world.gateway.state.active_runs == 1
             await asyncio.sleep(5)
             assert world.gateway.state.active_runs == 1
-            assert await world.ended(project, run_id) == "COMPLETED"
+            assert await world.ended(project, run_id, every=60) == "COMPLETED"
             assert world.gateway.state.active_runs == 0
 
         play(story, run_seconds=9_000)

@@ -175,7 +175,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """One data connection. `target` names host or account and database where the token may see them, else None.
+    """One data connection. `target` names account or host, port and database where the token may see them, else None.
 
     `target` serves to find overlaps and is never a label.
     """
@@ -206,16 +206,26 @@ class Thread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueriedTable:
-    """One table that a published project queries, and through which connection."""
+    """One table that a published project queries, and through which connection.
+
+    Where only the cells of its draft are known `table` is empty, and `queries` a digest of all its queries and code:
+    equal for two projects that compute the same. It is empty where an input may make them differ.
+    """
 
     connection_id: str
     table: str
     connection_name: str = ""
+    queries: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One cell of a project's draft; only the connection it queries matters here."""
+    """One cell of a project's draft: the connection it queries, and a digest of its query or code.
+
+    `source` is empty for cells of other kinds, and None where it cannot be known whether two of them are the same:
+    the cell is an input, or its query is filled in from one.
+    """
 
     cell_id: str
     connection_id: str | None = None
+    source: str | None = ""

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from exporter.insight.savings import AuditContext, AuditInput, Claim, Finding, Saving, added
+from exporter.insight.savings import AuditContext, AuditInput, Finding, Saving, added
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ def _costs(audit_input: AuditInput) -> Mapping[str, list[Saving]]:
     costs: dict[str, list[Saving]] = defaultdict(list)
     if audit_input.since_ms is not None:
         for project_id in audit_input.uses:
-            cost = context.pricing.month(project_id, Claim(*context.total(project_id)))
+            cost = context.pricing.month(project_id, context.all_runs(project_id))
             if cost.runs:
                 costs[audit_input.teams.get(project_id, "")].append(cost)
     plan = audit_input.tariff.prices.plan

@@ -1,6 +1,5 @@
 """Items of Hex's answers as facts, field by field: an unreadable optional field is None and costs nothing else."""
 
-import re
 from collections.abc import Callable, Mapping
 
 from exporter.facts import (
@@ -16,6 +15,8 @@ from exporter.facts import (
     Seat,
     Thread,
 )
+from exporter.hexapi.cell_source import cell_source
+from exporter.hexapi.connection_target import target_of
 from exporter.hexapi.endpoints import ApiRequest, Endpoint
 from exporter.hexapi.field_readers import (
     Json,
@@ -34,10 +35,6 @@ from exporter.hexapi.schedule_parsing import read_schedule
 
 Fact = Project | Run | Seat | Identity | Group | Connection | Thread | QueriedTable | Cell
 """Whatever an answer can hold."""
-
-_HOST_KEYS = ("accountName", "account", "hostname", "host", "projectId", "jdbcUrl")
-_DATABASE_KEYS = ("database", "catalog")
-_HOST = re.compile(r"(?:.*//)?(?:[^/@]*@)?(?P<host>[^/:;?@\s]+)")
 
 
 def read_item(item: Json, request: ApiRequest) -> Fact | None:
@@ -187,25 +184,10 @@ def _connection(item: Json, _: ApiRequest) -> Connection | None:
         connection_id=connection_id,
         name=text(item.get("name")) or "",
         connection_type=connection_type,
-        target=_target(mapping(item.get("connectionDetails")), connection_type),
+        target=target_of(
+            mapping(item.get("connectionDetails")), connection_type, is_by_ssh=item.get("connectViaSsh") is True
+        ),
     )
-
-
-def _target(details: Json, connection_type: str) -> str | None:
-    """`host/database`, or only the host; a JDBC URL gives its host and nothing else, as it may hold a password."""
-    by_type = {name.lower(): inner for name, inner in details.items()}
-    chosen = mapping(by_type.get(connection_type)) or details
-    host = _first_text(chosen, _HOST_KEYS)
-    found = _HOST.match(host.strip()) if host else None
-    if found is None:
-        return None
-    database = (_first_text(chosen, _DATABASE_KEYS) or "").strip()
-    target = found["host"].lower().removesuffix(".snowflakecomputing.com")
-    return f"{target}/{database.lower()}" if database else target
-
-
-def _first_text(details: Json, names: tuple[str, ...]) -> str | None:
-    return next((found for name in names if (found := text(details.get(name)))), None)
 
 
 def _thread(item: Json, _: ApiRequest) -> Thread | None:
@@ -238,7 +220,7 @@ def _cell(item: Json, _: ApiRequest) -> Cell | None:
     cell_id = identifier(item.get("id"))
     if cell_id is None:
         return None
-    return Cell(cell_id=cell_id, connection_id=identifier(item.get("dataConnectionId")))
+    return Cell(cell_id=cell_id, connection_id=identifier(item.get("dataConnectionId")), source=cell_source(item))
 
 
 _READERS: Mapping[Endpoint, Callable[[Json, ApiRequest], Fact | None]] = {

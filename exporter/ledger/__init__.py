@@ -11,6 +11,7 @@ from exporter.ledger.listings import CollectorState, Listing
 from exporter.ledger.project_records import ORDER_MARGIN_MS, KnownProject, RunProgress
 from exporter.ledger.run_counting import is_given_up
 from exporter.ledger.run_records import QUARTER_MS
+from exporter.ledger.run_sums import RunAmount
 from exporter.ledger.schema import SCHEMA_VERSION
 from exporter.ledger.series_limit import OTHER, PROJECT_METRICS, SOURCE_METRICS
 from exporter.ledger.source_states import SourceRepository, SourceState, Span
@@ -40,6 +41,7 @@ __all__ = [
     "Ledger",
     "Listing",
     "RequestKey",
+    "RunAmount",
     "RunProgress",
     "SourceRepository",
     "SourceState",

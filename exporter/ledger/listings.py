@@ -1,6 +1,7 @@
 """Whole listings as they were read last, what each project queries, and how the collectors fare."""
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -86,8 +87,12 @@ class Listings:
         at_ms: int,
     ) -> None:
         """What a project queries, by the cells of its draft as edited then: connections, without tables."""
+        cells = tuple(cells)
         connection_ids = sorted({cell.connection_id for cell in cells if cell.connection_id is not None})
-        tables = tuple(QueriedTable(connection_id=connection_id, table="") for connection_id in connection_ids)
+        queries = _queries_digest(cells)
+        tables = tuple(
+            QueriedTable(connection_id=connection_id, table="", queries=queries) for connection_id in connection_ids
+        )
         self._record_source(transaction, _CELLS, project_id, tables, edited_ms, at_ms)
 
     def tables(self) -> dict[str, tuple[QueriedTable, ...]]:
@@ -154,3 +159,12 @@ class Listings:
             "at_ms": at_ms,
         }
         upsert(transaction.connection, PROJECT_TABLES, [row])
+
+
+def _queries_digest(cells: Sequence[Cell]) -> str:
+    """A digest of all queries and code, in any order; empty where those of one cell cannot be compared, or none is."""
+    sources = [cell.source for cell in cells]
+    known = [source for source in sources if source]
+    if None in sources or not known:
+        return ""
+    return hashlib.sha256("\n".join(sorted(known)).encode()).hexdigest()[:32]

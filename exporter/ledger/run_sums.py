@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sqlalchemy import case, false, func, select
+from sqlalchemy import ColumnElement, case, false, func, select
 
 from exporter.insight import UNBILLED
 from exporter.ledger.schema import RUNS
@@ -26,6 +26,17 @@ class RunSum(NamedTuple):
     last_ms: int
 
 
+class RunAmount(NamedTuple):
+    """So many runs and their run time together, in milliseconds, 0 for those whose is not known."""
+
+    runs: int = 0
+    ms: int = 0
+
+    def plus(self, other: "RunAmount") -> "RunAmount":
+        """Both together."""
+        return RunAmount(self.runs + other.runs, self.ms + other.ms)
+
+
 class RunSummaries:
     """Sums over the runs of one workspace. Reads may come from any thread."""
 
@@ -35,9 +46,7 @@ class RunSummaries:
 
     def since(self, start_ms: int, end_ms: int) -> Iterator[RunSum]:
         """Every project, trigger and status that was ever seen; the sums are over [start, end) by start."""
-        run = RUNS.c
-        measured = func.coalesce(run.elapsed_ms, run.end_ms - run.start_ms, 0)
-        duration = case((measured > 0, measured), else_=0)
+        run, duration = RUNS.c, _duration_ms()
         is_within = (run.started_ms >= start_ms) & (run.started_ms < end_ms)
         wanted = (
             select(
@@ -53,6 +62,20 @@ class RunSummaries:
         )
         for row in self._store.stream(wanted):
             yield RunSum(row.project_id, row.trigger, row.status, int(row.runs), int(row.ms), row.last_ms)
+
+    def between(self, start_ms: int, end_ms: int | None) -> dict[tuple[str, str, str], RunAmount]:
+        """By project, trigger and status, the runs placed in [start, end) by start (None: no end)."""
+        run = RUNS.c
+        kind = (run.project_id, run.trigger, run.status)
+        wanted = (
+            select(*kind, func.count().label("runs"), func.sum(_duration_ms()).label("ms"))
+            .where(self._mine, run.started_ms >= start_ms, *(() if end_ms is None else (run.started_ms < end_ms,)))
+            .group_by(*kind)
+        )
+        return {
+            (row.project_id, row.trigger, row.status): RunAmount(int(row.runs), int(row.ms))
+            for row in self._store.stream(wanted)
+        }
 
     def last_scheduled(self, most: int) -> Iterator[tuple[str, str]]:
         """Project and status of the last scheduled runs that ended, newest first for each project, `most` of each.
@@ -79,3 +102,9 @@ class RunSummaries:
         )
         for row in self._store.stream(wanted):
             yield row.project_id, row.status
+
+
+def _duration_ms() -> ColumnElement[int]:
+    """How long a run took: what Hex says, else end minus start; 0 if neither is known."""
+    measured = func.coalesce(RUNS.c.elapsed_ms, RUNS.c.end_ms - RUNS.c.start_ms, 0)
+    return case((measured > 0, measured), else_=0)

@@ -135,6 +135,53 @@ GROUPS = (
         ),
     ),
     Group(
+        "The last seven days",
+        (
+            _gauge(
+                "hex_runs_7d",
+                "workspace status",
+                "Runs started in the last 7 x 24 hours by their state now. As the whole group: summed from the ledger, "
+                "also of runs before first contact; absent until that time is completely known.",
+            ),
+            _gauge(
+                "hex_scheduled_runs_7d",
+                "workspace status",
+                "Those of them that a schedule started.",
+            ),
+            _gauge(
+                "hex_run_seconds_7d",
+                "workspace",
+                "Run time of the runs that started in the last 7 x 24 hours, as Hex reports it: a lower bound of "
+                "compute time, since notebook sessions are not runs.",
+            ),
+            _gauge(
+                "hex_project_runs_7d",
+                "workspace project_id",
+                "Runs started in the last 7 x 24 hours, in any state but unable_to_allocate_kernel.",
+            ),
+            _gauge(
+                "hex_project_ended_runs_7d",
+                "workspace project_id",
+                "Runs started in the last 7 x 24 hours that have ended, in whatever state.",
+            ),
+            _gauge(
+                "hex_project_failed_runs_7d",
+                "workspace project_id",
+                "Those of them that ended without a result: errored, killed or unable_to_allocate_kernel.",
+            ),
+            _gauge(
+                "hex_project_scheduled_failed_runs_7d",
+                "workspace project_id",
+                "Those of the failed ones that a schedule started.",
+            ),
+            _gauge(
+                "hex_project_run_seconds_7d",
+                "workspace project_id",
+                "Run time of the runs that started in the last 7 x 24 hours, as Hex reports it.",
+            ),
+        ),
+    ),
+    Group(
         "Projects",
         (
             _gauge(

@@ -13,6 +13,7 @@ from exporter.metrics.families.exporter_metrics import exporter_families, ledger
 from exporter.metrics.families.findings import finding_families
 from exporter.metrics.families.gateway import gateway_families
 from exporter.metrics.families.health import health_families
+from exporter.metrics.families.last_seven_days import last_seven_days_families
 from exporter.metrics.families.projects import project_families
 from exporter.metrics.families.runs import run_families
 from exporter.metrics.families.schedules import schedule_families
@@ -32,6 +33,7 @@ CONCEPTS: tuple[Callable[[Snapshot], Iterable[Family]], ...] = (
     counter_families,
     run_families,
     week_families,
+    last_seven_days_families,
     project_families,
     schedule_families,
     seat_families,

@@ -17,6 +17,7 @@ from exporter.report.audit_tables import (
     kind_table,
     known_days,
     not_judged_lines,
+    overlap_lines,
     summary,
     team_table,
     title,
@@ -43,6 +44,7 @@ _COLUMNS = (
     "counted_month_usd",
     "counted_month_runs",
     "counted_month_minutes",
+    "counted_by",
     "cost_month_usd",
     "confidence",
     "evidence",
@@ -73,6 +75,8 @@ def _as_table(reports: Sequence[AuditReport]) -> str:
                 console.print(f"and {len(table.rows) - _MOST_ROWS} more; the other formats have them all")
         console.print()
         console.print(escape(summary(report)), soft_wrap=True)
+        for line in overlap_lines(report):
+            console.print(escape(line), soft_wrap=True)
         for line in not_judged_lines(report.not_judged):
             console.print(escape(for_terminal(line)), soft_wrap=True, style="yellow")
         for remark in report.remarks:
@@ -98,7 +102,7 @@ def markdown_lines(report: AuditReport, *, most: int | None = None) -> Iterator[
         if table is not None and most is None:
             yield from markdown_table(table, report.timezone)
             yield ""
-    for line in (*not_judged_lines(report.not_judged), *report.remarks):
+    for line in (*overlap_lines(report), *not_judged_lines(report.not_judged), *report.remarks):
         yield f"- {for_markdown(line)}"
 
 
@@ -139,6 +143,7 @@ def _as_json(reports: Sequence[AuditReport]) -> str:
                     "kind": total.kind,
                     "findings": total.findings,
                     "ignored": total.ignored,
+                    "counted_elsewhere": dict(total.counted_elsewhere),
                     **_saving("saving", total.saving),
                     "realised_usd": usd(total.realised_micro),
                 }
@@ -184,6 +189,7 @@ def _finding(report: AuditReport, shown: ShownFinding) -> dict[str, object]:
         "owner": shown.owner,
         **_saving("saving", finding.saving),
         **_saving("counted", finding.counted),
+        "counted_by": None if finding.counted_by is None else finding.counted_by[0],
         "cost_month_usd": usd(finding.cost.micro),
         "confidence": finding.confidence,
         "evidence": {fact.name: _value(fact) for fact in finding.evidence},

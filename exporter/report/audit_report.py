@@ -1,7 +1,7 @@
 """What the audit says of one workspace, for printing: findings with their past, totals, teams, and what is missing."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from exporter.clock import Clock
 from exporter.config import Config
 from exporter.errors import ConfigError, ConfigProblem
 from exporter.facts import FINDING_KINDS
-from exporter.insight.savings import Audit, Finding, KnownFinding, NotJudged, Saving, added
+from exporter.insight.savings import Audit, Finding, KnownFinding, NotJudged, Saving, added, counted_elsewhere
 from exporter.ledger import Ledger, WorkspaceLedger
 from exporter.view import OwnerLabel, owner_label, polled
 
@@ -49,13 +49,17 @@ class ShownFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KindTotal:
-    """One kind: how many findings are shown, what they count, and what was saved by those that are gone."""
+    """One kind: how many findings are shown, what they count, and what was saved by those that are gone.
+
+    `counted_elsewhere`: how many of them are about runs that a larger finding counts, by the kind of that one.
+    """
 
     kind: str
     findings: int
     ignored: int
     saving: Saving
     realised_micro: int
+    counted_elsewhere: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +182,7 @@ def _totals(
                 ignored=ignored_kinds[kind],
                 saving=saving,
                 realised_micro=realised[kind],
+                counted_elsewhere=counted_elsewhere(own),
             )
 
 

@@ -137,6 +137,17 @@ def summary(report: AuditReport) -> str:
     return f"{text}; to be saved a month: {', '.join(parts)}" if parts else text
 
 
+def overlap_lines(report: AuditReport) -> Iterator[str]:
+    """How totals count findings on the same runs: one sentence, none where no two meet."""
+    parts = [
+        f"{count} {finding_kind_words(total.kind)} under {finding_kind_words(under)}"
+        for total in report.totals
+        for under, count in total.counted_elsewhere.items()
+    ]
+    if parts:
+        yield f"counted once: where findings are about the same runs only the largest counts ({', '.join(parts)})"
+
+
 def _about(amount: float) -> float:
     """A figure for people: whole, unless it is small."""
     return round(amount, 1) if amount < 10 else round(amount)

@@ -39,8 +39,14 @@ _PLAN: tuple[tuple[str, str, str, str | None, Mapping[str, str | None] | None], 
         None,
         {"host": "shop-replica.internal", "port": "5432", "database": "shop"},
     ),
-    # The same host, another database: close to an overlap, and none.
-    ("Billing replica", "postgres", "near_overlap", None, {"host": "shop-replica.internal", "database": "billing"}),
+    # The same host and database name on another port, which is another server: close to an overlap, and none.
+    (
+        "Shop replica (staging)",
+        "postgres",
+        "near_overlap",
+        None,
+        {"host": "shop-replica.internal", "port": "5433", "database": "shop"},
+    ),
     ("Marketing events", "bigquery", "main", "GA4 export", {"projectId": "marketing-events"}),
     ("Product events", "clickhouse", "main", None, {"host": "events.internal", "port": "8443", "database": "events"}),
     ("Redshift", "redshift", "main", None, None),

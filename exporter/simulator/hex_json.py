@@ -183,9 +183,10 @@ def talk(simulation: Simulation, item: Talk, now_ms: int, base: str) -> Json:
 def cells(seed: int, item: SimulatedProject) -> list[Json]:
     """The cells of a project's draft: text, one query for each table, code, a chart."""
     connection_id = item.connection.connection_id
+    place = " where country = 'US'" if item.sort == "sibling" else ""
     plan: list[tuple[str, str | None, str | None]] = [
         ("MARKDOWN", f"# {item.title}", None),
-        *(("SQL", f"from {table} limit 1000", connection_id) for table in item.tables),
+        *(("SQL", f"from {table}{place} limit 1000", connection_id) for table in item.tables),
         ("CODE", "frame.describe()", None),
         ("CHART", None, None),
     ]

@@ -98,7 +98,9 @@ def _pairs(projects: tuple[SimulatedProject, ...]) -> Iterator[Waste]:
         if other.sort == "copy":
             yield _of_runs(kind, other, subjects, "the same tables, the same schedule, nearly the same title")
         elif other.sort == "sibling":
-            yield _of_runs(kind, other, subjects, "the same tables, for something else", is_waste=False)
+            yield _of_runs(
+                kind, other, subjects, "the same tables and nearly the same title, for another country", is_waste=False
+            )
 
 
 def _collisions(projects: tuple[SimulatedProject, ...]) -> Iterator[Waste]:
@@ -139,7 +141,7 @@ def _links(links: tuple[Link, ...]) -> Iterator[Waste]:
     for kind, use, is_waste in pairs:
         second = next(link for link in links if link.use == use)
         first = next(link for link in links if link.connection_type == second.connection_type)
-        because = "the same account and database" if is_waste else "the same host, but another database"
+        because = "the same account and database" if is_waste else "the same host and database, on another port"
         subjects = (first.connection_id, second.connection_id)
         yield Waste(kind=kind, subjects=subjects, because=because, is_waste=is_waste)
 

@@ -17,6 +17,8 @@ GONE_OWNER = address("Gil Former", "operations")
 """The owner of abandoned and inherited projects: no seat has this address any more."""
 
 _OWNERLESS = frozenset({"abandoned", "inherited"})
+_BESIDE = {"copy": "(copy)", "sibling": "US"}
+"""What is added to the title of the project whose tables are used, too."""
 _COPIED_AFTER_MS = 30 * DAY_MS
 
 _SUBJECTS = {
@@ -143,7 +145,7 @@ def _project(
     return SimulatedProject(
         number=index,
         project_id=identifier(seed, "project", index),
-        title=f"{copied.title} (copy)" if copied else _title(name, index, department),
+        title=f"{original.title} {_BESIDE[name]}" if original else _title(name, index, department),
         description=dice.choice((None, "Numbers for the weekly meeting.", "Ask the owner before changing it.")),
         sort=name,
         department=department,

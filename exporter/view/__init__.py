@@ -15,6 +15,7 @@ from exporter.view.excluded_projects import polled
 from exporter.view.owner_labels import OwnerLabel, owner_label
 from exporter.view.reader import Reader
 from exporter.view.recent_runs import SPAN_MS, WeekHour, by_week_hour, users_of_connections
+from exporter.view.rolling_runs import FAILED_STATUSES, RollingRuns
 from exporter.view.shown_names import project_url, subject_name
 from exporter.view.snapshot import Snapshot
 from exporter.view.status import GatewayState, ProcessStatus, Status, WorkspaceStatus
@@ -23,6 +24,7 @@ from exporter.view.week_hours import WeekCurve
 
 __all__ = [
     "COMPONENTS",
+    "FAILED_STATUSES",
     "SPAN_MS",
     "Accounts",
     "Bookkeeper",
@@ -30,6 +32,7 @@ __all__ = [
     "OwnerLabel",
     "ProcessStatus",
     "Reader",
+    "RollingRuns",
     "RunKind",
     "Snapshot",
     "Status",

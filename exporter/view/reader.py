@@ -11,6 +11,7 @@ from exporter.insight import previous_week_bounds, week_bounds
 from exporter.ledger import Ledger, WorkspaceLedger
 from exporter.view.excluded_projects import excluded_of, without
 from exporter.view.recent_runs import SPAN_MS, RecentRuns, recent
+from exporter.view.rolling_runs import RollingRuns
 from exporter.view.snapshot import Stored
 from exporter.view.week_hours import WeekCurve, week_curve
 
@@ -38,6 +39,7 @@ class Reader:
     def __init__(self, ledger: Ledger, name: str) -> None:
         self._ledger = ledger
         self._name = name
+        self._rolling: RollingRuns | None = None
         self._stored: Stored | None = None
         self._version: tuple[int, tuple[int, int], Collect] | None = None
         self._recent: _Recent | None = None
@@ -57,6 +59,7 @@ class Reader:
 
     def _read(self, week: Week, bounds: tuple[int, int], now_ms: int, collect: Collect) -> Stored:
         ledger = self._ledger.workspace(self._name)
+        self._rolling = self._rolling or RollingRuns(ledger)
         previous = previous_week_bounds(now_ms, week.timezone, week.starts)
         me = ledger.listing("me")
         tables = ledger.tables()
@@ -83,6 +86,7 @@ class Reader:
             findings=ledger.findings.known(),
             recent=recently.runs,
             curve=recently.curve,
+            last_7d=self._rolling.since(now_ms - SPAN_MS, now_ms),
         )
         return without(stored, excluded)
 

@@ -6,7 +6,16 @@ from functools import cached_property
 
 from exporter.config import Config, Workspace
 from exporter.facts import Connection, Identity, QueriedTable, Run, Seat
-from exporter.ledger import OTHER, CollectorState, CounterValue, KnownFinding, KnownProject, Listing, SourceState
+from exporter.ledger import (
+    OTHER,
+    CollectorState,
+    CounterValue,
+    KnownFinding,
+    KnownProject,
+    Listing,
+    RunAmount,
+    SourceState,
+)
 from exporter.view.accounts import Accounts
 from exporter.view.completeness import (
     awaited,
@@ -15,6 +24,7 @@ from exporter.view.completeness import (
     is_mostly_unreadable,
     unreadable,
 )
+from exporter.view.daily_usage import RunKind
 from exporter.view.owner_labels import OwnerLabel
 from exporter.view.recent_runs import RecentRuns
 from exporter.view.status import WorkspaceStatus
@@ -27,7 +37,8 @@ _TOLERATED_MS = 3_000  # clocks that differ by less agree
 class Stored:
     """What the ledger holds of one workspace. `projects` has those that are gone, too.
 
-    The weeks are start and end, the counts runs by project. `excluded` has the ids of projects that are left out of
+    The weeks are start and end, the counts runs by project. `last_7d` are the runs that started in the last
+    7 x 24 hours, by project, trigger and status. `excluded` has the ids of projects that are left out of
     all of it; `excluded_projects` is how many of them are listed.
     """
 
@@ -50,6 +61,7 @@ class Stored:
     findings: tuple[KnownFinding, ...]
     recent: RecentRuns
     curve: WeekCurve
+    last_7d: Mapping[RunKind, RunAmount]
     excluded: frozenset[str] = frozenset()
     excluded_projects: int = 0
 

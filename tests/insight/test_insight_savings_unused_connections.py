@@ -88,6 +88,18 @@ class TestOverlapping:
 
         assert not [one for one in audited.findings if one.kind == "overlapping_connections"]
 
+    @pytest.mark.parametrize("kind", ["postgres", "clickhouse", "trino"])
+    def test_two_to_one_server_whose_databases_are_not_known_are_not_judged(self, kind):
+        audited = self.overlapping(*(replace(one, connection_type=kind, target="db") for one in (ONE, TWO)))
+
+        assert "overlapping_connections" not in audited.totals
+
+    @pytest.mark.parametrize("kind", ["snowflake", "bigquery", "databricks"])
+    def test_two_to_a_whole_account_lead_to_one_place(self, kind):
+        audited = self.overlapping(*(replace(one, connection_type=kind, target="acme") for one in (ONE, TWO)))
+
+        assert finding(audited, "overlapping_connections").subjects == ("c2", "c1")
+
     def test_where_no_target_is_told_it_is_not_judged(self):
         audited = self.overlapping(replace(ONE, target=None), replace(TWO, target=None))
 

@@ -230,3 +230,20 @@ class TestCredits:
         use = CreditUse(bench.workspace.credits.growths(0))
         assert use.between(now_ms, now_ms + HOUR) == 9
         assert use.between(now_ms + HOUR, now_ms + 2 * HOUR) == 3
+
+
+class TestQueriesOfDrafts:
+    def digest(self, workspace: Any, *sources: str | None) -> str:
+        cells = [Cell(cell_id=str(n), connection_id="c1", source=source) for n, source in enumerate(sources)]
+        workspace.record_cells("p1", cells, None, 1)
+        (table,) = workspace.tables()["p1"]
+        return str(table.queries)
+
+    def test_equal_for_equal_cells_in_any_order_whatever_is_only_shown(self, bench: Any) -> None:
+        workspace = bench.workspace
+        assert self.digest(workspace, "a", "b", "") == self.digest(workspace, "b", "", "", "a")
+        assert self.digest(workspace, "a", "b") != self.digest(workspace, "a", "b", "b")
+
+    @pytest.mark.parametrize("sources", [("a", None), ("",), (None,)])
+    def test_empty_where_they_cannot_be_compared(self, bench: Any, sources: tuple[str | None, ...]) -> None:
+        assert self.digest(bench.workspace, *sources) == ""

@@ -51,6 +51,7 @@ def test_sums_are_those_of_the_runs_one_by_one(manual_clock: Any, runs: list[Run
     }
 
     assert found == expected
+    assert {kind: list(amount) for kind, amount in ledger.run_sums.between(start_ms, end_ms).items()} == expected
 
 
 def scheduled(number: int, status: str, start_ms: int, project_id: str = "p") -> Run:

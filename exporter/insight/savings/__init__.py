@@ -6,7 +6,7 @@ from exporter.insight.savings.finding import Audit, Fact, Finding, NotJudged, Sa
 from exporter.insight.savings.known_finding import KnownFinding
 from exporter.insight.savings.lifecycle import advance
 from exporter.insight.savings.pricing import Claim, added
-from exporter.insight.savings.ranking import audit
+from exporter.insight.savings.ranking import audit, counted_elsewhere
 
 __all__ = [
     "WINDOW_MS",
@@ -26,4 +26,5 @@ __all__ = [
     "added",
     "advance",
     "audit",
+    "counted_elsewhere",
 ]

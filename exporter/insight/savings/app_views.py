@@ -19,15 +19,30 @@ def is_unviewed(context: AuditContext, project: Project) -> bool:
     """Whether no one has opened or refreshed its app for long, although it has been there for as long."""
     span_ms = context.input.unused_after_ms
     refreshed_ms = context.use(project.project_id).last_ms.get(_REFRESH)
-    moments = (project.created_ms, project.viewed_ms, refreshed_ms)
-    return not _recent_views(context, project) and all(context.is_quiet_since(at_ms, span_ms) for at_ms in moments)
+    return (
+        context.has_been_there(project, span_ms)
+        and not _recent_views(context, project)
+        and all(context.is_quiet_since(at_ms, span_ms) for at_ms in (project.viewed_ms, refreshed_ms))
+    )
 
 
-def week_views(project: Project) -> float | None:
-    """How often its app is opened in a week, by the longest of Hex's windows that is shown; None if none is."""
+def is_younger_than_a_week(context: AuditContext, project: Project) -> bool:
+    """Whether it has not been there for as long as a week of views takes."""
+    age_ms = context.age_ms(project)
+    return age_ms is not None and age_ms < _WEEK_DAYS * DAY_MS
+
+
+def week_views(context: AuditContext, project: Project) -> float | None:
+    """How often its app is opened in a week, by the longest of Hex's windows that is shown, or by its life so far.
+
+    None if no window is shown, or if it is younger than a week.
+    """
+    if is_younger_than_a_week(context, project):
+        return None
+    age_ms = context.age_ms(project)
     for views, days in ((project.views_30d, 30), (project.views_14d, 14), (project.views_7d, 7)):
         if views is not None:
-            return max(0, views) * _WEEK_DAYS / days
+            return max(0, views) * _WEEK_DAYS / (days if age_ms is None else min(days, age_ms / DAY_MS))
     return None
 
 

@@ -14,6 +14,8 @@ SCHEDULED = "scheduled"
 
 _HOUR_MS = 3_600_000
 _SHORTEST_WINDOW_MS = 7 * DAY_MS
+_SHORTEST_LIFE_MS = DAY_MS
+"""A project that is younger is taken to be so old: the runs of its first hour are not the pace of a month."""
 _NO_USE = ProjectUse()
 _RARE_WEEKS = 12
 """Over so many weeks the firings are counted of what does not fire every week."""
@@ -54,9 +56,23 @@ class AuditContext:
         """The project's runs; none if there were none."""
         return self.input.uses.get(project_id, _NO_USE)
 
-    def total(self, project_id: str) -> Amount:
-        """All of the project's runs in the window."""
-        return _sum(list(self.use(project_id).by.values()))
+    def age_ms(self, project: Project) -> int | None:
+        """How long the project has been there: since it was made, None if Hex does not say when."""
+        return None if project.created_ms is None else max(0, self.now_ms - project.created_ms)
+
+    def has_been_there(self, project: Project, span_ms: int) -> bool:
+        """Whether the project is known to have been there for so long, by when it was made or first touched."""
+        moments = (project.created_ms, project.edited_ms, project.published_ms, project.viewed_ms)
+        known = project.created_ms if project.created_ms is not None else min(filter(None, moments), default=None)
+        return known is not None and known <= self.now_ms - span_ms
+
+    def all_runs(self, project_id: str) -> Claim:
+        """All of the project's runs, for a whole window."""
+        return self._for_window(project_id, _sum(list(self.use(project_id).by.values())))
+
+    def scheduled_runs(self, project_id: str, *statuses: str) -> Claim:
+        """Its scheduled runs, of these statuses if any are given, for a whole window."""
+        return self._for_window(project_id, self.scheduled(project_id, *statuses))
 
     def scheduled(self, project_id: str, *statuses: str) -> Amount:
         """Its scheduled runs in the window, of these statuses if any are given."""
@@ -81,8 +97,8 @@ class AuditContext:
         return known
 
     def observed_week_runs(self, project_id: str) -> float:
-        """How many scheduled runs it had in a week of the window."""
-        return self.scheduled(project_id).runs * WEEK_MS / max(1, self.window_ms)
+        """How many scheduled runs it had in a week of the window, or of its life if that is shorter."""
+        return self.scheduled_runs(project_id).runs * WEEK_MS / max(1, self.window_ms)
 
     def lasting(self, project: Project) -> float:
         """The part of its scheduled runs that goes on: below 1 once schedules were slowed down or switched off."""
@@ -91,9 +107,9 @@ class AuditContext:
 
     def claim(self, project: Project, share: float = 1.0, *statuses: str) -> Claim:
         """So large a part of the scheduled runs that go on, of these statuses if any are given."""
-        amount = self.scheduled(project.project_id, *statuses)
+        runs, ms = self.scheduled_runs(project.project_id, *statuses)
         part = max(0.0, min(1.0, share)) * self.lasting(project)
-        return Claim(amount.runs * part, int(amount.ms * part) if part < 1 else amount.ms)
+        return Claim(runs * part, int(ms * part) if part < 1 else ms)
 
     def schedules_cost(self, project: Project) -> Saving:
         """What its schedules cost a month from now on: as many runs as they start, each of the usual run time.
@@ -104,6 +120,18 @@ class AuditContext:
         done = self.scheduled(project.project_id)
         ms = int(done.ms * runs / done.runs) if done.runs else 0
         return self.pricing.month(project.project_id, Claim(runs, ms))
+
+    def _for_window(self, project_id: str, amount: Amount) -> Claim:
+        """What would have run had the project been there for the whole window, at the pace of its life so far.
+
+        The time before a project was made says nothing about it: three days are not divided by four weeks.
+        """
+        project = self.projects.get(project_id)
+        age_ms = None if project is None else self.age_ms(project)
+        span_ms = self.window_ms if age_ms is None else min(self.window_ms, max(age_ms, _SHORTEST_LIFE_MS))
+        if span_ms >= self.window_ms:
+            return Claim(*amount)
+        return Claim(amount.runs * self.window_ms / span_ms, amount.ms * self.window_ms // span_ms)
 
     # People
 
@@ -156,8 +184,8 @@ class AuditContext:
 
     def connection_cost(self, connection_id: str) -> Saving:
         """What the runs of the projects that query it cost a month; what else these query is included."""
-        amounts = {one: self.total(one) for one in self.projects_by_connection.get(connection_id, ())}
-        return self.pricing.months({one: Claim(*amount) for one, amount in amounts.items()})
+        users = self.projects_by_connection.get(connection_id, ())
+        return self.pricing.months({project_id: self.all_runs(project_id) for project_id in users})
 
     # Time
 

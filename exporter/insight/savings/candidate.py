@@ -65,7 +65,13 @@ def project_candidate(
     where: str,
     others: tuple[str, ...] = (),
 ) -> Candidate:
-    """A finding on one project's schedules that would save so much of its runs; `others` are concerned too."""
+    """A finding on one project's schedules that would save so much of its runs; `others` are concerned too.
+
+    Of a project that is younger than the window it says when it was made: its month is drawn from so few days.
+    """
+    age_ms = context.age_ms(project)
+    if age_ms is not None and age_ms < context.window_ms:
+        evidence = (*evidence, Fact("made", project.created_ms, "ms"))
     return Candidate(
         finding=Finding(
             kind=kind,

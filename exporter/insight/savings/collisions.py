@@ -8,7 +8,6 @@ from exporter.facts import Project, Schedule
 from exporter.insight.savings.audit_context import AuditContext, plain
 from exporter.insight.savings.candidate import TABLES_NEEDED, TABLES_UNKNOWN, Candidate, Found, not_judged, unready
 from exporter.insight.savings.finding import Fact, Finding, Move, Saving, SubjectType
-from exporter.insight.savings.pricing import Claim
 from exporter.insight.savings.stagger import Slot, minute_of, stagger
 from exporter.insight.schedule_firings import WEEK_MS
 
@@ -79,7 +78,7 @@ def _colliding(context: AuditContext, group: _Group, planned: Sequence[_Planned]
         for number, to in sorted(staggered.moved.items())
     )
     project_ids = dict.fromkeys(planned[number].project.project_id for number in staggered.meeting)
-    claims = {one: Claim(*context.scheduled(one)) for one in project_ids}
+    claims = {one: context.scheduled_runs(one) for one in project_ids}
     yield Candidate(
         finding=Finding(
             kind=COLLIDING,

@@ -61,7 +61,8 @@ class Finding:
 
     `subject` identifies it together with `kind`, whatever else changes. `subjects` are all ids concerned, the subject
     first. `saving` is what this finding saves by itself, `counted` the part of it that totals count, `cost` what the
-    subject costs a month now. `team` is empty where there is none. `ignored` is the reason of the entry that ignores
+    subject costs a month now. `counted_by` is the kind and subject of the larger finding that counts its runs, None
+    where it counts by itself. `team` is empty where there is none. `ignored` is the reason of the entry that ignores
     it, with `ignored_until` the last day of that.
     """
 
@@ -75,6 +76,7 @@ class Finding:
     evidence: tuple[Fact, ...] = ()
     saving: Saving
     counted: Saving = Saving()
+    counted_by: tuple[str, str] | None = None
     cost: Saving = Saving()
     confidence: Confidence
     why: str
@@ -102,11 +104,15 @@ class NotJudged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Total:
-    """How many findings of a kind there are, and what they save together: `counted` of each, added up."""
+    """How many findings of a kind there are, and what they save together: `counted` of each, added up.
+
+    `counted_elsewhere`: how many of them are about runs that a larger finding counts, by the kind of that one.
+    """
 
     kind: str
     findings: int
     saving: Saving
+    counted_elsewhere: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

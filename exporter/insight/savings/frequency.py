@@ -4,7 +4,13 @@ from typing import NamedTuple
 
 from exporter.facts import Project
 from exporter.insight.savings.abandonment import WHERE, is_abandoned
-from exporter.insight.savings.app_views import are_views_told, is_unviewed, view_facts, week_views
+from exporter.insight.savings.app_views import (
+    are_views_told,
+    is_unviewed,
+    is_younger_than_a_week,
+    view_facts,
+    week_views,
+)
 from exporter.insight.savings.audit_context import AuditContext
 from exporter.insight.savings.audit_input import DAY_MS, SourceUse
 from exporter.insight.savings.candidate import Candidate, Found, project_candidate, unready
@@ -44,8 +50,9 @@ def frequency(context: AuditContext) -> Found:
         for kind in (UNVIEWED, OVER_REFRESHED, OVER_SCHEDULED):
             yield NotJudged(kind=kind, why=reason.why, needs=reason.needs)
         return
-    unseen = unwatched = 0
+    unseen = unwatched = young = 0
     for project in context.scheduled_projects:
+        young += is_younger_than_a_week(context, project)
         unseen += not are_views_told(project)
         unwatched += _source(context, project) is None
         if are_views_told(project) and is_unviewed(context, project):
@@ -53,7 +60,7 @@ def frequency(context: AuditContext) -> Found:
                 yield _unviewed(context, project)
         elif excess := _excess(context, project):
             yield _candidate(context, project, excess)
-    yield from _blind_spots(unseen, unwatched)
+    yield from _blind_spots(unseen, unwatched, young)
 
 
 def _unviewed(context: AuditContext, project: Project) -> Candidate:
@@ -91,7 +98,7 @@ def _excess(context: AuditContext, project: Project) -> _Excess | None:
     source = _source(context, project)
     by_source = None if source is None else _beyond_source(source, firings)
     # Views come before guesses at the source, so that a finding keeps its kind when a young ledger learns more.
-    by_use = by_source or _beyond_views(project, firings)
+    by_use = by_source or _beyond_views(context, project, firings)
     return by_use or (_beyond_last_views(context, project, firings) if source is None else None)
 
 
@@ -117,7 +124,7 @@ def _beyond_source(source: SourceUse, firings: float) -> _Excess | None:
 
 
 def _beyond_last_views(context: AuditContext, project: Project, firings: float) -> _Excess | None:
-    unviewed, views = context.use(project.project_id).unviewed_week, week_views(project)
+    unviewed, views = context.use(project.project_id).unviewed_week, week_views(context, project)
     share = min(1.0, unviewed / firings) if unviewed is not None else 0.0
     if unviewed is None or share < 1 - 1 / TOO_OFTEN:
         return None
@@ -131,8 +138,8 @@ def _beyond_last_views(context: AuditContext, project: Project, firings: float) 
     )
 
 
-def _beyond_views(project: Project, firings: float) -> _Excess | None:
-    views = week_views(project)
+def _beyond_views(context: AuditContext, project: Project, firings: float) -> _Excess | None:
+    views = week_views(context, project)
     if views is None or not views or firings < TOO_OFTEN * views:
         return None
     return _Excess(
@@ -156,7 +163,11 @@ def _times(week: float) -> str:
     return "daily" if week <= 8 else f"{week:.0f} times a week"
 
 
-def _blind_spots(unseen: int, unwatched: int) -> Found:
+def _blind_spots(unseen: int, unwatched: int, young: int) -> Found:
+    if young:
+        why = f"{young} scheduled projects are less than a week old"
+        for kind in (UNVIEWED, OVER_SCHEDULED):
+            yield NotJudged(kind=kind, why=why, needs="a week of their views", is_partial=True)
     if unseen:
         why = f"Hex shows no views of {unseen} scheduled projects"
         for kind in (UNVIEWED, OVER_SCHEDULED):

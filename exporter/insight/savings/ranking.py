@@ -1,5 +1,6 @@
 """The audit: every finder over one workspace's input, ranked, with totals in which nothing counts twice."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -16,7 +17,7 @@ from exporter.insight.savings.finding import Audit, Finding, NotJudged, Saving, 
 from exporter.insight.savings.frequency import frequency
 from exporter.insight.savings.idle_seats import costly_roles, idle_seats, role_after
 from exporter.insight.savings.plan_choice import costly_plan, current_month
-from exporter.insight.savings.pricing import Claim, added
+from exporter.insight.savings.pricing import added
 from exporter.insight.savings.unused_connections import OVERLAPPING, overlapping_connections, unused_connections
 from exporter.insight.seat_costs import roles_of, unpriced_keys
 
@@ -104,7 +105,8 @@ def _counted(context: AuditContext, candidates: Iterable[Candidate]) -> Iterator
     for one in candidates:
         if one.claims:
             won = {at: claim for at, claim in one.claims.items() if largest[at][1] == one.finding.key}
-            yield replace(one.finding, counted=context.pricing.months(won))
+            winner = None if won else largest[next(iter(one.claims))][1]
+            yield replace(one.finding, counted=context.pricing.months(won), counted_by=winner)
         else:
             yield one.finding
 
@@ -124,12 +126,22 @@ def _rank(finding: Finding) -> tuple[object, ...]:
 
 def _total(kind: str, findings: Iterable[Finding]) -> Total:
     own = [finding for finding in findings if finding.kind == kind]
-    return Total(kind=kind, findings=len(own), saving=added([finding.counted for finding in own]))
+    return Total(
+        kind=kind,
+        findings=len(own),
+        saving=added([finding.counted for finding in own]),
+        counted_elsewhere=counted_elsewhere(own),
+    )
+
+
+def counted_elsewhere(findings: Iterable[Finding]) -> Mapping[str, int]:
+    """How many of these are about runs that a larger finding counts, by the kind of that one."""
+    return Counter(finding.counted_by[0] for finding in findings if finding.counted_by is not None)
 
 
 def _spent(context: AuditContext) -> Saving:
     """What all runs cost a month, and the plan; where that is not known, the seats that have a price."""
-    runs = [context.pricing.month(one, Claim(*context.total(one))) for one in context.input.uses]
+    runs = [context.pricing.month(one, context.all_runs(one)) for one in context.input.uses]
     plan = current_month(context)
     prices = _seat_prices(context).values() if plan is None else (plan,)
     return added([*runs, *(Saving(micro=price) for price in prices if price is not None)])

@@ -21,6 +21,9 @@ OVERLAPPING = "overlapping_connections"
 
 WHERE = "Hex: Settings, Data sources"
 
+_WHOLE_ACCOUNT = frozenset({"bigquery", "databricks", "snowflake"})
+"""Where a connection without a database leads to all that its account holds."""
+
 _UNKNOWN = "the data connections cannot be listed"
 _NEEDED = "a token that may read data connections"
 
@@ -59,7 +62,10 @@ def unused_connections(context: AuditContext) -> Found:
 
 
 def overlapping_connections(context: AuditContext) -> Found:
-    """Of connections of one type to one target, all but the one that most projects query."""
+    """Of connections of one type to one target, all but the one that most projects query.
+
+    Host, port, database and account have to be the same; a server by itself may hold many databases.
+    """
     audit_input = context.input
     if audit_input.connections is None:
         yield not_judged(context, OVERLAPPING, "connections", _UNKNOWN, _NEEDED)
@@ -67,7 +73,7 @@ def overlapping_connections(context: AuditContext) -> Found:
     groups: dict[tuple[str, str], list[Connection]] = defaultdict(list)
     blind = 0
     for connection in audit_input.connections:
-        if connection.target:
+        if connection.target and ("/" in connection.target or connection.connection_type in _WHOLE_ACCOUNT):
             groups[connection.connection_type, connection.target].append(connection)
         else:
             blind += 1
@@ -90,7 +96,7 @@ def overlapping_connections(context: AuditContext) -> Found:
                     Fact("projects that query it", _known_users(context, connection)),
                     Fact("projects that query the other", _known_users(context, kept)),
                 ),
-                "host or account and database are the same; roles and warehouses may differ on purpose",
+                "account or host, port and database are the same; roles and warehouses may differ on purpose",
                 "move its projects to the other one and remove it",
             )
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 from exporter.audit.source_changes import source_uses
 from exporter.config import Config
 from exporter.facts import Project, QueriedTable, Seat, Thread
-from exporter.insight import UNBILLED, CreditUse, period_at, period_before, tariff
+from exporter.insight import UNBILLED, CreditUse, local_day, period_at, period_before, tariff
 from exporter.insight.savings import WINDOW_MS, Amount, AuditInput, ProjectUse
 from exporter.ledger import CollectorState, KnownProject, Listing, WorkspaceLedger
 from exporter.view import awaited, complete_since_ms, complete_until_ms, polled, team_of_person
@@ -38,9 +38,10 @@ def read_audit_input(
     _go_on(is_wanted)
     name = ledger.name
     projects = tuple(each.project for each in known)
-    prices, compute = tariff(config.prices(name)), config.compute(name)
+    week, compute = config.week(name), config.compute(name)
+    today = local_day(now_ms, week.timezone)
+    prices = tariff(config.prices(name, today), today)
     hours = {one.project_id: prices.compute_hour_micro_usd(compute.profile_of(name, one)) for one in projects}
-    week = config.week(name)
     last_month = period_before(period_at(now_ms, "month", week), "month", week)
     return AuditInput(
         now_ms=now_ms,

@@ -7,15 +7,26 @@ from exporter.check.workspace_probe import Findings
 from exporter.clock import Clock
 from exporter.config import DEFAULT_BUDGET, Config
 from exporter.errors import LedgerError
-from exporter.insight import fitting_schedules, roles_of, scheduled_week_runs, tariff, unmatched, unpriced, week_bounds
+from exporter.insight import (
+    fitting_schedules,
+    local_day,
+    roles_of,
+    scheduled_week_runs,
+    tariff,
+    unmatched,
+    unpriced,
+    week_bounds,
+)
 from exporter.ledger import open_ledger
 from exporter.report import week_reports
 
 
-def price_notes(found: Findings, config: Config) -> Iterator[str]:
+def price_notes(found: Findings, config: Config, clock: Clock) -> Iterator[str]:
     """Which prices are missing, with the keys that give them."""
     name = found.workspace
-    compute, prices = config.compute(name), tariff(config.prices(name))
+    compute = config.compute(name)
+    today = local_day(round(clock.now() * 1000), config.week(name).timezone)
+    prices = tariff(config.prices(name, today), today)
     has_paid_compute = any(
         prices.compute_hour_micro_usd(compute.profile_of(name, project)) for project in found.projects
     )

@@ -92,7 +92,7 @@ def workspace_notes(found: Findings, config: Config, token: TokenSource, clock: 
             yield f"team {team.name!r} matches no project"
     yield from source_notes(found.projects, config, found.workspace)
     yield from gateway_notes(found.projects, config, found.workspace)
-    yield from price_notes(found, config)
+    yield from price_notes(found, config, clock)
     yield from budget_notes(found, config, clock)
 
 

@@ -1,5 +1,6 @@
-"""Price books: the vendor's list prices as they stood on a day, each a YAML file beside this module."""
+"""Price books: the vendor's list prices from a day on, each a YAML file beside this module."""
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -11,7 +12,7 @@ import yaml
 from msgspec import Struct
 
 BOOKS = ("hex-2026-10",)
-"""The names of the books that come with the program, the newest last."""
+"""The names of the books that come with the program, in the order of their `valid_from`, the newest last."""
 
 SeatKind = Literal["editor", "explorer", "viewer"]
 
@@ -34,10 +35,12 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Book(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One price book, in dollars. `seats` says which kind of seat a role takes; other roles take none.
 
+    `valid_from` is the first day on which its prices are known to apply; they were read on the day `read_on`.
     `compute_hour` is by compute profile, 0 for those that every plan includes.
     """
 
     name: str
+    valid_from: date
     read_on: date
     sources: tuple[str, ...]
     seats: dict[str, SeatKind]
@@ -53,3 +56,13 @@ def read_book(name: str) -> Book:
         raise KeyError(name)
     text = (resources.files(__package__) / f"{name}.yaml").read_text("utf-8")
     return msgspec.convert(yaml.safe_load(text), Book, strict=True)
+
+
+def book_on(day: date, books: Sequence[Book] | None = None) -> Book:
+    """The newest book that is valid on the day, of those that come with the program unless others are given.
+
+    Before the first is valid it stands for what is not known.
+    """
+    books = [read_book(name) for name in BOOKS] if books is None else books
+    valid = [book for book in books if book.valid_from <= day]
+    return valid[-1] if valid else books[0]

@@ -1,6 +1,7 @@
 """Every key that the file may have, and what reads it: the one list to add a setting to."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
@@ -103,7 +104,7 @@ def schema(folder: Path, default: Config) -> Keys[Config]:
             "week": Items(week, takes_one=True),
             "budgets": Items(_budget(), check=_check_budget_names),
             "teams": Items(Keys(Team, {"name": text(), "match": _match()})),
-            "prices": Items(_prices(), takes_one=True),
+            "prices": Items(_prices(), check=_check_price_days, takes_one=True),
             "compute": Items(_compute(), takes_one=True),
             "seats": Keys(Seats, {"inactive_after": duration(), "reviewed_on": day()}),
             "labels": Keys(Labels, {"owner": choice(_OWNERS), "hash_key_file": path(folder)}),
@@ -181,6 +182,7 @@ def _prices() -> Keys[Prices]:
             "ai_credit_usd": dollars(),
             "run_usd": dollars(),
             "warehouse_usd_per_minute": dollars(),
+            "valid_from": day(),
             "workspace": text(),
         },
     )
@@ -306,6 +308,18 @@ def _find_gateway_workspace(spot: Spot, config: Config) -> None:
 def _check_source_names(sources: Sequence[tuple[Spot, Source]]) -> None:
     """A name identifies the series of a source; entries that probe the same may share the one they were not given."""
     _refuse_second_names("source", [(spot, source.name) for spot, source in sources if {"name"} & spot.keys()])
+
+
+def _check_price_days(entries: Sequence[tuple[Spot, Prices]]) -> None:
+    """Of the entries for the same workspaces, each applies from another day on."""
+    first_lines: dict[tuple[str, date | None], int] = {}
+    for spot, prices in entries:
+        line = first_lines.get((prices.workspace, prices.valid_from))
+        first_lines.setdefault((prices.workspace, prices.valid_from), spot.line)
+        if line is not None:
+            since = "since ever" if prices.valid_from is None else f"from {prices.valid_from} on"
+            whose = f'for workspace "{printable(prices.workspace)}"'
+            spot.refuse(f"line {line} has prices {whose} {since} already; add the day of the change as valid_from")
 
 
 def _check_workspaces(workspaces: Sequence[tuple[Spot, Workspace]]) -> None:

@@ -15,7 +15,7 @@ from exporter.config.error_wording import guess, printable
 from exporter.config.gateway_settings import Gateway
 from exporter.config.match import Match, matches_glob
 from exporter.config.overview_settings import Overview
-from exporter.config.price_settings import Compute, Prices
+from exporter.config.price_settings import Compute, Prices, price_history
 from exporter.config.route_settings import Route
 from exporter.config.source_settings import Source
 from exporter.errors import ConfigError, ConfigProblem
@@ -162,9 +162,19 @@ class Config(Struct, frozen=True, kw_only=True):
         """The budgets that this workspace has."""
         return tuple(budget for budget in self.budgets if budget.is_for(workspace_name))
 
-    def prices(self, workspace_name: str) -> Prices:
-        """The first prices whose glob matches the workspace; without any, the newest book and nothing else."""
-        return next((prices for prices in self.price_lists if matches_glob(prices.workspace, workspace_name)), Prices())
+    def price_history(self, workspace_name: str) -> tuple[Prices, ...]:
+        """What applied from which day on, the earliest first: the entries with the first glob that matches.
+
+        Without any, the book of each day and nothing else.
+        """
+        globs = (one.workspace for one in self.price_lists if matches_glob(one.workspace, workspace_name))
+        glob = next(globs, None)
+        return price_history(one for one in self.price_lists if one.workspace == glob) or (Prices(),)
+
+    def prices(self, workspace_name: str, day: date = date.max) -> Prices:
+        """What applies on the day, by default the last that is known."""
+        history = self.price_history(workspace_name)
+        return next((one for one in reversed(history) if (one.valid_from or date.min) <= day), history[0])
 
     def compute(self, workspace_name: str) -> Compute:
         """The first compute profiles whose glob matches the workspace; without any, all projects are `medium`."""

@@ -8,13 +8,25 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from functools import cached_property
+from zoneinfo import ZoneInfo
 
 from exporter.config import Budget, Week
 from exporter.facts import Project, Run
 from exporter.history.span import HOUR_MS, Span
 from exporter.history.time_slots import TimeSlots
-from exporter.insight import UNBILLED, CreditUse, Period, Tariff, period_at, period_before, tariff
+from exporter.insight import (
+    UNBILLED,
+    CreditUse,
+    Period,
+    Tariff,
+    Tariffs,
+    local_day,
+    midnight_ms,
+    period_at,
+    period_before,
+)
 from exporter.ledger import BOUNDS_MS, KnownProject, WorkspaceLedger
 from exporter.view import Snapshot, awaited, complete_since_ms, is_mostly_unreadable
 
@@ -57,7 +69,7 @@ class Past:
         self.span = span
         self.week: Week = snapshot.config.week(snapshot.name)
         self.budgets = snapshot.config.budgets_of(snapshot.name)
-        self.tariff: Tariff = tariff(snapshot.config.prices(snapshot.name))
+        self.tariffs = Tariffs(snapshot.config.price_history(snapshot.name))
         self.ended: dict[tuple[str, str, str], Ended] = defaultdict(Ended)
         self.started: dict[str, Started] = defaultdict(Started)
         self.durations: dict[tuple[str, str], list[array[int]]] = {}
@@ -103,18 +115,20 @@ class Past:
         return self.hours_by_week[bisect_right(self.span.hours, at_ms) - 1]
 
     @cached_property
-    def hour_micro_usd(self) -> Mapping[str, int]:
-        """What an hour of compute costs by project id."""
+    def profiles(self) -> Mapping[str, str]:
+        """The compute profile by project id."""
         compute = self.snapshot.config.compute(self.name)
-        return {
-            project.project_id: self.tariff.compute_hour_micro_usd(compute.profile_of(self.name, project))
-            for project in self._projects
-        }
+        return {project.project_id: compute.profile_of(self.name, project) for project in self._projects}
 
-    @property
+    @cached_property
     def is_run_priced(self) -> bool:
-        """Whether runs cost anything."""
-        return self.tariff.has_own_estimate or any(self.hour_micro_usd.values())
+        """Whether runs cost anything, on any of the days."""
+        first, last = (local_day(at_ms, self.week.timezone) for at_ms in (self.load_from_ms, self.span.end_ms))
+        profiles = set(self.profiles.values())
+        return any(
+            tariff.has_own_estimate or any(map(tariff.compute_hour_micro_usd, profiles))
+            for tariff in self.tariffs.between(first, last)
+        )
 
     def matched(self, budget: Budget) -> frozenset[str]:
         """The ids of the projects whose runs the budget includes."""
@@ -158,7 +172,9 @@ class _Fold:
 
     def __init__(self, past: Past) -> None:
         self._past = past
-        self._hour_micro_usd = past.hour_micro_usd
+        self._profiles = past.profiles
+        self._day: Period = (0, 0)
+        self._tariff = past.tariffs.on(date.min)
         self._budgets = [
             (slots, budget, past.matched(budget))
             for slots, budget in zip(past.used, past.budgets, strict=True)
@@ -176,7 +192,9 @@ class _Fold:
     def _add_started(self, run: Run, start_ms: int) -> None:
         past = self._past
         duration_ms = run.duration_ms or 0
-        cost = past.tariff.run_cost(self._hour_micro_usd.get(run.project_id, 0), duration_ms)
+        tariff, profile = self._prices_at(start_ms), self._profiles.get(run.project_id)
+        hour_micro_usd = 0 if profile is None else tariff.compute_hour_micro_usd(profile)
+        cost = tariff.run_cost(hour_micro_usd, duration_ms)
         past.compute.add(start_ms, cost.compute_micro_usd)
         past.own.add(start_ms, cost.own_micro_usd)
         past.active.add(start_ms, 1)
@@ -190,6 +208,15 @@ class _Fold:
             if run.project_id in project_ids and budget.match.matches_trigger(run.trigger):
                 amounts = {"runs": 1, "usd": micro_usd, "compute_minutes": duration_ms}
                 slots.add(start_ms, amounts[budget.unit])
+
+    def _prices_at(self, at_ms: int) -> Tariff:
+        """What applies at an instant; runs come in order, so that most are of the day of the one before."""
+        if not self._day[0] <= at_ms < self._day[1]:
+            timezone = self._past.week.timezone
+            day, zone = local_day(at_ms, timezone), ZoneInfo(timezone)
+            self._day = midnight_ms(day, zone), midnight_ms(day + timedelta(days=1), zone)
+            self._tariff = self._past.tariffs.on(day)
+        return self._tariff
 
     def _add_ended(self, run: Run, start_ms: int, end_ms: int) -> None:
         past = self._past

@@ -30,7 +30,9 @@ from exporter.insight.schedule_firings import (
     scheduled_week_runs,
 )
 from exporter.insight.seat_costs import roles_of, seats_share
-from exporter.insight.tariffs import MICRO, Tariff, tariff
+from exporter.insight.seat_history import SeatHistory, SeatSpan, SeatUse, seat_uses, seats_as_listed, seats_cost
+from exporter.insight.tariffs import MICRO, Tariff, Tariffs, tariff
+from exporter.insight.unknown_past import unknown_past
 
 __all__ = [
     "ALLOWED_DELAY_MS",
@@ -44,9 +46,13 @@ __all__ = [
     "CreditUse",
     "Grants",
     "Period",
+    "SeatHistory",
+    "SeatSpan",
+    "SeatUse",
     "Spent",
     "Tally",
     "Tariff",
+    "Tariffs",
     "Use",
     "apportioned",
     "budget_status",
@@ -73,8 +79,12 @@ __all__ = [
     "ruled_out",
     "same_moment",
     "scheduled_week_runs",
+    "seat_uses",
+    "seats_as_listed",
+    "seats_cost",
     "seats_share",
     "tariff",
+    "unknown_past",
     "unmatched",
     "unpriced",
     "week_bounds",

@@ -3,12 +3,14 @@
 Money is whole millionths of a dollar (`micro_usd`), rounded once for each run and for each role, so that parts add up.
 """
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from exporter.config import Book, Plan, Prices, SeatPrices
+from exporter.config import BOOKS, Book, Plan, Prices, SeatPrices, read_book
 
 MICRO = 1_000_000
 """How many millionths make a dollar."""
@@ -81,9 +83,40 @@ class Tariff:
         )
 
 
-def tariff(prices: Prices) -> Tariff:
-    """The prices in force, by the book that they name."""
-    return Tariff(prices, prices.price_book)
+class Tariffs:
+    """The prices of every day. `days` are those on which they change, in order."""
+
+    def __init__(self, history: Sequence[Prices]) -> None:
+        """Takes what applied from which day on, the earliest first, as `Config.price_history` gives it."""
+        books = [read_book(name) for name in BOOKS]
+        starts = [*(one.valid_from for one in history), *(book.valid_from for book in books)]
+        self.days: tuple[date, ...] = tuple(sorted({day for day in starts if day is not None}))
+        self._list_since = books[0].valid_from if any(one.book is None for one in history) else date.min
+        self._own_since = history[0].valid_from or date.min
+        days = (date.min, *self.days)
+        self._tariffs = tuple(tariff(_valid(history, day), day) for day in days)
+
+    def on(self, day: date) -> Tariff:
+        """What applies on this day; before the first prices that are known, those."""
+        return self._tariffs[bisect_right(self.days, day)]
+
+    def between(self, first: date, last: date) -> tuple[Tariff, ...]:
+        """What applies on the days from one to another, both included, in order."""
+        return self._tariffs[bisect_right(self.days, first) : bisect_right(self.days, last) + 1]
+
+    @property
+    def known_since(self) -> date:
+        """The first day whose prices are known: before it, later ones stand for them."""
+        return max(self._list_since, self._own_since)
+
+
+def tariff(prices: Prices, day: date = date.max) -> Tariff:
+    """The prices in force on a day, by the book that they name or that is valid then; by default the newest."""
+    return Tariff(prices, prices.price_book(day))
+
+
+def _valid(history: Sequence[Prices], day: date) -> Prices:
+    return next((one for one in reversed(history) if (one.valid_from or date.min) <= day), history[0])
 
 
 def micro_usd(dollars: Decimal) -> int:

@@ -72,6 +72,14 @@ class Listings:
         items = None if row is None else decode(row.body, tuple[kind, ...])  # type: ignore[valid-type]  # a type at run time
         return None if row is None or items is None else Listing(items, row.at_ms)
 
+    def looked_ms(self, transaction: Transaction, collector: str) -> int | None:
+        """When the listing that was recorded last was read, None if none was."""
+        wanted = select(LISTINGS.c.at_ms).where(
+            LISTINGS.c.workspace == self._workspace, LISTINGS.c.collector == collector
+        )
+        at_ms: int | None = transaction.connection.execute(wanted).scalar()
+        return at_ms
+
     def record_tables(
         self, transaction: Transaction, project_id: str, tables: Iterable[QueriedTable], at_ms: int
     ) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection, Engine, inspect, select
 
 from exporter.errors import LedgerError, LedgerTooNewError
-from exporter.ledger import version_2, version_3, version_4, version_5
+from exporter.ledger import version_2, version_3, version_4, version_5, version_6
 from exporter.ledger.schema import META, METADATA, SCHEMA_VERSION, upsert
 
 Step = Callable[[Connection], None]
@@ -32,7 +32,13 @@ def _from_4(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-STEPS: tuple[Step, ...] = (_from_1, _from_2, _from_3, _from_4)
+def _from_5(connection: Connection) -> None:
+    for statement in version_6.TABLES:
+        connection.exec_driver_sql(statement)
+    version_6.fill(connection)
+
+
+STEPS: tuple[Step, ...] = (_from_1, _from_2, _from_3, _from_4, _from_5)
 """`STEPS[n - 1]` turns version n into n + 1. A step is never edited once released; it may not import `schema`."""
 
 OLDEST_READABLE = 1
@@ -47,12 +53,8 @@ def cover(raw: sqlite3.Connection) -> None:
     if found is None or found[0] >= SCHEMA_VERSION:
         return
     raw.execute("PRAGMA temp_store = MEMORY")
-    tables = (
-        *(version_2.TABLES if found[0] < 2 else ()),
-        *(version_4.TABLES if found[0] < 4 else ()),
-        *version_5.TABLES,
-    )
-    for table in tables:
+    added = ((2, version_2.TABLES), (4, version_4.TABLES), (5, version_5.TABLES), (6, version_6.TABLES))
+    for table in (table for number, tables in added if found[0] < number for table in tables):
         raw.execute(table.replace("CREATE TABLE", "CREATE TEMPORARY TABLE", 1))
     if found[0] < 4:
         for statement in version_4.COLUMNS if found[0] < 2 else version_4.VIEWS:
@@ -60,9 +62,10 @@ def cover(raw: sqlite3.Connection) -> None:
     if found[0] < 3:
         for view in version_3.VIEWS:
             raw.execute(view)
-    for view in version_5.VIEWS:
-        raw.execute(view)
-    raw.execute(version_5.fill("temp.credit_growth"))
+    if found[0] < 5:
+        for view in version_5.VIEWS:
+            raw.execute(view)
+        raw.execute(version_5.fill("temp.credit_growth"))
 
 
 def schema_version(connection: Connection, name: str) -> int:

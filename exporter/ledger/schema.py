@@ -22,7 +22,7 @@ from sqlalchemy.dialects import sqlite
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """The version that this program writes; an older ledger is migrated to it, a newer one is refused."""
 
 METADATA = MetaData()
@@ -115,6 +115,18 @@ LISTINGS = Table(
     Column("body", Text, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
 )
+
+SEAT_CHANGES = Table(
+    "seat_changes",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("user_id", Text, primary_key=True),
+    Column("at_ms", BigInteger, primary_key=True),
+    Column("email", Text, nullable=False),
+    Column("role", Text),
+    Column("unseen_since_ms", BigInteger),
+)
+"""The role of each user from a look on, NULL once gone; `unseen_since_ms` is the look before, NULL for the first."""
 
 COLLECTORS = Table(
     "collectors",

@@ -65,8 +65,12 @@ class WorkspaceLedger(WorkspaceReader):
             self._counters.foresee_projects(transaction, after)
 
     def record_seats(self, seats: Iterable[Seat], at_ms: int) -> None:
-        """A whole listing of users."""
-        self._record_listing("users", seats, at_ms)
+        """A whole listing of users; what differs from the one before applies from now on."""
+        seats = tuple(seats)
+        with self._store.transaction() as transaction:
+            looked_ms = self._listings.looked_ms(transaction, "users")
+            self._seats.record(transaction, seats, at_ms, looked_ms)
+            self._listings.record(transaction, "users", seats, at_ms)
 
     def record_groups(self, groups: Iterable[Group], at_ms: int) -> None:
         """A whole listing of groups."""
@@ -230,6 +234,7 @@ class WorkspaceLedger(WorkspaceReader):
             self._listings.disbelieve_after(transaction, at_ms)
             self._projects.disbelieve_after(transaction, at_ms)
             self.credits.disbelieve_after(transaction, at_ms)
+            self._seats.disbelieve_after(transaction, at_ms)
         return True
 
     def set_value(self, key: str, value: object) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Literal, overload
 
 from exporter.facts import Connection, Group, Identity, QueriedTable, Run, Seat, Thread
-from exporter.insight import Use
+from exporter.insight import SeatHistory, Use
 from exporter.ledger.codec import storable
 from exporter.ledger.findings import FindingRepository
 from exporter.ledger.gateway_runs import GatewayRunRepository
@@ -16,6 +16,7 @@ from exporter.ledger.request_counts import RequestCounts
 from exporter.ledger.run_counting import UNVIEWED_RUNS
 from exporter.ledger.run_records import Runs
 from exporter.ledger.run_sums import RunSummaries
+from exporter.ledger.seat_changes import SeatChanges
 from exporter.ledger.series_limit import OTHER
 from exporter.ledger.source_states import SourceRepository
 from exporter.ledger.store import Store
@@ -44,6 +45,7 @@ class WorkspaceReader:
         self._counters = WorkspaceCounters(store, name, self._projects)
         self._runs = Runs(store, name)
         self._listings = Listings(store, name)
+        self._seats = SeatChanges(store, name)
         self._requests = RequestCounts(store, name)
         self._key_values = KeyValues(store, name)
         self.sources = SourceRepository(store, name, self._counters.count)
@@ -110,6 +112,10 @@ class WorkspaceReader:
     def listing(self, collector: str) -> Listing[Any] | None:
         """The listing that was read whole last, None if none ever was."""
         return self._listings.read(collector, _FACTS[collector])
+
+    def seat_history(self) -> SeatHistory | None:
+        """Who had which seat when, None before the first listing of users."""
+        return self._seats.history()
 
     def collectors(self) -> dict[str, CollectorState]:
         """How each collector that was ever tried fares."""

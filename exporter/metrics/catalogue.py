@@ -361,7 +361,7 @@ GROUPS = (
             _gauge(
                 "hex_cost_previous_week_usd",
                 "workspace component",
-                "The same for the week before the current one; seats are those of today.",
+                "The same for the week before the current one.",
             ),
             _gauge(
                 "hex_project_cost_week_usd",

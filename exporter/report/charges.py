@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from exporter.facts import Project, Seat
-from exporter.insight import UNBILLED, Period, Tariff, apportioned, period_at, tariff
+from exporter.facts import Project
+from exporter.insight import UNBILLED, Period, apportioned, period_at
 from exporter.view import Accounts, Snapshot, Total, WeekAccount, team_of_person
 
 Component = Literal["seats", "compute", "ai_credits", "own_estimate"]
@@ -37,50 +37,38 @@ class Charge:
 def charges(snapshot: Snapshot, accounts: Accounts) -> Iterator[Charge]:
     """The charges of the week that the snapshot is in. They add up to the costs of its components, to the millionth."""
     week = snapshot.config.week(snapshot.name)
-    prices = tariff(snapshot.config.prices(snapshot.name))
-    seats = _seats_of(snapshot)
     parts = [(part, period_at(part.period[0], "month", week)) for part in accounts.months]
-    if "seats" in accounts.week.costs and seats:
-        yield from _seat_charges(snapshot, accounts, parts, seats)
+    if "seats" in accounts.week.costs:
+        yield from _seat_charges(snapshot, accounts, parts)
     for part, month in parts:
-        yield from _project_charges(snapshot, part, month, prices)
+        yield from _project_charges(snapshot, part, month)
     if "ai_credits" in accounts.week.costs:
         yield from _credit_charges(accounts, parts)
 
 
-def _seats_of(snapshot: Snapshot) -> tuple[Seat, ...]:
-    listing = snapshot.stored.users
-    return listing.items if listing is not None and snapshot.is_fresh(listing.at_ms) else ()
-
-
-def _seat_charges(
-    snapshot: Snapshot, accounts: Accounts, parts: list[tuple[WeekAccount, Period]], seats: tuple[Seat, ...]
-) -> Iterator[Charge]:
-    """Each paid seat on its own: the parts of the price that fall on the week are shared out by price."""
-    paid = [(seat, price) for seat in seats if (price := accounts.seat_months.get(seat.role, 0))]
+def _seat_charges(snapshot: Snapshot, accounts: Accounts, parts: list[tuple[WeekAccount, Period]]) -> Iterator[Charge]:
+    """Each paid seat by itself, for the days on which it was held: their cost is shared out by price and days."""
+    paid = [(part, month, use) for part, month in parts for use in part.seats if use.weight]
     if not paid:
         return
-    weights = [price * part.costs.get("seats", 0) for part, _ in parts for _, price in paid]
-    shares = iter(apportioned(accounts.week.costs["seats"], weights))
-    for part, month in parts:
-        for seat, price in paid:
-            micro_usd = next(shares)
-            yield Charge(
-                component="seats",
-                period=part.period,
-                month=month,
-                micro_usd=micro_usd,
-                resource_id=seat.user_id,
-                resource_name=snapshot.owner_label(seat.email),
-                team=team_of_person(snapshot.config, snapshot.name, seat.email),
-                owner=snapshot.owner_label(seat.email),
-                quantity=round(micro_usd / price, 6),
-                unit="Seat-Months",
-                sku=f"seat-{seat.role}",
-            )
+    shares = apportioned(accounts.week.costs["seats"], [use.weight for *_, use in paid])
+    for (part, month, use), micro_usd in zip(paid, shares, strict=True):
+        yield Charge(
+            component="seats",
+            period=part.period,
+            month=month,
+            micro_usd=micro_usd,
+            resource_id=use.user_id,
+            resource_name=snapshot.owner_label(use.email),
+            team=team_of_person(snapshot.config, snapshot.name, use.email),
+            owner=snapshot.owner_label(use.email),
+            quantity=round(use.seat_months, 6),
+            unit="Seat-Months",
+            sku=f"seat-{use.role}",
+        )
 
 
-def _project_charges(snapshot: Snapshot, part: WeekAccount, month: Period, prices: Tariff) -> Iterator[Charge]:
+def _project_charges(snapshot: Snapshot, part: WeekAccount, month: Period) -> Iterator[Charge]:
     """What each project's runs cost, by what Hex bills and by the owners' own estimate."""
     sums: dict[str, Total] = {}
     for (project_id, _, status), total in (part.totals or {}).items():
@@ -105,7 +93,7 @@ def _project_charges(snapshot: Snapshot, part: WeekAccount, month: Period, price
             runs=total.runs,
         )
         yield billed
-        if prices.has_own_estimate:
+        if "own_estimate" in part.costs:
             yield replace(
                 billed,
                 component="own_estimate",

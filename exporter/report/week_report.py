@@ -104,12 +104,10 @@ def _report(
         remarks.append("no run started in this week")
     if week[0] < now_ms - config.storage.keep_runs_seconds * 1000:
         remarks.append("runs of this week have been forgotten: it began before storage.keep_runs")
-    if is_over:
-        remarks.append("seats are those of today, and so is their cost")
     if left_out := snapshot.stored.excluded_projects:
         remarks.append(f"{left_out} projects are left out by collect.match or collect.except")
     if accounts is not None:
-        remarks += [*accounts.unmatched, *accounts.unpriced]
+        remarks += [*accounts.assumed, *accounts.unmatched, *accounts.unpriced]
     return WeekReport(
         workspace=snapshot.name,
         week=week,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from exporter.facts import TERMINAL_STATUSES, TRIGGERS
-from exporter.insight import MICRO, UNBILLED, ruled_out, tariff
+from exporter.insight import MICRO, UNBILLED, local_day, ruled_out, tariff
 from exporter.view import COMPONENTS, Accounts, RunKind, Snapshot, Total
 
 Cell = str | int | float | None
@@ -127,7 +127,8 @@ def _statuses(now: Totals, before: Totals) -> tuple[tuple[Cell, ...], ...]:
 
 def _plans(snapshot: Snapshot, accounts: Accounts) -> Iterator[tuple[Cell, ...]]:
     published = sum(known.project.state == "published" for known in snapshot.stored.projects if not known.gone_since_ms)
-    for name, plan in tariff(snapshot.config.prices(snapshot.name)).book.plans.items():
+    today = local_day(snapshot.now_ms, snapshot.config.week(snapshot.name).timezone)
+    for name, plan in tariff(snapshot.config.prices(snapshot.name, today), today).book.plans.items():
         yield name, _usd(accounts.plan_months.get(name)), "; ".join(ruled_out(plan, published))
 
 

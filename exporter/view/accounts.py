@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from exporter.insight import BudgetStatus, Period
+from exporter.insight import BudgetStatus, Period, SeatUse
 from exporter.view.daily_usage import RunKind, Total
 
 COMPONENTS = ("seats", "compute", "ai_credits", "own_estimate")
@@ -15,13 +15,14 @@ class WeekAccount:
     """One week, or the part of one that lies in one month.
 
     Runs by kind, None until it is completely known; each component's cost that is known; the AI credits used, in
-    thousandths, None where threads cannot be read.
+    thousandths, None where threads cannot be read; the seats that were held, with what each cost.
     """
 
     period: Period
     totals: Mapping[RunKind, Total] | None
     costs: Mapping[str, int]
     credits_milli: int | None = None
+    seats: tuple[SeatUse, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,8 @@ class Accounts:
     runs. `months` is the week, in as many parts as it touches months, each rounded by itself. `is_run_priced`: runs
     cost something, so that projects can be ranked by money. `seat_months` is by role and `plan_months` by plan.
     `unmatched` and `unpriced` say which budgets match no project and which prices are missing, a sentence each; `fit`
-    how the default budget compares with the last weeks, where it is in use.
+    how the default budget compares with the last weeks, where it is in use. `assumed` says what stands for seats and
+    prices of the week that are not known.
     """
 
     budgets: tuple[BudgetStatus, ...]
@@ -46,3 +48,4 @@ class Accounts:
     unmatched: tuple[str, ...] = ()
     unpriced: tuple[str, ...] = ()
     fit: str | None = None
+    assumed: tuple[str, ...] = ()

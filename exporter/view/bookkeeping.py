@@ -12,18 +12,24 @@ from exporter.facts import ROLES, Project, Seat
 from exporter.insight import (
     CreditUse,
     Period,
+    SeatHistory,
     Spent,
+    Tariff,
+    Tariffs,
     budget_status,
     credits_cost,
     fitting,
     grants_of,
+    local_day,
     months_of,
     period_at,
     period_before,
     plan_months,
     roles_of,
-    seats_share,
-    tariff,
+    seat_uses,
+    seats_as_listed,
+    seats_cost,
+    unknown_past,
     unmatched,
     unpriced,
 )
@@ -50,11 +56,12 @@ class Bookkeeper:
         self._config = config
         self._week = config.week(self._name)
         self._budgets = config.budgets_of(self._name)
-        self._tariff = tariff(config.prices(self._name))
+        self._tariffs = Tariffs(config.price_history(self._name))
         self._compute = config.compute(self._name)
-        self._usage = DailyUsage(ledger, self._week.timezone, self._tariff, self._budgets)
+        self._usage = DailyUsage(ledger, self._week.timezone, self._tariffs, self._budgets)
         self._shares: Mapping[str, tuple[Project, Share]] = {}
         self._credits: tuple[tuple[int, int], CreditUse] | None = None
+        self._seats: SeatHistory | None = None
         self._accounts: Accounts | None = None
         self._logged: set[str] = set()
         self._has_compared = False
@@ -74,8 +81,11 @@ class Bookkeeper:
         week = period_at(now_ms, "week", self._week)
         previous_week = period_before(week, "week", self._week)
         self._usage.renew(shares | dict.fromkeys(stored.excluded, LEFT_OUT), detailed_since_ms=previous_week[0])
-        is_run_priced = self._tariff.has_own_estimate or any(share.hour_micro_usd for share in shares.values())
+        tariff = self._tariffs.on(local_day(now_ms, self._week.timezone))
+        has_paid_compute = self._has_paid_compute((previous_week[0], week[1]), shares)
+        is_run_priced = has_paid_compute or self._has_own_estimate((previous_week[0], week[1]))
         seats = self._fresh(stored.users, now_ms)
+        history = None if seats is None or stored.users is None else self._seat_history(seats, stored.users.at_ms)
         used_credits = self._credit_use(stored, now_ms)
         kept_since_ms = now_ms - round(self._config.storage.keep_runs_seconds * 1000)
 
@@ -107,12 +117,15 @@ class Bookkeeper:
             costs: dict[str, int] = {}
             if totals is not None:
                 costs["compute"] = sum(total.compute_micro_usd for total in totals.values())
-                if self._tariff.has_own_estimate:
+                if self._has_own_estimate(period):
                     costs["own_estimate"] = sum(total.own_micro_usd for total in totals.values())
-            if seats is not None:
-                costs |= self._costs_of_people(seats, used_credits, period)
+            uses = None if history is None else seat_uses(self._tariffs, history, period, self._week.timezone)
+            if uses is not None:
+                costs["seats"] = seats_cost(uses)
+            if history is not None and used_credits is not None:
+                costs |= self._credits_cost(history, used_credits, period, now_ms)
             credits_milli = None if used_credits is None else used_credits.between(*period)
-            return WeekAccount(period=period, totals=totals, costs=costs, credits_milli=credits_milli)
+            return WeekAccount(period=period, totals=totals, costs=costs, credits_milli=credits_milli, seats=uses or ())
 
         budgets = tuple(
             budget_status(budget, spent(index, budget), self._week, now_ms)
@@ -127,10 +140,11 @@ class Bookkeeper:
             months=(this_week,) if len(months) == 1 else tuple(map(week_account, months)),
             previous_week=week_account(previous_week),
             is_run_priced=is_run_priced,
-            seat_months={} if seats is None else self._seat_months(seats),
-            plan_months={} if seats is None else self._plan_months(seats, used_credits, now_ms),
+            seat_months={} if seats is None else self._seat_months(tariff, seats),
+            plan_months={} if seats is None else self._plan_months(tariff, seats, used_credits, now_ms),
             unmatched=tuple(unmatched(self._budgets, self._name, [known.project for known in stored.projects])),
-            unpriced=tuple(self._unpriced(seats, shares)),
+            unpriced=tuple(unpriced(tariff, self._budgets, roles_of(seats or ()), has_paid_compute=has_paid_compute)),
+            assumed=tuple(unknown_past(week, self._week.timezone, history, self._tariffs)) if this_week.costs else (),
             fit=next((fitting(one.recent) for one in budgets if one.budget == DEFAULT_BUDGET), None),
         )
 
@@ -148,7 +162,24 @@ class Bookkeeper:
     def _share(self, project: Project) -> Share:
         profile = self._compute.profile_of(self._name, project)
         fitting = (index for index, budget in enumerate(self._budgets) if budget.match.matches(self._name, project))
-        return Share(self._tariff.compute_hour_micro_usd(profile), tuple(fitting))
+        return Share(profile, tuple(fitting))
+
+    def _prices_of(self, period: Period) -> tuple[Tariff, ...]:
+        zone = self._week.timezone
+        return self._tariffs.between(local_day(period[0], zone), local_day(period[1] - 1, zone))
+
+    def _has_own_estimate(self, period: Period) -> bool:
+        return any(one.has_own_estimate for one in self._prices_of(period))
+
+    def _has_paid_compute(self, period: Period, shares: Mapping[str, Share]) -> bool:
+        profiles = {share.profile for share in shares.values()}
+        return any(one.compute_hour_micro_usd(profile) for one in self._prices_of(period) for profile in profiles)
+
+    def _seat_history(self, seats: Sequence[Seat], at_ms: int) -> SeatHistory:
+        """Who had which seat when; read again only after another listing."""
+        if self._seats is None or self._seats.looked_ms != at_ms:
+            self._seats = self._ledger.seat_history() or seats_as_listed(seats, at_ms)
+        return self._seats
 
     def _credit_use(self, stored: Stored, now_ms: int) -> CreditUse | None:
         """What threads used in the last months, read once a look at them; None unless they were listed lately."""
@@ -166,36 +197,30 @@ class Bookkeeper:
         is_fresh = listing is not None and self._config.collect.is_fresh(listing.at_ms, now_ms)
         return listing.items if listing is not None and is_fresh else None
 
-    def _costs_of_people(
-        self, seats: Sequence[Seat], use: CreditUse | None, period: Period
+    def _credits_cost(
+        self, history: SeatHistory, use: CreditUse, period: Period, now_ms: int
     ) -> Iterator[tuple[str, int]]:
-        """What seats and credits cost in a period, as far as the plan and its prices are known."""
-        plan = self._tariff.prices.plan
-        if plan is None:
-            return
-        share = seats_share(self._tariff, plan, roles_of(seats), period, self._week.timezone)
-        if share is not None:
-            yield "seats", share
-        grants = grants_of(self._tariff, plan, seats)
-        if use is not None and grants is not None:
-            yield "ai_credits", credits_cost(self._tariff, use, grants, period, self._week)
+        """What credits cost in a period, if the plan and its prices are known."""
+        # Grants are by seat: those of the period's end, or of now while it goes on.
+        tariff = self._prices_of(period)[-1]
+        plan = tariff.prices.plan
+        grants = None if plan is None else grants_of(tariff, plan, history.at(min(period[1] - 1, now_ms)))
+        if grants is not None:
+            yield "ai_credits", credits_cost(tariff, use, grants, period, self._week)
 
-    def _seat_months(self, seats: Sequence[Seat]) -> Mapping[str, int]:
-        plan = self._tariff.prices.plan
+    def _seat_months(self, tariff: Tariff, seats: Sequence[Seat]) -> Mapping[str, int]:
+        plan = tariff.prices.plan
         if plan is None:
             return {}
         roles = dict.fromkeys((*ROLES, *roles_of(seats)))
-        prices = {role: self._tariff.seat_month_micro_usd(plan, role) for role in roles}
+        prices = {role: tariff.seat_month_micro_usd(plan, role) for role in roles}
         return {role: price for role, price in prices.items() if price is not None}
 
-    def _plan_months(self, seats: Sequence[Seat], use: CreditUse | None, now_ms: int) -> Mapping[str, int]:
+    def _plan_months(
+        self, tariff: Tariff, seats: Sequence[Seat], use: CreditUse | None, now_ms: int
+    ) -> Mapping[str, int]:
         last_month = period_before(period_at(now_ms, "month", self._week), "month", self._week)
-        return plan_months(self._tariff, seats, use, last_month)
-
-    def _unpriced(self, seats: Sequence[Seat] | None, shares: Mapping[str, Share]) -> Iterator[str]:
-        """Which prices are missing, by the roles that are in use as far as they are known."""
-        has_paid_compute = any(share.hour_micro_usd for share in shares.values())
-        return unpriced(self._tariff, self._budgets, roles_of(seats or ()), has_paid_compute=has_paid_compute)
+        return plan_months(tariff, seats, use, last_month)
 
     def _log_remarks(self, accounts: Accounts) -> None:
         """Log once what a person may want to know."""

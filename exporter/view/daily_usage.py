@@ -8,7 +8,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from exporter.config import Budget
-from exporter.insight import UNBILLED, Tally, Tariff, days_of, local_day, midnight_ms
+from exporter.insight import UNBILLED, Tally, Tariff, Tariffs, days_of, local_day, midnight_ms
 from exporter.ledger import WorkspaceLedger
 
 RunKind = tuple[str, str, str]
@@ -34,17 +34,17 @@ class Total(NamedTuple):
 
 
 class Share(NamedTuple):
-    """What a project's runs add to: the price of its compute, and budgets by their index."""
+    """What a project's runs add to: its compute profile (empty: not known), and budgets by their index."""
 
-    hour_micro_usd: int
+    profile: str
     budgets: tuple[int, ...]
 
 
-LEFT_OUT = Share(-1, ())
+LEFT_OUT = Share("", (-1,))
 """The share of a project whose runs no figure includes."""
 
-_Route = tuple[int, tuple[tuple[str, int], ...]]
-"""The price of an hour, and the unit and index of each budget that a project's runs of one trigger add to."""
+_Route = tuple[str, tuple[tuple[str, int], ...]]
+"""The compute profile, and the unit and index of each budget that a project's runs of one trigger add to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,10 @@ class _Day:
 class DailyUsage:
     """The runs of one workspace, for one set of budgets and prices. For one thread at a time."""
 
-    def __init__(self, ledger: WorkspaceLedger, timezone: str, tariff: Tariff, budgets: tuple[Budget, ...]) -> None:
+    def __init__(self, ledger: WorkspaceLedger, timezone: str, tariffs: Tariffs, budgets: tuple[Budget, ...]) -> None:
         self._ledger = ledger
         self._timezone = timezone
-        self._tariff = tariff
+        self._tariffs = tariffs
         self._budgets = budgets
         self._shares: Mapping[str, Share] = {}
         self._routes: dict[tuple[str, str], _Route] = {}
@@ -119,21 +119,24 @@ class DailyUsage:
             # Where the time was put back, a day that was read for its budgets is wanted with its sums.
             lacks_totals = known is not None and known.totals is None and start_ms >= self._detailed_since_ms
             if known is None or known.revision != revision or lacks_totals:
-                known = self._read(start_ms, end_ms, revision)
+                known = self._read(start_ms, end_ms, revision, self._tariffs.on(day))
             self._current[day] = known
         return known
 
-    def _read(self, start_ms: int, end_ms: int, revision: int) -> _Day:
+    def _read(self, start_ms: int, end_ms: int, revision: int, tariff: Tariff) -> _Day:
         amounts: tuple[list[tuple[int, int]], ...] = tuple([] for _ in self._budgets)
         kinds: dict[RunKind, _Kind] = {}
-        run_cost = self._tariff.run_cost
+        hours: dict[str, int] = {}
+        run_cost = tariff.run_cost
         for project_id, trigger, status, started_ms, duration_ms in self._ledger.uses_between(start_ms, end_ms):
             kind = kinds.get((project_id, trigger, status))
             if kind is None:
                 if self._shares.get(project_id) == LEFT_OUT:
                     continue
-                route = self._routes.get((project_id, trigger)) or self._route(project_id, trigger)
-                kind = kinds[project_id, trigger, status] = _Kind(*route)
+                profile, budgets = self._routes.get((project_id, trigger)) or self._route(project_id, trigger)
+                if profile not in hours:
+                    hours[profile] = tariff.compute_hour_micro_usd(profile) if profile else 0
+                kind = kinds[project_id, trigger, status] = _Kind(hours[profile], budgets)
             kind.runs += 1
             if status == UNBILLED:
                 continue
@@ -152,7 +155,7 @@ class DailyUsage:
     def _route(self, project_id: str, trigger: str) -> _Route:
         share = self._shares.get(project_id, _NOTHING)
         fitting = (index for index in share.budgets if self._budgets[index].match.matches_trigger(trigger))
-        route = (share.hour_micro_usd, tuple((self._budgets[index].unit, index) for index in fitting))
+        route = (share.profile, tuple((self._budgets[index].unit, index) for index in fitting))
         self._routes[project_id, trigger] = route
         return route
 
@@ -176,4 +179,4 @@ class _Kind:
         return Total(self.runs, self.duration_ms, self.compute_micro_usd, self.own_micro_usd)
 
 
-_NOTHING = Share(0, ())
+_NOTHING = Share("", ())

@@ -69,9 +69,9 @@ def test_budgets_of_ones_own_are_checked_for_projects(found: Findings, config: C
     assert list(budget_notes(found, config, manual_clock)) == ["budget 'b' matches no project"]
 
 
-def test_missing_prices_are_named(found: Findings, config: Config) -> None:
+def test_missing_prices_are_named(found: Findings, config: Config, manual_clock: Any) -> None:
     config = changed(config, price_lists=(Prices(plan="team", run_micro_usd=1),))
 
-    assert list(price_notes(found, config)) == [
+    assert list(price_notes(found, config, manual_clock)) == [
         "the cost of seats is not known: set prices.overrides.team.explorer_month"
     ]

@@ -1,10 +1,13 @@
 """Budgets, prices and compute profiles: what a right file says, and what a wrong one is refused with."""
 
+from datetime import date
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from exporter.config import BOOKS, Budget, BudgetMatch, Compute, Prices, Thresholds, read_book
+from exporter.config.price_book import book_on
 from exporter.facts import Project
 
 FIRST = "- {name: a, unit: runs, limit: 5}"
@@ -115,6 +118,41 @@ compute: {default: 3xl}
         assert config.prices("acme").run_micro_usd == 2_000_000
         assert load("prices: {workspace: labs, run_usd: 1}").prices("acme") == Prices()
 
+    def test_prices_change_on_their_day(self, load):
+        config = load(
+            "prices:\n"
+            "  - {valid_from: 2026-11-04, overrides: {team: {editor_month: 80}}, compute_hour_usd: {4xl: 3}}\n"
+            "  - {plan: team, overrides: {team: {editor_month: 75, explorer_month: 12}}, compute_hour_usd: {xl: 1}}\n"
+        )
+
+        first, second = config.price_history("acme")
+
+        assert first == config.prices("acme", date(2026, 11, 3))
+        assert second == config.prices("acme", date(2026, 11, 4)) == config.prices("acme")
+        assert first.overrides["team"].editor_month_micro_usd == 75_000_000
+        assert second.overrides["team"].editor_month_micro_usd == 80_000_000
+        # What the later entry does not mention goes on.
+        assert second.plan == "team"
+        assert second.overrides["team"].explorer_month_micro_usd == 12_000_000
+        assert second.compute_hour_micro_usd == {"xl": 1_000_000, "4xl": 3_000_000}
+
+    def test_each_pattern_of_workspaces_has_days_of_its_own(self, load):
+        config = load(
+            "prices: [{workspace: labs, run_usd: 1}, {run_usd: 2}, "
+            "{workspace: labs, valid_from: 2026-11-01, run_usd: 3}]"
+        )
+
+        assert [one.run_micro_usd for one in config.price_history("labs")] == [1_000_000, 3_000_000]
+        assert [one.run_micro_usd for one in config.price_history("acme")] == [2_000_000]
+
+    def test_two_entries_from_the_same_day_are_refused(self, mistakes):
+        text = "prices:\n- {valid_from: 2026-11-01, run_usd: 1}\n- {valid_from: 2026-11-01, run_usd: 2}\n"
+
+        assert mistakes(text) == [
+            'hex.yml:3: prices[1]: line 2 has prices for workspace "*" from 2026-11-01 on already; '
+            "add the day of the change as valid_from"
+        ]
+
 
 class TestCompute:
     def test_the_first_profile_that_fits_a_project_counts(self, load):
@@ -140,7 +178,8 @@ class TestBooks:
         book = read_book(name)
 
         assert book.name == name
-        assert name.endswith(book.read_on.strftime("%Y-%m"))
+        assert name.endswith(book.valid_from.strftime("%Y-%m"))
+        assert book.valid_from <= book.read_on
         assert book.sources
         assert all(source.startswith("https://") or source.startswith("github.com") for source in book.sources)
 
@@ -153,6 +192,14 @@ class TestBooks:
         assert book.compute_hour["4xl"] == Decimal("2.58")
         assert book.ai_credit == Decimal("0.50")
         assert [name for name, plan in book.plans.items() if plan.has_api] == ["team", "enterprise"]
+
+    def test_each_applies_from_its_day_on(self):
+        old = read_book("hex-2026-10")
+        new = msgspec.structs.replace(old, name="new", valid_from=date(2027, 1, 1))
+
+        assert book_on(date(2026, 12, 31), [old, new]) == old
+        assert book_on(date(2027, 1, 1), [old, new]) == new
+        assert book_on(date(2020, 1, 1), [old, new]) == old
 
     def test_an_unknown_one_is_a_key_error(self):
         with pytest.raises(KeyError):

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, create_engine, inspect, text
 
 from exporter.errors import LedgerError, LedgerTooNewError
 from exporter.facts import Thread
-from exporter.insight import CreditGrowth
+from exporter.insight import CreditGrowth, SeatHistory, SeatSpan
 from exporter.ledger import SCHEMA_VERSION, CollectorState, GatewayRun, KnownFinding, open_ledger
 from exporter.ledger.migrations import STEPS, migrate
 from exporter.ledger.sqlite import writer_engine
@@ -29,7 +29,7 @@ def version_1(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(params=[1, 2, 3, 4])
+@pytest.fixture(params=[1, 2, 3, 4, 5])
 def older(version_1: Path, request: pytest.FixtureRequest) -> tuple[Path, int]:
     """A ledger as each version before the current one wrote it, and that version."""
     engine = writer_engine(version_1)
@@ -112,6 +112,24 @@ def test_sources_gateway_and_findings_work_in_a_migrated_ledger(version_1: Path,
     assert [(one.intent_id, one.run_id) for one in workspace.gateway.runs(0)] == [("i", "r")]
     assert workspace.findings.known() == (finding,)
     assert SUM in workspace.counters()
+    ledger.close()
+
+
+def test_the_history_of_seats_begins_with_the_seats_listed_last(version_1: Path, manual_clock: Any) -> None:
+    engine = writer_engine(version_1)
+    migrate(engine, 1, "ledger", target=5)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO listings VALUES ('acme', 'users', ?, 9), ('labs', 'users', '[{\"user', 9)",
+            ('[{"user_id": "u", "email": "u@x", "name": null, "role": "editor", "last_login_ms": null}]',),
+        )
+    engine.dispose()
+
+    ledger = open_ledger(f"sqlite:///{version_1}", clock=manual_clock)
+
+    history = SeatHistory(9, 9, (SeatSpan("u", "u@x", "editor", 0),))
+    assert ledger.workspace("acme").seat_history() == history
+    assert ledger.workspace("labs").seat_history() is None
     ledger.close()
 
 

@@ -144,7 +144,7 @@ def test_a_week_is_named_by_number_or_by_a_day_in_it(told: Any, week: str) -> No
     assert acme["total"][0]["runs"] == 2
     assert acme["budget"][0]["used"] == 2
     assert acme["budget"][0]["forecast"] is None
-    assert "seats are those of today, and so is their cost" in acme["remarks"]
+    assert "seats before 2026-11-18 are those of that day, the first on which they were read" in acme["remarks"]
 
 
 def test_a_week_without_data_says_so(told: Any) -> None:

@@ -1,5 +1,6 @@
 """What people, credits and runs cost, and that the parts add up to the whole."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -62,6 +63,40 @@ class TestSeats:
         world.clock.advance(6 * 3600 + 1)
 
         assert {"hex_cost_week_usd", "hex_seat_month_usd", "hex_plan_month_usd"}.isdisjoint(world.figures())
+
+
+def test_a_seat_costs_from_the_day_on_which_it_was_first_seen(world: Any) -> None:
+    world.configure(price_lists=(Prices(plan="team"),))
+    people(world, "editor")
+    world.clock.advance(86_400)
+    people(world, "editor", "editor")  # on a Thursday: it has four of the week's seven days
+
+    figures = world.figures()
+
+    assert figures["hex_cost_week_usd"] == {("seats",): 27.5}  # 75 dollars, eleven days of thirty
+    assert figures["hex_cost_previous_week_usd"] == {("seats",): 17.5}  # seven days of thirty
+
+
+def test_a_price_applies_from_its_day_on(world: Any) -> None:
+    """The week goes from Monday the 16th to Sunday the 22nd; the new prices apply from Wednesday on."""
+    old = Prices(plan="team", run_micro_usd=MICRO, compute_hour_micro_usd={"medium": 60 * MICRO})
+    new = Prices(
+        valid_from=date(2026, 11, 18),
+        run_micro_usd=3 * MICRO,
+        compute_hour_micro_usd={"medium": 120 * MICRO},
+        overrides={"team": SeatPrices(editor_month_micro_usd=30 * MICRO)},
+    )
+    world.configure(price_lists=(old, new), budgets=(Budget(name="b", unit="usd", limit=100),))
+    people(world, "editor")
+    world.list_projects(world.published())
+    world.read_runs("p1", world.run("today"), world.run("monday", 2 * DAY_MS), world.run("last", 7 * DAY_MS))
+
+    figures = world.figures()
+
+    assert figures["hex_cost_week_usd"] == {("seats",): 10, ("compute",): 3, ("own_estimate",): 4}
+    assert figures["hex_cost_previous_week_usd"] == {("seats",): 17.5, ("compute",): 1, ("own_estimate",): 1}
+    assert figures["hex_budget_used"][("b", "usd")] == 7
+    assert figures["hex_seat_month_usd"][("editor",)] == 30
 
 
 def test_credits_cost_what_is_beyond_the_seats_grants(world: Any) -> None:

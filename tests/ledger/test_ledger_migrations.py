@@ -151,7 +151,9 @@ def test_an_older_ledger_is_read_as_it_is(older: tuple[Path, int], manual_clock:
 
 
 def test_credits_of_an_older_ledger_stay_when_their_thread_was_made(older: tuple[Path, int], manual_clock: Any) -> None:
-    path, _ = older
+    path, written_by = older
+    if written_by >= 5:
+        pytest.skip("this version knows when credits were used")
     body = json.dumps(
         [
             {"thread_id": "t", "source": "hex", "thread_type": "thread", "user_id": "u", "created_ms": 70}

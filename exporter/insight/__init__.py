@@ -17,6 +17,7 @@ from exporter.insight.calendar_week import previous_week_bounds, week_bounds
 from exporter.insight.concurrency import peak
 from exporter.insight.config_advice import fitting, fitting_schedules, unmatched, unpriced
 from exporter.insight.credit_use import CreditGrowth, CreditUse, growth_span
+from exporter.insight.past_assumptions import unknown_past
 from exporter.insight.plans import plan_months, ruled_out
 from exporter.insight.redundancy import count_repeats, longest_gap_ms
 from exporter.insight.run_usage import UNBILLED, Tally, Use
@@ -32,7 +33,6 @@ from exporter.insight.schedule_firings import (
 from exporter.insight.seat_costs import roles_of, seats_share
 from exporter.insight.seat_history import SeatHistory, SeatSpan, SeatUse, seat_uses, seats_as_listed, seats_cost
 from exporter.insight.tariffs import MICRO, Tariff, Tariffs, tariff
-from exporter.insight.unknown_past import unknown_past
 
 __all__ = [
     "ALLOWED_DELAY_MS",

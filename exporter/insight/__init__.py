@@ -30,7 +30,7 @@ from exporter.insight.schedule_firings import (
     project_firings,
     scheduled_week_runs,
 )
-from exporter.insight.seat_costs import roles_of, seats_share
+from exporter.insight.seat_costs import roles_of, seats_share, unpriced_keys
 from exporter.insight.seat_history import SeatHistory, SeatSpan, SeatUse, seat_uses, seats_as_listed, seats_cost
 from exporter.insight.tariffs import MICRO, Tariff, Tariffs, tariff
 
@@ -87,5 +87,6 @@ __all__ = [
     "unknown_past",
     "unmatched",
     "unpriced",
+    "unpriced_keys",
     "week_bounds",
 ]

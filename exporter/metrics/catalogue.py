@@ -67,6 +67,14 @@ GROUPS = (
                 "project's runs were read once.",
             ),
             _gauge(
+                "hex_feature_state",
+                "workspace feature state needs",
+                "1: the feature is in this state. on; off: switched off; not_configured: a key is missing; "
+                "no_permission: Hex refuses it to this token or plan; failing: the last attempt failed and nothing "
+                "fresh is known; reading: not read yet; too_young: not enough history yet. needs: the key to set, "
+                "the scope to grant or what is waited for.",
+            ),
+            _gauge(
                 "hex_collector_success",
                 "workspace collector",
                 "1: the last attempt of this collector was complete; 0: it failed.",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from exporter.config import DEFAULT_BUDGET
 from exporter.insight import BudgetStatus
 from exporter.insight.savings import Audit
-from exporter.view import Snapshot, project_url, subject_name
+from exporter.view import Snapshot, feature_states, project_url, subject_name
 
 TOP = 5
 """How many projects and findings are shown: as many as are read at a glance."""
@@ -57,6 +57,15 @@ class FindingFigures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """A feature that is not on: its state in words, and what it needs."""
+
+    feature: str
+    state: str
+    needs: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspaceFigures:
     """One workspace. Runs are None until every run since the week's start is known, and so are those of last week.
 
@@ -79,8 +88,8 @@ class WorkspaceFigures:
     saving_micro_usd: int | None
     saving_runs: float
     complete_until_ms: int | None
-    readable_projects: int
     unreadable_projects: int
+    gaps: tuple[Gap, ...]
 
 
 def workspace_figures(snapshot: Snapshot) -> WorkspaceFigures:
@@ -106,8 +115,12 @@ def workspace_figures(snapshot: Snapshot) -> WorkspaceFigures:
         saving_micro_usd=None if audit is None else audit.saving.micro,
         saving_runs=0.0 if audit is None else audit.saving.runs,
         complete_until_ms=snapshot.complete_until_ms,
-        readable_projects=len(snapshot.awaited),
         unreadable_projects=len(snapshot.unreadable),
+        gaps=tuple(
+            Gap(feature=feature, state=state.replace("_", " "), needs=needs)
+            for feature, (state, needs) in feature_states(snapshot).items()
+            if state != "on"
+        ),
     )
 
 

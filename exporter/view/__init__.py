@@ -12,6 +12,7 @@ from exporter.view.completeness import (
 )
 from exporter.view.daily_usage import RunKind, Total
 from exporter.view.excluded_projects import polled
+from exporter.view.features import FEATURES, FeatureState, feature_states
 from exporter.view.owner_labels import OwnerLabel, owner_label
 from exporter.view.reader import Reader
 from exporter.view.recent_runs import SPAN_MS, WeekHour, by_week_hour, users_of_connections
@@ -25,9 +26,11 @@ from exporter.view.week_hours import WeekCurve
 __all__ = [
     "COMPONENTS",
     "FAILED_STATUSES",
+    "FEATURES",
     "SPAN_MS",
     "Accounts",
     "Bookkeeper",
+    "FeatureState",
     "GatewayState",
     "OwnerLabel",
     "ProcessStatus",
@@ -46,6 +49,7 @@ __all__ = [
     "can_run",
     "complete_since_ms",
     "complete_until_ms",
+    "feature_states",
     "is_mostly_unreadable",
     "owner_label",
     "polled",

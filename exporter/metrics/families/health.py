@@ -4,13 +4,17 @@ from collections.abc import Iterator
 
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family
-from exporter.view import Snapshot
+from exporter.view import Snapshot, feature_states
 
 
 def health_families(snapshot: Snapshot) -> Iterator[Family]:
     """What shows whether the rest can be trusted."""
     name, stored = snapshot.name, snapshot.stored
     listing = stored.collectors.get("projects")
+    yield Family(
+        METRICS["hex_feature_state"],
+        [((name, feature, state, needs), 1) for feature, (state, needs) in feature_states(snapshot).items()],
+    )
     yield Family(METRICS["hex_up"], [((name,), int(listing is not None and listing.success))])
     yield Family(
         METRICS["hex_collector_success"],

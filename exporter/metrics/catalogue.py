@@ -369,7 +369,7 @@ GROUPS = (
             _gauge(
                 "hex_cost_previous_week_usd",
                 "workspace component",
-                "The same for the week before the current one.",
+                "The same for the week before the current one, with the seats and prices of its days.",
             ),
             _gauge(
                 "hex_project_cost_week_usd",

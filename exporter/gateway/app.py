@@ -30,6 +30,9 @@ from exporter.gateway.upstream.upstream import NoAnswerError, NoRoomError, RawHe
 _API = "/api/v1"
 _SOURCE = re.compile(rb"/gateway/v1/projects/([^/]*)/source\Z")
 _BEARER = re.compile(rb"bearer +[\x21-\x7e]{1,4096}\Z", re.IGNORECASE)
+_UNPRINTABLE = re.compile(rb"[^\x20-\x7e]")
+"""What no header may hold; a reason may repeat something of the request."""
+
 _HEALTHY = Answer(200, ((b"content-type", b"text/plain; charset=utf-8"),), b"OK\n")
 _REWRITTEN_AT_ONCE_BYTES = 256 * 1024
 """Longer answers are rewritten in a thread: that takes more than a millisecond, for which no one should wait."""
@@ -192,8 +195,9 @@ class App:
         if answer.cache is not None:
             headers.append((b"x-hex-exporter-cache", answer.cache.encode()))
         if answer.reason is not None:
-            reason = f"{answer.cache or 'refused'}: {answer.reason}"
-            headers.append((b"x-hex-exporter-reason", reason.encode("ascii", "replace")))
+            outcome = answer.cache or ("refused" if answer.status == 429 else "failed")
+            reason = f"{outcome}: {answer.reason}"
+            headers.append((b"x-hex-exporter-reason", _UNPRINTABLE.sub(b"?", reason.encode("ascii", "replace"))))
         if answer.status not in _NO_BODY and scope["method"] != "HEAD":
             headers.append((b"content-length", str(len(body)).encode()))
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})

@@ -20,7 +20,7 @@ def log_decision(outcome: str, reason: str, **more: object) -> None:
 class RunDecisions:
     """Counts, logs and keeps the outcomes of run requests: only this knows which counters an outcome adds to.
 
-    Each run request of a caller to whom Hex has shown the project leaves one line in the log and one in the ledger.
+    Each run request of a caller whose token Hex has accepted leaves one line in the log and one in the ledger.
     """
 
     def __init__(self, journal: Journal, clock: Clock) -> None:

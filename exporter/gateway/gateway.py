@@ -19,9 +19,9 @@ from exporter.gateway.cache.run_request import RunRequestError, parse_run
 from exporter.gateway.cache.source_answer import source_answer
 from exporter.gateway.cache.source_looks import SourceLooks
 from exporter.gateway.context import GatewayContext
-from exporter.gateway.decisions import log_decision
+from exporter.gateway.decisions import RunDecisions, log_decision
 from exporter.gateway.routing.answers import Answer, passed_on
-from exporter.gateway.routing.error_bodies import refusal
+from exporter.gateway.routing.error_bodies import refusal, too_many
 from exporter.gateway.routing.headers import to_upstream
 from exporter.gateway.routing.target import Operation
 from exporter.gateway.runs.admission import Admission
@@ -40,9 +40,12 @@ from exporter.gateway.runs.run_limits import RunLimits
 from exporter.gateway.runs.steadiness import Steadiness
 from exporter.gateway.runs.usual_durations import UsualDurations
 from exporter.gateway.upstream.deadline import first_of
-from exporter.gateway.upstream.upstream import RawHeaders, Request
+from exporter.gateway.upstream.upstream import NoAnswerError, NoRoomError, RawHeaders, Request
 from exporter.ledger import GatewayRun, RequestKey
 from exporter.view import GatewayState
+
+RUNS_HELD_UNTIL_MS = "gateway_runs_held_until_ms"
+"""The key in the ledger under which is kept until when Hex wants no run."""
 
 _FLUSH_SECONDS = 0.5
 _LOOK_SECONDS = 3.0
@@ -52,13 +55,15 @@ _LOOK_SECONDS = 3.0
 class Inherited:
     """What an earlier process left in the ledger.
 
-    The key of the hashes of tokens, its runs, who holds each, and which run each idempotency key was given.
+    The key of the hashes of tokens, its runs, who holds each, which run each idempotency key was given, and until when
+    Hex wants no run (epoch milliseconds).
     """
 
     secret: bytes
     runs: tuple[GatewayRun, ...]
     attached: Mapping[str, Mapping[str, int]]
     keys: tuple[RequestKey, ...] = ()
+    runs_held_until_ms: int | None = None
 
 
 class Gateway:
@@ -81,7 +86,10 @@ class Gateway:
             context.rng,
             per_minute=settings.run_limits.per_minute,
             per_hour=settings.run_limits.per_hour,
+            on_hold=lambda until_ms: context.journal.keep(RUNS_HELD_UNTIL_MS, until_ms),
         )
+        limits.restore_hold(inherited.runs_held_until_ms)
+        context.upstream.set_apart(Operation.RUN_PROJECT.value, limits.observe)
         self._authorizer = Authorizer(context, self._callers, limits.take)
         self._door = Door(context, self._callers, self._authorizer, settings.callers)
         context.upstream.weigh_by(self._door.weight)
@@ -104,6 +112,7 @@ class Gateway:
         keys = RequestKeys(context, self._registry, inherited.keys)
         self._admission = Admission(context, lookups, self._registry, self._dispatcher, self._failed, keys)
         self._cancels = Cancels(context, self._registry)
+        self._decisions = RunDecisions(context.journal, context.clock)
 
         now_ms = context.now_ms()
         limits.restore(max(0, now_ms - run.sent_ms) / 1000 for run in inherited.runs)
@@ -215,32 +224,50 @@ class Gateway:
         return source_answer(project_id, self._rules.source(project), shows_failure=is_starter)
 
     async def _run_project(self, caller: Caller, incoming: Incoming, patience_seconds: float) -> Answer:
+        project_id = incoming.target.project_id or ""
+        give_up_at = self._context.clock.monotonic() + patience_seconds
+        try:
+            authorized = await self._authorized(caller, incoming, patience_seconds)
+            if isinstance(authorized, Answer):
+                self._decisions.failed(project_id, caller.name, authorized.reason or "")
+                return authorized
+            return await self._admission.answer(authorized, give_up_at - self._context.clock.monotonic())
+        except NoRoomError as error:
+            reason = "Hex's rate limit leaves no room within the time that the caller waits"
+            self._decisions.refused(project_id, caller.name, reason)
+            message = "Hex's rate limit leaves no room for this request now"
+            return replace(too_many(message, error.retry_after_seconds), reason=reason)
+        except NoAnswerError as error:
+            self._decisions.failed(project_id, caller.name, f"Hex was asked for its rights: {error}")
+            raise
+        except asyncio.CancelledError:
+            self._decisions.gone(project_id, caller.name, "the caller hung up before it was answered")
+            raise
+
+    async def _authorized(
+        self, caller: Caller, incoming: Incoming, patience_seconds: float
+    ) -> AuthorizedRunRequest | Answer:
+        """The run request, once Hex has shown the project to the caller; else its refusal, with its reason."""
         target = incoming.target
         project_id = target.project_id or ""
-        clock = self._context.clock
-        arrived_at = clock.monotonic()
+        arrived_at = self._context.clock.monotonic()
         try:
             request = parse_run(incoming.body, incoming.headers)
         except RunRequestError as error:
-            log_decision("refused", str(error), project_id=project_id, caller=caller.name)
-            return refusal(400, sentence(error))
+            return _wrong(error)
         if target.query:
             # Hex names no parameters for it, so it is not known what they change; an old client sends its inputs there.
             request = replace(request, bypass="a query", query=target.query)
-        give_up_at = arrived_at + patience_seconds
         project = await self._authorizer.project(caller, project_id, patience_seconds)
         if isinstance(project, Answer):
-            reason = f"the project was not shown to the caller: {project.status}"
-            log_decision("refused", reason, project_id=project_id, caller=caller.name)
-            return project
+            return replace(project, reason=f"Hex answered {project.status} when the caller was to be shown the project")
         policy = self._rules.policy(project)
         applied = request.under(policy, incoming.headers)
         try:
             key = idempotency_key(incoming.headers, caller.name, project_id, request, is_trial=applied.is_sampled)
         except RunRequestError as error:
-            log_decision("refused", str(error), project_id=project_id, caller=caller.name)
-            return refusal(400, sentence(error))
-        authorized = AuthorizedRunRequest(
+            return _wrong(error)
+        return AuthorizedRunRequest(
             caller=caller,
             project=project,
             request=applied,
@@ -249,7 +276,6 @@ class Gateway:
             arrived_at=arrived_at,
             idempotency_key=key,
         )
-        return await self._admission.answer(authorized, give_up_at - clock.monotonic())
 
     def _request(self, caller: Caller, incoming: Incoming) -> Request:
         return Request(
@@ -278,3 +304,8 @@ class Gateway:
 def _upstream_headers(headers: RawHeaders) -> tuple[tuple[bytes, bytes], ...]:
     """The headers that a request goes on with; the answer comes in what the gateway can decode."""
     return (*to_upstream(headers), (b"accept-encoding", b"gzip"))
+
+
+def _wrong(error: RunRequestError) -> Answer:
+    """The refusal of a request that cannot be a run request."""
+    return replace(refusal(400, sentence(error)), reason=str(error))

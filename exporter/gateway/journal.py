@@ -39,6 +39,7 @@ class Journal:
         self._amounts: Amounts = {}
         self._exchanges: list[tuple[str, str, float, int]] = []
         self._decisions: list[GatewayDecision] = []
+        self._values: dict[str, object] = {}
         self._conditions = Conditions(_log)
 
     async def write(self, call: Callable[_P, _Result], *args: _P.args, **more: _P.kwargs) -> _Result:
@@ -67,6 +68,10 @@ class Journal:
         if len(self._exchanges) < _MOST_EXCHANGES:
             self._exchanges.append((endpoint, code, seconds, sent_ms))
 
+    def keep(self, key: str, value: object) -> None:
+        """Keep a small JSON value in the ledger, instead of the one before; it is written with the counts."""
+        self._values[key] = value
+
     def decide(self, decision: GatewayDecision) -> None:
         """One decision on a run request, to be read later; the oldest are dropped where the ledger fails for long."""
         self._decisions.append(decision)
@@ -76,10 +81,14 @@ class Journal:
         """Write what has been counted and decided; what cannot be written now is kept for the next time."""
         await self._flush_counts()
         decisions, self._decisions = self._decisions, []
+        values, self._values = self._values, {}
         try:
+            for key, value in values.items():
+                await self.write(self._ledger.set_value, key, value)
             if decisions:
                 await self.write(self._ledger.gateway.requests.record_decisions, decisions)
         except LedgerError:  # reported with the counts
+            self._values = values | self._values
             self._decisions = [*decisions, *self._decisions][-_MOST_DECISIONS:]
 
     async def _flush_counts(self) -> None:

@@ -5,7 +5,7 @@ import structlog
 from exporter.config import Config
 from exporter.errors import LedgerError
 from exporter.gateway.context import GatewayContext, GatewayHost
-from exporter.gateway.gateway import Gateway, Inherited
+from exporter.gateway.gateway import RUNS_HELD_UNTIL_MS, Gateway, Inherited
 from exporter.gateway.journal import Journal
 from exporter.gateway.runs.active_run import LEASE_SECONDS
 from exporter.gateway.upstream.upstream import Upstream
@@ -55,10 +55,11 @@ async def _read(config: Config, host: GatewayHost, journal: Journal) -> Inherite
         runs = await journal.read(ledger.gateway.runs, now_ms - _longest_ms(config))
         attached = await journal.read(ledger.gateway.attached)
         keys = await journal.read(ledger.gateway.requests.keys, now_ms - KEEP_KEYS_MS)
+        held_until_ms = await journal.read(ledger.value, RUNS_HELD_UNTIL_MS)
     except LedgerError as error:
         _log.warning("The gateway waits for the ledger", reason=str(error))
         return None
-    return Inherited(secret=secret, runs=runs, attached=attached, keys=keys)
+    return Inherited(secret=secret, runs=runs, attached=attached, keys=keys, runs_held_until_ms=held_until_ms)
 
 
 def _longest_ms(config: Config) -> int:

@@ -15,9 +15,11 @@ def refused(**headers: str) -> Reply:
     return Reply(429, [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()], b"")
 
 
-def send(limits: RunLimits, count: int) -> None:
+def send(limits: RunLimits, count: int, *, are_accepted: bool = True) -> None:
     for _ in range(count):
         assert limits.take()
+        if are_accepted:
+            limits.observe(Reply(201, [], b""))
 
 
 def test_no_more_than_configured_are_sent(manual_clock: Any) -> None:
@@ -33,12 +35,25 @@ def test_no_more_than_configured_are_sent(manual_clock: Any) -> None:
 
 def test_a_429_within_a_minute_shows_a_lower_limit_for_ten_minutes(manual_clock: Any) -> None:
     found = limits(manual_clock)
-    send(found, 6)  # the sixth is refused
-    found.learn(refused(Retry_After="30"))
+    send(found, 5)
+    send(found, 1, are_accepted=False)
+    found.observe(refused(Retry_After="30"))
 
     assert found.allowed == (5, 60)
+    manual_clock.advance(30)
+    send(found, 5)
+    assert 60 <= found.wait_seconds() <= 62, "what was sent before the wait that Hex demanded is not held against it"
     manual_clock.advance(601)
     assert found.allowed == (20, 60)
+
+
+def test_runs_that_left_together_and_were_all_refused_show_no_limit(manual_clock: Any) -> None:
+    found = limits(manual_clock)
+    send(found, 3, are_accepted=False)
+    for _ in range(3):
+        found.observe(refused(Retry_After="30"))
+    assert found.allowed == (20, 60)
+    assert found.wait_seconds() == 30
 
 
 def test_a_long_wait_shows_the_limit_of_an_hour(manual_clock: Any) -> None:
@@ -46,8 +61,8 @@ def test_a_long_wait_shows_the_limit_of_an_hour(manual_clock: Any) -> None:
     for _ in range(4):
         send(found, 10)
         manual_clock.advance(100)
-    send(found, 1)
-    found.learn(refused(Retry_After="1800"))
+    send(found, 1, are_accepted=False)
+    found.observe(refused(Retry_After="1800"))
 
     assert found.allowed == (20, 40)
     manual_clock.advance(3_601)
@@ -57,13 +72,14 @@ def test_a_long_wait_shows_the_limit_of_an_hour(manual_clock: Any) -> None:
 def test_what_hex_announces_comes_before_what_was_counted(manual_clock: Any) -> None:
     found = limits(manual_clock)
     send(found, 3)
-    found.learn(refused(Retry_After="30", RateLimit_Limit="12"))
+    assert not found.observe(refused(Retry_After="30", RateLimit_Limit="12"))
     assert found.allowed == (12, 60)
 
 
 def test_429s_to_the_first_runs_say_nothing_about_a_limit(manual_clock: Any) -> None:
     found = limits(manual_clock)
     for _ in range(3):
-        send(found, 1)
-        found.learn(refused())
+        send(found, 1, are_accepted=False)
+        found.observe(refused())
+        manual_clock.advance(found.wait_seconds())
     assert found.allowed == (20, 60)

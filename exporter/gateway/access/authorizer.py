@@ -145,7 +145,7 @@ class Authorizer:
         give_up_at = self._clock.monotonic() + patience_seconds
         if self._callers.may_run(caller.name, project_id):
             return True
-        if caller.name == run.caller or self._ledger.gateway.is_starter(project_id, caller.name):
+        if self.has_started(caller, run):
             key = (caller.name, project_id)
             if await self._trying.answer(key, lambda: self._try_run(caller, project_id, patience_seconds)):
                 return True
@@ -160,6 +160,10 @@ class Authorizer:
         self._callers.prove(caller.name, project_id, run_id)
         return True
 
+    def has_started(self, caller: Caller, run: GatewayRun) -> bool:
+        """Whether Hex has ever let the caller run the project of this run."""
+        return caller.name == run.caller or self._ledger.gateway.is_starter(run.project_id, caller.name)
+
     async def _try_run(self, caller: Caller, project_id: str, patience_seconds: float) -> bool:
         """Whether Hex accepts a dry run of the project from the caller; False too where none can be sent now."""
         if not self._take_run():
@@ -172,7 +176,9 @@ class Authorizer:
             headers=(*caller.headers, (b"content-type", b"application/json")),
             body=b'{"dryRun":true}',
         )
-        reply = await self._upstream.ask(request, patience_seconds)
+        # Not `ask`: after a 429 no run is sent for a while, and a right that is not proven now makes no hit.
+        await self._upstream.turn(caller.name, patience_seconds)
+        reply = await self._upstream.send(request)
         if 200 <= reply.status < 300:
             self._callers.prove_run(caller.name, project_id)
             return True

@@ -84,7 +84,7 @@ def _judge(key: RunKey, run: GatewayRun, now_ms: int) -> Hit | Miss:
         return Miss("the last run was sent in the future: the clock was put back, and its age is not known")
     if policy.day_changes and (day := _other_day(run.sent_ms, now_ms, key.timezone)):
         return Miss(f"the last result is from {day}")
-    if age_ms > policy.max_age_seconds * 1000:
+    if age_ms >= policy.max_age_seconds * 1000:  # also with `max_age: 0s`, in the millisecond of the run
         return Miss(f"the last run was {age}, max_age is {policy.max_age_seconds:g} s")
     if age_ms < policy.min_interval_seconds * 1000:
         reason = f"the last run was {age}, min_interval is {policy.min_interval_seconds:g} s"
@@ -120,7 +120,7 @@ def _judge_without_state(key: RunKey, run: GatewayRun, age_ms: int, age: str) ->
     seconds = key.policy.unchanged_for_seconds
     if seconds is None:
         return Miss(_unknown(key))
-    if age_ms > seconds * 1000:
+    if age_ms >= seconds * 1000:
         return Miss(f"{_unknown(key)}, and the last run was {age}, unchanged_for is {seconds:g} s")
     if _was_seen_to_change(key, run):
         return Miss("the source had changed when its state was last known")

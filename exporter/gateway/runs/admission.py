@@ -20,7 +20,6 @@ from exporter.gateway.runs.queue import KEPT_SECONDS, Refused
 from exporter.gateway.runs.registry import RunRegistry
 from exporter.gateway.runs.request_keys import GivenRun, KeyState, RequestKeys
 from exporter.gateway.upstream.deadline import first_of
-from exporter.gateway.upstream.upstream import NoAnswerError, NoRoomError
 from exporter.ledger import GatewayRun
 
 _OWN_HEADERS = frozenset({b"content-type", b"accept", b"accept-encoding", b"cache-control", IDEMPOTENCY_HEADER})
@@ -64,26 +63,13 @@ class Admission:
     async def answer(self, authorized: AuthorizedRunRequest, patience_seconds: float) -> Answer:
         """The answer to a run request: Hex's 201, or that of an earlier run, or why there is none; with its reason.
 
-        Raises NoAnswerError as `Upstream.ask` does. A request that is cancelled leaves its place, which
+        Raises NoRoomError and NoAnswerError as `Upstream.ask` does. A request that is cancelled leaves its place, which
         is kept for a while.
         """
         give_up_at = self._context.clock.monotonic() + patience_seconds
         key = self._lookups.key(authorized)
         order, arrived_at = _order(authorized, key), authorized.arrived_at
-        request = _Request(key, order, arrived_at, give_up_at, authorized.idempotency_key)
-        project_id, caller = key.project_id, request.caller.name
-        try:
-            return await self._decide(request)
-        except NoRoomError as error:
-            message = "Hex's rate limit leaves no room for this request now"
-            reason = "Hex's rate limit leaves no room within the time that the caller waits"
-            return self._refuse(request, too_many(message, error.retry_after_seconds), reason)
-        except NoAnswerError as error:
-            self._decisions.failed(project_id, caller, f"Hex was asked for its rights: {error}")
-            raise
-        except asyncio.CancelledError:
-            self._decisions.gone(project_id, caller, "the caller hung up before it was answered")
-            raise
+        return await self._decide(_Request(key, order, arrived_at, give_up_at, authorized.idempotency_key))
 
     async def _decide(self, request: _Request) -> Answer:
         key = request.idempotency_key

@@ -167,6 +167,10 @@ class Dispatcher:
             self._log(run, "kept", "no request waits for it any more")
             await self._registry.retry(run)
             return
+        if self._limits.is_held:
+            self._log(run, "kept", "Hex has answered 429 to another run meanwhile")
+            await self._registry.retry(run)
+            return
         self._limits.use(run)
         await self._registry.intend(run)
         request = Request(
@@ -197,7 +201,7 @@ class Dispatcher:
     async def _answered(self, run: ActiveRun, reply: Reply) -> None:
         order = run.waiting.order
         if reply.status == 429 or _is_kernel_limit(reply):
-            self._absorb(run, reply)
+            self._absorb(run, is_rate_limit=reply.status == 429)
             await self._registry.retry(run)
             return
         self._limits.resume(order.caller.name)
@@ -217,10 +221,9 @@ class Dispatcher:
             self._log(run, "in_doubt", f"Hex answered {reply.status}, which names no run")
             self._registry.doubt(run, passed_on(reply), has_failed=reply.status >= 300)
 
-    def _absorb(self, run: ActiveRun, reply: Reply) -> None:
+    def _absorb(self, run: ActiveRun, *, is_rate_limit: bool) -> None:
         """Count a refusal that no caller sees; after a full kernel pool its owner's runs pause, each time longer."""
-        if reply.status == 429:
-            self._limits.learn(reply)
+        if is_rate_limit:
             self._context.journal.count("hex_gateway_absorbed_total", ("rate_limit",))
             self._log(run, "retried", "Hex answered 429")
             return

@@ -118,9 +118,7 @@ class Lookups:
         if refusal := join_refusal(key, run.sent, later, self._context.now_ms()):
             return Miss(refusal)
         if not await self._may_have(key, caller, run.sent, give_up_at):
-            return Miss(
-                "the running run is of another caller; this one has neither started the project nor may read it"
-            )
+            return self._withheld(caller, run.sent, "the running run")
         if not await self._is_running(run, caller, give_up_at):
             return Miss("Hex does not show that the last run is still running")
         # Much may have happened to the source while Hex was asked.
@@ -151,7 +149,7 @@ class Lookups:
         if isinstance(found, Miss):
             return found
         if not await self._may_have(key, caller, found.run, give_up_at):
-            return Miss("the last run is of another caller; this one has neither started the project nor may read it")
+            return self._withheld(caller, found.run, "the last run")
         complete = await self.with_answer(found.run, caller, give_up_at)
         if complete is None:
             return Miss("what Hex answered to the start of the last run is lost, and Hex does not show it now")
@@ -183,6 +181,12 @@ class Lookups:
         return await self._authorizer.may_have(
             caller, run, shared=key.policy.shared, patience_seconds=give_up_at - self._context.clock.monotonic()
         )
+
+    def _withheld(self, caller: Caller, run: GatewayRun, which: str) -> Miss:
+        """Why the caller may not have a run, by now."""
+        if self._authorizer.has_started(caller, run):
+            return Miss("Hex has not confirmed lately that the caller may run the project; a start does so")
+        return Miss(f"{which} is of another caller; this one has neither started the project nor may read it")
 
     async def _is_running(self, run: ActiveRun, caller: Caller, give_up_at: float) -> bool:
         """Whether Hex has shown the run as running lately, or does so now; with its answer complete."""

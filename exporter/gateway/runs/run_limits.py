@@ -3,12 +3,12 @@
 import math
 import random
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from exporter.clock import Clock
 from exporter.gateway.upstream.upstream import Reply
-from exporter.hexapi import MARGIN_SECONDS, SlidingWindows, retry_after_seconds
+from exporter.hexapi import MARGIN_SECONDS, SlidingWindows, reset_seconds, retry_after_seconds
 
 RUNS_PER_MINUTE = 20
 RUNS_PER_HOUR = 60
@@ -19,6 +19,13 @@ _HOUR = 3_600.0
 _LEARNED_MINUTE_SECONDS = 600.0
 _LEARNED_HOUR_SECONDS = 3_600.0
 """How long a limit holds that a 429 has shown: it may have been another limit than that of runs."""
+
+_LONGEST_HOLD_SECONDS = 86_400.0
+"""However long Hex asks to wait, runs are tried again after a day."""
+
+_FIRST_GUESS_SECONDS = 60.0
+_LONGEST_GUESS_SECONDS = 3_600.0
+"""How long no run is sent after a 429 that does not say it: the windows of RunProject are a minute and an hour."""
 
 _FIRST_PAUSE_SECONDS = 5.0
 _LONGEST_PAUSE_SECONDS = 60.0
@@ -34,23 +41,22 @@ class _Pause:
     times: int
 
 
-@dataclass(slots=True)
-class _Limit:
-    """A limit as configured, and a lower one that Hex has shown, until when."""
+@dataclass(frozen=True, slots=True)
+class _Learned:
+    """A lower limit that Hex has shown, until when it is taken to hold, and what was sent since it was shown."""
 
-    configured: int
-    learned: int = 0
-    until: float = -math.inf
-
-    def at(self, now: float) -> int:
-        return min(self.configured, self.learned) if now < self.until else self.configured
+    allowed: int
+    until: float
+    windows: SlidingWindows
 
 
 class RunLimits:
     """Keeps RunProject's windows and the callers' pauses. Used on one event loop.
 
     A run whose turn it is holds a slot of the windows, from `reserve` until it is sent (`use`) or not (`release`). A
-    429 that came earlier than the limits allow shows a lower limit, which holds for a while.
+    429 that came earlier than the limits allow shows a lower limit, which holds for a while, for what is sent from then
+    on. After any 429 no run is sent for as long as Hex says; `on_hold` receives the end of that, in epoch milliseconds,
+    whenever it moves.
     """
 
     def __init__(
@@ -60,34 +66,53 @@ class RunLimits:
         *,
         per_minute: int = RUNS_PER_MINUTE,
         per_hour: int = RUNS_PER_HOUR,
+        on_hold: Callable[[int], None] | None = None,
     ) -> None:
         self._clock = clock
         self._rng = rng
-        self._minute = _Limit(per_minute)
-        self._hour = _Limit(per_hour)
-        self._sent: deque[float] = deque(maxlen=max(per_minute, per_hour))
-        self._refused: deque[float] = deque(maxlen=self._sent.maxlen)
-        self._windows = self._renewed()
+        self._configured = {_MINUTE: per_minute, _HOUR: per_hour}
+        self._windows = SlidingWindows(per_minute=per_minute, per_hour=per_hour, margin_seconds=MARGIN_SECONDS)
+        self._learned: dict[float, _Learned] = {}
+        self._accepted: deque[float] = deque(maxlen=max(per_minute, per_hour))
         self._reserved: set[object] = set()
         self._pauses: dict[str, _Pause] = {}
+        self._on_hold = on_hold
+        self._held_until = -math.inf
+        self._guesses = 0
 
     @property
     def allowed(self) -> tuple[int, int]:
         """How many runs may be sent in a minute and in an hour at this moment."""
-        now = self._clock.monotonic()
-        return self._minute.at(now), self._hour.at(now)
+        learned = self._in_force()
+        minute, hour = (
+            min(allowed, learned[window].allowed) if window in learned else allowed
+            for window, allowed in self._configured.items()
+        )
+        return minute, hour
 
     def restore(self, ages_seconds: Iterable[float]) -> None:
         """Take up how long ago an earlier process sent its runs."""
         now = self._clock.monotonic()
-        self._sent = deque(sorted([*(now - age for age in ages_seconds), *self._sent]), maxlen=self._sent.maxlen)
-        self._windows = self._renewed()
+        moments = sorted(now - age for age in ages_seconds)
+        self._windows.restore(moments)
+        self._accepted.extend(moments)
+
+    def restore_hold(self, until_ms: int | None) -> None:
+        """Take up until when an earlier process was to send no run."""
+        if until_ms is not None:
+            seconds = min(until_ms / 1000 - self._clock.now(), _LONGEST_HOLD_SECONDS)
+            self._held_until = self._clock.monotonic() + seconds
+
+    @property
+    def is_held(self) -> bool:
+        """Whether Hex wants no run now, whatever the limits leave."""
+        return self._held_until > self._clock.monotonic()
 
     def wait_seconds(self) -> float:
         """Seconds until another run may be sent, after those that hold a slot."""
-        if self.allowed != self._applied:
-            self._windows = self._renewed()
-        return self._windows.wait_seconds(self._clock.monotonic(), len(self._reserved))
+        now, ahead = self._clock.monotonic(), len(self._reserved)
+        windows = [self._windows, *(one.windows for one in self._in_force().values())]
+        return max(0.0, self._held_until - now, *(one.wait_seconds(now, ahead) for one in windows))
 
     def take(self) -> bool:
         """Use a slot at once, for a dry run; False if none is free."""
@@ -109,36 +134,73 @@ class RunLimits:
         self._reserved.discard(holder)
         self._record()
 
-    def learn(self, reply: Reply) -> None:
-        """Take in a 429 to a run that the limits allowed: what Hex announces, else what was sent before it.
+    def observe(self, reply: Reply) -> bool:
+        """Take in the answer to a run, a dry one too; whether it says something of every request.
 
-        It is the limit of an hour if Hex asks to wait for longer than a minute.
+        After a 429 no run is sent for as long as Hex says, else for a minute, doubled with each 429 in a row, plus
+        jitter; where no run remains in the window, until that ends. Other requests wait only where Hex names a limit
+        that is larger than that of runs: it is the one of them all.
+        """
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reply.headers}
+        wall = self._clock.now()
+        if reply.status != 429:
+            self._guesses = 0
+            self._accepted.append(self._clock.monotonic())
+            self._hold(reset_seconds(headers, wall) or 0.0)
+            return False
+        announced = max(
+            retry_after_seconds(reply.header("Retry-After"), headers, wall) or 0.0,
+            reset_seconds(headers, wall, even_if_some_remain=True) or 0.0,
+        )
+        is_of_all = self._learn(announced, _announced_limit(reply))
+        # Answers to runs that left together are one refusal, not several in a row.
+        self._guesses += 0 if self.is_held and self._guesses else 1
+        self._hold(min(announced, _LONGEST_HOLD_SECONDS) if announced > 0 else self._guess())
+        return is_of_all
+
+    def _learn(self, seconds: float, announced: int | None) -> bool:
+        """Take in a limit that Hex names in a 429 that asks to wait so long, else what it accepted before.
+
+        It is the limit of an hour if Hex asks to wait for longer than a minute. Returns whether it names a larger one
+        than that of runs.
         """
         now = self._clock.monotonic()
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reply.headers}
-        seconds = retry_after_seconds(reply.header("Retry-After"), headers, self._clock.now()) or 0.0
         is_hour = seconds > _MINUTE
-        limit, window = (self._hour, _HOUR) if is_hour else (self._minute, _MINUTE)
-        announced = reply.header("RateLimit-Limit") or reply.header("X-RateLimit-Limit") or ""
-        self._refused.append(now)
-        sent, refused = (sum(now - at < window for at in moments) for moments in (self._sent, self._refused))
-        before = sent - refused
-        learned = int(announced) if announced.isascii() and announced.isdecimal() else before
-        if 0 < learned < limit.at(now):
-            limit.learned = learned
-            limit.until = now + (_LEARNED_HOUR_SECONDS if is_hour else _LEARNED_MINUTE_SECONDS)
+        window = _HOUR if is_hour else _MINUTE
+        if announced is not None and announced > self._configured[window]:
+            return True
+        learned = sum(now - at < window for at in self._accepted) if announced is None else announced
+        if 0 < learned < self.allowed[is_hour]:
+            until = now + (_LEARNED_HOUR_SECONDS if is_hour else _LEARNED_MINUTE_SECONDS)
+            # A limit of a minute bounds no hour, and one of an hour no minute.
+            windows = SlidingWindows(
+                per_minute=learned, per_hour=learned if is_hour else 61 * learned, margin_seconds=MARGIN_SECONDS
+            )
+            self._learned[window] = _Learned(learned, until, windows)
+        return False
+
+    def _guess(self) -> float:
+        doubled = _FIRST_GUESS_SECONDS * 2.0 ** min(self._guesses - 1, 10)
+        return min(doubled, _LONGEST_GUESS_SECONDS) * (1 + self._rng.random() / 2)
+
+    def _hold(self, seconds: float) -> None:
+        """Send no run for so many seconds; never shortens a hold."""
+        until = self._clock.monotonic() + seconds
+        if seconds > 0 and until > self._held_until:
+            self._held_until = until
+            if self._on_hold is not None:
+                self._on_hold(math.ceil((self._clock.now() + seconds) * 1000))
 
     def _record(self) -> None:
         now = self._clock.monotonic()
-        self._sent.append(now)
-        self._windows.record(now)
+        for windows in (self._windows, *(one.windows for one in self._in_force().values())):
+            windows.record(now)
 
-    def _renewed(self) -> SlidingWindows:
-        """Windows of the limits of this moment, with all that was sent."""
-        self._applied = per_minute, per_hour = self.allowed
-        windows = SlidingWindows(per_minute=per_minute, per_hour=per_hour, margin_seconds=MARGIN_SECONDS)
-        windows.restore(self._sent)
-        return windows
+    def _in_force(self) -> dict[float, _Learned]:
+        """The learned limits that are taken to hold still, by the seconds of their window."""
+        now = self._clock.monotonic()
+        self._learned = {window: one for window, one in self._learned.items() if now < one.until}
+        return self._learned
 
     def pause(self, caller: str) -> float:
         """Send nothing for a caller whose kernels are all taken, each time longer; for how many seconds."""
@@ -159,3 +221,9 @@ class RunLimits:
         """The callers that are paused, and for how many seconds still."""
         now = self._clock.monotonic()
         return {key: pause.until - now for key, pause in self._pauses.items() if pause.until > now}
+
+
+def _announced_limit(reply: Reply) -> int | None:
+    """The limit that an answer names, None if it names none that can be read."""
+    text = reply.header("RateLimit-Limit") or reply.header("X-RateLimit-Limit") or ""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None

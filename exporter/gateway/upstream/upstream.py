@@ -63,6 +63,10 @@ class Reply:
         return next((value.decode("latin-1") for key, value in self.headers if key.lower() == wanted), None)
 
 
+Observe = Callable[[Reply], bool]
+"""Takes in an answer to an endpoint that has a limit of its own; whether it says something of every request."""
+
+
 class NoAnswerError(HexExporterError):
     """Hex gave no complete answer; `was_sent` says whether it can have received the request."""
 
@@ -99,9 +103,14 @@ class Upstream:
         self._turns = Turns(pace, clock, lambda caller: self._weigh(caller))
         self._journal = journal
         self._clock = clock
+        self._apart: dict[str, Observe] = {}
         self._cooling_down = asyncio.Lock()
         self._sending: set[asyncio.Task[Any] | None] = set()
         self._http = Exchanger(limits=_CONNECTIONS, route=route, transport=transport)
+
+    def set_apart(self, endpoint: str, observe: "Observe") -> None:
+        """Have answers to this endpoint taken in by `observe`; the pace goes by those that concern every request."""
+        self._apart[endpoint] = observe
 
     def weigh_by(self, weigh: Callable[[str], int]) -> None:
         """Go by this from now on for how many turns a caller has for one of others."""
@@ -147,6 +156,8 @@ class Upstream:
     async def send(self, request: Request) -> Reply:
         """Send a request whose turn it is, once; a cool-down that the answer demands holds when this returns.
 
+        It is one of the endpoint where that is set apart.
+
         NoAnswerError without an answer.
         """
         sent_ms = round(self._clock.now() * 1000)
@@ -163,7 +174,9 @@ class Upstream:
         if isinstance(reply, NoAnswer):
             self._report(request, reply.code, started, sent_ms)
             raise NoAnswerError(reply.reason, was_sent=reply.was_sent)
-        await self._apply_rate_limit(reply)
+        observe = self._apart.get(request.endpoint)
+        if observe is None or observe(reply):
+            await self._apply_rate_limit(reply)
         self._report(request, str(reply.status), started, sent_ms)
         return reply
 

@@ -35,7 +35,7 @@ class Sockets:
         self.port = port
         self.hex_port = hex_port
         self.client = httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}", headers=bearer(ALICE), timeout=60, trust_env=False
+            base_url=f"http://127.0.0.1:{port}", headers=bearer(ALICE), timeout=60, trust_env=False, verify=False
         )
 
     @property

@@ -147,7 +147,7 @@ class Alertmanager(Running):
 
     def suppressed(self) -> set[tuple[str, str]]:
         """Alert and budget of what fires and is inhibited or muted."""
-        alerts = httpx.get(f"http://{self.address}/api/v2/alerts", timeout=30, trust_env=False).json()
+        alerts = httpx.get(f"http://{self.address}/api/v2/alerts", timeout=30, trust_env=False, verify=False).json()
         return {
             (one["labels"]["alertname"], one["labels"].get("budget", ""))
             for one in alerts
@@ -182,7 +182,7 @@ class Prometheus(Running):
 
     def alerts(self, *states: str) -> set[tuple[str, str, str]]:
         """The alerts in these states (`pending`, `firing`), each as alert, workspace and budget."""
-        answer = httpx.get(f"http://{self.address}/api/v1/alerts", timeout=30, trust_env=False).json()
+        answer = httpx.get(f"http://{self.address}/api/v1/alerts", timeout=30, trust_env=False, verify=False).json()
         return {
             (one["labels"]["alertname"], one["labels"].get("workspace", ""), one["labels"].get("budget", ""))
             for one in answer["data"]["alerts"]
@@ -192,7 +192,11 @@ class Prometheus(Running):
     def value(self, expression: str) -> float | None:
         """The first value of an expression, None if it has none."""
         answer = httpx.get(
-            f"http://{self.address}/api/v1/query", params={"query": expression}, timeout=30, trust_env=False
+            f"http://{self.address}/api/v1/query",
+            params={"query": expression},
+            timeout=30,
+            trust_env=False,
+            verify=False,
         ).json()
         found = answer["data"]["result"]
         return float(found[0]["value"][1]) if found else None

@@ -32,6 +32,7 @@ class Gatewayed(Exporter):
             headers={"Authorization": f"Bearer {TOKEN}"},
             timeout=90,
             trust_env=False,
+            verify=False,
         )
         wait_for(lambda: self.client.get("users/me").status_code == 200)
         return self.gateway
@@ -79,7 +80,10 @@ def gatewayed(folder: Path, simulator: Simulator) -> Iterator[Gatewayed]:
 def runnable(simulator: Simulator) -> list[str]:
     """Projects that can be run, the same in each simulated workspace of this size."""
     listed = httpx.get(
-        f"{simulator.base_url}/projects?limit=100", headers={"Authorization": f"Bearer {TOKEN}"}, trust_env=False
+        f"{simulator.base_url}/projects?limit=100",
+        headers={"Authorization": f"Bearer {TOKEN}"},
+        trust_env=False,
+        verify=False,
     ).json()["values"]
     return [one["id"] for one in listed if one["lastPublishedAt"] and not one["archivedAt"] and not one["trashedAt"]]
 

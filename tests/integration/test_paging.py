@@ -101,7 +101,7 @@ class World:
     def control(self, workspace: str, what: str, **content: object) -> dict:
         """Tell the simulated workspace something."""
         root = self.hex[workspace].removesuffix("/api/v1")
-        answer = httpx.post(f"{root}/_simulator/{what}", json=content, timeout=30, trust_env=False)
+        answer = httpx.post(f"{root}/_simulator/{what}", json=content, timeout=30, trust_env=False, verify=False)
         return answer.raise_for_status().json()
 
     def runaway(self) -> dict:
@@ -115,6 +115,7 @@ class World:
             headers={"Authorization": f"Bearer {TOKEN}"},
             timeout=30,
             trust_env=False,
+            verify=False,
         )
         return found.raise_for_status().json()
 

@@ -48,7 +48,7 @@ class TestSockets:
     def test_a_client_reads_every_page_by_its_links(self, app):
         simulation = app.simulation
         project = next(project for project in simulation.projects if project.sort == "abandoned")
-        with serving(app) as base, httpx.Client(headers=HEADERS, trust_env=False) as client:
+        with serving(app) as base, httpx.Client(headers=HEADERS, trust_env=False, verify=False) as client:
             page = client.get(f"{base}/projects/{project.project_id}/runs", params={"limit": 100}).json()
             seen = list(page["runs"])
             while page["nextPage"]:
@@ -60,7 +60,7 @@ class TestSockets:
     @pytest.mark.parametrize("dates", [True, False])
     def test_an_answer_has_one_date(self, app, dates):
         with serving(app, date_header=dates) as base:
-            answer = httpx.get(f"{base}/users/me", headers=HEADERS, trust_env=False)
+            answer = httpx.get(f"{base}/users/me", headers=HEADERS, trust_env=False, verify=False)
 
         assert len(answer.headers.get_list("date")) == 1
 
@@ -68,8 +68,8 @@ class TestSockets:
         app.faults.add(Fault(kind="truncation", count=1))
         with serving(app) as base:
             with pytest.raises(httpx.RemoteProtocolError):
-                httpx.get(f"{base}/projects", headers=HEADERS, trust_env=False)
-            assert httpx.get(f"{base}/projects", headers=HEADERS, trust_env=False).status_code == 200
+                httpx.get(f"{base}/projects", headers=HEADERS, trust_env=False, verify=False)
+            assert httpx.get(f"{base}/projects", headers=HEADERS, trust_env=False, verify=False).status_code == 200
 
         assert not caplog.records
 
@@ -77,8 +77,8 @@ class TestSockets:
         app.faults.add(Fault(kind="reset", count=1))
         with serving(app) as base:
             with pytest.raises(httpx.TransportError):
-                httpx.get(f"{base}/projects", headers=HEADERS, trust_env=False)
-            assert httpx.get(f"{base}/projects", headers=HEADERS, trust_env=False).status_code == 200
+                httpx.get(f"{base}/projects", headers=HEADERS, trust_env=False, verify=False)
+            assert httpx.get(f"{base}/projects", headers=HEADERS, trust_env=False, verify=False).status_code == 200
 
         assert not caplog.records
         assert app.tally["projects", "reset"] == 1
@@ -87,19 +87,19 @@ class TestSockets:
     def test_a_drip_is_slower_than_a_client_waits(self, app):
         app.faults.add(Fault(kind="drip", seconds=30, count=1))
         with serving(app, timeout_graceful_shutdown=1) as base, pytest.raises(httpx.ReadTimeout):
-            httpx.get(f"{base}/users/me", headers=HEADERS, timeout=0.3, trust_env=False)
+            httpx.get(f"{base}/users/me", headers=HEADERS, timeout=0.3, trust_env=False, verify=False)
 
     def test_a_huge_answer_arrives_whole(self, app):
         app.faults.add(Fault(kind="huge", size_bytes=3_000_000, count=1))
         with serving(app) as base:
-            answer = httpx.get(f"{base}/users/me", headers=HEADERS, trust_env=False)
+            answer = httpx.get(f"{base}/users/me", headers=HEADERS, trust_env=False, verify=False)
 
         assert len(answer.content) > 3_000_000
         assert answer.json()["org"]
 
     def test_a_run_is_started_and_cancelled(self, app):
         project = next(project for project in app.simulation.projects if project.sort == "api")
-        with serving(app) as base, httpx.Client(headers=HEADERS, trust_env=False) as client:
+        with serving(app) as base, httpx.Client(headers=HEADERS, trust_env=False, verify=False) as client:
             run = client.post(f"{base}/projects/{project.project_id}/runs", json={}).json()
             cancelled = client.delete(run["runStatusUrl"])
             after = client.get(run["runStatusUrl"]).json()

@@ -2,7 +2,7 @@
 
 There is no container engine here, so `Container` does by hand what one does: own mount and network namespaces,
 the image's environment, user and command, a read-only root, one writable volume. What a test runs inside goes in
-the way `docker exec` does. The first run makes the Debian tree with debootstrap (a minute) and keeps it in `.cache/`.
+the way `docker exec` does. The first run has debootstrap make the Debian tree, which is kept in `.cache/`.
 """
 
 import ast
@@ -244,21 +244,52 @@ def _bare_debian(debootstrap: Path) -> Path:
         pytest.skip("debootstrap needs the address of a Debian mirror, and apt is set up with none")
 
     BASE.parent.mkdir(parents=True, exist_ok=True)
+    for left in BASE.parent.glob("making-*"):
+        if not Path("/proc", left.name.removeprefix("making-")).exists():
+            _remove(left)
     scratch = BASE.parent / f"making-{os.getpid()}"
+    # In namespaces of its own, what it mounts and starts is gone when this process is, however that ends.
+    alone = ["setpriv", "--pdeathsig=KILL", "unshare", "--mount", "--propagation=private", "--pid", "--fork"]
+    wanted = ["--foreign", "--variant=minbase", "--include=python3,python3-venv", "bookworm"]
     try:
-        wanted = ["--variant=minbase", "--include=python3,python3-venv", "bookworm"]
-        _run(str(debootstrap), *wanted, str(scratch / "tree"), mirrors[0])
+        _run(*alone, "--kill-child", "--mount-proc", str(debootstrap), *wanted, str(scratch / "tree"), mirrors[0])
+        _set_up(scratch / "tree")
         with tarfile.open(scratch / "tree.tar", "w") as archive:
             archive.add(scratch / "tree", ".", filter=_worth_keeping)
         (scratch / "tree.tar").rename(BASE)
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        _remove(scratch)
     return BASE
 
 
+def _set_up(tree: Path) -> None:
+    """Unpack what is left to unpack, and do by hand what an image needs of what the scripts of packages do."""
+    for name in (tree / "debootstrap" / "base").read_text().split():
+        [package] = (tree / "var" / "cache" / "apt" / "archives").glob(f"{name}_*.deb")
+        unpack = 'dpkg-deb --fsys-tarfile "$1" | tar -xf - --keep-directory-symlink -C "$2"'
+        _run("sh", "-c", unpack, "unpack", str(package), str(tree))
+    for name in ("passwd", "group"):
+        shutil.copy(tree / "usr" / "share" / "base-passwd" / f"{name}.master", tree / "etc" / name)
+    authorities = (tree / "usr" / "share" / "ca-certificates" / "mozilla").glob("*.crt")
+    bundle = tree / "etc" / "ssl" / "certs" / "ca-certificates.crt"
+    bundle.write_text("".join(path.read_text() for path in sorted(authorities)))
+    (tree / "proc").unlink()  # debootstrap leaves a link to its own
+    (tree / "proc").mkdir()
+    shutil.rmtree(tree / "debootstrap")
+
+
+def _remove(scratch: Path) -> None:
+    """Remove a tree, but nothing that is mounted in it."""
+    mounted = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    for place in sorted((place for place in mounted if place.startswith(f"{scratch}/")), reverse=True):
+        _run("umount", place)
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
 def _worth_keeping(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    leave_out = ("./dev/", "./var/cache/apt/", "./var/lib/apt/lists/", "./var/log/")
-    return None if member.name.startswith(leave_out) else member
+    caches = ("./dev/", "./var/cache/apt/", "./var/lib/apt/lists/", "./var/log/")
+    for_people = ("./usr/share/doc/", "./usr/share/info/", "./usr/share/locale/", "./usr/share/man/")
+    return None if member.name.startswith(caches + for_people) else member
 
 
 def _index_volumes(place: Path) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 Bundle = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def bundle() -> Bundle:
     """Runs `hex-exporter bundle` with these arguments."""
 

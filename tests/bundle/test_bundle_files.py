@@ -17,11 +17,12 @@ ROOT = Path(__file__).resolve().parents[2]
 SUITES = ["bookworm", "trixie", "sid"]
 
 
-@pytest.fixture
-def folder(bundle: Any, tmp_path: Path) -> Path:
-    written = bundle(tmp_path / "made", "--grafana-url=https://grafana.example", "--job=hex-prod")
+@pytest.fixture(scope="module")
+def folder(bundle: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("bundle") / "made"
+    written = bundle(made, "--grafana-url=https://grafana.example", "--job=hex-prod")
     assert written.returncode == 0, written.stderr
-    return tmp_path / "made"
+    return made
 
 
 def read(path: Path) -> Any:

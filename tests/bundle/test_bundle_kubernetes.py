@@ -11,14 +11,15 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture
-def folder(bundle: Any, tmp_path: Path) -> Path:
-    written = bundle(tmp_path / "made", "--kubernetes", "--grafana-url=https://grafana.example", "--job=hex-prod")
+@pytest.fixture(scope="module")
+def folder(bundle: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("bundle") / "made"
+    written = bundle(made, "--kubernetes", "--grafana-url=https://grafana.example", "--job=hex-prod")
     assert written.returncode == 0, written.stderr
-    return tmp_path / "made"
+    return made
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def manifests(folder: Path) -> list[dict[str, Any]]:
     kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text())
     assert {path.name for path in folder.iterdir()} == {"kustomization.yaml", *kustomization["resources"]}

@@ -159,19 +159,28 @@ def check(config_file: Path | None, **web: Any) -> None:
 @main.command()
 @config_flag
 @click.option("--week", metavar="WEEK", help="A week such as 2026-W47, or a day in it; else this week.")
+@click.option("--last", metavar="DAYS", help="The last days up to now instead, such as 7d: runs by project.")
 @click.option("--workspace", metavar="NAME", help="Only this workspace; all of them if not given.")
 @click.option(
     "--format",
     "form",
     type=click.Choice(["table", "json", "csv", "markdown"]),
     default="table",
-    help="csv is the bill in the columns of FOCUS.",
+    help="csv is the bill in the columns of FOCUS; with --last, the projects.",
 )
 @click.option("--digest", "is_digest", is_flag=True, help="A few paragraphs of Markdown, to be mailed or posted.")
 @prints_errors
-def report(config_file: Path | None, week: str | None, workspace: str | None, form: str, is_digest: bool) -> None:
+def report(
+    config_file: Path | None, week: str | None, last: str | None, workspace: str | None, form: str, is_digest: bool
+) -> None:
     """The week's runs, costs and budgets, against the week before; works beside a running server."""
-    from exporter.cli.report import run_report
+    from exporter.cli.report import run_last_days, run_report
+
+    if last is not None:
+        for option in [*(["--week"] if week is not None else []), *(["--digest"] if is_digest else [])]:
+            raise click.UsageError(f"--last cannot be used with {option}; leave one of them out")
+        run_last_days(config_file, os.environ, last, workspace, form)
+        return
 
     if is_digest and form not in ("table", "markdown"):
         raise click.UsageError(f"--digest cannot be --format {form}; write --format markdown, or leave it out")

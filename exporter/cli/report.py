@@ -1,13 +1,23 @@
 """`report`: the week from the ledger, beside a running server or without one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 
 from exporter.clock import SystemClock
 from exporter.ledger import open_ledger
-from exporter.report import WEEK_FORMS, FindingFilter, audit_reports, digest, for_terminal, week_reports
+from exporter.report import (
+    TABLE_FORMS,
+    WEEK_FORMS,
+    FindingFilter,
+    TableReport,
+    audit_reports,
+    digest,
+    for_terminal,
+    last_days_reports,
+    week_reports,
+)
 from exporter.service import configure_logs, read_config
 
 
@@ -44,3 +54,29 @@ def run_report(
                 click.echo(f"hex-exporter: {for_terminal(remark)}", err=True)
     finally:
         ledger.close()
+
+
+def run_last_days(
+    config_file: Path | None, environ: Mapping[str, str], last: str, workspace: str | None, form: str
+) -> None:
+    """Print the runs of the last days, `last` such as `7d`, in one of the forms of `TABLE_FORMS`.
+
+    Raises ConfigError for a time or a workspace that does not exist, LedgerError where there is no ledger.
+    """
+    configure_logs("error", "logfmt")
+    config = read_config(config_file, environ)
+    clock = SystemClock()
+    ledger = open_ledger(config.storage.url, clock=clock, read_only=True)
+    try:
+        reports = list(last_days_reports(ledger, config, clock, last=last, workspace=workspace))
+    finally:
+        ledger.close()
+    print_tables(reports, form)
+
+
+def print_tables(reports: Sequence[TableReport], form: str) -> None:
+    """Print reports in one of the forms of `TABLE_FORMS`; in CSV rows have no place for remarks, which go beside."""
+    click.echo(TABLE_FORMS[form](reports))
+    if form == "csv":
+        for remark in (remark for report in reports for remark in report.remarks):
+            click.echo(f"hex-exporter: {for_terminal(remark)}", err=True)

@@ -4,17 +4,22 @@ from exporter.report.audit_forms import AUDIT_FORMS
 from exporter.report.audit_report import FindingFilter, audit_reports
 from exporter.report.audit_tables import not_judged_lines
 from exporter.report.escaping import for_terminal
+from exporter.report.last_days import last_days_reports
+from exporter.report.table_report import TABLE_FORMS, TableReport
 from exporter.report.week_digest import digest
 from exporter.report.week_forms import WEEK_FORMS
 from exporter.report.week_report import week_reports
 
 __all__ = [
     "AUDIT_FORMS",
+    "TABLE_FORMS",
     "WEEK_FORMS",
     "FindingFilter",
+    "TableReport",
     "audit_reports",
     "digest",
     "for_terminal",
+    "last_days_reports",
     "not_judged_lines",
     "week_reports",
 ]

@@ -1,6 +1,7 @@
 """What is known, durable: the only room with SQL. One writer, any number of readers."""
 
 from exporter.insight.savings import KnownFinding
+from exporter.ledger.closings import ClosingRepository, StoredAdjustment, StoredClosing
 from exporter.ledger.findings import FindingRepository
 from exporter.ledger.gateway_requests import KEEP_KEYS_MS, MOST_KEYS, GatewayDecision, RequestKey
 from exporter.ledger.gateway_runs import KEEP_MS, GatewayRun, GatewayRunRepository
@@ -30,6 +31,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "SOURCE_METRICS",
     "Amounts",
+    "ClosingRepository",
     "CollectorState",
     "CounterValue",
     "FindingRepository",
@@ -46,6 +48,8 @@ __all__ = [
     "SourceRepository",
     "SourceState",
     "Span",
+    "StoredAdjustment",
+    "StoredClosing",
     "WorkspaceLedger",
     "is_given_up",
     "observed",

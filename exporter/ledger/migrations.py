@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection, Engine, inspect, select
 
 from exporter.errors import LedgerError, LedgerTooNewError
-from exporter.ledger import version_2, version_3, version_4, version_5, version_6
+from exporter.ledger import version_2, version_3, version_4, version_5, version_6, version_7
 from exporter.ledger.schema import META, METADATA, SCHEMA_VERSION, upsert
 
 Step = Callable[[Connection], None]
@@ -38,7 +38,12 @@ def _from_5(connection: Connection) -> None:
     version_6.fill(connection)
 
 
-STEPS: tuple[Step, ...] = (_from_1, _from_2, _from_3, _from_4, _from_5)
+def _from_6(connection: Connection) -> None:
+    for statement in version_7.TABLES:
+        connection.exec_driver_sql(statement)
+
+
+STEPS: tuple[Step, ...] = (_from_1, _from_2, _from_3, _from_4, _from_5, _from_6)
 """`STEPS[n - 1]` turns version n into n + 1. A step is never edited once released; it may not import `schema`."""
 
 OLDEST_READABLE = 1
@@ -53,7 +58,13 @@ def cover(raw: sqlite3.Connection) -> None:
     if found is None or found[0] >= SCHEMA_VERSION:
         return
     raw.execute("PRAGMA temp_store = MEMORY")
-    added = ((2, version_2.TABLES), (4, version_4.TABLES), (5, version_5.TABLES), (6, version_6.TABLES))
+    added = (
+        (2, version_2.TABLES),
+        (4, version_4.TABLES),
+        (5, version_5.TABLES),
+        (6, version_6.TABLES),
+        (7, version_7.TABLES),
+    )
     for table in (table for number, tables in added if found[0] < number for table in tables):
         raw.execute(table.replace("CREATE TABLE", "CREATE TEMPORARY TABLE", 1))
     if found[0] < 4:

@@ -112,6 +112,11 @@ class Runs:
             line_ms = self.pruned_before_ms(connection)
         return None if oldest_ms is None else max(oldest_ms, line_ms or oldest_ms)
 
+    def forgotten_before_ms(self) -> int:
+        """The same line as of the last commit, 0 before the first."""
+        with self._store.reading() as connection:
+            return self.pruned_before_ms(connection) or 0
+
     def pruned_before_ms(self, connection: Connection) -> int | None:
         """The line before which ended runs have been forgotten."""
         return connection.execute(

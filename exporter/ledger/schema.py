@@ -22,7 +22,7 @@ from sqlalchemy.dialects import sqlite
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """The version that this program writes; an older ledger is migrated to it, a newer one is refused."""
 
 METADATA = MetaData()
@@ -127,6 +127,31 @@ SEAT_CHANGES = Table(
     Column("unseen_since_ms", BigInteger),
 )
 """The role of each user from a look on, NULL once gone; `unseen_since_ms` is the look before, NULL for the first."""
+
+CLOSINGS = Table(
+    "closings",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("start_ms", BigInteger, primary_key=True),
+    Column("end_ms", BigInteger, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("basis", Text, nullable=False),
+    Column("body", Text, nullable=False),
+)
+"""Weeks and months as they were closed: a row is never changed."""
+
+ADJUSTMENTS = Table(
+    "adjustments",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("start_ms", BigInteger, primary_key=True),
+    Column("end_ms", BigInteger, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("basis", Text, nullable=False),
+    Column("body", Text, nullable=False),
+)
+"""What was found later to differ from a closed period, numbered in order: a row is never changed."""
 
 COLLECTORS = Table(
     "collectors",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 
 from exporter.facts import Thread
 from exporter.insight import CreditGrowth, growth_span
@@ -72,6 +72,14 @@ class CreditRepository:
             )
             for thread_id, user, source, thread_type, model, *numbers in rows
         )
+
+    def from_ms_seen_after(self, at_ms: int) -> int | None:
+        """The earliest instant of the growth that was seen after a look, None if none was."""
+        growth = CREDIT_GROWTH.c
+        wanted = select(func.min(growth.from_ms)).where(self._mine, growth.seen_ms > at_ms)
+        with self._store.reading() as connection:
+            from_ms: int | None = connection.execute(wanted).scalar()
+        return from_ms
 
     def record(self, transaction: Transaction, threads: Iterable[Thread], look: ThreadLook) -> Amounts:
         """Remember each thread's total and what it has grown by; returns what of that counters count.

@@ -5,6 +5,7 @@ from typing import Any, Literal, overload
 
 from exporter.facts import Connection, Group, Identity, QueriedTable, Run, Seat, Thread
 from exporter.insight import SeatHistory, Use
+from exporter.ledger.closings import ClosingRepository
 from exporter.ledger.codec import storable
 from exporter.ledger.findings import FindingRepository
 from exporter.ledger.gateway_runs import GatewayRunRepository
@@ -34,8 +35,9 @@ _FACTS = {"users": Seat, "groups": Group, "connections": Connection, "threads": 
 class WorkspaceReader:
     """What is known of one workspace, each answer as of the last committed transaction.
 
-    `sources`, `gateway`, `findings`, `run_sums` and `credits` are the parts of those who watch sources, answer run
-    requests, look for savings and follow AI credits. Times are milliseconds since the epoch; those of facts are Hex's.
+    `sources`, `gateway`, `findings`, `run_sums`, `credits` and `closings` are the parts of those who watch sources,
+    answer run requests, look for savings, follow AI credits and close weeks and months. Times are milliseconds since
+    the epoch; those of facts are Hex's.
     """
 
     def __init__(self, store: Store, name: str) -> None:
@@ -53,6 +55,7 @@ class WorkspaceReader:
         self.findings = FindingRepository(store, name, self._counters.count, self._key_values)
         self.run_sums = RunSummaries(store, name)
         self.credits = CreditRepository(store, name)
+        self.closings = ClosingRepository(store, name)
         store.when_lost(self._reload)
 
     @property
@@ -88,6 +91,11 @@ class WorkspaceReader:
         None while there is no ended run.
         """
         return self._runs.oldest_kept_ms()
+
+    @property
+    def forgotten_before_ms(self) -> int:
+        """The line before which ended runs have been forgotten, 0 if none were."""
+        return self._runs.forgotten_before_ms()
 
     def projects(self, include_gone: bool = False) -> tuple[KnownProject, ...]:
         """The projects of the last listing, and with `include_gone` those of earlier ones."""

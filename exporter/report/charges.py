@@ -17,7 +17,8 @@ class Charge:
 
     `resource_id` is a project's or a user's, None for credits. `quantity` is in `unit`, both as FOCUS writes them;
     `sku` says what was bought. Only one charge of a project has `runs`, so that they can be summed. `team`
-    and `owner` are empty where there is none, or none to show.
+    and `owner` are empty where there is none, or none to show. `corrected_ms` and `reason` are of a correction: when a
+    closed period was found to differ by it, which may be below 0.
     """
 
     component: Component
@@ -32,6 +33,8 @@ class Charge:
     unit: str
     sku: str
     runs: int | None = None
+    corrected_ms: int | None = None
+    reason: str = ""
 
 
 def charges(snapshot: Snapshot, accounts: Accounts) -> Iterator[Charge]:

@@ -2,7 +2,7 @@
 
 Beside the columns that it demands are those that show who caused which part. Costs before discounts
 are those after them, as no invoice is read. What is the owners' own estimate was never billed: it costs, but its
-BilledCost is 0.
+BilledCost is 0. What was found to differ from a closed period stands beside it as a Correction with its date.
 """
 
 import csv
@@ -49,6 +49,7 @@ COLUMNS = (
     "SubAccountId",
     "SubAccountName",
     "Tags",
+    "x_AdjustedAt",
     "x_Runs",
     "x_Team",
 )
@@ -89,6 +90,7 @@ def _row(workspace: str, account: str, charge: Charge) -> Mapping[str, object]:
     billed = "0" if is_own else cost
     quantity = f"{charge.quantity:.6f}".rstrip("0").rstrip(".")
     tags = {name: value for name, value in (("team", charge.team), ("owner", charge.owner)) if value}
+    reason = f" ({charge.reason})" if charge.reason else ""
     return {
         "BilledCost": billed,
         "BillingAccountId": account,
@@ -97,8 +99,8 @@ def _row(workspace: str, account: str, charge: Charge) -> Mapping[str, object]:
         "BillingPeriodEnd": _instant(charge.month[1]),
         "BillingPeriodStart": _instant(charge.month[0]),
         "ChargeCategory": "Purchase" if is_seat else "Usage",
-        "ChargeClass": "",
-        "ChargeDescription": f"{service}: {charge.sku}, {quantity} {charge.unit}",
+        "ChargeClass": "" if charge.corrected_ms is None else "Correction",
+        "ChargeDescription": f"{service}: {charge.sku}, {quantity} {charge.unit}{reason}",
         "ChargeFrequency": "Recurring" if is_seat else "Usage-Based",
         "ChargePeriodEnd": _instant(charge.period[1]),
         "ChargePeriodStart": _instant(charge.period[0]),
@@ -115,7 +117,7 @@ def _row(workspace: str, account: str, charge: Charge) -> Mapping[str, object]:
         "PublisherName": provider,
         "ResourceId": charge.resource_id or "",
         "ResourceName": charge.resource_name,
-        "ResourceType": resource_type,
+        "ResourceType": resource_type if charge.resource_id else "",
         "ServiceCategory": category,
         "ServiceName": service,
         "SkuId": charge.sku,
@@ -123,15 +125,16 @@ def _row(workspace: str, account: str, charge: Charge) -> Mapping[str, object]:
         "SubAccountId": workspace,
         "SubAccountName": workspace,
         "Tags": json.dumps(tags, ensure_ascii=False),
+        "x_AdjustedAt": "" if charge.corrected_ms is None else _instant(charge.corrected_ms),
         "x_Runs": "" if charge.runs is None else charge.runs,
         "x_Team": charge.team,
     }
 
 
 def dollars(micro_usd: int) -> str:
-    """An amount of none below 0 in dollars, to the millionth and no further than it goes."""
-    whole, rest = divmod(micro_usd, MICRO)
-    return f"{whole}.{rest:06d}".rstrip("0").rstrip(".")
+    """An amount in dollars, to the millionth and no further than it goes."""
+    whole, rest = divmod(abs(micro_usd), MICRO)
+    return f"{'-' if micro_usd < 0 else ''}{whole}.{rest:06d}".rstrip("0").rstrip(".")
 
 
 def _instant(at_ms: int) -> str:

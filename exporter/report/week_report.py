@@ -13,10 +13,11 @@ from exporter.insight import Period, midnight_ms, period_at, period_before
 from exporter.insight.savings import KnownFinding
 from exporter.ledger import Ledger
 from exporter.metrics import Collector, Status
+from exporter.report.adjustments import adjustment_tables, closing_remarks, correction_charges
 from exporter.report.charges import Charge, charges
 from exporter.report.team_week import with_savings
 from exporter.report.week_tables import Table, tables
-from exporter.view import Snapshot
+from exporter.view import Accounts, ClosedPeriod, Snapshot, as_closed
 
 _WEEK = re.compile(r"(\d{4})-W(\d{2})")
 
@@ -81,19 +82,23 @@ def week_reports(
             if snapshot.name == name:
                 findings = ledger.workspace(name).findings
                 known = None if findings.written_ms is None else findings.known()
-                yield _report(snapshot, period, config, known, is_over=period[1] <= now_ms, now_ms=now_ms)
+                accounts, closed = snapshot.accounts, None
+                if accounts is not None:
+                    accounts, closed = as_closed(ledger.workspace(name), config, accounts, now_ms)
+                yield _report(snapshot, accounts, closed, period, config, known, now_ms=now_ms)
 
 
 def _report(
     snapshot: Snapshot,
+    accounts: Accounts | None,
+    closed: ClosedPeriod | None,
     week: Period,
     config: Config,
     known: Sequence[KnownFinding] | None,
     *,
-    is_over: bool,
     now_ms: int,
 ) -> WeekReport:
-    accounts = snapshot.accounts
+    is_over = week[1] <= now_ms
     all_charges = () if accounts is None else tuple(charges(snapshot, accounts))
     timezone = config.week(snapshot.name).timezone
     today = local(now_ms, timezone).date()
@@ -102,8 +107,10 @@ def _report(
         remarks.append("this week is not completely known: its runs are still being read, or were never seen")
     elif not any(total.runs for total in accounts.week.totals.values()):
         remarks.append("no run started in this week")
-    if week[0] < now_ms - config.storage.keep_runs_seconds * 1000:
+    if closed is None and week[0] < now_ms - config.storage.keep_runs_seconds * 1000:
         remarks.append("runs of this week have been forgotten: it began before storage.keep_runs")
+    if is_over:
+        remarks += closing_remarks(closed, timezone)
     if left_out := snapshot.stored.excluded_projects:
         remarks.append(f"{left_out} projects are left out by collect.match or collect.except")
     if accounts is not None:
@@ -117,11 +124,14 @@ def _report(
         if accounts is None
         else tuple(
             with_savings(table, snapshot, all_charges, known, today) if table.name == "team" else table
-            for table in tables(snapshot, accounts, is_over=is_over)
+            for table in (
+                *tables(snapshot, accounts, is_over=is_over),
+                *(() if closed is None else adjustment_tables(snapshot, closed, timezone)),
+            )
         ),
         remarks=tuple(remarks),
         fit=None if accounts is None else accounts.fit,
-        charges=all_charges,
+        charges=(*all_charges, *(() if closed is None else correction_charges(snapshot, closed))),
         is_over=is_over,
         org_id=None if snapshot.stored.identity is None else snapshot.stored.identity.org_id,
     )

@@ -1,4 +1,4 @@
-"""The workers of one assignment: what polls, monitors and audits each workspace, in the follower's thread."""
+"""The workers of one assignment: what polls, monitors, audits and closes each workspace, in the follower's thread."""
 
 import asyncio
 import random
@@ -10,7 +10,9 @@ from exporter.config import Config
 from exporter.hexapi import TokenSource
 from exporter.ledger import Ledger
 from exporter.polling import Poller, WorkspaceClock
+from exporter.service.period_closing import PeriodClosing
 from exporter.sources import SourceMonitor
+from exporter.view import PeriodCloser
 
 _AGREED_WITHIN_SECONDS = 60.0
 
@@ -26,20 +28,23 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """What follows every workspace of one assignment, and audits it."""
+    """What follows every workspace of one assignment, audits it, and closes its weeks and months."""
 
     pollers: tuple[Poller, ...] = ()
     monitors: tuple[SourceMonitor, ...] = ()
     auditors: tuple[Auditor, ...] = ()
+    closings: tuple[PeriodClosing, ...] = ()
     clocks: tuple[WorkspaceClock, ...] = ()
     tasks: list[asyncio.Future[None]] = field(default_factory=list)
 
     def begin(self) -> None:
         """Have each do its work in a task of its own."""
         self.tasks.extend(asyncio.ensure_future(poller.run()) for poller in self.pollers)
-        for clock, monitor, auditor in zip(self.clocks, self.monitors, self.auditors, strict=True):
-            self.tasks.append(asyncio.ensure_future(_once_agreed(clock, monitor)))
-            self.tasks.append(asyncio.ensure_future(_once_agreed(clock, auditor)))
+        for clock, monitor, auditor, closing in zip(
+            self.clocks, self.monitors, self.auditors, self.closings, strict=True
+        ):
+            for worker in (monitor, auditor, closing):
+                self.tasks.append(asyncio.ensure_future(_once_agreed(clock, worker)))
 
     async def end(self) -> None:
         """Drop what is under way and close every connection."""
@@ -51,7 +56,7 @@ class Workers:
             await companion.aclose()
 
 
-async def _once_agreed(clock: WorkspaceClock, worker: SourceMonitor | Auditor) -> None:
+async def _once_agreed(clock: WorkspaceClock, worker: SourceMonitor | Auditor | PeriodClosing) -> None:
     """Have a worker begin that notes when it saw what, once the time is agreed or Hex does not answer."""
     await clock.agreed(_AGREED_WITHIN_SECONDS)
     await worker.run()
@@ -81,6 +86,7 @@ def make_workers(assignment: Assignment, ledger: Ledger, clock_of: Callable[[str
             for name in assignment.tokens
         ),
         auditors=tuple(Auditor(ledger.workspace(name), config, clock_of(name)) for name in assignment.tokens),
+        closings=tuple(PeriodClosing(PeriodCloser(ledger, name, config), clock_of(name)) for name in assignment.tokens),
         clocks=tuple(map(clock_of, assignment.tokens)),
     )
     for poller in made.pollers:

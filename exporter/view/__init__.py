@@ -2,6 +2,8 @@
 
 from exporter.view.accounts import COMPONENTS, Accounts, WeekAccount
 from exporter.view.bookkeeping import Bookkeeper
+from exporter.view.closed_period import Adjustment, Books, ClosedPeriod
+from exporter.view.closer import PeriodCloser, as_closed
 from exporter.view.completeness import (
     awaited,
     can_run,
@@ -29,10 +31,14 @@ __all__ = [
     "FEATURES",
     "SPAN_MS",
     "Accounts",
+    "Adjustment",
     "Bookkeeper",
     "FeatureState",
+    "Books",
+    "ClosedPeriod",
     "GatewayState",
     "OwnerLabel",
+    "PeriodCloser",
     "ProcessStatus",
     "Reader",
     "RollingRuns",
@@ -44,6 +50,7 @@ __all__ = [
     "WeekCurve",
     "WeekHour",
     "WorkspaceStatus",
+    "as_closed",
     "awaited",
     "by_week_hour",
     "can_run",

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -21,6 +23,7 @@ from exporter.insight import (
     fitting,
     grants_of,
     local_day,
+    midnight_ms,
     months_of,
     period_at,
     period_before,
@@ -41,6 +44,9 @@ from exporter.view.snapshot import Stored
 
 Item = TypeVar("Item")
 
+Span = tuple[Period, Period]
+"""A period, and the one that it is compared with."""
+
 _log = structlog.get_logger()
 
 CREDITS_KEPT_MS = 160 * 86_400_000
@@ -60,7 +66,7 @@ class Bookkeeper:
         self._compute = config.compute(self._name)
         self._usage = DailyUsage(ledger, self._week.timezone, self._tariffs, self._budgets)
         self._shares: Mapping[str, tuple[Project, Share]] = {}
-        self._credits: tuple[tuple[int, int], CreditUse] | None = None
+        self._credits: tuple[tuple[int, int], int, CreditUse] | None = None
         self._seats: SeatHistory | None = None
         self._accounts: Accounts | None = None
         self._logged: set[str] = set()
@@ -76,10 +82,17 @@ class Bookkeeper:
         self._log_remarks(self._accounts)
         return self._accounts
 
-    def _keep(self, stored: Stored, now_ms: int) -> Accounts:
+    def at_end_of(self, stored: Stored, period: Period) -> Accounts:
+        """The accounts as of the last moment of a period, which takes the place of the week in them.
+
+        Raises LedgerError.
+        """
+        return self._keep(stored, period[1] - 1, (period, period))
+
+    def _keep(self, stored: Stored, now_ms: int, span: Span | None = None) -> Accounts:
         shares = self._shares_of(stored.projects)
-        week = period_at(now_ms, "week", self._week)
-        previous_week = period_before(week, "week", self._week)
+        this_week = period_at(now_ms, "week", self._week)
+        week, previous_week = span or (this_week, period_before(this_week, "week", self._week))
         self._usage.renew(shares | dict.fromkeys(stored.excluded, LEFT_OUT), detailed_since_ms=previous_week[0])
         tariff = self._tariffs.on(local_day(now_ms, self._week.timezone))
         has_paid_compute = self._has_paid_compute((previous_week[0], week[1]), shares)
@@ -131,20 +144,20 @@ class Bookkeeper:
             budget_status(budget, spent(index, budget), self._week, now_ms)
             for index, budget in enumerate(self._budgets)
         )
-        this_week = week_account(week)
+        account = week_account(week)
         months = months_of(week, self._week)
         return Accounts(
             budgets=budgets,
             unreadable_projects=tuple(len(unreadable(mine_of[index])) for index in mine_of),
-            week=this_week,
-            months=(this_week,) if len(months) == 1 else tuple(map(week_account, months)),
+            week=account,
+            months=(account,) if len(months) == 1 else tuple(map(week_account, months)),
             previous_week=week_account(previous_week),
             is_run_priced=is_run_priced,
             seat_months={} if seats is None else self._seat_months(tariff, seats),
             plan_months={} if seats is None else self._plan_months(tariff, seats, used_credits, now_ms),
             unmatched=tuple(unmatched(self._budgets, self._name, [known.project for known in stored.projects])),
             unpriced=tuple(unpriced(tariff, self._budgets, roles_of(seats or ()), has_paid_compute=has_paid_compute)),
-            assumed=tuple(unknown_past(week, self._week.timezone, history, self._tariffs)) if this_week.costs else (),
+            assumed=tuple(unknown_past(week, self._week.timezone, history, self._tariffs)) if account.costs else (),
             fit=next((fitting(one.recent) for one in budgets if one.budget == DEFAULT_BUDGET), None),
         )
 
@@ -189,9 +202,10 @@ class Bookkeeper:
         if not self._config.collect.is_fresh(state.last_success_ms, now_ms):
             return None
         look = (state.last_success_ms, self._ledger.credits.revision)
-        if self._credits is None or self._credits[0] != look:
-            self._credits = (look, CreditUse(self._ledger.credits.growths(now_ms - CREDITS_KEPT_MS)))
-        return self._credits[1]
+        since_ms = now_ms - CREDITS_KEPT_MS
+        if self._credits is None or self._credits[0] != look or self._credits[1] > since_ms:
+            self._credits = (look, since_ms, CreditUse(self._ledger.credits.growths(since_ms)))
+        return self._credits[2]
 
     def _fresh(self, listing: Listing[Item] | None, now_ms: int) -> tuple[Item, ...] | None:
         is_fresh = listing is not None and self._config.collect.is_fresh(listing.at_ms, now_ms)
@@ -202,11 +216,22 @@ class Bookkeeper:
     ) -> Iterator[tuple[str, int]]:
         """What credits cost in a period, if the plan and its prices are known."""
         # Grants are by seat: those of the period's end, or of now while it goes on.
-        tariff = self._prices_of(period)[-1]
-        plan = tariff.prices.plan
-        grants = None if plan is None else grants_of(tariff, plan, history.at(min(period[1] - 1, now_ms)))
-        if grants is not None:
-            yield "ai_credits", credits_cost(tariff, use, grants, period, self._week)
+        seats = history.at(min(period[1] - 1, now_ms))
+        cost = 0
+        for part, tariff in self._parts_by_price(period):
+            plan = tariff.prices.plan
+            grants = None if plan is None else grants_of(tariff, plan, seats)
+            if grants is None:
+                return
+            cost += credits_cost(tariff, use, grants, part, self._week)
+        yield "ai_credits", cost
+
+    def _parts_by_price(self, period: Period) -> Iterator[tuple[Period, Tariff]]:
+        """The parts of a period in which prices do not change, with those prices."""
+        zone = ZoneInfo(self._week.timezone)
+        changes = (midnight_ms(day, zone) for day in self._tariffs.days)
+        borders = [period[0], *(at_ms for at_ms in changes if period[0] < at_ms < period[1]), period[1]]
+        yield from zip(pairwise(borders), self._prices_of(period), strict=True)
 
     def _seat_months(self, tariff: Tariff, seats: Sequence[Seat]) -> Mapping[str, int]:
         plan = tariff.prices.plan

@@ -1,0 +1,145 @@
+"""What was found to differ from a closed week or month: rows of the report, and corrections of the bill."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from exporter.facts import Project
+from exporter.insight import MICRO, UNBILLED, period_at
+from exporter.report.charges import Charge
+from exporter.report.week_tables import Cell, Table
+from exporter.view import Adjustment, ClosedPeriod, Snapshot, Total, WeekAccount
+
+COLUMNS = ("adjustment", "component", "project", "title", "runs", "seconds", "usd", "reason")
+
+
+def closing_remarks(closed: ClosedPeriod | None, timezone: str) -> Iterator[str]:
+    """When a period that is over was closed, and what the adjustments since come to."""
+    if closed is None:
+        yield "not closed yet: until all runs are known its figures may change"
+        return
+    yield f"closed on {_day(closed.at_ms, timezone)}: the figures are those of then"
+    if closed.adjustments:
+        usd = sum(sum(one.delta.whole.costs.values()) for one in closed.adjustments) / MICRO
+        runs = sum(total.runs for one in closed.adjustments for total in (one.delta.whole.totals or {}).values())
+        count = len(closed.adjustments)
+        yield (
+            f"{count} adjustment{'' if count == 1 else 's'} since, to be added to them: {runs:+,} runs, {usd:+,.2f} USD"
+        )
+
+
+def adjustment_tables(snapshot: Snapshot, closed: ClosedPeriod, timezone: str) -> Iterator[Table]:
+    """The adjustments since the close, one row for each date, component and project; no table without any."""
+    if closed.adjustments:
+        rows = (row for one in closed.adjustments for row in _rows(snapshot, one, timezone))
+        yield Table("adjustment", COLUMNS, tuple(rows))
+
+
+def _rows(snapshot: Snapshot, adjustment: Adjustment, timezone: str) -> Iterator[tuple[Cell, ...]]:
+    """Runs and seconds stand in the row of a project's compute only, so that they can be summed."""
+    at = datetime.fromtimestamp(adjustment.at_ms / 1000, ZoneInfo(timezone)).isoformat(timespec="seconds")
+    whole = adjustment.delta.whole
+    for project_id, total in _by_project(whole).items():
+        title = _project(snapshot, project_id).title
+        runs, seconds, usd = total.runs, total.duration_ms / 1000, total.compute_micro_usd / MICRO
+        yield at, "compute", project_id, title, runs, seconds, usd, adjustment.reason
+        if total.own_micro_usd:
+            yield at, "own_estimate", project_id, title, None, None, total.own_micro_usd / MICRO, adjustment.reason
+    for component, micro_usd in whole.costs.items():
+        if component not in ("compute", "own_estimate") and micro_usd:
+            yield at, component, "", "", None, None, micro_usd / MICRO, adjustment.reason
+
+
+def correction_charges(snapshot: Snapshot, closed: ClosedPeriod) -> Iterator[Charge]:
+    """The adjustments as charges, to be added to those of the close: by project, else by component."""
+    week = snapshot.config.week(snapshot.name)
+    for adjustment in closed.adjustments:
+        left = Counter(adjustment.delta.whole.costs)
+        for index, part in enumerate(adjustment.delta.months):
+            month = period_at(part.period[0], "month", week)
+            is_last = index == len(adjustment.delta.months) - 1
+            blank = Charge(
+                component="seats",
+                period=part.period,
+                month=month,
+                micro_usd=0,
+                resource_id=None,
+                resource_name="",
+                team="",
+                owner="",
+                quantity=0,
+                unit="Seat-Months",
+                sku="seats",
+                corrected_ms=adjustment.at_ms,
+                reason=adjustment.reason,
+            )
+            yield from _project_corrections(snapshot, part, blank)
+            for component in ("seats", "ai_credits"):
+                # Parts are rounded one by one: the last takes what the whole differs by.
+                micro_usd = left[component] if is_last else part.costs.get(component, 0)
+                left[component] -= micro_usd
+                if not micro_usd:
+                    continue
+                if component == "seats":
+                    months = sum(use.seat_months for use in part.seats)
+                    yield replace(blank, micro_usd=micro_usd, quantity=round(months, 6))
+                else:
+                    credits = (part.credits_milli or 0) / 1000
+                    yield replace(
+                        blank,
+                        component="ai_credits",
+                        micro_usd=micro_usd,
+                        quantity=credits,
+                        unit="Credits",
+                        sku="ai-credit",
+                    )
+
+
+def _project_corrections(snapshot: Snapshot, part: WeekAccount, blank: Charge) -> Iterator[Charge]:
+    compute = snapshot.config.compute(snapshot.name)
+    for project_id, total in _by_project(part).items():
+        project = _project(snapshot, project_id)
+        billed = replace(
+            blank,
+            component="compute",
+            micro_usd=total.compute_micro_usd,
+            resource_id=project_id,
+            resource_name=project.title,
+            team=snapshot.config.team_of(snapshot.name, project),
+            owner=snapshot.owner_label(project.owner),
+            quantity=total.duration_ms / 1000,
+            unit="Seconds",
+            sku=f"compute-{compute.profile_of(snapshot.name, project)}",
+            runs=total.runs,
+        )
+        yield billed
+        if total.own_micro_usd:
+            yield replace(
+                billed,
+                component="own_estimate",
+                micro_usd=total.own_micro_usd,
+                quantity=total.runs,
+                unit="Runs",
+                sku="own-estimate",
+                runs=None,
+            )
+
+
+def _by_project(account: WeekAccount) -> dict[str, Total]:
+    """The differences by project, those that come to nothing left out."""
+    sums: dict[str, Total] = {}
+    for (project_id, _, status), total in (account.totals or {}).items():
+        if status != UNBILLED:
+            sums[project_id] = sums.get(project_id, Total()).plus(total)
+    return {project_id: total for project_id, total in sums.items() if any(total)}
+
+
+def _project(snapshot: Snapshot, project_id: str) -> Project:
+    known = (one.project for one in snapshot.stored.projects if one.project.project_id == project_id)
+    return next(known, Project(project_id=project_id))
+
+
+def _day(at_ms: int, timezone: str) -> str:
+    return str(datetime.fromtimestamp(at_ms / 1000, ZoneInfo(timezone)).date())

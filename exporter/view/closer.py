@@ -1,0 +1,165 @@
+"""Closing weeks and months once they are over and known, and booking what is found later as adjustments."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+
+import msgspec
+import structlog
+
+import exporter
+from exporter.config import Config, PeriodKind
+from exporter.insight import Period, local_day, period_at, period_before
+from exporter.ledger import Ledger, WorkspaceLedger
+from exporter.view.accounts import Accounts
+from exporter.view.bookkeeping import Bookkeeper
+from exporter.view.closed_period import (
+    ClosedPeriod,
+    books_of,
+    closed_period,
+    encoded,
+    pending,
+    stored_adjustment,
+)
+from exporter.view.completeness import awaited, complete_until_ms
+from exporter.view.reader import Reader
+from exporter.view.snapshot import Stored
+
+_log = structlog.get_logger()
+
+_KINDS: tuple[PeriodKind, ...] = ("week", "month")
+
+
+def basis_of(config: Config, workspace: str) -> str:
+    """Identifies the prices and settings that books are computed with, and the program that does it."""
+    settings = (
+        config.price_history(workspace),
+        config.compute(workspace),
+        config.week(workspace),
+        config.collect.match,
+        config.collect.left_out,
+        exporter.__version__,
+    )
+    return hashlib.sha256(msgspec.json.encode(settings)).hexdigest()[:16]
+
+
+class PeriodCloser:
+    """Closes the periods of one workspace, under one configuration. For one thread at a time.
+
+    A period is closed as soon as it is over and all its runs are known; a project whose runs Hex refuses to show at
+    the moment does not hold it up. What comes later is an adjustment.
+    """
+
+    def __init__(self, ledger: Ledger, workspace: str, config: Config) -> None:
+        self._ledger = ledger.workspace(workspace)
+        self._config = config
+        self._week = config.week(workspace)
+        self._reader = Reader(ledger, workspace)
+        self._basis = basis_of(config, workspace)
+        # Budgets are no part of the books, and take reading.
+        self._bookkeeper = Bookkeeper(self._ledger, msgspec.structs.replace(config, budgets=()))
+        self._looked: dict[Period, int] = {}
+        """The revision of the runs of each period when it was looked at last."""
+        self._credits_ms: int | None = None
+
+    def look(self, now_ms: int) -> bool:
+        """Close or adjust at most one period; whether there may be more to do at once. Raises LedgerError."""
+        stored = self._reader.read(self._week, now_ms, self._config.collect)
+        if stored is None:
+            return False
+        closed = self._ledger.closings.periods()
+        until_ms = _known_until_ms(stored)
+        self._forget_credits(stored)
+        for kind, period in self._over(now_ms):
+            mark = self._ledger.runs_revision(*period)
+            if period in closed:
+                if self._looked.get(period) != mark:
+                    self._adjust(stored, kind, period, now_ms)
+                    self._looked[period] = mark
+                    return True
+            elif until_ms is not None and until_ms >= period[1] and self._looked.get(period) != mark:
+                self._close(stored, kind, period, now_ms)
+                self._looked[period] = mark
+                return True
+        return False
+
+    def _over(self, now_ms: int) -> Iterator[tuple[PeriodKind, Period]]:
+        """The weeks and months that are over and whose runs are kept, the latest first."""
+        oldest_ms = self._ledger.oldest_kept_ms()
+        if oldest_ms is None:
+            return
+        kept_ms = _kept_since_ms(self._ledger, self._config, now_ms)
+        for kind in _KINDS:
+            period = period_before(period_at(now_ms, kind, self._week), kind, self._week)
+            while period[0] >= kept_ms and period[1] > oldest_ms:
+                yield kind, period
+                period = period_before(period, kind, self._week)
+
+    def _forget_credits(self, stored: Stored) -> None:
+        """Have the periods looked at again in which the last look at threads found credits, and all later ones."""
+        state = stored.collectors.get("threads")
+        looked_ms = None if state is None else state.last_success_ms
+        if looked_ms is None or looked_ms == self._credits_ms:
+            return
+        from_ms = None if self._credits_ms is None else self._ledger.credits.from_ms_seen_after(self._credits_ms)
+        self._credits_ms = looked_ms
+        if from_ms is not None:
+            self._looked = {period: mark for period, mark in self._looked.items() if period[1] <= from_ms}
+
+    def _close(self, stored: Stored, kind: PeriodKind, period: Period, now_ms: int) -> None:
+        books = books_of(self._bookkeeper.at_end_of(stored, period))
+        if books is None:
+            return
+        self._ledger.closings.close(period, now_ms, self._basis, encoded(books))
+        first, last = (local_day(at_ms, self._week.timezone) for at_ms in (period[0], period[1] - 1))
+        _log.info("A period was closed", workspace=self._ledger.name, kind=kind, first=str(first), last=str(last))
+
+    def _adjust(self, stored: Stored, kind: PeriodKind, period: Period, now_ms: int) -> None:
+        closing = self._ledger.closings.of(period)
+        if closing is None:
+            return
+        now = books_of(self._bookkeeper.at_end_of(stored, period))
+        due = pending(closed_period(closing), closing, now, self._basis, now_ms)
+        if due is None:
+            return
+        self._ledger.closings.adjust(period, stored_adjustment(due, self._basis))
+        first = local_day(period[0], self._week.timezone)
+        _log.info(
+            "A closed period was adjusted", workspace=self._ledger.name, kind=kind, first=str(first), reason=due.reason
+        )
+
+
+def as_closed(
+    ledger: WorkspaceLedger, config: Config, accounts: Accounts, now_ms: int
+) -> tuple[Accounts, ClosedPeriod | None]:
+    """The accounts with the books of their period as it was closed; None if it was not. Raises LedgerError.
+
+    What is due for adjustment at this moment is among the adjustments, whether the ledger has it yet or not.
+    """
+    before = ledger.closings.of(accounts.previous_week.period)
+    if before is not None:
+        accounts = replace(accounts, previous_week=closed_period(before).books.whole)
+    closing = ledger.closings.of(accounts.week.period)
+    if closing is None:
+        return accounts, None
+    closed = closed_period(closing)
+    is_kept = accounts.week.period[0] >= _kept_since_ms(ledger, config, now_ms)
+    now = books_of(accounts) if is_kept else None
+    due = pending(closed, closing, now, basis_of(config, ledger.name), now_ms)
+    if due is not None:
+        closed = replace(closed, adjustments=(*closed.adjustments, due))
+    return replace(accounts, week=closed.books.whole, months=closed.books.months), closed
+
+
+def _kept_since_ms(ledger: WorkspaceLedger, config: Config, now_ms: int) -> int:
+    """Since when all runs are kept that were ever known."""
+    return max(ledger.forgotten_before_ms, now_ms - round(config.storage.keep_runs_seconds * 1000))
+
+
+def _known_until_ms(stored: Stored) -> int | None:
+    """Up to when the runs of every project are known that Hex does not refuse to show at the moment."""
+    projects = [known for known in awaited(stored.projects) if not known.progress.refusals]
+    if not projects:
+        listing = stored.collectors.get("projects")
+        return None if listing is None else listing.last_success_ms
+    return complete_until_ms(projects, stored.first_contact_ms)

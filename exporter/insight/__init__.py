@@ -16,11 +16,13 @@ from exporter.insight.calendar_period import (
 from exporter.insight.calendar_week import previous_week_bounds, week_bounds
 from exporter.insight.concurrency import peak
 from exporter.insight.config_advice import fitting, fitting_schedules, unmatched, unpriced
+from exporter.insight.consumers import Consumer, Way, culprit, largest_consumers
 from exporter.insight.credit_use import CreditGrowth, CreditUse, growth_span
+from exporter.insight.growth import Growth, growth_between
 from exporter.insight.past_assumptions import unknown_past
 from exporter.insight.plans import plan_months, ruled_out
 from exporter.insight.redundancy import count_repeats, longest_gap_ms
-from exporter.insight.run_usage import UNBILLED, Tally, Use
+from exporter.insight.run_usage import UNBILLED, UNITS, Tally, Use
 from exporter.insight.schedule_firings import (
     ALLOWED_DELAY_MS,
     ALLOWED_EARLY_MS,
@@ -39,12 +41,15 @@ __all__ = [
     "ALLOWED_EARLY_MS",
     "MICRO",
     "UNBILLED",
+    "UNITS",
     "WEEK_MS",
     "WINDOWS_MS",
     "BudgetStatus",
+    "Consumer",
     "CreditGrowth",
     "CreditUse",
     "Grants",
+    "Growth",
     "Period",
     "SeatHistory",
     "SeatSpan",
@@ -54,15 +59,19 @@ __all__ = [
     "Tariff",
     "Tariffs",
     "Use",
+    "Way",
     "apportioned",
     "budget_status",
     "count_repeats",
     "credits_cost",
+    "culprit",
     "days_of",
     "fitting",
     "fitting_schedules",
     "grants_of",
+    "growth_between",
     "growth_span",
+    "largest_consumers",
     "local_day",
     "longest_gap_ms",
     "midnight_ms",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from exporter.config import Budget, Week
-from exporter.insight.calendar_period import Period, period_at, period_before, same_moment
+from exporter.insight.calendar_period import Period, period_at, period_before, same_moment, week_earlier
 from exporter.insight.forecast import MOST_PERIODS, forecast
 from exporter.insight.run_usage import UNITS
 
@@ -13,8 +13,6 @@ HOUR_MS = 3_600_000
 
 WINDOWS_MS: Mapping[str, int] = {"1h": HOUR_MS, "6h": 6 * HOUR_MS, "7d": 168 * HOUR_MS}
 """The rolling windows by their label."""
-
-_WEEK_MS = 168 * HOUR_MS
 
 
 class Spent(Protocol):
@@ -34,8 +32,8 @@ class Spent(Protocol):
 class BudgetStatus:
     """How a budget stands, in its unit; None where that is not completely known.
 
-    `windows` has for each rolling window what was used in it, and in the same window 168 hours earlier. `recent` are
-    the earlier periods that are known whole, the latest first.
+    `windows` has for each rolling window what was used in it, and in the one that ended a week earlier at the same
+    local time. `recent` are the earlier periods that are known whole, the latest first.
     """
 
     budget: Budget
@@ -65,6 +63,7 @@ def budget_status(budget: Budget, spent: Spent | None, week: Week, now_ms: int) 
     used = _sum(spent, *period)
     later = [spent.between(same_moment(now_ms, period, one, week.timezone), one[1]) for one in telling]
     size = UNITS[budget.unit]
+    then_ms = week_earlier(now_ms, week.timezone)
     return BudgetStatus(
         budget=budget,
         period=period,
@@ -74,7 +73,7 @@ def budget_status(budget: Budget, spent: Spent | None, week: Week, now_ms: int) 
         windows={
             name: (
                 _scaled(_sum(spent, now_ms - length, now_ms), size),
-                _scaled(_sum(spent, now_ms - length - _WEEK_MS, now_ms - _WEEK_MS), size),
+                _scaled(_sum(spent, then_ms - length, then_ms), size),
             )
             for name, length in WINDOWS_MS.items()
         },

@@ -49,6 +49,13 @@ def same_moment(now_ms: int, period: Period, earlier: Period, timezone: str) -> 
     return min(max(round(then.timestamp() * 1000), earlier[0]), earlier[1])
 
 
+def week_earlier(at_ms: int, timezone: str) -> int:
+    """The instant seven local days earlier, at the same time of day whatever the clocks did in between."""
+    at = datetime.fromtimestamp(at_ms / 1000, ZoneInfo(timezone))
+    then = datetime.combine(at.date() - timedelta(days=7), at.timetz())
+    return round(then.timestamp() * 1000)
+
+
 def days_of(period: Period, timezone: str) -> Iterator[date]:
     """The local days of a period, the first to the last."""
     zone = ZoneInfo(timezone)

@@ -137,9 +137,9 @@ class WorkspaceReader:
         """The runs from `start_ms` to before `end_ms` (None: no end), by start, else by first sight, in order."""
         return self._runs.between(start_ms, end_ms, project_id)
 
-    def uses_between(self, start_ms: int, end_ms: int) -> Iterator[Use]:
+    def uses_between(self, start_ms: int, end_ms: int, project_id: str | None = None) -> Iterator[Use]:
         """What each run used that is placed in [start, end) by start, else by first sight, in no order."""
-        return self._runs.uses(start_ms, end_ms)
+        return self._runs.uses(start_ms, end_ms, project_id)
 
     def runs_revision(self, start_ms: int, end_ms: int) -> int:
         """Grows when a run placed in [start, end) is written, so that sums over it need not be made again in between.

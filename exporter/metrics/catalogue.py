@@ -331,7 +331,7 @@ GROUPS = (
             _gauge(
                 "hex_budget_window_previous_used",
                 "workspace budget unit window",
-                "Used in the same rolling window 168 hours earlier.",
+                "Used in the same rolling window a week earlier, at the same local time.",
             ),
             _gauge(
                 "hex_budget_threshold_ratio",
@@ -347,6 +347,59 @@ GROUPS = (
                 "hex_budget_period_end_timestamp_seconds",
                 "workspace budget unit",
                 "When the budget resets to 0.",
+            ),
+            _gauge(
+                "hex_budget_period_end_utc_offset_seconds",
+                "workspace budget unit timezone",
+                "How far the configured zone is ahead of UTC when the budget resets.",
+            ),
+            _gauge(
+                "hex_budget_project_used",
+                "workspace budget unit project_id trigger",
+                "What a project of the budget used of it in its period, in its unit: the five largest, and the one "
+                "that grew most. Added up over projects and triggers at most hex_budget_used.",
+            ),
+            _gauge(
+                "hex_budget_project_info",
+                "workspace project_id title owner",
+                "1 for each project that hex_budget_project_used shows, with series of its own elsewhere or not.",
+            ),
+            _gauge(
+                "hex_budget_project_previous_used",
+                "workspace budget unit project_id",
+                "What the same project used in the whole period before. Absent until that is completely known.",
+            ),
+            _gauge(
+                "hex_budget_project_growth",
+                "workspace budget unit project_id",
+                "What the same project used beyond the period before, up to the same local moment: the most that any "
+                "span up to now has more.",
+            ),
+            _gauge(
+                "hex_budget_project_since_timestamp_seconds",
+                "workspace budget unit project_id",
+                "When the growth of the project began. Absent where it is less than a tenth of what was used.",
+            ),
+            _gauge(
+                "hex_budget_user_used",
+                "workspace budget unit user source thread_type",
+                "The same for budgets of AI credits, by who owns the threads. user: the address, shown as owners are.",
+            ),
+            _gauge(
+                "hex_budget_user_previous_used",
+                "workspace budget unit user",
+                "What the same user used in the whole period before. Absent until that is completely known.",
+            ),
+            _gauge(
+                "hex_budget_user_growth",
+                "workspace budget unit user",
+                "What the same user used beyond the period before, up to the same local moment: the most that any "
+                "span up to now has more.",
+            ),
+            _gauge(
+                "hex_budget_user_since_timestamp_seconds",
+                "workspace budget unit user",
+                "When the growth of the user began. Absent where it is less than a tenth of what was used.",
             ),
             _gauge(
                 "hex_budget_unreadable_projects",

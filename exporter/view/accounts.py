@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from exporter.insight import BudgetStatus, Period, SeatUse
+from exporter.insight import BudgetStatus, Consumer, Period, SeatUse
 from exporter.view.daily_usage import RunKind, Total
 
 COMPONENTS = ("seats", "compute", "ai_credits", "own_estimate")
@@ -29,15 +29,17 @@ class WeekAccount:
 class Accounts:
     """Everything that is shown of budgets and money; money in millionths of a dollar.
 
-    `unreadable_projects` says of each budget how many of its projects it leaves out, because Hex does not show their
-    runs. `months` is the week, in as many parts as it touches months, each rounded by itself. `is_run_priced`: runs
-    cost something, so that projects can be ranked by money. `seat_months` is by role and `plan_months` by plan.
-    `unmatched` and `unpriced` say which budgets match no project and which prices are missing, a sentence each; `fit`
-    how the default budget compares with the last weeks, where it is in use. `assumed` says what stands for seats and
+    `consumers` are for each budget who used most of it: projects, and for AI credits users. `unreadable_projects`
+    says of each budget how many of its projects it leaves out, because Hex does not show their runs. `months` is
+    the week, in as many parts as it touches months, each rounded by itself. `is_run_priced`: runs cost something,
+    so that projects can be ranked by money. `seat_months` is by role and `plan_months` by plan. `unmatched` and
+    `unpriced` say which budgets match no project and which prices are missing, a sentence each; `fit` how the
+    default budget compares with the last weeks, where it is in use. `assumed` says what stands for seats and
     prices of the week that are not known.
     """
 
     budgets: tuple[BudgetStatus, ...]
+    consumers: tuple[tuple[Consumer, ...], ...] = ()
     unreadable_projects: tuple[int, ...] = ()
     week: WeekAccount
     previous_week: WeekAccount

@@ -12,6 +12,8 @@ from exporter.config import DEFAULT_BUDGET, Budget, Config
 from exporter.errors import LedgerError
 from exporter.facts import ROLES, Project, Seat
 from exporter.insight import (
+    BudgetStatus,
+    Consumer,
     CreditUse,
     Period,
     SeatHistory,
@@ -38,6 +40,7 @@ from exporter.insight import (
 )
 from exporter.ledger import KnownProject, Listing, WorkspaceLedger
 from exporter.view.accounts import Accounts, WeekAccount
+from exporter.view.budget_consumers import BudgetConsumers
 from exporter.view.completeness import awaited, complete_since_ms, is_mostly_unreadable, unreadable
 from exporter.view.daily_usage import LEFT_OUT, DailyUsage, Share
 from exporter.view.snapshot import Stored
@@ -65,6 +68,7 @@ class Bookkeeper:
         self._tariffs = Tariffs(config.price_history(self._name))
         self._compute = config.compute(self._name)
         self._usage = DailyUsage(ledger, self._week.timezone, self._tariffs, self._budgets)
+        self._consumers = BudgetConsumers(self._usage, self._week)
         self._shares: Mapping[str, tuple[Project, Share]] = {}
         self._credits: tuple[tuple[int, int], int, CreditUse] | None = None
         self._seats: SeatHistory | None = None
@@ -93,7 +97,16 @@ class Bookkeeper:
         shares = self._shares_of(stored.projects)
         this_week = period_at(now_ms, "week", self._week)
         week, previous_week = span or (this_week, period_before(this_week, "week", self._week))
-        self._usage.renew(shares | dict.fromkeys(stored.excluded, LEFT_OUT), detailed_since_ms=previous_week[0])
+        detailed_since_ms = min(previous_week[0], period_before(this_week, "week", self._week)[0])
+        monthly_since_ms = detailed_since_ms
+        if any(budget.period == "month" for budget in self._budgets):
+            month = period_at(now_ms, "month", self._week)
+            monthly_since_ms = min(monthly_since_ms, period_before(month, "month", self._week)[0])
+        self._usage.renew(
+            shares | dict.fromkeys(stored.excluded, LEFT_OUT),
+            detailed_since_ms=detailed_since_ms,
+            monthly_since_ms=monthly_since_ms,
+        )
         tariff = self._tariffs.on(local_day(now_ms, self._week.timezone))
         has_paid_compute = self._has_paid_compute((previous_week[0], week[1]), shares)
         is_run_priced = has_paid_compute or self._has_own_estimate((previous_week[0], week[1]))
@@ -144,10 +157,13 @@ class Bookkeeper:
             budget_status(budget, spent(index, budget), self._week, now_ms)
             for index, budget in enumerate(self._budgets)
         )
+        used_by = {index: self._consumers_of(index, one, used_credits, now_ms) for index, one in enumerate(budgets)}
+        self._consumers.forget_others(used_by)
         account = week_account(week)
         months = months_of(week, self._week)
         return Accounts(
             budgets=budgets,
+            consumers=tuple(used_by.values()),
             unreadable_projects=tuple(len(unreadable(mine_of[index])) for index in mine_of),
             week=account,
             months=(account,) if len(months) == 1 else tuple(map(week_account, months)),
@@ -160,6 +176,13 @@ class Bookkeeper:
             assumed=tuple(unknown_past(week, self._week.timezone, history, self._tariffs)) if account.costs else (),
             fit=next((fitting(one.recent) for one in budgets if one.budget == DEFAULT_BUDGET), None),
         )
+
+    def _consumers_of(
+        self, index: int, status: BudgetStatus, credits: CreditUse | None, now_ms: int
+    ) -> tuple[Consumer, ...]:
+        if status.budget.unit != "ai_credits":
+            return self._consumers.of_runs(index, status, now_ms)
+        return () if credits is None else self._consumers.of_credits(status, credits, now_ms)
 
     def _shares_of(self, projects: Iterable[KnownProject]) -> dict[str, Share]:
         """What each project's runs add to; found out again only for a project that has changed."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from exporter.config import Budget
-from exporter.insight import UNBILLED, Tally, Tariff, Tariffs, days_of, local_day, midnight_ms
+from exporter.insight import UNBILLED, Tally, Tariff, Tariffs, Way, days_of, local_day, midnight_ms
 from exporter.ledger import WorkspaceLedger
 
 RunKind = tuple[str, str, str]
@@ -40,6 +40,9 @@ class Share(NamedTuple):
     budgets: tuple[int, ...]
 
 
+ProjectWay = tuple[str, Way]
+"""Project id, and the trigger as the only part of a way."""
+
 LEFT_OUT = Share("", (-1,))
 """The share of a project whose runs no figure includes."""
 
@@ -47,12 +50,16 @@ _Route = tuple[str, tuple[tuple[str, int], ...]]
 """The compute profile, and the unit and index of each budget that a project's runs of one trigger add to."""
 
 
+_NO_DETAIL, _MONTHLY_BUDGETS, _EVERYTHING = range(3)
+
+
 @dataclass(frozen=True, slots=True)
 class _Day:
-    """One local day. `totals` None: sums by project were not requested, which take the most memory."""
+    """One local day. Sums by project take the most memory: `detail` says whose were requested."""
 
     revision: int
-    totals: Mapping[RunKind, Total] | None
+    detail: int
+    totals: Mapping[RunKind, Total]
     tallies: tuple[Tally, ...]
 
 
@@ -67,37 +74,82 @@ class DailyUsage:
         self._shares: Mapping[str, Share] = {}
         self._routes: dict[tuple[str, str], _Route] = {}
         self._detailed_since_ms = 0
+        self._monthly_since_ms = 0
         self._days: dict[date, _Day] = {}
         self._current: dict[date, _Day] = {}
         self._sums: dict[tuple[int, int], tuple[list[_Day], dict[RunKind, Total]]] = {}
+        self._current_sums: dict[tuple[int, int], tuple[list[_Day], dict[RunKind, Total]]] = {}
+        self._amounts: dict[tuple[int, int, int], tuple[Mapping[RunKind, Total], Mapping[ProjectWay, int]]] = {}
         self._bounds = lru_cache(maxsize=512)(self._bounds_of)
 
-    def renew(self, shares: Mapping[str, Share], detailed_since_ms: int) -> None:
+    def renew(self, shares: Mapping[str, Share], detailed_since_ms: int, monthly_since_ms: int | None = None) -> None:
         """Begin another round: look for changes again, and forget the days that the last round did not need.
 
         Every known project has a share. A share that differs makes everything be read again. Totals can be had
-        from `detailed_since_ms` on.
+        from `detailed_since_ms` on, those of runs that add to a monthly budget from `monthly_since_ms` on.
         """
         is_same = all(shares.get(project_id) == share for project_id, share in self._shares.items())
         self._days = self._current if is_same else {}
         self._routes = self._routes if is_same and len(shares) == len(self._shares) else {}
         self._current = {}
+        self._sums, self._current_sums = self._current_sums, {}
+        self._amounts = self._amounts if is_same else {}
         self._shares = shares
         self._detailed_since_ms = detailed_since_ms
+        self._monthly_since_ms = detailed_since_ms if monthly_since_ms is None else monthly_since_ms
 
     def totals(self, start_ms: int, end_ms: int) -> Mapping[RunKind, Total]:
         """The sums over the local days of [start, end), which begins and ends at midnights. Raises LedgerError."""
         days = [self._day(day) for day in days_of((start_ms, end_ms), self._timezone)]
-        summed, sums = self._sums.get((start_ms, end_ms), ([], {}))
+        period = (start_ms, end_ms)
+        summed, sums = self._current_sums.get(period) or self._sums.get(period, ([], {}))
         if len(summed) != len(days) or any(one is not other for one, other in zip(summed, days, strict=True)):
             sums = {}
             for day in days:
-                for kind, total in (day.totals or {}).items():
+                for kind, total in day.totals.items():
                     known = sums.get(kind)
                     sums[kind] = total if known is None else known.plus(total)
-            self._sums = {period: known for period, known in self._sums.items() if period[1] >= start_ms}
-            self._sums[start_ms, end_ms] = (days, sums)
+        self._current_sums[period] = (days, sums)
         return sums
+
+    def amounts(self, budget: int, start_ms: int, end_ms: int) -> Mapping[ProjectWay, int]:
+        """What each project used of the budget of this index by trigger, over the same days as `totals`, if not 0.
+
+        In the integers of the budget's unit, and together what `between` says. Raises LedgerError.
+        """
+        totals = self.totals(start_ms, end_ms)
+        known = self._amounts.get((budget, start_ms, end_ms))
+        if known is None or known[0] is not totals:
+            sums: dict[ProjectWay, int] = {}
+            for (project_id, trigger, status), total in totals.items():
+                unit = self._unit_of(budget, project_id, trigger)
+                if unit is not None and status != UNBILLED:
+                    key = (project_id, (trigger,))
+                    amount = _amount(unit, total.runs, total.duration_ms, total.micro_usd)
+                    sums[key] = sums.get(key, 0) + amount
+            self._amounts = {key: one for key, one in self._amounts.items() if key[1:] in self._current_sums}
+            known = self._amounts[budget, start_ms, end_ms] = (totals, sums)
+        return known[1]
+
+    def events(self, budget: int, project_id: str, start_ms: int, end_ms: int) -> list[tuple[int, int]]:
+        """What each run of a project used of the budget, with the instant at which it counts. Raises LedgerError."""
+        found: list[tuple[int, int]] = []
+        for use in self._ledger.uses_between(start_ms, end_ms, project_id):
+            unit = self._unit_of(budget, project_id, use.trigger)
+            if unit is not None and use.is_counted:
+                tariff = self._tariffs.on(local_day(use.started_ms, self._timezone))
+                profile = self._shares[project_id].profile
+                hour_micro_usd = tariff.compute_hour_micro_usd(profile) if profile else 0
+                cost = sum(tariff.run_cost(hour_micro_usd, use.duration_ms))
+                found.append((use.started_ms, _amount(unit, 1, use.duration_ms, cost)))
+        return found
+
+    def _unit_of(self, budget: int, project_id: str, trigger: str) -> str | None:
+        """The budget's unit if such runs add to it."""
+        if self._shares.get(project_id, _NOTHING) == LEFT_OUT:
+            return None
+        _, budgets = self._routes.get((project_id, trigger)) or self._route(project_id, trigger)
+        return next((unit for unit, index in budgets if index == budget), None)
 
     def between(self, budget: int, start_ms: int, end_ms: int) -> int:
         """What the budget of this index used in [start, end), in the integers of its unit. Raises LedgerError."""
@@ -117,8 +169,7 @@ class DailyUsage:
             revision = self._ledger.runs_revision(start_ms, end_ms)
             known = self._days.get(day)
             # Where the time was put back, a day that was read for its budgets is wanted with its sums.
-            lacks_totals = known is not None and known.totals is None and start_ms >= self._detailed_since_ms
-            if known is None or known.revision != revision or lacks_totals:
+            if known is None or known.revision != revision or known.detail < self._detail(start_ms):
                 known = self._read(start_ms, end_ms, revision, self._tariffs.on(day))
             self._current[day] = known
         return known
@@ -145,12 +196,22 @@ class DailyUsage:
             kind.compute_micro_usd += compute
             kind.own_micro_usd += own
             for unit, index in kind.budgets:
-                if unit == "runs":
-                    amounts[index].append((started_ms, 1))
-                else:
-                    amounts[index].append((started_ms, duration_ms if unit == "compute_minutes" else compute + own))
-        totals = {kind: sums.total() for kind, sums in kinds.items()} if start_ms >= self._detailed_since_ms else None
-        return _Day(revision, totals, tuple(map(Tally, amounts)))
+                amounts[index].append((started_ms, _amount(unit, 1, duration_ms, compute + own)))
+        detail = self._detail(start_ms)
+        totals = {
+            kind: sums.total()
+            for kind, sums in kinds.items()
+            if detail == _EVERYTHING or (detail == _MONTHLY_BUDGETS and self._adds_to_month(sums.budgets))
+        }
+        return _Day(revision, detail, totals, tuple(map(Tally, amounts)))
+
+    def _detail(self, start_ms: int) -> int:
+        if start_ms >= self._detailed_since_ms:
+            return _EVERYTHING
+        return _MONTHLY_BUDGETS if start_ms >= self._monthly_since_ms else _NO_DETAIL
+
+    def _adds_to_month(self, budgets: tuple[tuple[str, int], ...]) -> bool:
+        return any(self._budgets[index].period == "month" for _, index in budgets)
 
     def _route(self, project_id: str, trigger: str) -> _Route:
         share = self._shares.get(project_id, _NOTHING)
@@ -180,3 +241,10 @@ class _Kind:
 
 
 _NOTHING = Share("", ())
+
+
+def _amount(unit: str, runs: int, duration_ms: int, micro_usd: int) -> int:
+    """What runs use of a budget, in the integers of its unit."""
+    if unit == "runs":
+        return runs
+    return duration_ms if unit == "compute_minutes" else micro_usd

@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 
 from exporter.config import (
+    DEFAULT_BUDGET,
+    Budget,
     Compute,
     Config,
     FileSource,
@@ -115,6 +117,7 @@ def fill(world: World) -> World:
         compute_lists=(Compute(profiles=(Profile(match=Match(project_id="orders"), profile="4xl"),)),),
         sources=(ORDERS,),
         gateway=Gateway(),
+        budgets=(DEFAULT_BUDGET, Budget(name="agents", unit="ai_credits", limit=100, period="month")),
     )
     daily = Schedule(cadence="daily", enabled=True, cron="5 9 * * *")
     weekly = Schedule(cadence="weekly", enabled=True, cron="0 7 * * 1", timezone="+01:00")
@@ -151,7 +154,17 @@ def fill(world: World) -> World:
     world.acme.record_tables("orders", [QueriedTable(connection_id="c1", table="orders")], world.now_ms)
     for credits_milli in (500, 1_750):
         world.acme.record_threads(
-            [Thread(thread_id="t", source="app", thread_type="agent", credits_milli=credits_milli)], world.now_ms
+            [
+                Thread(
+                    thread_id="t",
+                    source="app",
+                    thread_type="agent",
+                    user_id="2",
+                    created_ms=world.now_ms - HOUR_MS,
+                    credits_milli=credits_milli,
+                )
+            ],
+            world.now_ms,
         )
     world.acme.record_collector("threads", True, world.now_ms)
     world.acme.record_exchange("projects", "200", 0.2, world.now_ms)

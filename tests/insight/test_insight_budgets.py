@@ -154,6 +154,23 @@ class TestWindows:
         assert windows["6h"] == (2, 1)
         assert windows["7d"] == (3, 2)
 
+    @pytest.mark.parametrize(
+        ("now", "before"),
+        [
+            ("2026-11-18T12:00", "2026-11-11T11:30"),
+            ("2026-10-28T12:00", "2026-10-21T11:30"),  # the clocks went back on the 25th
+            ("2026-04-01T12:00", "2026-03-25T11:30"),  # and forward on 29 March
+        ],
+    )
+    def test_look_back_to_the_same_local_hour(self, now, before):
+        """A schedule of the zone is as it was a week ago, also in the week after a clock change."""
+        at = datetime.fromisoformat(now)
+        spent = runs((at - timedelta(minutes=30)).isoformat(), before)
+
+        windows = budget_status(RUNS, spent, WEEK, ms(now)).windows
+
+        assert (windows["1h"], windows["6h"]) == ((1, 1), (1, 1))
+
 
 def test_recent_periods_are_told_the_latest_first():
     spent = runs("2026-11-10T00:00", "2026-11-11T00:00", "2026-11-03T00:00", known_from_ms=ms("2026-11-02"))

@@ -13,6 +13,7 @@ from exporter.insight import (
     CreditUse,
     Growth,
     Period,
+    Way,
     growth_between,
     largest_consumers,
     period_before,

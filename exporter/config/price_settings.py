@@ -12,6 +12,9 @@ from exporter.config.match import Match
 from exporter.config.price_book import Book, book_on, read_book
 from exporter.facts import Project
 
+SCALED = ("seats", "compute", "ai_credits")
+"""The components of Hex's bill."""
+
 
 class SeatPrices(Struct, frozen=True, kw_only=True):
     """Prices of one plan that take the place of the book's, a month and seat; None: the book's holds."""
@@ -25,8 +28,9 @@ class Prices(Struct, frozen=True, kw_only=True):
     """The price book, the plan, and what differs from the list, in the workspaces that match the glob `workspace`.
 
     `run_micro_usd` and `warehouse_minute_micro_usd` are what a run, and a minute of one, cost in the owners' own
-    estimate; None: they say nothing. `valid_from` is the first day of all this, None: since ever. `book` None: of each
-    day the book that is valid then.
+    estimate; None: they say nothing. `scale_micro` is by component of Hex's bill the factor, in millionths, between
+    these prices and what is really billed; 1 where it is not there. `valid_from` is the first day of all this, None:
+    since ever. `book` None: of each day the book that is valid then.
     """
 
     book: str | None = None
@@ -36,6 +40,7 @@ class Prices(Struct, frozen=True, kw_only=True):
     ai_credit_micro_usd: int | None = field(default=None, name="ai_credit_usd")
     run_micro_usd: int | None = field(default=None, name="run_usd")
     warehouse_minute_micro_usd: int | None = field(default=None, name="warehouse_usd_per_minute")
+    scale_micro: Mapping[str, int] = field(default_factory=dict, name="scale")
     valid_from: date | None = None
     workspace: str = "*"
 
@@ -52,6 +57,7 @@ class Prices(Struct, frozen=True, kw_only=True):
             _over(self, earlier),
             overrides=seats,
             compute_hour_micro_usd={**earlier.compute_hour_micro_usd, **self.compute_hour_micro_usd},
+            scale_micro={**earlier.scale_micro, **self.scale_micro},
             valid_from=self.valid_from,
         )
 

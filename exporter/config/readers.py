@@ -232,6 +232,30 @@ class Table(Generic[T]):
         yield from self.value.settings(dotted)
 
 
+@dataclass(frozen=True, slots=True)
+class OneOrTable(Generic[T]):
+    """Reads the same as a `Table`, or one plain value, which stands for each of the words."""
+
+    words: tuple[str, ...]
+    value: Scalar[T]
+    stands_for: str
+
+    @property
+    def expected(self) -> str:
+        """The phrase for messages."""
+        return f"{self.value.expected}, or a mapping of {', '.join(self.words)}"
+
+    def __call__(self, spot: Spot) -> dict[str, T]:
+        """The values by their words; raises RejectedError."""
+        if isinstance(spot.node, yaml.ScalarNode):
+            return dict.fromkeys(self.words, self.value(spot))
+        return Table(self.words, self.value, self.stands_for)(spot)
+
+    def settings(self, name: str = "") -> Iterator[tuple[str, str]]:
+        """The name that stands for every word."""
+        return Table(self.words, self.value, self.stands_for).settings(name)
+
+
 def _given(spot: Spot, known: Collection[str], expected: str) -> dict[str, Spot]:
     """The known keys of a mapping that have something behind them; raises RejectedError if it is no mapping."""
     mapping = spot.node

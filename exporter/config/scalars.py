@@ -25,6 +25,7 @@ _TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "
 _UNIT_SECONDS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _MOST_DIGITS = 18
 _LONGEST_SECONDS = 36_500 * 86_400.0
+_LARGEST_FACTOR = 1000  # a bill beyond a thousand times the list shows a mistake, not a price
 _FIRST_YEAR = 1970  # timestamps begin there, and some tools take no earlier one
 
 _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
@@ -99,6 +100,17 @@ def dollars() -> Scalar[int]:
         return int(Decimal(text) * 1_000_000)
 
     return Scalar("an amount in dollars such as 28 or 0.05, to a millionth at the finest", parse)
+
+
+def factor() -> Scalar[int]:
+    """What something is multiplied with, as whole millionths: sums stay exact."""
+
+    def parse(text: str, tag: str) -> int:
+        if tag not in ("int", "float") or not _DOLLARS.fullmatch(text) or not 0 < Decimal(text) <= _LARGEST_FACTOR:
+            raise ValueError
+        return int(Decimal(text) * 1_000_000)
+
+    return Scalar(f"a factor such as 1.25, above 0 and at most {_LARGEST_FACTOR}, to a millionth at the finest", parse)
 
 
 def duration() -> Scalar[float]:

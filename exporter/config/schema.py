@@ -13,8 +13,8 @@ from exporter.config.gateway_settings import JOINS, AllowedCaller, Failures, Gat
 from exporter.config.match import Match
 from exporter.config.overview_settings import Overview
 from exporter.config.price_book import BOOKS, read_book
-from exporter.config.price_settings import Compute, Prices, Profile, SeatPrices
-from exporter.config.readers import Items, Keys, Reader, Spot, Table
+from exporter.config.price_settings import SCALED, Compute, Prices, Profile, SeatPrices
+from exporter.config.readers import Items, Keys, OneOrTable, Reader, Spot, Table
 from exporter.config.scalars import (
     amount,
     authorities,
@@ -24,6 +24,7 @@ from exporter.config.scalars import (
     duration,
     duration_or_none,
     duration_or_off,
+    factor,
     finding_kind,
     integer,
     path,
@@ -182,6 +183,7 @@ def _prices() -> Keys[Prices]:
             "ai_credit_usd": dollars(),
             "run_usd": dollars(),
             "warehouse_usd_per_minute": dollars(),
+            "scale": OneOrTable(SCALED, factor(), "COMPONENT"),
             "valid_from": day(),
             "workspace": text(),
         },

@@ -42,7 +42,7 @@ class Tariff:
     def ai_credit_micro_usd(self) -> int:
         """One AI credit beyond those that come with the seats."""
         own = self.prices.ai_credit_micro_usd
-        return micro_usd(self.book.ai_credit) if own is None else own
+        return self._scaled("ai_credits", micro_usd(self.book.ai_credit) if own is None else own)
 
     @property
     def plan(self) -> Plan | None:
@@ -52,7 +52,7 @@ class Tariff:
     def compute_hour_micro_usd(self, profile: str) -> int:
         """An hour on a compute profile, 0 for those that every plan includes."""
         own: Mapping[str, int] = self.prices.compute_hour_micro_usd
-        return own[profile] if profile in own else micro_usd(self.book.compute_hour[profile])
+        return self._scaled("compute", own[profile] if profile in own else micro_usd(self.book.compute_hour[profile]))
 
     def seat_month_micro_usd(self, plan: str, role: str) -> int | None:
         """A month of a seat, None if the plan has no price for the role; a role that is in no book is free."""
@@ -61,9 +61,11 @@ class Tariff:
             return 0
         own = getattr(self.prices.overrides.get(plan, SeatPrices()), f"{kind}_month_micro_usd")
         listed = getattr(self.book.plans[plan], f"{kind}_month")
-        if own is not None:
-            return int(own)
-        return None if listed is None else micro_usd(listed)
+        if own is None and listed is None:
+            return None
+        price = micro_usd(listed) if own is None else int(own)
+        # What an invoice shows of one plan says nothing about the prices of another.
+        return self._scaled("seats", price) if plan == self.prices.plan else price
 
     def credit_grant_milli(self, plan: str, role: str) -> int | None:
         """The AI credits, in thousandths, that come with a seat each month; None if the vendor does not say."""
@@ -72,6 +74,10 @@ class Tariff:
             return 0
         grant = getattr(self.book.plans[plan], f"{kind}_credits")
         return None if grant is None else int(grant) * 1000
+
+    def _scaled(self, component: str, micro: int) -> int:
+        """A price as it is billed: with the factor that an invoice has shown."""
+        return _rounded(micro * self.prices.scale_micro.get(component, MICRO), MICRO)
 
     def run_cost(self, hour_micro_usd: int, duration_ms: int) -> RunCost:
         """What one run of this length costs on compute of this price; half a millionth rounds up."""

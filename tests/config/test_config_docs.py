@@ -42,7 +42,7 @@ REQUIRED = {
     "gateway.callers": "certificate: a",
     "sources.http": "url: https://a.example",
 }
-STANDS_FOR = {"prices.overrides": "PLAN", "prices.compute_hour_usd": "PROFILE"}
+STANDS_FOR = {"prices.overrides": "PLAN", "prices.compute_hour_usd": "PROFILE", "prices.scale": "COMPONENT"}
 EXAMPLE = re.search(r"^```yaml\n(.*?)^```$", PAGE, re.M | re.S)[1]
 
 

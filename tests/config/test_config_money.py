@@ -204,3 +204,34 @@ class TestBooks:
     def test_an_unknown_one_is_a_key_error(self):
         with pytest.raises(KeyError):
             read_book("hex-1999-01")
+
+
+class TestScale:
+    """The factors that `hex-exporter reconcile` finds."""
+
+    def test_by_component(self, load):
+        (prices,) = load("prices: {plan: team, scale: {compute: 1.31, ai_credits: 0.9}}").price_lists
+
+        assert prices.scale_micro == {"compute": 1_310_000, "ai_credits": 900_000}
+
+    def test_one_number_is_for_all(self, load):
+        (prices,) = load("prices: {scale: 1.5}").price_lists
+
+        assert prices.scale_micro == {"seats": 1_500_000, "compute": 1_500_000, "ai_credits": 1_500_000}
+
+    def test_from_a_day_on_beside_those_of_before(self, load):
+        config = load("prices: [{plan: team, scale: {compute: 2}}, {valid_from: 2026-11-01, scale: {seats: 3}}]")
+
+        assert config.prices("w", date(2026, 10, 31)).scale_micro == {"compute": 2_000_000}
+        assert config.prices("w", date(2026, 11, 1)).scale_micro == {"compute": 2_000_000, "seats": 3_000_000}
+
+    @pytest.mark.parametrize("written", ["0", "-1", "1001", "1e3", "yes", "'2'", "{compute: 0}", "{compute: x}"])
+    def test_what_is_no_factor_is_refused(self, mistakes, written):
+        (mistake,) = mistakes(f"prices: {{scale: {written}}}")
+
+        assert "a factor such as 1.25" in mistake
+
+    def test_what_is_no_component_is_refused_with_the_words(self, mistakes):
+        (mistake,) = mistakes("prices: {scale: {computes: 2}}")
+
+        assert 'unknown key "computes"; write one of seats, compute, ai_credits; did you mean compute?' in mistake

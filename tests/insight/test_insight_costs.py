@@ -54,6 +54,25 @@ class TestTariff:
         assert LIST.plan is None
         assert not LIST.has_own_estimate
 
+    def test_what_an_invoice_has_shown_scales_the_prices_of_what_is_billed(self):
+        scaled = tariff(
+            Prices(
+                plan="professional",
+                run_micro_usd=7,
+                compute_hour_micro_usd={"large": 100_001},
+                scale_micro={"seats": 900_000, "compute": 1_500_000, "ai_credits": 2_000_000},
+            )
+        )
+
+        assert scaled.seat_month_micro_usd("professional", "editor") == 36 * MICRO * 9 // 10
+        assert scaled.seat_month_micro_usd("team", "editor") == 75 * MICRO
+        assert scaled.seat_month_micro_usd("enterprise", "editor") is None
+        assert scaled.compute_hour_micro_usd("4xl") == 3_870_000
+        assert scaled.compute_hour_micro_usd("large") == 150_002
+        assert scaled.compute_hour_micro_usd("medium") == 0
+        assert scaled.ai_credit_micro_usd == 1_000_000
+        assert scaled.run_cost(3_870_000, 3_600_000) == (3_870_000, 7)
+
     def test_what_is_paid_takes_the_place_of_the_list(self):
         assert DEAL.seat_month_micro_usd("team", "editor") == 28 * MICRO
         assert DEAL.seat_month_micro_usd("professional", "editor") == 36 * MICRO

@@ -7,7 +7,7 @@ import pytest
 
 TOP = (
     "workspaces, storage, collect, week, budgets, teams, prices, compute, seats, labels, limits, sources, gateway, "
-    "audit, ignore"
+    "audit, ignore, overview"
 )
 MATCH = "workspace, project_id, title, owner, group, category, project_status, collection"
 DURATION = "a duration such as 90s, 15m, 24h or 400d"

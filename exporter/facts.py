@@ -36,6 +36,7 @@ FINDING_KINDS = (
     "overlapping_connections",
     "unused_connection",
     "colliding_schedules",
+    "recurring_threads",
 )
 """Every kind of finding. Of two equal claims on a project's runs, or on a seat, that of the earlier kind applies."""
 

@@ -36,7 +36,8 @@ class Book(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One price book, in dollars. `seats` says which kind of seat a role takes; other roles take none.
 
     `valid_from` is the first day on which its prices are known to apply; they were read on the day `read_on`.
-    `compute_hour` is by compute profile, 0 for those that every plan includes.
+    `compute_hour` is by compute profile, 0 for those that every plan includes; `ai_top_up_credits` is how many AI
+    credits are bought at a time.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Book(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     plans: dict[str, Plan]
     compute_hour: dict[str, Decimal]
     ai_credit: Decimal
+    ai_top_up_credits: int
 
 
 @cache

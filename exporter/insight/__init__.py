@@ -17,6 +17,7 @@ from exporter.insight.calendar_week import previous_week_bounds, week_bounds
 from exporter.insight.concurrency import peak
 from exporter.insight.config_advice import fitting, fitting_schedules, unmatched, unpriced
 from exporter.insight.consumers import Consumer, Way, culprit, largest_consumers
+from exporter.insight.credit_outlook import CreditOutlook, credit_outlook, usual_week
 from exporter.insight.credit_use import CreditGrowth, CreditUse, growth_span
 from exporter.insight.growth import Growth, growth_between
 from exporter.insight.past_assumptions import unknown_past
@@ -47,6 +48,7 @@ __all__ = [
     "BudgetStatus",
     "Consumer",
     "CreditGrowth",
+    "CreditOutlook",
     "CreditUse",
     "Grants",
     "Growth",
@@ -63,6 +65,7 @@ __all__ = [
     "apportioned",
     "budget_status",
     "count_repeats",
+    "credit_outlook",
     "credits_cost",
     "culprit",
     "days_of",
@@ -97,5 +100,6 @@ __all__ = [
     "unmatched",
     "unpriced",
     "unpriced_keys",
+    "usual_week",
     "week_bounds",
 ]

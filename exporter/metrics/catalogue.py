@@ -303,6 +303,76 @@ GROUPS = (
         ),
     ),
     Group(
+        "AI credits",
+        (
+            _gauge(
+                "hex_ai_credits_complete_until_timestamp_seconds",
+                "workspace",
+                "When the AI threads were last read whole. Hex shows no private ones: all credits here are a lower bound.",
+            ),
+            _gauge(
+                "hex_ai_credits_week",
+                "workspace source thread_type model",
+                "AI credits used in the current week, by when each thread grew between two looks at it. The 50 largest "
+                "combinations; the rest are `other`.",
+            ),
+            _gauge(
+                "hex_ai_credits_week_by_user",
+                "workspace user team",
+                "The same by user, shown as owners are, and team. The 20 largest; the rest, and people without a label, "
+                "are `other`.",
+            ),
+            _gauge("hex_ai_credits_7d", "workspace", "AI credits used in the last seven days."),
+            _gauge(
+                "hex_ai_credits_7d_usual",
+                "workspace",
+                "What seven days usually use: the median of the four such spans before the last. Absent until two of "
+                "them are known.",
+            ),
+            _gauge(
+                "hex_ai_credits_month_granted",
+                "workspace",
+                "AI credits that come with today's seats this calendar month, by the price book. This and the other "
+                "figures of the month are absent where the plan, or the grant of a role in use, is not known.",
+            ),
+            _gauge("hex_ai_credits_month_used", "workspace", "AI credits used this calendar month."),
+            _gauge(
+                "hex_ai_credits_month_left",
+                "workspace",
+                "What is left of each user's own grant, added up: at most this, since private threads are not shown.",
+            ),
+            _gauge(
+                "hex_ai_credits_month_beyond_grants",
+                "workspace",
+                "What users used beyond their own grants: credits that are bought.",
+            ),
+            _gauge(
+                "hex_ai_credits_month_expected",
+                "workspace",
+                "AI credits used by the month's end, if use goes on as in the last seven days.",
+            ),
+            _gauge(
+                "hex_ai_credits_month_expected_beyond_grants",
+                "workspace",
+                "Those of them that are beyond each user's own grant.",
+            ),
+            _gauge(
+                "hex_ai_grant_gone_timestamp_seconds",
+                "workspace of",
+                "When grants are used up at this pace, or when they were: first_user: the first person's, from when on "
+                "credits are bought; all: as much was used as all grants together. Absent without any use.",
+            ),
+            _gauge("hex_ai_month_end_timestamp_seconds", "workspace", "When the month ends and grants begin anew."),
+            _gauge(
+                "hex_ai_top_ups_expected",
+                "workspace",
+                "Packs of credits still to be bought until the month's end at this pace, from an empty pool: Hex shows "
+                "no balance.",
+            ),
+            _gauge("hex_ai_top_ups_expected_usd", "workspace", "What these packs cost by the price book, in dollars."),
+        ),
+    ),
+    Group(
         "Budgets",
         (
             _gauge("hex_budget_limit", "workspace budget unit", "The budget's limit for each period, in its unit."),

@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from exporter.config import Config
 from exporter.ledger import Ledger
+from exporter.metrics.families.ai_credits import credit_families
 from exporter.metrics.families.api_requests import api_families
 from exporter.metrics.families.budgets import budget_families
 from exporter.metrics.families.connections import connection_families
@@ -40,6 +41,7 @@ CONCEPTS: tuple[Callable[[Snapshot], Iterable[Family]], ...] = (
     connection_families,
     budget_families,
     cost_families,
+    credit_families,
     source_families,
     gateway_families,
     finding_families,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import exp
 
+from exporter.simulator.ai_threads import CREDITS_MEAN, ROUTINES, Talks
 from exporter.simulator.connections import Link
 from exporter.simulator.event_times import WEEK_MS
 from exporter.simulator.people import Person
@@ -16,8 +17,9 @@ from exporter.simulator.project_mix import KILLED_SHARE, MISSED_SHARE, NO_KERNEL
 class Waste:
     """One thing that could be switched off.
 
-    `subjects` are ids of projects, users or connections, or plans; `runs_per_week` and `seconds_per_week` would be
-    saved with it on average, or the difference of the seat of `role` to a free one. With `is_waste` false it is a near
+    `subjects` are ids of projects, users or connections, or plans, or a user's id and a thread's title;
+    `runs_per_week` and `seconds_per_week` would be saved with it on average, or `credits_per_week`, or the difference
+    of the seat of `role` to a free one. With `is_waste` false it is a near
     miss: it looks like its kind, and must stay.
     """
 
@@ -26,6 +28,7 @@ class Waste:
     because: str
     runs_per_week: float = 0.0
     seconds_per_week: float = 0.0
+    credits_per_week: float = 0.0
     role: str | None = None
     is_waste: bool = True
 
@@ -44,7 +47,9 @@ _PLANS = (
 )
 
 
-def planted(projects: Iterable[SimulatedProject], people: Iterable[Person], links: Iterable[Link]) -> tuple[Waste, ...]:
+def planted(
+    projects: Iterable[SimulatedProject], people: Iterable[Person], links: Iterable[Link], talks: Talks
+) -> tuple[Waste, ...]:
     """Everything planted in a workspace, near misses included.
 
     That on plans is there for a workspace that is billed on the first of its subjects.
@@ -56,6 +61,7 @@ def planted(projects: Iterable[SimulatedProject], people: Iterable[Person], link
         *_collisions(projects),
         *_seats(people),
         *_links(tuple(links)),
+        *_routines(talks),
         *_plans(),
     )
 
@@ -144,6 +150,18 @@ def _links(links: tuple[Link, ...]) -> Iterator[Waste]:
         because = "the same account and database" if is_waste else "the same host and database, on another port"
         subjects = (first.connection_id, second.connection_id)
         yield Waste(kind=kind, subjects=subjects, because=because, is_waste=is_waste)
+
+
+def _routines(talks: Talks) -> Iterator[Waste]:
+    for routine in ROUTINES:
+        weekly = len(routine.weekdays) * routine.threads * CREDITS_MEAN * 0.9  # three messages, 0.3 of the mean each
+        yield Waste(
+            kind="recurring_threads",
+            subjects=(talks.user_of(routine).user_id, routine.title),
+            because="asked each morning by hand" if routine.is_by_hand else "begun by the clock",
+            credits_per_week=weekly,
+            is_waste=not routine.is_by_hand,
+        )
 
 
 def _plans() -> Iterator[Waste]:

@@ -225,4 +225,4 @@ class Simulation:
     def waste(self) -> tuple[Waste, ...]:
         """What was planted to be found, near misses included (`is_waste`)."""
         regular = [project for project in self.projects if project is not self.planted]
-        return planted(regular, self.staff.people, self.links)
+        return planted(regular, self.staff.people, self.links, self.talks)

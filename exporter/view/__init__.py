@@ -1,6 +1,7 @@
 """One workspace at one moment, read from the ledger: what is known, how complete it is, and what it costs."""
 
 from exporter.view.accounts import COMPONENTS, Accounts, WeekAccount
+from exporter.view.ai_credits import MOST_KINDS, MOST_USERS, OTHER_USERS, CreditAccount, CreditKind
 from exporter.view.bookkeeping import Bookkeeper
 from exporter.view.closed_period import Adjustment, Books, ClosedPeriod
 from exporter.view.closer import PeriodCloser, as_closed
@@ -29,12 +30,17 @@ __all__ = [
     "COMPONENTS",
     "FAILED_STATUSES",
     "FEATURES",
+    "MOST_KINDS",
+    "MOST_USERS",
+    "OTHER_USERS",
     "SPAN_MS",
     "Accounts",
     "Adjustment",
     "Bookkeeper",
     "Books",
     "ClosedPeriod",
+    "CreditAccount",
+    "CreditKind",
     "FeatureState",
     "GatewayState",
     "OwnerLabel",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from exporter.insight import BudgetStatus, Consumer, Period, SeatUse
+from exporter.view.ai_credits import CreditAccount
 from exporter.view.daily_usage import RunKind, Total
 
 COMPONENTS = ("seats", "compute", "ai_credits", "own_estimate")
@@ -35,7 +36,7 @@ class Accounts:
     so that projects can be ranked by money. `seat_months` is by role and `plan_months` by plan. `unmatched` and
     `unpriced` say which budgets match no project and which prices are missing, a sentence each; `fit` how the
     default budget compares with the last weeks, where it is in use. `assumed` says what stands for seats and
-    prices of the week that are not known.
+    prices of the week that are not known. `credits` is None where threads cannot be read.
     """
 
     budgets: tuple[BudgetStatus, ...]
@@ -51,3 +52,4 @@ class Accounts:
     unpriced: tuple[str, ...] = ()
     fit: str | None = None
     assumed: tuple[str, ...] = ()
+    credits: CreditAccount | None = None

@@ -40,6 +40,7 @@ from exporter.insight import (
 )
 from exporter.ledger import KnownProject, Listing, WorkspaceLedger
 from exporter.view.accounts import Accounts, WeekAccount
+from exporter.view.ai_credits import credit_account
 from exporter.view.budget_consumers import BudgetConsumers
 from exporter.view.completeness import awaited, complete_since_ms, is_mostly_unreadable, unreadable
 from exporter.view.daily_usage import LEFT_OUT, DailyUsage, Share
@@ -174,6 +175,7 @@ class Bookkeeper:
             unmatched=tuple(unmatched(self._budgets, self._name, [known.project for known in stored.projects])),
             unpriced=tuple(unpriced(tariff, self._budgets, roles_of(seats or ()), has_paid_compute=has_paid_compute)),
             assumed=tuple(unknown_past(week, self._week.timezone, history, self._tariffs)) if account.costs else (),
+            credits=None if used_credits is None else credit_account(used_credits, seats, tariff, self._week, now_ms),
             fit=next((fitting(one.recent) for one in budgets if one.budget == DEFAULT_BUDGET), None),
         )
 

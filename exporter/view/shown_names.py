@@ -23,4 +23,7 @@ def subject_name(snapshot: Snapshot, finding: Finding) -> str:
     """The subject's name, people's as owners are shown; where there is none, the subject itself."""
     if finding.subject_type in {"user", "owner"}:
         return snapshot.owner_label(finding.subject_name) or finding.subject
+    if finding.subject_type == "threads":
+        # A title may say what somebody is working on: the audit shows it, a label that many may read does not.
+        return f"AI threads of {snapshot.owner_label(finding.owner) or 'one person'}"
     return finding.subject_name

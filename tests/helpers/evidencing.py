@@ -10,6 +10,7 @@ from exporter.facts import Connection, Project, QueriedTable
 from exporter.hexapi.endpoints import ApiRequest, Endpoint
 from exporter.hexapi.item_parsing import read_item
 from exporter.insight.calendar_period import period_at
+from exporter.insight.credit_use import CreditGrowth, CreditUse
 from exporter.insight.run_usage import UNBILLED
 from exporter.insight.savings.audit_input import WINDOW_MS, Amount, AuditInput, ProjectUse, SourceUse
 from exporter.insight.savings.finding import Audit, Finding
@@ -139,6 +140,7 @@ def read_audit_input(
         uses={one: use_of(simulation, one, since_ms) for one in published},
         seats=simulation.seats,
         threads=simulation.threads,
+        credits=credit_use(simulation),
         connections=connections_of(simulation),
         tables={
             one: tuple(
@@ -151,6 +153,20 @@ def read_audit_input(
         teams={project.project_id: by_id[project.project_id].department for project in projects},
         connection_runs=connection_runs,
     )
+
+
+def credit_use(simulation: Simulation) -> CreditUse:
+    """What the visible threads used, each message at its instant: the truth, as if it had been looked at all the time."""
+    now_ms = simulation.now_ms
+    growths: list[CreditGrowth] = []
+    for talk in simulation.talks.newest(now_ms):
+        before = 0
+        for at_ms, total in talk.steps:
+            if at_ms <= now_ms:
+                said = (at_ms, at_ms, now_ms, total - before)
+                growths.append(CreditGrowth(talk.thread_id, talk.user_id, talk.source, talk.type_label, "", *said))
+                before = total
+    return CreditUse(growths)
 
 
 def without_tables(evidence: AuditInput) -> AuditInput:
@@ -178,6 +194,8 @@ def is_of(waste: Waste, finding: Finding) -> bool:
         return False
     if waste.kind == "colliding_schedules":
         return set(waste.subjects) <= set(finding.subjects)
+    if waste.kind == "recurring_threads":
+        return set(waste.subjects) <= {*finding.subjects, finding.subject_name}
     return set(waste.subjects) == set(finding.subjects)
 
 

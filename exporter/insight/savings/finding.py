@@ -11,8 +11,9 @@ from typing import Literal, NamedTuple
 MONTH_MS = 2_629_800_000
 """A twelfth of 365.25 days."""
 
-SubjectType = Literal["project", "user", "connection", "plan", "owner"]
-"""What the subject of a finding is; an `owner` is an address that many projects belong to."""
+SubjectType = Literal["project", "user", "connection", "plan", "owner", "threads"]
+"""What the subject of a finding is; an `owner` is an address that many projects belong to, `threads` are AI threads
+that belong together."""
 
 Confidence = Literal["measured", "estimated"]
 

@@ -18,6 +18,7 @@ from exporter.insight.savings.frequency import frequency
 from exporter.insight.savings.idle_seats import costly_roles, idle_seats, role_after
 from exporter.insight.savings.plan_choice import costly_plan, current_month
 from exporter.insight.savings.pricing import added
+from exporter.insight.savings.recurring_threads import recurring_threads
 from exporter.insight.savings.unused_connections import OVERLAPPING, overlapping_connections, unused_connections
 from exporter.insight.seat_costs import roles_of, unpriced_keys
 
@@ -31,6 +32,7 @@ _FINDERS = (
     unused_connections,
     overlapping_connections,
     collisions,
+    recurring_threads,
 )
 
 _BY_COST = frozenset({OVERLAPPING})

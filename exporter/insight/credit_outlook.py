@@ -4,13 +4,13 @@ The pace is that of the last seven days, so that a weekend is no lull. A grant b
 unused helps no other. Private threads are not shown by Hex, so what was used is at least this, and left is at most.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
 
 from exporter.insight.ai_credits import Grants
 from exporter.insight.calendar_period import Period
-from exporter.insight.credit_use import CreditUse
+from exporter.insight.credit_use import CreditGrowth, CreditUse
 from exporter.insight.tariffs import Tariff
 
 _WEEK_MS = 7 * 86_400_000
@@ -53,19 +53,10 @@ def credit_outlook(use: CreditUse, grants: Grants, tariff: Tariff, month: Period
     pack_milli = tariff.book.ai_top_up_credits * 1000
     top_ups = -(-max(0, expected_beyond - beyond) // pack_milli)
     firsts = [
-        gone
+        gone_ms
         for user, amount in expected.items()
         if amount > grants.get(user, 0)
-        and (
-            gone := _gone_ms(
-                use.of(lambda one, user=user: (one.user_id or "") == user),
-                grants.get(user, 0),
-                week[user],
-                month,
-                now_ms,
-            )
-        )  # type: ignore[misc]
-        is not None
+        and (gone_ms := _gone_ms(use.of(_is_of(user)), grants.get(user, 0), week[user], month, now_ms)) is not None
     ]
     return CreditOutlook(
         month=month,
@@ -84,7 +75,7 @@ def credit_outlook(use: CreditUse, grants: Grants, tariff: Tariff, month: Period
 
 
 def usual_week(use: CreditUse, now_ms: int) -> float | None:
-    """The median of the four times seven days before the last seven; None unless two of them lie after the first use."""
+    """The median of the four spans of seven days before the last; None unless two of them lie after the first use."""
     if use.since_ms is None:
         return None
     starts = [now_ms - _WEEK_MS * (week + 2) for week in range(_USUAL_WEEKS)]
@@ -94,6 +85,10 @@ def usual_week(use: CreditUse, now_ms: int) -> float | None:
 
 def _beyond(used: Mapping[str, int], grants: Grants) -> int:
     return sum(max(0, amount - grants.get(user, 0)) for user, amount in used.items())
+
+
+def _is_of(user: str) -> Callable[[CreditGrowth], bool]:
+    return lambda one: (one.user_id or "") == user
 
 
 def _gone_ms(use: CreditUse, grant: int, week_milli: int, month: Period, now_ms: int) -> int | None:

@@ -308,7 +308,7 @@ GROUPS = (
             _gauge(
                 "hex_ai_credits_complete_until_timestamp_seconds",
                 "workspace",
-                "When the AI threads were last read whole. Hex shows no private ones: all credits here are a lower bound.",
+                "When the AI threads were last read whole. Hex shows no private ones: credits are a lower bound.",
             ),
             _gauge(
                 "hex_ai_credits_week",
@@ -319,8 +319,8 @@ GROUPS = (
             _gauge(
                 "hex_ai_credits_week_by_user",
                 "workspace user team",
-                "The same by user, shown as owners are, and team. The 20 largest; the rest, and people without a label, "
-                "are `other`.",
+                "The same by user, shown as owners are, and team. The 20 largest; the rest, and people without a "
+                "label, are `other`.",
             ),
             _gauge("hex_ai_credits_7d", "workspace", "AI credits used in the last seven days."),
             _gauge(

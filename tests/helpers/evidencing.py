@@ -156,7 +156,7 @@ def read_audit_input(
 
 
 def credit_use(simulation: Simulation) -> CreditUse:
-    """What the visible threads used, each message at its instant: the truth, as if it had been looked at all the time."""
+    """What the visible threads used, each message at its instant: as if they had been looked at all the time."""
     now_ms = simulation.now_ms
     growths: list[CreditGrowth] = []
     for talk in simulation.talks.newest(now_ms):

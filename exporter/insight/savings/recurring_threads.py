@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from exporter.facts import Thread
 from exporter.insight.ai_credits import grants_of
-from exporter.insight.savings.audit_context import DAY_MS, AuditContext
+from exporter.insight.savings.audit_context import AuditContext
+from exporter.insight.savings.audit_input import DAY_MS
 from exporter.insight.savings.candidate import Candidate, Found, not_judged
 from exporter.insight.savings.finding import MONTH_MS, Fact, Finding, Saving
 
@@ -35,7 +36,7 @@ _LATE_MS = 12 * 60_000
 """A start may be delayed by up to ten minutes (Hex, scheduled runs), and the next may not."""
 
 _REGULAR_SHARE = 0.85
-"""A change of clocks moves one firing by an hour, and now and then one is started by hand."""
+"""Now and then one is missed, or started by hand."""
 
 _PRESENT_SHARE = 0.6
 """Of the firings that the spacing asks for: five days in seven are enough."""
@@ -116,7 +117,10 @@ def _spacing(firings: Sequence[int], now_ms: int) -> int | None:
     gaps = [later - earlier for earlier, later in pairwise(firings)]
     for step_ms in _STEPS:
         late_ms = min(_LATE_MS, step_ms // 12)
-        regular = sum(abs(gap - max(1, round(gap / step_ms)) * step_ms) <= late_ms for gap in gaps)
+        strays = [abs(gap - max(1, round(gap / step_ms)) * step_ms) for gap in gaps]
+        regular = sum(stray <= late_ms for stray in strays)
+        if step_ms >= DAY_MS:  # one change of clocks moves one firing by an hour
+            regular += any(abs(stray - _HOUR_MS) <= late_ms for stray in strays)
         due = round((firings[-1] - firings[0]) / step_ms) + 1
         quiet_ms = max(step_ms * _QUIET_STEPS, step_ms + _WEEKEND_MS if step_ms <= DAY_MS else 0)
         if regular >= _REGULAR_SHARE * len(gaps) and len(firings) >= _PRESENT_SHARE * due:

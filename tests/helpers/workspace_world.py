@@ -162,7 +162,8 @@ def fill(world: World) -> World:
                     user_id="2",
                     created_ms=world.now_ms - HOUR_MS,
                     credits_milli=credits_milli,
-                )
+                ),
+                Thread(thread_id="old", created_ms=world.now_ms - 40 * DAY_MS, credits_milli=250),
             ],
             world.now_ms,
         )

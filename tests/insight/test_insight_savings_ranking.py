@@ -96,7 +96,7 @@ class TestRanking:
 
 class TestNothingKnown:
     def test_every_kind_is_not_judged_and_says_what_it_needs(self):
-        nothing = world(projects=None, uses={}, seats=None, connections=None, tables=None, since_ms=None)
+        nothing = world(projects=None, uses={}, seats=None, connections=None, tables=None, threads=None, since_ms=None)
 
         audited = audit(replace(nothing, connection_runs=None))
 

@@ -204,7 +204,7 @@ class TestWaste:
         assert {one.kind for one in simulation.waste if one.is_waste} == {
             *("abandoned_project", "failing_schedule", "unviewed_schedule", "over_refreshed", "duplicate_projects"),
             *("colliding_schedules", "idle_paid_seat", "costly_role", "unused_connection", "overlapping_connections"),
-            *("over_scheduled", "costly_plan"),
+            *("over_scheduled", "costly_plan", "recurring_threads"),
         }
 
     def test_every_kind_has_a_near_miss(self, simulation):

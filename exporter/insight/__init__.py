@@ -17,7 +17,7 @@ from exporter.insight.calendar_week import previous_week_bounds, week_bounds
 from exporter.insight.concurrency import peak
 from exporter.insight.config_advice import fitting, fitting_schedules, unmatched, unpriced
 from exporter.insight.consumers import Consumer, Way, culprit, largest_consumers
-from exporter.insight.credit_outlook import CreditOutlook, credit_outlook, usual_week
+from exporter.insight.credit_month import CreditOutlook, credit_outlook, usual_week
 from exporter.insight.credit_use import CreditGrowth, CreditUse, growth_span
 from exporter.insight.growth import Growth, growth_between
 from exporter.insight.past_assumptions import unknown_past

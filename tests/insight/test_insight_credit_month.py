@@ -7,7 +7,7 @@ import pytest
 
 from exporter.config import Prices, Week
 from exporter.insight.calendar_period import period_at
-from exporter.insight.credit_outlook import credit_outlook, usual_week
+from exporter.insight.credit_month import credit_outlook, usual_week
 from exporter.insight.credit_use import CreditGrowth, CreditUse
 from exporter.insight.tariffs import tariff
 

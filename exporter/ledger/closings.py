@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from exporter.insight import Period
-from exporter.ledger.schema import ADJUSTMENTS, CLOSINGS
+from exporter.ledger.cost_schema import ADJUSTMENTS, CLOSINGS
 from exporter.ledger.store import Store
 
 

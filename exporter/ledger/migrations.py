@@ -7,7 +7,8 @@ from sqlalchemy import Connection, Engine, inspect, select
 
 from exporter.errors import LedgerError, LedgerTooNewError
 from exporter.ledger import version_2, version_3, version_4, version_5, version_6, version_7
-from exporter.ledger.schema import META, METADATA, SCHEMA_VERSION, upsert
+from exporter.ledger.cost_schema import METADATA
+from exporter.ledger.schema import META, SCHEMA_VERSION, upsert
 
 Step = Callable[[Connection], None]
 

@@ -146,6 +146,14 @@ class Runs:
                 elapsed_ms = to_ms - from_ms
             yield Use(project_id, trigger, status, started_ms, max(0, elapsed_ms or 0))
 
+    def known_ids(self, run_ids: Sequence[str]) -> frozenset[str]:
+        """Those of the ids whose runs are kept."""
+        found: set[str] = set()
+        with self._store.reading() as connection:
+            for ids in _batches(run_ids):
+                found.update(connection.scalars(select(RUNS.c.run_id).where(self._mine, RUNS.c.run_id.in_(ids))))
+        return frozenset(found)
+
     def active(self) -> tuple[Run, ...]:
         """The runs that were active when they were seen last."""
         statement = select(RUNS).where(self._mine, RUNS.c.is_active == true()).order_by(RUNS.c.run_id)

@@ -7,7 +7,8 @@ from sqlalchemy import delete, func, select
 from exporter.facts import Seat
 from exporter.insight import SeatHistory, SeatSpan
 from exporter.ledger.codec import storable
-from exporter.ledger.schema import LISTINGS, SEAT_CHANGES, upsert
+from exporter.ledger.cost_schema import SEAT_CHANGES
+from exporter.ledger.schema import LISTINGS, upsert
 from exporter.ledger.store import Store, Transaction
 
 

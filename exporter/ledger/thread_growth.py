@@ -8,8 +8,9 @@ from sqlalchemy import delete, func, select, update
 from exporter.facts import Thread
 from exporter.insight import CreditGrowth, growth_span
 from exporter.ledger.codec import plausible, storable
+from exporter.ledger.cost_schema import CREDIT_GROWTH
 from exporter.ledger.histograms import Amounts, combined
-from exporter.ledger.schema import CREDIT_GROWTH, LISTINGS, THREADS, upsert
+from exporter.ledger.schema import LISTINGS, THREADS, upsert
 from exporter.ledger.store import Store, Transaction
 
 CREDITS = "hex_ai_credits_total"

@@ -1,6 +1,6 @@
 """One workspace's part of the ledger as it is read: from any thread, waiting for no writer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, overload
 
 from exporter.facts import Connection, Group, Identity, QueriedTable, Run, Seat, Thread
@@ -140,6 +140,10 @@ class WorkspaceReader:
     def uses_between(self, start_ms: int, end_ms: int, project_id: str | None = None) -> Iterator[Use]:
         """What each run used that is placed in [start, end) by start, else by first sight, in no order."""
         return self._runs.uses(start_ms, end_ms, project_id)
+
+    def known_run_ids(self, run_ids: Iterable[str]) -> frozenset[str]:
+        """Those of the ids whose runs are kept."""
+        return self._runs.known_ids([storable(one) for one in run_ids])
 
     def runs_revision(self, start_ms: int, end_ms: int) -> int:
         """Grows when a run placed in [start, end) is written, so that sums over it need not be made again in between.

@@ -16,15 +16,24 @@ ALL_KNOWN_MS = 0
 """`known_from_ms` of a project whose whole history has been read."""
 
 
+LATE_MS = 4 * 3_600_000
+"""How far back a deep read goes behind what is known. Runs may be listed up to three hours after their start, and
+deep reads are an hour apart."""
+
+
 class HeadRead:
     """The newest runs of one project, read page by page until they join what is known.
 
     `next` is the page to request, None when done. A listing whose start times are further out of order than they are
     known to be is read to its end, since its order is not documented; so is one that no longer shows a run that was
-    active. `flaw` says in one phrase why a read led nowhere: nothing follows from it then.
+    active. One that `is_deep` goes on behind what is known, for runs that are listed late. `flaw` says in one phrase
+    why a read led nowhere: nothing follows from it then.
     """
 
-    def __init__(self, project_id: str, progress: RunProgress, active_run_ids: Collection[str]) -> None:
+    def __init__(
+        self, project_id: str, progress: RunProgress, active_run_ids: Collection[str], *, is_deep: bool = False
+    ) -> None:
+        self.is_deep = is_deep
         self.next: ApiRequest | None = ApiRequest(endpoint=Endpoint.RUNS, project_id=project_id)
         self.flaw: str | None = None
         self._progress = progress
@@ -133,7 +142,20 @@ class HeadRead:
         margin_ms = self._progress.margin_ms
         if self._must_reach_end or self._disorder_ms > margin_ms or self._missing or self._oldest_ms is None:
             return False
+        known_until_ms = self._progress.known_until_ms
+        if self.is_deep and known_until_ms is not None:
+            # What is older than all that is known comes page by page from the past.
+            return self._oldest_ms < max(known_until_ms - LATE_MS, self._progress.known_from_ms or 0)
         return self._is_joined()
+
+    def behind_what_is_known(self, runs: Sequence[Run]) -> frozenset[str]:
+        """The ids of those that started when all was known already: one that is not known was listed late.
+
+        Where there is one there may be others behind it, which a deep read finds.
+        """
+        until_ms = (self._progress.known_until_ms or 0) - self._progress.margin_ms
+        since_ms = max(until_ms - LATE_MS, self._progress.known_from_ms or 0)
+        return frozenset(one.run_id for one in runs if one.start_ms is not None and since_ms <= one.start_ms < until_ms)
 
     def _is_joined(self) -> bool:
         known_until_ms = self._progress.known_until_ms

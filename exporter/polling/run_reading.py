@@ -290,8 +290,11 @@ class RunReader:
         self, project_id: str, one: TrackedProject, page: Page, runs: Sequence[Run], sent_ms: int, now_ms: int
     ) -> RunsTaken:
         if one.read is None or page.request.offset == 0:
-            one.read = HeadRead(project_id, one.progress, one.active)
+            one.begin_read(project_id, sent_ms)
         read = one.read
+        assert read is not None
+        behind = read.behind_what_is_known(runs)
+        read.is_deep = read.is_deep or not behind <= self._ledger.known_run_ids(behind)
         read.add(page, sent_ms)
         if read.next is not None or read.flaw is not None:
             self._ledger.record_runs(project_id, runs, one.progress, now_ms)
@@ -312,11 +315,7 @@ class RunReader:
             self._ledger.record_gone_runs(project_id, gone)
             for run_id in gone:
                 one.active.pop(run_id, None)
-        one.progress = progress
-        one.read = None
-        one.known_runs = None
-        if progress.last_read_ms is not None:
-            one.expected_runs.read(progress.last_read_ms)
+        one.end_read(read, progress)
 
     def _take_older(
         self, project_id: str, one: TrackedProject, page: Page, runs: Sequence[Run], now_ms: int

@@ -9,10 +9,15 @@ from exporter.polling.expected_runs import ExpectedRuns
 from exporter.polling.history_reading import HeadRead
 from exporter.polling.planner import ProjectOutlook
 
+_DEEP_EVERY_MS = 3_600_000  # with `LATE_MS` it decides how late a run may be listed and still be found
+
 
 @dataclass(slots=True)
 class TrackedProject:
-    """What is known of it, what is being read, and the outlook that follows, kept until `outlook_until_ms`."""
+    """What is known of it, what is being read, and the outlook that follows, kept until `outlook_until_ms`.
+
+    `deep_read_ms` is when the last deep read began.
+    """
 
     known: KnownProject
     firings: Firings
@@ -25,6 +30,22 @@ class TrackedProject:
     outlook: ProjectOutlook | None = None
     outlook_until_ms: int = 0
     expected_runs: ExpectedRuns = field(default_factory=ExpectedRuns)
+    deep_read_ms: int | None = None
+
+    def begin_read(self, project_id: str, sent_ms: int) -> None:
+        """Read the newest runs, of which a page was requested then; once an hour also behind what is known."""
+        is_deep = self.deep_read_ms is None or not 0 <= sent_ms - self.deep_read_ms < _DEEP_EVERY_MS
+        self.read = HeadRead(project_id, self.progress, self.active, is_deep=is_deep)
+
+    def end_read(self, read: HeadRead, progress: RunProgress) -> None:
+        """The newest runs have been read: the history is known as far as the progress says."""
+        if read.is_deep:
+            self.deep_read_ms = progress.last_read_ms
+        self.progress = progress
+        self.read = None
+        self.known_runs = None
+        if progress.last_read_ms is not None:
+            self.expected_runs.read(progress.last_read_ms)
 
     def is_read_since(self, at_ms: int) -> bool:
         """Whether its runs are known back to then; what is refused has none that could be read."""

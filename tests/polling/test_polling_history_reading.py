@@ -236,3 +236,28 @@ def test_older_page_in_disorder_makes_the_project_unordered():
     runs[120:200] = reversed(runs[120:200])
 
     assert extend_back(progress, page_of(runs, older_page("p", 100))).is_unordered
+
+
+def test_a_deep_read_goes_four_hours_behind_what_is_known():
+    runs = [run(1000 - number, SENT - number * MINUTE_MS) for number in range(1000)]
+    known = RunProgress(known_until_ms=SENT - MINUTE_MS, known_from_ms=0)
+
+    _, shallow, pages = read(runs, known)
+    deep = HeadRead("p", known, (), is_deep=True)
+    while deep.next is not None:
+        deep.add(page_of(runs, deep.next), SENT)
+
+    assert (pages, len(shallow)) == (1, 100)
+    assert len(deep._seen) > 4 * 60
+    assert deep.progress() == replace(known, known_until_ms=SENT, last_read_ms=SENT)
+
+
+def test_a_deep_read_leaves_the_past_that_is_not_known_to_those_who_read_it():
+    runs = [run(1000 - number, SENT - number * MINUTE_MS) for number in range(1000)]
+    known = RunProgress(known_until_ms=SENT - MINUTE_MS, known_from_ms=SENT - 90 * MINUTE_MS)
+
+    deep = HeadRead("p", known, (), is_deep=True)
+    deep.add(page_of(runs, deep.next), SENT)
+
+    assert deep.next is None
+    assert deep.progress().known_from_ms == known.known_from_ms

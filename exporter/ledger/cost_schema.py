@@ -1,0 +1,59 @@
+"""The tables of what was used and what it cost: seats by time, AI credits, closed weeks and months."""
+
+from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
+
+from exporter.ledger.schema import METADATA
+
+SEAT_CHANGES = Table(
+    "seat_changes",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("user_id", Text, primary_key=True),
+    Column("at_ms", BigInteger, primary_key=True),
+    Column("email", Text, nullable=False),
+    Column("role", Text),
+    Column("unseen_since_ms", BigInteger),
+)
+"""The role of each user from a look on, NULL once gone; `unseen_since_ms` is the look before, NULL for the first."""
+
+CLOSINGS = Table(
+    "closings",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("start_ms", BigInteger, primary_key=True),
+    Column("end_ms", BigInteger, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("basis", Text, nullable=False),
+    Column("body", Text, nullable=False),
+)
+"""Weeks and months as they were closed: a row is never changed."""
+
+ADJUSTMENTS = Table(
+    "adjustments",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("start_ms", BigInteger, primary_key=True),
+    Column("end_ms", BigInteger, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("basis", Text, nullable=False),
+    Column("body", Text, nullable=False),
+)
+"""What was found later to differ from a closed period, numbered in order: a row is never changed."""
+
+CREDIT_GROWTH = Table(
+    "credit_growth",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("thread_id", Text, primary_key=True),
+    Column("seen_ms", BigInteger, primary_key=True),
+    Column("user_id", Text),
+    Column("source", Text, nullable=False),
+    Column("thread_type", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("from_ms", BigInteger, nullable=False),
+    Column("until_ms", BigInteger, nullable=False),
+    Column("credits_milli", BigInteger, nullable=False),
+)
+"""What each AI thread has grown by between two looks: credits as they were used, and which look saw it."""
+Index("credit_growth_by_end", CREDIT_GROWTH.c.workspace, CREDIT_GROWTH.c.until_ms)

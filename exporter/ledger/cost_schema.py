@@ -4,6 +4,8 @@ from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
 
 from exporter.ledger.schema import METADATA
 
+__all__ = ["ADJUSTMENTS", "CLOSINGS", "CREDIT_GROWTH", "METADATA", "SEAT_CHANGES"]
+
 SEAT_CHANGES = Table(
     "seat_changes",
     METADATA,

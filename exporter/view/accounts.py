@@ -16,7 +16,8 @@ class WeekAccount:
     """One week, or the part of one that lies in one month.
 
     Runs by kind, None until it is completely known; each component's cost that is known; the AI credits used, in
-    thousandths, None where threads cannot be read; the seats that were held, with what each cost.
+    thousandths, None where threads cannot be read; the seats that were held, with what each cost; of a
+    closed period what was used by then of the budgets of the period, by name.
     """
 
     period: Period
@@ -24,6 +25,7 @@ class WeekAccount:
     costs: Mapping[str, int]
     credits_milli: int | None = None
     seats: tuple[SeatUse, ...] = ()
+    budgets: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,7 +76,12 @@ def books_of(accounts: Accounts) -> Books | None:
     """
     if accounts.week.totals is None:
         return None
-    return Books(_settled(accounts.week), tuple(map(_settled, accounts.months)))
+    used = {
+        one.budget.name: one.used
+        for one in accounts.budgets
+        if one.used is not None and one.period == accounts.week.period
+    }
+    return Books(replace(_settled(accounts.week), budgets=used), tuple(map(_settled, accounts.months)))
 
 
 def difference(now: Books, closed: Books) -> Books:
@@ -102,7 +107,8 @@ def reason(delta: Books, *, is_basis_changed: bool) -> str:
 
 def encoded(books: Books) -> str:
     """The books as text for the ledger."""
-    accounts = books.all if books.months != (books.whole,) else (books.whole,)
+    is_in_one_month = len(books.months) == 1 and books.months[0].period == books.whole.period
+    accounts = (books.whole,) if is_in_one_month else books.all
     return b64encode(zlib.compress(msgspec.json.encode([_plain(one) for one in accounts]))).decode("ascii")
 
 
@@ -228,13 +234,13 @@ class _Plain(msgspec.Struct):
     costs: dict[str, int]
     credits_milli: int | None
     seats: list[tuple[str, str, str, int, int, int]]
+    budgets: dict[str, float] = {}
 
 
 def _plain(account: WeekAccount) -> _Plain:
     totals = [(*kind, list(total)) for kind, total in (account.totals or {}).items()]
-    return _Plain(
-        account.period, totals, dict(account.costs), account.credits_milli, [(*one,) for one in account.seats]
-    )
+    seats = [(*one,) for one in account.seats]
+    return _Plain(account.period, totals, dict(account.costs), account.credits_milli, seats, dict(account.budgets))
 
 
 def _decoded(body: str) -> Books:
@@ -249,4 +255,5 @@ def _account_of(plain: _Plain) -> WeekAccount:
         costs=plain.costs,
         credits_milli=plain.credits_milli,
         seats=tuple(SeatUse(*one) for one in plain.seats),
+        budgets=plain.budgets,
     )

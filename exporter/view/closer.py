@@ -9,9 +9,9 @@ import structlog
 
 import exporter
 from exporter.config import Config, PeriodKind
-from exporter.insight import Period, local_day, period_at, period_before
+from exporter.insight import BudgetStatus, Period, local_day, period_at, period_before
 from exporter.ledger import Ledger, WorkspaceLedger
-from exporter.view.accounts import Accounts
+from exporter.view.accounts import Accounts, WeekAccount
 from exporter.view.bookkeeping import Bookkeeper
 from exporter.view.closed_period import (
     ClosedPeriod,
@@ -56,7 +56,7 @@ class PeriodCloser:
         self._week = config.week(workspace)
         self._reader = Reader(ledger, workspace)
         self._basis = basis_of(config, workspace)
-        # Budgets are no part of the books, and take reading.
+        # What budgets used is kept with the close only: it follows from the runs, and takes reading.
         self._bookkeeper = Bookkeeper(self._ledger, msgspec.structs.replace(config, budgets=()))
         self._looked: dict[Period, int] = {}
         """The revision of the runs of each period when it was looked at last."""
@@ -107,7 +107,7 @@ class PeriodCloser:
             self._looked = {period: mark for period, mark in self._looked.items() if period[1] <= from_ms}
 
     def _close(self, stored: Stored, kind: PeriodKind, period: Period, now_ms: int) -> None:
-        books = books_of(self._bookkeeper.at_end_of(stored, period))
+        books = books_of(Bookkeeper(self._ledger, self._config).at_end_of(stored, period))
         if books is None:
             return
         self._ledger.closings.close(period, now_ms, self._basis, encoded(books))
@@ -138,7 +138,9 @@ def as_closed(
     """
     before = ledger.closings.of(accounts.previous_week.period)
     if before is not None:
-        accounts = replace(accounts, previous_week=closed_period(before).books.whole)
+        books = closed_period(before).books
+        budgets = tuple(_with_previous(one, accounts, books.whole) for one in accounts.budgets)
+        accounts = replace(accounts, previous_week=books.whole, budgets=budgets)
     closing = ledger.closings.of(accounts.week.period)
     if closing is None:
         return accounts, None
@@ -148,7 +150,21 @@ def as_closed(
     due = pending(closed, closing, now, basis_of(config, ledger.name), now_ms)
     if due is not None:
         closed = replace(closed, adjustments=(*closed.adjustments, due))
-    return replace(accounts, week=closed.books.whole, months=closed.books.months), closed
+    whole = closed.books.whole
+    budgets = tuple(_with_used(one, whole) for one in accounts.budgets)
+    return replace(accounts, week=whole, months=closed.books.months, budgets=budgets), closed
+
+
+def _with_used(status: BudgetStatus, closed: WeekAccount) -> BudgetStatus:
+    if status.period != closed.period:
+        return status
+    return replace(status, used=closed.budgets.get(status.budget.name, status.used))
+
+
+def _with_previous(status: BudgetStatus, accounts: Accounts, before: WeekAccount) -> BudgetStatus:
+    if status.period != accounts.week.period:
+        return status
+    return replace(status, previous_used=before.budgets.get(status.budget.name, status.previous_used))
 
 
 def _kept_since_ms(ledger: WorkspaceLedger, config: Config, now_ms: int) -> int:

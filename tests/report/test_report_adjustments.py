@@ -76,6 +76,8 @@ def test_what_comes_later_is_an_adjustment_with_its_date(world: Any, is_booked: 
     assert after["total"] == before["total"]
     assert after["project"] == before["project"]
     assert after["component"] == before["component"]
+    assert after["budget"] == before["budget"]
+    assert after["budget"][0]["used"] == 2
     assert "adjustment" not in before
     rows = [tuple(row.values()) for row in after["adjustment"]]
     at, words = "2026-11-19T12:06:40+01:00", "1 run was found after the close"
@@ -137,6 +139,7 @@ def test_the_week_before_is_the_closed_one(world: Any) -> None:
     this = told(world, week="2026-W47")
 
     assert this["total"][0]["previous_runs"] == 2
+    assert this["budget"][0]["previous_used"] == 2
 
 
 def test_a_closed_week_outlives_its_runs(world: Any) -> None:

@@ -98,7 +98,6 @@ def correction_charges(snapshot: Snapshot, closed: ClosedPeriod) -> Iterator[Cha
 
 
 def _project_corrections(snapshot: Snapshot, part: WeekAccount, blank: Charge) -> Iterator[Charge]:
-    compute = snapshot.config.compute(snapshot.name)
     for project_id, total in _by_project(part).items():
         project = _project(snapshot, project_id)
         billed = replace(
@@ -107,11 +106,11 @@ def _project_corrections(snapshot: Snapshot, part: WeekAccount, blank: Charge) -
             micro_usd=total.compute_micro_usd,
             resource_id=project_id,
             resource_name=project.title,
-            team=snapshot.config.team_of(snapshot.name, project),
+            team=snapshot.team_of(project),
             owner=snapshot.owner_label(project.owner),
             quantity=total.duration_ms / 1000,
             unit="Seconds",
-            sku=f"compute-{compute.profile_of(snapshot.name, project)}",
+            sku=f"compute-{snapshot.profile_of(project)}",
             runs=total.runs,
         )
         yield billed

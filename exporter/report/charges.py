@@ -6,7 +6,7 @@ from typing import Literal
 
 from exporter.facts import Project
 from exporter.insight import UNBILLED, Period, apportioned, period_at
-from exporter.view import Accounts, Snapshot, Total, WeekAccount, team_of_person
+from exporter.view import Accounts, Snapshot, Total, WeekAccount
 
 Component = Literal["seats", "compute", "ai_credits", "own_estimate"]
 
@@ -63,7 +63,7 @@ def _seat_charges(snapshot: Snapshot, accounts: Accounts, parts: list[tuple[Week
             micro_usd=micro_usd,
             resource_id=use.user_id,
             resource_name=snapshot.owner_label(use.email),
-            team=team_of_person(snapshot.config, snapshot.name, use.email),
+            team=snapshot.team_of_person(use),
             owner=snapshot.owner_label(use.email),
             quantity=round(use.seat_months, 6),
             unit="Seat-Months",
@@ -78,7 +78,6 @@ def _project_charges(snapshot: Snapshot, part: WeekAccount, month: Period) -> It
         if status != UNBILLED:
             sums[project_id] = sums.get(project_id, Total()).plus(total)
     known = {each.project.project_id: each.project for each in snapshot.stored.projects}
-    compute = snapshot.config.compute(snapshot.name)
     for project_id, total in sums.items():
         project = known.get(project_id) or Project(project_id=project_id)
         billed = Charge(
@@ -88,11 +87,11 @@ def _project_charges(snapshot: Snapshot, part: WeekAccount, month: Period) -> It
             micro_usd=total.compute_micro_usd,
             resource_id=project_id,
             resource_name=project.title,
-            team=snapshot.config.team_of(snapshot.name, project),
+            team=snapshot.team_of(project),
             owner=snapshot.owner_label(project.owner),
             quantity=total.duration_ms / 1000,
             unit="Seconds",
-            sku=f"compute-{compute.profile_of(snapshot.name, project)}",
+            sku=f"compute-{snapshot.profile_of(project)}",
             runs=total.runs,
         )
         yield billed

@@ -85,6 +85,8 @@ def week_reports(
                 accounts, closed = snapshot.accounts, None
                 if accounts is not None:
                     accounts, closed = as_closed(ledger.workspace(name), config, accounts, now_ms)
+                if closed is not None:
+                    snapshot = snapshot.at_close(closed.attribution)
                 yield _report(snapshot, accounts, closed, period, config, known, now_ms=now_ms)
 
 

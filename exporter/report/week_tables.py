@@ -63,7 +63,7 @@ def tables(snapshot: Snapshot, accounts: Accounts, *, is_over: bool) -> Iterator
     yield Table("status", ("status", "runs", "previous_runs"), _statuses(now, before))
 
     projects = {known.project.project_id: known.project for known in snapshot.stored.projects}
-    teams = {one: snapshot.config.team_of(snapshot.name, project) for one, project in projects.items()}
+    teams = {one: snapshot.team_of(project) for one, project in projects.items()}
     if snapshot.config.teams:
         yield comparison("team", lambda kind: teams.get(kind[0]) or WITHOUT_TEAM)
     facts = {one: (project.title, snapshot.owner_label(project.owner), teams[one]) for one, project in projects.items()}

@@ -15,6 +15,7 @@ from exporter.facts import ACTIVE_STATUSES
 from exporter.insight import SeatUse
 from exporter.ledger import StoredAdjustment, StoredClosing
 from exporter.view.accounts import Accounts, WeekAccount
+from exporter.view.attribution import NOW, Attribution, ProjectThen
 from exporter.view.daily_usage import Total
 
 Key = TypeVar("Key", bound=Hashable)
@@ -59,6 +60,7 @@ class ClosedPeriod:
     at_ms: int
     books: Books
     adjustments: tuple[Adjustment, ...] = ()
+    attribution: Attribution = NOW
 
     @property
     def adjusted(self) -> Books:
@@ -105,11 +107,12 @@ def reason(delta: Books, *, is_basis_changed: bool) -> str:
     return f"{', '.join(found) or 'costs that could not be computed became known'} after the close"
 
 
-def encoded(books: Books) -> str:
-    """The books as text for the ledger."""
+def encoded(books: Books, attribution: Attribution = NOW) -> str:
+    """The books as text for the ledger, with whom they belong to."""
     is_in_one_month = len(books.months) == 1 and books.months[0].period == books.whole.period
     accounts = (books.whole,) if is_in_one_month else books.all
-    return b64encode(zlib.compress(msgspec.json.encode([_plain(one) for one in accounts]))).decode("ascii")
+    body = _Body([_plain(one) for one in accounts], dict(attribution.projects), dict(attribution.people))
+    return b64encode(zlib.compress(msgspec.json.encode(body))).decode("ascii")
 
 
 def closed_period(stored: StoredClosing) -> ClosedPeriod:
@@ -117,11 +120,12 @@ def closed_period(stored: StoredClosing) -> ClosedPeriod:
     adjustments: list[Adjustment] = []
     basis = stored.basis
     for one in stored.adjustments:
-        delta = _decoded(one.body)
+        delta, _ = _decoded(one.body)
         words = reason(delta, is_basis_changed=one.basis != basis)
         adjustments.append(Adjustment(at_ms=one.at_ms, delta=delta, reason=words))
         basis = one.basis
-    return ClosedPeriod(at_ms=stored.at_ms, books=_decoded(stored.body), adjustments=tuple(adjustments))
+    books, attribution = _decoded(stored.body)
+    return ClosedPeriod(at_ms=stored.at_ms, books=books, adjustments=tuple(adjustments), attribution=attribution)
 
 
 def pending(
@@ -237,15 +241,24 @@ class _Plain(msgspec.Struct):
     budgets: dict[str, float] = {}
 
 
+class _Body(msgspec.Struct):
+    """What is kept of a close or an adjustment: the whole and its parts, and whom they belong to."""
+
+    accounts: list[_Plain]
+    projects: dict[str, ProjectThen]
+    people: dict[str, str]
+
+
 def _plain(account: WeekAccount) -> _Plain:
     totals = [(*kind, list(total)) for kind, total in (account.totals or {}).items()]
     seats = [(*one,) for one in account.seats]
     return _Plain(account.period, totals, dict(account.costs), account.credits_milli, seats, dict(account.budgets))
 
 
-def _decoded(body: str) -> Books:
-    whole, *months = map(_account_of, msgspec.json.decode(zlib.decompress(b64decode(body)), type=list[_Plain]))
-    return Books(whole, tuple(months) or (whole,))
+def _decoded(text: str) -> tuple[Books, Attribution]:
+    body = msgspec.json.decode(zlib.decompress(b64decode(text)), type=_Body)
+    whole, *months = map(_account_of, body.accounts)
+    return Books(whole, tuple(months) or (whole,)), Attribution(body.projects, body.people)
 
 
 def _account_of(plain: _Plain) -> WeekAccount:

@@ -12,6 +12,7 @@ from exporter.config import Config, PeriodKind
 from exporter.insight import BudgetStatus, Period, local_day, period_at, period_before
 from exporter.ledger import Ledger, WorkspaceLedger
 from exporter.view.accounts import Accounts, WeekAccount
+from exporter.view.attribution import attribution_of
 from exporter.view.bookkeeping import Bookkeeper
 from exporter.view.closed_period import (
     ClosedPeriod,
@@ -110,7 +111,9 @@ class PeriodCloser:
         books = books_of(Bookkeeper(self._ledger, self._config).at_end_of(stored, period))
         if books is None:
             return
-        self._ledger.closings.close(period, now_ms, self._basis, encoded(books))
+        projects = (known.project for known in stored.projects)
+        attribution = attribution_of(self._config, self._ledger.name, projects, books.whole)
+        self._ledger.closings.close(period, now_ms, self._basis, encoded(books, attribution))
         first, last = (local_day(at_ms, self._week.timezone) for at_ms in (period[0], period[1] - 1))
         _log.info("A period was closed", workspace=self._ledger.name, kind=kind, first=str(first), last=str(last))
 

@@ -1,11 +1,12 @@
 """Everything that the figures of one workspace are made of: the ledger's facts, the configuration and the hour."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from exporter.config import Config, Workspace
-from exporter.facts import Connection, Identity, QueriedTable, Run, Seat
+from exporter.facts import Connection, Identity, Project, QueriedTable, Run, Seat
+from exporter.insight import SeatUse
 from exporter.ledger import (
     OTHER,
     CollectorState,
@@ -17,6 +18,7 @@ from exporter.ledger import (
     SourceState,
 )
 from exporter.view.accounts import Accounts
+from exporter.view.attribution import NOW, Attribution
 from exporter.view.completeness import (
     awaited,
     complete_until_ms,
@@ -28,6 +30,7 @@ from exporter.view.daily_usage import RunKind
 from exporter.view.owner_labels import OwnerLabel
 from exporter.view.recent_runs import RecentRuns
 from exporter.view.status import WorkspaceStatus
+from exporter.view.teams import team_of_person
 from exporter.view.week_hours import WeekCurve
 
 _TOLERATED_MS = 3_000  # clocks that differ by less agree
@@ -70,6 +73,8 @@ class Stored:
 class Snapshot:
     """One workspace at one moment: what is stored, and what follows from it for several figures.
 
+    `attribution` has what projects and people were when a closed period was closed; what it lacks is as it is now.
+
     `now_ms` is the agreed time; while it is in doubt `is_time_known` is False, and no figure of a period is known.
     """
 
@@ -81,11 +86,38 @@ class Snapshot:
     owner_label: OwnerLabel
     accounts: Accounts | None
     is_time_known: bool = True
+    attribution: Attribution = NOW
 
     @property
     def name(self) -> str:
         """The value of the label `workspace`."""
         return self.workspace.name
+
+    def at_close(self, attribution: Attribution) -> "Snapshot":
+        """The same with the titles and owners, teams and profiles that a period was closed with."""
+        known = attribution.projects
+        projects = tuple(
+            replace(one, project=replace(one.project, title=then.title, owner=then.owner))
+            if (then := known.get(one.project.project_id))
+            else one
+            for one in self.stored.projects
+        )
+        return replace(self, stored=replace(self.stored, projects=projects), attribution=attribution)
+
+    def team_of(self, project: Project) -> str:
+        """The team that the project belongs to, or belonged to; empty if there is none."""
+        known = self.attribution.projects.get(project.project_id)
+        return self.config.team_of(self.name, project) if known is None else known.team
+
+    def profile_of(self, project: Project) -> str:
+        """The compute profile of the project, as it is or was."""
+        known = self.attribution.projects.get(project.project_id)
+        return self.config.compute(self.name).profile_of(self.name, project) if known is None else known.profile
+
+    def team_of_person(self, use: SeatUse) -> str:
+        """The team that the holder of a seat belongs to, or belonged to; empty if there is none."""
+        known = self.attribution.people.get(use.user_id)
+        return team_of_person(self.config, self.name, use.email) if known is None else known
 
     def is_fresh(self, at_ms: int | None) -> bool:
         """Whether a listing read then may still be shown."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from helpers.workspace_world import World
 
-from exporter.config import Prices, Storage, Week
+from exporter.config import Match, Prices, Storage, Team, Week
 from exporter.facts import Run, Seat
 from exporter.ledger import open_ledger
 from exporter.report.week_forms import WEEK_FORMS
@@ -104,6 +104,24 @@ def test_a_change_of_prices_that_were_always_so_is_an_adjustment(world: Any) -> 
     (row,) = [row for row in after["adjustment"] if row["usd"]]
     assert (row["component"], row["project"], row["usd"]) == ("own_estimate", "p1", 0.02)
     assert row["reason"].endswith("prices, settings or the program were changed after the close")
+
+
+def test_who_it_was_stays_as_it_was(world: Any) -> None:
+    """Titles, owners, teams and profiles are those of the close: a cost does not move to another team afterwards."""
+    teams = (Team(name="sales", match=Match(title="Orders")), Team(name="people", match=Match(owner="*@x")))
+    world.configure(teams=teams)
+    world.acme.record_seats([Seat(user_id="1", email="a@x", role="editor")], world.now_ms)
+    close(world)
+    before, bill = told(world), told(world, "csv")
+
+    world.configure(teams=(Team(name="other", match=Match(title="*")),))
+    world.list_projects(world.published("p1", title="Renamed", owner="b@x"), world.published("p2", title="Leads"))
+    after = told(world)
+
+    assert before["team"] == after["team"]
+    assert {row["team"] for row in after["team"]} >= {"sales"}
+    assert before["project"] == after["project"]
+    assert bill == told(world, "csv")
 
 
 def test_every_form_shows_them(world: Any) -> None:

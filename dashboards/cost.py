@@ -228,6 +228,62 @@ def _plans() -> Any:
     )
 
 
+def _credits() -> Any:
+    return bars(
+        20,
+        "AI credits by user, this week",
+        about(
+            "Who used AI credits this week, by when each thread grew: the ten largest. Hex shows no private threads.",
+            normal="a few people use most.",
+            act="Ask the first; a Task or an Eval that no one reads is ended by its creator. See **Savings**.",
+        ),
+        [Query(f"sort_desc(topk(10, {gauge('hex_ai_credits_week_by_user')} > 0))", "{{user}}")],
+        unit="short",
+        decimals=1,
+        empty="AI threads cannot be read, or none was used",
+    )
+
+
+def _grants() -> Any:
+    rows = "hex_ai_credits_month_granted"
+    return table(
+        21,
+        "AI credits of this month",
+        about(
+            "What comes with the seats this month, what was used, what is left of each user's own grant (at most: "
+            "private threads are not shown), and what has to be bought until the month ends at the pace of seven days.",
+            normal="no top-ups; the first grant is gone late in the month, or never.",
+            act="Top-ups ahead: see who uses most, and the runbook of HexAiGrantGone.",
+        ),
+        gauge(rows),
+        [
+            Column("Granted", expr=gauge("hex_ai_credits_month_granted"), width=100, properties={"decimals": 0}),
+            Column("Used", expr=gauge("hex_ai_credits_month_used"), width=100, properties={"decimals": 0}),
+            Column("Left", expr=gauge("hex_ai_credits_month_left"), width=100, properties={"decimals": 0}),
+            Column("Beyond", expr=gauge("hex_ai_credits_month_beyond_grants"), width=100, properties={"decimals": 0}),
+            Column("Top-ups ahead", expr=gauge("hex_ai_top_ups_expected"), width=120, properties={"decimals": 0}),
+            Column("They cost", expr=gauge("hex_ai_top_ups_expected_usd"), unit=USD, width=110),
+        ],
+        empty="No plan in `prices.plan`, or AI threads cannot be read",
+        sort_by="Used",
+    )
+
+
+def _credit_days() -> Any:
+    return curve(
+        22,
+        "AI credits in seven days",
+        about(
+            "The last seven days against what they usually use: the median of the four such spans before.",
+            normal="about the usual.",
+            act="Twice the usual: something changed. See who, on the left.",
+        ),
+        [Query(gauge("hex_ai_credits_7d"), "seven days"), Query(gauge("hex_ai_credits_7d_usual"), "usual")],
+        unit="short",
+        empty="AI threads cannot be read",
+    )
+
+
 BOARD = board(
     "hex-cost",
     "What do we pay for?",
@@ -236,6 +292,7 @@ BOARD = board(
         (8, [(12, _components()), (12, _trend())]),
         (12, [(24, _projects())]),
         (9, [(8, _whose(10, "team", "team")), (8, _whose(11, "owner", "owner")), (8, _plans())]),
+        (8, [(8, _credits()), (8, _credit_days()), (8, _grants())]),
     ],
     variables=[chosen_variable(*one) for one in TEAM_AND_OWNER],
     time=("now-30d", "now"),

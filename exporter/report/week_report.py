@@ -15,6 +15,7 @@ from exporter.ledger import Ledger
 from exporter.metrics import Collector, Status
 from exporter.report.adjustments import adjustment_tables, closing_remarks, correction_charges
 from exporter.report.charges import Charge, charges
+from exporter.report.credit_tables import credit_remarks, credit_tables
 from exporter.report.team_week import with_savings
 from exporter.report.week_tables import Table, tables
 from exporter.view import Accounts, ClosedPeriod, Snapshot, as_closed
@@ -117,6 +118,7 @@ def _report(
         remarks.append(f"{left_out} projects are left out by collect.match or collect.except")
     if accounts is not None:
         remarks += [*accounts.assumed, *accounts.unmatched, *accounts.unpriced]
+    remarks += credit_remarks(snapshot)
     return WeekReport(
         workspace=snapshot.name,
         week=week,
@@ -128,6 +130,7 @@ def _report(
             with_savings(table, snapshot, all_charges, known, today) if table.name == "team" else table
             for table in (
                 *tables(snapshot, accounts, is_over=is_over),
+                *credit_tables(snapshot),
                 *(() if closed is None else adjustment_tables(snapshot, closed, timezone)),
             )
         ),

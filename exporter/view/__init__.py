@@ -13,6 +13,7 @@ from exporter.view.completeness import (
     is_mostly_unreadable,
     unreadable,
 )
+from exporter.view.credit_people import credits_by_person
 from exporter.view.daily_usage import RunKind, Total
 from exporter.view.excluded_projects import polled
 from exporter.view.features import FEATURES, FeatureState, feature_states
@@ -62,6 +63,7 @@ __all__ = [
     "can_run",
     "complete_since_ms",
     "complete_until_ms",
+    "credits_by_person",
     "feature_states",
     "is_mostly_unreadable",
     "owner_label",

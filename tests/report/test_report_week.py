@@ -1,6 +1,7 @@
 """`report`: the same figures as the metrics, in four forms, beside a running server."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from click.testing import CliRunner
 from exporter.cli.commands import main
 from exporter.config import Collect, Config, Match, load_config
 from exporter.errors import ConfigError
-from exporter.facts import Project, Run, Seat
+from exporter.facts import Project, Run, Seat, Thread
 from exporter.ledger import Ledger, RunProgress, open_ledger
 from exporter.metrics import Collector, Status
 from exporter.report.week_forms import WEEK_FORMS
@@ -259,3 +260,42 @@ def test_what_the_configuration_leaves_out_is_said_and_not_counted(
     assert "1 projects are left out by collect.match or collect.except" in acme["remarks"]
     assert [row["project"] for row in acme["project"]] == ["p2"]
     assert [row["used"] for row in acme["budget"] if row["budget"] == "weekly-runs"] == [1]
+
+
+class TestCredits:
+    """By whom and with what AI credits were used, and what is left of the grants; sums by hand."""
+
+    @pytest.fixture
+    def told(self, folder: Path, config: Config, manual_clock: Any) -> Any:
+        now_ms = round(manual_clock.now() * 1000)
+        opened = open_ledger(config.storage.url, clock=manual_clock)
+        acme = opened.workspace("acme")
+        acme.record_seats([Seat(user_id="1", email="a@sales.example", role="editor")], now_ms)
+        for ago, credits_milli in ((8 * DAY_MS, 0), (DAY_MS, 6_000), (0, 50_000)):
+            thread = Thread(thread_id="t", user_id="1", created_ms=now_ms - 9 * DAY_MS, credits_milli=credits_milli)
+            acme.record_threads([replace(thread, updated_ms=now_ms - ago, model="opus")], now_ms - ago)
+            acme.record_collector("threads", True, now_ms - ago)
+        opened.close()
+        reader = open_ledger(config.storage.url, clock=manual_clock, read_only=True)
+        report = json.loads(WEEK_FORMS["json"](list(week_reports(reader, config, manual_clock, workspace="acme"))))[0]
+        reader.close()
+        return report
+
+    def test_by_user_and_by_model(self, told: Any) -> None:
+        (user,), (model,) = told["user"], told["model"]
+
+        assert (user["user"], user["team"]) == ("a@sales.example", "sales")
+        assert (model["model"], model["source"], model["thread_type"]) == ("opus", "unknown", "unknown")
+        # Wednesday: 44 since yesterday, and of the 6 of the week before that the part of Monday and Tuesday.
+        assert user["credits"] == model["credits"]
+        assert user["credits"] + user["previous_credits"] == 50
+        assert 44 < user["credits"] < 50
+
+    def test_what_is_left_and_what_has_to_be_bought(self, told: Any) -> None:
+        (grant,) = told["grant"]
+
+        assert (grant["granted"], grant["used"], grant["left"], grant["beyond"]) == (40, 50, 0, 10)
+        assert grant["top_ups"] > 0
+        assert grant["top_ups_usd"] == 25 * grant["top_ups"]
+        assert any("lower bound" in remark for remark in told["remarks"])
+        assert any("more top-ups" in remark for remark in told["remarks"])

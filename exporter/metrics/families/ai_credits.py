@@ -1,12 +1,12 @@
 """AI credits: who used them this week and with what, against the usual, and how the month's grants stand."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from exporter.insight import MICRO, CreditOutlook
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family, Sample
-from exporter.view import MOST_KINDS, MOST_USERS, OTHER_USERS, CreditAccount, Snapshot, team_of_person
+from exporter.view import MOST_KINDS, MOST_USERS, OTHER_USERS, CreditAccount, Snapshot, credits_by_person
 
 _CREDIT = 1000
 _OTHER_KIND = ("other", "other", "other")
@@ -62,13 +62,7 @@ def _by_kind(account: CreditAccount) -> Iterator[tuple[tuple[str, str, str], int
 
 def _by_user(snapshot: Snapshot, account: CreditAccount) -> Iterator[Sample]:
     """The largest, by the label that owners have; all others together, also those who have no label."""
-    listing = snapshot.stored.users
-    addresses: Mapping[str, str] = {} if listing is None else {seat.user_id: seat.email for seat in listing.items}
-    used: Counter[tuple[str, str]] = Counter()
-    for user_id, milli in account.by_user.items():
-        address = addresses.get(user_id or "")
-        team = team_of_person(snapshot.config, snapshot.name, address or "")
-        used[snapshot.owner_label(address) or OTHER_USERS, team] += milli
+    used = credits_by_person(snapshot, account.by_user)
     named = sorted(
         ((who, milli) for who, milli in used.items() if who[0] != OTHER_USERS), key=lambda one: (-one[1], one[0])
     )

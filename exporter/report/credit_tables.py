@@ -1,0 +1,82 @@
+"""The AI credits of a week as tables: who used them, with what, and how the month's grants stand."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import TypeVar
+
+from exporter.insight import MICRO, CreditOutlook, period_before
+from exporter.report.week_tables import Cell, Table
+from exporter.view import Snapshot, credits_by_person
+
+Key = TypeVar("Key", bound=tuple[str, ...])
+
+_CREDIT = 1000
+
+
+def credit_tables(snapshot: Snapshot) -> Iterator[Table]:
+    """The tables of visible threads; none where they cannot be read, that of grants where the plan says them."""
+    account = None if snapshot.accounts is None else snapshot.accounts.credits
+    if account is None:
+        return
+    before = period_before(account.week, "week", snapshot.config.week(snapshot.name))
+    people = account.use.by(lambda one: one.user_id, *before)
+    kinds = account.use.by(lambda one: (one.model, one.source, one.thread_type), *before)
+    columns = ("credits", "previous_credits")
+    yield Table(
+        "user",
+        ("user", "team", *columns),
+        _compared(credits_by_person(snapshot, account.by_user), credits_by_person(snapshot, people)),
+    )
+    now = Counter({(model, source, kind): used for (source, kind, model), used in account.by_kind.items()})
+    yield Table("model", ("model", "source", "thread_type", *columns), _compared(now, kinds))
+    if account.outlook is not None:
+        yield Table("grant", _GRANT, (_grant(account.outlook),))
+
+
+def credit_remarks(snapshot: Snapshot) -> Iterator[str]:
+    """What has to be known to read the tables."""
+    account = None if snapshot.accounts is None else snapshot.accounts.credits
+    if account is None:
+        return
+    yield "AI credits are a lower bound: Hex does not show private threads, so what is left of grants is at most that"
+    outlook = account.outlook
+    if outlook is not None and outlook.top_ups:
+        yield (
+            f"at the pace of the last seven days {outlook.top_ups} more top-ups of AI credits are bought until the "
+            f"month ends: {outlook.top_ups_micro / MICRO:,.2f} USD by the price book, from an empty pool"
+        )
+
+
+_GRANT = (
+    "grant",
+    "granted",
+    "used",
+    "left",
+    "beyond",
+    "expected_beyond",
+    "first_gone_timestamp_seconds",
+    "all_gone_timestamp_seconds",
+    "top_ups",
+    "top_ups_usd",
+)
+
+
+def _grant(outlook: CreditOutlook) -> tuple[Cell, ...]:
+    return (
+        "this month",
+        outlook.granted_milli / _CREDIT,
+        outlook.used_milli / _CREDIT,
+        outlook.left_milli / _CREDIT,
+        outlook.beyond_milli / _CREDIT,
+        outlook.expected_beyond_milli / _CREDIT,
+        None if outlook.first_gone_ms is None else outlook.first_gone_ms / 1000,
+        None if outlook.all_gone_ms is None else outlook.all_gone_ms / 1000,
+        outlook.top_ups,
+        outlook.top_ups_micro / MICRO,
+    )
+
+
+def _compared(now: Mapping[Key, int], before: Mapping[Key, int]) -> tuple[tuple[Cell, ...], ...]:
+    """This week's and the last's, the largest first."""
+    keys = sorted(dict.fromkeys((*now, *before)), key=lambda key: (-now.get(key, 0), key))
+    return tuple((*key, now.get(key, 0) / _CREDIT, before.get(key, 0) / _CREDIT) for key in keys)

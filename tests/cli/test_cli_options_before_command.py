@@ -52,6 +52,7 @@ def test_an_option_that_the_command_does_not_have_is_an_error_that_names_both(op
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_options_before_serve_are_those_of_serve(tmp_path):
     ledger = tmp_path / "ledger.db"
     config = tmp_path / "c.yml"

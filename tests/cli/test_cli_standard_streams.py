@@ -68,6 +68,7 @@ def command(folder: Path) -> Command:
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("env", [ASCII, LATIN], ids=["ascii", "latin"])
 @pytest.mark.parametrize(
     "arguments",
@@ -106,6 +107,7 @@ PRINTING = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", PRINTING, ids=" ".join)
 def test_a_full_disk_is_one_sentence(command, arguments):
     with open("/dev/full", "wb") as full:
@@ -118,6 +120,7 @@ def test_a_full_disk_is_one_sentence(command, arguments):
     assert b"Exception" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", PRINTING, ids=" ".join)
 def test_a_reader_that_has_left_is_no_news(command, arguments):
     reader, writer = os.pipe()
@@ -132,6 +135,7 @@ def test_a_reader_that_has_left_is_no_news(command, arguments):
     assert b"cannot write" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", PRINTING[:1], ids=" ".join)
 def test_an_output_that_was_closed_is_one_sentence_and_its_number_goes_to_no_file(command, folder, arguments):
     line = f"exec '{SCRIPT}' {' '.join(arguments)} >&-"

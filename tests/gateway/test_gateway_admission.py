@@ -86,6 +86,7 @@ class TestQueue:
 
         play_all(story)
 
+    @pytest.mark.slow
     def test_a_run_whose_end_is_not_seen_gives_up_its_place_after_an_hour(self) -> None:
         async def story(world: World, projects: list[str]) -> None:
             await world.run(projects[0])

@@ -53,6 +53,7 @@ class Dag:
             await asyncio.sleep(float(answer.headers.get("Retry-After", 5)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("has_source", [True, False])
 def test_a_dag_is_never_green_with_old_figures(has_source: bool) -> None:
     async def live(clock: LoopClock) -> None:

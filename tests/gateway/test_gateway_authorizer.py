@@ -139,6 +139,7 @@ def test_for_a_caller_that_may_not_list_each_project_is_read_and_no_listing_soon
     play(story)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["500", "html", "empty", "reset", "nulls", "loop", "missing_pagination", "slow"])
 def test_a_bad_listing_keeps_no_caller_from_a_result(kind: str) -> None:
     async def story(world: World, projects: list[str]) -> None:
@@ -163,6 +164,7 @@ def test_a_slow_listing_is_waited_for_once_and_not_again() -> None:
     play(story)
 
 
+@pytest.mark.slow
 def test_a_project_that_is_not_listed_is_read_by_itself_from_then_on() -> None:
     async def story(world: World, projects: list[str]) -> None:
         world.service.state = "october"

@@ -113,6 +113,7 @@ def test_cancels_and_polls() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_each_run_request_leaves_one_row_and_its_answer_says_the_same() -> None:
     answers: list[Any] = []
     rows: list[Any] = []

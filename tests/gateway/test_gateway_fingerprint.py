@@ -107,6 +107,7 @@ VALUES = st.recursive(
 ASKED = st.tuples(PARTS, PARTS, st.dictionaries(PARTS, VALUES, max_size=2))
 
 
+@pytest.mark.slow
 @given(one=ASKED, other=ASKED)
 @settings(max_examples=300, deadline=None)
 def test_no_two_requests_share_one(one: tuple[str, str, Any], other: tuple[str, str, Any]) -> None:
@@ -121,6 +122,7 @@ def test_no_two_requests_share_one(one: tuple[str, str, Any], other: tuple[str, 
     assert (digests[0] == digests[1]) == (meanings[0] == meanings[1])
 
 
+@pytest.mark.slow
 @given(params=st.dictionaries(PARTS, VALUES, max_size=4), data=st.data())
 @settings(max_examples=150, deadline=None)
 def test_the_order_of_keys_does_not_matter(params: dict[str, Any], data: st.DataObject) -> None:

@@ -332,6 +332,7 @@ class TestClocks:
 
 
 class TestLeases:
+    @pytest.mark.slow
     def test_a_run_that_polls_still_show_running_keeps_its_place(self) -> None:
         async def story(world: World, project: str) -> None:
             run_id = (await world.run(project)).json()["runId"]
@@ -342,6 +343,7 @@ class TestLeases:
 
         play(story, run_seconds=9_000)
 
+    @pytest.mark.slow
     def test_also_after_a_restart(self) -> None:
         async def story(world: World, project: str) -> None:
             run_id = (await world.run(project)).json()["runId"]
@@ -359,6 +361,7 @@ class TestLeases:
 
         play(story, run_seconds=9_000)
 
+    @pytest.mark.slow
     def test_also_where_only_the_exporter_reads_the_runs(self) -> None:
         async def story(world: World, project: str) -> None:
             await world.run(project)

@@ -45,6 +45,7 @@ def test_it_would_make_three_without_a_key() -> None:
     play(story, run_seconds=500)
 
 
+@pytest.mark.slow
 def test_the_same_run_is_given_while_it_runs_after_its_end_and_after_a_restart() -> None:
     async def story(world: World, project: str) -> None:
         first = await world.run(project, {"a": 1}, **KEY, **FRESH)

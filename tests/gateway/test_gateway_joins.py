@@ -22,6 +22,7 @@ SOURCE = file_source(every_seconds=300)
 
 
 class TestBypass:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("body", "headers"),
         [

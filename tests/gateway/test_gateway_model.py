@@ -155,6 +155,7 @@ def bounded(test: Callable[..., None]) -> Callable[..., None]:
     return settings(max_examples=15, deadline=None, suppress_health_check=checks)(given(steps=STEPS)(test))
 
 
+@pytest.mark.slow
 @bounded
 @example(steps=[*LOAD_THEN_RUN, ("request", ALICE, 0)])
 @example(
@@ -167,6 +168,7 @@ def test_with_a_source_no_answer_is_older_than_its_data(steps: list[tuple[Any, .
     live_through(steps, has_source=True)
 
 
+@pytest.mark.slow
 @bounded
 @example(steps=[("request", ALICE, 0), ("wait", 31, None), ("request", ALICE, 0)])
 @example(steps=[("crash", True, None), ("wait", 60, None), ("wait", 60, None), ("request", ALICE, 0)])

@@ -36,6 +36,7 @@ def test_a_final_state_is_read_once() -> None:
     play(story)
 
 
+@pytest.mark.slow
 def test_an_active_run_is_read_no_more_often_than_the_rate_allows() -> None:
     async def story(world: World, projects: list[str]) -> None:
         run_id = (await world.run(projects[3])).json()["runId"]

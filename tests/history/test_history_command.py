@@ -44,6 +44,7 @@ def test_writes_to_standard_output_and_tells_on_standard_error(historian: Any, c
     assert "with job='hex' and instance='localhost:9891', from " in done.stderr
 
 
+@pytest.mark.slow
 def test_works_beside_the_running_writer_and_leaves_no_file(
     historian: Any, command: Command, runs: Any, tmp_path: Path
 ) -> None:
@@ -57,6 +58,7 @@ def test_works_beside_the_running_writer_and_leaves_no_file(
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_works_on_a_quiet_ledger_and_leaves_no_file(
     historian: Any, command: Command, runs: Any, tmp_path: Path
 ) -> None:
@@ -69,6 +71,7 @@ def test_works_on_a_quiet_ledger_and_leaves_no_file(
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_a_file_appears_once_it_is_whole(historian: Any, command: Command, runs: Any, tmp_path: Path) -> None:
     historian.learn(runs)
     target = tmp_path / "history.om"
@@ -81,6 +84,7 @@ def test_a_file_appears_once_it_is_whole(historian: Any, command: Command, runs:
     assert not list(tmp_path.glob("*.partial"))
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_written_is_told(historian: Any, command: Command, runs: Any, tmp_path: Path) -> None:
     historian.learn(runs)
 
@@ -93,6 +97,7 @@ def test_a_file_that_cannot_be_written_is_told(historian: Any, command: Command,
     )
 
 
+@pytest.mark.slow
 def test_no_ledger_is_told_in_a_sentence(command: Command, historian: Any, tmp_path: Path) -> None:
     historian.ledger.close()
     for path in tmp_path.glob("ledger.db*"):
@@ -108,6 +113,7 @@ def test_no_ledger_is_told_in_a_sentence(command: Command, historian: Any, tmp_p
     assert not list(tmp_path.glob("ledger.db*"))
 
 
+@pytest.mark.slow
 def test_a_ledger_without_a_past_is_told_in_a_sentence(command: Command, historian: Any, tmp_path: Path) -> None:
     historian.learn([], historian.project())
 

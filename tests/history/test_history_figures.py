@@ -237,6 +237,7 @@ class TestGauges:
         finally:
             ledger.close()
 
+    @pytest.mark.slow
     def test_a_week_that_is_not_completely_known_is_absent(self, historian: Any) -> None:
         historian.learn(hourly_runs(historian, 20), known_from_ms=historian.contact_ms - 9 * DAY_MS)
 
@@ -261,6 +262,7 @@ class TestGauges:
         assert min(infos["p1"]) < created_ms
 
 
+@pytest.mark.slow
 def test_projects_that_are_left_out_have_no_past(historian: Any) -> None:
     start_ms = historian.contact_ms - 30 * DAY_MS
     historian.learn(

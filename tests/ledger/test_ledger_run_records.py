@@ -202,6 +202,7 @@ class TestReads:
 
         assert bench.workspace.last_runs() == {("p", "completed"): 9, ("p", "errored"): 7}
 
+    @pytest.mark.slow
     def test_a_stream_shows_one_moment_while_writing_goes_on(self, bench: Any, make_run: Make) -> None:
         bench.begin("p")
         bench.see(*(make_run(f"{number:05}") for number in range(2_500)))

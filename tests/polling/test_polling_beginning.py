@@ -34,6 +34,7 @@ def test_a_poller_is_made_without_the_ledger_and_says_when_it_cannot_begin(follo
         following.poller.load()
 
 
+@pytest.mark.slow
 def test_a_poller_that_could_not_begin_does_so_once_the_ledger_can_be_read(following, hand_made, clock):
     rename_runs(following, "runs", "elsewhere")
     following.restart()

@@ -23,6 +23,7 @@ def listing(*items: object, after: str | None = None) -> httpx.Response:
 
 
 class TestUnreadableItems:
+    @pytest.mark.slow
     def test_two_items_without_an_id_take_no_project_away(self, hand_made, follow):
         for number in range(30):
             hand_made.add_project(f"p{number}")
@@ -99,6 +100,7 @@ class TestEmptyPages:
         assert UNTIL not in figures
         assert hand_made.asked("projects/p/runs") < 100
 
+    @pytest.mark.slow
     def test_a_server_that_ignores_the_offset_is_not_taken_for_the_whole_history(self, hand_made, follow):
         hand_made.add_project("p")
         for number in range(100):
@@ -120,6 +122,7 @@ class TestEmptyPages:
 
 
 class TestOrder:
+    @pytest.mark.slow
     def test_a_listing_out_of_order_is_read_whole_once_and_then_only_as_far_as_the_disorder_reaches(
         self, hand_made, follow, clock
     ):
@@ -145,6 +148,7 @@ class TestOrder:
 
 
 class TestWritesThatFail:
+    @pytest.mark.slow
     @pytest.mark.parametrize("seed", range(4))
     def test_pages_that_could_not_be_written_are_read_again(self, hand_made, follow, clock, monkeypatch, seed):
         hand_made.add_project("p")
@@ -173,6 +177,7 @@ class TestWritesThatFail:
         assert sum(1 for _ in following.known.runs_between(0, None)) == 800
         assert sum(following.counted().values()) == 350
 
+    @pytest.mark.slow
     def test_a_ledger_that_is_set_aside_while_running_is_filled_again_from_the_start(
         self, hand_made, follow, clock, tmp_path: Path
     ):
@@ -194,6 +199,7 @@ class TestWritesThatFail:
         assert sum(1 for _ in following.known.runs_between(0, None)) == 753
         assert all(one.progress.known_from_ms == 0 for one in following.known.projects())
 
+    @pytest.mark.slow
     def test_nothing_is_claimed_while_a_ledger_that_was_set_aside_is_filled(
         self, hand_made, follow, clock, tmp_path: Path
     ):
@@ -230,6 +236,7 @@ def damage(following) -> None:
 
 
 class TestActiveRuns:
+    @pytest.mark.slow
     def test_a_run_active_in_a_project_that_is_deleted_ends_within_an_hour(self, hand_made, follow, clock):
         hand_made.add_project("p")
         hand_made.add_project("q")
@@ -244,6 +251,7 @@ class TestActiveRuns:
 
         assert following.known.active_runs() == ()
 
+    @pytest.mark.slow
     def test_a_run_without_a_status_is_not_active_for_ever_and_still_a_run(self, hand_made, follow, clock):
         hand_made.add_project("p")
         following = follow(hand_made.transport)
@@ -276,6 +284,7 @@ class TestWhatIsLogged:
 
         assert len([line for line in logs if line.get("what") == "projects"]) == 1
 
+    @pytest.mark.slow
     def test_one_project_that_never_answers_among_others_that_do_is_said_once(self, hand_made, follow):
         for number in range(12):
             hand_made.add_project(f"p{number}")

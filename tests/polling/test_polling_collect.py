@@ -28,6 +28,7 @@ def test_projects_that_are_left_out_cost_no_request_and_take_no_series(hand_made
     assert capsys.readouterr().out.count("Projects are left out by collect.match and collect.except") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("max_age_seconds", [600, HOUR, 6 * HOUR])
 def test_listings_are_read_in_time(hand_made, follow, max_age_seconds):
     following = follow(hand_made.transport, per_hour=400, collect=Collect(max_age_seconds=max_age_seconds))

@@ -28,6 +28,7 @@ def nothing_new(request: httpx.Request) -> httpx.Response:
     return page("a", after=f"c{number + 1}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", [looping, nothing_new], ids=lambda one: one.__name__)
 def test_a_listing_that_was_not_read_to_its_end_changes_nothing(hand_made, follow, answer):
     for project_id in ("a", "b", "c"):

@@ -3,12 +3,14 @@
 import asyncio
 
 import httpx
+import pytest
 
 from exporter.polling.run_reading import RunReader
 
 HOUR = 3600
 
 
+@pytest.mark.slow
 def test_a_kept_outlook_is_the_one_that_would_be_made_now(hand_made, follow, clock, monkeypatch):
     made, kept = [], []
     outlook, outlooks = RunReader._outlook, RunReader.outlooks

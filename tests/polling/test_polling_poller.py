@@ -30,6 +30,7 @@ def go(following, seconds: float, **more) -> None:
 
 
 class TestCounting:
+    @pytest.mark.slow
     def test_history_before_first_contact_is_known_and_not_counted(self, hand_made, follow, clock):
         hand_made.add_project("p")
         for number in range(250):
@@ -57,6 +58,7 @@ class TestCounting:
 
         assert following.counted() == {("p", "api", "errored"): 1}
 
+    @pytest.mark.slow
     def test_status_corrected_later_moves_no_counter(self, hand_made, follow, clock):
         hand_made.add_project("p")
         following = follow(hand_made.transport)
@@ -178,6 +180,7 @@ class TestWhatIsAsked:
 
         assert following.counted() == {("p", "scheduled", "completed"): 1}
 
+    @pytest.mark.slow
     def test_run_started_elsewhere_is_read_when_it_should_have_ended_and_hardly_more(self, hand_made, follow, clock):
         for number in range(60):
             hand_made.add_project(f"quiet{number}")
@@ -195,6 +198,7 @@ class TestWhatIsAsked:
         assert following.counted() == {("p", "api", "completed"): 1}
         assert hand_made.asked("projects/p/runs") <= before + 2
 
+    @pytest.mark.slow
     def test_starts_without_a_run_cost_one_request_each_at_the_most(self, hand_made, follow, clock):
         for number in range(60):
             hand_made.add_project(f"quiet{number}")
@@ -312,6 +316,7 @@ class TestWhatIsAsked:
 
 
 class TestTrouble:
+    @pytest.mark.slow
     def test_429_stops_every_endpoint_for_as_long_as_hex_says_restarts_included(self, hand_made, follow, clock):
         hand_made.add_project("p")
         following = follow(hand_made.transport, durable=True)

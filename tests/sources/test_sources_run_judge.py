@@ -128,6 +128,7 @@ def test_a_run_in_progress_is_judged_when_it_has_ended(manual_clock):
     assert world.counted(CHECKED) == {("a", "scheduled"): 1}
 
 
+@pytest.mark.slow
 def test_a_run_that_never_ends_holds_the_others_up_for_a_day_at_most(manual_clock):
     world = World(manual_clock, http_source())
 

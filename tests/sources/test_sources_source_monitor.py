@@ -397,6 +397,7 @@ def test_a_fault_is_logged_and_the_monitor_goes_on(manual_clock, monkeypatch):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [10_000])
 def test_ten_thousand_projects_without_a_source_cost_nothing_but_a_look(manual_clock, number):
     world = World(manual_clock, http_source(title="x"), projects=[f"p{one}" for one in range(number)])

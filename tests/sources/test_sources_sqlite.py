@@ -57,6 +57,7 @@ def test_percent_signs_and_colons_in_a_query_are_text(orders):
     state(sql_probe(url(orders), "select count(*), ':name', '%s' from orders where name like '%a%'"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("statement", ["delete from orders", "insert into orders values (9, 'x')", "drop table orders"])
 def test_the_database_itself_refuses_what_the_guard_would_let_through(orders, statement, monkeypatch):
     monkeypatch.setattr(sql_probe_module, "check_reading", lambda query: None)

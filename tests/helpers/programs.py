@@ -103,6 +103,11 @@ def debian_mirrors() -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`./test` fetches programs beside lint, before its workers would all wait for them."""
+    parser.addoption("--fetch-programs", action="store_true", help="fetch what tests drive though they are not run")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Start the list of what could not be had; keep programs in Go from using both processors to tidy up."""
     config.stash[_absent] = {}
@@ -112,7 +117,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Fetch, before any test's time runs, the programs that the selected tests ask for."""
-    if session.config.option.collectonly:
+    if session.config.option.collectonly and not session.config.option.fetch_programs:
         return
 
     wanted = set()

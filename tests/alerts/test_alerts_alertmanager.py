@@ -221,9 +221,11 @@ EXCEEDED: dict[str, Any] = {
         "summary": "Budget weekly-runs of acme is used up",
         "description": "102% of budget weekly-runs is used.",
         "usage": "510 of 500 runs used, 640 expected by the reset",
-        "projects": "Orders by hour (ada@acme.example): 12.30 USD, 246 runs",
-        "resets": "Mon 2 Jan 00:00 UTC (in 2d 3h 0m 0s)",
-        "action": "Pause the first schedule.",
+        "projects": "Ad spend (ada@acme.example): 665 runs; Churn: 45 runs",
+        "culprit": "`Ad spend` ran 665 times this week, 0 last week; 612 by API, since Fri 30 Dec 14:05 UTC (2h 0m 0s ago).",
+        "resets": "Mon 2 Jan 00:00 Europe/Zurich, Sun 1 Jan 23:00 UTC (in 2d 3h 0m 0s)",
+        "action": "Find the caller and stop it.",
+        "over": "The figure is below the threshold again, or the period was reset.",
         "dashboard_url": "https://grafana.example/d/hex-budget",
         "runbook_url": "https://docs.example/runbooks.md#hexbudgetexceeded",
     },
@@ -305,14 +307,22 @@ def test_a_real_alertmanager_sends_short_messages_for_four_hundred_alerts(alertm
 class TestMessages:
     """Rendered by amtool from what Alertmanager would hand to a receiver."""
 
-    def render(self, amtool: Path, folder: Path, template: str, *group: dict[str, Any], status: str = "firing") -> str:
+    def render(
+        self,
+        amtool: Path,
+        folder: Path,
+        template: str,
+        *group: dict[str, Any],
+        status: str = "firing",
+        common: dict[str, str] | None = None,
+    ) -> str:
         notes = [one["annotations"].items() for one in group]
         page = {
             "receiver": "chat",
             "status": status,
             "alerts": [{"status": status} | one for one in group],
             "groupLabels": {"alertname": group[0]["labels"]["alertname"]},
-            "commonLabels": group[0]["labels"],
+            "commonLabels": common or group[0]["labels"],
             "commonAnnotations": dict(set(notes[0]).intersection(*notes[1:])),
             "externalURL": "http://alertmanager.example",
         }
@@ -333,16 +343,44 @@ class TestMessages:
     @pytest.mark.integration
     @pytest.mark.parametrize("amtool", SUITES, indirect=True)
     def test_say_what_how_much_where_until_when_and_what_to_do(self, amtool: Path, tmp_path: Path) -> None:
-        assert self.render(amtool, tmp_path, "hex.title", EXCEEDED) == "Budget weekly-runs of acme is used up"
+        who = EXCEEDED["annotations"]["culprit"]
+
+        assert self.render(amtool, tmp_path, "hex.title", EXCEEDED) == f"Budget weekly-runs of acme is used up: {who}"
+        assert self.render(amtool, tmp_path, "hex.page", EXCEEDED) == (
+            f"{who} Find the caller and stop it. Budget weekly-runs of acme is used up"
+        )
         assert self.render(amtool, tmp_path, "hex.text", EXCEEDED).strip() == (
+            f"{who} Find the caller and stop it.\n"
             "102% of budget weekly-runs is used.\n"
             "Used: 510 of 500 runs used, 640 expected by the reset\n"
-            "Look first at: Orders by hour (ada@acme.example): 12.30 USD, 246 runs\n"
-            "Resets: Mon 2 Jan 00:00 UTC (in 2d 3h 0m 0s)\n"
-            "Do: Pause the first schedule.\n"
+            "By: Ad spend (ada@acme.example): 665 runs; Churn: 45 runs\n"
+            "Resets: Mon 2 Jan 00:00 Europe/Zurich, Sun 1 Jan 23:00 UTC (in 2d 3h 0m 0s)\n"
             "Board: https://grafana.example/d/hex-budget\n"
             "Runbook: https://docs.example/runbooks.md#hexbudgetexceeded"
         )
+
+    @pytest.mark.integration
+    @pytest.mark.parametrize("amtool", SUITES, indirect=True)
+    def test_of_one_runaway_in_two_budgets_name_it_once_and_both_budgets(self, amtool: Path, tmp_path: Path) -> None:
+        labels = {"culprit": "p1", "workspace": "acme", "severity": "critical"}
+        one, two = (
+            EXCEEDED
+            | {
+                "labels": labels | {"alertname": "HexBudgetExceeded", "budget": budget, "unit": "runs"},
+                "annotations": EXCEEDED["annotations"]
+                | {"summary": f"Budget {budget} is used up", "description": f"102% of budget {budget} is used."},
+            }
+            for budget in ("ads", "all")
+        )
+
+        text = self.render(amtool, tmp_path, "hex.text", one, two, common=labels)
+        page = self.render(amtool, tmp_path, "hex.page", one, two, common=labels)
+
+        assert text.startswith(f"{EXCEEDED['annotations']['culprit']} Find the caller and stop it.\n- Budget ads is used")
+        assert text.count("`Ad spend`") == page.count("`Ad spend`") == 1
+        assert "102% of budget ads is used." in text
+        assert "102% of budget all is used." in text
+        assert page.endswith("Find the caller and stop it. Budget ads is used up (and 1 more)")
 
     @pytest.mark.integration
     def test_name_each_alert_of_a_group_and_count_the_rest_in_the_title(self, amtool: Path, tmp_path: Path) -> None:
@@ -442,12 +480,24 @@ class TestMessages:
         assert '<a href="https://grafana.example/d/hex-budget">' in html
 
     @pytest.mark.integration
+    @pytest.mark.parametrize("template", [*MESSAGES, "hex.title", "hex.page", "hex.slack.title"])
+    @pytest.mark.parametrize("count", [1, 3])
+    def test_have_no_figure_of_a_budget_that_is_over(
+        self, amtool: Path, tmp_path: Path, template: str, count: int
+    ) -> None:
+        """An exporter that is gone would otherwise seem to report that all is well, and by how much."""
+        text = self.render(amtool, tmp_path, template, *([EXCEEDED] * count), status="resolved")
+
+        assert "102%" not in text
+        assert "665" not in text
+
+    @pytest.mark.integration
     def test_of_something_resolved_are_short(self, amtool: Path, tmp_path: Path) -> None:
         title = self.render(amtool, tmp_path, "hex.title", EXCEEDED, status="resolved")
         text = self.render(amtool, tmp_path, "hex.text", EXCEEDED, status="resolved")
 
         assert title == "Resolved: Budget weekly-runs of acme is used up"
-        assert text.strip() == "102% of budget weekly-runs is used."
+        assert text.strip() == "The figure is below the threshold again, or the period was reset."
 
     @pytest.mark.integration
     @pytest.mark.parametrize(

@@ -168,14 +168,27 @@ def check(config_file: Path | None, **web: Any) -> None:
     default="table",
     help="csv is the bill in the columns of FOCUS; with --last, the projects.",
 )
+@click.option("--explain", "budget", metavar="BUDGET", help="Who used this budget, what is different, what to do.")
 @click.option("--digest", "is_digest", is_flag=True, help="A few paragraphs of Markdown, to be mailed or posted.")
 @prints_errors
 def report(
-    config_file: Path | None, week: str | None, last: str | None, workspace: str | None, form: str, is_digest: bool
+    config_file: Path | None,
+    week: str | None,
+    last: str | None,
+    workspace: str | None,
+    form: str,
+    budget: str | None,
+    is_digest: bool,
 ) -> None:
     """The week's runs, costs and budgets, against the week before; works beside a running server."""
-    from exporter.cli.report import run_last_days, run_report
+    from exporter.cli.report import run_explain, run_last_days, run_report
 
+    if budget is not None:
+        others = {"--week": week is not None, "--last": last is not None, "--digest": is_digest}
+        for option in [name for name, is_given in others.items() if is_given]:
+            raise click.UsageError(f"--explain cannot be used with {option}; leave one of them out")
+        run_explain(config_file, os.environ, budget, workspace, form)
+        return
     if last is not None:
         for option in [*(["--week"] if week is not None else []), *(["--digest"] if is_digest else [])]:
             raise click.UsageError(f"--last cannot be used with {option}; leave one of them out")

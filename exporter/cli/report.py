@@ -13,6 +13,7 @@ from exporter.report import (
     FindingFilter,
     TableReport,
     audit_reports,
+    budget_explanations,
     digest,
     for_terminal,
     last_days_reports,
@@ -69,6 +70,24 @@ def run_last_days(
     ledger = open_ledger(config.storage.url, clock=clock, read_only=True)
     try:
         reports = list(last_days_reports(ledger, config, clock, last=last, workspace=workspace))
+    finally:
+        ledger.close()
+    print_tables(reports, form)
+
+
+def run_explain(
+    config_file: Path | None, environ: Mapping[str, str], budget: str, workspace: str | None, form: str
+) -> None:
+    """Print who used a budget and what is different now, in one of the forms of `TABLE_FORMS`.
+
+    Raises ConfigError for a budget or a workspace that does not exist, LedgerError where there is no ledger.
+    """
+    configure_logs("error", "logfmt")
+    config = read_config(config_file, environ)
+    clock = SystemClock()
+    ledger = open_ledger(config.storage.url, clock=clock, read_only=True)
+    try:
+        reports = list(budget_explanations(ledger, config, clock, budget=budget, workspace=workspace))
     finally:
         ledger.close()
     print_tables(reports, form)

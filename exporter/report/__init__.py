@@ -3,6 +3,7 @@
 from exporter.report.audit_forms import AUDIT_FORMS
 from exporter.report.audit_report import FindingFilter, audit_reports
 from exporter.report.audit_tables import not_judged_lines
+from exporter.report.budget_explanation import budget_explanations
 from exporter.report.escaping import for_terminal
 from exporter.report.last_days import last_days_reports
 from exporter.report.table_report import TABLE_FORMS, TableReport
@@ -17,6 +18,7 @@ __all__ = [
     "FindingFilter",
     "TableReport",
     "audit_reports",
+    "budget_explanations",
     "digest",
     "for_terminal",
     "last_days_reports",

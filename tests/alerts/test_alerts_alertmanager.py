@@ -222,7 +222,7 @@ EXCEEDED: dict[str, Any] = {
         "description": "102% of budget weekly-runs is used.",
         "usage": "510 of 500 runs used, 640 expected by the reset",
         "projects": "Ad spend (ada@acme.example): 665 runs; Churn: 45 runs",
-        "culprit": "`Ad spend` ran 665 times this week, 0 last week; 612 by API, since Fri 30 Dec 14:05 UTC (2h 0m 0s ago).",
+        "culprit": "`Ad spend` ran 665 times this week, 0 last week; 612 by API, since Fri 30 Dec 14:05 UTC (2h ago).",
         "resets": "Mon 2 Jan 00:00 Europe/Zurich, Sun 1 Jan 23:00 UTC (in 2d 3h 0m 0s)",
         "action": "Find the caller and stop it.",
         "over": "The figure is below the threshold again, or the period was reset.",
@@ -376,7 +376,9 @@ class TestMessages:
         text = self.render(amtool, tmp_path, "hex.text", one, two, common=labels)
         page = self.render(amtool, tmp_path, "hex.page", one, two, common=labels)
 
-        assert text.startswith(f"{EXCEEDED['annotations']['culprit']} Find the caller and stop it.\n- Budget ads is used")
+        assert text.startswith(
+            f"{EXCEEDED['annotations']['culprit']} Find the caller and stop it.\n- Budget ads is used"
+        )
         assert text.count("`Ad spend`") == page.count("`Ad spend`") == 1
         assert "102% of budget ads is used." in text
         assert "102% of budget all is used." in text

@@ -30,7 +30,10 @@ _GOOD = {"pager": 202, "chat": 200, "heartbeat": 200}
 
 
 class Message(NamedTuple):
-    """One message that was received; `alert` is None where the form has no place for the alert's name."""
+    """One message that was received; `alert` is None where the form has no place for the alert's name.
+
+    `key` is the incident that a page belongs to: pages of one key are one call of a person.
+    """
 
     receiver: str
     is_resolved: bool
@@ -39,6 +42,7 @@ class Message(NamedTuple):
     budget: str | None
     title: str
     text: str
+    key: str = ""
 
 
 class Recorder:
@@ -102,6 +106,7 @@ def _page(body: dict) -> Message:
         payload.get("component") or None,
         payload.get("summary", ""),
         details.get("text", ""),
+        body["dedup_key"],
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from exporter.config.audit_settings import Audit, Ignore
+from exporter.config.budget_readers import threshold, trigger_pattern
 from exporter.config.budget_settings import Budget, BudgetMatch, PeriodKind, Thresholds, Unit
 from exporter.config.collect_settings import LISTINGS, Collect, shortest_max_age_seconds
 from exporter.config.error_wording import printable
@@ -52,6 +53,7 @@ from exporter.config.settings import (
 )
 from exporter.config.source_settings import FileSource, HttpSource, Source, SqlSource
 from exporter.config.urls import base_url, ledger_url, listen_address, person_url, proxy, public_url, source_url
+from exporter.config.workspace_patterns import refuse_unmatched_workspaces
 from exporter.errors import ConfigError
 
 _OWNERS: Mapping[str, Literal["email", "hash", "none"]] = {"email": "email", "hash": "hash", "none": "none"}
@@ -155,14 +157,16 @@ def _match() -> Keys[Match]:
 
 
 def _budget() -> Keys[Budget]:
-    part = amount(100)
+    part = threshold()
     return Keys(
         Budget,
         {
             "name": text(),
             "unit": choice(_UNITS),
             "limit": amount(1e12),
-            "match": Keys(BudgetMatch, dict.fromkeys(BudgetMatch.__struct_fields__, text())),
+            "match": Keys(
+                BudgetMatch, {**dict.fromkeys(Match.__struct_fields__, text()), "trigger": trigger_pattern()}
+            ),
             "thresholds": Keys(Thresholds, {"info": part, "warning": part, "critical": part}),
             "period": choice(_PERIODS),
         },
@@ -274,6 +278,7 @@ def _ignore() -> Keys[Ignore]:
 
 
 def _check_whole(spot: Spot, config: Config) -> None:
+    refuse_unmatched_workspaces(spot, [workspace.name for workspace in config.workspaces])
     _find_gateway_workspace(spot, config)
     _check_max_age(spot.at("collect"), config)
 

@@ -55,10 +55,14 @@ def _open_for_reading(path: Path, clock: Clock) -> Store:
 
 def _open_for_writing(path: Path, clock: Clock) -> Store:
     lock, is_new = None, _is_absent(path)
+    lock_path = path.with_name(path.name + ".lock")
     try:
         try:
+            if not is_new and not lock_path.exists() and sqlite.is_foreign(path):
+                # No writer was ever here: a file of somebody else, which stays as it is.
+                raise LedgerError(f"{path}: neither a ledger nor any database: set storage.url to another file")
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = WriterLock(path.with_name(path.name + ".lock"))
+            lock = WriterLock(lock_path)
             return _open_file(path, clock, lock)
         except sqlite.TROUBLE as error:
             return _open_without_file(path, clock, lock, sqlite.reason(error), is_new=is_new)

@@ -14,6 +14,7 @@ TROUBLE = (DBAPIError, sqlite3.Error, OSError)
 """What the disk, the file or SQLite may raise."""
 
 _BUSY_SECONDS = 5.0
+_MAGIC = b"SQLite format 3\0"  # https://www.sqlite.org/fileformat.html, section 1.3
 
 
 def writer_engine(path: Path) -> Engine:
@@ -89,6 +90,17 @@ def set_aside(path: Path, stamp: str) -> Path:
 
 def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
+
+
+def is_foreign(path: Path) -> bool:
+    """Whether the file is surely not a database: it has text of another kind where SQLite's files begin alike.
+
+    One with a -wal file beside it was a database, and is a damaged one.
+    """
+    if _beside(path, "-wal").exists():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC)) not in {b"", _MAGIC}
 
 
 def is_quiet(path: Path) -> bool:

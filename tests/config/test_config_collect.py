@@ -10,6 +10,9 @@ REPORT = Project(project_id="r", title="Report", owner="b@acme.example")
 ALIEN = Project(project_id="x", title="Report", owner="c@other.example")
 
 
+TWO = "workspaces: [{name: acme, token_env: A}, {name: labs, token_env: B}]\n"
+
+
 def polled(collect, *projects, workspace="acme"):
     return [one.project_id for one in projects if collect.is_polled(workspace, one)]
 
@@ -29,7 +32,7 @@ def polled(collect, *projects, workspace="acme"):
     ],
 )
 def test_a_project_is_polled_if_one_match_fits_and_no_exception(load, written, expected):
-    assert polled(load(f"collect: {written}").collect, SCRATCH, REPORT, ALIEN) == expected
+    assert polled(load(f"{TWO}collect: {written}").collect, SCRATCH, REPORT, ALIEN) == expected
 
 
 @pytest.mark.parametrize(("age_ms", "is_fresh"), [(-5_000, True), (0, True), (60_000, True), (60_001, False)])

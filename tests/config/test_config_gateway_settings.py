@@ -98,7 +98,8 @@ class TestPublicUrl:
 class TestPolicies:
     def test_the_first_that_fits_counts(self, load):
         gateway = load(
-            "gateway: {policies: [{match: {title: A*}, max_age: 1h}, {match: {workspace: labs}, shared: true}]}"
+            f"{TWO}gateway: {{workspace: labs, policies: "
+            "[{match: {title: A*}, max_age: 1h}, {match: {workspace: labs}, shared: true}]}"
         ).gateway
         project = Project(project_id="1", title="Apples")
 
@@ -127,7 +128,7 @@ class TestPolicies:
             "1: gateway.policies[0].sample.value"
         ]
 
-    @pytest.mark.parametrize("match", ["", "match: {}, ", "match: {title: '*'}, ", "match: {workspace: acme}, "])
+    @pytest.mark.parametrize("match", ["", "match: {}, ", "match: {title: '*'}, ", "match: {workspace: default}, "])
     def test_a_sample_is_for_projects_that_are_named(self, places, match):
         sample = "sample: {header: X-Trial, parameter: rows, value: 1}"
 

@@ -201,6 +201,7 @@ class TestWeek:
     def test_the_first_entry_whose_glob_fits_counts(self, load):
         config = load(
             """
+            workspaces: [{name: EU-west, token_env: A}, {name: us, token_env: B}]
             week:
               - {workspace: eu-*, timezone: Europe/Zurich}
               - {workspace: "*", timezone: Asia/Tokyo}
@@ -211,7 +212,7 @@ class TestWeek:
         assert config.week("EU-west").timezone == "Europe/Zurich"
         assert config.week("us").timezone == "Asia/Tokyo"
 
-    @pytest.mark.parametrize("text", ["week: [{workspace: eu, timezone: Asia/Tokyo}]", "week: []"])
+    @pytest.mark.parametrize("text", ["week: [{workspace: default, timezone: Asia/Tokyo}]", "week: []"])
     def test_a_workspace_that_no_entry_fits_has_the_default_week(self, load, text):
         assert load(text).week("us") == Week()
 

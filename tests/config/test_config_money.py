@@ -11,6 +11,7 @@ from exporter.config.price_book import book_on
 from exporter.facts import Project
 
 FIRST = "- {name: a, unit: runs, limit: 5}"
+TWO = "workspaces: [{name: acme, token_env: A}, {name: labs, token_env: B}]\n"
 
 
 class TestBudgets:
@@ -36,7 +37,7 @@ class TestBudgets:
         )
 
     def test_each_workspace_that_fits_has_it(self, load):
-        config = load(f"budgets:\n{FIRST}\n- {{name: b, unit: runs, limit: 5, match: {{workspace: lab*}}}}")
+        config = load(f"{TWO}budgets:\n{FIRST}\n- {{name: b, unit: runs, limit: 5, match: {{workspace: lab*}}}}")
 
         assert [budget.name for budget in config.budgets_of("labs")] == ["a", "b"]
         assert [budget.name for budget in config.budgets_of("acme")] == ["a"]
@@ -60,7 +61,7 @@ class TestBudgets:
         assert mistake.startswith("hex.yml:5: budgets[0].thresholds: info ")
 
     def test_ai_credits_of_a_project_are_refused(self, places):
-        text = "budgets:\n- {name: a, unit: ai_credits, limit: 5, match: {workspace: acme}}\n"
+        text = "budgets:\n- {name: a, unit: ai_credits, limit: 5, match: {workspace: default}}\n"
         text += "- {name: b, unit: ai_credits, limit: 5, match: {title: x}}"
 
         assert places(text) == ["3: budgets[1]"]
@@ -112,11 +113,11 @@ compute: {default: 3xl}
         assert found[2].endswith("; did you mean team?")
 
     def test_the_first_that_fits_the_workspace_counts(self, load):
-        config = load("prices: [{workspace: labs, run_usd: 1}, {run_usd: 2}]")
+        config = load(TWO + "prices: [{workspace: labs, run_usd: 1}, {run_usd: 2}]")
 
         assert config.prices("labs").run_micro_usd == 1_000_000
         assert config.prices("acme").run_micro_usd == 2_000_000
-        assert load("prices: {workspace: labs, run_usd: 1}").prices("acme") == Prices()
+        assert load(TWO + "prices: {workspace: labs, run_usd: 1}").prices("acme") == Prices()
 
     def test_prices_change_on_their_day(self, load):
         config = load(
@@ -138,7 +139,7 @@ compute: {default: 3xl}
 
     def test_each_pattern_of_workspaces_has_days_of_its_own(self, load):
         config = load(
-            "prices: [{workspace: labs, run_usd: 1}, {run_usd: 2}, "
+            f"{TWO}prices: [{{workspace: labs, run_usd: 1}}, {{run_usd: 2}}, "
             "{workspace: labs, valid_from: 2026-11-01, run_usd: 3}]"
         )
 
@@ -166,7 +167,7 @@ class TestCompute:
         assert compute.profile_of("acme", Project(project_id="3")) == "large"
 
     def test_without_any_all_projects_are_medium(self, load):
-        config = load("compute: {workspace: labs, default: xl}")
+        config = load(TWO + "compute: {workspace: labs, default: xl}")
 
         assert config.compute("acme") == Compute(default="medium")
         assert config.compute("labs").default == "xl"

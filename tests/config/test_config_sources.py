@@ -46,6 +46,7 @@ class TestReading:
 
     def test_the_first_that_fits_counts(self, load):
         config = load(
+            "workspaces: [{name: acme, token_env: A}, {name: labs, token_env: B}]\n"
             "sources:\n- {match: {title: 'Orders*'}, file: {paths: [/a]}}\n"
             "- {match: {workspace: labs}, file: {paths: [/b]}}\n- {match: {title: '*'}, file: {paths: [/c]}}"
         )

@@ -257,7 +257,31 @@ class TestDamage:
         assert value(ledger) is None
         ledger.close()
 
+    @pytest.mark.parametrize("content", [b"my notes\n", b"\x00" * 5000, b"SQLite format 2\x00", b"x"])
+    def test_a_file_that_never_was_a_ledger_is_refused_and_stays(
+        self, path: Path, manual_clock: Any, content: bytes
+    ) -> None:
+        path.write_bytes(content)
+
+        with pytest.raises(LedgerError) as caught:
+            open_ledger(url(path), clock=manual_clock)
+
+        assert str(caught.value) == f"{path}: neither a ledger nor any database: set storage.url to another file"
+        assert path.read_bytes() == content
+        assert list(path.parent.iterdir()) == [path]
+
+    def test_a_ledger_whose_beginning_was_overwritten_is_set_aside(self, path: Path, manual_clock: Any) -> None:
+        fill(path, manual_clock)
+        path.write_bytes(b"\x00" * 4096 + path.read_bytes()[4096:])
+
+        ledger = open_ledger(url(path), clock=manual_clock)
+
+        assert ledger.problem is not None
+        assert "set aside as ledger.db.corrupt-" in ledger.problem
+        ledger.close()
+
     def test_a_second_damaged_file_does_not_overwrite_the_first(self, path: Path, manual_clock: Any) -> None:
+        fill(path, manual_clock)
         for text in (b"one", b"two"):
             path.write_bytes(text * 1000)
             open_ledger(url(path), clock=manual_clock).close()

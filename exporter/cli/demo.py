@@ -11,9 +11,9 @@ import click
 
 from exporter.cli.demo_traffic import trigger
 from exporter.clock import SystemClock
-from exporter.errors import ConfigError, LedgerError
+from exporter.errors import ConfigError, LedgerBusyError, LedgerError
 from exporter.hexapi import TokenSource
-from exporter.ledger import open_ledger
+from exporter.ledger import WriterLock, open_ledger
 from exporter.service import (
     Assignment,
     Service,
@@ -51,6 +51,7 @@ def run_demo(
     configure_logs(log_level, log_format)
     folder = storage if storage is not None else state_dir(environ) / "demo"
     ledger_url = f"sqlite:///{folder / f'ledger-{projects}-{seed}.db'}"
+    lock = _lock(folder)  # held until the process ends: nothing of a demo that runs is overwritten
 
     simulation = Simulation(seed, projects, clock=SystemClock(), plant_since_ms=_plant_since_ms(ledger_url))
     app = create_app(simulation, faults=Faults([_NOW_AND_THEN_429], seed), limits=RateLimits.off())
@@ -87,7 +88,10 @@ counter shows 0 for its first 90 seconds; reading the history takes about a minu
     planted = {subject for waste in simulation.waste for subject in waste.subjects}
     runnable = [project.project_id for project in simulation.projects if project.is_runnable]
     triggered = [project_id for project_id in runnable if project_id not in planted][:_TRIGGERED_PROJECTS]
-    asyncio.run(_serve(service, [hex_server, server, health_server], trigger(gateway_url, _TOKEN, triggered)))
+    try:
+        asyncio.run(_serve(service, [hex_server, server, health_server], trigger(gateway_url, _TOKEN, triggered)))
+    finally:
+        lock.release()
 
 
 async def _serve(service: Service, servers: Sequence[Server], client: Coroutine[None, None, None]) -> None:
@@ -98,6 +102,15 @@ async def _serve(service: Service, servers: Sequence[Server], client: Coroutine[
     finally:
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
+
+
+def _lock(folder: Path) -> WriterLock:
+    """Keep other demos out of the folder. Raises LedgerBusyError while one runs there."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        return WriterLock(folder / "demo.lock")
+    except LedgerBusyError:
+        raise LedgerBusyError(f"{folder}: a demo runs here already: stop it, or give this one --storage DIR") from None
 
 
 def _free(usual: str) -> str:

@@ -41,10 +41,36 @@ def read_document(text: str | bytes, problems: Problems) -> yaml.Node | None:
     return None
 
 
+_ADVICE = (
+    ("'\\t'", "a tab stands where YAML wants spaces; indent with spaces"),
+    ("undefined alias", "text that begins with * stands in quotes"),
+    ("cannot start any token", "text that begins with *, &, @, %, ! or ` stands in quotes"),
+    ("while scanning an alias", "text that begins with * stands in quotes"),
+    ("while scanning an anchor", "text that begins with & stands in quotes"),
+    ("while scanning a tag", "text that begins with ! stands in quotes"),
+    (
+        "mapping values are not allowed",
+        "a colon within text; put the text in quotes, or correct the indentation",
+    ),
+    (
+        "could not find expected ':'",
+        "a line without `key: value`; add the colon, or correct the indentation",
+    ),
+    ("quoted scalar", "a quote is not closed; close it"),
+    (
+        "expected ',' or",
+        "a [ or { is not closed; close it, and put text with a comma or colon in quotes",
+    ),
+    ("a flow node", "a [ or { is not closed; close it"),
+    (
+        "<block end>",
+        "the line is indented unlike its neighbours, or text goes on after a quote or bracket; align or quote it",
+    ),
+    ("a single document", "a second document begins with ---; keep one document in a file"),
+)
+"""What to do, by words of PyYAML's own message; the first that is in it applies."""
+
+
 def _said(error: yaml.MarkedYAMLError) -> str:
     said = ", ".join(part for part in (error.context, error.problem) if part)
-    if "\\t" in said:
-        return f"{said}; indent with spaces"
-    if "alias" in said or "cannot start any token" in said:
-        return f"{said}; text that begins with *, &, @, %, ! or ` stands in quotes"
-    return said
+    return next((advice for words, advice in _ADVICE if words in said), said)

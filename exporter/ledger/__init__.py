@@ -9,6 +9,7 @@ from exporter.ledger.held_counters import HOLD_MS, CounterValue
 from exporter.ledger.histograms import BOUNDS_MS, Amounts, observed
 from exporter.ledger.ledger import Ledger, open_ledger
 from exporter.ledger.listings import CollectorState, Listing
+from exporter.ledger.lock import WriterLock
 from exporter.ledger.project_records import ORDER_MARGIN_MS, KnownProject, RunProgress
 from exporter.ledger.run_counting import is_given_up
 from exporter.ledger.run_records import QUARTER_MS
@@ -51,6 +52,7 @@ __all__ = [
     "StoredAdjustment",
     "StoredClosing",
     "WorkspaceLedger",
+    "WriterLock",
     "is_given_up",
     "observed",
     "open_ledger",

@@ -8,6 +8,7 @@ from helpers.running import SCRIPT, Running, environment
 
 from exporter import __version__
 from exporter.cli import main
+from exporter.ledger import WriterLock
 
 COMMANDS = ("bundle", "check", "demo", "gateway", "history", "report", "run", "serve", "simulate")
 
@@ -111,3 +112,15 @@ def test_address_of_the_gateway_that_cannot_be_had_is_told_by_its_key(tmp_path):
 
     assert status == 1
     assert "gateway.listen_address: cannot listen on 192.0.2.1:80: Cannot assign requested address" in exporter.text
+
+
+def test_a_second_demo_in_one_folder_overwrites_nothing(tmp_path):
+    lock = WriterLock(tmp_path / "demo.lock")
+    (tmp_path / "demo.yml").write_text("of the demo that runs")
+
+    done = CliRunner().invoke(main, ["demo", "--storage", str(tmp_path), "--web.listen-address", "127.0.0.1:0"])
+    lock.release()
+
+    assert done.exit_code == 1
+    assert f"{tmp_path}: a demo runs here already: stop it, or give this one --storage DIR" in done.output
+    assert (tmp_path / "demo.yml").read_text() == "of the demo that runs"

@@ -13,16 +13,20 @@ MATCH = "workspace, project_id, title, owner, group, category, project_status, c
 DURATION = "a duration such as 90s, 15m, 24h or 400d"
 
 DOCUMENT = [
-    ("week: [", "not YAML: while parsing a flow node, expected the node content, but found '<stream end>'"),
-    ("a: b: c", "not YAML: mapping values are not allowed here"),
+    ("week: [", "not YAML: a [ or { is not closed; close it"),
+    ("a: b: c", "not YAML: a colon within text; put the text in quotes, or correct the indentation"),
     ('"\\U00110000": 1', "not YAML: an escape or a directive has an impossible number; correct it"),
     ("a: \x01", "YAML does not allow the character U+0001; remove it"),
     (b"a: \xff", "the byte 0xff is not UTF-8; save the file as UTF-8"),
     ("[" * 900, "lists or mappings are nested too deeply; write fewer levels"),
-    ("teams: *nobody", "not YAML: found undefined alias 'nobody'; text that begins with *, &, @, %, ! or ` stands in "
+    ("teams: *nobody", "not YAML: text that begins with * stands in quotes"),
+    ("workspaces: [{token_env: @x}]", "not YAML: text that begins with *, &, @, %, ! or ` stands in quotes"),
+    ("week: {\ta: b", "not YAML: a tab stands where YAML wants spaces; indent with spaces"),
+    ("week: {timezone: UTC", "not YAML: a [ or { is not closed; close it, and put text with a comma or colon in "
      "quotes"),
-    ("week: {\ta: b", "not YAML: while scanning for the next token, found character '\\t' that cannot start any token; "
-     "indent with spaces"),
+    ("week: {}\nstorage", "not YAML: a line without `key: value`; add the colon, or correct the indentation"),
+    ("week:\n  timezone: UTC\n starts: monday", "not YAML: the line is indented unlike its neighbours, or text goes on "
+     "after a quote or bracket; align or quote it"),
 ]  # fmt: skip
 
 KEYS = [

@@ -9,35 +9,23 @@ class TestSyntax:
     @pytest.mark.parametrize(
         ("text", "expected"),
         [
-            (
-                "week: [",
-                "hex.yml:1: not YAML: while parsing a flow node, expected the node content, but found '<stream end>'",
-            ),
-            (
-                "week:\n\ttimezone: UTC",
-                "hex.yml:2: not YAML: while scanning for the next token, "
-                "found character '\\t' that cannot start any token; indent with spaces",
-            ),
+            ("week: [", "hex.yml:1: not YAML: a [ or { is not closed; close it"),
+            ("week:\n\ttimezone: UTC", "hex.yml:2: not YAML: a tab stands where YAML wants spaces; indent with spaces"),
             (
                 "teams:\n- match: {owner: *@acme.example}",
-                "hex.yml:2: not YAML: while scanning an alias, "
-                f"expected alphabetic or numeric character, but found '@'; {QUOTES}",
+                "hex.yml:2: not YAML: text that begins with * stands in quotes",
             ),
-            (
-                "teams: *nobody",
-                f"hex.yml:1: not YAML: found undefined alias 'nobody'; {QUOTES}",
-            ),
-            (
-                "week: @home",
-                "hex.yml:1: not YAML: while scanning for the next token, "
-                f"found character '@' that cannot start any token; {QUOTES}",
-            ),
+            ("teams: *nobody", "hex.yml:1: not YAML: text that begins with * stands in quotes"),
+            ("week: @home", f"hex.yml:1: not YAML: {QUOTES}"),
             (
                 "week: {}\n---\nlimits: {}",
-                "hex.yml:2: not YAML: expected a single document in the stream, but found another document",
+                "hex.yml:2: not YAML: a second document begins with ---; keep one document in a file",
             ),
-            ("week: 'x", "hex.yml:1: not YAML: while scanning a quoted scalar, found unexpected end of stream"),
-            ("a: b: c", "hex.yml:1: not YAML: mapping values are not allowed here"),
+            ("week: 'x", "hex.yml:1: not YAML: a quote is not closed; close it"),
+            (
+                "a: b: c",
+                "hex.yml:1: not YAML: a colon within text; put the text in quotes, or correct the indentation",
+            ),
             (
                 '\n"\\U00110000": 1',
                 "hex.yml:2: not YAML: an escape or a directive has an impossible number; correct it",

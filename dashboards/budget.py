@@ -30,7 +30,7 @@ from dashboards.panels import (
 from dashboards.promql import gauge, titled
 
 ONE = 'budget="$budget"'
-UNITS = {"runs": "none", "usd": "currencyUSD", "compute_minutes": "m", "ai_credits": "none"}
+UNITS = {"runs": "none", "usd": "currencyUSD", "bill_usd": "currencyUSD", "compute_minutes": "m", "ai_credits": "none"}
 BY = "workspace, budget, unit"
 FIRING = 'ALERTS{workspace=~"|$workspace", alertname=~"Hex.*", alertstate="firing"'
 

@@ -21,13 +21,14 @@ from dashboards.panels import (
     table,
     tinted,
 )
-from dashboards.promql import chosen, gauge, named, projects, views
+from dashboards.promql import chosen, gauge, money, named, projects, views
 
 USD = "currencyUSD"
-BILLED = 'component!="own_estimate"'
 COMPONENTS = {"seats": "blue", "compute": "purple", "ai_credits": "orange", "own_estimate": "text"}
 
-_WEEK, _BEFORE = gauge("hex_project_cost_week_usd"), gauge("hex_project_cost_previous_week_usd")
+_WEEK, _BEFORE = (money(f"hex_project_cost_{one}_money_usd", "billed") for one in ("week", "previous_week"))
+_ESTIMATE = money("hex_project_cost_week_money_usd", "estimate")
+_ESTIMATE_BEFORE = money("hex_project_cost_previous_week_money_usd", "estimate")
 _RUNS = gauge("hex_project_week_runs")
 _VIEWS = views("7d")
 _UNPRICED = "No prices are configured: see `prices` in docs/configuration.md"
@@ -38,8 +39,8 @@ def _money(id: int, title: str, description: str, expr: str, *, empty: str = "No
 
 
 def _figures() -> list[tuple[int, Any]]:
-    week, before = (f"sum({gauge(f'hex_cost_{one}_usd', BILLED)})" for one in ("week", "previous_week"))
-    cost, runs, views = (f"sum({chosen(one)})" for one in (_WEEK, _RUNS, _VIEWS))
+    week, before = (money(f"hex_cost_{one}_money_usd", "billed") for one in ("week", "previous_week"))
+    cost, estimate, views = (f"sum({chosen(one)})" for one in (_WEEK, _ESTIMATE, _VIEWS))
     return [
         (
             4,
@@ -71,41 +72,42 @@ def _figures() -> list[tuple[int, Any]]:
             4,
             _money(
                 3,
-                "Runs of this week",
+                "Compute of this week",
                 about(
-                    "Compute and your own estimate of the runs of the chosen teams and owners.",
+                    "What Hex bills for the compute of the runs of the chosen teams and owners: a lower bound.",
                     normal="in step with last week's at the same weekday.",
                     act="Choose a team or owner above to see their part.",
                 ),
                 cost,
+                empty="No run uses paid compute",
             ),
         ),
         (
             4,
             _money(
                 4,
-                "Per run",
+                "Own estimate of this week",
                 about(
-                    "Compute and own estimate of this week over its runs, of the chosen teams and owners.",
-                    normal="steady from week to week.",
-                    act="A rise: larger profiles, or longer runs. See **Runs**.",
+                    "What the runs of the chosen teams and owners are worth by your configuration. No one bills it.",
+                    normal="in step with last week's at the same weekday.",
+                    act="A rise: more runs, or longer runs. See **Runs**.",
                 ),
-                f"{cost} / ({runs} > 0)",
-                decimals=3,
+                estimate,
+                empty="No estimate is configured",
             ),
         ),
         (
             4,
             _money(
                 5,
-                "Per view",
+                "Estimate per view",
                 about(
-                    "This week's compute and own estimate over the app views of 7 days: the cost of a view.",
+                    "This week's own estimate over the app views of 7 days: what a view is worth by it.",
                     normal="cents. Early in the week it reads low: the views are those of 7 whole days.",
                     act="Dollars: results are refreshed far more often than they are read. See **Schedules**.",
                 ),
-                f"{cost} / ({views} > 0)",
-                empty="No views",
+                f"{estimate} / ({views} > 0)",
+                empty="No views, or no estimate",
                 decimals=3,
             ),
         ),
@@ -119,8 +121,8 @@ def _components() -> Any:
         7,
         "By component",
         about(
-            "The week's cost by component. `own_estimate` is what runs and warehouse minutes cost by your own "
-            "configuration: it is not part of Hex's bill.",
+            "The week's cost by component. Hex bills seats, compute (a lower bound) and AI credits. `own_estimate` is "
+            "what runs and warehouse minutes cost by your own configuration: no one bills it.",
             normal="seats are the largest part; the others grow towards last week's figure until the week is over.",
             act="Seats: see **Seats** for idle ones. Compute: the projects below. AI credits: who uses the agents.",
         ),
@@ -165,47 +167,51 @@ def _projects() -> Any:
         9,
         "Projects",
         about(
-            "Compute and own estimate by project of the chosen teams and owners, beside their app views.",
+            "Billed compute (a lower bound) and, beside it, your own estimate by project of the chosen teams and "
+            "owners, with their app views.",
             normal="the projects that cost most are viewed most.",
-            act="Costly and never viewed (an empty `Per view`): switch its schedule off. Click a project.",
+            act="Costly and never viewed (an empty `Estimate per view`): switch its schedule off. Click a project.",
         ),
-        f"{projects()} and on (workspace, project_id) ({_WEEK} > 0 or {_BEFORE} > 0)",
+        f"{projects()} and on (workspace, project_id) "
+        f"({_WEEK} > 0 or {_BEFORE} > 0 or {_ESTIMATE} > 0 or {_ESTIMATE_BEFORE} > 0)",
         [
             project_column(),
             PROJECT_ID,
             Column("Owner", label="owner", width=240),
             Column("Team", label="team", width=110),
-            Column("This week", expr=_WEEK, unit=USD, width=170, properties=meter()),
-            Column("Last week", expr=_BEFORE, unit=USD, width=105),
+            Column("Billed", expr=_WEEK, unit=USD, width=130, properties=meter()),
+            Column("Billed last week", expr=_BEFORE, unit=USD, width=125),
+            Column("Estimate", expr=_ESTIMATE, unit=USD, width=130, properties=meter()),
+            Column("Estimate last week", expr=_ESTIMATE_BEFORE, unit=USD, width=140),
             Column("Runs", expr=_RUNS, width=80, properties={"decimals": 0}),
-            Column("Per run", expr=f"{_WEEK} / ({_RUNS} > 0)", unit=USD, width=95, properties={"decimals": 3}),
             Column("Views, 7 days", expr=_VIEWS, width=115, properties={"decimals": 0}),
             Column(
-                "Per view",
-                expr=f"{_WEEK} / ({_VIEWS} > 0)",
+                "Estimate per view",
+                expr=f"{_ESTIMATE} / ({_VIEWS} > 0)",
                 unit=USD,
-                width=95,
+                width=135,
                 properties=tinted((PLAIN, None), (NOTE, 0.5), (BAD, 2)),
             ),
         ],
         empty=_UNPRICED,
-        sort_by="This week",
+        sort_by="Estimate",
         needs="title",
         hidden=("workspace", "project_status", "url", "instance", "job", "__name__"),
     )
 
 
 def _whose(id: int, label: str, name: str) -> Any:
-    whose = f'label_replace(sum by ({label}) ({named(_WEEK, label)}), "{label}", "none", "{label}", "")'
+    cost = named(gauge("hex_project_cost_week_money_usd"), label)
+    whose = f'label_replace(sum by ({label}, money) ({cost}), "{label}", "none", "{label}", "")'
     return bars(
         id,
         f"By {name}",
         about(
-            f"Compute and own estimate of this week's runs by {name}, the ten largest.",
+            f"This week's runs by {name}: billed compute and, as bars apart, your own estimate; the ten largest.",
             normal="in proportion to what each gets out of it.",
             act=f"Choose one {name} at the top of the board to see only its projects.",
         ),
-        [Query(f"sort_desc(topk(10, {whose} > 0))", f"{{{{{label}}}}}")],
+        [Query(f"sort_desc(topk(10, {whose} > 0))", f"{{{{{label}}}}}, {{{{money}}}}")],
         unit=USD,
         decimals=2,
         empty=_UNPRICED,

@@ -26,7 +26,7 @@ from dashboards.panels import (
     table,
     tinted,
 )
-from dashboards.promql import age, gauge, increase, part_increase, titled
+from dashboards.promql import age, gauge, increase, money, part_increase, titled
 
 USD = "currencyUSD"
 _OUTCOMES = {"hit": GOOD, "joined": "light-green", "miss": CALM, "bypass": "purple", "refused": BAD}
@@ -49,11 +49,11 @@ def _of_two_weeks(this_week: str, week_before: str) -> str:
     return f"({gauge(this_week)} + {gauge(week_before)} or {gauge(this_week)})"
 
 
-_RUN_USD = (
-    f"({_of_two_weeks('hex_project_cost_week_usd', 'hex_project_cost_previous_week_usd')}"
-    f" / ({_of_two_weeks('hex_project_week_runs', 'hex_project_previous_week_runs')} > 0))"
-)
-"""What a run of each project costs on average, by this week and the one before."""
+def _saved_usd(kind: str) -> str:
+    """What the hits of each project would have cost in one kind of money, by the runs of this week and the last."""
+    this_week, week_before = (money(f"hex_project_cost_{one}_money_usd", kind) for one in ("week", "previous_week"))
+    runs = _of_two_weeks("hex_project_week_runs", "hex_project_previous_week_runs")
+    return f"{_HITS} * on (workspace, project_id) (({this_week} + {week_before} or {this_week}) / ({runs} > 0))"
 
 
 def _figures() -> list[tuple[int, Any]]:
@@ -101,12 +101,13 @@ def _figures() -> list[tuple[int, Any]]:
         4,
         "They would have cost",
         about(
-            "The runs saved in 7 days, each at the mean cost of its project's runs of this week and the last: an "
-            "estimate.",
+            "The runs saved in 7 days, each at the mean cost of its project's runs of this week and the last: billed "
+            "compute, and your own estimate, which no one bills.",
             normal="its share of the compute cost of a week.",
             act="Compare it with **Cost and plan**.",
         ),
-        [Query(f"sum({_HITS} * on (workspace, project_id) {_RUN_USD})")],
+        [Query(f"sum({_saved_usd(kind)})", kind) for kind in ("billed", "estimate")],
+        named=True,
         unit=USD,
         decimals=2,
         empty="No run has a price: see `prices`",
@@ -217,7 +218,8 @@ def _projects() -> Any:
                 properties=meter(high=1, color=GOOD) | {"decimals": 0},
             ),
             Column("Run time saved", expr=_week("hex_cache_saved_seconds_total"), unit="s", width=130),
-            Column("Cost saved", expr=f"{_HITS} * on (workspace, project_id) {_RUN_USD}", unit=USD, width=110),
+            Column("Billed, saved", expr=_saved_usd("billed"), unit=USD, width=110),
+            Column("Estimate, saved", expr=_saved_usd("estimate"), unit=USD, width=120),
             Column("Data changed, ago", expr=age("hex_source_changed_timestamp_seconds"), unit="s", width=150),
         ],
         empty="No run was requested at a gateway in 7 days",

@@ -123,15 +123,19 @@ def figure(
     steps: Steps = ((PLAIN, None),),
     mappings: dict[str, tuple[str, str]] | None = None,
     filled: bool = False,
+    named: bool = False,
     links: Sequence[dict[str, Any]] = (),
 ) -> Any:
-    """One number, or the few that one question has. `mappings`: value to text and colour; `filled` colours the tile."""
+    """One number, or the few that one question has. `mappings`: value to text and colour; `filled` colours the tile.
+
+    `named` shows beside each number what it is, by its legend.
+    """
     panel = (
         stats.Panel()
         .graph_mode(commons.BigValueGraphMode.NONE)
         .color_mode(commons.BigValueColorMode.BACKGROUND_SOLID if filled else commons.BigValueColorMode.VALUE)
         .justify_mode(commons.BigValueJustifyMode.CENTER)
-        .text_mode(commons.BigValueTextMode.VALUE)
+        .text_mode(commons.BigValueTextMode.VALUE_AND_NAME if named else commons.BigValueTextMode.VALUE)
         .wide_layout(True)
         .reduce_options(_last())
     )

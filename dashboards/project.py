@@ -29,7 +29,9 @@ _UNPRICED = "No run has a price"
 
 
 def _figure(id: int, title: str, description: str, expr: str, unit: str, empty: str, **more: Any) -> Any:
-    return figure(id, title, description, [Query(expr)], unit=unit, empty=empty, **more)
+    is_money = unit == USD
+    asked = [Query(expr, "{{money}}" if is_money else "")]
+    return figure(id, title, description, asked, unit=unit, empty=empty, named=is_money, **more)
 
 
 def _title() -> Any:
@@ -64,7 +66,8 @@ def _title() -> Any:
 
 def _costs() -> list[tuple[int, Any]]:
     week, before = gauge("hex_project_week_runs", ONE), gauge("hex_project_previous_week_runs", ONE)
-    cost, cost_before = gauge("hex_project_cost_week_usd", ONE), gauge("hex_project_cost_previous_week_usd", ONE)
+    cost, cost_before = (gauge(f"hex_project_cost_{one}_money_usd", ONE) for one in ("week", "previous_week"))
+    by = "/ on (workspace, project_id) group_left ()"
     return [
         (
             3,
@@ -113,7 +116,7 @@ def _costs() -> list[tuple[int, Any]]:
                 5,
                 "Cost this week",
                 about(
-                    "Compute and own estimate of this week's runs.",
+                    "What this week's runs cost: billed is compute, a lower bound; estimate is yours, no one bills it.",
                     normal="in step with last week.",
                     act="Compare it with the views beside it.",
                 ),
@@ -141,11 +144,11 @@ def _costs() -> list[tuple[int, Any]]:
                 7,
                 "Cost of a run",
                 about(
-                    "This week's cost over this week's runs.",
+                    "This week's cost over this week's runs, billed and by your own estimate.",
                     normal="steady.",
                     act="A rise: longer runs, or a larger compute profile.",
                 ),
-                f"{cost} / ({week} > 0)",
+                f"{cost} {by} ({week} > 0)",
                 USD,
                 _UNPRICED,
                 decimals=3,
@@ -157,11 +160,11 @@ def _costs() -> list[tuple[int, Any]]:
                 8,
                 "Cost of a view",
                 about(
-                    "This week's cost over the app views of 7 days.",
+                    "This week's cost over the app views of 7 days, billed and by your own estimate.",
                     normal="cents.",
                     act="Empty: no one viewed it in 7 days. Is it needed?",
                 ),
-                f"{cost} / ({views('7d', ONE)} > 0)",
+                f"{cost} {by} ({views('7d', ONE)} > 0)",
                 USD,
                 "No views in 7 days",
                 decimals=3,

@@ -26,6 +26,13 @@ def gauge(name: str, *matchers: str, offset: str = "", last: str = "") -> str:
     return f"max by ({', '.join(labels)}) ({value})" if labels else f"max({value})"
 
 
+def money(name: str, kind: str, *matchers: str) -> str:
+    """One kind of money (`billed`, `other`, `estimate`) of a gauge that has it as a label, without that label."""
+    labels = METRICS[name].labels
+    series = _selected(name, labels, (f'money="{kind}"', *matchers))
+    return f"max by ({', '.join(label for label in labels if label != 'money')}) ({series})"
+
+
 def views(window: str, *matchers: str) -> str:
     """App views by project in one of Hex's own windows."""
     chosen_window = f'window="{window}"'

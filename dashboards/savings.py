@@ -21,7 +21,7 @@ from dashboards.panels import (
     table,
     tinted,
 )
-from dashboards.promql import WORKSPACE, age, gauge, increase
+from dashboards.promql import WORKSPACE, age, gauge, increase, money
 from exporter.facts import FINDING_KINDS, finding_kind_words
 
 USD = "currencyUSD"
@@ -43,6 +43,19 @@ _BY = "workspace, kind, subject"
 _OPEN = link("More on this", "${__data.fields.board}", project="${__data.fields.subject:percentencode}")
 
 
+_KINDS_OF_MONEY = {
+    f"{kind}, {one}": f"{name} ({one})" for kind, name in KINDS.items() for one in ("billed", "estimate")
+}
+
+
+def _saves(metric: str) -> tuple[Column, Column]:
+    """What is saved a month of the bill, and of the owners' own estimate."""
+    return (
+        Column("You pay less", expr=money(metric, "billed"), unit=USD, width=120, properties=meter(color=GOOD)),
+        Column("Less of your estimate", expr=money(metric, "estimate"), unit=USD, width=150),
+    )
+
+
 def _figures() -> list[tuple[int, Any]]:
     return [
         (
@@ -51,11 +64,13 @@ def _figures() -> list[tuple[int, Any]]:
                 1,
                 "Could be saved a month",
                 about(
-                    "What acting on all findings would save a month. No run and no seat is counted twice.",
+                    "What acting on all findings would save a month: billed is what you would pay less; estimate is "
+                    "what you would spend less of your own estimate, which no one bills. Nothing is counted twice.",
                     normal="small against the bill, which **Cost and plan** shows.",
                     act="Begin with the first line of the table: it is sorted by money.",
                 ),
-                [Query(f"sum({gauge('hex_findings_saving_month_usd')})")],
+                [Query(f"sum by (money) ({gauge('hex_findings_saving_month_money_usd')})", "{{money}}")],
+                named=True,
                 unit=USD,
                 decimals=2,
                 empty=_UNPRICED,
@@ -84,11 +99,18 @@ def _figures() -> list[tuple[int, Any]]:
                 3,
                 "Realised, 30 days",
                 about(
-                    "Saved within 30 days: findings that disappeared together with their cost, because someone acted.",
+                    "Saved within 30 days, because someone acted: findings that disappeared together with their cost. "
+                    "Billed is what Hex did not bill; estimate is your own.",
                     normal="grows whenever someone acts on a finding.",
                     act="Nothing.",
                 ),
-                [Query(f"sum({increase('hex_findings_realised_usd_total', window='30d')})")],
+                [
+                    Query(
+                        f"sum by (money) ({increase('hex_findings_realised_money_usd_total', window='30d')})",
+                        "{{money}}",
+                    )
+                ],
+                named=True,
                 unit=USD,
                 decimals=2,
                 empty="No finding has disappeared yet",
@@ -198,14 +220,8 @@ def _ranked() -> Any:
                 },
             ),
             Column("Team", label="team", width=95, properties={"noValue": "–"}),
-            Column(
-                "Saves a month",
-                expr=gauge("hex_finding_saving_month_usd"),
-                unit=USD,
-                width=155,
-                properties=meter(color=GOOD),
-            ),
-            Column("Costs now", expr=gauge("hex_finding_cost_month_usd"), unit=USD, width=100),
+            *_saves("hex_finding_saving_month_money_usd"),
+            Column("Billed now", expr=money("hex_finding_cost_month_money_usd", "billed"), unit=USD, width=95),
             Column("Runs a month", expr=gauge("hex_finding_saving_month_runs"), width=130),
             Column("Saving is", label="confidence", width=95, properties={"mappings": [_values(certain)]}),
             Column(
@@ -247,13 +263,7 @@ def _by_kind() -> Any:
         gauge("hex_findings_judged"),
         [
             Column("Kind", label="kind", properties={"mappings": _kinds(), "custom.minWidth": 250}),
-            Column(
-                "Saves a month",
-                expr=gauge("hex_findings_saving_month_usd"),
-                unit=USD,
-                width=160,
-                properties=meter(color=GOOD),
-            ),
+            *_saves("hex_findings_saving_month_money_usd"),
             Column("Runs", expr=gauge("hex_findings_saving_month_runs"), width=75),
             Column("Findings", expr=gauge("hex_findings"), width=85),
             Column("Ignored", expr=gauge("hex_findings_ignored"), width=80),
@@ -265,41 +275,35 @@ def _by_kind() -> Any:
             ),
         ],
         empty=_NO_AUDIT,
-        sort_by="Saves a month",
+        sort_by="You pay less",
     )
 
 
 def _by_team() -> Any:
     team = "topk by (workspace, project_id) (1, hex_project_info{" + WORKSPACE + "})"
     cost, runs = (
-        f"sum by (workspace, team) ({gauge(name)} * on (workspace, project_id) group_left (team) {team})"
-        for name in ("hex_project_cost_week_usd", "hex_project_week_runs")
+        f"sum by (workspace, team) ({series} * on (workspace, project_id) group_left (team) {team})"
+        for series in (money("hex_project_cost_week_money_usd", "billed"), gauge("hex_project_week_runs"))
     )
     no_team = {"type": "special", "options": {"match": "empty", "result": {"text": "No team", "index": 0}}}
     return table(
         10,
         "By team",
         about(
-            "What the findings of each team would save a month, beside what its projects cost and run in this week.",
+            "What the findings of each team would save a month, beside the billed compute and the runs of this week.",
             normal="savings are a small part of four weeks' cost.",
             act="Send each team its part: `hex-exporter audit` and `hex-exporter report` show teams too.",
         ),
         f"sum by (workspace, team) ({gauge('hex_team_findings')})",
         [
             Column("Team", label="team", properties={"mappings": [no_team], "custom.minWidth": 90}),
-            Column(
-                "Saves a month",
-                expr=gauge("hex_team_saving_month_usd"),
-                unit=USD,
-                width=150,
-                properties=meter(color=GOOD),
-            ),
+            *_saves("hex_team_saving_month_money_usd"),
             Column("Findings", expr=gauge("hex_team_findings"), width=85),
-            Column("Cost this week", expr=cost, unit=USD, width=120),
+            Column("Compute this week", expr=cost, unit=USD, width=135),
             Column("Runs this week", expr=runs, width=120),
         ],
         empty="No finding has a team: see `teams`",
-        sort_by="Saves a month",
+        sort_by="You pay less",
     )
 
 
@@ -308,18 +312,17 @@ def _over_time() -> Any:
         11,
         "What could have been saved, over time",
         about(
-            "What acting on the findings would have saved a month, by kind, as each audit found it.",
+            "What acting on the findings would have saved a month, by kind and kind of money, as each audit found it.",
             normal="falls when someone acts, and does not grow slowly.",
             act="A step up is one new finding: HexSavingsNew names it. Slow growth: copies, people who left.",
         ),
-        [Query(f"sum by (kind) ({gauge('hex_findings_saving_month_usd')}) > 0", "{{kind}}")],
+        [Query(f"sum by (kind, money) ({gauge('hex_findings_saving_month_money_usd')}) > 0", "{{kind}}, {{money}}")],
         unit=USD,
         decimals=0,
         empty=_UNPRICED,
         draw="steps",
-        stacked=True,
         area=True,
-        names=KINDS,
+        names=_KINDS_OF_MONEY,
     )
 
 
@@ -332,15 +335,14 @@ def _realised() -> Any:
             normal="grows with every finding that someone acts on.",
             act="A fall: what was switched off is back, and the table above lists it again with its age.",
         ),
-        [Query(f"sum by (kind) ({increase('hex_findings_realised_usd_total')})", "{{kind}}")],
+        [Query(f"sum by (kind, money) ({increase('hex_findings_realised_money_usd_total')})", "{{kind}}, {{money}}")],
         unit=USD,
         decimals=2,
         empty="No finding has disappeared yet",
         draw="bars",
-        stacked=True,
         min_step="1d",
         points=31,
-        names=KINDS,
+        names=_KINDS_OF_MONEY,
     )
 
 

@@ -24,7 +24,7 @@ from dashboards.panels import (
     tinted,
     week_table,
 )
-from dashboards.promql import age, chosen, gauge, increase, named, projects, views
+from dashboards.promql import age, chosen, gauge, increase, money, named, projects, views
 from dashboards.runs import FAILED
 
 USD = "currencyUSD"
@@ -163,12 +163,8 @@ def _projects() -> Any:
                 width=160,
             ),
             Column("Unviewed runs", expr=_by_project("hex_unviewed_runs_total"), width=160),
-            Column(
-                "Cost this week",
-                expr=gauge("hex_project_cost_week_usd"),
-                unit=USD,
-                width=120,
-            ),
+            Column("Billed this week", expr=money("hex_project_cost_week_money_usd", "billed"), unit=USD, width=120),
+            Column("Own estimate", expr=money("hex_project_cost_week_money_usd", "estimate"), unit=USD, width=110),
         ],
         empty="No project has an enabled schedule",
         sort_by="Scheduled a week",

@@ -159,6 +159,9 @@ def check(config_file: Path | None, **web: Any) -> None:
 @main.command()
 @config_flag
 @click.option("--week", metavar="WEEK", help="A week such as 2026-W47, or a day in it; else this week.")
+@click.option("--month", metavar="MONTH", help="A month such as 2026-10 in the place of a week.")
+@click.option("--from", "first", metavar="DAY", help="The first day of a period in the place of a week.")
+@click.option("--to", "until", metavar="DAY", help="The last day of that period, itself included; else today.")
 @click.option("--last", metavar="DAYS", help="The last days up to now instead, such as 7d: runs by project.")
 @click.option("--workspace", metavar="NAME", help="Only this workspace; all of them if not given.")
 @click.option(
@@ -173,31 +176,35 @@ def check(config_file: Path | None, **web: Any) -> None:
 @prints_errors
 def report(
     config_file: Path | None,
-    week: str | None,
     last: str | None,
     workspace: str | None,
     form: str,
     budget: str | None,
     is_digest: bool,
+    **wanted: str | None,
 ) -> None:
     """The week's runs, costs and budgets, against the week before; works beside a running server."""
     from exporter.cli.report import run_explain, run_last_days, run_report
 
+    periods = {"--week": wanted["week"], "--month": wanted["month"], "--from": wanted["first"] or wanted["until"]}
+    given = [option for option, text in periods.items() if text is not None]
+    if len(given) > 1:
+        raise click.UsageError(f"{' and '.join(given)} are different periods; write one of them")
     if budget is not None:
-        others = {"--week": week is not None, "--last": last is not None, "--digest": is_digest}
-        for option in [name for name, is_given in others.items() if is_given]:
+        others = {"--last": last is not None, "--digest": is_digest}
+        for option in (*given, *(name for name, is_given in others.items() if is_given)):
             raise click.UsageError(f"--explain cannot be used with {option}; leave one of them out")
         run_explain(config_file, os.environ, budget, workspace, form)
         return
     if last is not None:
-        for option in [*(["--week"] if week is not None else []), *(["--digest"] if is_digest else [])]:
+        for option in (*given, *(["--digest"] if is_digest else [])):
             raise click.UsageError(f"--last cannot be used with {option}; leave one of them out")
         run_last_days(config_file, os.environ, last, workspace, form)
         return
 
     if is_digest and form not in ("table", "markdown"):
         raise click.UsageError(f"--digest cannot be --format {form}; write --format markdown, or leave it out")
-    run_report(config_file, os.environ, week, workspace, form, is_digest=is_digest)
+    run_report(config_file, os.environ, workspace, form, is_digest=is_digest, **wanted)
 
 
 @main.command()

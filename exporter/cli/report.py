@@ -25,24 +25,24 @@ from exporter.service import configure_logs, read_config
 def run_report(
     config_file: Path | None,
     environ: Mapping[str, str],
-    week: str | None,
     workspace: str | None,
     form: str,
     *,
     is_digest: bool = False,
+    **wanted: str | None,
 ) -> None:
     """Print it in one of the forms of `WEEK_FORMS`, or the digest of it with what the audit finds now.
 
-    A digest is of the last whole week unless `week` names another.
+    `wanted` names the period as `week_reports` takes it; a digest is of the last whole week unless it names another.
 
-    Raises ConfigError for a week or a workspace that does not exist, LedgerError where there is no ledger.
+    Raises ConfigError for a period or a workspace that does not exist, LedgerError where there is no ledger.
     """
     configure_logs("error", "logfmt")
     config = read_config(config_file, environ)
     clock = SystemClock()
     ledger = open_ledger(config.storage.url, clock=clock, read_only=True)
     try:
-        all_reports = list(week_reports(ledger, config, clock, week=week, workspace=workspace, wants_whole=is_digest))
+        all_reports = list(week_reports(ledger, config, clock, workspace=workspace, wants_whole=is_digest, **wanted))
         if is_digest:
             audits = audit_reports(ledger, config, clock, FindingFilter(workspace=workspace))
             by_name = {one.workspace: one for one in audits}

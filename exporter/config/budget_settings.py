@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from exporter.config.match import Match, matches_glob
 
-Unit = Literal["runs", "usd", "compute_minutes", "ai_credits"]
+Unit = Literal["runs", "usd", "bill_usd", "compute_minutes", "ai_credits"]
 
 PeriodKind = Literal["week", "month"]
 
@@ -34,11 +34,18 @@ class BudgetMatch(Match, frozen=True, kw_only=True):
         return self.trigger is None or matches_glob(self.trigger, trigger)
 
 
+_OF_NO_PROJECT = {
+    "ai_credits": "no credit has a project",
+    "bill_usd": "no seat and no credit has a project",
+}
+
+
 class Budget(Struct, frozen=True, kw_only=True):
     """A limit on what the matching runs use in each calendar week or month of the configured time zone.
 
-    `limit` is in the unit: runs, dollars, minutes of run time, credits. Raises ValueError for AI credits of some
-    projects: Hex reports credits by thread, and threads belong to no project.
+    `limit` is in the unit: runs, dollars, minutes of run time, credits. `usd` is what runs cost by compute and by the
+    owners' own estimate, `bill_usd` what Hex bills: seats, compute and AI credits. Raises ValueError for AI credits, or
+    the bill, of some projects: Hex reports credits by thread, and threads, like seats, belong to no project.
     """
 
     name: str
@@ -49,10 +56,9 @@ class Budget(Struct, frozen=True, kw_only=True):
     period: PeriodKind = "week"
 
     def __post_init__(self) -> None:
-        if self.unit == "ai_credits" and self.match != BudgetMatch(workspace=self.match.workspace):
-            raise ValueError(
-                "ai_credits cannot be matched to runs, as no credit has a project; match by workspace only"
-            )
+        if self.unit in _OF_NO_PROJECT and self.match != BudgetMatch(workspace=self.match.workspace):
+            what = _OF_NO_PROJECT[self.unit]
+            raise ValueError(f"{self.unit} cannot be matched to runs, as {what}; match by workspace only")
 
     def is_for(self, workspace: str) -> bool:
         """Whether this workspace has the budget; every workspace that does has it on its own."""

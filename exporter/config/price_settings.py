@@ -95,3 +95,7 @@ class Compute(Struct, frozen=True, kw_only=True):
         """The profile of the first entry that matches the project, else the default."""
         matching = (entry.profile for entry in self.profiles if entry.match.matches(workspace, project))
         return next(matching, self.default)
+
+    def is_stated(self, workspace: str, project: Project) -> bool:
+        """Whether an entry gives the project's profile, so that it is not only assumed."""
+        return any(entry.match.matches(workspace, project) for entry in self.profiles)

@@ -60,6 +60,7 @@ _OWNERS: Mapping[str, Literal["email", "hash", "none"]] = {"email": "email", "ha
 _UNITS: Mapping[str, Unit] = {
     "runs": "runs",
     "usd": "usd",
+    "bill_usd": "bill_usd",
     "compute_minutes": "compute_minutes",
     "ai_credits": "ai_credits",
 }

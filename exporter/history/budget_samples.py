@@ -63,9 +63,11 @@ class _Spent:
 
 def _spent(past: Past, index: int) -> _Spent | None:
     budget, used = past.budgets[index], past.used[index]
+    if budget.unit == "bill_usd":
+        return None  # who had a seat is known of today only
     if isinstance(used, CreditUse):
         return None if used.since_ms is None else _Spent(used, 0, used.since_ms)
-    if budget.unit == "usd" and not past.is_run_priced:
+    if budget.unit == "usd" and not past.run_money:
         return None
     matched = past.matched(budget)
     mine = [known for known in past.snapshot.stored.projects if known.project.project_id in matched]

@@ -22,6 +22,8 @@ _TRACKS: Mapping[str, Callable[[Past], Iterable[Track]]] = {
     "hex_project_previous_week_runs": project_samples.previous_week_runs,
     "hex_project_cost_week_usd": project_samples.week_costs,
     "hex_project_cost_previous_week_usd": project_samples.previous_week_costs,
+    "hex_project_cost_week_money_usd": project_samples.week_money,
+    "hex_project_cost_previous_week_money_usd": project_samples.previous_week_money,
     "hex_cost_week_usd": workspace_samples.week_costs,
     "hex_cost_previous_week_usd": workspace_samples.previous_week_costs,
 }

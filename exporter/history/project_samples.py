@@ -2,14 +2,17 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate
 from math import nan
 
-from exporter.history.past import Past
+from exporter.history.past import Past, Started
 from exporter.history.series import Track, track
-from exporter.insight import MICRO
+from exporter.insight import MICRO, Money
 from exporter.metrics import project_families
+
+Cost = Callable[[Started], Iterable[int]]
+"""From the runs of a project, by start, to what each cost in millionths of a dollar."""
 
 
 def project_infos(past: Past) -> Iterator[Track]:
@@ -24,22 +27,32 @@ def project_infos(past: Past) -> Iterator[Track]:
 
 def week_runs(past: Past) -> Iterator[Track]:
     """Runs in the week so far."""
-    return _by_week(past, "hex_project_week_runs", is_previous=False, is_money=False)
+    return _by_week(past, "hex_project_week_runs", is_previous=False)
 
 
 def previous_week_runs(past: Past) -> Iterator[Track]:
     """Runs in the week before."""
-    return _by_week(past, "hex_project_previous_week_runs", is_previous=True, is_money=False)
+    return _by_week(past, "hex_project_previous_week_runs", is_previous=True)
 
 
 def week_costs(past: Past) -> Iterator[Track]:
     """What the runs of the week so far cost, where runs cost anything."""
-    return _by_week(past, "hex_project_cost_week_usd", is_previous=False, is_money=True)
+    return _costs(past, "hex_project_cost_week_usd", is_previous=False)
 
 
 def previous_week_costs(past: Past) -> Iterator[Track]:
     """What the runs of the week before cost."""
-    return _by_week(past, "hex_project_cost_previous_week_usd", is_previous=True, is_money=True)
+    return _costs(past, "hex_project_cost_previous_week_usd", is_previous=True)
+
+
+def week_money(past: Past) -> Iterator[Track]:
+    """The same by kind of money."""
+    return _money(past, "hex_project_cost_week_money_usd", is_previous=False)
+
+
+def previous_week_money(past: Past) -> Iterator[Track]:
+    """What the runs of the week before cost, by kind of money."""
+    return _money(past, "hex_project_cost_previous_week_money_usd", is_previous=True)
 
 
 def last_runs(past: Past) -> Iterator[Track]:
@@ -57,17 +70,33 @@ def last_runs(past: Past) -> Iterator[Track]:
         yield track("hex_project_last_run_timestamp_seconds", labels, past.span.hours, values)
 
 
-def _by_week(past: Past, metric: str, *, is_previous: bool, is_money: bool) -> Iterator[Track]:
+def _costs(past: Past, metric: str, *, is_previous: bool) -> Iterator[Track]:
+    def both(started: Started) -> Iterator[int]:
+        return map(int.__add__, started.compute_micro_usd, started.own_micro_usd)
+
+    return _by_week(past, metric, is_previous=is_previous, cost=both) if past.run_money else iter(())
+
+
+def _money(past: Past, metric: str, *, is_previous: bool) -> Iterator[Track]:
+    amounts: Mapping[Money, Cost] = {
+        "billed": lambda started: started.compute_micro_usd,
+        "estimate": lambda started: started.own_micro_usd,
+    }
+    for kind in past.run_money:
+        yield from _by_week(past, metric, kind, is_previous=is_previous, cost=amounts[kind])
+
+
+def _by_week(past: Past, metric: str, *labels: str, is_previous: bool, cost: Cost | None = None) -> Iterator[Track]:
+    """Of each project what `cost` gives for each of its runs, in dollars; without it, how many there were."""
     since_ms = past.known_since_ms()
-    if since_ms is None or (is_money and not past.is_run_priced):
+    if since_ms is None:
         return
     for series, started in past.started.items():
         starts = started.start_ms
-        sums = list(accumulate(started.micro_usd, initial=0)) if is_money else range(len(starts) + 1)
-        unit = MICRO if is_money else 1
+        sums = range(len(starts) + 1) if cost is None else list(accumulate(cost(started), initial=0))
         values: list[float] = []
         for at_ms, (week, before) in zip(past.span.hours, past.hours_by_week, strict=True):
             start_ms, end_ms = before if is_previous else (week[0], at_ms)
             amount = sums[bisect_left(starts, end_ms)] - sums[bisect_left(starts, start_ms)]
-            values.append(nan if start_ms < since_ms else amount / unit if is_money else amount)
-        yield track(metric, (past.name, series), past.span.hours, values)
+            values.append(nan if start_ms < since_ms else amount if cost is None else amount / MICRO)
+        yield track(metric, (past.name, series, *labels), past.span.hours, values)

@@ -2,7 +2,7 @@
 
 from exporter.insight.ai_credits import Grants, credits_cost, grants_of
 from exporter.insight.apportion import apportioned
-from exporter.insight.budgets import WINDOWS_MS, BudgetStatus, Spent, budget_status
+from exporter.insight.budgets import WINDOWS_MS, BudgetStatus, Spent, budget_status, with_seats
 from exporter.insight.calendar_period import (
     Period,
     days_of,
@@ -20,6 +20,7 @@ from exporter.insight.consumers import Consumer, Way, culprit, largest_consumers
 from exporter.insight.credit_month import CreditOutlook, credit_outlook, usual_week
 from exporter.insight.credit_use import CreditGrowth, CreditUse, growth_span
 from exporter.insight.growth import Growth, growth_between
+from exporter.insight.money import COMPONENTS, MONEY, Money, money_of
 from exporter.insight.past_assumptions import unknown_past
 from exporter.insight.plans import plan_months, ruled_out
 from exporter.insight.redundancy import count_repeats, longest_gap_ms
@@ -40,7 +41,9 @@ from exporter.insight.tariffs import MICRO, Tariff, Tariffs, tariff
 __all__ = [
     "ALLOWED_DELAY_MS",
     "ALLOWED_EARLY_MS",
+    "COMPONENTS",
     "MICRO",
+    "MONEY",
     "UNBILLED",
     "UNITS",
     "WEEK_MS",
@@ -52,6 +55,7 @@ __all__ = [
     "CreditUse",
     "Grants",
     "Growth",
+    "Money",
     "Period",
     "SeatHistory",
     "SeatSpan",
@@ -79,6 +83,7 @@ __all__ = [
     "longest_gap_ms",
     "midnight_ms",
     "missed_firings",
+    "money_of",
     "months_of",
     "next_firing",
     "peak",
@@ -102,4 +107,5 @@ __all__ = [
     "unpriced_keys",
     "usual_week",
     "week_bounds",
+    "with_seats",
 ]

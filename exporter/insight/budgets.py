@@ -1,7 +1,7 @@
 """How a budget stands: used, used before, expected, and the rolling windows beside it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from exporter.config import Budget, Week
@@ -78,6 +78,26 @@ def budget_status(budget: Budget, spent: Spent | None, week: Week, now_ms: int) 
             for name, length in WINDOWS_MS.items()
         },
         recent=tuple(spent.between(*one) / size for one in telling),
+    )
+
+
+def with_seats(status: BudgetStatus, seats: int | None, previous_seats: int | None) -> BudgetStatus:
+    """A budget on the bill with what seats cost in its period and in the one before, in millionths of a dollar.
+
+    Seats are billed ahead: they are used from the period's first moment on, and are in no rolling window. None: their
+    price is not known, and so no bill is.
+    """
+    size = UNITS[status.budget.unit]
+
+    def plus(amount: float | None, micro_usd: int | None) -> float | None:
+        return None if amount is None or micro_usd is None else amount + micro_usd / size
+
+    return replace(
+        status,
+        used=plus(status.used, seats),
+        previous_used=plus(status.previous_used, previous_seats),
+        forecast=plus(status.forecast, seats),
+        windows=status.windows if seats is not None else dict.fromkeys(WINDOWS_MS, (None, None)),
     )
 
 

@@ -9,7 +9,13 @@ from typing import NamedTuple
 UNBILLED = "unable_to_allocate_kernel"
 """The status of a run that never ran and adds to nothing."""
 
-UNITS: Mapping[str, int] = {"runs": 1, "usd": 1_000_000, "compute_minutes": 60_000, "ai_credits": 1_000}
+UNITS: Mapping[str, int] = {
+    "runs": 1,
+    "usd": 1_000_000,
+    "bill_usd": 1_000_000,
+    "compute_minutes": 60_000,
+    "ai_credits": 1_000,
+}
 """How many of the integers that are summed make one of a budget's unit: millionths of a dollar, milliseconds..."""
 
 

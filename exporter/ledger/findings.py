@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
+from types import MappingProxyType
 
 from sqlalchemy import delete, select
 
@@ -14,6 +15,9 @@ from exporter.ledger.store import Store, Transaction
 
 REALISED = "hex_findings_realised_usd_total"
 """In millionths of a dollar; label kind."""
+
+REALISED_MONEY = "hex_findings_realised_money_usd_total"
+"""The same; labels kind and money."""
 
 _WRITTEN = "findings_written_ms"
 
@@ -53,14 +57,22 @@ class FindingRepository:
                     saving_ms=row.saving_ms,
                     cost_micro=row.cost_micro,
                     realised_micro=row.realised_micro,
+                    saving_estimate_micro=row.saving_estimate_micro or 0,
+                    realised_estimate_micro=row.realised_estimate_micro or 0,
                 )
                 for row in connection.execute(wanted)
             )
 
-    def write(self, records: Iterable[KnownFinding], realised: Mapping[str, int], now_ms: int) -> None:
-        """Findings as they are now, and by kind the millionths of a dollar that were saved since the last time.
+    def write(
+        self,
+        records: Iterable[KnownFinding],
+        realised: Mapping[str, int],
+        now_ms: int,
+        realised_money: Mapping[tuple[str, str], int] = MappingProxyType({}),
+    ) -> None:
+        """Findings as they are now, and the millionths of a dollar saved since the last time, by kind and by its money.
 
-        One transaction with hex_findings_realised_usd_total and `written_ms`, so that no time counts twice. Findings
+        One transaction with the counters of what was realised and `written_ms`, so that no time counts twice. Findings
         that are not among the records stay as they were.
         """
         rows = [
@@ -70,7 +82,11 @@ class FindingRepository:
         ]
         with self._store.transaction() as transaction:
             upsert(transaction.connection, FINDINGS, rows)
-            self._count(transaction, {(REALISED, (kind,)): amount for kind, amount in realised.items()}, now_ms)
+            amounts: dict[tuple[str, tuple[str, ...]], int] = {
+                (REALISED, (kind,)): amount for kind, amount in realised.items()
+            }
+            amounts |= {(REALISED_MONEY, labels): amount for labels, amount in realised_money.items()}
+            self._count(transaction, amounts, now_ms)
             self._key_values.write(transaction, _WRITTEN, now_ms)
 
     def prune(self, transaction: Transaction, before_ms: int) -> None:

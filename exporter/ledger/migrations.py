@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection, Engine, inspect, select
 
 from exporter.errors import LedgerError, LedgerTooNewError
-from exporter.ledger import version_2, version_3, version_4, version_5, version_6, version_7
+from exporter.ledger import version_2, version_3, version_4, version_5, version_6, version_7, version_8
 from exporter.ledger.cost_schema import METADATA
 from exporter.ledger.schema import META, SCHEMA_VERSION, upsert
 
@@ -44,7 +44,12 @@ def _from_6(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-STEPS: tuple[Step, ...] = (_from_1, _from_2, _from_3, _from_4, _from_5, _from_6)
+def _from_7(connection: Connection) -> None:
+    for statement in (*version_8.COLUMNS, version_8.FILL):
+        connection.exec_driver_sql(statement)
+
+
+STEPS: tuple[Step, ...] = (_from_1, _from_2, _from_3, _from_4, _from_5, _from_6, _from_7)
 """`STEPS[n - 1]` turns version n into n + 1. A step is never edited once released; it may not import `schema`."""
 
 OLDEST_READABLE = 1
@@ -78,6 +83,8 @@ def cover(raw: sqlite3.Connection) -> None:
         for view in version_5.VIEWS:
             raw.execute(view)
         raw.execute(version_5.fill("temp.credit_growth"))
+    for statement in version_8.COLUMNS if found[0] < 2 else version_8.VIEWS:
+        raw.execute(statement)
 
 
 def schema_version(connection: Connection, name: str) -> int:

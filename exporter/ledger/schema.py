@@ -22,7 +22,7 @@ from sqlalchemy.dialects import sqlite
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 """The version that this program writes; an older ledger is migrated to it, a newer one is refused."""
 
 METADATA = MetaData()
@@ -294,6 +294,8 @@ FINDINGS = Table(
     Column("saving_ms", BigInteger, nullable=False),
     Column("cost_micro", BigInteger),
     Column("realised_micro", BigInteger, nullable=False),
+    Column("saving_estimate_micro", BigInteger),
+    Column("realised_estimate_micro", BigInteger),
 )
 
 

@@ -495,15 +495,39 @@ GROUPS = (
                 "The same for the week before the current one, with the seats and prices of its days.",
             ),
             _gauge(
+                "hex_cost_week_money_usd",
+                "workspace money",
+                "Cost of the current week by kind of money, in dollars. billed: Hex's bill (seats, compute, credits), "
+                "a lower bound where a component is absent; other: other bills, where they are known; estimate: what "
+                "the configuration says, which no one bills. Never add them up. Absent until the week is known.",
+            ),
+            _gauge(
+                "hex_cost_previous_week_money_usd",
+                "workspace money",
+                "Cost of the week before the current one by kind of money, in dollars.",
+            ),
+            _gauge(
                 "hex_project_cost_week_usd",
                 "workspace project_id",
-                "Compute and own estimate of the project's runs that started in the current week, in dollars. Absent "
-                "where no run has a price, and until the week is completely known.",
+                "Compute and own estimate of the project's runs that started in the current week, in dollars: two "
+                "kinds of money, which hex_project_cost_week_money_usd has apart. Absent where no run has a price, and "
+                "until the week is completely known.",
             ),
             _gauge(
                 "hex_project_cost_previous_week_usd",
                 "workspace project_id",
                 "The same for the week before the current one.",
+            ),
+            _gauge(
+                "hex_project_cost_week_money_usd",
+                "workspace project_id money",
+                "What the project's runs of the current week cost by kind of money, in dollars: billed (compute, a "
+                "lower bound) and estimate (own). A kind in which no run has a price is absent.",
+            ),
+            _gauge(
+                "hex_project_cost_previous_week_money_usd",
+                "workspace project_id money",
+                "What the project's runs of the week before the current one cost by kind of money, in dollars.",
             ),
             _gauge(
                 "hex_seat_month_usd",
@@ -669,6 +693,12 @@ GROUPS = (
                 "price.",
             ),
             _gauge(
+                "hex_findings_saving_month_money_usd",
+                "workspace kind money",
+                "What acting on the findings of this kind would save a month by kind of money, in dollars. billed: so "
+                "much less to pay Hex; estimate: so much less of your own estimate. Never add them up.",
+            ),
+            _gauge(
                 "hex_findings_saving_month_runs",
                 "workspace kind",
                 "Runs a month that acting on the findings of this kind would save; the kinds add up.",
@@ -686,6 +716,11 @@ GROUPS = (
                 "overlap each show their whole saving: do not add them up.",
             ),
             _gauge(
+                "hex_finding_saving_month_money_usd",
+                "workspace kind subject money",
+                "Savings of the top findings by kind of money (billed, estimate), in dollars a month.",
+            ),
+            _gauge(
                 "hex_finding_saving_month_runs",
                 "workspace kind subject",
                 "Runs a month that acting on one of the top findings (audit.top) would save. Do not add them up.",
@@ -695,6 +730,11 @@ GROUPS = (
                 "workspace kind subject",
                 "What the subject of one of the top findings (audit.top) costs a month now, in dollars; of connections "
                 "that overlap, whose saving is not known, what runs through the one to remove.",
+            ),
+            _gauge(
+                "hex_finding_cost_month_money_usd",
+                "workspace kind subject money",
+                "Costs of the subjects of the top findings by kind of money (billed, estimate), in dollars a month.",
             ),
             _gauge(
                 "hex_finding_first_seen_timestamp_seconds",
@@ -714,6 +754,11 @@ GROUPS = (
                 "where nothing has a price.",
             ),
             _gauge(
+                "hex_team_saving_month_money_usd",
+                "workspace team money",
+                "Savings of each team by kind of money (billed, estimate), in dollars a month; the teams add up.",
+            ),
+            _gauge(
                 "hex_team_saving_month_runs",
                 "workspace team",
                 "Runs a month that acting on the findings of this team would save; the teams add up.",
@@ -722,6 +767,13 @@ GROUPS = (
                 "hex_findings_realised_usd_total",
                 "workspace kind",
                 "Dollars saved since findings of this kind disappeared together with their cost.",
+                divisor=1_000_000,
+            ),
+            _counter(
+                "hex_findings_realised_money_usd_total",
+                "workspace kind money",
+                "Dollars saved since findings of this kind disappeared, by kind of money: billed, not billed by Hex; "
+                "estimate, what was not spent of your own estimate.",
                 divisor=1_000_000,
             ),
         ),

@@ -24,7 +24,7 @@ from exporter.metrics.families.stored_counters import counter_families
 from exporter.metrics.families.weeks import week_families
 from exporter.metrics.page import Family
 from exporter.metrics.process import Process
-from exporter.view import Bookkeeper, Reader, Snapshot, Status, WorkspaceStatus, owner_label
+from exporter.view import Bookkeeper, Reader, Snapshot, Span, Status, WorkspaceStatus, owner_label
 
 Skews = Mapping[str, int | None]
 """By workspace, how far a clock is ahead of the time that its figures go by, in milliseconds; None: in doubt."""
@@ -78,11 +78,14 @@ class Collector:
             merged[name] = family if known is None else Family(family.metric, [*known.samples, *family.samples])
         return [family for family in merged.values() if family.samples]
 
-    def snapshots(self, config: Config, now_ms: int, skews_ms: Skews = MappingProxyType({})) -> Iterator[Snapshot]:
+    def snapshots(
+        self, config: Config, now_ms: int, skews_ms: Skews = MappingProxyType({}), *, span: Span | None = None
+    ) -> Iterator[Snapshot]:
         """Each workspace as of now, those left out that could not be read yet.
 
         `skews_ms` is by how much `now_ms` is ahead of the time of a workspace, None where that is in doubt: what
-        depends on the hour is then unknown.
+        depends on the hour is then unknown. `span`: the period of the accounts in the place of the week, and the one
+        that it is compared with.
         """
         if config != self._config:
             self._config, self._owner_label = config, owner_label(config.labels)
@@ -105,7 +108,7 @@ class Collector:
                 stored=stored,
                 status=status.workspaces.get(workspace.name, WorkspaceStatus()),
                 owner_label=self._owner_label,
-                accounts=None if skew_ms is None else self._bookkeepers[workspace.name].accounts(stored, here_ms),
+                accounts=None if skew_ms is None else self._bookkeepers[workspace.name].accounts(stored, here_ms, span),
             )
 
     def _families(self, snapshots: Iterable[Snapshot]) -> Iterator[Family]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from exporter.facts import Project
-from exporter.insight import MICRO, UNBILLED, period_at
+from exporter.insight import MICRO, UNBILLED, Money, money_of, period_at
 from exporter.report.charges import Charge
 from exporter.report.week_tables import Cell, Table
 from exporter.view import Adjustment, ClosedPeriod, Snapshot, Total, WeekAccount
@@ -22,11 +22,17 @@ def closing_remarks(closed: ClosedPeriod | None, timezone: str) -> Iterator[str]
         return
     yield f"closed on {_day(closed.at_ms, timezone)}: the figures are those of then"
     if closed.adjustments:
-        usd = sum(sum(one.delta.whole.costs.values()) for one in closed.adjustments) / MICRO
+        money = Counter[Money]()
+        for one in closed.adjustments:
+            money.update(money_of(one.delta.whole.costs))
+        sums = ", ".join(
+            f"{micro / MICRO:+,.2f} USD {kind}" for kind, micro in money.items() if micro or kind == "billed"
+        )
         runs = sum(total.runs for one in closed.adjustments for total in (one.delta.whole.totals or {}).values())
         count = len(closed.adjustments)
         yield (
-            f"{count} adjustment{'' if count == 1 else 's'} since, to be added to them: {runs:+,} runs, {usd:+,.2f} USD"
+            f"{count} adjustment{'' if count == 1 else 's'} since, to be added to them: {runs:+,} runs"
+            f"{', ' if sums else ''}{sums}"
         )
 
 

@@ -39,13 +39,19 @@ _COLUMNS = (
     "team",
     "owner",
     "saving_month_usd",
+    "saving_month_billed_usd",
+    "saving_month_estimate_usd",
     "saving_month_runs",
     "saving_month_minutes",
     "counted_month_usd",
+    "counted_month_billed_usd",
+    "counted_month_estimate_usd",
     "counted_month_runs",
     "counted_month_minutes",
     "counted_by",
     "cost_month_usd",
+    "cost_month_billed_usd",
+    "cost_month_estimate_usd",
     "confidence",
     "evidence",
     "why",
@@ -135,7 +141,7 @@ def _as_json(reports: Sequence[AuditReport]) -> str:
             "runs_since": None if audit.since_ms is None else _instant(audit.since_ms),
             "saving": _saving("saving", report.saving),
             "spent": _saving("spent", audit.spent),
-            "realised_usd": usd(report.realised_micro),
+            **_money("realised", report.realised),
             "findings": [_finding(report, one) for one in report.findings],
             "ignored": [_finding(report, one) for one in report.ignored],
             "kinds": [
@@ -145,7 +151,7 @@ def _as_json(reports: Sequence[AuditReport]) -> str:
                     "ignored": total.ignored,
                     "counted_elsewhere": dict(total.counted_elsewhere),
                     **_saving("saving", total.saving),
-                    "realised_usd": usd(total.realised_micro),
+                    **_money("realised", total.realised),
                 }
                 for total in report.totals
             ],
@@ -190,7 +196,7 @@ def _finding(report: AuditReport, shown: ShownFinding) -> dict[str, object]:
         **_saving("saving", finding.saving),
         **_saving("counted", finding.counted),
         "counted_by": None if finding.counted_by is None else finding.counted_by[0],
-        "cost_month_usd": usd(finding.cost.micro),
+        **_money("cost_month", finding.cost),
         "confidence": finding.confidence,
         "evidence": {fact.name: _value(fact) for fact in finding.evidence},
         "why": finding.why,
@@ -213,13 +219,22 @@ def _gone(known: KnownFinding) -> dict[str, object]:
         "subject": known.subject,
         "first_seen": _instant(known.first_seen_ms),
         "gone_since": None if known.gone_ms is None else _instant(known.gone_ms),
-        "realised_usd": usd(known.realised_micro),
+        **_money("realised", Saving(micro=known.realised_micro, estimate_micro=known.realised_estimate_micro)),
+    }
+
+
+def _money(name: str, saving: Saving) -> dict[str, object]:
+    """Both kinds of money apart, and together: for programs that rank by it."""
+    return {
+        f"{name}_usd": usd(saving.micro),
+        f"{name}_billed_usd": usd(saving.money("billed")),
+        f"{name}_estimate_usd": usd(saving.money("estimate")),
     }
 
 
 def _saving(name: str, saving: Saving) -> dict[str, object]:
     return {
-        f"{name}_month_usd": usd(saving.micro),
+        **_money(f"{name}_month", saving),
         f"{name}_month_runs": round(saving.runs, 3),
         f"{name}_month_minutes": round(saving.minutes, 3),
     }

@@ -60,6 +60,12 @@ class KindTotal:
     saving: Saving
     realised_micro: int
     counted_elsewhere: Mapping[str, int]
+    realised_estimate_micro: int = 0
+
+    @property
+    def realised(self) -> Saving:
+        """What was saved by those that are gone, with the part that is an estimate."""
+        return Saving(micro=self.realised_micro, estimate_micro=self.realised_estimate_micro)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +89,12 @@ class AuditReport:
         return added([total.saving for total in self.totals])
 
     @property
-    def realised_micro(self) -> int:
+    def realised(self) -> Saving:
         """What was saved since findings went."""
-        return sum(total.realised_micro for total in self.totals)
+        return Saving(
+            micro=sum(total.realised_micro for total in self.totals),
+            estimate_micro=sum(total.realised_estimate_micro for total in self.totals),
+        )
 
     @property
     def is_priced(self) -> bool:
@@ -169,8 +178,10 @@ def _totals(
 ) -> Iterator[KindTotal]:
     """The kinds that were judged, and those with something saved before they could not be judged any more."""
     realised: Counter[str] = Counter()
+    estimate: Counter[str] = Counter()
     for one in known:
         realised[one.kind] += one.realised_micro
+        estimate[one.kind] += one.realised_estimate_micro
     ignored_kinds = Counter(one.finding.kind for one in ignored)
     for kind in kinds:
         own = [one.finding for one in findings if one.finding.kind == kind]
@@ -183,6 +194,7 @@ def _totals(
                 saving=saving,
                 realised_micro=realised[kind],
                 counted_elsewhere=counted_elsewhere(own),
+                realised_estimate_micro=estimate[kind],
             )
 
 

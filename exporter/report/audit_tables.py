@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from exporter.facts import finding_kind_words
-from exporter.insight import MICRO
-from exporter.insight.savings import Fact, NotJudged
+from exporter.insight import MICRO, Money
+from exporter.insight.savings import Fact, NotJudged, Saving
 from exporter.report.audit_report import AuditReport, ShownFinding
 from exporter.report.week_tables import WITHOUT_TEAM, Cell, Table
 
@@ -14,6 +14,15 @@ _DAY_MS = 86_400_000
 def usd(micro: int | None) -> float | None:
     """An amount in dollars, None where there is none."""
     return None if micro is None else micro / MICRO
+
+
+def parts(saving: Saving) -> tuple[Cell, ...]:
+    """What is on Hex's bill and what is the owners' own estimate, in dollars."""
+    return usd(saving.money("billed")), usd(saving.money("estimate"))
+
+
+def _columns(name: str) -> tuple[str, ...]:
+    return f"{name}_billed_usd", f"{name}_estimate_usd"
 
 
 def not_judged_lines(all_missing: Iterable[NotJudged]) -> Iterator[str]:
@@ -34,13 +43,13 @@ def evidence_text(report: AuditReport, facts: Iterable[Fact]) -> str:
 def finding_table(report: AuditReport, shown: Sequence[ShownFinding], *, is_ignored: bool = False) -> Table:
     """Findings as rows; money, teams and decisions where there are any."""
     has_team = any(one.finding.team for one in (*report.findings, *report.ignored))
-    money = ("saving_usd", "cost_usd") if report.is_priced else ()
+    money = _columns("saving") + _columns("cost") if report.is_priced else ()
     last = ("reason", "until") if is_ignored else ("action", "known_for")
     columns = (*money, "runs", "minutes", "kind", "subject", *(("team",) if has_team else ()), "evidence", *last)
 
     def cells(one: ShownFinding) -> tuple[Cell, ...]:
         finding = one.finding
-        amounts: tuple[Cell, ...] = (usd(finding.saving.micro), usd(finding.cost.micro)) if report.is_priced else ()
+        amounts = parts(finding.saving) + parts(finding.cost) if report.is_priced else ()
         decision: tuple[Cell, ...]
         if is_ignored:
             decision = (finding.ignored, "no end" if finding.ignored_until is None else str(finding.ignored_until))
@@ -69,10 +78,10 @@ def kind_table(report: AuditReport) -> Table | None:
             finding_kind_words(total.kind),
             total.findings,
             total.ignored,
-            *((usd(total.saving.micro),) if report.is_priced else ()),
+            *(parts(total.saving) if report.is_priced else ()),
             _about(total.saving.runs),
             _about(total.saving.minutes),
-            usd(total.realised_micro),
+            *parts(total.realised),
         )
         for total in report.totals
         if total.findings or total.ignored or total.realised_micro
@@ -83,14 +92,15 @@ def kind_table(report: AuditReport) -> Table | None:
             "all",
             sum(total.findings for total in report.totals),
             sum(total.ignored for total in report.totals),
-            *((usd(saving.micro),) if report.is_priced else ()),
+            *(parts(saving) if report.is_priced else ()),
             _about(saving.runs),
             _about(saving.minutes),
-            usd(report.realised_micro),
+            *parts(report.realised),
         )
     )
-    money = ("saving_usd",) if report.is_priced else ()
-    return Table("kind", ("kind", "findings", "ignored", *money, "runs", "minutes", "realised_usd"), tuple(rows))
+    money = _columns("saving") if report.is_priced else ()
+    columns = ("kind", "findings", "ignored", *money, "runs", "minutes", *_columns("realised"))
+    return Table("kind", columns, tuple(rows))
 
 
 def team_table(report: AuditReport) -> Table | None:
@@ -101,15 +111,15 @@ def team_table(report: AuditReport) -> Table | None:
         (
             row.team or WITHOUT_TEAM,
             row.findings,
-            usd(row.saving.micro),
+            *parts(row.saving),
             _about(row.saving.runs),
-            usd(row.cost.micro),
+            *parts(row.cost),
             _about(row.cost.runs),
             _about(row.cost.minutes),
         )
         for row in report.teams
     )
-    columns = ("team", "findings", "saving_usd", "saved_runs", "cost_usd", "runs", "minutes")
+    columns = ("team", "findings", *_columns("saving"), "saved_runs", *_columns("cost"), "runs", "minutes")
     return Table("team", columns, rows)
 
 
@@ -126,15 +136,20 @@ def summary(report: AuditReport) -> str:
     if not report.totals:
         return "none of these kinds could be judged"
     saving, spent = report.saving, report.audit.spent
-    parts = []
-    if saving.micro is not None and spent.micro is not None:
-        parts.append(f"{saving.micro / MICRO:,.2f} of {spent.micro / MICRO:,.2f} USD")
-    if report.audit.since_ms is not None:
-        parts.append(f"{saving.runs:,.0f} of {spent.runs:,.0f} runs")
-        parts.append(f"{saving.minutes:,.0f} of {spent.minutes:,.0f} minutes")
     count = len(report.findings)
-    text = f"{count} finding{'' if count == 1 else 's'}"
-    return f"{text}; to be saved a month: {', '.join(parts)}" if parts else text
+    said = [f"{count} finding{'' if count == 1 else 's'}"]
+    if saving.micro is not None and spent.micro is not None:
+        said.append(f"you would pay less: {_of('billed', saving, spent)} USD a month")
+        if spent.estimate_micro:
+            said.append(f"you would spend less of your own estimate: {_of('estimate', saving, spent)} USD a month")
+    if report.audit.since_ms is not None:
+        runs = f"{saving.runs:,.0f} of {spent.runs:,.0f} runs"
+        said.append(f"you would save {runs} and {saving.minutes:,.0f} of {spent.minutes:,.0f} minutes a month")
+    return "; ".join(said)
+
+
+def _of(kind: Money, saving: Saving, spent: Saving) -> str:
+    return " of ".join(f"{(one.money(kind) or 0) / MICRO:,.2f}" for one in (saving, spent))
 
 
 def overlap_lines(report: AuditReport) -> Iterator[str]:

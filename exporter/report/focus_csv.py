@@ -1,8 +1,9 @@
 """A week's bill as CSV in the columns of FOCUS, the FinOps Open Cost and Usage Specification, version 1.2.
 
 Beside the columns that it demands are those that show who caused which part. Costs before discounts
-are those after them, as no invoice is read. What is the owners' own estimate was never billed: it costs, but its
-BilledCost is 0. What was found to differ from a closed period stands beside it as a Correction with its date.
+are those after them, as no invoice is read. The owners' own estimate was never billed and costs nothing: it is in
+x_OwnEstimate only, so that no sum of a column of FOCUS has it. What was found to differ from a closed period stands
+beside it as a Correction with its date.
 """
 
 import csv
@@ -50,6 +51,7 @@ COLUMNS = (
     "SubAccountName",
     "Tags",
     "x_AdjustedAt",
+    "x_OwnEstimate",
     "x_Runs",
     "x_Team",
 )
@@ -62,7 +64,16 @@ _SERVICES = {
     "own_estimate": ("Own estimate", "Other", "Project"),
 }
 _FIGURES = frozenset(
-    {"BilledCost", "ConsumedQuantity", "ContractedCost", "EffectiveCost", "ListCost", "PricingQuantity", "x_Runs"}
+    {
+        "BilledCost",
+        "ConsumedQuantity",
+        "ContractedCost",
+        "EffectiveCost",
+        "ListCost",
+        "PricingQuantity",
+        "x_OwnEstimate",
+        "x_Runs",
+    }
 )
 
 
@@ -86,13 +97,12 @@ def _row(workspace: str, account: str, charge: Charge) -> Mapping[str, object]:
     is_own = charge.component == "own_estimate"
     is_seat = charge.component == "seats"
     provider = "Own estimate" if is_own else "Hex"
-    cost = dollars(charge.micro_usd)
-    billed = "0" if is_own else cost
+    cost = "0" if is_own else dollars(charge.micro_usd)
     quantity = f"{charge.quantity:.6f}".rstrip("0").rstrip(".")
     tags = {name: value for name, value in (("team", charge.team), ("owner", charge.owner)) if value}
     reason = f" ({charge.reason})" if charge.reason else ""
     return {
-        "BilledCost": billed,
+        "BilledCost": cost,
         "BillingAccountId": account,
         "BillingAccountName": "",
         "BillingCurrency": "USD",
@@ -106,10 +116,10 @@ def _row(workspace: str, account: str, charge: Charge) -> Mapping[str, object]:
         "ChargePeriodStart": _instant(charge.period[0]),
         "ConsumedQuantity": "" if is_seat else quantity,
         "ConsumedUnit": "" if is_seat else charge.unit,
-        "ContractedCost": billed,
+        "ContractedCost": cost,
         "EffectiveCost": cost,
         "InvoiceIssuerName": provider,
-        "ListCost": billed,
+        "ListCost": cost,
         "PricingCategory": "Standard",
         "PricingQuantity": quantity,
         "PricingUnit": charge.unit,
@@ -126,6 +136,7 @@ def _row(workspace: str, account: str, charge: Charge) -> Mapping[str, object]:
         "SubAccountName": workspace,
         "Tags": json.dumps(tags, ensure_ascii=False),
         "x_AdjustedAt": "" if charge.corrected_ms is None else _instant(charge.corrected_ms),
+        "x_OwnEstimate": dollars(charge.micro_usd) if is_own else "",
         "x_Runs": "" if charge.runs is None else charge.runs,
         "x_Team": charge.team,
     }

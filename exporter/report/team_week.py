@@ -6,12 +6,20 @@ from dataclasses import replace
 from datetime import date
 
 from exporter.insight import MICRO
-from exporter.insight.savings import KnownFinding
+from exporter.insight.savings import KnownFinding, Saving
+from exporter.report.audit_tables import parts, usd
 from exporter.report.charges import Charge
 from exporter.report.week_tables import WITHOUT_TEAM, Cell, Table
 from exporter.view import Snapshot, team_of_person
 
-ADDED = ("seats_usd", "findings", "saving_month_usd", "saving_month_runs")
+ADDED = (
+    "seats_usd",
+    "findings",
+    "saving_month_usd",
+    "saving_billed_usd",
+    "saving_estimate_usd",
+    "saving_month_runs",
+)
 
 
 def with_savings(
@@ -36,15 +44,20 @@ def with_savings(
 
     def added(team: str) -> tuple[Cell, ...]:
         if known is None:
-            return _usd(seats, team), None, None, None
+            return _usd(seats, team), *[None] * (len(ADDED) - 1)
         own = findings.get(team, ())
-        micros = [one.saving_micro for one in own if one.saving_micro is not None]
-        saving = sum(micros) / MICRO if micros else None
-        return _usd(seats, team), len(own), saving, round(sum(one.saving_runs for one in own), 1)
+        priced = [one for one in own if one.saving_micro is not None]
+        saving = Saving(
+            micro=sum(one.saving_micro or 0 for one in priced) if priced else None,
+            estimate_micro=sum(one.saving_estimate_micro for one in priced),
+        )
+        runs = round(sum(one.saving_runs for one in own), 1)
+        return _usd(seats, team), len(own), usd(saving.micro), *parts(saving), runs
 
     return replace(
         table,
         columns=(*table.columns, *ADDED),
+        for_programs=table.for_programs | {"saving_month_usd"},
         rows=tuple((*row, *added(team)) for team, row in rows.items()),
     )
 

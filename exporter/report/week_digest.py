@@ -3,15 +3,18 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from exporter.facts import finding_kind_words
+from exporter.insight import MICRO, Money
 from exporter.report.audit_report import AuditReport, ShownFinding
-from exporter.report.audit_tables import not_judged_lines, summary, usd
+from exporter.report.audit_tables import not_judged_lines, parts, summary
 from exporter.report.escaping import for_markdown
-from exporter.report.week_forms import markdown_table
+from exporter.report.week_forms import heading, markdown_table
 from exporter.report.week_report import WeekReport
 from exporter.report.week_tables import Cell, Table
 
 MOST = 5
 """How many changes and findings are shown."""
+
+_SAVED: tuple[Money, ...] = ("billed", "estimate")
 
 _WEEK_MS = 7 * 86_400_000
 
@@ -25,11 +28,11 @@ def _section(report: WeekReport, audit: AuditReport) -> Iterator[str]:
     tables = {table.name: table for table in report.tables}
     yield f"# {for_markdown(report.title)}"
     yield ""
-    yield _headline(tables, is_over=report.is_over)
+    yield _headline(tables, report.noun, is_over=report.is_over)
     yield ""
     for name, table in (
         ("Budgets", _budgets(tables)),
-        ("Largest changes against the week before", _changes(tables) if report.is_over else None),
+        (f"Largest changes against the {report.noun} before", _changes(tables) if report.is_over else None),
         ("Teams", _teams(tables)),
     ):
         if table is not None and table.rows:
@@ -41,22 +44,37 @@ def _section(report: WeekReport, audit: AuditReport) -> Iterator[str]:
     yield from (f"- {for_markdown(line)}" for line in _notes(report, audit))
 
 
-def _headline(tables: Mapping[str, Table], *, is_over: bool) -> str:
-    """Runs and cost in one sentence, as far as they are known; compared once the week is over."""
+def _headline(tables: Mapping[str, Table], noun: str, *, is_over: bool) -> str:
+    """Hex's bill, then runs, in one sentence, as far as they are known; compared once the week is over.
+
+    What else the week cost, on other bills or by an estimate, has a sentence of its own.
+    """
     total = next(iter(_rows(tables.get("total"))), {})
-    parts = [_compared("runs", total.get("runs"), total.get("previous_runs") if is_over else None, "{:,.0f} runs")]
     components = list(_rows(tables.get("component")))
-    now, before = (_sum(row.get(column) for row in components) for column in ("usd", "previous_usd"))
-    parts.append(_compared("cost", now, before if is_over else None, "{:,.2f} USD"))
-    return for_markdown("; ".join(parts)) + ("." if is_over else ", so far.")
+
+    def compared(what: str, column: str, shown: str) -> str:
+        return _compared(what, total.get(column), total.get(f"previous_{column}") if is_over else None, shown, noun)
+
+    billed = [row for row in components if row["money"] == "billed"]
+    unknown = [heading(str(row["component"])) for row in billed if row["usd"] is None]
+    bill = compared("bill", "billed_usd", "Hex bills {:,.2f} USD")
+    if total.get("billed_usd") is not None and unknown:
+        bill += f", without {' and '.join(unknown)}, which {'is' if len(unknown) == 1 else 'are'} not known"
+    headline = f"{bill}; {compared('runs', 'runs', '{:,.0f} runs')}" + ("." if is_over else ", so far.")
+    besides = [
+        f"{row['usd']:,.2f} USD of {heading(str(row['component']))}"
+        for row in components
+        if row["money"] != "billed" and row["usd"]
+    ]
+    return for_markdown(f"{headline} Not on Hex's bill: {', '.join(besides)}." if besides else headline)
 
 
-def _compared(what: str, now: Cell, before: Cell, shown: str) -> str:
+def _compared(what: str, now: Cell, before: Cell, shown: str, noun: str) -> str:
     if not isinstance(now, int | float):
         return f"{what} not known"
     text = shown.format(now)
     if isinstance(before, int | float) and before:
-        return f"{text} ({(now - before) / before:+.0%} against the week before)"
+        return f"{text} ({(now - before) / before:+.0%} against the {noun} before)"
     return text
 
 
@@ -95,7 +113,8 @@ def _changes(tables: Mapping[str, Table]) -> Table | None:
         return now - before
 
     ranked = sorted((row for row in rows if change(row)), key=lambda row: (-abs(change(row)), str(row["project"])))
-    columns = ("project", "runs", "previous_runs", *(("usd", "previous_usd") if is_priced else ()))
+    money = ("billed_usd", "previous_billed_usd", "estimate_usd", "previous_estimate_usd") if is_priced else ()
+    columns = ("project", "runs", "previous_runs", *money)
     return Table(
         "change",
         columns,
@@ -107,16 +126,26 @@ def _teams(tables: Mapping[str, Table]) -> Table | None:
     table = tables.get("team")
     if table is None:
         return None
-    columns = ("team", "runs", "previous_runs", "usd", "seats_usd", "findings", "saving_month_usd")
+    columns = (
+        "team",
+        "runs",
+        "previous_runs",
+        "billed_usd",
+        "estimate_usd",
+        "seats_usd",
+        "findings",
+        "saving_billed_usd",
+        "saving_estimate_usd",
+    )
     return Table("team", columns, tuple(tuple(row[column] for column in columns) for row in _rows(table)))
 
 
 def _findings(audit: AuditReport) -> Table:
-    money = ("saving_usd",) if audit.is_priced else ()
+    money = ("saving_billed_usd", "saving_estimate_usd") if audit.is_priced else ()
 
     def cells(one: ShownFinding) -> tuple[Cell, ...]:
         saving = one.finding.saving
-        amounts: tuple[Cell, ...] = (usd(saving.micro),) if audit.is_priced else ()
+        amounts = parts(saving) if audit.is_priced else ()
         return (
             *amounts,
             round(saving.runs),
@@ -137,8 +166,11 @@ def _notes(report: WeekReport, audit: AuditReport) -> Iterator[str]:
     new = _since(audit.findings, audit.audit.now_ms - _WEEK_MS)
     if new:
         yield f"found in the last seven days for the first time: {new}"
-    if audit.realised_micro:
-        yield f"saved so far by findings that are gone: {usd(audit.realised_micro):,.2f} USD"
+    if audit.realised.micro:
+        billed, estimate = (audit.realised.money(kind) or 0 for kind in _SAVED)
+        sums = [f"{billed / MICRO:,.2f} USD of the bill"] if billed or not estimate else []
+        sums += [f"{estimate / MICRO:,.2f} USD of your own estimate"] if estimate else []
+        yield f"saved so far by findings that are gone: {'; '.join(sums)}"
     yield from not_judged_lines(audit.not_judged)
     yield from dict.fromkeys((*audit.remarks, *report.all_remarks))
 
@@ -151,8 +183,3 @@ def _rows(table: Table | None) -> Iterator[Mapping[str, Cell]]:
     if table is not None:
         for row in table.rows:
             yield dict(zip(table.columns, row, strict=True))
-
-
-def _sum(values: Iterable[Cell]) -> float | None:
-    known = [value for value in values if isinstance(value, int | float)]
-    return sum(known) if known else None

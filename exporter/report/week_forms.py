@@ -40,6 +40,7 @@ def _as_table(all_reports: Sequence[WeekReport]) -> str:
 def grid(table: Table, timezone: str, most: int = _MOST_ROWS) -> Grid:
     """The first rows for a terminal, figures to the right, whatever the cells say."""
     shown = Grid(box=None, pad_edge=False)
+    table = for_people(table)
     for index, column in enumerate(table.columns):
         has_figures = any(isinstance(row[index], int | float) for row in table.rows)
         is_id = table.name == "project" and column == "project"
@@ -64,6 +65,7 @@ def _as_markdown(all_reports: Sequence[WeekReport]) -> str:
 
 def markdown_table(table: Table, timezone: str) -> Iterator[str]:
     """The lines of one table, whatever its cells say."""
+    table = for_people(table)
     yield f"| {' | '.join(map(heading, table.columns))} |"
     yield f"|{' --- |' * len(table.columns)}"
     for row in table.rows:
@@ -79,6 +81,9 @@ def _as_json(all_reports: Sequence[WeekReport]) -> str:
     def plain(report: WeekReport) -> dict[str, object]:
         return {
             "workspace": report.workspace,
+            "period": report.noun,
+            "start": local(report.week[0], report.timezone).isoformat(),
+            "end": local(report.week[1], report.timezone).isoformat(),
             "week_start": local(report.week[0], report.timezone).isoformat(),
             "week_end": local(report.week[1], report.timezone).isoformat(),
             "timezone": report.timezone,
@@ -102,6 +107,19 @@ WEEK_FORMS: Mapping[str, Callable[[Sequence[WeekReport]], str]] = {
     "markdown": _as_markdown,
 }
 """How a report is printed, by the word for it."""
+
+
+def for_people(table: Table) -> Table:
+    """The table without columns for programs, and without kinds of money in which nothing has a price."""
+    kept = [
+        index
+        for index, column in enumerate(table.columns)
+        if column not in table.for_programs
+        and not (column.endswith("billed_usd") and all(row[index] is None for row in table.rows))
+        and not (column.endswith("estimate_usd") and not any(row[index] for row in table.rows))
+    ]
+    rows = tuple(tuple(row[index] for index in kept) for row in table.rows)
+    return Table(table.name, tuple(table.columns[index] for index in kept), rows)
 
 
 def _texts(table: Table, row: Sequence[Cell], timezone: str) -> list[str]:

@@ -1,31 +1,31 @@
-"""One week of each workspace from the ledger: its tables, and remarks on what is missing."""
+"""One week, month or other period of each workspace from the ledger: its tables, and remarks on what is missing."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from exporter.clock import Clock
-from exporter.config import Config, Week
+from exporter.config import Config
 from exporter.errors import ConfigError, ConfigProblem
-from exporter.insight import Period, midnight_ms, period_at, period_before
+from exporter.insight import Period
 from exporter.insight.savings import KnownFinding
 from exporter.ledger import Ledger
 from exporter.metrics import Collector, Status
 from exporter.report.adjustments import adjustment_tables, closing_remarks, correction_charges
 from exporter.report.charges import Charge, charges
 from exporter.report.credit_tables import credit_remarks, credit_tables
+from exporter.report.report_period import ReportPeriod, WantedPeriod, report_period
 from exporter.report.team_week import with_savings
 from exporter.report.week_tables import Table, tables
 from exporter.view import Accounts, ClosedPeriod, Snapshot, as_closed
 
-_WEEK = re.compile(r"(\d{4})-W(\d{2})")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeekReport:
-    """One workspace's week. `remarks` say what is missing, and why; `fit` says how the default budget compares.
+    """One workspace's week, or what other period `noun` names.
+
+    `remarks` say what is missing, and why; `fit` says how the default budget compares.
 
     `charges` are what the week is made of, by who caused it; `org_id` is Hex's own for the organisation.
     """
@@ -40,6 +40,7 @@ class WeekReport:
     charges: tuple[Charge, ...] = ()
     org_id: str | None = None
     is_over: bool = True
+    noun: str = "week"
 
     @property
     def all_remarks(self) -> tuple[str, ...]:
@@ -48,10 +49,11 @@ class WeekReport:
 
     @property
     def title(self) -> str:
-        """The workspace, and the first and the last day of the week."""
+        """The workspace, and the first and the last day."""
         first, last = (local(at_ms, self.timezone).date() for at_ms in (self.week[0], self.week[1] - 1))
         year, number, _ = first.isocalendar()
-        return f"{self.workspace}, {first} to {last} ({year}-W{number:02}, {self.timezone})"
+        name = {"week": f"{year}-W{number:02}, ", "month": f"{first:%Y-%m}, "}.get(self.noun, "")
+        return f"{self.workspace}, {first} to {last} ({name}{self.timezone})"
 
 
 def week_reports(
@@ -62,13 +64,18 @@ def week_reports(
     week: str | None = None,
     workspace: str | None = None,
     wants_whole: bool = False,
+    month: str | None = None,
+    first: str | None = None,
+    until: str | None = None,
 ) -> Iterator[WeekReport]:
     """The report of each workspace, or of the one named, for a week such as `2026-W47` or a day in it.
 
-    Without a week it is this one, or with `wants_whole` the last that is over.
+    In its place may be a month such as `2026-10`, or a first day with a last one, which is today if it is not given.
+    Without any it is this week, or with `wants_whole` the last that is over.
 
-    Raises ConfigError if there is no such workspace or week.
+    Raises ConfigError if there is no such workspace or period.
     """
+    wanted = WantedPeriod(week=week, month=month, first=first, until=until, wants_whole=wants_whole)
     names = [one.name for one in config.workspaces]
     if workspace is not None and workspace not in names:
         raise ConfigError(
@@ -77,9 +84,9 @@ def week_reports(
     collector = Collector(ledger, Status())
     for name in names if workspace is None else [workspace]:
         now_ms = ledger.workspace(name).agreed_ms(round(clock.now() * 1000))
-        period = _week_of(week, config.week(name), now_ms, wants_whole=wants_whole)
-        at_ms = min(now_ms, period[1] - 1)
-        for snapshot in collector.snapshots(config, at_ms):
+        found = report_period(wanted, config.week(name), now_ms)
+        at_ms = min(now_ms, found.period[1] - 1)
+        for snapshot in collector.snapshots(config, at_ms, span=(found.period, found.before)):
             if snapshot.name == name:
                 findings = ledger.workspace(name).findings
                 known = None if findings.written_ms is None else findings.known()
@@ -88,31 +95,31 @@ def week_reports(
                     accounts, closed = as_closed(ledger.workspace(name), config, accounts, now_ms)
                 if closed is not None:
                     snapshot = snapshot.at_close(closed.attribution)
-                yield _report(snapshot, accounts, closed, period, config, known, now_ms=now_ms)
+                yield _report(snapshot, accounts, closed, found, config, known, now_ms=now_ms)
 
 
 def _report(
     snapshot: Snapshot,
     accounts: Accounts | None,
     closed: ClosedPeriod | None,
-    week: Period,
+    found: ReportPeriod,
     config: Config,
     known: Sequence[KnownFinding] | None,
     *,
     now_ms: int,
 ) -> WeekReport:
-    is_over = week[1] <= now_ms
+    week, noun, is_over = found.period, found.noun, found.period[1] <= now_ms
     all_charges = () if accounts is None else tuple(charges(snapshot, accounts))
     timezone = config.week(snapshot.name).timezone
     today = local(now_ms, timezone).date()
     remarks: list[str] = []
     if accounts is None or accounts.week.totals is None:
-        remarks.append("this week is not completely known: its runs are still being read, or were never seen")
+        remarks.append(f"this {noun} is not completely known: its runs are still being read, or were never seen")
     elif not any(total.runs for total in accounts.week.totals.values()):
-        remarks.append("no run started in this week")
+        remarks.append(f"no run started in this {noun}")
     if closed is None and week[0] < now_ms - config.storage.keep_runs_seconds * 1000:
-        remarks.append("runs of this week have been forgotten: it began before storage.keep_runs")
-    if is_over:
+        remarks.append(f"runs of this {noun} have been forgotten: it began before storage.keep_runs")
+    if is_over and noun != "period":
         remarks += closing_remarks(closed, timezone)
     if left_out := snapshot.stored.excluded_projects:
         remarks.append(f"{left_out} projects are left out by collect.match or collect.except")
@@ -138,29 +145,9 @@ def _report(
         fit=None if accounts is None else accounts.fit,
         charges=(*all_charges, *(() if closed is None else correction_charges(snapshot, closed))),
         is_over=is_over,
+        noun=noun,
         org_id=None if snapshot.stored.identity is None else snapshot.stored.identity.org_id,
     )
-
-
-def _week_of(text: str | None, week: Week, now_ms: int, *, wants_whole: bool) -> Period:
-    """The configured week by its name: an ISO week stands for the one that holds its Monday."""
-    if text is None:
-        current = period_at(now_ms, "week", week)
-        return period_before(current, "week", week) if wants_whole else current
-    try:
-        iso = _WEEK.fullmatch(text)
-        day = date.fromisocalendar(int(iso[1]), int(iso[2]), 1) if iso else date.fromisoformat(text)
-        # Noon: a week begins at midnight, and clocks change before it.
-        period = period_at(midnight_ms(day, ZoneInfo(week.timezone)) + 43_200_000, "week", week)
-    except (ValueError, OverflowError):
-        problem = f"{text!r} is not valid; write a week such as 2026-W47 or a day such as 2026-11-18"
-        raise ConfigError(ConfigProblem("--week", problem)) from None
-    if period[0] < 0:
-        problem = f"{text!r} is before 1970, when timestamps begin; write a week such as 2026-W47"
-        raise ConfigError(ConfigProblem("--week", problem))
-    if period[0] > now_ms:
-        raise ConfigError(ConfigProblem("--week", f"{text!r} has not begun; write this week or an earlier one"))
-    return period
 
 
 def local(at_ms: int, timezone: str) -> datetime:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from exporter.facts import TERMINAL_STATUSES, TRIGGERS
-from exporter.insight import MICRO, UNBILLED, local_day, ruled_out, tariff
-from exporter.view import COMPONENTS, Accounts, RunKind, Snapshot, Total
+from exporter.insight import COMPONENTS, MICRO, UNBILLED, Money, local_day, ruled_out, tariff
+from exporter.view import Accounts, RunKind, Snapshot, Total, WeekAccount
 
 Cell = str | int | float | None
 """One figure of a table; None: it is not known."""
@@ -13,15 +13,25 @@ Cell = str | int | float | None
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table. The first column names the row; `previous_` columns are about the week before."""
+    """One table. The first column names the row; `previous_` columns are about the week before.
+
+    Columns in `for_programs` are in JSON only.
+    """
 
     name: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    for_programs: frozenset[str] = frozenset()
 
 
 WITHOUT_TEAM = "(no team)"
 """Stands for the projects and people of no team."""
+
+LOWER_BOUND = "lower bound"
+"""Of compute: notebook and app sessions are billed too, and Hex's API does not show them."""
+
+ASSUMED_PROFILE = "assumed profile"
+"""Of the compute of projects that no entry of `compute` matches: Hex's API does not show profiles."""
 
 
 def tables(snapshot: Snapshot, accounts: Accounts, *, is_over: bool) -> Iterator[Table]:
@@ -29,11 +39,11 @@ def tables(snapshot: Snapshot, accounts: Accounts, *, is_over: bool) -> Iterator
     now, before = accounts.week.totals, accounts.previous_week.totals
 
     def comparison(name: str, key: Callable[[RunKind], str], known: Iterable[str] = ()) -> Table:
-        return Table(name, (name, *_MEASURES), _compared(now, before, key, accounts.is_run_priced, known))
+        rows = _compared(now, before, key, accounts.run_money, known)
+        return Table(name, (name, *_MEASURES), rows, _BOTH_KINDS)
 
-    yield Table(
-        "total", ("total", *_MEASURES), _compared(now, before, lambda kind: "all", accounts.is_run_priced, ("all",))
-    )
+    yield Table("total", ("total", *_MEASURES), (_whole(accounts),), _BOTH_KINDS)
+    yield _component_table(snapshot, accounts)
     yield Table(
         "budget",
         ("budget", "unit", "period", "used", "limit", "forecast", "previous_used", "resets_timestamp_seconds"),
@@ -51,14 +61,6 @@ def tables(snapshot: Snapshot, accounts: Accounts, *, is_over: bool) -> Iterator
             for one in accounts.budgets
         ),
     )
-    yield Table(
-        "component",
-        ("component", "usd", "previous_usd"),
-        tuple(
-            (component, _usd(accounts.week.costs.get(component)), _usd(accounts.previous_week.costs.get(component)))
-            for component in COMPONENTS
-        ),
-    )
     yield comparison("trigger", lambda kind: kind[1], TRIGGERS)
     yield Table("status", ("status", "runs", "previous_runs"), _statuses(now, before))
 
@@ -67,40 +69,82 @@ def tables(snapshot: Snapshot, accounts: Accounts, *, is_over: bool) -> Iterator
     if snapshot.config.teams:
         yield comparison("team", lambda kind: teams.get(kind[0]) or WITHOUT_TEAM)
     facts = {one: (project.title, snapshot.owner_label(project.owner), teams[one]) for one, project in projects.items()}
-    rows = _compared(now, before, lambda kind: kind[0], accounts.is_run_priced)
+    rows = _compared(now, before, lambda kind: kind[0], accounts.run_money)
     yield Table(
         "project",
         ("project", "title", "owner", "team", *_MEASURES),
         tuple((row[0], *facts.get(str(row[0]), ("", "", "")), *row[1:]) for row in rows),
+        _BOTH_KINDS,
     )
     yield Table("plan", ("plan", "month_usd", "ruled_out"), tuple(_plans(snapshot, accounts)))
 
 
-_MEASURES = ("runs", "seconds", "usd", "previous_runs", "previous_seconds", "previous_usd")
+_NOW = ("runs", "seconds", "billed_usd", "estimate_usd", "usd")
+_MEASURES = (*_NOW, *(f"previous_{one}" for one in _NOW))
+_BOTH_KINDS = frozenset({"usd", "previous_usd"})
+"""What runs cost in two kinds of money together, as hex_project_cost_week_usd has it; of all of them Hex's bill."""
 
 Totals = Mapping[RunKind, Total] | None
 
 
+def _whole(accounts: Accounts) -> tuple[Cell, ...]:
+    """All runs, and all of the bill: its components, not only the compute of runs."""
+
+    def cells(week: WeekAccount) -> tuple[Cell, ...]:
+        sums = _grouped(week.totals, lambda kind: "all")
+        total = None if sums is None else sums.get("all", Total())
+        billed, estimate = (_usd(week.money.get(kind)) for kind in ("billed", "estimate"))
+        if total is None:
+            return None, None, billed, estimate, billed
+        return total.runs, total.duration_ms / 1000, billed, estimate, billed
+
+    return ("all", *cells(accounts.week), *cells(accounts.previous_week))
+
+
+def _component_table(snapshot: Snapshot, accounts: Accounts) -> Table:
+    """What the week cost, each component with the kind of money that it is, and how sure it is."""
+    this, last = accounts.week.costs, accounts.previous_week.costs
+    shown = [one for one, kind in COMPONENTS.items() if kind != "other" or one in {**this, **last}]
+    basis = {"compute": compute_basis(snapshot)}
+    return Table(
+        "component",
+        ("component", "money", "usd", "previous_usd", "basis"),
+        tuple((one, COMPONENTS[one], _usd(this.get(one)), _usd(last.get(one)), basis.get(one, "")) for one in shown),
+    )
+
+
+def compute_basis(snapshot: Snapshot) -> str:
+    """What the cost of compute rests on, where it is not exact."""
+    compute = snapshot.config.compute(snapshot.name)
+    projects = (known.project for known in snapshot.stored.projects if known.gone_since_ms is None)
+    is_assumed = any(not compute.is_stated(snapshot.name, project) for project in projects)
+    return f"{LOWER_BOUND}, {ASSUMED_PROFILE}" if is_assumed else LOWER_BOUND
+
+
 def _compared(
-    now: Totals, before: Totals, key: Callable[[RunKind], str], is_priced: bool, known: Iterable[str] = ()
+    now: Totals, before: Totals, key: Callable[[RunKind], str], money: tuple[Money, ...], known: Iterable[str] = ()
 ) -> tuple[tuple[Cell, ...], ...]:
     """This week and the one before by some part of the kind of run, the costliest first, else the most frequent."""
     this, last = _grouped(now, key), _grouped(before, key)
     keys = dict.fromkeys((*known, *(this or ()), *(last or ())))
 
-    def cells(sums: Mapping[str, Total] | None, name: str) -> tuple[Cell, Cell, Cell]:
+    def cells(sums: Mapping[str, Total] | None, name: str) -> tuple[Cell, ...]:
         if sums is None:
-            return None, None, None
+            return (None,) * len(_NOW)
         total = sums.get(name, Total())
-        return total.runs, total.duration_ms / 1000, total.micro_usd / MICRO if is_priced else None
+        parts = (total.money(kind) / MICRO if kind in money else None for kind in _RUN_MONEY)
+        return total.runs, total.duration_ms / 1000, *parts, total.micro_usd / MICRO if money else None
 
     rows = [(name, *cells(this, name), *cells(last, name)) for name in keys]
 
     def rank(row: tuple[Cell, ...]) -> tuple[float, float, str]:
-        usd, runs = row[3], row[1]
+        runs, usd = row[1], row[len(_NOW)]
         return -float(usd or 0), -float(runs or 0), str(row[0])
 
     return tuple(sorted(rows, key=rank))
+
+
+_RUN_MONEY: tuple[Money, ...] = ("billed", "estimate")
 
 
 def _grouped(totals: Totals, key: Callable[[RunKind], str]) -> dict[str, Total] | None:

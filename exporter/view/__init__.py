@@ -1,8 +1,8 @@
 """One workspace at one moment, read from the ledger: what is known, how complete it is, and what it costs."""
 
-from exporter.view.accounts import COMPONENTS, Accounts, WeekAccount
+from exporter.view.accounts import Accounts, WeekAccount
 from exporter.view.ai_credits import MOST_KINDS, MOST_USERS, OTHER_USERS, CreditAccount, CreditKind
-from exporter.view.bookkeeping import Bookkeeper
+from exporter.view.bookkeeping import Bookkeeper, Span
 from exporter.view.closed_period import Adjustment, Books, ClosedPeriod
 from exporter.view.closer import PeriodCloser, as_closed
 from exporter.view.completeness import (
@@ -28,7 +28,6 @@ from exporter.view.teams import team_of_person
 from exporter.view.week_hours import WeekCurve
 
 __all__ = [
-    "COMPONENTS",
     "FAILED_STATUSES",
     "FEATURES",
     "MOST_KINDS",
@@ -51,6 +50,7 @@ __all__ = [
     "RollingRuns",
     "RunKind",
     "Snapshot",
+    "Span",
     "Status",
     "Total",
     "WeekAccount",

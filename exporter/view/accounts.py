@@ -3,12 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from exporter.insight import BudgetStatus, Consumer, Period, SeatUse
+from exporter.insight import BudgetStatus, Consumer, Money, Period, SeatUse, money_of
 from exporter.view.ai_credits import CreditAccount
 from exporter.view.daily_usage import RunKind, Total
-
-COMPONENTS = ("seats", "compute", "ai_credits", "own_estimate")
-"""What a week's cost is made of; the last is never part of Hex's bill."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +24,14 @@ class WeekAccount:
     seats: tuple[SeatUse, ...] = ()
     budgets: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def money(self) -> Mapping[Money, int]:
+        """The cost by kind of money, of the components that are known; empty until the runs of the week are.
+
+        So a bill never shows seats only, to jump when the runs have been read.
+        """
+        return money_of(self.costs) if self.totals is not None else {}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accounts:
@@ -34,9 +39,9 @@ class Accounts:
 
     `consumers` are for each budget who used most of it: projects, and for AI credits users. `unreadable_projects`
     says of each budget how many of its projects it leaves out, because Hex does not show their runs. `months` is
-    the week, in as many parts as it touches months, each rounded by itself. `is_run_priced`: runs cost something,
-    so that projects can be ranked by money. `seat_months` is by role and `plan_months` by plan. `unmatched` and
-    `unpriced` say which budgets match no project and which prices are missing, a sentence each; `fit` how the
+    the week, in as many parts as it touches months, each rounded by itself. `run_money`: the kinds of money that
+    runs cost, so that projects can be ranked by them. `seat_months` is by role and `plan_months` by plan. `unmatched`
+    and `unpriced` say which budgets match no project and which prices are missing, a sentence each; `fit` how the
     default budget compares with the last weeks, where it is in use. `assumed` says what stands for seats and
     prices of the week that are not known. `credits` is None where threads cannot be read.
     """
@@ -47,7 +52,7 @@ class Accounts:
     week: WeekAccount
     previous_week: WeekAccount
     months: tuple[WeekAccount, ...]
-    is_run_priced: bool
+    run_money: tuple[Money, ...]
     seat_months: Mapping[str, int] = field(default_factory=dict)
     plan_months: Mapping[str, int] = field(default_factory=dict)
     unmatched: tuple[str, ...] = ()
@@ -55,3 +60,8 @@ class Accounts:
     fit: str | None = None
     assumed: tuple[str, ...] = ()
     credits: CreditAccount | None = None
+
+    @property
+    def is_run_priced(self) -> bool:
+        """Whether runs cost anything."""
+        return bool(self.run_money)

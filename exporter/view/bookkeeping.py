@@ -1,6 +1,6 @@
 """Keeping a workspace's accounts: what its runs, seats and threads add to, by budget and by component of cost."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
@@ -15,8 +15,10 @@ from exporter.insight import (
     BudgetStatus,
     Consumer,
     CreditUse,
+    Money,
     Period,
     SeatHistory,
+    SeatUse,
     Spent,
     Tariff,
     Tariffs,
@@ -37,6 +39,7 @@ from exporter.insight import (
     unknown_past,
     unmatched,
     unpriced,
+    with_seats,
 )
 from exporter.ledger import KnownProject, Listing, WorkspaceLedger
 from exporter.view.accounts import Accounts, WeekAccount
@@ -77,10 +80,13 @@ class Bookkeeper:
         self._logged: set[str] = set()
         self._has_compared = False
 
-    def accounts(self, stored: Stored, now_ms: int) -> Accounts | None:
-        """The accounts as of this instant; the last ones, or None, while the ledger cannot be read."""
+    def accounts(self, stored: Stored, now_ms: int, span: Span | None = None) -> Accounts | None:
+        """The accounts as of this instant; the last ones, or None, while the ledger cannot be read.
+
+        `span`: their period, and the one to compare it with, in the place of the week and the one before.
+        """
         try:
-            self._accounts = self._keep(stored, now_ms)
+            self._accounts = self._keep(stored, now_ms, span)
         except LedgerError:
             # The ledger reports its own trouble.
             return self._accounts
@@ -110,7 +116,9 @@ class Bookkeeper:
         )
         tariff = self._tariffs.on(local_day(now_ms, self._week.timezone))
         has_paid_compute = self._has_paid_compute((previous_week[0], week[1]), shares)
-        is_run_priced = has_paid_compute or self._has_own_estimate((previous_week[0], week[1]))
+        run_money: tuple[Money, ...] = ("billed",) if has_paid_compute else ()
+        if self._has_own_estimate((previous_week[0], week[1])):
+            run_money = (*run_money, "estimate")
         seats = self._fresh(stored.users, now_ms)
         history = None if seats is None or stored.users is None else self._seat_history(seats, stored.users.at_ms)
         used_credits = self._credit_use(stored, now_ms)
@@ -132,11 +140,32 @@ class Bookkeeper:
         def spent(index: int, budget: Budget) -> Spent | None:
             if budget.unit == "ai_credits":
                 return None if used_credits is None else _CreditsSpent(used_credits, now_ms - CREDITS_KEPT_MS)
-            if budget.unit == "usd" and not is_run_priced:
+            if budget.unit == "usd" and not run_money:
                 return None
             mine = mine_of[index]
             born_ms = min((known.project.created_ms or 0 for known in mine), default=now_ms)
-            return _RunsSpent(self._usage, index, known_since_ms(mine), born_ms)
+            runs = _RunsSpent(self._usage, index, known_since_ms(mine), born_ms)
+            return (
+                runs
+                if budget.unit != "bill_usd"
+                else _BillSpent(runs, lambda period: credits_of(period).get("ai_credits"))
+            )
+
+        def seats_of(period: Period) -> tuple[SeatUse, ...] | None:
+            return None if history is None else seat_uses(self._tariffs, history, period, self._week.timezone)
+
+        def credits_of(period: Period) -> Mapping[str, int]:
+            if history is None or used_credits is None:
+                return {}
+            return dict(self._credits_cost(history, used_credits, period, now_ms))
+
+        def status(index: int, budget: Budget) -> BudgetStatus:
+            found = budget_status(budget, spent(index, budget), self._week, now_ms)
+            if budget.unit != "bill_usd":
+                return found
+            before = period_before(found.period, budget.period, self._week)
+            uses = (seats_of(found.period), seats_of(before))
+            return with_seats(found, *(None if one is None else seats_cost(one) for one in uses))
 
         def week_account(period: Period) -> WeekAccount:
             since_ms = known_since_ms(stored.projects)
@@ -146,18 +175,14 @@ class Bookkeeper:
                 costs["compute"] = sum(total.compute_micro_usd for total in totals.values())
                 if self._has_own_estimate(period):
                     costs["own_estimate"] = sum(total.own_micro_usd for total in totals.values())
-            uses = None if history is None else seat_uses(self._tariffs, history, period, self._week.timezone)
+            uses = seats_of(period)
             if uses is not None:
                 costs["seats"] = seats_cost(uses)
-            if history is not None and used_credits is not None:
-                costs |= self._credits_cost(history, used_credits, period, now_ms)
+            costs |= credits_of(period)
             credits_milli = None if used_credits is None else used_credits.between(*period)
             return WeekAccount(period=period, totals=totals, costs=costs, credits_milli=credits_milli, seats=uses or ())
 
-        budgets = tuple(
-            budget_status(budget, spent(index, budget), self._week, now_ms)
-            for index, budget in enumerate(self._budgets)
-        )
+        budgets = tuple(status(index, budget) for index, budget in enumerate(self._budgets))
         used_by = {index: self._consumers_of(index, one, used_credits, now_ms) for index, one in enumerate(budgets)}
         self._consumers.forget_others(used_by)
         account = week_account(week)
@@ -169,7 +194,7 @@ class Bookkeeper:
             week=account,
             months=(account,) if len(months) == 1 else tuple(map(week_account, months)),
             previous_week=week_account(previous_week),
-            is_run_priced=is_run_priced,
+            run_money=run_money,
             seat_months={} if seats is None else self._seat_months(tariff, seats),
             plan_months={} if seats is None else self._plan_months(tariff, seats, used_credits, now_ms),
             unmatched=tuple(unmatched(self._budgets, self._name, [known.project for known in stored.projects])),
@@ -300,6 +325,23 @@ class _RunsSpent:
 
     def existed_by(self, at_ms: int) -> bool:
         return self.born_ms <= at_ms
+
+
+@dataclass(frozen=True, slots=True)
+class _BillSpent:
+    """What Hex bills for compute and AI credits, where these are known; seats are added by whole periods."""
+
+    runs: _RunsSpent
+    credits_micro_usd: Callable[[Period], int | None]
+
+    def between(self, start_ms: int, end_ms: int) -> int:
+        return self.runs.between(start_ms, end_ms) + (self.credits_micro_usd((start_ms, end_ms)) or 0)
+
+    def is_known_from(self, start_ms: int) -> bool:
+        return self.runs.is_known_from(start_ms)
+
+    def existed_by(self, at_ms: int) -> bool:
+        return self.runs.existed_by(at_ms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from exporter.config import Budget
-from exporter.insight import UNBILLED, Tally, Tariff, Tariffs, Way, days_of, local_day, midnight_ms
+from exporter.insight import UNBILLED, Money, Tally, Tariff, Tariffs, Way, days_of, local_day, midnight_ms
 from exporter.ledger import WorkspaceLedger
 
 RunKind = tuple[str, str, str]
@@ -29,8 +29,12 @@ class Total(NamedTuple):
 
     @property
     def micro_usd(self) -> int:
-        """What a project cost: its compute and the owners' estimate."""
+        """What a project cost: its compute and the owners' estimate. Two kinds of money: not for showing as one."""
         return self.compute_micro_usd + self.own_micro_usd
+
+    def money(self, kind: Money) -> int:
+        """The part of one kind; what a run costs on other bills is not known here."""
+        return {"billed": self.compute_micro_usd, "other": 0, "estimate": self.own_micro_usd}[kind]
 
 
 class Share(NamedTuple):
@@ -125,7 +129,7 @@ class DailyUsage:
                 unit = self._unit_of(budget, project_id, trigger)
                 if unit is not None and status != UNBILLED:
                     key = (project_id, (trigger,))
-                    amount = _amount(unit, total.runs, total.duration_ms, total.micro_usd)
+                    amount = _amount(unit, *total)
                     sums[key] = sums.get(key, 0) + amount
             self._amounts = {key: one for key, one in self._amounts.items() if key[1:] in self._current_sums}
             known = self._amounts[budget, start_ms, end_ms] = (totals, sums)
@@ -140,8 +144,8 @@ class DailyUsage:
                 tariff = self._tariffs.on(local_day(use.started_ms, self._timezone))
                 profile = self._shares[project_id].profile
                 hour_micro_usd = tariff.compute_hour_micro_usd(profile) if profile else 0
-                cost = sum(tariff.run_cost(hour_micro_usd, use.duration_ms))
-                found.append((use.started_ms, _amount(unit, 1, use.duration_ms, cost)))
+                cost = tariff.run_cost(hour_micro_usd, use.duration_ms)
+                found.append((use.started_ms, _amount(unit, 1, use.duration_ms, *cost)))
         return found
 
     def _unit_of(self, budget: int, project_id: str, trigger: str) -> str | None:
@@ -196,7 +200,7 @@ class DailyUsage:
             kind.compute_micro_usd += compute
             kind.own_micro_usd += own
             for unit, index in kind.budgets:
-                amounts[index].append((started_ms, _amount(unit, 1, duration_ms, compute + own)))
+                amounts[index].append((started_ms, _amount(unit, 1, duration_ms, compute, own)))
         detail = self._detail(start_ms)
         totals = {
             kind: sums.total()
@@ -243,8 +247,10 @@ class _Kind:
 _NOTHING = Share("", ())
 
 
-def _amount(unit: str, runs: int, duration_ms: int, micro_usd: int) -> int:
-    """What runs use of a budget, in the integers of its unit."""
+def _amount(unit: str, runs: int, duration_ms: int, compute: int, own: int) -> int:
+    """What runs use of a budget in this unit, in the integers of `UNITS`; of the bill, their compute."""
     if unit == "runs":
         return runs
-    return duration_ms if unit == "compute_minutes" else micro_usd
+    if unit == "compute_minutes":
+        return duration_ms
+    return compute if unit == "bill_usd" else compute + own

@@ -49,6 +49,7 @@ class Traffic:
         self._count("hex_gateway_absorbed_total", ("rate_limit",), int(self._rng.random() < 0.1))
         self._count("hex_gateway_requests_total", ("bypass",), int(self._rng.random() < 0.2))
         self._count("hex_findings_realised_usd_total", ("idle_paid_seat",), 25_000)
+        self._count("hex_findings_realised_money_usd_total", ("idle_paid_seat", "billed"), 25_000)
         self.running = self._rng.randrange(4)
         self.waiting = self._rng.randrange(9) if self.running == 3 else 0
 

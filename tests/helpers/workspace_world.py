@@ -178,7 +178,9 @@ def fill(world: World) -> World:
         world.acme.sources.record(key, digest, world.now_ms - 1000, world.now_ms)
     world.acme.sources.record_judged("orders", key, world.now_ms, {"scheduled": (3, 2)}, world.now_ms)
     found = KnownFinding(kind="abandoned_project", subject="orders", first_seen_ms=1, last_seen_ms=world.now_ms)
-    world.acme.findings.write([found], {"idle_paid_seat": 1_250_000}, world.now_ms)
+    world.acme.findings.write(
+        [found], {"idle_paid_seat": 1_250_000}, world.now_ms, {("idle_paid_seat", "billed"): 1_250_000}
+    )
     world.release()
     world.acme.count_many(
         {

@@ -14,7 +14,15 @@ def finding(subject: str = "p", **changes: Any) -> KnownFinding:
 
 def test_findings_outlive_a_restart_with_every_figure(bench: Any, now_ms: int) -> None:
     whole = finding(
-        "a", saving_micro=5_000_000, saving_runs=12.5, saving_ms=60_000, cost_micro=7, realised_micro=9, gone_ms=30
+        "a",
+        saving_micro=5_000_000,
+        saving_runs=12.5,
+        saving_ms=60_000,
+        cost_micro=7,
+        realised_micro=9,
+        gone_ms=30,
+        saving_estimate_micro=3_000_000,
+        realised_estimate_micro=4,
     )
     bench.workspace.findings.write([whole, finding("b")], {}, now_ms)
 

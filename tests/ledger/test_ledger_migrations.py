@@ -41,6 +41,14 @@ def older(version_1: Path, request: pytest.FixtureRequest) -> tuple[Path, int]:
     return version_1, request.param
 
 
+@pytest.fixture
+def version_4(version_1: Path) -> Path:
+    engine = writer_engine(version_1)
+    migrate(engine, 1, "ledger", target=4)
+    engine.dispose()
+    return version_1
+
+
 def sums(path: Path) -> list[tuple[int, str]]:
     connection = sqlite3.connect(path)
     rows = connection.execute("SELECT value, labels FROM counters WHERE metric = 'hex_runs_total'").fetchall()
@@ -278,3 +286,28 @@ def test_another_programs_database_is_refused_and_not_touched(tmp_path: Path, ma
         open_ledger(f"sqlite:///{path}", clock=manual_clock)
 
     assert path.read_bytes() == before
+
+
+OLD_FINDINGS = """
+    INSERT INTO findings VALUES
+        ('acme', 'idle_paid_seat', 'u', 1, 2, 2, 75, 0, 0, 75, 40),
+        ('acme', 'abandoned_project', 'p', 1, 2, NULL, 30, 7, 8, 30, 20)
+"""
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_what_projects_saved_before_version_6_is_not_taken_for_cash(
+    version_4: Path, manual_clock: Any, read_only: bool
+) -> None:
+    connection = sqlite3.connect(version_4)
+    connection.execute(OLD_FINDINGS)
+    connection.commit()
+    connection.close()
+
+    ledger = open_ledger(f"sqlite:///{version_4}", clock=manual_clock, read_only=read_only)
+    known = {one.subject: one for one in ledger.workspace("acme").findings.known()}
+    ledger.close()
+
+    assert (known["u"].realised("billed"), known["u"].realised("estimate")) == (40, 0)
+    assert (known["p"].realised("billed"), known["p"].realised("estimate")) == (0, 20)
+    assert (known["u"].saving_estimate_micro, known["p"].saving_estimate_micro) == (0, 30)

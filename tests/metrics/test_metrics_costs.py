@@ -77,3 +77,39 @@ def test_projects_without_series_cost_together(world: Any) -> None:
 
     assert sorted(costs.values()) == [0.06, 0.12]
     assert costs[("other",)] == 0.12
+
+
+def test_each_kind_of_money_has_its_own_series(priced: Any) -> None:
+    people(priced, "editor")
+    priced.configure(price_lists=(Prices(plan="team", run_micro_usd=50_000),), compute_lists=ML)
+    priced.acme.record_threads([], priced.now_ms)
+    priced.acme.record_collector("threads", True, priced.now_ms)
+
+    figures = priced.figures()
+
+    # A seat of 75 dollars for seven days of thirty, and half an hour of 4XL; two runs at five cents.
+    assert figures["hex_cost_week_money_usd"] == {("billed",): 17.5 + 1.29, ("estimate",): 0.1}
+    assert figures["hex_cost_previous_week_money_usd"] == figures["hex_cost_week_money_usd"]
+    assert figures["hex_project_cost_week_money_usd"] == {
+        ("p1", "billed"): 1.29,
+        ("p1", "estimate"): 0.05,
+        ("p2", "billed"): 0,
+        ("p2", "estimate"): 0.05,
+    }
+
+
+def test_a_kind_in_which_no_run_has_a_price_is_absent(priced: Any) -> None:
+    priced.configure(price_lists=(Prices(run_micro_usd=50_000),), compute_lists=(Compute(),))
+
+    assert {labels[1] for labels in priced.figures()["hex_project_cost_week_money_usd"]} == {"estimate"}
+
+
+def test_the_bill_is_absent_until_the_week_is_known(priced: Any) -> None:
+    priced.configure(price_lists=(Prices(plan="team"),))
+    people(priced, "editor")
+    priced.list_projects(priced.published("p1"), priced.published("p2"), priced.published("p3"))
+
+    figures = priced.figures()
+
+    assert figures["hex_cost_week_usd"] == {("seats",): 17.5}
+    assert "hex_cost_week_money_usd" not in figures

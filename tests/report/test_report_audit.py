@@ -243,7 +243,7 @@ class TestForms:
         assert "[bold]rows" in " ".join(text.split())
         assert "idle@sales.example" in text
         assert "not judged everywhere: colliding schedules" in text
-        assert "3 findings; to be saved a month: 74." in text
+        assert "3 findings; you would pay less: 38.00 of 66.00 USD a month" in text
         assert "fixed | next week" in text
 
     def test_csv_has_no_formula_and_one_row_a_finding(self, told: Any) -> None:
@@ -261,7 +261,7 @@ class TestForms:
 
         assert lines[0].startswith("# Savings: acme, by the runs of 2026-10-21 to 2026-11-18")
         (row,) = [line for line in lines if "HYPERLINK" in line]
-        (head,) = [line for line in lines if line.startswith("| saving usd") and "known for" in line]
+        (head,) = [line for line in lines if line.startswith("| saving billed usd") and "known for" in line]
         assert row.replace("\\|", "").count("|") == head.count("|")
         assert r"\<b\>x\</b\>" in row
         assert any(line.startswith("- not judged everywhere: colliding schedules") for line in lines)

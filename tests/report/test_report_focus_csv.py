@@ -142,10 +142,13 @@ def test_what_it_bills_is_the_cost_of_the_week_by_component(both: Any, week: str
         "own_estimate": "Own estimate",
     }
     for component, usd in costs.items():
-        total = sum(Decimal(row["EffectiveCost"]) for row in rows if row["ServiceName"] == service[component])
+        column = "x_OwnEstimate" if component == "own_estimate" else "EffectiveCost"
+        total = sum(Decimal(row[column]) for row in rows if row["ServiceName"] == service[component])
         assert usd > 0
         assert total == Decimal(str(round(usd, 6))), component
     of_hex = sum(Decimal(row["BilledCost"]) for row in rows)
+    assert of_hex == sum(Decimal(row["EffectiveCost"]) for row in rows)
+    assert of_hex == Decimal(str(round(report["total"][0]["billed_usd"], 6)))
     assert of_hex == Decimal(str(round(sum(costs.values()) - costs["own_estimate"], 6)))
     assert len({row["BillingPeriodStart"] for row in rows}) == months
 
@@ -161,7 +164,9 @@ def test_its_projects_and_teams_add_up_to_those_of_the_report(both: Any, week: s
                 for charge in rows
                 if charge[column] == row[key] and charge["ServiceName"] in {"Hex compute", "Own estimate"}
             ]
-            assert sum(Decimal(charge["EffectiveCost"]) for charge in mine) == Decimal(str(round(row["usd"], 6)))
+            for column_of, kind in (("EffectiveCost", "billed_usd"), ("x_OwnEstimate", "estimate_usd")):
+                costs = [Decimal(charge[column_of] or 0) for charge in mine]
+                assert sum(costs) == Decimal(str(round(row[kind], 6)))
             assert sum(int(charge["x_Runs"] or 0) for charge in mine) == row["runs"]
 
 

@@ -98,7 +98,7 @@ def test_tells_the_week_against_the_week_before(told: Any) -> None:
 
     assert (acme["week_start"], acme["week_end"]) == ("2026-11-16T00:00:00+01:00", "2026-11-23T00:00:00+01:00")
     (total,) = acme["total"]
-    assert (total["runs"], total["previous_runs"], total["seconds"], total["usd"]) == (4, 2, 360, 0.2)
+    assert (total["runs"], total["previous_runs"], total["seconds"], total["estimate_usd"]) == (4, 2, 360, 0.2)
     assert {row["trigger"]: row["runs"] for row in acme["trigger"]} == {"scheduled": 3, "api": 1, "app_refresh": 0}
     assert {row["status"]: row["runs"] for row in acme["status"]} == {
         "completed": 3,

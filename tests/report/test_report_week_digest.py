@@ -61,8 +61,9 @@ class TestDigest:
         lines = told().splitlines()
 
         assert lines[0] == "# acme, 2026-11-09 to 2026-11-15 (2026-W46, Europe/Zurich)"
-        assert lines[2].startswith("182 runs (+0% against the week before); ")
-        assert lines[2].endswith(" against the week before).")
+        # Two editors at 28 and an explorer at 10 dollars a month, seven days of thirty; nothing else is billed.
+        assert lines[2].startswith("Hex bills 15.40 USD (+0% against the week before)")
+        assert "; 182 runs (+0% against the week before). Not on Hex's bill: " in lines[2]
 
     def test_a_week_that_is_not_over_is_not_compared(self, told: Any) -> None:
         text = told("2026-W47")
@@ -79,7 +80,8 @@ class TestDigest:
     def test_tells_the_top_findings_with_what_to_do(self, told: Any) -> None:
         rows = section(told(), "What to switch off")
 
-        assert rows[0].startswith("3 findings; to be saved a month: 74.")
+        assert rows[0].startswith("3 findings; you would pay less: 38.00 of 66.00 USD a month; ")
+        assert "; you would spend less of your own estimate: 36.52 of 39.57 USD" in rows[0]
         assert [row for row in rows if "idle@sales.example" in row and "move to Viewer" in row]
         (title,) = [row for row in rows if "HYPERLINK" in row]
         assert r"\|" in title
@@ -100,7 +102,7 @@ class TestDigest:
         text = told(workspace=None)
 
         beta = text.split("# beta, ")[1]
-        assert "runs not known; cost not known." in beta
+        assert "bill not known; runs not known" in beta
         assert "has not listed them yet" in beta
 
     def test_the_command_prints_it(self, config: Config, tmp_path: Path) -> None:
@@ -137,7 +139,8 @@ class TestTeams:
         (line,) = [line for line in teams(form).splitlines() if line.lstrip("| ").startswith("sales")]
 
         assert "168" in line
-        assert "64.5" in line
+        assert "28.00" in line
+        assert "36.52" in line
 
     def test_before_any_audit_nothing_is_said_of_findings(self, tmp_path: Path, manual_clock: Any) -> None:
         folder = tmp_path / "fresh"

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal, NamedTuple
 
+from exporter.insight.money import Money
+
 MONTH_MS = 2_629_800_000
 """A twelfth of 365.25 days."""
 
@@ -20,11 +22,22 @@ Confidence = Literal["measured", "estimated"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saving:
-    """What a month costs, or would save: money, runs, and their run time in milliseconds."""
+    """What a month costs, or would save: money, runs, and their run time in milliseconds.
+
+    `estimate_micro` is the part of `micro` that is the owners' own estimate; the rest is on Hex's bill. Both together
+    only rank: they are shown apart, by `money`.
+    """
 
     micro: int | None = None
     runs: float = 0.0
     ms: int = 0
+    estimate_micro: int = 0
+
+    def money(self, kind: Money) -> int | None:
+        """The part of one kind, None where nothing has a price; what is on other bills is not known."""
+        if self.micro is None or kind == "other":
+            return None
+        return self.estimate_micro if kind == "estimate" else self.micro - self.estimate_micro
 
     @property
     def minutes(self) -> float:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from exporter.insight.money import Money
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownFinding:
@@ -9,7 +11,8 @@ class KnownFinding:
 
     `gone_ms`: since when it is not found any more, None while it is. The saving is the part of a month that totals
     counted: money None where nothing prices it. `cost_micro`: what its subject cost a month when it was found last.
-    `realised_micro`: what has been saved whenever it was gone.
+    `realised_micro`: what has been saved whenever it was gone. The parts of both that are the owners' own estimate are
+    beside them; the rest was, or would be, on Hex's bill.
     """
 
     kind: str
@@ -22,3 +25,10 @@ class KnownFinding:
     saving_ms: int = 0
     cost_micro: int | None = None
     realised_micro: int = 0
+    saving_estimate_micro: int = 0
+    realised_estimate_micro: int = 0
+
+    def realised(self, kind: Money) -> int:
+        """What has been saved of one kind of money."""
+        parts = {"estimate": self.realised_estimate_micro, "billed": self.realised_micro - self.realised_estimate_micro}
+        return parts.get(kind, 0)

@@ -13,10 +13,14 @@ YEAR_MS = 12 * MONTH_MS
 
 
 class Advance(NamedTuple):
-    """Every finding that is known after an audit, and what was saved by kind since the one before, in micro-dollars."""
+    """Every finding that is known after an audit, and what was saved since the one before, in micro-dollars.
+
+    `realised` is by kind, `realised_money` by kind and money.
+    """
 
     records: tuple[KnownFinding, ...]
     realised: Mapping[str, int]
+    realised_money: Mapping[tuple[str, str], int]
 
 
 def advance(known: Iterable[KnownFinding], audit: Audit, previous_ms: int | None) -> Advance:
@@ -44,10 +48,23 @@ def advance(known: Iterable[KnownFinding], audit: Audit, previous_ms: int | None
     records += [_seen(_first(finding, audit.now_ms), finding, audit.now_ms) for finding in there.values()]
 
     realised: Counter[str] = Counter()
-    for record, saved in _savings(gone, audit, previous_ms):
-        realised[record.kind] += saved
-        records.append(replace(record, realised_micro=record.realised_micro + saved))
-    return Advance(tuple(records), {kind: micro for kind, micro in realised.items() if micro})
+    by_money: Counter[tuple[str, str]] = Counter()
+    for record, billed, estimate in _savings(gone, audit, previous_ms):
+        realised[record.kind] += billed + estimate
+        by_money[record.kind, "billed"] += billed
+        by_money[record.kind, "estimate"] += estimate
+        records.append(
+            replace(
+                record,
+                realised_micro=record.realised_micro + billed + estimate,
+                realised_estimate_micro=record.realised_estimate_micro + estimate,
+            )
+        )
+    return Advance(
+        tuple(records),
+        {kind: micro for kind, micro in realised.items() if micro},
+        {labels: micro for labels, micro in by_money.items() if micro},
+    )
 
 
 def _first(finding: Finding, now_ms: int) -> KnownFinding:
@@ -65,14 +82,17 @@ def _seen(record: KnownFinding, finding: Finding, now_ms: int) -> KnownFinding:
         saving_runs=finding.counted.runs,
         saving_ms=finding.counted.ms,
         cost_micro=finding.cost.micro,
+        saving_estimate_micro=finding.counted.estimate_micro,
     )
 
 
-def _savings(gone: Iterable[KnownFinding], audit: Audit, previous_ms: int | None) -> Iterator[tuple[KnownFinding, int]]:
-    """Each with the micro-dollars that it saved since the audit before.
+def _savings(
+    gone: Iterable[KnownFinding], audit: Audit, previous_ms: int | None
+) -> Iterator[tuple[KnownFinding, int, int]]:
+    """Each with the micro-dollars that it saved since the audit before, of Hex's bill and of the owners' estimate.
 
     Steps of any length add up to the same as one over all of them. Several findings on one subject together save no
-    more than its cost has fallen.
+    more than its cost has fallen; the two kinds of money fall alike, as the runs do.
     """
     left: dict[str, int] = {}
     for record in sorted(gone, key=lambda record: (-(record.cost_micro or 0), record.kind, record.subject)):
@@ -81,12 +101,15 @@ def _savings(gone: Iterable[KnownFinding], audit: Audit, previous_ms: int | None
         start_ms, end_ms = (_elapsed(record.gone_ms, at_ms) for at_ms in (since_ms, audit.now_ms))
         cost = audit.costs.get(record.subject, 0)
         if start_ms >= end_ms or not record.saving_micro or record.cost_micro is None or cost is None:
-            yield record, 0
+            yield record, 0, 0
             continue
         fallen = record.cost_micro - cost
         month = min(record.saving_micro, left.get(record.subject, fallen)) if fallen * 2 >= record.saving_micro else 0
         left[record.subject] = left.get(record.subject, fallen) - month
-        yield record, max(0, month * end_ms // MONTH_MS - month * start_ms // MONTH_MS)
+        estimate = max(0, month) * record.saving_estimate_micro // record.saving_micro
+        billed = max(0, month) - estimate
+        saved = [part * end_ms // MONTH_MS - part * start_ms // MONTH_MS for part in (billed, estimate)]
+        yield record, saved[0], saved[1]
 
 
 def _elapsed(gone_ms: int, at_ms: int) -> int:

@@ -35,22 +35,27 @@ class Pricing:
 
     def month(self, project_id: str, claim: Claim) -> Saving:
         """What so much of one project costs a month."""
+        is_priced = self.is_priced(project_id)
+        estimate = self._estimate(claim)
+        by_hour = self._compute_hour_micro.get(project_id, 0) * claim.ms // _HOUR_MS
         return Saving(
-            micro=self._micro(project_id, claim) if self.is_priced(project_id) else None,
+            micro=self._a_month(estimate + by_hour) if is_priced else None,
             runs=claim.runs * MONTH_MS / self._window_ms,
             ms=claim.ms * MONTH_MS // self._window_ms,
+            estimate_micro=self._a_month(estimate) if is_priced else 0,
         )
 
     def months(self, claims: Mapping[str, Claim]) -> Saving:
         """What so much of several projects costs a month."""
         return added([self.month(project_id, claim) for project_id, claim in claims.items()])
 
-    def _micro(self, project_id: str, claim: Claim) -> int:
+    def _estimate(self, claim: Claim) -> int:
         prices = self._tariff.prices
         by_run = int((prices.run_micro_usd or 0) * claim.runs)
-        by_minute = (prices.warehouse_minute_micro_usd or 0) * claim.ms // _MINUTE_MS
-        by_hour = self._compute_hour_micro.get(project_id, 0) * claim.ms // _HOUR_MS
-        return (by_run + by_minute + by_hour) * MONTH_MS // self._window_ms
+        return by_run + (prices.warehouse_minute_micro_usd or 0) * claim.ms // _MINUTE_MS
+
+    def _a_month(self, micro: int) -> int:
+        return micro * MONTH_MS // self._window_ms
 
 
 def added(savings: list[Saving]) -> Saving:
@@ -60,4 +65,5 @@ def added(savings: list[Saving]) -> Saving:
         micro=sum(priced) if priced else None,
         runs=fsum(saving.runs for saving in savings),
         ms=sum(saving.ms for saving in savings),
+        estimate_micro=sum(saving.estimate_micro for saving in savings),
     )

@@ -1,11 +1,11 @@
-"""What the workspace costs, in dollars: by component, by project, by seat and by plan."""
+"""What the workspace costs, in dollars: by component, by kind of money, by project, by seat and by plan."""
 
 from collections.abc import Iterator
 
-from exporter.insight import MICRO
+from exporter.insight import COMPONENTS, MICRO, MONEY
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family, Sample
-from exporter.view import COMPONENTS, Accounts, Snapshot, WeekAccount
+from exporter.view import Accounts, Snapshot, WeekAccount
 
 
 def cost_families(snapshot: Snapshot) -> Iterator[Family]:
@@ -20,7 +20,11 @@ def cost_families(snapshot: Snapshot) -> Iterator[Family]:
             if component in week.costs
         ]
         yield Family(METRICS[f"hex_cost_{metric}_usd"], samples)
-        yield Family(METRICS[f"hex_project_cost_{metric}_usd"], _by_project(snapshot, accounts, week))
+        money = [((snapshot.name, kind), week.money[kind] / MICRO) for kind in MONEY if kind in week.money]
+        yield Family(METRICS[f"hex_cost_{metric}_money_usd"], money)
+        both, parts = _by_project(snapshot, accounts, week)
+        yield Family(METRICS[f"hex_project_cost_{metric}_usd"], both)
+        yield Family(METRICS[f"hex_project_cost_{metric}_money_usd"], parts)
     yield Family(
         METRICS["hex_seat_month_usd"],
         [((snapshot.name, role), price / MICRO) for role, price in accounts.seat_months.items()],
@@ -31,12 +35,19 @@ def cost_families(snapshot: Snapshot) -> Iterator[Family]:
     )
 
 
-def _by_project(snapshot: Snapshot, accounts: Accounts, week: WeekAccount) -> list[Sample]:
-    """Compute and own estimate of each project; nothing where runs have no price at all."""
+def _by_project(snapshot: Snapshot, accounts: Accounts, week: WeekAccount) -> tuple[list[Sample], list[Sample]]:
+    """What the runs of each project cost, and the same by kind of money; nothing where runs have no price at all."""
     if week.totals is None or not accounts.is_run_priced:
-        return []
-    costs = {snapshot.series_of(known.project.project_id): 0 for known in snapshot.awaited}
+        return [], []
+    nothing = (0,) * len(accounts.run_money)
+    costs = {snapshot.series_of(known.project.project_id): nothing for known in snapshot.awaited}
     for (project_id, _, _), total in week.totals.items():
         series = snapshot.series_of(project_id)
-        costs[series] = costs.get(series, 0) + total.micro_usd
-    return [((snapshot.name, series), cost / MICRO) for series, cost in costs.items()]
+        mine = (total.money(kind) for kind in accounts.run_money)
+        costs[series] = tuple(map(int.__add__, costs.get(series, nothing), mine))
+    both: list[Sample] = [((snapshot.name, series), sum(parts) / MICRO) for series, parts in costs.items()]
+    return both, [
+        ((snapshot.name, series, kind), part / MICRO)
+        for series, parts in costs.items()
+        for kind, part in zip(accounts.run_money, parts, strict=True)
+    ]

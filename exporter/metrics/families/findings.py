@@ -4,11 +4,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from exporter.facts import FINDING_KINDS
-from exporter.insight import MICRO
+from exporter.insight import MICRO, Money
 from exporter.insight.savings import Audit, Finding, Total
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family
 from exporter.view import Snapshot, subject_name
+
+SAVED_MONEY: tuple[Money, ...] = ("billed", "estimate")
+"""What can be saved; what is on the bill of a database is not seen here."""
 
 
 def finding_families(snapshot: Snapshot) -> Iterator[Family]:
@@ -35,6 +38,15 @@ def _by_kind(name: str, audit: Audit) -> Iterator[Family]:
         [((name, kind), micro / MICRO) for kind, micro in savings.items() if micro is not None],
     )
     yield Family(
+        METRICS["hex_findings_saving_month_money_usd"],
+        [
+            ((name, kind, money), (totals[kind].saving.money(money) or 0) / MICRO)
+            for kind, micro in savings.items()
+            if micro is not None
+            for money in SAVED_MONEY
+        ],
+    )
+    yield Family(
         METRICS["hex_findings_saving_month_runs"],
         [((name, kind), total.saving.runs) for kind, total in totals.items()],
     )
@@ -42,16 +54,25 @@ def _by_kind(name: str, audit: Audit) -> Iterator[Family]:
 
 def _by_team(name: str, audit: Audit) -> Iterator[Family]:
     """By the team of each subject, what totals count of it."""
-    micro: dict[str, int] = {}
+    money: dict[tuple[str, Money], int] = {}
     runs: dict[str, float] = defaultdict(float)
     for finding in audit.findings:
         runs[finding.team] += finding.counted.runs
-        if finding.counted.micro is not None:
-            micro[finding.team] = micro.get(finding.team, 0) + finding.counted.micro
+        for kind in SAVED_MONEY:
+            part = finding.counted.money(kind)
+            if part is not None:
+                money[finding.team, kind] = money.get((finding.team, kind), 0) + part
     counts = Counter(finding.team for finding in audit.findings)
     yield Family(METRICS["hex_team_findings"], [((name, team), count) for team, count in counts.items()])
+    micro: Counter[str] = Counter()
+    for (team, _), part in money.items():
+        micro[team] += part
     yield Family(
         METRICS["hex_team_saving_month_usd"], [((name, team), amount / MICRO) for team, amount in micro.items()]
+    )
+    yield Family(
+        METRICS["hex_team_saving_month_money_usd"],
+        [((name, team, kind), part / MICRO) for (team, kind), part in money.items()],
     )
     yield Family(METRICS["hex_team_saving_month_runs"], [((name, team), amount) for team, amount in runs.items()])
 
@@ -110,6 +131,19 @@ def _top(snapshot: Snapshot, audit: Audit) -> Iterator[Family]:
             if finding.cost.micro is not None
         ],
     )
+    for metric, savings in (
+        ("hex_finding_saving_month_money_usd", [finding.saving for finding, _ in shown]),
+        ("hex_finding_cost_month_money_usd", [finding.cost for finding, _ in shown]),
+    ):
+        yield Family(
+            METRICS[metric],
+            [
+                ((name, finding.kind, subject, kind), part / MICRO)
+                for (finding, subject), saving in zip(shown, savings, strict=True)
+                for kind in SAVED_MONEY
+                if (part := saving.money(kind)) is not None
+            ],
+        )
     first_ms = {(known.kind, known.subject): known.first_seen_ms for known in snapshot.stored.findings}
     yield Family(
         METRICS["hex_finding_first_seen_timestamp_seconds"],

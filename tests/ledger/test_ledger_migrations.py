@@ -296,7 +296,7 @@ OLD_FINDINGS = """
 
 
 @pytest.mark.parametrize("read_only", [True, False])
-def test_what_projects_saved_before_version_6_is_not_taken_for_cash(
+def test_what_projects_saved_before_version_7_is_not_taken_for_cash(
     version_4: Path, manual_clock: Any, read_only: bool
 ) -> None:
     connection = sqlite3.connect(version_4)

@@ -29,7 +29,7 @@ def version_1(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(params=[1, 2, 3, 4, 5, 6])
+@pytest.fixture(params=[1, 2, 3, 4, 5, 6, 7])
 def older(version_1: Path, request: pytest.FixtureRequest) -> tuple[Path, int]:
     """A ledger as each version before the current one wrote it, and that version."""
     engine = writer_engine(version_1)
@@ -296,7 +296,7 @@ OLD_FINDINGS = """
 
 
 @pytest.mark.parametrize("read_only", [True, False])
-def test_what_projects_saved_before_version_7_is_not_taken_for_cash(
+def test_what_projects_saved_before_version_8_is_not_taken_for_cash(
     version_4: Path, manual_clock: Any, read_only: bool
 ) -> None:
     connection = sqlite3.connect(version_4)

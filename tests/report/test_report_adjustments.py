@@ -87,7 +87,7 @@ def test_what_comes_later_is_an_adjustment_with_its_date(world: Any, is_booked: 
         (at, "compute", "p2", "Leads", 1, 60.0, 1.0, words),
         (at, "own_estimate", "p2", "Leads", None, None, 0.05, words),
     ]
-    assert "1 adjustment since, to be added to them: +1 runs, +3.10 USD" in after["remarks"]
+    assert "1 adjustment since, to be added to them: +1 runs, +3.00 USD billed, +0.10 USD estimate" in after["remarks"]
 
 
 def test_a_change_of_prices_that_were_always_so_is_an_adjustment(world: Any) -> None:

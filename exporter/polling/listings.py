@@ -100,6 +100,7 @@ class ListingReader:
         self._requests_per_hour = requests_per_hour
         self._walks: dict[Endpoint, ListingWalk] = {}
         self._pages: dict[Endpoint, int] = {}
+        self._began_ms: dict[Endpoint, int] = {}
         self._due_ms = dict.fromkeys((one for one in LISTINGS if one in enabled), 0)
 
     def load(self, now_ms: int) -> None:
@@ -142,6 +143,8 @@ class ListingReader:
         endpoint = page.request.endpoint
         walk = self._walks.setdefault(endpoint, ListingWalk(endpoint)) if page.request.after else ListingWalk(endpoint)
         self._walks[endpoint] = walk
+        if page.request.after is None:
+            self._began_ms[endpoint] = sent_ms
         walk.add(page)
         self._pages[endpoint] = self._pages.get(endpoint, 0) if page.request.after else 0
         self._pages[endpoint] += 1
@@ -149,9 +152,11 @@ class ListingReader:
             return None
         del self._walks[endpoint]
         flaw = walk.flaw or _unreadable(walk)
+        # What a thread of the first page grew by while the last came belongs to the next look.
+        at_ms = self._began_ms[endpoint] if endpoint is Endpoint.THREADS else sent_ms
         if walk.is_complete:
-            self._store(endpoint, walk, sent_ms)
-        self._ledger.record_collector(endpoint.value, flaw is None, now_ms if flaw else sent_ms, 200)
+            self._store(endpoint, walk, at_ms)
+        self._ledger.record_collector(endpoint.value, flaw is None, now_ms if flaw else at_ms, 200)
         self._due_ms[endpoint] = now_ms + self._interval_ms(endpoint)
         return flaw
 

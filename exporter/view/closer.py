@@ -47,8 +47,9 @@ def basis_of(config: Config, workspace: str) -> str:
 class PeriodCloser:
     """Closes the periods of one workspace, under one configuration. For one thread at a time.
 
-    A period is closed as soon as it is over and all its runs are known; a project whose runs Hex refuses to show at
-    the moment does not hold it up. What comes later is an adjustment.
+    A period is closed as soon as it is over, all its runs are known, and AI threads were looked at after its end; a
+    project whose runs Hex refuses to show at the moment, or threads that were not listed lately, do not hold it up.
+    What comes later is an adjustment.
     """
 
     def __init__(self, ledger: Ledger, workspace: str, config: Config) -> None:
@@ -69,7 +70,7 @@ class PeriodCloser:
         if stored is None:
             return False
         closed = self._ledger.closings.periods()
-        until_ms = _known_until_ms(stored)
+        until_ms = _known_until_ms(stored, self._config, now_ms)
         self._forget_credits(stored)
         for kind, period in self._over(now_ms):
             mark = self._ledger.runs_revision(*period)
@@ -175,8 +176,17 @@ def _kept_since_ms(ledger: WorkspaceLedger, config: Config, now_ms: int) -> int:
     return max(ledger.forgotten_before_ms, now_ms - round(config.storage.keep_runs_seconds * 1000))
 
 
-def _known_until_ms(stored: Stored) -> int | None:
-    """Up to when the runs of every project are known that Hex does not refuse to show at the moment."""
+def _known_until_ms(stored: Stored, config: Config, now_ms: int) -> int | None:
+    """Up to when runs are known of all projects that Hex does not refuse to show, and AI credits if read lately."""
+    runs_ms = _runs_known_until_ms(stored)
+    threads = stored.collectors.get("threads")
+    looked_ms = None if threads is None or not threads.success else threads.last_success_ms
+    if runs_ms is None or looked_ms is None or not config.collect.is_fresh(looked_ms, now_ms):
+        return runs_ms
+    return min(runs_ms, looked_ms)
+
+
+def _runs_known_until_ms(stored: Stored) -> int | None:
     projects = [known for known in awaited(stored.projects) if not known.progress.refusals]
     if not projects:
         listing = stored.collectors.get("projects")

@@ -52,3 +52,25 @@ def test_half_of_a_first_listing_is_not_published(hand_made, follow, answer):
 
     assert following.known.projects() == ()
     assert not following.known.collectors()["projects"].success
+
+
+def test_threads_are_as_old_as_their_first_page(hand_made, follow):
+    """The last page comes minutes after the first: what a thread grew by meanwhile belongs to the next look."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        after = request.url.params.get("after")
+        number = 0 if after is None else int(after)
+        threads = [{"id": f"t{number}", "createdAt": "2026-01-01T00:00:00Z", "creditsUsed": 1}]
+        return httpx.Response(
+            200, json={"threads": threads, "pagination": {"after": str(number + 1) if number < 40 else None}}
+        )
+
+    hand_made.answers["threads"] = answer
+    following = follow(hand_made.transport)
+    go(following, HOUR)
+
+    sent = [at for at, path in hand_made.requests if path == "threads"]
+    listing = following.known.listing("threads")
+    assert len(listing.items) == 41
+    age = min(abs(listing.at_ms / 1000 - at) for at in sent[::41])
+    assert age < 5 < sent[40] - sent[0]

@@ -11,8 +11,10 @@ import click
 
 from exporter.cli.demo_traffic import trigger
 from exporter.clock import SystemClock
+from exporter.config import Week
 from exporter.errors import ConfigError, LedgerBusyError, LedgerError
 from exporter.hexapi import TokenSource
+from exporter.insight import local_day, period_at, period_before
 from exporter.ledger import WriterLock, open_ledger
 from exporter.service import (
     Assignment,
@@ -23,7 +25,7 @@ from exporter.service import (
     read_config,
     state_dir,
 )
-from exporter.simulator import Fault, Faults, RateLimits, Simulation, create_app
+from exporter.simulator import Fault, Faults, RateLimits, Simulation, create_app, invoice_csv
 from exporter.web import Server, bind, parse_address
 
 PLANT_EVERY_SECONDS = 5.0
@@ -32,6 +34,9 @@ PLANT_EVERY_SECONDS = 5.0
 _PLANT_MEMORY_SECONDS = 2 * 3600
 _TRIGGERED_PROJECTS = 4
 _TOKEN = "hxtw_" + "de" * 48
+
+_ZONE = "Europe/Zurich"
+"""As in demo.yml: a month begins at its midnight."""
 
 _NOW_AND_THEN_429 = Fault(kind="429", retry_after=3, probability=0.0002)
 
@@ -60,6 +65,7 @@ def run_demo(
     base_url = f"http://{hex_address}/api/v1"
 
     config_file = _write_config(folder, str(hex_address), ledger_url)
+    invoice_file, month = _write_invoice(folder, simulation)
     token = TokenSource(value=_TOKEN)
     service = Service(lambda: Assignment(read_config(config_file, environ), {"demo": token}, environ))
     server, health_server = service.server(web), service.health_server(web)
@@ -78,6 +84,7 @@ def run_demo(
   ledger     {ledger_url.removeprefix("sqlite:///")}
   report     hex-exporter report --config.file {config_file}
   audit      hex-exporter audit --config.file {config_file}
+  invoice    hex-exporter reconcile {invoice_file} --month {month} --config.file {config_file}
 
 A run starts every {PLANT_EVERY_SECONDS:.0f} seconds, and a client asks the gateway for one every fifteen. A new
 counter shows 0 for its first 90 seconds; reading the history takes about a minute. Ctrl-C ends it.
@@ -132,6 +139,16 @@ def _write_config(folder: Path, hex_address: str, url: str) -> Path:
         template = template.replace(name, value)
     file.write_text(template, "utf-8")
     return file
+
+
+def _write_invoice(folder: Path, simulation: Simulation) -> tuple[Path, str]:
+    """Write what the simulated vendor billed for the last whole month to the demo's folder; the file, and the month."""
+    zone = Week(timezone=_ZONE)
+    period = period_before(period_at(simulation.now_ms, "month", zone), "month", zone)
+    month = f"{local_day(period[0], _ZONE):%Y-%m}"
+    file = folder / f"invoice-{month}.csv"
+    file.write_text(invoice_csv(simulation, period), "utf-8")
+    return file, month
 
 
 def _plant_since_ms(url: str) -> int:

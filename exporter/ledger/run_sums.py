@@ -36,6 +36,10 @@ class RunAmount(NamedTuple):
         """Both together."""
         return RunAmount(self.runs + other.runs, self.ms + other.ms)
 
+    def minus(self, other: "RunAmount") -> "RunAmount":
+        """Without the other, which is a part of this."""
+        return RunAmount(self.runs - other.runs, self.ms - other.ms)
+
 
 class RunSummaries:
     """Sums over the runs of one workspace. Reads may come from any thread."""

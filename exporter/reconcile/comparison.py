@@ -105,7 +105,7 @@ def _lines(part: Part, invoice: Invoice, known: LedgerPart | None) -> Iterator[C
         yield from (_compared(line, None, known.why_unknown) for line in lines)
         return
     shares, rest = _shares([line for line in lines if not line.is_credit], known)
-    explanation = _explanation(invoice.billed(part), known.micro_usd, known)
+    explanation = _explanation(invoice.charged(part), known.micro_usd, known)
     for line in lines:
         if line.is_credit:
             yield _compared(line, 0, f"a credit on {_words(part)}: list prices have none")

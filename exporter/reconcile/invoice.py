@@ -41,6 +41,10 @@ class Invoice:
     lines: tuple[InvoiceLine, ...]
     remarks: tuple[str, ...] = ()
 
+    def charged(self, part: Part) -> int:
+        """What it charges for one part before credits, in millionths of a dollar."""
+        return sum(line.micro_usd for line in self.lines if line.part == part and not line.is_credit)
+
     def billed(self, part: Part) -> int:
         """What it charges for one part, credits taken off, in millionths of a dollar."""
         return sum(line.micro_usd for line in self.lines if line.part == part)

@@ -5,6 +5,7 @@ from exporter.report.audit_report import FindingFilter, audit_reports
 from exporter.report.audit_tables import not_judged_lines
 from exporter.report.budget_explanation import budget_explanations
 from exporter.report.escaping import for_terminal
+from exporter.report.invoice_report import reconcile_report
 from exporter.report.last_days import last_days_reports
 from exporter.report.table_report import TABLE_FORMS, TableReport
 from exporter.report.week_digest import digest
@@ -23,5 +24,6 @@ __all__ = [
     "for_terminal",
     "last_days_reports",
     "not_judged_lines",
+    "reconcile_report",
     "week_reports",
 ]

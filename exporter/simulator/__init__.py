@@ -2,6 +2,7 @@
 
 from exporter.simulator.app import create_app
 from exporter.simulator.faults import Fault, Faults, parse_fault
+from exporter.simulator.invoice import invoice_csv
 from exporter.simulator.planted_waste import Waste
 from exporter.simulator.rate_limits import RateLimits, parse_limits
 from exporter.simulator.simulation import Simulation
@@ -18,6 +19,7 @@ __all__ = [
     "Tokens",
     "Waste",
     "create_app",
+    "invoice_csv",
     "parse_fault",
     "parse_limits",
 ]

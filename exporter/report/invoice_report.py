@@ -9,7 +9,7 @@ from math import ceil
 from zoneinfo import ZoneInfo
 
 from exporter.clock import Clock
-from exporter.config import Compute, Config, Week
+from exporter.config import Config, Week
 from exporter.errors import ConfigError, ConfigProblem
 from exporter.facts import Project
 from exporter.insight import MICRO, Period, SeatHistory, Tariff, Tariffs, local_day, midnight_ms, period_at
@@ -20,7 +20,7 @@ from exporter.reconcile import percent as percent_of
 from exporter.report.charges import Charge, charges
 from exporter.report.table_report import TableReport
 from exporter.report.week_report import local
-from exporter.report.week_tables import Cell, Table
+from exporter.report.week_tables import ASSUMED_PROFILE, LOWER_BOUND, Cell, Table
 from exporter.view import Accounts, Bookkeeper, Snapshot, complete_since_ms
 
 _TOP_UP_MILLI = 50_000
@@ -181,7 +181,7 @@ def _compute(snapshot: Snapshot, own: Sequence[Charge], tariff: Tariff, micro_us
         if charge.micro_usd:
             items[charge.sku.removeprefix("compute-")] += charge.micro_usd
         project = projects.get(charge.resource_id or "") or Project(project_id=charge.resource_id or "")
-        if charge.quantity and not is_profile_stated(compute, snapshot.name, project):
+        if charge.quantity and not compute.is_stated(snapshot.name, project):
             assumed_ms += round(charge.quantity * 1000)
             assumed += 1
     paid = [profile for profile in tariff.book.compute_hour if tariff.compute_hour_micro_usd(profile)]
@@ -213,13 +213,8 @@ def _compute(snapshot: Snapshot, own: Sequence[Charge], tariff: Tariff, micro_us
             "a profile in compute.profiles is larger than the real one",
             "a contract price: prices.compute_hour_usd",
         ),
-        basis="lower bound, assumed profile" if assumed_ms else "lower bound",
+        basis=f"{LOWER_BOUND}, {ASSUMED_PROFILE}" if assumed_ms else LOWER_BOUND,
     )
-
-
-def is_profile_stated(compute: Compute, workspace: str, project: Project) -> bool:
-    """Whether an entry gives the project's compute profile, so that it is not only assumed."""
-    return any(entry.match.matches(workspace, project) for entry in compute.profiles)
 
 
 def _projects(count: int) -> str:
@@ -244,7 +239,7 @@ def _credits(tariff: Tariff, micro_usd: int, invoice: Invoice) -> LedgerPart:
             "top-ups that are not used up",
         ),
         if_less=("grants above those of the plan, as a contract may have", "a contract price: prices.ai_credit_usd"),
-        basis="lower bound",
+        basis=LOWER_BOUND,
     )
 
 

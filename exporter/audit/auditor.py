@@ -1,11 +1,6 @@
 """The audit of one workspace, every hour, out of the way of those who poll and those who scrape."""
 
-import asyncio
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future
 from datetime import datetime
-from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -13,11 +8,10 @@ import structlog
 from exporter.audit.input_reader import is_settled, read_audit_input
 from exporter.clock import Clock
 from exporter.config import Config
+from exporter.daemon_thread import in_daemon_thread
 from exporter.errors import LedgerError
 from exporter.insight.savings import Audit, AuditInput, advance, audit
 from exporter.ledger import WorkspaceLedger
-
-Answer = TypeVar("Answer")
 
 _log = structlog.get_logger()
 
@@ -74,7 +68,7 @@ class Auditor:
     async def once(self) -> Audit:
         """Audit now, and keep what was found. Raises LedgerError; nothing is kept then."""
         now_ms = self._now_ms()
-        found = await _in_thread(lambda: self._made(now_ms))
+        found = await in_daemon_thread("audit", lambda: self._made(now_ms))
         self._keep(found)
         self._audit = found
         return found
@@ -101,22 +95,3 @@ class Auditor:
 
     def _now_ms(self) -> int:
         return round(self._clock.now() * 1000)
-
-
-async def _in_thread(work: Callable[[], Answer]) -> Answer:
-    """What the work returns or raises, done by a thread that the end of the process does not wait for."""
-    done: Future[Answer] = Future()
-
-    def do() -> None:
-        try:
-            answer = work()
-        except BaseException as error:
-            if not done.cancelled():
-                done.set_exception(error)
-        else:
-            if not done.cancelled():
-                done.set_result(answer)
-
-    done.set_running_or_notify_cancel()
-    threading.Thread(target=do, name="audit", daemon=True).start()
-    return await asyncio.wrap_future(done)

@@ -1,8 +1,11 @@
-"""The closing of weeks and months in the running process, one after the other and never most of the time."""
+"""The closing of weeks and months in the running process, out of the way of those who poll and those who scrape."""
+
+from functools import partial
 
 import structlog
 
 from exporter.clock import Clock
+from exporter.daemon_thread import in_daemon_thread
 from exporter.errors import LedgerError
 from exporter.view import PeriodCloser
 
@@ -27,7 +30,8 @@ class PeriodClosing:
             began = self._clock.monotonic()
             has_more = False
             try:
-                has_more = self._closer.look(round(self._clock.now() * 1000))
+                now_ms = round(self._clock.now() * 1000)
+                has_more = await in_daemon_thread("closing", partial(self._closer.look, now_ms))
             except LedgerError:
                 pass  # it may be readable the next time
             except Exception:

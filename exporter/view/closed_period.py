@@ -104,7 +104,7 @@ def reason(delta: Books, *, is_basis_changed: bool) -> str:
         found.append("AI credits were found")
     if is_basis_changed:
         found.append("prices, settings or the program were changed")
-    return f"{', '.join(found) or 'costs that could not be computed became known'} after the close"
+    return f"{' and '.join(found) or 'costs that could not be computed became known'} after the close"
 
 
 def encoded(books: Books, attribution: Attribution = NOW) -> str:

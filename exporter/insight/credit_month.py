@@ -4,7 +4,7 @@ The pace is that of the last seven days, so that a weekend is no lull. A grant b
 unused helps no other. Private threads are not shown by Hex, so what was used is at least this, and left is at most.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 
@@ -52,11 +52,14 @@ def credit_outlook(use: CreditUse, grants: Grants, tariff: Tariff, month: Period
     beyond, expected_beyond = _beyond(used, grants), _beyond(expected, grants)
     pack_milli = tariff.book.ai_top_up_credits * 1000
     top_ups = -(-max(0, expected_beyond - beyond) // pack_milli)
+    own: dict[str, list[CreditGrowth]] = {user: [] for user, amount in expected.items() if amount > grants.get(user, 0)}
+    for one in use.growths:
+        if one.until_ms >= month[0] and (found := own.get(one.user_id or "")) is not None:
+            found.append(one)
     firsts = [
         gone_ms
-        for user, amount in expected.items()
-        if amount > grants.get(user, 0)
-        and (gone_ms := _gone_ms(use.of(_is_of(user)), grants.get(user, 0), week[user], month, now_ms)) is not None
+        for user, growths in own.items()
+        if (gone_ms := _gone_ms(CreditUse(growths), grants.get(user, 0), week[user], month, now_ms)) is not None
     ]
     return CreditOutlook(
         month=month,
@@ -85,10 +88,6 @@ def usual_week(use: CreditUse, now_ms: int) -> float | None:
 
 def _beyond(used: Mapping[str, int], grants: Grants) -> int:
     return sum(max(0, amount - grants.get(user, 0)) for user, amount in used.items())
-
-
-def _is_of(user: str) -> Callable[[CreditGrowth], bool]:
-    return lambda one: (one.user_id or "") == user
 
 
 def _gone_ms(use: CreditUse, grant: int, week_milli: int, month: Period, now_ms: int) -> int | None:

@@ -43,9 +43,9 @@ from exporter.insight import (
 )
 from exporter.ledger import KnownProject, Listing, WorkspaceLedger
 from exporter.view.accounts import Accounts, WeekAccount
-from exporter.view.ai_credits import credit_account
 from exporter.view.budget_consumers import BudgetConsumers
 from exporter.view.completeness import awaited, complete_since_ms, is_mostly_unreadable, unreadable
+from exporter.view.credit_book import CreditBook
 from exporter.view.daily_usage import LEFT_OUT, DailyUsage, Share
 from exporter.view.snapshot import Stored
 
@@ -55,9 +55,6 @@ Span = tuple[Period, Period]
 """A period, and the one that it is compared with."""
 
 _log = structlog.get_logger()
-
-CREDITS_KEPT_MS = 160 * 86_400_000
-"""How far back AI credits are looked at: this month, and the four before it that forecasts go by."""
 
 
 class Bookkeeper:
@@ -74,7 +71,7 @@ class Bookkeeper:
         self._usage = DailyUsage(ledger, self._week.timezone, self._tariffs, self._budgets)
         self._consumers = BudgetConsumers(self._usage, self._week)
         self._shares: Mapping[str, tuple[Project, Share]] = {}
-        self._credits: tuple[tuple[int, int], int, CreditUse] | None = None
+        self._credits = CreditBook(ledger, config.collect, self._week)
         self._seats: SeatHistory | None = None
         self._accounts: Accounts | None = None
         self._logged: set[str] = set()
@@ -121,7 +118,7 @@ class Bookkeeper:
             run_money = (*run_money, "estimate")
         seats = self._fresh(stored.users, now_ms)
         history = None if seats is None or stored.users is None else self._seat_history(seats, stored.users.at_ms)
-        used_credits = self._credit_use(stored, now_ms)
+        used_credits = self._credits.use(stored, now_ms)
         kept_since_ms = now_ms - round(self._config.storage.keep_runs_seconds * 1000)
 
         refused_share = self._config.collect.refused_share
@@ -139,7 +136,7 @@ class Bookkeeper:
 
         def spent(index: int, budget: Budget) -> Spent | None:
             if budget.unit == "ai_credits":
-                return None if used_credits is None else _CreditsSpent(used_credits, now_ms - CREDITS_KEPT_MS)
+                return None if used_credits is None else self._credits.spent(used_credits, now_ms)
             if budget.unit == "usd" and not run_money:
                 return None
             mine = mine_of[index]
@@ -200,7 +197,7 @@ class Bookkeeper:
             unmatched=tuple(unmatched(self._budgets, self._name, [known.project for known in stored.projects])),
             unpriced=tuple(unpriced(tariff, self._budgets, roles_of(seats or ()), has_paid_compute=has_paid_compute)),
             assumed=tuple(unknown_past(week, self._week.timezone, history, self._tariffs)) if account.costs else (),
-            credits=None if used_credits is None else credit_account(used_credits, seats, tariff, self._week, now_ms),
+            credits=None if used_credits is None else self._credits.account(used_credits, seats, tariff, now_ms),
             fit=next((fitting(one.recent) for one in budgets if one.budget == DEFAULT_BUDGET), None),
         )
 
@@ -243,19 +240,6 @@ class Bookkeeper:
         if self._seats is None or self._seats.looked_ms != at_ms:
             self._seats = self._ledger.seat_history() or seats_as_listed(seats, at_ms)
         return self._seats
-
-    def _credit_use(self, stored: Stored, now_ms: int) -> CreditUse | None:
-        """What threads used in the last months, read once a look at them; None unless they were listed lately."""
-        state = stored.collectors.get("threads")
-        if state is None or state.last_success_ms is None:
-            return None
-        if not self._config.collect.is_fresh(state.last_success_ms, now_ms):
-            return None
-        look = (state.last_success_ms, self._ledger.credits.revision)
-        since_ms = now_ms - CREDITS_KEPT_MS
-        if self._credits is None or self._credits[0] != look or self._credits[1] > since_ms:
-            self._credits = (look, since_ms, CreditUse(self._ledger.credits.growths(since_ms)))
-        return self._credits[2]
 
     def _fresh(self, listing: Listing[Item] | None, now_ms: int) -> tuple[Item, ...] | None:
         is_fresh = listing is not None and self._config.collect.is_fresh(listing.at_ms, now_ms)
@@ -342,20 +326,3 @@ class _BillSpent:
 
     def existed_by(self, at_ms: int) -> bool:
         return self.runs.existed_by(at_ms)
-
-
-@dataclass(frozen=True, slots=True)
-class _CreditsSpent:
-    """What threads used; a listing of them is whole, back to the first."""
-
-    use: CreditUse
-    read_since_ms: int
-
-    def between(self, start_ms: int, end_ms: int) -> int:
-        return self.use.between(start_ms, end_ms)
-
-    def is_known_from(self, start_ms: int) -> bool:
-        return self.read_since_ms <= start_ms
-
-    def existed_by(self, at_ms: int) -> bool:
-        return self.use.since_ms is not None and self.use.since_ms <= at_ms

@@ -79,6 +79,21 @@ def test_credits_count_from_the_day_their_thread_began(wednesday: Any) -> None:
     assert figures["hex_budget_previous_used"] == {("ai", "ai_credits"): 4}
 
 
+def test_a_budget_sees_a_thread_of_last_week_that_goes_on(wednesday: Any) -> None:
+    wednesday.configure(budgets=(Budget(name="ai", unit="ai_credits", limit=500),))
+    old = {"thread_id": "t", "created_ms": wednesday.now_ms - 8 * DAY_MS, "updated_ms": wednesday.now_ms - 8 * DAY_MS}
+
+    for milli in (3_000, 403_000):
+        wednesday.acme.record_threads([Thread(**old, credits_milli=milli)], wednesday.now_ms)
+        wednesday.acme.record_collector("threads", True, wednesday.now_ms)
+        wednesday.clock.advance(900)
+
+    figures = wednesday.figures()
+    assert figures["hex_budget_used"] == {("ai", "ai_credits"): 400}
+    assert figures["hex_budget_previous_used"] == {("ai", "ai_credits"): 3}
+    assert figures["hex_budget_window_used"]["ai", "ai_credits", "1h"] == 400
+
+
 class TestLog:
     def test_a_budget_that_matches_nothing_is_named_once(self, wednesday: Any) -> None:
         wednesday.configure(budgets=(Budget(name="b", unit="runs", limit=5, match=BudgetMatch(title="Sales")),))

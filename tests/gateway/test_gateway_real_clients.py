@@ -25,8 +25,8 @@ pytestmark = [pytest.mark.clients, pytest.mark.integration, pytest.mark.slow, py
 SCRIPTS = Path(__file__).parent / "clients"
 CLIENTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "hex-toolkit": ("toolkit_script.py", ("hex-toolkit==0.6.0",)),
-    "dagster-hex": ("dagster_job.py", ("dagster-hex==0.1.10", "packaging", "setuptools<81")),
-    "airflow-provider-hex": ("airflow_task.py", ("airflow-provider-hex==0.1.9", "apache-airflow<3")),
+    "dagster-hex": ("dagster_job.py", ("dagster-hex==0.1.10",)),
+    "airflow-provider-hex": ("airflow_task.py", ("airflow-provider-hex==0.1.9", "apache-airflow==2.10.5")),
     "prefect-hex": ("prefect_flow.py", ("prefect-hex==0.2.1", "prefect<3")),
 }
 RATE = "{per_minute: 6000, per_hour: 60000}"
@@ -55,7 +55,8 @@ class Workplace:
 
     def ends(self, project_id: str) -> list[str]:
         """How the project's requested runs have ended so far, in the order in which they were started."""
-        return [run.seen(self.simulation.now_ms).status for run in self.simulation._asked[project_id]]
+        runs = (self.simulation._changed.get(run.run_id, run) for run in self.simulation._asked[project_id])
+        return [run.seen(self.simulation.now_ms).status for run in runs]
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,7 @@ def client(request: pytest.FixtureRequest, tmp_path: Path) -> Client:
     return Client(python_with(request.config, requirements), SCRIPTS / script, home)
 
 
+@pytest.mark.usefixtures("all_runs_complete")
 def test_what_it_runs_is_run_once_for_the_same_data_and_again_for_new(workplace: Workplace, client: Client) -> None:
     project = workplace.project()
     first = client.run(workplace, project, inputs={"region": "north"})
@@ -147,9 +149,8 @@ def test_a_failed_run_fails_it(workplace: Workplace, client: Client) -> None:
 
 
 def test_a_full_queue_fails_it_and_starts_nothing(workplace: Workplace, client: Client) -> None:
-    other, project = workplace.project("hourly"), workplace.project()
-    held = workplace.simulation
-    held._run_seconds = 600.0
+    other, project = workplace.project("weekly"), workplace.project()
+    workplace.simulation._run_seconds = 600.0
     bearer = {"Authorization": f"Bearer {TOKEN}"}
     running = httpx.post(f"{workplace.host}/api/v1/projects/{other}/runs", headers=bearer, trust_env=False)
     assert running.status_code == 201
@@ -167,6 +168,7 @@ def test_a_run_that_takes_too_long_is_cancelled_in_hex(workplace: Workplace, cli
     assert workplace.ends(project) == ["killed"]
 
 
+@pytest.mark.usefixtures("all_runs_complete")
 def test_a_hiccup_of_hex_while_it_polls_is_what_it_would_be_without_the_gateway(workplace, client) -> None:
     workplace.faults.add(Fault(kind="429", endpoint="run_status", count=2, retry_after=1))
     assert client.run(workplace, workplace.project()).run_id

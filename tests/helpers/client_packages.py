@@ -28,7 +28,7 @@ def python_with(config: pytest.Config, requirements: Sequence[str]) -> Path:
         if not made.exists():
             shutil.rmtree(folder, ignore_errors=True)
             problem = _run([sys.executable, "-m", "venv", folder]) or _run(
-                [python, "-m", "pip", "install", "--quiet", "--only-binary", ":all:", *requirements]
+                [python, "-m", "pip", "install", "--quiet", *requirements]
             )
             if problem:
                 (CACHE / f"{folder.name}.log").write_text(problem)

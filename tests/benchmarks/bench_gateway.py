@@ -2,8 +2,9 @@
 
 Hex is simulated, with no limits and runs of a fifth of a second; Hex, the gateway and the client are processes of
 their own on one machine. Each line has the middle and the 99th percentile of both ways, what the gateway adds in the
-middle, and how many requests reached Hex for each request of the client. A direct run request starts a run, which a
-hit does not.
+middle, the processor time that it takes in the gateway (which other load of the machine changes less), and how many
+requests reached Hex for each request of the client. A direct run request starts a run, which a hit does not. The log
+and the rows of `gateway log` are written as in service.
 """
 
 import asyncio
@@ -46,19 +47,22 @@ def main() -> None:
         hex_process, hex_port = started(serve_hex)
         gateway_process, gateway_port = started(serve_gateway, hex_port, folder)
         try:
-            measure(Client(hex_port), Client(gateway_port))
+            measure(Client(hex_port), Client(gateway_port), gateway_process.pid)
         finally:
             for process in (gateway_process, hex_process):
                 process.kill()
                 process.join()
 
 
-def measure(direct: "Client", gateway: "Client") -> None:
+def measure(direct: "Client", gateway: "Client", gateway_pid: int | None) -> None:
     project = direct.project()
     run_path, read_path = f"/api/v1/projects/{project}/runs", f"/api/v1/projects/{project}"
     run_id = gateway.completed(run_path)
     poll_path = f"{run_path}/{run_id}"
-    print(f"{'request':<20} {'direct p50':>11} {'p99':>8} {'gateway p50':>12} {'p99':>8} {'added':>8}  Hex calls each")
+    print(
+        f"{'request':<20} {'direct p50':>11} {'p99':>8} {'gateway p50':>12} {'p99':>8} {'added':>8} {'CPU':>8}  "
+        "Hex calls each"
+    )
     for name, method, path, more in (
         ("read, passed on", "GET", read_path, {}),
         ("hit", "POST", run_path, {}),
@@ -67,15 +71,23 @@ def measure(direct: "Client", gateway: "Client") -> None:
     ):
         count = 15 if more else REQUESTS  # runs themselves are bounded, 20 a minute
         theirs = direct.times(method, path, count, more)
-        before = direct.calls()
+        before, spent = direct.calls(), processor_seconds(gateway_pid)
         ours = gateway.times(method, path, count, more)
+        spent = (processor_seconds(gateway_pid) - spent) / (count + (0 if more else WARM_UP))
         calls = (direct.calls() - before) / (count + (0 if more else WARM_UP))
         added = statistics.median(ours) - statistics.median(theirs)
         print(
             f"{name:<20} {milliseconds(statistics.median(theirs)):>11} {milliseconds(p99(theirs)):>8} "
-            f"{milliseconds(statistics.median(ours)):>12} {milliseconds(p99(ours)):>8} {milliseconds(added):>8}  "
+            f"{milliseconds(statistics.median(ours)):>12} {milliseconds(p99(ours)):>8} {milliseconds(added):>8} "
+            f"{milliseconds(spent):>8}  "
             f"{calls:.2f}"
         )
+
+
+def processor_seconds(pid: int | None) -> float:
+    """The processor time that a process has taken so far, in steps of a hundredth of a second."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def milliseconds(seconds: float) -> str:
@@ -146,6 +158,7 @@ def serve_hex(pipe: Connection) -> None:
 
 
 def serve_gateway(pipe: Connection, hex_port: int, folder: str) -> None:
+    os.dup2(os.open(f"{folder}/log", os.O_WRONLY | os.O_CREAT), 2)
     configure_logs("info", "logfmt")
     clock = SystemClock()
     workspace = Workspace(name="w", base_url=f"http://127.0.0.1:{hex_port}/api/v1")

@@ -135,7 +135,8 @@ def test_all_ten_at_once_by_a_client_that_never_polls_are_served_as_well() -> No
             assert {runs[answer.json()["runId"]].seen(world.now_ms).status for answer in answers} == {"completed"}
             # One question about all projects in a minute, and about each run until it has ended.
             assert world.asked("project") + world.asked("projects") <= 65
-            # Besides: 30 runs, 30 proofs of the right to run, and 30 looks at ends.
+            # Besides: 30 runs, 30 looks at ends, and 30 proofs of the right to run. The data change every 20 minutes
+            # and a proof lives for 15 (`rights_ttl`), so that each project needs one more between two of its runs.
             assert sum(world.service.tally.values()) <= 151
 
     in_virtual_time(live)

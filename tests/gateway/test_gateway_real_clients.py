@@ -27,7 +27,7 @@ CLIENTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "hex-toolkit": ("toolkit_script.py", ("hex-toolkit==0.6.0",)),
     "dagster-hex": ("dagster_job.py", ("dagster-hex==0.1.10",)),
     "airflow-provider-hex": ("airflow_task.py", ("airflow-provider-hex==0.1.9", "apache-airflow==2.10.5")),
-    "prefect-hex": ("prefect_flow.py", ("prefect-hex==0.2.1", "prefect<3")),
+    "prefect-hex": ("prefect_flow.py", ("prefect-hex==0.2.1", "prefect<3", "pendulum==2.1.2")),
 }
 RATE = "{per_minute: 6000, per_hour: 60000}"
 LISTENING = r'The gateway is listening" address=(\S+)'

@@ -30,6 +30,7 @@ CLIENTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "prefect-hex": ("prefect_flow.py", ("prefect-hex==0.2.1", "prefect<3", "pendulum==2.1.2")),
 }
 RATE = "{per_minute: 6000, per_hour: 60000}"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
 LISTENING = r'The gateway is listening" address=(\S+)'
 
 
@@ -40,7 +41,15 @@ class Workplace:
     simulation: Simulation
     faults: Faults
     host: str
+    hex_host: str
     data: Path
+
+    def run(self, project_id: str, body: object = None) -> httpx.Response:
+        """What a plain script does, once the source has been probed."""
+        source = f"{self.host}/gateway/v1/projects/{project_id}/source"
+        wait_for(lambda: httpx.get(source, headers=BEARER, trust_env=False).json()["fresh"])
+        address = f"{self.host}/api/v1/projects/{project_id}/runs"
+        return httpx.post(address, json=body or {}, headers=BEARER, timeout=60, trust_env=False)
 
     def project(self, sort: str | None = None) -> str:
         """A project whose runs complete, or one of a sort."""
@@ -114,17 +123,25 @@ def workplace(tmp_path: Path) -> Iterator[Workplace]:
         variables = environment(HEX_API_TOKEN=TOKEN, HOME=str(tmp_path))
         with Running(command, tmp_path / "out", env=variables) as exporter:
             host = f"http://{exporter.said(LISTENING)[1]}"
-            bearer = {"Authorization": f"Bearer {TOKEN}"}
-            wait_for(lambda: httpx.get(f"{host}/api/v1/users/me", headers=bearer, trust_env=False).status_code == 200)
-            yield Workplace(simulation, faults, host, data)
+            wait_for(lambda: httpx.get(f"{host}/api/v1/users/me", headers=BEARER, trust_env=False).status_code == 200)
+            yield Workplace(simulation, faults, host, hex_url, data)
 
 
-@pytest.fixture(params=list(CLIENTS))
-def client(request: pytest.FixtureRequest, tmp_path: Path) -> Client:
-    script, requirements = CLIENTS[request.param]
-    home = tmp_path / "home"
+def client_of(name: str, config: pytest.Config, folder: Path) -> Client:
+    script, requirements = CLIENTS[name]
+    home = folder / "home"
     home.mkdir()
-    return Client(python_with(request.config, requirements), SCRIPTS / script, home)
+    return Client(python_with(config, requirements), SCRIPTS / script, home)
+
+
+@pytest.fixture(params=[name for name in CLIENTS if name != "prefect-hex"])
+def client(request: pytest.FixtureRequest, tmp_path: Path) -> Client:
+    return client_of(request.param, request.config, tmp_path)
+
+
+@pytest.fixture
+def prefect(request: pytest.FixtureRequest, tmp_path: Path) -> Client:
+    return client_of("prefect-hex", request.config, tmp_path)
 
 
 @pytest.mark.usefixtures("all_runs_complete")
@@ -151,16 +168,14 @@ def test_a_failed_run_fails_it(workplace: Workplace, client: Client) -> None:
 def test_a_full_queue_fails_it_and_starts_nothing(workplace: Workplace, client: Client) -> None:
     other, project = workplace.project("weekly"), workplace.project()
     workplace.simulation._run_seconds = 600.0
-    bearer = {"Authorization": f"Bearer {TOKEN}"}
-    running = httpx.post(f"{workplace.host}/api/v1/projects/{other}/runs", headers=bearer, trust_env=False)
-    assert running.status_code == 201
+    assert workplace.run(other).status_code == 201
     ended = client.run(workplace, project)
     assert ended.status != 0
     assert "429" in ended.output + ended.said or "Rate limit" in ended.said
     assert workplace.started() == 1
 
 
-def test_a_run_that_takes_too_long_is_cancelled_in_hex(workplace: Workplace, client: Client) -> None:
+def test_a_run_that_takes_too_long_fails_it_and_is_cancelled_in_hex(workplace: Workplace, client: Client) -> None:
     project = workplace.project()
     workplace.simulation._run_seconds = 600.0
     ended = client.run(workplace, project, timeout=3)
@@ -172,3 +187,21 @@ def test_a_run_that_takes_too_long_is_cancelled_in_hex(workplace: Workplace, cli
 def test_a_hiccup_of_hex_while_it_polls_is_what_it_would_be_without_the_gateway(workplace, client) -> None:
     workplace.faults.add(Fault(kind="429", endpoint="run_status", count=2, retry_after=1))
     assert client.run(workplace, workplace.project()).run_id
+
+
+@pytest.mark.usefixtures("all_runs_complete")
+def test_prefect_is_given_the_result_of_a_run_that_has_ended(workplace: Workplace, prefect: Client) -> None:
+    project = workplace.project()
+    run_id = workplace.run(project, {"inputParams": {"region": "north"}}).json()["runId"]
+    status = f"{workplace.host}/api/v1/projects/{project}/runs/{run_id}"
+    wait_for(lambda: httpx.get(status, headers=BEARER, trust_env=False).json()["status"] == "COMPLETED")
+    assert prefect.run(workplace, project, inputs={"region": "north"}).run_id == run_id
+    assert workplace.started() == 1
+
+
+def test_prefect_cannot_read_a_run_that_is_running_with_or_without_the_gateway(workplace, prefect: Client) -> None:
+    workplace.simulation._run_seconds = 600.0
+    for host in (workplace.host, workplace.hex_host):
+        ended = prefect.run(workplace, workplace.project(), host=host)
+        assert ended.status != 0
+        assert "elapsedTime" in ended.said

@@ -13,8 +13,8 @@ _log = structlog.get_logger()
 
 _EVERY_SECONDS = 10.0
 _SHORTEST_PAUSE_SECONDS = 0.1
-_PAUSE_PER_SECOND = 10
-"""As building the page does: at most a tenth of the time is spent on it."""
+_PAUSE_PER_SECOND = 3
+"""At most a quarter of the time is spent on it: a year of weeks is closed in minutes, and polling has the rest."""
 
 
 class PeriodClosing:

@@ -27,7 +27,7 @@ from dashboards.panels import (
     tinted,
     week_table,
 )
-from dashboards.promql import gauge, titled
+from dashboards.promql import gauge
 
 ONE = 'budget="$budget"'
 UNITS = {"runs": "none", "usd": "currencyUSD", "bill_usd": "currencyUSD", "compute_minutes": "m", "ai_credits": "none"}
@@ -106,7 +106,7 @@ def _figures() -> list[tuple[int, Any]]:
         about(
             "What is used so far, plus what recent weeks added after this moment, against the limit.",
             normal="Fits. Close: the forecast is past the warning threshold. Over: the limit is used up already.",
-            act="Look at the table beside the curve: the project with the largest change is where to begin.",
+            act="Look at the table beside the curve: the project with the largest growth is where to begin.",
         ),
         [Query(verdict(ONE))],
         unit="none",
@@ -156,7 +156,7 @@ def _figures() -> list[tuple[int, Any]]:
         5,
         "Resets in",
         about(
-            "Until the budget starts again from 0, in the configured time zone.",
+            "Until the budget starts again from 0, at midnight of the configured time zone.",
             normal="at most a week, for a monthly budget at most a month.",
             act="Nothing. With little time left, a nearly used-up budget may not be worth a change.",
         ),
@@ -226,37 +226,57 @@ def _passed() -> str:
     return f"(time() - {_START}) / ({_END} - {_START})"
 
 
+def _as_projects(of_users: str) -> str:
+    """Figures by user as if they were by project: AI credits have no project, and the user stands in its column."""
+    return f'sum by (workspace, project_id) (label_replace({of_users}, "project_id", "$1", "user", "(.*)"))'
+
+
+def _figure_of(metric: str) -> str:
+    """A figure of which each consumer has one."""
+    projects, users = (gauge(f"hex_budget_{kind}_{metric}", ONE) for kind in ("project", "user"))
+    return f"sum by (workspace, project_id) ({projects}) or {_as_projects(users)}"
+
+
+def _used_by(*matchers: str) -> str:
+    return f"sum by (workspace, project_id) ({gauge('hex_budget_project_used', ONE, *matchers)})"
+
+
 def _projects() -> Any:
-    week, before = gauge("hex_project_week_runs"), gauge("hex_project_previous_week_runs")
+    names = f"{gauge('hex_budget_project_info')} or on (workspace, project_id) {gauge('hex_project_info')}"
+    one = f"topk by (workspace, project_id) (1, {names})"
+    rows = f"({_used_by()} > 0) * on (workspace, project_id) group_left (title) {one}"
+    users = _as_projects(gauge("hex_budget_user_used", ONE))
+    named_users = f'label_replace({users}, "title", "$1", "project_id", "(.*)")'
+    since = f"clamp_min(time() - ({_figure_of('since_timestamp_seconds')}), 0)"
     return table(
         9,
-        "Which project to look at",
+        "Who used it",
         about(
-            "Runs of the current week by project, most first, whatever the budget, beside all of last week. `More than "
-            "usual` is this week's runs less last week's up to the same hour, where Prometheus knows them.",
-            normal="no project is far above last week.",
-            act="Open the first project with a large `More than usual`: its board says what started the runs.",
+            "The largest projects of this budget by what they used of it in its period, in its unit, and the one that "
+            "grew most; for AI credits the users. `Growth` is what was used beyond the period before, up to the same "
+            "moment; `Growing for` is since when.",
+            normal="no project has grown by a twentieth of the limit.",
+            act="Begin with the largest `Growth`. By schedule: pause it. By API: stop the caller, or brake it at the "
+            "gateway. AI credits: ask the user. `hex-exporter report --explain` says the same as the page.",
         ),
-        titled(f"({week} > 0)"),
+        f"{rows} or {named_users}",
         [
             project_column(),
             PROJECT_ID,
+            Column("Used", expr=f"{_used_by()} or {users}", width=90, properties=meter()),
+            Column("Last period", expr=_figure_of("previous_used"), width=85),
             Column(
-                "This week",
-                expr=week,
-                width=110,
-                properties=meter(),
-            ),
-            Column("Last week", expr=before, width=85),
-            Column(
-                "More than usual",
-                expr=f"{week} - {gauge('hex_project_week_runs', offset='1w', last='2h')}",
-                width=125,
+                "Growth",
+                expr=_figure_of("growth"),
+                width=80,
                 properties=tinted((PLAIN, None), (WARN, 20), (BAD, 50)),
             ),
+            Column("Growing for", expr=since, unit="s", width=105),
+            Column("By schedule", expr=_used_by('trigger="scheduled"'), width=85),
+            Column("By API", expr=_used_by('trigger="api"'), width=70),
         ],
-        empty="No runs yet in this week",
-        sort_by="This week",
+        empty="Nothing is used of this budget yet, or its period is not known",
+        sort_by="Growth",
         needs="title",
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from exporter.facts import Project
-from exporter.insight import UNBILLED, Period, apportioned, period_at
+from exporter.insight import MICRO, UNBILLED, Period, Tariff, Tariffs, apportioned, local_day, period_at
 from exporter.view import Accounts, Snapshot, Total, WeekAccount
 
 Component = Literal["seats", "compute", "ai_credits", "own_estimate"]
@@ -18,7 +18,8 @@ class Charge:
     `resource_id` is a project's or a user's, None for credits. `quantity` is in `unit`, both as FOCUS writes them;
     `sku` says what was bought. Only one charge of a project has `runs`, so that they can be summed. `team`
     and `owner` are empty where there is none, or none to show. `corrected_ms` and `reason` are of a correction: when a
-    closed period was found to differ by it, which may be below 0.
+    closed period was found to differ by it, which may be below 0. `list_unit_micro` and `unit_micro` are the price of
+    one on Hex's list and in this workspace, of an hour for compute; None: not known.
     """
 
     component: Component
@@ -33,12 +34,40 @@ class Charge:
     unit: str
     sku: str
     runs: int | None = None
+    list_unit_micro: int | None = None
+    unit_micro: int | None = None
     corrected_ms: int | None = None
     reason: str = ""
 
 
 def charges(snapshot: Snapshot, accounts: Accounts) -> Iterator[Charge]:
     """The charges of the week that the snapshot is in. They add up to the costs of its components, to the millionth."""
+    tariffs = Tariffs(snapshot.config.price_history(snapshot.name))
+    timezone = snapshot.config.week(snapshot.name).timezone
+    for charge in _charges(snapshot, accounts):
+        # Of the last day: where a price changed in between, the cost says what a unit was worth on average.
+        tariff = tariffs.on(local_day(charge.period[1] - 1, timezone))
+        listed, paid = _unit_prices(tariff, charge.sku)
+        yield replace(charge, list_unit_micro=listed, unit_micro=paid)
+
+
+def _unit_prices(tariff: Tariff, sku: str) -> tuple[int | None, int | None]:
+    """What the list asks for one, and what this workspace pays: for an hour, a month of a seat, a credit."""
+    kind, _, name = sku.partition("-")
+    if kind == "compute":
+        listed = tariff.book.compute_hour.get(name)
+        return None if listed is None else int(listed * MICRO), tariff.compute_hour_micro_usd(name)
+    if kind == "ai":
+        return int(tariff.book.ai_credit * MICRO), tariff.ai_credit_micro_usd
+    plan = tariff.prices.plan
+    if kind == "seat" and plan is not None:
+        seat = tariff.book.seats.get(name)
+        asked = None if seat is None else getattr(tariff.book.plans[plan], f"{seat}_month")
+        return None if asked is None else int(asked * MICRO), tariff.seat_month_micro_usd(plan, name)
+    return (0, 0) if sku == "own-estimate" else (None, None)
+
+
+def _charges(snapshot: Snapshot, accounts: Accounts) -> Iterator[Charge]:
     week = snapshot.config.week(snapshot.name)
     parts = [(part, period_at(part.period[0], "month", week)) for part in accounts.months]
     if "seats" in accounts.week.costs:

@@ -1,9 +1,9 @@
 """A week's bill as CSV in the columns of FOCUS, the FinOps Open Cost and Usage Specification, version 1.2.
 
-Beside the columns that it demands are those that show who caused which part. Costs before discounts
-are those after them, as no invoice is read. The owners' own estimate was never billed and costs nothing: it is in
-x_OwnEstimate only, so that no sum of a column of FOCUS has it. What was found to differ from a closed period stands
-beside it as a Correction with its date.
+Beside the columns that it demands are those that show who caused which part. List prices are the price book's,
+contracted ones those of the configuration; units are those of the list. The owners' own estimate was never billed and
+costs nothing: it is in x_OwnEstimate only, so that no sum of a column of FOCUS has it. What was found to differ from a
+closed period stands beside it as a Correction with its date.
 """
 
 import csv
@@ -11,6 +11,7 @@ import io
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from exporter.insight import MICRO
 from exporter.report.charges import Charge
@@ -32,9 +33,12 @@ COLUMNS = (
     "ConsumedQuantity",
     "ConsumedUnit",
     "ContractedCost",
+    "ContractedUnitPrice",
     "EffectiveCost",
+    "InvoiceId",
     "InvoiceIssuerName",
     "ListCost",
+    "ListUnitPrice",
     "PricingCategory",
     "PricingQuantity",
     "PricingUnit",
@@ -45,7 +49,9 @@ COLUMNS = (
     "ResourceType",
     "ServiceCategory",
     "ServiceName",
+    "ServiceSubcategory",
     "SkuId",
+    "SkuMeter",
     "SkuPriceId",
     "SubAccountId",
     "SubAccountName",
@@ -58,18 +64,23 @@ COLUMNS = (
 """Those of FOCUS in its own order, then ours."""
 
 _SERVICES = {
-    "seats": ("Hex seats", "Analytics", "User"),
-    "compute": ("Hex compute", "Analytics", "Project"),
-    "ai_credits": ("Hex AI credits", "AI and Machine Learning", ""),
-    "own_estimate": ("Own estimate", "Other", "Project"),
+    "seats": ("Hex seats", "Analytics", "Business Intelligence", "User", "Seats"),
+    "compute": ("Hex compute", "Analytics", "Business Intelligence", "Project", "Kernel run time"),
+    "ai_credits": ("Hex AI credits", "AI and Machine Learning", "Generative AI", "", "AI credits beyond the grants"),
+    "own_estimate": ("Own estimate", "Other", "Other (Other)", "Project", "Runs"),
 }
+"""By component: the service, its category and subcategory, the type of resource, and what is metered."""
+
+_HOUR_SECONDS = 3600
 _FIGURES = frozenset(
     {
         "BilledCost",
         "ConsumedQuantity",
         "ContractedCost",
+        "ContractedUnitPrice",
         "EffectiveCost",
         "ListCost",
+        "ListUnitPrice",
         "PricingQuantity",
         "x_OwnEstimate",
         "x_Runs",
@@ -93,12 +104,16 @@ def focus_csv(bills: Iterable[tuple[str, str | None, Iterable[Charge]]]) -> str:
 
 def _row(workspace: str, account: str, charge: Charge) -> Mapping[str, object]:
     """One line; an empty cell is FOCUS's null."""
-    service, category, resource_type = _SERVICES[charge.component]
+    service, category, subcategory, resource_type, meter = _SERVICES[charge.component]
     is_own = charge.component == "own_estimate"
     is_seat = charge.component == "seats"
     provider = "Own estimate" if is_own else "Hex"
     cost = "0" if is_own else dollars(charge.micro_usd)
-    quantity = f"{charge.quantity:.6f}".rstrip("0").rstrip(".")
+    quantity, priced = _plain(Decimal(str(charge.quantity))), _pricing_quantity(charge)
+    list_cost, list_unit = cost, _unit_price(charge, priced)
+    if charge.list_unit_micro is not None and charge.corrected_ms is None:
+        listed = Decimal(charge.list_unit_micro) / MICRO
+        list_cost, list_unit = _plain(listed * priced), _plain(listed)
     tags = {name: value for name, value in (("team", charge.team), ("owner", charge.owner)) if value}
     reason = f" ({charge.reason})" if charge.reason else ""
     return {
@@ -108,21 +123,25 @@ def _row(workspace: str, account: str, charge: Charge) -> Mapping[str, object]:
         "BillingCurrency": "USD",
         "BillingPeriodEnd": _instant(charge.month[1]),
         "BillingPeriodStart": _instant(charge.month[0]),
-        "ChargeCategory": "Purchase" if is_seat else "Usage",
+        # A seat is used up in the period in which it is billed, and is no purchase for later ones.
+        "ChargeCategory": "Usage",
         "ChargeClass": "" if charge.corrected_ms is None else "Correction",
         "ChargeDescription": f"{service}: {charge.sku}, {quantity} {charge.unit}{reason}",
         "ChargeFrequency": "Recurring" if is_seat else "Usage-Based",
         "ChargePeriodEnd": _instant(charge.period[1]),
         "ChargePeriodStart": _instant(charge.period[0]),
-        "ConsumedQuantity": "" if is_seat else quantity,
-        "ConsumedUnit": "" if is_seat else charge.unit,
+        "ConsumedQuantity": quantity,
+        "ConsumedUnit": charge.unit,
         "ContractedCost": cost,
+        "ContractedUnitPrice": _unit_price(charge, priced),
         "EffectiveCost": cost,
+        "InvoiceId": "",
         "InvoiceIssuerName": provider,
-        "ListCost": cost,
+        "ListCost": list_cost,
+        "ListUnitPrice": list_unit,
         "PricingCategory": "Standard",
-        "PricingQuantity": quantity,
-        "PricingUnit": charge.unit,
+        "PricingQuantity": _plain(priced),
+        "PricingUnit": "Hours" if charge.unit == "Seconds" else charge.unit,
         "ProviderName": provider,
         "PublisherName": provider,
         "ResourceId": charge.resource_id or "",
@@ -130,7 +149,9 @@ def _row(workspace: str, account: str, charge: Charge) -> Mapping[str, object]:
         "ResourceType": resource_type if charge.resource_id else "",
         "ServiceCategory": category,
         "ServiceName": service,
+        "ServiceSubcategory": subcategory,
         "SkuId": charge.sku,
+        "SkuMeter": meter,
         "SkuPriceId": charge.sku,
         "SubAccountId": workspace,
         "SubAccountName": workspace,
@@ -140,6 +161,36 @@ def _row(workspace: str, account: str, charge: Charge) -> Mapping[str, object]:
         "x_Runs": "" if charge.runs is None else charge.runs,
         "x_Team": charge.team,
     }
+
+
+def _pricing_quantity(charge: Charge) -> Decimal:
+    """How much is priced, in the list's unit: hours, months of a seat, credits that are paid for."""
+    if charge.unit == "Seconds":
+        return Decimal(str(charge.quantity)) / _HOUR_SECONDS
+    if charge.component == "ai_credits" and charge.unit_micro:
+        return Decimal(charge.micro_usd) / charge.unit_micro
+    return Decimal(str(charge.quantity))
+
+
+def _unit_price(charge: Charge, quantity: Decimal) -> str:
+    """What one cost: the price, or where that changed in between, or is not known, the mean."""
+    if charge.component == "own_estimate":
+        return "0"
+    cost = Decimal(charge.micro_usd) / MICRO
+    if charge.unit_micro is not None:
+        price = Decimal(charge.unit_micro) / MICRO
+        if abs(price * quantity - cost) <= abs(cost) / 10_000 + _CENT:  # each run is rounded by itself
+            return _plain(price)
+    return _plain(abs(cost / quantity)) if quantity else "0"
+
+
+_CENT = Decimal("0.01")
+
+
+def _plain(amount: Decimal) -> str:
+    """A number without an exponent, to the billionth."""
+    text = f"{amount:.9f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
 
 
 def dollars(micro_usd: int) -> str:

@@ -1,15 +1,132 @@
 """`bundle`: everything that goes with the exporter, written to a folder."""
 
+import re
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
-from exporter.bundle import Addresses, write_bundle
+from exporter.bundle import Addresses, Cluster, write_bundle
+from exporter.config import Config, UnfitError, host_and_port, load_config, normal_person_url
+from exporter.errors import ConfigError, ConfigProblem
+
+ONLY_FOLDER = ("target", "alertmanager", "prometheus_url", "is_default_datasource")
+"""What manifests have no use for: the operator finds the exporter and its programs by labels."""
+
+ONLY_KUBERNETES = ("image", "labels", "namespace")
+
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
+_LABEL_KEY = re.compile(r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?" + _NAME.pattern)
+_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
-def run_bundle(folder: Path, addresses: Addresses, *, is_kubernetes: bool, is_forced: bool) -> None:
-    """Write the bundle and say what comes next. Raises ConfigError where something is in the way."""
+def run_bundle(
+    folder: Path,
+    options: Mapping[str, Any],
+    given: Collection[str],
+    *,
+    config_file: Path | None,
+    is_kubernetes: bool,
+    is_forced: bool,
+) -> None:
+    """Write the bundle and say what comes next; `given` names the options that a person wrote.
+
+    Raises ConfigError for an option that the form does not use or that is no address, and where something is in the
+    way.
+    """
+    unused = [name for name in (ONLY_FOLDER if is_kubernetes else ONLY_KUBERNETES) if name in given]
+    if unused:
+        form = "with --kubernetes" if is_kubernetes else "without --kubernetes"
+        raise ConfigError(*(ConfigProblem(_option(name), f"has no use {form}; leave it out") for name in unused))
+    text, config = _configuration(config_file)
+    week = None if config is None else config.week(config.workspaces[0].name)
+    addresses = Addresses(
+        job=_checked("job", options, _job),
+        target=_checked("target", options, _host_and_port),
+        alertmanager=_checked("alertmanager", options, _host_and_port),
+        prometheus_url=_checked("prometheus_url", options, normal_person_url),
+        grafana_url=_checked("grafana_url", options, normal_person_url),
+        runbook_url=_checked("runbook_url", options, _runbooks),
+        is_default_datasource=options["is_default_datasource"],
+        week=week,
+    )
+    cluster = _cluster(options, text, config) if is_kubernetes else None
     folder = folder.absolute()
-    count = write_bundle(folder, addresses, is_kubernetes=is_kubernetes, is_forced=is_forced)
-    next_step = f"kubectl apply -k {folder}" if is_kubernetes else f"see {folder}/README.md"
-    click.echo(f"{count} files in {folder}; next: {next_step}")
+    count = write_bundle(folder, addresses, cluster, is_forced=is_forced)
+    click.echo(f"{count} files in {folder}; next: see {folder}/README.md")
+
+
+def _cluster(options: Mapping[str, Any], text: str | None, config: Config | None) -> Cluster:
+    gateway = None if config is None else config.gateway
+    return Cluster(
+        image=_checked("image", options, _image),
+        namespace=None if options["namespace"] is None else _checked("namespace", options, _namespace),
+        labels=dict(_label(written) for written in options["labels"]),
+        config=text,
+        gateway_port=None if gateway is None else host_and_port(gateway.listen_address)[1],
+        has_gateway_tls=gateway is not None and gateway.web_config_file is not None,
+    )
+
+
+def _configuration(file: Path | None) -> tuple[str | None, Config | None]:
+    if file is None:
+        return None, None
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigError(ConfigProblem(str(file), f"cannot be read: {reason}; name the exporter's file")) from None
+    return text, load_config(text, source=str(file), environ={}, state_dir=Path("/var/lib/hex-exporter"))
+
+
+def _checked(name: str, options: Mapping[str, Any], check: Callable[[str], str]) -> str:
+    try:
+        return check(options[name])
+    except UnfitError as unfit:
+        raise ConfigError(ConfigProblem(_option(name), str(unfit))) from None
+
+
+def _option(name: str) -> str:
+    return {"is_default_datasource": "--default-datasource", "labels": "--label"}.get(
+        name, "--" + name.replace("_", "-")
+    )
+
+
+def _job(text: str) -> str:
+    if not text.strip():
+        raise UnfitError("an empty name is not valid; write what Prometheus calls the exporter, such as hex")
+    return text
+
+
+def _host_and_port(text: str) -> str:
+    host, port = host_and_port(text)
+    if not host or not port:
+        raise UnfitError(f'"{text}" has no host; write HOST:PORT')
+    return text
+
+
+def _runbooks(text: str) -> str:
+    """A path is right too: of the file beside the rules."""
+    return normal_person_url(text) if "://" in text else text
+
+
+def _image(text: str) -> str:
+    if not text or not text.isascii() or set(text) & set(" \t\n"):
+        raise UnfitError(f'"{text}" is not the name of an image; write one such as registry.example/hex-exporter:1.0')
+    return text
+
+
+def _namespace(text: str) -> str:
+    if not _NAMESPACE.fullmatch(text):
+        raise UnfitError(f'"{text}" is not a namespace; write lower-case letters, digits and hyphens')
+    return text
+
+
+def _label(written: str) -> tuple[str, str]:
+    key, sign, value = written.partition("=")
+    if not (sign and _LABEL_KEY.fullmatch(key) and (not value or _NAME.fullmatch(value))):
+        raise ConfigError(
+            ConfigProblem("--label", f'"{written}" is not a label; write KEY=VALUE, such as release=prom')
+        )
+    return key, value

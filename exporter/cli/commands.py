@@ -334,14 +334,41 @@ def run(
 )
 @click.option("--image", metavar="NAME", default=f"hex-exporter:{__version__}", help="The image for Kubernetes.")
 @click.option("--kubernetes", "is_kubernetes", is_flag=True, help="Write manifests instead.")
+@click.option("--namespace", metavar="NAME", help="Where the manifests go; alerts have it as a label.")
+@click.option(
+    "--label",
+    "labels",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="A label by which the operator selects, such as release=NAME of kube-prometheus-stack.",
+)
 @click.option("--force", "is_forced", is_flag=True, help="Write into a folder that is not empty.")
+@config_flag
+@click.pass_context
 @prints_errors
-def bundle(folder: Path, is_kubernetes: bool, is_forced: bool, **addresses: Any) -> None:
-    """Write dashboards, rules and the configuration of the programs that use them to DIR."""
-    from exporter.bundle import Addresses
+def bundle(
+    context: click.Context,
+    folder: Path,
+    config_file: Path | None,
+    is_kubernetes: bool,
+    is_forced: bool,
+    **options: Any,
+) -> None:
+    """Write dashboards, rules and the configuration of the programs that use them to DIR.
+
+    With --config.file boards and office hours go by the week's time zone, and manifests have that configuration and a
+    Service for its gateway.
+    """
     from exporter.cli.bundle import run_bundle
 
-    run_bundle(folder, Addresses(**addresses), is_kubernetes=is_kubernetes, is_forced=is_forced)
+    run_bundle(
+        folder,
+        options,
+        {name for name in options if context.get_parameter_source(name) is ParameterSource.COMMANDLINE},
+        config_file=config_file,
+        is_kubernetes=is_kubernetes,
+        is_forced=is_forced,
+    )
 
 
 def _serve(config_file: Path | None, log_level: str, log_format: str, **web: Any) -> None:

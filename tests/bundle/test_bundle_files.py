@@ -163,3 +163,31 @@ class TestFolder:
 
 def run(*command: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--target", "nonsense"], '--target: "nonsense" is not valid; write HOST:PORT, [IPV6]:PORT or :PORT'),
+        (["--target", ":9891"], '--target: ":9891" has no host; write HOST:PORT'),
+        (["--grafana-url", "grafana"], "--grafana-url: the address does not begin with https://; write https://HOST"),
+        (["--job", " "], "--job: an empty name is not valid; write what Prometheus calls the exporter, such as hex"),
+        (["--label", "a=b"], "--label: has no use without --kubernetes; leave it out"),
+        (["--kubernetes", "--target", "a:1"], "--target: has no use with --kubernetes; leave it out"),
+        (["--kubernetes", "--label", "a"], '--label: "a" is not a label; write KEY=VALUE, such as release=prom'),
+        (
+            ["--kubernetes", "--namespace", "Mine_"],
+            '--namespace: "Mine_" is not a namespace; write lower-case letters, digits and hyphens',
+        ),
+        (
+            ["--config.file", "no-such.yml"],
+            "no-such.yml: cannot be read: No such file or directory; name the exporter's",
+        ),
+    ],
+)
+def test_an_option_that_is_wrong_or_not_used_is_refused(tmp_path: Path, arguments: list[str], sentence: str) -> None:
+    done = CliRunner().invoke(main, ["bundle", str(tmp_path / "made"), *arguments])
+
+    assert done.exit_code == 1
+    assert done.output.startswith(f"hex-exporter: {sentence}")
+    assert not (tmp_path / "made").exists()

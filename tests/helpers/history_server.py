@@ -30,6 +30,12 @@ class Server:
         except urllib.error.HTTPError as error:
             raise AssertionError(error.read().decode()) from error
 
+    def value_now(self, query: str) -> float | None:
+        """The one value of an instant query at this moment."""
+        result = self.ask("query", query=query)["result"]
+        assert len(result) <= 1, result
+        return float(result[0]["value"][1]) if result else None
+
     def value(self, query: str, at_ms: int) -> float | None:
         """The one value of an instant query."""
         result = self.ask("query", query=query, time=at_ms / 1000)["result"]
@@ -38,14 +44,16 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(prometheus: Path, folder: Path, scrape_configs: list[dict[str, Any]] | None = None) -> Iterator[Server]:
-    """Prometheus on the folder's data, ended at the end with SIGTERM."""
+def serving(
+    prometheus: Path, folder: Path, scrape_configs: list[dict[str, Any]] | None = None, *, itself: bool = True
+) -> Iterator[Server]:
+    """Prometheus on the folder's data, ended at the end with SIGTERM; the jobs scrape it `itself` or what they say."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     folder.mkdir(exist_ok=True)
     jobs = scrape_configs or []
-    for job in jobs:
+    for job in jobs if itself else ():
         job["static_configs"] = [{"targets": [f"127.0.0.1:{port}"], "labels": {"instance": "itself"}}]
     (folder / "prometheus.yml").write_text(yaml.safe_dump({"scrape_configs": jobs}))
     process = subprocess.Popen(

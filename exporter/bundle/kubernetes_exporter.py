@@ -1,0 +1,153 @@
+"""The exporter in Kubernetes: its volume, its Deployment, its Services, who may reach it, and the history's Job."""
+
+from typing import Any
+
+from exporter.bundle.addresses import Addresses, Cluster
+
+NAME = "hex-exporter"
+GATEWAY = "hex-gateway"
+HISTORY = "hex-history"
+TOKEN_SECRET = "hex-api-token"  # noqa: S105 - a name
+TLS_SECRET = "hex-gateway-tls"  # noqa: S105 - a name
+PORT = 9891
+STATE = "/var/lib/hex-exporter"
+USER = 10001
+"""The user of the image; the volume belongs to its group."""
+
+CONFIG = {"workspaces": [{"name": "default", "token_file": "/run/secrets/hex/token"}]}
+"""The configuration of a cluster for which none was given."""
+
+OWN_LABELS = {"app.kubernetes.io/name": NAME}
+
+Manifest = dict[str, Any]
+
+_READY = {"path": "/-/ready", "port": "metrics"}
+_RIGHTS = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True}
+_USER = {
+    "runAsNonRoot": True,
+    "runAsUser": USER,
+    "runAsGroup": USER,
+    "fsGroup": USER,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+
+def manifest(api: str, kind: str, name: str = NAME, **content: Any) -> Manifest:
+    """A manifest with the labels that all of ours have."""
+    return {"apiVersion": api, "kind": kind, "metadata": {"name": name, "labels": dict(OWN_LABELS)}, **content}
+
+
+def volume() -> Manifest:
+    """Where the ledger is; one pod writes it."""
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "2Gi"}}}
+    return manifest("v1", "PersistentVolumeClaim", spec=claim)
+
+
+def deployment(cluster: Cluster) -> Manifest:
+    """One replica that is gone before the next comes: the ledger has one writer."""
+    ports: list[Manifest] = [{"name": "metrics", "containerPort": PORT}]
+    if cluster.gateway_port is not None:
+        ports.append({"name": "gateway", "containerPort": cluster.gateway_port})
+    container: Manifest = {
+        "name": NAME,
+        "image": cluster.image,
+        "args": ["--config.file=/etc/hex-exporter/config.yml", f"--web.listen-address=:{PORT}"],
+        "ports": ports,
+        # It answers within a second; a ledger of a year that is migrated or checked may take longer.
+        "startupProbe": {"httpGet": _READY, "periodSeconds": 2, "failureThreshold": 60},
+        "livenessProbe": {"httpGet": {"path": "/-/healthy", "port": "metrics"}, "periodSeconds": 30},
+        "readinessProbe": {"httpGet": _READY},
+        "resources": {"requests": {"cpu": "20m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
+        "securityContext": _RIGHTS,
+        "volumeMounts": [
+            {"name": "config", "mountPath": "/etc/hex-exporter", "readOnly": True},
+            {"name": "token", "mountPath": "/run/secrets/hex", "readOnly": True},
+            {"name": "state", "mountPath": STATE},
+        ],
+    }
+    volumes: list[Manifest] = [
+        {"name": "config", "configMap": {"name": NAME}},
+        {"name": "token", "secret": {"secretName": TOKEN_SECRET}},
+        {"name": "state", "persistentVolumeClaim": {"claimName": NAME}},
+    ]
+    if cluster.has_gateway_tls:
+        container["volumeMounts"].append({"name": "tls", "mountPath": "/run/secrets/tls", "readOnly": True})
+        volumes.append({"name": "tls", "secret": {"secretName": TLS_SECRET}})
+    pod = {
+        "automountServiceAccountToken": False,
+        "securityContext": _USER,
+        "containers": [container],
+        "volumes": volumes,
+    }
+    spec = {
+        "replicas": 1,
+        "strategy": {"type": "Recreate"},
+        "selector": {"matchLabels": dict(OWN_LABELS)},
+        "template": {"metadata": {"labels": dict(OWN_LABELS)}, "spec": pod},
+    }
+    return manifest("apps/v1", "Deployment", spec=spec)
+
+
+def services(cluster: Cluster) -> list[Manifest]:
+    """The one that Prometheus scrapes, and that of the gateway if there is one: it has no label to be scraped by."""
+    ports = [{"name": "metrics", "port": PORT, "targetPort": "metrics"}]
+    found = [manifest("v1", "Service", spec={"selector": dict(OWN_LABELS), "ports": ports})]
+    if cluster.gateway_port is not None:
+        number = 443 if cluster.has_gateway_tls else 80
+        ports = [{"name": "gateway", "port": number, "targetPort": "gateway"}]
+        service = manifest("v1", "Service", GATEWAY, spec={"selector": dict(OWN_LABELS), "ports": ports})
+        service["metadata"]["labels"] = {"app.kubernetes.io/name": GATEWAY}
+        found.append(service)
+    return found
+
+
+def network_policy(cluster: Cluster) -> Manifest:
+    """In: to the ports that are served. Out: anywhere, as Hex, sources and their names are where they are."""
+    inward: list[Manifest] = [{"port": "metrics"}] + ([{"port": "gateway"}] if cluster.gateway_port is not None else [])
+    spec = {
+        "podSelector": {"matchLabels": dict(OWN_LABELS)},
+        "policyTypes": ["Ingress"],
+        "ingress": [{"ports": inward}],
+    }
+    return manifest("networking.k8s.io/v1", "NetworkPolicy", spec=spec)
+
+
+def history_job(cluster: Cluster, addresses: Addresses) -> Manifest:
+    """Writes the weeks before as OpenMetrics into the volume, on the node of the pod that has it.
+
+    A CronJob that never runs by itself: a Job made from it has the configuration of now.
+    """
+    container = {
+        "name": "history",
+        "image": cluster.image,
+        "args": [
+            "history",
+            "--config.file=/etc/hex-exporter/config.yml",
+            f"--job={addresses.job}",
+            f"--instance={NAME}",
+            f"--output={STATE}/history.om",
+            "--wait=3600",
+        ],
+        "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
+        "securityContext": _RIGHTS,
+        "volumeMounts": [
+            {"name": "config", "mountPath": "/etc/hex-exporter", "readOnly": True},
+            {"name": "state", "mountPath": STATE},
+        ],
+    }
+    together = {"labelSelector": {"matchLabels": dict(OWN_LABELS)}, "topologyKey": "kubernetes.io/hostname"}
+    pod = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "securityContext": _USER,
+        "affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [together]}},
+        "containers": [container],
+        "volumes": [
+            {"name": "config", "configMap": {"name": NAME}},
+            {"name": "state", "persistentVolumeClaim": {"claimName": NAME}},
+        ],
+    }
+    # Labels of its own: the Service does not select it.
+    template = {"metadata": {"labels": {"app.kubernetes.io/name": HISTORY}}, "spec": pod}
+    job = {"spec": {"backoffLimit": 2, "template": template}}
+    return manifest("batch/v1", "CronJob", HISTORY, spec={"schedule": "@yearly", "suspend": True, "jobTemplate": job})

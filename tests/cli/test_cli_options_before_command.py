@@ -36,7 +36,6 @@ def test_the_option_after_the_command_wins(tmp_path):
     ("option", "command"),
     [
         (["--config.file", "c.yml"], ["simulate"]),
-        (["--config.file", "c.yml"], ["bundle", "somewhere"]),
         (["--web.listen-address", "127.0.0.1:0"], ["report"]),
         (["--web.enable-lifecycle"], ["history"]),
         (["--log.level", "debug"], ["audit"]),

@@ -59,6 +59,7 @@ class TestOfASimulatedWorkspace:
         assert [piece for piece in wanted if piece not in found] == []
         assert [piece for piece in near if is_found(piece, findings)] == []
 
+    @pytest.mark.slow
     def test_the_evidence_is_what_happened(self, world: Any) -> None:
         simulation, ledger, config, now_ms = world
         truth = truth_of(simulation)
@@ -153,6 +154,7 @@ class TestWithoutPermission:
         assert kind not in found.totals
         assert not [one for one in found.findings if one.kind == kind]
 
+    @pytest.mark.slow
     def test_the_rest_is_judged(self, blind: Any) -> None:
         simulation, found = blind
 

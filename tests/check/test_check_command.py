@@ -255,6 +255,7 @@ class TestSources:
         assert "source far applies to no project: none matches, or an earlier source has them all" in notes(output)
         assert "secret" not in output
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("source", "environ", "sentence"),
         [

@@ -90,6 +90,7 @@ def test_every_form_is_utf_8(command, arguments, env):
         assert TITLE in text
 
 
+@pytest.mark.slow
 def test_a_mistake_in_a_file_is_said_in_utf_8(command, folder):
     (folder / "bad.yml").write_text("größe: 1\n", "utf-8")
 

@@ -123,6 +123,7 @@ def test_a_token_whose_right_to_one_project_has_ended_is_refused_it(monkeypatch:
     play(story)
 
 
+@pytest.mark.slow
 def test_for_a_caller_that_may_not_list_each_project_is_read_and_no_listing_soon() -> None:
     async def story(world: World, projects: list[str]) -> None:
         world.faults.add(Fault(kind="403", endpoint="projects"))

@@ -122,6 +122,7 @@ def test_a_cancel_that_hex_could_not_take_leaves_the_caller_attached_after_a_res
     play(story)
 
 
+@pytest.mark.slow
 def test_no_caller_stays_attached_to_a_run_that_is_over() -> None:
     async def story(world: World, project: str) -> None:
         run_id = (await world.run(project)).json()["runId"]

@@ -95,6 +95,7 @@ class TestRefusalsOfHex:
 
         play_all(story, run_seconds=1000, concurrency=1)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("kind", ["500", "502", "503"])
     def test_another_5xx_is_passed_on_and_never_sent_again(self, kind: str) -> None:
         async def story(world: World, projects: list[str]) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from typing import Any
 
+import pytest
 from gateway_world import (
     ALICE,
     World,
@@ -56,6 +57,7 @@ class TestLedgersThatFail:
 
         play(story)
 
+    @pytest.mark.slow
     def test_an_unknown_run_is_given_up_though_the_ledger_failed_once(self) -> None:
         async def story(world: World, project: str) -> None:
             world.faults.add(Fault(kind="slow", endpoint="run_project", count=1, seconds=100))

@@ -188,6 +188,7 @@ def test_with_max_age_0s_no_result_is_ever_given(has_source: bool) -> None:
     play(story, sources=(SOURCE,) if has_source else (), policies=(policy,), run_seconds=0.5)
 
 
+@pytest.mark.slow
 def test_an_idempotency_key_is_another_after_a_day() -> None:
     async def story(world: World, project: str) -> None:
         async def run() -> str:

@@ -178,6 +178,7 @@ class TestCanonical:
     def test_what_means_something_else_is_another_text(self, one: str, other: str) -> None:
         assert canon(one) != canon(other)
 
+    @pytest.mark.slow
     @given(one=VALUES, other=VALUES)
     @example(one=[1, True], other=[True, 1])
     @example(one=0.1, other=0.1 + 2**-56)

@@ -119,6 +119,7 @@ class TestCounters:
         found = sum(values[max(values)] for values in under_a_minute)
         assert found == sum((run.elapsed_ms or 0) <= 60_000 for run in runs)
 
+    @pytest.mark.slow
     def test_projects_without_series_add_up_in_other(self, historian: Any) -> None:
         runs = [run for name in ("p1", "p2", "p3") for run in hourly_runs(historian, 10, project_id=name)]
         historian.learn(runs, members=1)

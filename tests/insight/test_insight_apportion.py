@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from exporter.insight.apportion import apportioned
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**12), st.lists(st.integers(0, 10**9), min_size=1, max_size=30))
 @settings(max_examples=200)
 def test_parts_add_up_and_are_off_by_less_than_one(amount: int, weights: list[int]) -> None:

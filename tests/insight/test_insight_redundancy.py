@@ -123,6 +123,7 @@ RUNS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(RUNS, SPANS, st.lists(st.integers(0, 200), max_size=3))
 def test_judging_in_parts_comes_to_the_same_as_judging_at_once(runs, spans, cuts):

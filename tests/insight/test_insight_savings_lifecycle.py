@@ -149,6 +149,7 @@ class TestStates:
         assert one.realised_micro == HOURLY_MICRO * 100 * DAY_MS // MONTH_MS
         assert book.realised == {"abandoned_project": one.realised_micro}
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("step", [0.25, 1.0, 5.0, 50.0])
     def test_the_sum_is_the_same_in_steps_of_any_length(self, life, book, step):
         pass_days(life, book, 1)

@@ -77,6 +77,7 @@ class TestPlanted:
                 # A month of a daily project is 28 runs: chance alone moves their time by a tenth.
                 assert found.saving.micro == pytest.approx(month_micro_usd(piece), rel=0.12)
 
+    @pytest.mark.slow
     def test_every_finding_says_what_to_do_and_why(self, findings):
         for one in findings:
             assert one.kind in FINDING_KINDS

@@ -170,6 +170,7 @@ class TestMoney:
         assert (one.saving.micro, one.cost.micro) == (None, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1, 9))
 def test_planted_tasks_and_evals_are_found_and_nothing_else(seed: int) -> None:
     simulation: Any = Simulation(seed, 40, clock=StillClock(1_795_000_000.0))

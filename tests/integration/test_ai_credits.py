@@ -50,6 +50,7 @@ def workspace(manual_clock: Any) -> WorkspaceLedger:
     return open_ledger("sqlite://", clock=manual_clock).workspace("acme")
 
 
+@pytest.mark.slow
 def test_each_day_of_each_person_is_exact_and_a_closed_one_never_changes(
     simulation: Simulation, workspace: WorkspaceLedger
 ) -> None:
@@ -71,6 +72,7 @@ def test_each_day_of_each_person_is_exact_and_a_closed_one_never_changes(
     assert any(talk.steps[-1][0] > talk.created_ms + 86_400_000 for talk in simulation.talks.newest(MIDNIGHTS[-1]))
 
 
+@pytest.mark.slow
 def test_missed_looks_lose_nothing_and_move_nothing_out_of_their_time(
     simulation: Simulation, workspace: WorkspaceLedger
 ) -> None:

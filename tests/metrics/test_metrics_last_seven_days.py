@@ -4,6 +4,8 @@ import random
 from collections import Counter
 from typing import Any
 
+import pytest
+
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 WEEK_MS = 7 * DAY_MS
@@ -80,6 +82,7 @@ def test_nothing_is_said_before_the_seven_days_are_known(world: Any) -> None:
     assert not {RUNS, BY_PROJECT, "hex_run_seconds_7d"} & world.figures().keys()
 
 
+@pytest.mark.slow
 def test_over_a_month_every_page_shows_what_the_runs_come_to(world: Any) -> None:
     """Read again only where something was written: what is remembered of a day must never be older than its runs."""
     dice = random.Random(7)

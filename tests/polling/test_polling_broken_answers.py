@@ -37,6 +37,7 @@ class TestUnreadableItems:
         assert len(following.known.projects()) == 30
         assert following.figures()["hex_up"] == {(): 1}
 
+    @pytest.mark.slow
     def test_a_listing_of_which_many_cannot_be_read_is_no_success(self, hand_made, follow):
         for number in range(4):
             hand_made.add_project(f"p{number}")
@@ -51,6 +52,7 @@ class TestUnreadableItems:
         assert following.figures()["hex_up"] == {(): 0}
         assert len([line for line in logs if line.get("what") == "projects"]) == 1
 
+    @pytest.mark.slow
     def test_seats_that_cannot_be_read_stay_as_they_were(self, hand_made, follow):
         users = [{"id": f"u{number}", "email": f"u{number}@x.example", "role": "EDITOR"} for number in range(12)]
         hand_made.answers["users"] = listing(*users)
@@ -64,6 +66,7 @@ class TestUnreadableItems:
 
 
 class TestEmptyPages:
+    @pytest.mark.slow
     def test_an_empty_runs_page_that_names_a_next_one_is_no_end(self, hand_made, follow):
         hand_made.add_project("p")
         for number in range(150):

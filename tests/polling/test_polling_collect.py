@@ -13,6 +13,7 @@ HOUR = 3600
 PAGES = dict.fromkeys((Endpoint.PROJECTS, Endpoint.ME, Endpoint.USERS, Endpoint.THREADS), 1)
 
 
+@pytest.mark.slow
 def test_projects_that_are_left_out_cost_no_request_and_take_no_series(hand_made, follow, capsys):
     for project_id in ("orders", "scratch"):
         hand_made.add_project(project_id)

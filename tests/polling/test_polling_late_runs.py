@@ -8,6 +8,7 @@ MINUTE = 60
 HOUR = 60 * MINUTE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("latest", "earliest"),
     [

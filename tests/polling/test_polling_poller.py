@@ -142,6 +142,7 @@ class TestCounting:
 
 
 class TestWhatIsAsked:
+    @pytest.mark.slow
     def test_unpublished_project_is_never_asked_for_runs(self, hand_made, follow):
         hand_made.add_project("draft", lastPublishedAt=None)
         following = follow(hand_made.transport)
@@ -168,6 +169,7 @@ class TestWhatIsAsked:
 
         assert {path for _, path in hand_made.requests} == {"projects", "users/me"}
 
+    @pytest.mark.slow
     def test_scheduled_run_is_seen_soon_after_it_should_have_ended(self, hand_made, follow, clock):
         for number in range(60):
             hand_made.add_project(f"quiet{number}")

@@ -30,6 +30,7 @@ def add_past(hand_made, name: str, count: int, every: float = HOUR) -> None:
 
 
 class TestRunsOfSomeProjects:
+    @pytest.mark.slow
     def test_a_passing_refusal_is_retried_within_minutes_and_not_counted_as_known_meanwhile(
         self, hand_made, follow, clock
     ):
@@ -50,6 +51,7 @@ class TestRunsOfSomeProjects:
         assert sum(following.counted().values()) == 3
         assert following.figures()[UNTIL][()] > begin + 600
 
+    @pytest.mark.slow
     def test_the_first_refusal_of_what_used_to_work_is_retried_after_a_minute(self, hand_made, follow, clock):
         hand_made.add_project("p")
         hand_made.add_project("q")
@@ -68,6 +70,7 @@ class TestRunsOfSomeProjects:
 
         assert asked[1] - asked[0] <= 90
 
+    @pytest.mark.slow
     def test_a_project_that_was_never_readable_is_named_once_and_the_others_are_complete(
         self, hand_made, follow, clock
     ):
@@ -92,6 +95,7 @@ class TestRunsOfSomeProjects:
         assert clock.now() - figures[UNTIL][()] < HOUR
         assert figures["hex_collector_success"][("runs",)] == 1
 
+    @pytest.mark.slow
     def test_a_refusal_of_an_older_page_ends_only_that_walk_and_says_so(self, hand_made, follow, clock):
         hand_made.add_project("p")
         clock.advance(48 * HOUR)
@@ -118,6 +122,7 @@ class TestRunsOfSomeProjects:
         assert len(said) == 1
         assert said[0]["project_id"] == "p"
 
+    @pytest.mark.slow
     def test_what_only_a_refused_page_could_join_becomes_unknown_rather_than_claimed(self, hand_made, follow, clock):
         """The exporter was away for 300 runs, and pages from 200 on are refused: what lies between is not known."""
         hand_made.add_project("p")
@@ -174,6 +179,7 @@ class TestRunsOfEveryProject:
         assert "hex_budget_used" not in figures
         assert any("2 of 12" in problem for problem in following.poller.report.problems)
 
+    @pytest.mark.slow
     def test_a_scope_that_comes_back_has_every_refused_project_requested_at_once(self, hand_made, follow, clock):
         names = [f"p{number}" for number in range(8)]
         for name in names:
@@ -192,6 +198,7 @@ class TestRunsOfEveryProject:
         assert asked[7] - asked[0] <= 60
         assert following.figures()["hex_collector_success"][("runs",)] == 1
 
+    @pytest.mark.slow
     def test_a_restart_asks_the_refused_again_at_once(self, hand_made, follow, clock):
         for number in range(8):
             hand_made.add_project(f"p{number}")
@@ -236,6 +243,7 @@ class TestListings:
 
         assert following.figures()["hex_up"] == {(): 1}
 
+    @pytest.mark.slow
     def test_a_project_listing_that_stays_refused_is_asked_every_quarter_of_an_hour(self, hand_made, follow, clock):
         hand_made.add_project("p")
         following = follow(hand_made.transport)
@@ -262,6 +270,7 @@ class TestListings:
 
 
 class TestParameters:
+    @pytest.mark.slow
     @pytest.mark.parametrize("unknown", ["includeUnlisted", "includeSharing", "runTriggerFilter"])
     def test_a_parameter_that_the_server_does_not_know_is_left_out_once_and_remembered(
         self, hand_made, follow, clock, unknown

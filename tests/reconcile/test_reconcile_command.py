@@ -253,6 +253,7 @@ class TestForms:
 
 
 class TestRefusals:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("month", "sentence"),
         [
@@ -275,6 +276,7 @@ class TestRefusals:
         assert sentence in result.stderr
         assert result.stdout == ""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("options", "sentence"),
         [

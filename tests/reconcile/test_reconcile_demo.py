@@ -36,6 +36,7 @@ def lines(report: Any) -> dict[str, dict[str, Any]]:
     return {row["description"]: row for row in rows}
 
 
+@pytest.mark.slow
 def test_every_line_is_explained(report: Any) -> None:
     found = lines(report)
 

@@ -198,6 +198,7 @@ class TestTeams:
 
 
 class TestOverTime:
+    @pytest.mark.slow
     def test_tells_since_when_and_what_was_saved(self, told: Any, config: Config, manual_clock: Any) -> None:
         assert told()[0]["findings"][0]["first_seen"] is None
 

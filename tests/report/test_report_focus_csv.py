@@ -153,6 +153,7 @@ def test_what_it_bills_is_the_cost_of_the_week_by_component(both: Any, week: str
     assert len({row["BillingPeriodStart"] for row in rows}) == months
 
 
+@pytest.mark.slow
 @WEEKS
 def test_its_projects_and_teams_add_up_to_those_of_the_report(both: Any, week: str, months: int) -> None:
     rows, report = both(week)

@@ -122,6 +122,7 @@ def test_by_project_to_the_millisecond(bench: Bench) -> None:
     assert (found["days"], found["timezone"]) == (7, "Europe/Zurich")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", ["1d", "3d", "7d", "14d", "30d", "90d"])
 def test_any_number_of_days_by_independent_sums(bench: Bench, last: str) -> None:
     dice = random.Random(last)

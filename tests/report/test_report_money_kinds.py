@@ -177,6 +177,7 @@ def test_a_budget_on_the_bill_has_seats_from_the_first_moment_and_a_forecast(rep
     assert Decimal(str(budgets["bill-week"]["previous_used"])) == SEATS * 75 * 7 / Decimal(30) + compute(7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -54,6 +54,7 @@ def test_what_is_over_is_closed_at_once_and_then_it_waits(world: Any) -> None:
     assert clock.slept == [0.1, 0.1, 0.1, 0.1, 10.0, 10.0]
 
 
+@pytest.mark.slow
 def test_trouble_of_the_ledger_is_survived(world: Any, monkeypatch: Any) -> None:
     closer = PeriodCloser(world.ledger, "acme", world.config)
     troubles = [LedgerError("the disk is full"), ValueError("a flaw")]

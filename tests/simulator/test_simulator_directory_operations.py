@@ -105,6 +105,7 @@ class TestThreads:
         created = [thread["createdAt"] for thread in threads]
         assert created == sorted(created, reverse=True)
 
+    @pytest.mark.slow
     def test_credits_grow_and_never_fall(self, api, manual_clock):
         def credits():
             return {thread["id"]: thread["creditsUsed"] for thread in api.walk("/v1/threads", "threads", limit=100)}

@@ -4,6 +4,8 @@ import random
 from collections import Counter
 from itertools import islice
 
+import pytest
+
 from exporter.facts import ACTIVE_STATUSES
 from exporter.simulator import Burst, Simulation
 from exporter.simulator.event_times import DAY_MS, HOUR_MS, WEEK_MS
@@ -15,6 +17,7 @@ def all_runs(simulation, at_ms):
 
 
 class TestDeterminism:
+    @pytest.mark.slow
     def test_two_workspaces_of_one_seed_tell_the_same_runs(self, make_simulation):
         first, second = make_simulation(seed=7, projects=25), make_simulation(seed=7, projects=25)
 

@@ -41,6 +41,7 @@ def shop(postgres_server):
     shop.connection.close()
 
 
+@pytest.mark.slow
 def test_a_query_tells_the_state_of_what_it_reads(shop):
     probe = sql_probe(shop.url, "select max(id), count(*) from orders where name not like '%z%' and ':x' <> '%s'")
 

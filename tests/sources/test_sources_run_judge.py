@@ -79,6 +79,7 @@ def test_nothing_is_counted_twice_across_restarts_of_the_watch(manual_clock):
     assert world.counted(UNCHANGED) == {("a", "scheduled"): 7}
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_or_counted_twice_when_the_process_is_killed(manual_clock, tmp_path):
     world = World(manual_clock, http_source(), ledger_url=f"sqlite:///{tmp_path / 'ledger.db'}")
 

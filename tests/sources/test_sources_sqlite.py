@@ -91,6 +91,7 @@ def test_a_database_that_somebody_writes_right_now_is_read_as_it_was_committed(t
         assert state(probe) != first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "written", ["sqlite://", "sqlite:///:memory:", "sqlite:///file::memory:?cache=shared&uri=true"]
 )
@@ -98,6 +99,7 @@ def test_a_database_in_memory_has_no_state(written):
     assert refusal(sql_probe(written, "select 1")) == "found a SQLite database in memory, expected sqlite:////PATH"
 
 
+@pytest.mark.slow
 def test_more_rows_than_a_state_has_are_refused(orders):
     many = "with recursive n(i) as (select 1 union all select i + 1 from n where i < {}) select i from n"
 

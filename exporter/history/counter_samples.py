@@ -20,6 +20,17 @@ def run_counts(past: Past) -> Iterator[Track]:
         yield track("hex_runs_total", labels, past.span.hours, list(accumulate(growth)))
 
 
+def workspace_runs(past: Past) -> Iterator[Track]:
+    """The same of all projects together."""
+    growths: dict[tuple[str, str], array[int]] = defaultdict(lambda: array("q", bytes(8 * len(past.span.hours))))
+    for (_, trigger, status), ended in past.ended.items():
+        growth = growths[trigger, status]
+        for end_ms in ended.end_ms:
+            growth[hour_of(past.span, end_ms)] += 1
+    for labels, growth in growths.items():
+        yield track("hex_workspace_runs_total", (past.name, *labels), past.span.hours, list(accumulate(growth)))
+
+
 def run_seconds(past: Past) -> Iterator[Track]:
     """The time of those runs, by project and trigger."""
     growths: dict[tuple[str, str], array[int]] = defaultdict(lambda: array("q", bytes(8 * len(past.span.hours))))

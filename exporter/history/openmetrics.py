@@ -13,6 +13,7 @@ from exporter.metrics import METRICS, Distribution, Metric, written
 
 _TRACKS: Mapping[str, Callable[[Past], Iterable[Track]]] = {
     "hex_runs_total": counter_samples.run_counts,
+    "hex_workspace_runs_total": counter_samples.workspace_runs,
     "hex_run_seconds_total": counter_samples.run_seconds,
     "hex_run_duration_seconds": counter_samples.run_durations,
     "hex_runs_active": workspace_samples.active_runs,

@@ -183,12 +183,14 @@ class _Fold:
         ]
 
     def add(self, run: Run) -> None:
-        if run.start_ms is None or run.project_id in self._past.snapshot.stored.excluded:
+        # One that got no kernel has an end only: as in the ledger, it is placed by that.
+        start_ms = run.ended_ms if run.start_ms is None else run.start_ms
+        if start_ms is None or run.project_id in self._past.snapshot.stored.excluded:
             return  # it was first seen after the end, or is left out
         if run.status != UNBILLED:
-            self._add_started(run, run.start_ms)
+            self._add_started(run, start_ms)
         if run.ended_ms is not None and self._past.span.start_ms <= run.ended_ms < self._past.span.contact_ms:
-            self._add_ended(run, run.start_ms, run.ended_ms)
+            self._add_ended(run, start_ms, run.ended_ms)
 
     def _add_started(self, run: Run, start_ms: int) -> None:
         past = self._past

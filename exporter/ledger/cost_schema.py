@@ -1,10 +1,10 @@
-"""The tables of what was used and what it cost: seats by time, AI credits, closed weeks and months."""
+"""The tables of what was used when, and what it cost: seats, AI credits, counters by the hour, closed periods."""
 
 from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
 
 from exporter.ledger.schema import METADATA
 
-__all__ = ["ADJUSTMENTS", "CLOSINGS", "CREDIT_GROWTH", "METADATA", "SEAT_CHANGES"]
+__all__ = ["ADJUSTMENTS", "CLOSINGS", "COUNTER_HOURS", "CREDIT_GROWTH", "METADATA", "SEAT_CHANGES"]
 
 SEAT_CHANGES = Table(
     "seat_changes",
@@ -17,6 +17,17 @@ SEAT_CHANGES = Table(
     Column("unseen_since_ms", BigInteger),
 )
 """The role of each user from a look on, NULL once gone; `unseen_since_ms` is the look before, NULL for the first."""
+
+COUNTER_HOURS = Table(
+    "counter_hours",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("hour_ms", BigInteger, primary_key=True),
+    Column("metric", Text, primary_key=True),
+    Column("labels", Text, primary_key=True),
+    Column("amount", BigInteger, nullable=False),
+)
+"""What some counters grew by in the last days, by the hour in which it was counted; `labels` as in `counters`."""
 
 CLOSINGS = Table(
     "closings",

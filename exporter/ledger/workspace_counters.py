@@ -1,8 +1,10 @@
 """The counters of one workspace: when they begin, which of them exist at 0, and which series a project adds to."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 from exporter.ledger.codec import storable
+from exporter.ledger.counter_hours import CounterHours
 from exporter.ledger.first_contact import FirstContact
 from exporter.ledger.foreseen_series import (
     cache_series,
@@ -25,6 +27,7 @@ class WorkspaceCounters:
         self._store = store
         self._projects = projects
         self._held = HeldCounters(store, workspace)
+        self.hours = CounterHours(store, workspace)
         self._has_gateway = False
         self.first_contact = FirstContact(store, workspace)
 
@@ -38,6 +41,17 @@ class WorkspaceCounters:
         own = {project_id for project_id, known in self._projects.known.items() if known.has_series}
         own.add(OTHER)
         return [one for one in self._held.served() if one.metric not in PROJECT_METRICS or one.labels[0] in own]
+
+    def workspace_runs(self) -> list[CounterValue]:
+        """The runs of all projects together, of those included whose series are no longer visible: so it never falls.
+
+        Summed from what may be served, and so not stored itself.
+        """
+        runs: Counter[tuple[str, ...]] = Counter()
+        for one in self._held.served():
+            if one.metric == "hex_runs_total":
+                runs[one.labels[1:]] += one.value
+        return [CounterValue("hex_workspace_runs_total", labels, value) for labels, value in runs.items()]
 
     def release(self, now_ms: int) -> bool:
         """Let the sums be served whose hold is over; whether there were any."""
@@ -85,7 +99,9 @@ class WorkspaceCounters:
             self._add(transaction, amounts, now_ms)
 
     def _add(self, transaction: Transaction, amounts: Amounts, now_ms: int = 0) -> None:
-        self._held.add(transaction, amounts, max(now_ms, self._store.now_ms()))
+        at_ms = max(now_ms, self._store.now_ms())
+        self._held.add(transaction, amounts, at_ms)
+        self.hours.add(transaction, amounts, at_ms)
 
     def _has_series(self, project_id: str) -> bool:
         known = self._projects.known.get(storable(project_id))

@@ -1,6 +1,6 @@
 """One workspace's part of the ledger as it is read: from any thread, waiting for no writer."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, overload
 
 from exporter.facts import Connection, Group, Identity, QueriedTable, Run, Seat, Thread
@@ -174,6 +174,17 @@ class WorkspaceReader:
     def counters(self) -> list[CounterValue]:
         """Every visible series with the value that may be served: 0 while held, none of projects without series."""
         return self._counters.served()
+
+    def workspace_runs(self) -> list[CounterValue]:
+        """The runs of all projects together, by trigger and status, as `counters` serves each project's."""
+        return self._counters.workspace_runs()
+
+    def counted_since(self, start_ms: int) -> Mapping[tuple[str, tuple[str, ...]], int]:
+        """What some counters of projects grew by since the hour of `start_ms`, by metric and labels.
+
+        Known for eight days; as it was counted, so that nothing is held back.
+        """
+        return self._counters.hours.since(start_ms)
 
     def unviewed_runs(self) -> dict[str, int]:
         """How many runs no one viewed before the next came, since first contact, of each project with its own series.

@@ -100,6 +100,11 @@ GROUPS = (
                 "Runs that ended since the ledger's first contact with the workspace, each counted once.",
             ),
             _counter(
+                "hex_workspace_runs_total",
+                "workspace trigger status",
+                "The same runs of all projects together: cheap to draw over months.",
+            ),
+            _counter(
                 "hex_run_seconds_total",
                 "workspace project_id trigger",
                 "Run time of the runs that ended since first contact, as Hex reports it: a lower bound of compute "
@@ -187,11 +192,60 @@ GROUPS = (
                 "workspace project_id",
                 "Run time of the runs that started in the last 7 x 24 hours, as Hex reports it.",
             ),
+            _gauge(
+                "hex_gateway_lookups_7d",
+                "workspace",
+                "Run requests since the hour seven days ago for which the gateway looked for a result. This and the "
+                "following are what was counted, known to the hour.",
+            ),
+            _gauge("hex_gateway_hits_7d", "workspace", "Those of them that started no run."),
+            _gauge(
+                "hex_unviewed_runs_7d",
+                "workspace",
+                "Scheduled and refresh runs since the hour seven days ago whose result had not been viewed when the "
+                "next one came: an estimate.",
+            ),
+            _gauge(
+                "hex_missed_schedules_7d",
+                "workspace",
+                "Firings of enabled schedules since the hour seven days ago after which no run came.",
+            ),
+            _gauge(
+                "hex_source_checked_runs_7d",
+                "workspace",
+                "Runs since the hour seven days ago where the state of the source data was known.",
+            ),
+            _gauge("hex_source_unchanged_runs_7d", "workspace", "Those of them that repeated an unchanged source."),
+            _gauge(
+                "hex_project_gateway_lookups_7d",
+                "workspace project_id",
+                "hex_gateway_lookups_7d by project. As those below: a project without any is absent.",
+            ),
+            _gauge("hex_project_gateway_hits_7d", "workspace project_id", "hex_gateway_hits_7d by project."),
+            _gauge(
+                "hex_project_gateway_saved_seconds_7d",
+                "workspace project_id",
+                "Run time that these hits did not spend.",
+            ),
+            _gauge("hex_project_unviewed_runs_7d", "workspace project_id", "hex_unviewed_runs_7d by project."),
+            _gauge("hex_project_missed_schedules_7d", "workspace project_id", "hex_missed_schedules_7d by project."),
+            _gauge(
+                "hex_project_source_unchanged_runs_7d",
+                "workspace project_id",
+                "hex_source_unchanged_runs_7d by project.",
+            ),
         ),
     ),
     Group(
         "Projects",
         (
+            _gauge(
+                "hex_week_runs_by_hour",
+                "workspace week hour",
+                "Runs since the start of the week (this, previous) up to the end of each of its 168 local hours (000 "
+                "to 167), in any state but unable_to_allocate_kernel. This week's end with the hour that is going on; "
+                "absent until the week is completely known.",
+            ),
             _gauge(
                 "hex_project_week_runs",
                 "workspace project_id",

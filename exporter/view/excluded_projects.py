@@ -43,6 +43,7 @@ def without(stored: Stored, excluded: frozenset[str]) -> Stored:
         week_counts=rest(stored.week_counts),
         previous_week_counts=rest(stored.previous_week_counts),
         last_7d={kind: amount for kind, amount in stored.last_7d.items() if kind[0] not in excluded},
+        counted_7d={series: amount for series, amount in stored.counted_7d.items() if series[1][0] not in excluded},
         active_runs=tuple(run for run in stored.active_runs if run.project_id not in excluded),
         last_runs={key: at_ms for key, at_ms in stored.last_runs.items() if key[0] not in excluded},
         counters=tuple(

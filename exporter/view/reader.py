@@ -31,6 +31,7 @@ class _Recent:
     excluded: frozenset[str]
     runs: RecentRuns
     curve: WeekCurve
+    counted: Mapping[tuple[str, tuple[str, ...]], int]
 
 
 class Reader:
@@ -80,13 +81,14 @@ class Reader:
             previous_week=previous,
             active_runs=ledger.active_runs(),
             last_runs=ledger.last_runs(),
-            counters=tuple(ledger.counters()),
+            counters=(*ledger.counters(), *ledger.workspace_runs()),
             cool_down_until_ms=ledger.cool_down_until_ms,
             sources=ledger.sources.states(),
             findings=ledger.findings.known(),
             recent=recently.runs,
             curve=recently.curve,
             last_7d=self._rolling.since(now_ms - SPAN_MS, now_ms),
+            counted_7d=recently.counted,
         )
         return without(stored, excluded)
 
@@ -115,6 +117,7 @@ class Reader:
                 excluded=excluded,
                 runs=recent(runs, tables, timezone, now_ms),
                 curve=week_curve(starts, week, previous, timezone, now_ms),
+                counted=ledger.counted_since(now_ms - SPAN_MS),
             )
         return known
 

@@ -1,7 +1,7 @@
 """Everything that the figures of one workspace are made of: the ledger's facts, the configuration and the hour."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from exporter.config import Config, Workspace
@@ -41,7 +41,8 @@ class Stored:
     """What the ledger holds of one workspace. `projects` has those that are gone, too.
 
     The weeks are start and end, the counts runs by project. `last_7d` are the runs that started in the last
-    7 x 24 hours, by project, trigger and status. `excluded` has the ids of projects that are left out of
+    7 x 24 hours, by project, trigger and status; `counted_7d` is what counters that runs cannot give grew by since the
+    hour seven days ago, by metric and labels. `excluded` has the ids of projects that are left out of
     all of it; `excluded_projects` is how many of them are listed.
     """
 
@@ -65,6 +66,7 @@ class Stored:
     recent: RecentRuns
     curve: WeekCurve
     last_7d: Mapping[RunKind, RunAmount]
+    counted_7d: Mapping[tuple[str, tuple[str, ...]], int] = field(default_factory=dict)
     excluded: frozenset[str] = frozenset()
     excluded_projects: int = 0
 

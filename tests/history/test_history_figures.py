@@ -1,5 +1,6 @@
 """The figures of the past: exact for counters, and for gauges what a scrape at that time would have shown."""
 
+from dataclasses import replace
 from math import isclose
 from typing import Any
 
@@ -54,6 +55,22 @@ def hourly_runs(historian: Any, days: int, *, project_id: str = "p1", step_ms: i
 
 
 class TestCounters:
+    def test_a_run_that_got_no_kernel_and_has_no_start_is_there(self, historian: Any) -> None:
+        runs = hourly_runs(historian, 3)
+        at_ms = historian.contact_ms - DAY_MS
+        refused = historian.run("x", at_ms, 90_000, status="unable_to_allocate_kernel", trigger="scheduled")
+        historian.learn([*runs, replace(refused, start_ms=None, elapsed_ms=None)])
+
+        samples = historian.samples()
+
+        (by_project,) = [
+            values for labels, values in samples["hex_runs_total"].items() if "unable_to_allocate_kernel" in labels
+        ]
+        assert list(by_project.values())[-1] == 1
+        for labels, values in samples["hex_workspace_runs_total"].items():
+            (project,) = [found for one, found in samples["hex_runs_total"].items() if one[1:] == labels]
+            assert list(values.values())[-1] == list(project.values())[-1]
+
     def test_each_hour_has_what_had_ended_before_it(self, historian: Any) -> None:
         runs = hourly_runs(historian, 3, step_ms=7 * 60_000)
         historian.learn(runs)

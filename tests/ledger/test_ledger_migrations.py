@@ -29,7 +29,7 @@ def version_1(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(params=[1, 2, 3, 4, 5, 6, 7])
+@pytest.fixture(params=[1, 2, 3, 4, 5, 6, 7, 8])
 def older(version_1: Path, request: pytest.FixtureRequest) -> tuple[Path, int]:
     """A ledger as each version before the current one wrote it, and that version."""
     engine = writer_engine(version_1)
@@ -311,3 +311,30 @@ def test_what_projects_saved_before_version_8_is_not_taken_for_cash(
     assert (known["u"].realised("billed"), known["u"].realised("estimate")) == (40, 0)
     assert (known["p"].realised("billed"), known["p"].realised("estimate")) == (0, 20)
     assert (known["u"].saving_estimate_micro, known["p"].saving_estimate_micro) == (0, 30)
+
+
+def test_the_gateways_decisions_are_known_by_the_hour_in_a_migrated_ledger(version_1: Path, manual_clock: Any) -> None:
+    engine = writer_engine(version_1)
+    migrate(engine, 1, "ledger", target=8)
+    outcomes = ("hit", "joined", "miss", "bypass", "refused")
+    with engine.begin() as connection:
+        for number, outcome in enumerate(outcomes):
+            connection.exec_driver_sql(
+                "INSERT INTO gateway_decisions (workspace, number, at_ms, project_id, caller, outcome, reason) "
+                "VALUES ('acme', ?, 7200001, 'p', 'c', ?, '')",
+                (number, outcome),
+            )
+    engine.dispose()
+
+    ledger = open_ledger(f"sqlite:///{version_1}", clock=manual_clock)
+
+    assert (
+        sum(
+            amount
+            for (metric, _), amount in ledger.workspace("acme").counted_since(7_200_000).items()
+            if metric == "hex_cache_lookups_total"
+        )
+        == 3
+    )
+    assert ledger.workspace("acme").counted_since(4 * 3_600_000) == {}
+    ledger.close()

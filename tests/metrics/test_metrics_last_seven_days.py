@@ -97,3 +97,48 @@ def test_over_a_month_every_page_shows_what_the_runs_come_to(world: Any) -> None
 
         expected = Counter(at_ms >= world.now_ms - WEEK_MS for at_ms in starts)[True]
         assert world.figures()[BY_PROJECT] == {("p1",): expected}
+
+
+def test_what_counters_grew_by_is_whole_from_the_first_event_and_ends_after_seven_days(world: Any) -> None:
+    world.list_projects(world.published(), world.published("p2"), members=1)
+    world.acme.foresee_gateway(world.now_ms)
+    world.read_runs("p1")
+    for project_id, lookups, hits in (("p1", 5, 4), ("p2", 2, 0)):
+        world.acme.count("hex_cache_lookups_total", (project_id,), lookups, world.now_ms)
+        world.acme.count("hex_cache_hits_total", (project_id,), hits, world.now_ms)
+    world.acme.count("hex_cache_saved_seconds_total", ("p1",), 1_500, world.now_ms)
+
+    figures = world.figures()
+    assert (figures["hex_gateway_lookups_7d"], figures["hex_gateway_hits_7d"]) == ({(): 7}, {(): 4})
+    by_project = figures["hex_project_gateway_lookups_7d"]
+    assert sorted(by_project.values()) == [2, 5]
+    assert ("other",) in by_project
+    assert list(figures["hex_project_gateway_hits_7d"].values()) == [4]
+    assert list(figures["hex_project_gateway_saved_seconds_7d"].values()) == [1.5]
+    assert figures["hex_unviewed_runs_7d"] == figures["hex_missed_schedules_7d"] == {(): 0}
+
+    world.clock.advance(7 * 24 * 3600 + 3600)
+    figures = world.figures()
+    assert figures["hex_gateway_lookups_7d"] == {(): 0}
+    assert not figures.get("hex_project_gateway_lookups_7d")
+
+
+def test_a_workspace_without_a_gateway_has_no_lookups(world: Any) -> None:
+    world.list_projects(world.published())
+
+    assert not {"hex_gateway_lookups_7d", "hex_gateway_hits_7d"} & world.figures().keys()
+
+
+def test_runs_of_the_workspace_are_those_of_its_projects_and_never_fall(world: Any) -> None:
+    world.list_projects(world.published(), world.published("p2"), members=2)
+    world.read_runs("p1")
+    world.read_runs("p2")
+    world.clock.advance(600)
+    for project_id in ("p1", "p2"):
+        world.read_runs(project_id, world.run(f"r{project_id}", 60_000, 1_000, project_id=project_id, trigger="api"))
+    world.release()
+    world.release()
+
+    assert world.figures()["hex_workspace_runs_total"]["api", "completed"] == 2
+    world.acme.choose_members(0, world.now_ms, left_out=("p1", "p2"))
+    assert world.figures()["hex_workspace_runs_total"]["api", "completed"] == 2

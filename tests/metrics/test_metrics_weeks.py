@@ -105,3 +105,16 @@ class TestScheduled:
         world.clock.advance(7 * 3600)
 
         assert NEXT not in world.figures()
+
+
+def test_the_weeks_hour_by_hour_end_with_the_weeks_own_figures(world: Any) -> None:
+    world.list_projects(world.published())
+    world.read_runs("p1", *world.many(3, 3_600_000, "a"), *world.many(2, 7 * 86_400_000, "b"))
+
+    figures = world.figures()
+    hours = figures["hex_week_runs_by_hour"]
+
+    last = max(hour for week, hour in hours if week == "this")
+    assert hours["this", last] == sum(figures["hex_project_week_runs"].values())
+    assert hours["previous", "167"] == sum(figures["hex_project_previous_week_runs"].values())
+    assert len(hours) <= 2 * 168

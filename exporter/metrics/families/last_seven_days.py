@@ -13,9 +13,28 @@ _STATUSES = (*sorted(ACTIVE_STATUSES), *TERMINAL_STATUSES)
 
 _SCHEDULED = "scheduled"
 
+_OF_WORKSPACE = {
+    "hex_cache_lookups_total": "hex_gateway_lookups_7d",
+    "hex_cache_hits_total": "hex_gateway_hits_7d",
+    "hex_unviewed_runs_total": "hex_unviewed_runs_7d",
+    "hex_missed_schedules_total": "hex_missed_schedules_7d",
+    "hex_source_checked_runs_total": "hex_source_checked_runs_7d",
+    "hex_source_unchanged_runs_total": "hex_source_unchanged_runs_7d",
+}
+
+_OF_PROJECTS = {
+    "hex_cache_lookups_total": "hex_project_gateway_lookups_7d",
+    "hex_cache_hits_total": "hex_project_gateway_hits_7d",
+    "hex_cache_saved_seconds_total": "hex_project_gateway_saved_seconds_7d",
+    "hex_unviewed_runs_total": "hex_project_unviewed_runs_7d",
+    "hex_missed_schedules_total": "hex_project_missed_schedules_7d",
+    "hex_source_unchanged_runs_total": "hex_project_source_unchanged_runs_7d",
+}
+
 
 def last_seven_days_families(snapshot: Snapshot) -> Iterator[Family]:
-    """Nothing until all of that time is known; projects without their own series add up in `other`."""
+    """Of runs nothing until all of that time is known; projects without their own series add up in `other`."""
+    yield from _counted(snapshot)
     if not snapshot.is_complete_from(snapshot.now_ms - SPAN_MS):
         return
     name, amounts = snapshot.name, snapshot.stored.last_7d
@@ -42,6 +61,25 @@ def last_seven_days_families(snapshot: Snapshot) -> Iterator[Family]:
         lambda trigger, status: trigger == _SCHEDULED and status in FAILED_STATUSES,
     )
     yield by_project("hex_project_run_seconds_7d", lambda trigger, status: status != UNBILLED, of_ms=True)
+
+
+def _counted(snapshot: Snapshot) -> Iterator[Family]:
+    """What counters grew by: of the workspace wherever the counter exists, of projects that have any."""
+    name, counted = snapshot.name, snapshot.stored.counted_7d
+    existing = {one.metric for one in snapshot.stored.counters}
+    for counter, metric in _OF_WORKSPACE.items():
+        if counter in existing:
+            total = sum(amount for (one, _), amount in counted.items() if one == counter)
+            yield Family(METRICS[metric], [((name,), total)])
+    for counter, metric in _OF_PROJECTS.items():
+        sums: dict[str, int] = {}
+        for (one, (project_id, *_)), amount in counted.items():
+            if one == counter:
+                series = snapshot.series_of(project_id)
+                sums[series] = sums.get(series, 0) + amount
+        divisor = METRICS[counter].divisor
+        samples = [((name, series), total if divisor == 1 else total / divisor) for series, total in sums.items()]
+        yield Family(METRICS[metric], samples)
 
 
 def _by_project(snapshot: Snapshot, is_meant: Callable[[str, str], bool], *, of_ms: bool) -> Mapping[str, int]:

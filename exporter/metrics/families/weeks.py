@@ -18,6 +18,13 @@ def week_families(snapshot: Snapshot) -> Iterator[Family]:
     ):
         if snapshot.is_complete_from(start_ms):
             yield Family(METRICS[metric], _by_series(snapshot, counts))
+    for week, start_ms, hours in (
+        ("this", stored.week[0], stored.curve.this),
+        ("previous", stored.previous_week[0], stored.curve.previous),
+    ):
+        if snapshot.is_complete_from(start_ms):
+            samples = [((snapshot.name, week, f"{hour:03}"), runs) for hour, runs in enumerate(hours)]
+            yield Family(METRICS["hex_week_runs_by_hour"], samples)
     if snapshot.listed:
         yield Family(METRICS["hex_project_scheduled_week_runs"], _by_series(snapshot, _scheduled(snapshot)))
 

@@ -302,6 +302,16 @@ GROUPS = (
                 "From the project listing.",
             ),
             _gauge(
+                "hex_project_schedule_info",
+                "workspace project_id cadence cron timezone",
+                "Always 1: an enabled schedule of a project and when it fires, at most 1,000. From the project listing.",
+            ),
+            _gauge(
+                "hex_project_connection_info",
+                "workspace project_id connection_id",
+                "Always 1: a connection that the project is known to query, at most 1,000 pairs.",
+            ),
+            _gauge(
                 "hex_project_scheduled_week_runs",
                 "workspace project_id",
                 "Runs that the project's enabled schedules start in the current week. From the project listing.",
@@ -316,6 +326,17 @@ GROUPS = (
                 "hex_seats_inactive",
                 "workspace role",
                 "Users who have not logged in for seats.inactive_after, or never. From the user listing.",
+            ),
+            _gauge(
+                "hex_seat_info",
+                "workspace user role",
+                "Always 1: a person with a seat, shown as owners are, and their role. The 200 whose seats cost most and "
+                "who logged in longest ago; none where labels show no people. From the user listing.",
+            ),
+            _gauge(
+                "hex_seat_last_login_timestamp_seconds",
+                "workspace user role",
+                "When this person last logged in. Absent for someone who never has.",
             ),
             _gauge(
                 "hex_seats_reviewed_timestamp_seconds",
@@ -341,6 +362,18 @@ GROUPS = (
                 "hex_connection_last_run_timestamp_seconds",
                 "workspace connection_id",
                 "When a project that queries the connection last started a run.",
+            ),
+            _gauge(
+                "hex_connection_runs_7d",
+                "workspace connection_id",
+                "Runs started in the last 7 x 24 hours of projects that query the connection. A project that queries "
+                "two is in both: do not add them up.",
+            ),
+            _gauge(
+                "hex_connection_cost_week_money_usd",
+                "workspace connection_id money",
+                "What the runs of these projects cost in the current week by kind of money, in dollars. Do not add "
+                "the connections up.",
             ),
             _gauge(
                 "hex_connection_peak_runs",

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from exporter.config import Prices
 from exporter.facts import Cell, Connection, QueriedTable
 
 HOUR_MS = 3_600_000
@@ -107,3 +108,17 @@ def test_connections_disappear_when_their_listing_is_too_old(connected: Any) -> 
     connected.clock.advance(6 * 3600 + 1)
 
     assert not {"hex_connections", "hex_connection_info", *USE} & connected.figures().keys()
+
+
+def test_what_runs_through_each_connection(connected: Any) -> None:
+    connected.configure(price_lists=(Prices(plan="team", run_micro_usd=50_000),))
+    query(connected, "p1", "c1", "c2")
+    query(connected, "p2", "c1")
+    connected.read_runs("p1", *connected.many(3, HOUR_MS, "a"))
+    connected.read_runs("p2", *(connected.run(f"b{number}", HOUR_MS, project_id="p2") for number in range(2)))
+
+    figures = connected.figures()
+
+    assert figures["hex_connection_runs_7d"] == {("c1",): 5, ("c2",): 3}
+    costs = figures["hex_connection_cost_week_money_usd"]
+    assert (costs["c1", "estimate"], costs["c2", "estimate"]) == (0.25, 0.15)

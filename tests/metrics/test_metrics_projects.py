@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from exporter.config import Labels, Match, Team, Workspace
-from exporter.facts import Identity, Schedule
+from exporter.facts import Identity, QueriedTable, Schedule
 
 DAY_MS = 86_400_000
 FROM_THE_LISTING = {
@@ -222,3 +222,15 @@ class TestSchedules:
         world.list_projects(world.published(schedules=(Schedule(cadence="fortnightly", enabled=True, cron=None),)))
 
         assert world.figures()["hex_schedules"][("fortnightly", "enabled")] == 1
+
+
+def test_when_a_project_is_scheduled_and_what_it_queries(world: Any) -> None:
+    daily = Schedule(cadence="daily", enabled=True, cron="5 9 * * *", timezone="Europe/Zurich")
+    off = Schedule(cadence="hourly", enabled=False, cron="0 * * * *")
+    world.list_projects(world.published("p1", schedules=(daily, off)))
+    world.acme.record_tables("p1", [QueriedTable(connection_id="c1", table="t")] * 2, world.now_ms)
+
+    figures = world.figures()
+
+    assert figures["hex_project_schedule_info"] == {("p1", "daily", "5 9 * * *", "Europe/Zurich"): 1}
+    assert figures["hex_project_connection_info"] == {("p1", "c1"): 1}

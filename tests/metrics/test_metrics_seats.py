@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from exporter.config import Seats, Week
+from exporter.config import Labels, Prices, Seats, Week
 from exporter.facts import ROLES, Seat
 
 DAY_MS = 86_400_000
@@ -55,3 +55,24 @@ def test_the_day_of_the_review_begins_at_midnight_in_the_configured_zone(world: 
     world.configure(seats=Seats(reviewed_on=date(2026, 10, 1)), weeks=(Week(timezone="Europe/Zurich"),))
 
     assert world.figures()["hex_seats_reviewed_timestamp_seconds"] == {(): 1_790_805_600.0}
+
+
+def test_people_are_shown_as_owners_are_and_those_who_cost_most_first(world: Any) -> None:
+    world.configure(price_lists=(Prices(plan="team"),))
+    world.acme.record_seats(
+        [
+            *(Seat(user_id=f"v{number}", email=f"v{number}@acme.example", role="member") for number in range(300)),
+            Seat(user_id="e", email="e@acme.example", role="editor", last_login_ms=world.now_ms - DAY_MS),
+            Seat(user_id="nameless", role="editor"),
+        ],
+        world.now_ms,
+    )
+
+    figures = world.figures()
+    assert ("e@acme.example", "editor") in figures["hex_seat_info"]
+    assert len(figures["hex_seat_info"]) == 200
+    last = (world.now_ms - DAY_MS) / 1000
+    assert figures["hex_seat_last_login_timestamp_seconds"] == {("e@acme.example", "editor"): last}
+
+    world.configure(labels=Labels(owner="none"))
+    assert not {"hex_seat_info", "hex_seat_last_login_timestamp_seconds"} & world.figures().keys()

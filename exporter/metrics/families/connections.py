@@ -1,10 +1,11 @@
 """Data connections, and which projects put how much load on them, where that can be known."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from exporter.insight import MICRO, UNBILLED
 from exporter.metrics.catalogue import METRICS
-from exporter.metrics.page import Family
+from exporter.metrics.page import Family, Sample
 from exporter.view import SPAN_MS, Snapshot, users_of_connections
 
 
@@ -45,8 +46,29 @@ def _use(snapshot: Snapshot, connection_ids: list[str]) -> Iterator[Family]:
         ],
     )
 
+    yield Family(METRICS["hex_connection_cost_week_money_usd"], list(_costs(snapshot, connection_ids, users)))
     if snapshot.is_complete_from(snapshot.now_ms - SPAN_MS):
+        runs: Counter[str] = Counter()
+        for (project_id, _, status), amount in snapshot.stored.last_7d.items():
+            runs[project_id] += amount.runs if status != UNBILLED else 0
+        yield Family(
+            METRICS["hex_connection_runs_7d"],
+            [((name, each), sum(runs[user] for user in users.get(each, ()))) for each in connection_ids],
+        )
         peaks = snapshot.stored.recent.peaks
         yield Family(
             METRICS["hex_connection_peak_runs"], [((name, each), peaks.get(each, 0)) for each in connection_ids]
         )
+
+
+def _costs(snapshot: Snapshot, connection_ids: list[str], users: Mapping[str, set[str]]) -> Iterator[Sample]:
+    """What the runs of the week through each connection cost, by kind of money; nothing where runs have no price."""
+    accounts = snapshot.accounts
+    if accounts is None or accounts.week.totals is None:
+        return
+    for kind in accounts.run_money:
+        costs: Counter[str] = Counter()
+        for (project_id, _, _), total in accounts.week.totals.items():
+            costs[project_id] += total.money(kind)
+        for each in connection_ids:
+            yield (snapshot.name, each, kind), sum(costs[user] for user in users.get(each, ())) / MICRO

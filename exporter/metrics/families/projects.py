@@ -17,6 +17,9 @@ _TIMES: tuple[tuple[str, Callable[[Project], int | None]], ...] = (
     ("hex_project_results_updated_timestamp_seconds", lambda project: project.results_updated_ms),
 )
 
+_MOST_PAIRS = 1000
+"""Two or three for each of the projects that usually have series; more are on the boards of none."""
+
 _VIEWS: tuple[tuple[str, Callable[[Project], int | None]], ...] = (
     ("7d", lambda project: project.views_7d),
     ("14d", lambda project: project.views_14d),
@@ -53,6 +56,25 @@ def project_families(snapshot: Snapshot) -> Iterator[Family]:
             if (views := views_of(project)) is not None
         ],
     )
+
+    schedules = {
+        (snapshot.name, project.project_id, one.cadence, one.cron or "", one.timezone): 1
+        for project in details
+        if project.state == "published"
+        for one in project.schedules
+        if one.enabled
+    }
+    yield Family(METRICS["hex_project_schedule_info"], list(schedules.items())[:_MOST_PAIRS])
+    members = {project.project_id for project in details}
+    pairs = sorted(
+        {
+            (snapshot.name, project_id, table.connection_id)
+            for project_id, tables in snapshot.stored.tables.items()
+            if project_id in members
+            for table in tables
+        }
+    )
+    yield Family(METRICS["hex_project_connection_info"], [(pair, 1) for pair in pairs[:_MOST_PAIRS]])
 
 
 def _info(snapshot: Snapshot) -> Family:

@@ -304,7 +304,7 @@ GROUPS = (
             _gauge(
                 "hex_project_schedule_info",
                 "workspace project_id cadence cron timezone",
-                "Always 1: an enabled schedule of a project and when it fires, at most 1,000. From the project listing.",
+                "Always 1: a schedule that is enabled, and when it fires; at most 1,000. From the project listing.",
             ),
             _gauge(
                 "hex_project_connection_info",
@@ -330,7 +330,7 @@ GROUPS = (
             _gauge(
                 "hex_seat_info",
                 "workspace user role",
-                "Always 1: a person with a seat, shown as owners are, and their role. The 200 whose seats cost most and "
+                "Always 1: a person with a seat, shown as owners are. The 200 whose seats cost most and "
                 "who logged in longest ago; none where labels show no people. From the user listing.",
             ),
             _gauge(

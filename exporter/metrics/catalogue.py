@@ -258,6 +258,12 @@ GROUPS = (
                 "Runs started in the week before the current one, in any state but unable_to_allocate_kernel. Absent "
                 "until that week is completely known.",
             ),
+            _gauge(
+                "hex_project_previous_week_runs_by_now",
+                "workspace project_id",
+                "The part of hex_project_previous_week_runs that had started by the same local moment, to the quarter "
+                "of an hour: what this week's runs compare with.",
+            ),
             _gauge("hex_projects", "workspace state", "Projects by their strongest state. From the project listing."),
             _gauge(
                 "hex_project_info",

@@ -42,6 +42,7 @@ def without(stored: Stored, excluded: frozenset[str]) -> Stored:
         tables=rest(stored.tables),
         week_counts=rest(stored.week_counts),
         previous_week_counts=rest(stored.previous_week_counts),
+        previous_week_by_now=rest(stored.previous_week_by_now),
         last_7d={kind: amount for kind, amount in stored.last_7d.items() if kind[0] not in excluded},
         counted_7d={series: amount for series, amount in stored.counted_7d.items() if series[1][0] not in excluded},
         active_runs=tuple(run for run in stored.active_runs if run.project_id not in excluded),

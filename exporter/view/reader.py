@@ -13,7 +13,7 @@ from exporter.view.excluded_projects import excluded_of, without
 from exporter.view.recent_runs import SPAN_MS, RecentRuns, recent
 from exporter.view.rolling_runs import RollingRuns
 from exporter.view.snapshot import Stored
-from exporter.view.week_hours import WeekCurve, week_curve
+from exporter.view.week_hours import WeekCurve, previous_week_by_now, week_curve
 
 _EVERYTHING = Collect()
 
@@ -32,6 +32,7 @@ class _Recent:
     runs: RecentRuns
     curve: WeekCurve
     counted: Mapping[tuple[str, tuple[str, ...]], int]
+    previous_by_now: Mapping[str, int]
 
 
 class Reader:
@@ -89,6 +90,7 @@ class Reader:
             curve=recently.curve,
             last_7d=self._rolling.since(now_ms - SPAN_MS, now_ms),
             counted_7d=recently.counted,
+            previous_week_by_now=recently.previous_by_now,
         )
         return without(stored, excluded)
 
@@ -107,7 +109,8 @@ class Reader:
             # Without an end: the start is by Hex's clock, which may be ahead of this one.
             runs = (run for run in ledger.runs_between(now_ms - SPAN_MS, None) if run.project_id not in excluded)
             starts: Counter[int] = Counter()
-            for (project_id, quarter), count in ledger.starts_by_quarter(previous[0], week[1]).items():
+            by_project = ledger.starts_by_quarter(previous[0], week[1])
+            for (project_id, quarter), count in by_project.items():
                 if project_id not in excluded:
                     starts[quarter] += count
             known = self._recent = _Recent(
@@ -118,6 +121,7 @@ class Reader:
                 runs=recent(runs, tables, timezone, now_ms),
                 curve=week_curve(starts, week, previous, timezone, now_ms),
                 counted=ledger.counted_since(now_ms - SPAN_MS),
+                previous_by_now=previous_week_by_now(by_project, week, previous, timezone, now_ms),
             )
         return known
 

@@ -40,10 +40,10 @@ _TOLERATED_MS = 3_000  # clocks that differ by less agree
 class Stored:
     """What the ledger holds of one workspace. `projects` has those that are gone, too.
 
-    The weeks are start and end, the counts runs by project. `last_7d` are the runs that started in the last
-    7 x 24 hours, by project, trigger and status; `counted_7d` is what counters that runs cannot give grew by since the
-    hour seven days ago, by metric and labels. `excluded` has the ids of projects that are left out of
-    all of it; `excluded_projects` is how many of them are listed.
+    The weeks are start and end, the counts runs by project; `previous_week_by_now` up to the same local moment.
+    `last_7d` are the runs that started in the last 7 x 24 hours, by project, trigger and status; `counted_7d` is what
+    counters that runs cannot give grew by since the hour seven days ago, by metric and labels. `excluded` has the ids
+    of projects that are left out of all of it; `excluded_projects` is how many of them are listed.
     """
 
     first_contact_ms: int | None
@@ -66,6 +66,7 @@ class Stored:
     recent: RecentRuns
     curve: WeekCurve
     last_7d: Mapping[RunKind, RunAmount]
+    previous_week_by_now: Mapping[str, int] = field(default_factory=dict)
     counted_7d: Mapping[tuple[str, tuple[str, ...]], int] = field(default_factory=dict)
     excluded: frozenset[str] = frozenset()
     excluded_projects: int = 0

@@ -1,5 +1,6 @@
 """The runs of this week and of the last one, hour by hour: how the week's use grew, as a curve."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,6 +48,21 @@ def week_curve(
     return WeekCurve(
         this=tuple(accumulate(this[: last + 1])), previous=tuple(accumulate(before)), previous_by_now=by_now
     )
+
+
+def previous_week_by_now(
+    starts: Mapping[tuple[str, int], int], week: tuple[int, int], previous: tuple[int, int], timezone: str, now_ms: int
+) -> Mapping[str, int]:
+    """The runs of each project in the previous week up to the same local moment, to the quarter of an hour.
+
+    `starts` counts them by project and the quarter of an hour of their start; a project without any is absent.
+    """
+    then_ms = same_moment(now_ms, week, previous, timezone)
+    found: Counter[str] = Counter()
+    for (project_id, quarter), count in starts.items():
+        if previous[0] <= quarter * QUARTER_MS < then_ms:
+            found[project_id] += count
+    return found
 
 
 def _hour_of_week(at_ms: int, start_ms: int, timezone: str) -> int:

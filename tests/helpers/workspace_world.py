@@ -171,6 +171,7 @@ def fill(world: World) -> World:
     world.acme.record_exchange("projects", "200", 0.2, world.now_ms)
     world.acme.record_exchange("runs", "429", 0.05, world.now_ms)
     world.acme.count("hex_exporter_bad_items_total", ("projects",))
+    world.acme.count("hex_missed_schedules_total", ("orders",))
     world.acme.set_cool_down(world.now_ms + 30_000)
     world.acme.foresee_gateway(world.now_ms)
     key = ORDERS.key("orders")

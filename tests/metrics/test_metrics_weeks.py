@@ -107,6 +107,19 @@ class TestScheduled:
         assert NEXT not in world.figures()
 
 
+def test_this_week_is_compared_with_the_same_part_of_the_last(world: Any) -> None:
+    """A project that ran only later in the last week has a known 0, and not nothing."""
+    week_ms = 7 * DAY_MS
+    world.list_projects(world.published("p1"), world.published("p2"))
+    world.read_runs("p1", world.run("a", week_ms + HOUR_MS), world.run("b", week_ms - HOUR_MS), *world.many(5, HOUR_MS))
+    world.read_runs("p2", world.run("c", week_ms - HOUR_MS, project_id="p2"))
+
+    figures = world.figures()
+
+    assert figures["hex_project_previous_week_runs_by_now"] == {("p1",): 1, ("p2",): 0}
+    assert figures[LAST] == {("p1",): 2, ("p2",): 1}
+
+
 def test_the_weeks_hour_by_hour_end_with_the_weeks_own_figures(world: Any) -> None:
     world.list_projects(world.published())
     world.read_runs("p1", *world.many(3, 3_600_000, "a"), *world.many(2, 7 * 86_400_000, "b"))

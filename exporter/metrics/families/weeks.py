@@ -14,6 +14,7 @@ def week_families(snapshot: Snapshot) -> Iterator[Family]:
     stored = snapshot.stored
     for metric, start_ms, counts in (
         ("hex_project_week_runs", stored.week[0], stored.week_counts),
+        ("hex_project_previous_week_runs_by_now", stored.previous_week[0], stored.previous_week_by_now),
         ("hex_project_previous_week_runs", stored.previous_week[0], stored.previous_week_counts),
     ):
         if snapshot.is_complete_from(start_ms):

@@ -143,7 +143,7 @@ def fill(world: World) -> World:
     world.acme.record_identity(Identity(org_id="org", token_expires_ms=1_800_000_000_000), world.now_ms)
     world.acme.record_seats(
         [
-            Seat(user_id="1", role="admin", last_login_ms=world.now_ms - DAY_MS),
+            Seat(user_id="1", email="ada@acme.example", role="admin", last_login_ms=world.now_ms - DAY_MS),
             Seat(user_id="2", role="editor"),
         ],
         world.now_ms,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from helpers.manual_clock import ManualClock
 from hypothesis import HealthCheck, settings
 
 # How fast a busy machine makes up its examples is no property of the program.
@@ -46,33 +47,6 @@ def pytest_collection_finish() -> None:
 # A shell that starts the tests in its background has them ignore Ctrl-C, and so would every process that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-class ManualClock:
-    """A clock that moves only when told to: sleeping moves it, nothing else waits.
-
-    Wall and steady time move together; `step` moves the wall alone, as a corrected machine clock does.
-    """
-
-    def __init__(self, now: float = 1_795_000_000.0) -> None:
-        self._now = now
-        self._monotonic = 1_000.0
-
-    def now(self) -> float:
-        return self._now
-
-    def monotonic(self) -> float:
-        return self._monotonic
-
-    def advance(self, seconds: float) -> None:
-        self._now += seconds
-        self._monotonic += seconds
-
-    def step(self, seconds: float) -> None:
-        self._now += seconds
-
-    async def sleep(self, seconds: float) -> None:
-        self.advance(max(0.0, seconds))
 
 
 @pytest.fixture

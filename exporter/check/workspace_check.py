@@ -57,6 +57,8 @@ def workspace_faults(found: Findings, config: Config) -> Iterator[str]:
             lacks_scope = error.status == HTTPStatus.FORBIDDEN and error.is_from_hex
             remedy = f"; the token needs the scope: {SCOPES[endpoint]}" if lacks_scope else ""
             yield f"{endpoint.value} cannot be read ({error.reason}){remedy}"
+    for endpoint, flaw in found.flaws.items():
+        yield f"{endpoint.value} cannot be read to the end of the listing ({flaw}): ask Hex's support about it"
     if Endpoint.PROJECTS in found.answered and not found.projects:
         yield "the token sees no project: a personal token sees what its owner can see, a workspace token sees all"
     elif found.projects and not found.polled:
@@ -87,6 +89,8 @@ def workspace_notes(found: Findings, config: Config, token: TokenSource, clock: 
         if endpoint not in _NEEDED and isinstance(error, RefusedError):
             why = f"needs {SCOPES[endpoint]}" if error.is_from_hex else f"cannot be read ({error.reason})"
             yield f"no {ENDPOINT_GIVES[endpoint]}: {endpoint.value} {why}"
+    for endpoint, count in found.unreadable.items():
+        yield f"{count} of the {endpoint.value} cannot be read: no figure includes them"
     for team in config.teams:
         if found.projects and not any(team.match.matches(found.workspace, project) for project in found.projects):
             yield f"team {team.name!r} matches no project"

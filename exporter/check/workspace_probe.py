@@ -43,7 +43,11 @@ def _untold(seconds: float, why: str) -> None:
 
 @dataclass(slots=True)
 class Findings:
-    """What the probe of one workspace found; `refusals` has the error of each endpoint that did not answer."""
+    """What the probe of one workspace found; `refusals` has the error of each endpoint that did not answer.
+
+    `flaws` says in a phrase why a listing that was answered was not read to its end, `unreadable` how many of its items
+    cannot be read.
+    """
 
     workspace: str
     identity: Identity = field(default_factory=Identity)
@@ -53,6 +57,8 @@ class Findings:
     connections: tuple[Connection, ...] = ()
     pages: dict[Endpoint, int] = field(default_factory=dict)
     refusals: dict[Endpoint, ApiError] = field(default_factory=dict)
+    flaws: dict[Endpoint, str] = field(default_factory=dict)
+    unreadable: dict[Endpoint, int] = field(default_factory=dict)
     answered: set[Endpoint] = field(default_factory=set)
     allowed_per_hour: int = 0
     allowed_per_minute: int = 0
@@ -139,6 +145,10 @@ async def _listing(ask: _Ask, found: Findings, endpoint: Endpoint) -> None:
         return
     found.answered.add(endpoint)
     found.pages[endpoint] = pages
+    if walk.flaw is not None:
+        found.flaws[endpoint] = walk.flaw
+    if walk.bad:
+        found.unreadable[endpoint] = len(walk.bad)
     found.projects += walk.only(Project)
     found.seats += walk.only(Seat)
     found.connections += walk.only(Connection)

@@ -2,6 +2,7 @@
 
 import ssl
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
 
 import httpx
@@ -33,8 +34,8 @@ def proxy_of(route: Route, url: httpx.URL) -> Proxy | None:
     """The proxy for requests to `url`, None if they go directly.
 
     The environment is read as curl and most programs do: HTTPS_PROXY, HTTP_PROXY and ALL_PROXY by the URL's scheme,
-    lower case first, unless NO_PROXY has the host. The credentials' file is read each time, so that new ones apply at
-    once. Raises ConfigError where either cannot be used.
+    lower case first, unless NO_PROXY has the host or a range with its address, such as 10.0.0.0/8. The credentials'
+    file is read each time, so that new ones apply at once. Raises ConfigError where either cannot be used.
     """
     if route.proxy is None:
         return None
@@ -72,9 +73,25 @@ def way(route: Route, url: str) -> str:
 def _of_environment(url: httpx.URL) -> str | None:
     proxies = getproxies_environment()
     port = url.port or _DEFAULT_PORTS.get(url.scheme, 0)
-    if proxy_bypass_environment(f"{url.host}:{port}", proxies):
+    exceptions = proxies.get("no", "")
+    if proxy_bypass_environment(f"{url.host}:{port}", proxies) or _is_in_a_range(url.host, exceptions):
         return None
     return proxies.get(url.scheme) or proxies.get("all")
+
+
+def _is_in_a_range(host: str, exceptions: str) -> bool:
+    """Whether the host is written as an address that is in one of the ranges in NO_PROXY; names are not looked up."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    for one in exceptions.split(","):
+        try:
+            if "/" in one and address in ip_network(one.strip(), strict=False):
+                return True
+        except ValueError:  # meant for another program
+            continue
+    return False
 
 
 def _parts(written: str) -> tuple[str, Secret | None]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, false, func, or_, select, true, update
 
-from exporter.facts import Run
+from exporter.facts import ACTIVE_STATUSES, Run
 from exporter.insight import UNBILLED, Use
 from exporter.ledger.first_contact import Border
 from exporter.ledger.run_counting import REFRESHES, KnownRun, sighted
@@ -84,6 +84,20 @@ class Runs:
                     RUNS.c.is_active == true(),
                 )
                 .values(is_active=False, is_gone=True)
+            )
+
+    def record_back(self, transaction: Transaction, project_ids: Sequence[str]) -> None:
+        """Projects are listed again: the runs that were taken for gone with them may have ended since."""
+        for ids in _batches(project_ids):
+            transaction.connection.execute(
+                update(RUNS)
+                .where(
+                    self._mine,
+                    RUNS.c.project_id.in_(ids),
+                    RUNS.c.status.in_(ACTIVE_STATUSES),
+                    RUNS.c.is_gone == true(),
+                )
+                .values(is_active=True, is_gone=False)
             )
 
     def prune(self, transaction: Transaction, before_ms: int) -> int:

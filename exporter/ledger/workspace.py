@@ -20,7 +20,7 @@ from exporter.ledger.run_counting import (
     was_unviewed,
 )
 from exporter.ledger.thread_growth import ThreadLook
-from exporter.ledger.workspace_reader import SKEW, WorkspaceReader
+from exporter.ledger.workspace_reader import SKEW, UNKNOWN_PROJECTS, WorkspaceReader
 
 
 class WorkspaceLedger(WorkspaceReader):
@@ -61,8 +61,16 @@ class WorkspaceLedger(WorkspaceReader):
         """
         with self._store.transaction() as transaction:
             self._counters.begin(transaction, at_ms)
+            gone = {project_id for project_id, known in self._projects.known.items() if known.gone_since_ms is not None}
             after = self._projects.record_listing(transaction, projects, at_ms, unreadable)
+            back = [project_id for project_id in gone if after[project_id].gone_since_ms is None]
+            self._runs.record_back(transaction, back)
             self._counters.foresee_projects(transaction, after)
+
+    def record_unknown_projects(self, count: int) -> None:
+        """So many items of the listing could not be read, and no project that is known may be meant by them."""
+        if count != self.unknown_projects:
+            self.set_value(UNKNOWN_PROJECTS, count)
 
     def record_seats(self, seats: Iterable[Seat], at_ms: int) -> None:
         """A whole listing of users; what differs from the one before applies from now on."""

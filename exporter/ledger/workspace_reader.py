@@ -27,6 +27,8 @@ from exporter.ledger.workspace_counters import WorkspaceCounters
 SKEW = "clock_skew"
 """The key under which the machine's clock skew is kept, with the agreed time at which it was noted."""
 
+UNKNOWN_PROJECTS = "unknown_projects"
+
 _NOTED_MS = 3_600_000  # it is noted anew every ten minutes
 
 _FACTS = {"users": Seat, "groups": Group, "connections": Connection, "threads": Thread, "me": Identity}
@@ -78,6 +80,11 @@ class WorkspaceReader:
         """How far the machine's clock was ahead of the agreed time, in milliseconds, and that time; None: not known."""
         noted = self._key_values.read(SKEW)
         return None if noted is None else (int(noted[0]), int(noted[1]))
+
+    @property
+    def unknown_projects(self) -> int:
+        """How many items of the last listing of projects can be read no more than what they are about is known."""
+        return int(self._key_values.read(UNKNOWN_PROJECTS) or 0)
 
     def agreed_ms(self, wall_ms: int) -> int:
         """The agreed time when this machine's clock shows `wall_ms`, as far as it was noted within the last hour."""

@@ -947,7 +947,7 @@ GROUPS = (
             _gauge(
                 "hex_exporter_unreadable_projects",
                 "workspace",
-                "Projects whose runs the token was never able to read: they are part of no figure.",
+                "Projects that the token was never able to read, or not their runs: they are part of no figure.",
             ),
             _gauge(
                 "hex_exporter_excluded_projects",

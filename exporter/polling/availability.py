@@ -30,6 +30,7 @@ _OLDER_LONGEST_MS = HOUR_MS
 _RESUME_EVERY_MS = 5 * MINUTE_MS  # a project that answers now and then must not have all the others requested each time
 
 _NO_ANSWER = "Hex does not answer as it should"
+_UNKNOWN = "unknown_projects"
 _READABLE = "The runs of a project can be read again"
 
 
@@ -130,6 +131,14 @@ class Availability:
         """The listing was not read to its end; its collector's state has been recorded with it."""
         self._failures.failed(endpoint.value, now_ms)
         self._report(endpoint, None, flaw)
+
+    def listed(self, unknown_projects: int) -> None:
+        """The projects were listed, but for so many that cannot be read and were never known."""
+        if unknown_projects:
+            reason = f"projects of the listing that cannot be read: {unknown_projects}; no figure includes them"
+            self._conditions.report(_UNKNOWN, "Projects of the listing cannot be read", what=_UNKNOWN, reason=reason)
+        else:
+            self._conditions.clear(_UNKNOWN)
 
     def failed(self, request: ApiRequest, error: ApiError, now_ms: int) -> None:
         """Hex is away, slow or lying: what failed waits for a while, the rest goes on."""

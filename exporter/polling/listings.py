@@ -152,8 +152,8 @@ class ListingReader:
             return None
         del self._walks[endpoint]
         flaw = walk.flaw or _unreadable(walk)
-        # What a thread of the first page grew by while the last came belongs to the next look.
-        at_ms = self._began_ms[endpoint] if endpoint is Endpoint.THREADS else sent_ms
+        # What was made or grew while the pages came belongs to the next look: a listing is as old as its first page.
+        at_ms = self._began_ms[endpoint]
         if walk.is_complete:
             self._store(endpoint, walk, at_ms)
         self._ledger.record_collector(endpoint.value, flaw is None, now_ms if flaw else at_ms, 200)
@@ -170,7 +170,7 @@ class ListingReader:
         unreadable = None if None in ids else frozenset(one for one in ids if one is not None)
         match endpoint:
             case Endpoint.PROJECTS:
-                self._ledger.record_projects(walk.only(Project), at_ms, unreadable)
+                self._store_projects(walk.only(Project), at_ms, ids, unreadable)
             case Endpoint.USERS:
                 seats, before = walk.only(Seat), self._ledger.listing("users") if ids else None
                 self._ledger.record_seats(_kept(seats, before, unreadable, attrgetter("user_id")), at_ms)
@@ -185,6 +185,20 @@ class ListingReader:
             case Endpoint.ME:
                 for identity in walk.only(Identity):
                     self._ledger.record_identity(identity, at_ms)
+
+    def _store_projects(
+        self,
+        projects: tuple[Project, ...],
+        at_ms: int,
+        bad_ids: Collection[str | None],
+        unreadable: Collection[str] | None,
+    ) -> None:
+        """An unreadable item stands for a known project that the listing lacks, as far as there are any."""
+        known = {one.project.project_id for one in self._ledger.projects()}
+        missing = known.difference(one.project_id for one in projects)
+        kept = len(missing if unreadable is None else missing.intersection(unreadable))
+        self._ledger.record_projects(projects, at_ms, unreadable)
+        self._ledger.record_unknown_projects(max(0, len(bad_ids) - kept))
 
     def _interval_ms(self, endpoint: Endpoint) -> int:
         return listing_intervals_ms(self.pages, self._requests_per_hour, self._max_age_seconds)[endpoint]

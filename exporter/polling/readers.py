@@ -124,6 +124,7 @@ class Readers:
             elif is_over:
                 self._availability.answered(request, now_ms)
             if request.endpoint is Endpoint.PROJECTS and is_over:
+                self._availability.listed(self._ledger.unknown_projects)
                 self._refresh(now_ms)
 
     def failed(self, request: ApiRequest, error: ApiError, now_ms: int) -> None:

@@ -14,7 +14,7 @@ from exporter.polling.missed_schedules import missed_schedules
 from exporter.polling.planner import ProjectOutlook
 from exporter.polling.request_estimate import SETTLED_SHARE, scheduled_requests_per_hour, turn_requests_per_hour
 from exporter.polling.run_habits import HABIT_DAYS_MS, habits_of
-from exporter.polling.tracked_project import RunsTaken, TrackedProject
+from exporter.polling.tracked_project import RunsTaken, TrackedProject, active_runs
 from exporter.polling.turn_pacing import TurnPacing
 
 OVERDUE_MS = 10 * MINUTE_MS
@@ -56,10 +56,7 @@ class RunReader:
 
     def load(self) -> None:
         """Have the next `refresh` go on from what the ledger knows; forgets reads under way. Raises LedgerError."""
-        active: dict[str, dict[str, int | None]] = {}
-        for run in self._ledger.active_runs():
-            active.setdefault(run.project_id, {})[run.run_id] = run.start_ms
-        self._active = active
+        self._active = active_runs(self._ledger)
         self._expected = {project_id: one.expected_runs for project_id, one in self._tracked.items()}
         self._tracked = {}
         self._habits_at_ms = None
@@ -77,6 +74,9 @@ class RunReader:
             self._habits = habits_of((one.project for one in projects), recent, now_ms)
             self._habits_at_ms = now_ms
         self._end_runs_of_others({one.project.project_id for one in projects}, now_ms)
+        if back := {one.project.project_id for one in projects} - self._tracked.keys():
+            # Some of their runs may have been taken for gone before they came back.
+            self._active |= {one: runs for one, runs in active_runs(self._ledger).items() if one in back}
         self._tracked = {one.project.project_id: self._follow(one, now_ms) for one in projects}
         self._expected = {}
         self._spread(listings_per_hour, details_left, now_ms)
@@ -326,7 +326,7 @@ class RunReader:
             one.known_runs = max(0, page.request.offset - 100)
         else:
             one.known_runs = page.request.offset + page.size
-        one.stuck_pages = one.stuck_pages + 1 if progress in {None, one.progress} else 0
+        one.older_came(frozenset(run.run_id for run in runs), progress)
         one.progress = progress or one.progress
         if one.stuck_pages < _MOST_STUCK_PAGES:
             return RunsTaken(is_older=one.stuck_pages == 0)

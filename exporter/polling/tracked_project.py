@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from exporter.ledger import KnownProject, RunProgress
+from exporter.ledger import KnownProject, RunProgress, WorkspaceLedger
 from exporter.polling.due_times import Firings
 from exporter.polling.expected_runs import ExpectedRuns
 from exporter.polling.history_reading import HeadRead
@@ -27,6 +27,7 @@ class TrackedProject:
     rest_ms: int = 0
     known_runs: int | None = None
     stuck_pages: int = 0
+    older_ids: frozenset[str] = frozenset()
     outlook: ProjectOutlook | None = None
     outlook_until_ms: int = 0
     expected_runs: ExpectedRuns = field(default_factory=ExpectedRuns)
@@ -51,6 +52,24 @@ class TrackedProject:
         """Whether its runs are known back to then; what is refused has none that could be read."""
         since_ms = self.progress.complete_from_ms
         return self.progress.refusals > 0 or (since_ms is not None and since_ms <= at_ms)
+
+    def older_came(self, run_ids: frozenset[str], progress: RunProgress | None) -> None:
+        """A page of the past came, and `progress` with it, None if it does not join: does the walk lead anywhere?
+
+        Starts out of order may leave what is known where it is; a page that comes again brings nothing.
+        """
+        is_repeated = 2 * len(run_ids & self.older_ids) > len(run_ids) or not run_ids
+        is_stuck = progress is None or (progress == self.progress and is_repeated)
+        self.stuck_pages = self.stuck_pages + 1 if is_stuck else 0
+        self.older_ids = run_ids
+
+
+def active_runs(ledger: WorkspaceLedger) -> dict[str, dict[str, int | None]]:
+    """When the runs started that are in progress, by project and run id."""
+    active: dict[str, dict[str, int | None]] = {}
+    for run in ledger.active_runs():
+        active.setdefault(run.project_id, {})[run.run_id] = run.start_ms
+    return active
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

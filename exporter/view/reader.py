@@ -91,6 +91,7 @@ class Reader:
             last_7d=self._rolling.since(now_ms - SPAN_MS, now_ms),
             counted_7d=recently.counted,
             previous_week_by_now=recently.previous_by_now,
+            unknown_projects=ledger.unknown_projects,
         )
         return without(stored, excluded)
 

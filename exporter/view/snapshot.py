@@ -43,7 +43,8 @@ class Stored:
     The weeks are start and end, the counts runs by project; `previous_week_by_now` up to the same local moment.
     `last_7d` are the runs that started in the last 7 x 24 hours, by project, trigger and status; `counted_7d` is what
     counters that runs cannot give grew by since the hour seven days ago, by metric and labels. `excluded` has the ids
-    of projects that are left out of all of it; `excluded_projects` is how many of them are listed.
+    of projects that are left out of all of it; `excluded_projects` is how many of them are listed. `unknown_projects`
+    is how many the listing has that cannot be read and were never known.
     """
 
     first_contact_ms: int | None
@@ -70,6 +71,7 @@ class Stored:
     counted_7d: Mapping[tuple[str, tuple[str, ...]], int] = field(default_factory=dict)
     excluded: frozenset[str] = frozenset()
     excluded_projects: int = 0
+    unknown_projects: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +174,11 @@ class Snapshot:
 
     @property
     def complete_until_ms(self) -> int | None:
-        """Every run of every readable project that started before this time is known; None if nothing can be said."""
+        """Every run of every readable project that started before this time is known; None if nothing can be said.
+
+        Not later than the last listing of projects: one that was made since may have runs, too.
+        """
         if not self.awaited:
             return None if self.unreadable else self.past(self.listed_ms)
-        return self.past(complete_until_ms(self.awaited, self.stored.first_contact_ms))
+        until_ms = self.past(complete_until_ms(self.awaited, self.stored.first_contact_ms))
+        return until_ms if until_ms is None or self.listed_ms is None else min(until_ms, self.listed_ms)

@@ -156,6 +156,14 @@ class TestWhatIsWrong:
         assert status == 1
         assert any("sees no project" in line for line in wrong(output))
 
+    def test_a_listing_that_cannot_be_read_to_its_end(self, check):
+        check.fault("loop", endpoint="users")
+
+        status, output = check()
+
+        assert status == 1
+        assert any("users cannot be read to the end of the listing" in line for line in wrong(output))
+
     def test_polling_costs_more_than_is_allowed(self, check):
         check.lead_to(create_app(Simulation(1, 60, clock=SystemClock()), limits=RateLimits.off()))
 
@@ -231,6 +239,14 @@ class TestNotes:
 
         assert status == 0
         assert any("the token expires in 5 days" in line for line in notes(output))
+
+    def test_items_that_cannot_be_read(self, check):
+        check.fault("bad_item", endpoint="users")
+
+        status, output = check()
+
+        assert status == 0
+        assert any("of the users cannot be read" in line for line in notes(output))
 
     def test_team_that_matches_nothing(self, check):
         status, output = check('teams: [{name: nobody, match: {title: "no such title"}}]')

@@ -155,6 +155,25 @@ class TestProxy:
 
         assert proxy_of(Route(proxy="environment"), httpx.URL("https://localhost/")) is None
 
+    @pytest.mark.parametrize(
+        ("exceptions", "host", "is_direct"),
+        [
+            ("10.0.0.0/8", "10.1.2.3", True),
+            ("localhost, 10.0.0.5/8 ,nonsense/99", "10.1.2.3", True),
+            ("fd00::/8", "[fd12::1]", True),
+            ("10.0.0.0/8,fd00::/8", "11.1.2.3", False),
+            ("0.0.0.0/0", HOST, False),
+            ("nonsense/99", "10.1.2.3", False),
+        ],
+    )
+    def test_no_proxy_takes_ranges_of_addresses(
+        self, monkeypatch: pytest.MonkeyPatch, exceptions: str, host: str, is_direct: bool
+    ) -> None:
+        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+        monkeypatch.setenv("NO_PROXY", exceptions)
+
+        assert (proxy_of(Route(proxy="environment"), httpx.URL(f"https://{host}/")) is None) == is_direct
+
     def test_a_configured_one_ignores_no_proxy(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("NO_PROXY", "*")
 

@@ -162,6 +162,14 @@ class TestPages:
         assert ">sim<" in page
         assert TOKEN not in page
 
+    def test_landing_page_says_what_is_wrong_with_the_ledger_from_the_start(self, tmp_path):
+        (tmp_path / "file").write_text("")
+        (tmp_path / "hex-exporter.yml").write_text(configuration(NOWHERE, tmp_path / "file" / "ledger.db"))
+        with Exporter(tmp_path, NOWHERE) as exporter:
+            exporter.listening()
+
+            wait_for(lambda: "the ledger is in memory and ends with this process" in exporter.get("/").text)
+
     def test_health_and_readiness_do_not_depend_on_hex(self, tmp_path):
         with Exporter(tmp_path, NOWHERE) as exporter:
             exporter.listening()

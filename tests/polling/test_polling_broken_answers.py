@@ -52,6 +52,35 @@ class TestUnreadableItems:
         assert following.figures()["hex_up"] == {(): 0}
         assert len([line for line in logs if line.get("what") == "projects"]) == 1
 
+    def test_a_project_that_can_never_be_read_is_counted_and_said(self, hand_made, follow):
+        for number in range(12):
+            hand_made.add_project(f"p{number}")
+        items = list(hand_made.projects.values())
+        hand_made.answers["projects"] = listing(*items[1:], {"id": None})
+        following = follow(hand_made.transport)
+        go(following, HOUR / 2)
+        figures, problems = following.figures(), following.poller.report.problems
+
+        hand_made.answers["projects"] = listing(*items)
+        go(following, HOUR / 2)
+
+        assert figures["hex_up"] == {(): 1}
+        assert figures["hex_exporter_unreadable_projects"] == {(): 1}
+        assert any("cannot be read: 1" in problem for problem in problems)
+        assert following.figures()["hex_exporter_unreadable_projects"] == {(): 0}
+        assert following.poller.report.problems == ()
+
+    def test_a_known_project_that_cannot_be_read_for_once_is_not_counted(self, hand_made, follow):
+        for number in range(12):
+            hand_made.add_project(f"p{number}")
+        following = follow(hand_made.transport)
+        go(following, HOUR / 2)
+        hand_made.answers["projects"] = listing(*list(hand_made.projects.values())[1:], {"id": None})
+
+        go(following, HOUR / 2)
+
+        assert following.figures()["hex_exporter_unreadable_projects"] == {(): 0}
+
     @pytest.mark.slow
     def test_seats_that_cannot_be_read_stay_as_they_were(self, hand_made, follow):
         users = [{"id": f"u{number}", "email": f"u{number}@x.example", "role": "EDITOR"} for number in range(12)]

@@ -30,7 +30,8 @@ def health_families(snapshot: Snapshot) -> Iterator[Family]:
     )
 
     if snapshot.listed_ms is not None:
-        yield Family(METRICS["hex_exporter_unreadable_projects"], [((name,), len(snapshot.unreadable))])
+        unreadable = len(snapshot.unreadable) + stored.unknown_projects
+        yield Family(METRICS["hex_exporter_unreadable_projects"], [((name,), unreadable)])
 
     for metric, at_ms in (
         ("hex_last_successful_poll_timestamp_seconds", snapshot.past(snapshot.listed_ms)),

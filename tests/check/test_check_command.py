@@ -157,7 +157,12 @@ class TestWhatIsWrong:
         assert any("sees no project" in line for line in wrong(output))
 
     def test_a_listing_that_cannot_be_read_to_its_end(self, check):
-        check.fault("loop", endpoint="users")
+        def looping(request: httpx.Request) -> httpx.Response:
+            after = "c" if request.url.path.endswith("/users") else None
+            answer = {"values": [{"id": f"u{request.url.params.get('after')}"}], "pagination": {"after": after}}
+            return httpx.Response(200, json=answer | {"threads": [], "runs": []})
+
+        check.lead_through(httpx.MockTransport(looping))
 
         status, output = check()
 

@@ -172,10 +172,10 @@ class TestWhatIsWrong:
     def test_polling_costs_more_than_is_allowed(self, check):
         check.lead_to(create_app(Simulation(1, 60, clock=SystemClock()), limits=RateLimits.off()))
 
-        status, output = check(rate_limit="per_minute: 60, per_hour: 14, share: 1")
+        status, output = check(rate_limit="per_minute: 60, per_hour: 17, share: 1")
 
         assert status == 1
-        assert any("and 14 are allowed" in line for line in wrong(output))
+        assert any("and 17 are allowed" in line for line in wrong(output))
 
     @pytest.mark.slow
     def test_hex_is_away(self, check):
@@ -390,7 +390,7 @@ class TestWaits:
         return manual_clock
 
     def test_are_said_before_they_begin(self, check, hours):
-        _, output = check(rate_limit="per_minute: 60, per_hour: 4, share: 1")
+        _, output = check(rate_limit="per_minute: 60, per_hour: 17, share: 1")
 
         waits = [line for line in output.splitlines() if line.startswith("waits")]
         assert waits[0] == (

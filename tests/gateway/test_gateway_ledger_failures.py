@@ -27,14 +27,14 @@ class TestLedgersThatFail:
                 raise LedgerError("disk full")
 
             world.pace._on_cool_down = broken
-            # The answer is a 201 that says that it was the window's last request.
+            # The answer is a 201 that says that it was the last request of a window that is that of all requests.
             send = world.gateway._context.upstream._exchange
 
             async def announced(request: Any) -> Any:
                 reply = await send(request)
                 if request.method != "POST":
                     return reply
-                more = ((b"ratelimit-remaining", b"0"), (b"ratelimit-reset", b"30"))
+                more = ((b"ratelimit-limit", b"1800"), (b"ratelimit-remaining", b"0"), (b"ratelimit-reset", b"30"))
                 return type(reply)(reply.status, (*reply.headers, *more), reply.body, reply.at)
 
             world.gateway._context.upstream._exchange = announced  # type: ignore[method-assign]

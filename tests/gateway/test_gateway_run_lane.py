@@ -147,6 +147,10 @@ class TestWhatA429Says:
         assert not limits.observe(answer(201, ratelimit_limit="20", ratelimit_remaining="0", ratelimit_reset="40"))
         assert limits.wait_seconds() == 40
 
+    def test_a_window_of_all_requests_that_a_start_has_used_up_concerns_them_all(self, limits: RunLimits) -> None:
+        assert limits.observe(answer(201, ratelimit_limit="60", ratelimit_remaining="0", ratelimit_reset="40"))
+        assert limits.wait_seconds() == 0
+
     @pytest.mark.parametrize(
         ("limit", "seconds", "is_of_all"),
         [(20, 30, False), (60, 30, True), (30, 30, True), (60, 1_800, False), (1_800, 1_800, True), (12, 30, False)],

@@ -146,7 +146,10 @@ class RunLimits:
         if reply.status != 429:
             self._guesses = 0
             self._accepted.append(self._clock.monotonic())
-            self._hold(reset_seconds(headers, wall) or 0.0)
+            until_reset = reset_seconds(headers, wall) or 0.0
+            if until_reset > 0 and self._is_of_all(until_reset, _announced_limit(reply)):
+                return True
+            self._hold(until_reset)
             return False
         announced = max(
             retry_after_seconds(reply.header("Retry-After"), headers, wall) or 0.0,
@@ -158,6 +161,10 @@ class RunLimits:
         self._hold(min(announced, _LONGEST_HOLD_SECONDS) if announced > 0 else self._guess())
         return is_of_all
 
+    def _is_of_all(self, seconds: float, announced: int | None) -> bool:
+        """Whether the limit that Hex names for a window of so many seconds is larger than that of runs."""
+        return announced is not None and announced > self._configured[_HOUR if seconds > _MINUTE else _MINUTE]
+
     def _learn(self, seconds: float, announced: int | None) -> bool:
         """Take in a limit that Hex names in a 429 that asks to wait so long, else what it accepted before.
 
@@ -167,7 +174,7 @@ class RunLimits:
         now = self._clock.monotonic()
         is_hour = seconds > _MINUTE
         window = _HOUR if is_hour else _MINUTE
-        if announced is not None and announced > self._configured[window]:
+        if self._is_of_all(seconds, announced):
             return True
         learned = sum(now - at < window for at in self._accepted) if announced is None else announced
         if 0 < learned < self.allowed[is_hour]:

@@ -3,6 +3,7 @@
 from exporter.config.audit_settings import Audit, Ignore
 from exporter.config.budget_settings import DEFAULT_BUDGET, Budget, BudgetMatch, PeriodKind, Thresholds
 from exporter.config.collect_settings import Collect, listings_seconds, shortest_max_age_seconds
+from exporter.config.contract_settings import DOLLARS, Chargeback, Contract, Currency, SharedBy
 from exporter.config.error_wording import guess, invalid, kind, printable
 from exporter.config.gateway_settings import AllowedCaller, Failures, Gateway, Policy, Queue, RunLimits, Sample
 from exporter.config.load import TOKEN_VARIABLE, load_config
@@ -40,6 +41,7 @@ from exporter.config.yaml_document import read_document
 __all__ = [
     "BOOKS",
     "DEFAULT_BUDGET",
+    "DOLLARS",
     "FROM_ENVIRONMENT",
     "PROJECT_PLACEHOLDER",
     "TOKEN_VARIABLE",
@@ -48,9 +50,12 @@ __all__ = [
     "Book",
     "Budget",
     "BudgetMatch",
+    "Chargeback",
     "Collect",
     "Compute",
     "Config",
+    "Contract",
+    "Currency",
     "Failures",
     "FileSource",
     "Gateway",
@@ -76,6 +81,7 @@ __all__ = [
     "SeatPrices",
     "Seats",
     "SeriesLimits",
+    "SharedBy",
     "Source",
     "Spot",
     "SqlSource",

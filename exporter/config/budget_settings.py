@@ -56,13 +56,14 @@ class Budget(Struct, frozen=True, kw_only=True):
     period: PeriodKind = "week"
 
     def __post_init__(self) -> None:
-        if self.unit in _OF_NO_PROJECT and self.match != BudgetMatch(workspace=self.match.workspace):
+        is_of_some = self.match.trigger is not None or not self.match.is_of_workspaces
+        if self.unit in _OF_NO_PROJECT and is_of_some:
             what = _OF_NO_PROJECT[self.unit]
             raise ValueError(f"{self.unit} cannot be matched to runs, as {what}; match by workspace only")
 
     def is_for(self, workspace: str) -> bool:
         """Whether this workspace has the budget; every workspace that does has it on its own."""
-        return self.match.workspace is None or matches_glob(self.match.workspace, workspace)
+        return self.match.is_for(workspace)
 
 
 DEFAULT_BUDGET = Budget(name="weekly-runs", unit="runs", limit=500)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from exporter.config.match import Match
+from exporter.config.match import PATTERNS, Match
 from exporter.config.urls import is_plain_to_others, is_public, normal_public_url
 from exporter.facts import Project
 
@@ -160,5 +160,6 @@ class Gateway(Struct, frozen=True, kw_only=True):
 
 def _names_projects(match: Match) -> bool:
     """Whether the match selects projects: by a pattern that is more than `*`, on more than the workspace."""
-    patterns = (getattr(match, name) for name in Match.__struct_fields__ if name != "workspace")
+    patterns = [getattr(match, name) for name in PATTERNS[1:]]
+    patterns.append(None if match.team is None else match.team.pattern)
     return any(pattern is not None and pattern.strip("*") for pattern in patterns)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from exporter.config.match_schema import known_teams
 from exporter.config.problems import Problems, RejectedError, UnfitError
 from exporter.config.readers import Spot
 from exporter.config.schema import schema
@@ -33,7 +34,8 @@ def load_config(text: str | bytes | None, *, source: str, environ: Mapping[str, 
     node = None if text is None else read_document(text, problems)
     if node is not None:
         with suppress(RejectedError):
-            config = schema(Path(source).parent, default)(Spot(node, "", problems))
+            whole = Spot(node, "", problems)
+            config = schema(Path(source).parent, default, known_teams(whole))(whole)
     problems.raise_any()
     return msgspec.structs.replace(config, workspaces=tuple(map(_with_token, config.workspaces)))
 

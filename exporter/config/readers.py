@@ -182,7 +182,10 @@ class Items(Generic[T]):
     def __call__(self, spot: Spot) -> tuple[T, ...]:
         """The values in their order; raises RejectedError."""
         if self.takes_one and isinstance(spot.node, yaml.MappingNode):
-            return (self.item(spot),)
+            only = self.item(spot)
+            if self.check is not None:
+                self.check([(spot, only)])
+            return (only,)
         if not isinstance(spot.node, yaml.SequenceNode) or tag(spot.node) != "seq":
             raise spot.refuse(invalid(kind(spot.node), self.expected))
         if not (spot.node.value or self.takes_none):

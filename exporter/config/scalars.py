@@ -24,6 +24,7 @@ T = TypeVar("T")
 _TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _UNIT_SECONDS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _MOST_DIGITS = 18
+_MOST_PER_USD = 1_000_000  # no currency has ever been worth so little for long without a reform
 _LONGEST_SECONDS = 36_500 * 86_400.0
 _LARGEST_FACTOR = 1000  # a bill beyond a thousand times the list shows a mistake, not a price
 _FIRST_YEAR = 1970  # timestamps begin there, and some tools take no earlier one
@@ -33,6 +34,7 @@ _WHOLE = re.compile(r"[+-]?(0|[1-9][0-9_]*)")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _DOLLARS = re.compile(r"(0|[1-9][0-9]{0,8})(\.[0-9]{1,6})?")
 _DURATION = re.compile(r"([0-9]{1,12})([smhd])")
+_CURRENCY = re.compile(r"[A-Za-z]{3}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -111,6 +113,28 @@ def factor() -> Scalar[int]:
         return int(Decimal(text) * 1_000_000)
 
     return Scalar(f"a factor such as 1.25, above 0 and at most {_LARGEST_FACTOR}, to a millionth at the finest", parse)
+
+
+def exchange_rate() -> Scalar[int]:
+    """How much of a currency a dollar is worth, in whole millionths of it."""
+
+    def parse(text: str, tag: str) -> int:
+        if tag not in ("int", "float") or not _DOLLARS.fullmatch(text) or not 0 < Decimal(text) <= _MOST_PER_USD:
+            raise ValueError
+        return int(Decimal(text) * 1_000_000)
+
+    return Scalar(f"what a dollar is worth, such as 0.92, above 0 and at most {_MOST_PER_USD:,}", parse)
+
+
+def currency_code() -> Scalar[str]:
+    """A currency's code of three letters, in upper case."""
+
+    def parse(text: str, tag: str) -> str:
+        if tag != "str" or not _CURRENCY.fullmatch(text):
+            raise ValueError
+        return text.upper()
+
+    return Scalar("a currency code of ISO 4217 such as EUR", parse)
 
 
 def duration() -> Scalar[float]:

@@ -1,31 +1,25 @@
 """Every key that the file may have, and what reads it: the one list to add a setting to."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from pathlib import Path
 from typing import Literal
 
 from exporter.config.audit_settings import Audit, Ignore
-from exporter.config.budget_readers import threshold, trigger_pattern
-from exporter.config.budget_settings import Budget, BudgetMatch, PeriodKind, Thresholds, Unit
+from exporter.config.budget_settings import Budget
 from exporter.config.collect_settings import LISTINGS, Collect, shortest_max_age_seconds
 from exporter.config.error_wording import printable
 from exporter.config.gateway_settings import JOINS, AllowedCaller, Failures, Gateway, Policy, Queue, RunLimits, Sample
-from exporter.config.match import Match
+from exporter.config.match_schema import match, refuse_no_pattern, team
+from exporter.config.money_schema import budget, chargeback, check_price_days, compute, contract, currency, prices
 from exporter.config.overview_settings import Overview
-from exporter.config.price_book import BOOKS, read_book
-from exporter.config.price_settings import SCALED, Compute, Prices, Profile, SeatPrices
-from exporter.config.readers import Items, Keys, OneOrTable, Reader, Spot, Table
+from exporter.config.readers import Items, Keys, Reader, Spot
 from exporter.config.scalars import (
-    amount,
     authorities,
     choice,
     day,
-    dollars,
     duration,
     duration_or_none,
     duration_or_off,
-    factor,
     finding_kind,
     integer,
     path,
@@ -57,14 +51,6 @@ from exporter.config.workspace_patterns import refuse_unmatched_workspaces
 from exporter.errors import ConfigError
 
 _OWNERS: Mapping[str, Literal["email", "hash", "none"]] = {"email": "email", "hash": "hash", "none": "none"}
-_UNITS: Mapping[str, Unit] = {
-    "runs": "runs",
-    "usd": "usd",
-    "bill_usd": "bill_usd",
-    "compute_minutes": "compute_minutes",
-    "ai_credits": "ai_credits",
-}
-_PERIODS: Mapping[str, PeriodKind] = {"week": "week", "month": "month"}
 _WEEKDAYS = {
     "monday": 0,
     "tuesday": 1,
@@ -76,8 +62,8 @@ _WEEKDAYS = {
 }
 
 
-def schema(folder: Path, default: Config) -> Keys[Config]:
-    """The reader of a whole file.
+def schema(folder: Path, default: Config, teams: Sequence[Team] = ()) -> Keys[Config]:
+    """The reader of a whole file, of which `teams` are read already: matches may name them.
 
     Relative paths in it are taken from the folder; workspaces and storage, where not given, from the default.
     """
@@ -104,19 +90,22 @@ def schema(folder: Path, default: Config) -> Keys[Config]:
         {
             "workspaces": Items(workspace, check=_check_workspaces, takes_none=False),
             "storage": storage,
-            "collect": _collect(),
+            "collect": _collect(teams),
             "week": Items(week, takes_one=True),
-            "budgets": Items(_budget(), check=_check_budget_names),
-            "teams": Items(Keys(Team, {"name": text(), "match": _match()})),
-            "prices": Items(_prices(), check=_check_price_days, takes_one=True),
-            "compute": Items(_compute(), takes_one=True),
+            "budgets": Items(budget(teams), check=_check_budget_names),
+            "teams": Items(team()),
+            "prices": Items(prices(), check=check_price_days, takes_one=True),
+            "compute": Items(compute(teams), takes_one=True),
+            "contract": Items(contract(), takes_one=True),
+            "chargeback": chargeback(),
+            "currency": currency(),
             "seats": Keys(Seats, {"inactive_after": duration(), "reviewed_on": day()}),
             "labels": Keys(Labels, {"owner": choice(_OWNERS), "hash_key_file": path(folder)}),
             "limits": Keys(
                 SeriesLimits, {"projects_with_series": integer(1, 1_000_000), "connection_runs": integer(1, 1_000_000)}
             ),
-            "sources": Items(_source(folder), check=_check_source_names),
-            "gateway": _gateway(folder),
+            "sources": Items(_source(folder, teams), check=_check_source_names),
+            "gateway": _gateway(folder, teams),
             "audit": Keys(
                 Audit, {"unused_after": duration(), "failed_runs": integer(1, 1000), "top": integer(1, 1000)}
             ),
@@ -137,9 +126,9 @@ def _rate_limit() -> Keys[RateLimit]:
     return Keys(RateLimit, {"per_minute": requests, "per_hour": requests, "share": share()})
 
 
-def _collect() -> Keys[Collect]:
+def _collect(teams: Sequence[Team]) -> Keys[Collect]:
     parts = dict.fromkeys(("projects", "runs", *LISTINGS[1:]), truth())
-    matches = Items(_match(), check=_check_patterns, takes_one=True)
+    matches = Items(match(teams), check=refuse_no_pattern, takes_one=True)
     return Keys(
         Collect,
         {
@@ -153,55 +142,7 @@ def _collect() -> Keys[Collect]:
     )
 
 
-def _match() -> Keys[Match]:
-    return Keys(Match, dict.fromkeys(Match.__struct_fields__, text()))
-
-
-def _budget() -> Keys[Budget]:
-    part = threshold()
-    return Keys(
-        Budget,
-        {
-            "name": text(),
-            "unit": choice(_UNITS),
-            "limit": amount(1e12),
-            "match": Keys(
-                BudgetMatch, {**dict.fromkeys(Match.__struct_fields__, text()), "trigger": trigger_pattern()}
-            ),
-            "thresholds": Keys(Thresholds, {"info": part, "warning": part, "critical": part}),
-            "period": choice(_PERIODS),
-        },
-    )
-
-
-def _prices() -> Keys[Prices]:
-    # The books share their plans and profiles; the first that differs makes these depend on the book.
-    book = read_book(BOOKS[-1])
-    seats = Keys(SeatPrices, dict.fromkeys(("editor_month", "explorer_month", "viewer_month"), dollars()))
-    return Keys(
-        Prices,
-        {
-            "book": choice({name: name for name in BOOKS}),
-            "plan": choice({name: name for name in book.plans}),
-            "overrides": Table(tuple(book.plans), seats, "PLAN"),
-            "compute_hour_usd": Table(tuple(book.compute_hour), dollars(), "PROFILE"),
-            "ai_credit_usd": dollars(),
-            "run_usd": dollars(),
-            "warehouse_usd_per_minute": dollars(),
-            "scale": OneOrTable(SCALED, factor(), "COMPONENT"),
-            "valid_from": day(),
-            "workspace": text(),
-        },
-    )
-
-
-def _compute() -> Keys[Compute]:
-    profile = choice({name: name for name in read_book(BOOKS[-1]).compute_hour})
-    entry = Keys(Profile, {"match": _match(), "profile": profile})
-    return Keys(Compute, {"default": profile, "profiles": Items(entry), "workspace": text()})
-
-
-def _source(folder: Path) -> Keys[Source]:
+def _source(folder: Path, teams: Sequence[Team]) -> Keys[Source]:
     database: Mapping[str, Reader[object]] = {
         "url_env": variable(),
         "url_file": path(folder),
@@ -222,7 +163,7 @@ def _source(folder: Path) -> Keys[Source]:
     return Keys(
         Source,
         {
-            "match": _match(),
+            "match": match(teams),
             "name": text(),
             "sql": Keys(SqlSource, database),
             "http": Keys(HttpSource, address),
@@ -233,13 +174,13 @@ def _source(folder: Path) -> Keys[Source]:
     )
 
 
-def _gateway(folder: Path) -> Keys[Gateway]:
+def _gateway(folder: Path, teams: Sequence[Team]) -> Keys[Gateway]:
     waiting = integer(1, 10_000)
     sample = Keys(Sample, {"header": text(), "parameter": text(), "value": value()})
     policy = Keys(
         Policy,
         {
-            "match": _match(),
+            "match": match(teams),
             "max_age": duration_or_none(),
             "min_interval": duration_or_none(),
             "unchanged_for": duration(),
@@ -282,13 +223,8 @@ def _check_whole(spot: Spot, config: Config) -> None:
     refuse_unmatched_workspaces(spot, [workspace.name for workspace in config.workspaces])
     _find_gateway_workspace(spot, config)
     _check_max_age(spot.at("collect"), config)
-
-
-def _check_patterns(matches: Sequence[tuple[Spot, Match]]) -> None:
-    """Without a pattern an entry is every project, which no one means here."""
-    for spot, match in matches:
-        if match == Match():
-            spot.refuse(f"has no pattern; add one of {', '.join(Match.__struct_fields__)}")
+    if config.chargeback is not None and not config.teams:
+        spot.at("chargeback").refuse("there is no team to charge; add teams")
 
 
 def _check_max_age(spot: Spot, config: Config) -> None:
@@ -316,18 +252,6 @@ def _find_gateway_workspace(spot: Spot, config: Config) -> None:
 def _check_source_names(sources: Sequence[tuple[Spot, Source]]) -> None:
     """A name identifies the series of a source; entries that probe the same may share the one they were not given."""
     _refuse_second_names("source", [(spot, source.name) for spot, source in sources if {"name"} & spot.keys()])
-
-
-def _check_price_days(entries: Sequence[tuple[Spot, Prices]]) -> None:
-    """Of the entries for the same workspaces, each applies from another day on."""
-    first_lines: dict[tuple[str, date | None], int] = {}
-    for spot, prices in entries:
-        line = first_lines.get((prices.workspace, prices.valid_from))
-        first_lines.setdefault((prices.workspace, prices.valid_from), spot.line)
-        if line is not None:
-            since = "since ever" if prices.valid_from is None else f"from {prices.valid_from} on"
-            whose = f'for workspace "{printable(prices.workspace)}"'
-            spot.refuse(f"line {line} has prices {whose} {since} already; add the day of the change as valid_from")
 
 
 def _check_workspaces(workspaces: Sequence[tuple[Spot, Workspace]]) -> None:

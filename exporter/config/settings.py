@@ -11,9 +11,10 @@ from msgspec import Struct, field
 from exporter.config.audit_settings import Audit, Ignore
 from exporter.config.budget_settings import DEFAULT_BUDGET, Budget
 from exporter.config.collect_settings import Collect
+from exporter.config.contract_settings import DOLLARS, Chargeback, Contract, Currency
 from exporter.config.error_wording import guess, printable
 from exporter.config.gateway_settings import Gateway
-from exporter.config.match import Match, matches_glob
+from exporter.config.match import PATTERNS, Match, matches_glob
 from exporter.config.overview_settings import Overview
 from exporter.config.price_settings import Compute, Prices, price_history
 from exporter.config.route_settings import Route
@@ -81,7 +82,7 @@ class Team(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.match == Match():
-            raise ValueError(f"match has no pattern; add one of {', '.join(Match.__struct_fields__)}")
+            raise ValueError(f"match has no pattern; add one of {', '.join(PATTERNS)}")
 
 
 class Seats(Struct, frozen=True, kw_only=True):
@@ -123,6 +124,9 @@ class Config(Struct, frozen=True, kw_only=True):
     teams: tuple[Team, ...] = ()
     price_lists: tuple[Prices, ...] = field(default=(Prices(),), name="prices")
     compute_lists: tuple[Compute, ...] = field(default=(Compute(),), name="compute")
+    contracts: tuple[Contract, ...] = field(default=(), name="contract")
+    chargeback: Chargeback | None = None
+    currencies: tuple[Currency, ...] = field(default=(), name="currency")
     seats: Seats = Seats()
     labels: Labels = Labels()
     limits: SeriesLimits = SeriesLimits()
@@ -175,6 +179,17 @@ class Config(Struct, frozen=True, kw_only=True):
         """What applies on the day, by default the last that is known."""
         history = self.price_history(workspace_name)
         return next((one for one in reversed(history) if (one.valid_from or date.min) <= day), history[0])
+
+    def contract(self, workspace_name: str) -> Contract | None:
+        """The first contract whose glob matches the workspace, None without one."""
+        matching = (one for one in self.contracts if matches_glob(one.workspace, workspace_name))
+        return next(matching, None)
+
+    def currency(self, day: date = date.max) -> Currency:
+        """What people are shown money in, at the rate of the day: before the first that is known, that one."""
+        history = sorted(self.currencies, key=lambda one: one.valid_from or date.min)
+        valid = [one for one in history if (one.valid_from or date.min) <= day]
+        return (valid[-1:] or history[:1] or [DOLLARS])[0]
 
     def compute(self, workspace_name: str) -> Compute:
         """The first compute profiles whose glob matches the workspace; without any, all projects are `medium`."""

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.config import Match
-from exporter.config.match import matches_glob
+from exporter.config.match import PATTERNS, matches_glob
 from exporter.facts import Project
 
 PROJECT = Project(
@@ -67,7 +67,7 @@ class TestMatch:
 
     def test_every_pattern_is_asked(self):
         """A pattern that nothing has makes the match fit nothing, whichever key it stands at."""
-        for key in Match.__struct_fields__:
+        for key in PATTERNS:
             assert not Match(**{key: "nothing is called this"}).matches("acme", PROJECT)
 
 

@@ -1,6 +1,6 @@
 # `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint bench dashboards docs golden lock image
+.PHONY: help install demo test check lint bench dashboards docs golden chart lock image
 
 PYTHON = .venv/bin/python
 BUILDER = docker
@@ -43,6 +43,10 @@ docs: ## write what docs/metrics.md and docs/configuration.md take from the code
 golden: ## write the golden page, tests/metrics/golden.prom
 	@scripts/install test
 	@WRITE_GOLDEN=1 $(PYTHON) -m pytest -q tests/metrics/test_metrics_collector.py -k golden
+
+chart: ## write what the Helm chart takes from alerts/
+	@scripts/install test
+	@$(PYTHON) -m charts
 
 lock: ## resolve the hashed requirements files again (UPGRADE=--upgrade for newer versions)
 	@scripts/install test

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from exporter.config import Week
 
@@ -29,7 +30,8 @@ class Cluster:
     """What the manifests are for. `labels` are added to what the operator and Grafana's sidecar select by label.
 
     `config` is the text of the exporter's configuration file, None for one that names the token only.
-    `gateway_port`: where the run gateway listens, None without one; `has_web_config`: it is served over TLS.
+    `gateway_port`: where the run gateway listens, None without one. `gateway_web_config`: where its web configuration
+    is expected, None where it is not served over TLS.
     """
 
     image: str = "hex-exporter"
@@ -37,4 +39,4 @@ class Cluster:
     labels: Mapping[str, str] = field(default_factory=dict)
     config: str | None = None
     gateway_port: int | None = None
-    has_gateway_tls: bool = False
+    gateway_web_config: PurePosixPath | None = None

@@ -7,6 +7,8 @@ from exporter.bundle.kubernetes_exporter import (
     CONFIG,
     NAME,
     TOKEN_SECRET,
+    WEB_CONFIG,
+    WEB_CONFIG_KEY,
     deployment,
     history_job,
     network_policy,
@@ -36,16 +38,19 @@ def kubernetes_files(packaged: PackagedFiles, addresses: Addresses, cluster: Clu
     }
     if packaged.dashboards:
         resources["dashboards.yaml"] = yaml_text(*dashboards(packaged, cluster))
+    configs = {"config.yml": yaml_text(CONFIG) if cluster.config is None else cluster.config}
+    if cluster.gateway_web_config is not None:
+        configs[WEB_CONFIG_KEY] = yaml_text(WEB_CONFIG)
     kustomization = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         **({} if cluster.namespace is None else {"namespace": cluster.namespace}),
         "resources": sorted(resources),
-        "configMapGenerator": [{"name": NAME, "files": ["config.yml"]}],
+        "configMapGenerator": [{"name": NAME, "files": list(configs)}],
     }
     return {
         "README.md": kubernetes_readme(addresses, cluster),
         "kustomization.yaml": yaml_text(kustomization),
-        "config.yml": yaml_text(CONFIG) if cluster.config is None else cluster.config,
+        **configs,
         **resources,
     }

@@ -17,6 +17,10 @@ USER = 10001
 CONFIG = {"workspaces": [{"name": "default", "token_file": "/run/secrets/hex/token"}]}
 """The configuration of a cluster for which none was given."""
 
+WEB_CONFIG_KEY = "web.yml"
+WEB_CONFIG = {"tls_server_config": {"cert_file": "tls.crt", "key_file": "tls.key"}}
+"""What serves the gateway over TLS; it lies beside the certificate of the secret."""
+
 OWN_LABELS = {"app.kubernetes.io/name": NAME}
 
 Manifest = dict[str, Any]
@@ -70,9 +74,12 @@ def deployment(cluster: Cluster) -> Manifest:
         {"name": "token", "secret": {"secretName": TOKEN_SECRET}},
         {"name": "state", "persistentVolumeClaim": {"claimName": NAME}},
     ]
-    if cluster.has_gateway_tls:
-        container["volumeMounts"].append({"name": "tls", "mountPath": "/run/secrets/tls", "readOnly": True})
-        volumes.append({"name": "tls", "secret": {"secretName": TLS_SECRET}})
+    if cluster.gateway_web_config is not None:
+        place = cluster.gateway_web_config
+        container["volumeMounts"].append({"name": "tls", "mountPath": str(place.parent), "readOnly": True})
+        web_config = {"name": NAME, "items": [{"key": WEB_CONFIG_KEY, "path": place.name}]}
+        sources = [{"secret": {"name": TLS_SECRET}}, {"configMap": web_config}]
+        volumes.append({"name": "tls", "projected": {"sources": sources}})
     pod = {
         "automountServiceAccountToken": False,
         "securityContext": _USER,
@@ -93,7 +100,7 @@ def services(cluster: Cluster) -> list[Manifest]:
     ports = [{"name": "metrics", "port": PORT, "targetPort": "metrics"}]
     found = [manifest("v1", "Service", spec={"selector": dict(OWN_LABELS), "ports": ports})]
     if cluster.gateway_port is not None:
-        number = 443 if cluster.has_gateway_tls else 80
+        number = 80 if cluster.gateway_web_config is None else 443
         ports = [{"name": "gateway", "port": number, "targetPort": "gateway"}]
         service = manifest("v1", "Service", GATEWAY, spec={"selector": dict(OWN_LABELS), "ports": ports})
         service["metadata"]["labels"] = {"app.kubernetes.io/name": GATEWAY}

@@ -63,9 +63,10 @@ bundle again with `--label release=NAME`.
 
 
 def _gateway_secret(cluster: Cluster, of: str) -> str:
-    if not cluster.has_gateway_tls:
+    if cluster.gateway_web_config is None:
         return ""
-    return f"""The gateway is served over TLS by the Service {GATEWAY}; its certificate is mounted at /run/secrets/tls:
+    return f"""The gateway is served over TLS by the Service {GATEWAY}, with this secret's certificate. `web.yml`, which
+names it, is mounted as {cluster.gateway_web_config}:
 
     kubectl create secret tls {TLS_SECRET} {of} --cert=tls.crt --key=tls.key
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import click
@@ -15,6 +15,9 @@ ONLY_FOLDER = ("target", "alertmanager", "prometheus_url", "is_default_datasourc
 """What manifests have no use for: the operator finds the exporter and its programs by labels."""
 
 ONLY_KUBERNETES = ("image", "labels", "namespace")
+
+_TAKEN = ("/", "/etc/hex-exporter", "/run/secrets/hex", "/var/lib/hex-exporter")
+"""Where the pod has its configuration, its token and its ledger."""
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 _LABEL_KEY = re.compile(r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?" + _NAME.pattern)
@@ -51,21 +54,27 @@ def run_bundle(
         is_default_datasource=options["is_default_datasource"],
         week=week,
     )
-    cluster = _cluster(options, text, config) if is_kubernetes else None
+    cluster = (
+        _cluster(options, text, config, None if config_file is None else config_file.parent) if is_kubernetes else None
+    )
     folder = folder.absolute()
     count = write_bundle(folder, addresses, cluster, is_forced=is_forced)
     click.echo(f"{count} files in {folder}; next: see {folder}/README.md")
 
 
-def _cluster(options: Mapping[str, Any], text: str | None, config: Config | None) -> Cluster:
+def _cluster(options: Mapping[str, Any], text: str | None, config: Config | None, folder: Path | None) -> Cluster:
     gateway = None if config is None else config.gateway
+    web_config = None if gateway is None else gateway.web_config_file
+    if web_config is not None and (Path(web_config).parent == folder or str(Path(web_config).parent) in _TAKEN):
+        problem = "its certificate is mounted beside it, in a folder of its own; write /run/secrets/tls/web.yml"
+        raise ConfigError(ConfigProblem("gateway.web_config_file", problem))
     return Cluster(
         image=_checked("image", options, _image),
         namespace=None if options["namespace"] is None else _checked("namespace", options, _namespace),
         labels=dict(_label(written) for written in options["labels"]),
         config=text,
         gateway_port=None if gateway is None else host_and_port(gateway.listen_address)[1],
-        has_gateway_tls=gateway is not None and gateway.web_config_file is not None,
+        gateway_web_config=None if web_config is None else PurePosixPath(web_config),
     )
 
 

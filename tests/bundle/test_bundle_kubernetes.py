@@ -214,13 +214,12 @@ def test_without_labels_the_readme_says_why_nothing_would_be_scraped(bundle: Any
     assert "--label release=NAME" in text
 
 
-def test_kustomize_gives_the_configuration_a_name_with_a_hash(folder: Path, bundle: Any, tmp_path: Path) -> None:
+@pytest.mark.integration
+def test_kustomize_gives_the_configuration_a_name_with_a_hash(folder: Path, kubectl: Path, tmp_path: Path) -> None:
     """A changed configuration is another ConfigMap, so that the pods are replaced."""
-    if shutil.which("kubectl") is None:
-        pytest.skip("kubectl is not installed")
 
     def rendered(of: Path) -> list[dict[str, Any]]:
-        done = subprocess.run(["kubectl", "kustomize", of], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run([kubectl, "kustomize", of], capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
         # YAML 1.1 has a type of its own for a lone "=", which kubectl writes without quotes.
         return list(yaml.load_all(done.stdout, Loader=yaml.BaseLoader))
@@ -255,6 +254,15 @@ def test_a_gateway_has_a_port_a_service_and_its_certificate(bundle: Any, tmp_pat
     [container] = deployment["spec"]["template"]["spec"]["containers"]
     assert {"name": "gateway", "containerPort": 9892} in container["ports"]
     assert "/run/secrets/tls" in {mount["mountPath"] for mount in container["volumeMounts"]}
+    volumes = {volume["name"]: volume for volume in deployment["spec"]["template"]["spec"]["volumes"]}
+    certificate, web_config = volumes["tls"]["projected"]["sources"]
+    assert certificate["secret"]["name"] in (tmp_path / "k" / "README.md").read_text()
+    [item] = web_config["configMap"]["items"]
+    assert item["path"] == "web.yml"
+    kustomization = yaml.safe_load((tmp_path / "k" / "kustomization.yaml").read_text())
+    assert kustomization["configMapGenerator"] == [{"name": "hex-exporter", "files": ["config.yml", item["key"]]}]
+    tls = yaml.safe_load((tmp_path / "k" / item["key"]).read_text())["tls_server_config"]
+    assert tls == {"cert_file": "tls.crt", "key_file": "tls.key"}
     [service] = [one for one in of_kind(made, "Service") if one["metadata"]["name"] == "hex-gateway"]
     assert service["spec"]["ports"] == [{"name": "gateway", "port": 443, "targetPort": "gateway"}]
     [monitor] = of_kind(made, "ServiceMonitor")
@@ -263,6 +271,18 @@ def test_a_gateway_has_a_port_a_service_and_its_certificate(bundle: Any, tmp_pat
     assert (tmp_path / "k" / "config.yml").read_text() == file.read_text()
     boards = [json.loads(text) for one in of_kind(made, "ConfigMap") for text in one["data"].values()]
     assert {(board["timezone"], board["weekStart"]) for board in boards} == {("Pacific/Auckland", "sunday")}
+
+
+@pytest.mark.parametrize("place", ["web.yml", "/etc/hex-exporter/web.yml"])
+def test_a_certificate_needs_a_folder_that_nothing_else_is_mounted_at(bundle: Any, tmp_path: Path, place: str) -> None:
+    file = tmp_path / "hex.yml"
+    file.write_text(f'workspaces: [{{name: a}}]\ngateway: {{listen_address: ":9892", web_config_file: {place}}}\n')
+
+    refused = bundle(tmp_path / "k", "--kubernetes", "--config.file", file)
+
+    assert refused.returncode == 1
+    assert "gateway.web_config_file: its certificate is mounted beside it" in refused.stderr
+    assert "write /run/secrets/tls/web.yml" in refused.stderr
 
 
 @pytest.mark.slow

@@ -194,7 +194,7 @@ def fetch(packages: Iterable[tuple[str, str]]) -> None:
         return
 
     deadline = time.monotonic() + FETCH_SECONDS
-    with _alone(), tempfile.TemporaryDirectory(dir=CACHE) as scratch:
+    with only_one(), tempfile.TemporaryDirectory(dir=CACHE) as scratch:
         todo = [package for package in packages if unpacked(*package) is None]
         suites = sorted({suite for _, suite in todo})
         lines = [f"deb {mirror} {suite} main\n" for mirror in mirrors for suite in suites]
@@ -249,7 +249,7 @@ def _installed(config: pytest.Config, name: str) -> Path:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def only_one() -> Iterator[None]:
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from helpers.kubernetes_fields import faults
 
 from charts.receivers import receivers_text
 from exporter import __version__
@@ -138,6 +139,7 @@ def test_a_cluster_has_its_own_volume_proxy_and_nodes(run: Helm) -> None:
     [container] = pod["containers"]
 
     assert {kind for kind, _ in objects} == {"ConfigMap", "Deployment", "Service"}
+    assert [fault for one in objects.values() for fault in faults(one)] == []
     assert container["image"] == "registry.example:5000/hex-exporter:0.1.0-postgres"
     assert {"name": "HTTPS_PROXY", "value": "http://proxy.example:3128"} in container["env"]
     volumes = {volume["name"]: volume for volume in pod["volumes"]}

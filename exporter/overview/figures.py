@@ -1,10 +1,10 @@
 """What the page shows of one workspace: budgets, the week's curve, top projects, findings and the age of the data."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from exporter.config import DEFAULT_BUDGET
-from exporter.insight import BudgetStatus
+from exporter.insight import COMPONENTS, BudgetStatus, Money
 from exporter.insight.savings import Audit
 from exporter.view import Snapshot, feature_states, project_url, subject_name
 
@@ -35,25 +35,39 @@ class BudgetFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectFigures:
-    """One project: its runs since the week began and in the whole week before, and what this week's cost."""
+    """One project: its runs since the week began and in the whole week before, and what this week's cost, by kind."""
 
     title: str
     url: str
     project_id: str
     runs: int
     previous_runs: int | None
-    micro_usd: int | None
+    money: Mapping[Money, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingFigures:
-    """One thing to switch off, with what that saves a month: money where it is priced, else runs."""
+    """One thing to switch off, with what that saves a month: on the bill, of the owners' estimate, and runs."""
 
     kind: str
     subject: str
     action: str
-    micro_usd: int | None
+    billed_micro: int | None
+    estimate_micro: int | None
     runs: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillFigures:
+    """Hex's bill of this week so far, and of the week before, None where that is not known; by component.
+
+    `missing` says which prices are missing. Compute is a lower bound, as Hex shows no sessions.
+    """
+
+    micro: int | None
+    previous_micro: int | None
+    components: Mapping[str, int]
+    missing: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +96,12 @@ class WorkspaceFigures:
     previous_runs_by_now: int | None
     curve: tuple[int, ...]
     previous_curve: tuple[int, ...]
+    bill: BillFigures
     projects: tuple[ProjectFigures, ...]
     findings: tuple[FindingFigures, ...] | None
     more_findings: int
-    saving_micro_usd: int | None
+    billed_saving_micro: int | None
+    estimate_saving_micro: int | None
     saving_runs: float
     complete_until_ms: int | None
     unreadable_projects: int
@@ -109,10 +125,12 @@ def workspace_figures(snapshot: Snapshot) -> WorkspaceFigures:
         previous_runs_by_now=stored.curve.previous_by_now if is_previous_known else None,
         curve=stored.curve.this if is_known else (),
         previous_curve=stored.curve.previous if is_previous_known else (),
+        bill=_bill(snapshot),
         projects=tuple(_projects(snapshot, is_previous_known=is_previous_known)) if is_known else (),
         findings=None if audit is None else tuple(_findings(snapshot, audit)),
         more_findings=0 if audit is None else max(0, len(audit.findings) - TOP),
-        saving_micro_usd=None if audit is None else audit.saving.micro,
+        billed_saving_micro=None if audit is None else audit.saving.money("billed"),
+        estimate_saving_micro=None if audit is None else audit.saving.money("estimate"),
         saving_runs=0.0 if audit is None else audit.saving.runs,
         complete_until_ms=snapshot.complete_until_ms,
         unreadable_projects=len(snapshot.unreadable),
@@ -166,16 +184,34 @@ def _level(status: BudgetStatus) -> str:
     return ""
 
 
+def _bill(snapshot: Snapshot) -> BillFigures:
+    accounts = snapshot.accounts
+    if accounts is None:
+        return BillFigures(micro=None, previous_micro=None, components={}, missing=())
+    billed = {name: micro for name, micro in accounts.week.costs.items() if COMPONENTS[name] == "billed"}
+    missing = feature_states(snapshot)["prices"]
+    micro = accounts.week.money.get("billed")
+    return BillFigures(
+        # Nothing of what is priced was used: 0 would pass for a bill.
+        micro=micro if micro or missing.state == "on" else None,
+        previous_micro=accounts.previous_week.money.get("billed"),
+        components=billed if accounts.week.money else {},
+        missing=() if missing.state == "on" else (missing.needs,),
+    )
+
+
 def _projects(snapshot: Snapshot, *, is_previous_known: bool) -> Iterator[ProjectFigures]:
     """The projects with the most runs this week."""
     stored, accounts = snapshot.stored, snapshot.accounts
     projects = {known.project.project_id: known.project for known in stored.projects}
-    money: dict[str, int] = {}
-    if accounts is not None and accounts.is_run_priced and accounts.week.totals is not None:
-        for (project_id, _, _), total in accounts.week.totals.items():
-            money[project_id] = money.get(project_id, 0) + total.micro_usd
-    ranked = sorted(stored.week_counts.items(), key=lambda one: (-one[1], one[0]))
-    for project_id, runs in ranked[:TOP]:
+    kinds = () if accounts is None else accounts.run_money
+    totals = {} if accounts is None or accounts.week.totals is None else accounts.week.totals
+    ranked = sorted(stored.week_counts.items(), key=lambda one: (-one[1], one[0]))[:TOP]
+    money: dict[str, dict[Money, int]] = {project_id: dict.fromkeys(kinds, 0) for project_id, _ in ranked}
+    for (project_id, *_), total in totals.items():
+        for kind in kinds if project_id in money else ():
+            money[project_id][kind] += total.money(kind)
+    for project_id, runs in ranked:
         project = projects.get(project_id)
         yield ProjectFigures(
             title=project_id if project is None else project.title or project_id,
@@ -183,7 +219,7 @@ def _projects(snapshot: Snapshot, *, is_previous_known: bool) -> Iterator[Projec
             project_id=project_id,
             runs=runs,
             previous_runs=stored.previous_week_counts.get(project_id, 0) if is_previous_known else None,
-            micro_usd=money.get(project_id),
+            money=money[project_id],
         )
 
 
@@ -194,6 +230,7 @@ def _findings(snapshot: Snapshot, audit: Audit) -> Iterator[FindingFigures]:
             kind=finding.kind,
             subject=subject_name(snapshot, finding),
             action=finding.action,
-            micro_usd=finding.saving.micro,
+            billed_micro=finding.saving.money("billed"),
+            estimate_micro=finding.saving.money("estimate"),
             runs=finding.saving.runs,
         )

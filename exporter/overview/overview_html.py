@@ -96,6 +96,7 @@ def _template() -> "Template":
         "amount": wording.amount,
         "bar": budget_bar,
         "change": wording.change,
+        "components": wording.components,
         "chart": _chart,
         "chart_size": (WIDTH, HEIGHT),
         "data_age": wording.data_age,

@@ -4,7 +4,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from exporter.insight import MICRO
-from exporter.overview.figures import BudgetFigures, FindingFigures, WorkspaceFigures
+from exporter.overview.figures import BillFigures, BudgetFigures, FindingFigures, WorkspaceFigures
 
 _UNITS = {
     "runs": "runs",
@@ -34,10 +34,20 @@ def money(micro_usd: int) -> str:
 
 
 def saving(finding: FindingFigures) -> str:
-    """What a finding saves a month: money where it is priced, else runs, else a dash."""
-    if finding.micro_usd:
-        return money(finding.micro_usd)
+    """What a finding saves a month: on the bill, else of the owners' estimate, else runs; a dash for nothing."""
+    if finding.billed_micro:
+        return money(finding.billed_micro)
+    if finding.estimate_micro:
+        return f"{money(finding.estimate_micro)} of your own estimate"
     return f"{finding.runs:,.0f} runs" if finding.runs else "-"
+
+
+def components(bill: BillFigures) -> str:
+    """What the bill is made of, such as `seats 91.93, compute 9.03 (lower bound)`."""
+    said = {"compute": "compute {} (lower bound)", "ai_credits": "AI credits {}"}
+    return ", ".join(
+        said.get(name, name + " {}").format(f"{micro / MICRO:,.2f}") for name, micro in bill.components.items()
+    )
 
 
 def moment(at_ms: int, timezone: str) -> str:

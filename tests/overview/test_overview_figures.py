@@ -107,7 +107,7 @@ def test_findings_are_ranked_by_what_they_save_and_name_people_as_owners_are_nam
 
     shown = figures(busy).findings
     assert shown is not None
-    assert [(one.kind, one.micro_usd) for one in shown] == [
+    assert [(one.kind, one.billed_micro) for one in shown] == [
         ("idle_paid_seat", 99_000_000),
         ("abandoned_project", 36_525_000),
         ("overlapping_connections", None),
@@ -125,7 +125,7 @@ def test_before_the_first_audit_there_are_no_findings(world: Any) -> None:
 
     found = figures(world)
 
-    assert (found.findings, found.saving_micro_usd) == (None, None)
+    assert (found.findings, found.billed_saving_micro, found.estimate_saving_micro) == (None, None, None)
 
 
 def test_an_audit_that_found_nothing_says_so(busy: Any) -> None:
@@ -133,3 +133,24 @@ def test_an_audit_that_found_nothing_says_so(busy: Any) -> None:
     busy.status.update("acme", audit=replace(status.audit, findings=()))
 
     assert figures(busy).findings == ()
+
+
+def test_the_bill_is_hexs_own_and_estimates_stand_apart(busy: Any) -> None:
+    (snapshot,) = busy.collector.snapshots(busy.config, busy.now_ms)
+    costs = snapshot.accounts.week.costs
+    assert {"seats", "compute", "own_estimate"} <= set(costs)
+
+    found = figures(busy)
+
+    assert found.bill.micro == sum(micro for name, micro in costs.items() if name != "own_estimate")
+    assert "own_estimate" not in found.bill.components
+    assert sum(one.money["estimate"] for one in found.projects) == costs["own_estimate"]
+
+
+def test_without_prices_there_is_no_bill_and_the_key_is_named(world: Any) -> None:
+    world.list_projects(world.published())
+    world.read_runs("p1", *world.many(3, HOUR_MS))
+
+    found = figures(world)
+
+    assert (found.bill.micro, found.bill.missing) == (None, ("prices.plan",))

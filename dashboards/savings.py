@@ -67,7 +67,7 @@ def _figures() -> list[tuple[int, Any]]:
                     "What acting on all findings would save a month: billed is what you would pay less; estimate is "
                     "what you would spend less of your own estimate, which no one bills. Nothing is counted twice.",
                     normal="small against the bill, which **Cost and plan** shows.",
-                    act="Begin with the first line of the table: it is sorted by money.",
+                    act="Begin with the first line of the table: it is sorted by what you would pay less.",
                 ),
                 [Query(f"sum by (money) ({gauge('hex_findings_saving_month_money_usd')})", "{{money}}")],
                 named=True,
@@ -185,9 +185,16 @@ def _found() -> str:
 
 
 def _order() -> str:
-    """What findings are ranked by: their saving, or for overlapping connections the cost of their runs."""
-    through = gauge("hex_finding_cost_month_usd", 'kind="overlapping_connections"')
-    return f"{through} or {gauge('hex_finding_saving_month_usd')}"
+    """What findings are ranked by: their saving, or for overlapping connections the cost of their runs.
+
+    What Hex bills comes first, the own estimate decides among what is billed alike: hence the large factor.
+    """
+
+    def ranked(metric: str, *matchers: str) -> str:
+        return f"{money(metric, 'billed', *matchers)} * 1e6 + {money(metric, 'estimate', *matchers)}"
+
+    through = ranked("hex_finding_cost_month_money_usd", 'kind="overlapping_connections"')
+    return f"({through}) or ({ranked('hex_finding_saving_month_money_usd')})"
 
 
 def _ranked() -> Any:

@@ -85,13 +85,15 @@ class TestPlanted:
             assert one.confidence in ("measured", "estimated")
             assert all((one.subject_name, one.why, one.action, one.where, one.evidence))
 
-    def test_the_abandoned_hourly_projects_and_the_overlapping_connection_come_first(self, workspace, findings):
-        hourly = sum(project.sort == "abandoned" for project in workspace.projects)
-        first = [one.kind for one in findings[: hourly + 1]]
+    def test_what_hex_bills_comes_first_and_then_the_largest_by_the_own_estimate(self, workspace, findings):
+        """Runs on free compute cost only what their owners say: no seat that is billed may stand behind them."""
+        at_stake = [one.cost if one.kind == "overlapping_connections" else one.saving for one in findings]
+        by_kind = [(one.money("billed") or 0, one.money("estimate") or 0) for one in at_stake]
+        assert by_kind == sorted(by_kind, reverse=True)
 
-        assert sorted(set(first)) == ["abandoned_project", "overlapping_connections"]
-        at_stake = [(one.cost if one.kind == "overlapping_connections" else one.saving).micro or 0 for one in findings]
-        assert at_stake == sorted(at_stake, reverse=True)
+        hourly = sum(project.sort == "abandoned" for project in workspace.projects)
+        unbilled = [one.kind for one, (billed, _) in zip(findings, by_kind, strict=True) if not billed]
+        assert sorted(set(unbilled[: hourly + 1])) == ["abandoned_project", "overlapping_connections"]
 
 
 class TestWithLess:

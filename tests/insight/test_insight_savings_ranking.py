@@ -70,6 +70,16 @@ class TestRanking:
         """A seat is 75 dollars, hourly runs at 10 cents are 73, daily ones are 3."""
         assert [one.subject for one in audit(self.evidence()).findings] == ["u", "large", "small"]
 
+    def test_what_hex_bills_comes_before_a_larger_estimate(self):
+        """Half a dollar a run makes 365 dollars of hourly runs, but no bill is smaller without them."""
+        dear = replace(self.evidence(), tariff=tariff(Prices(plan="team", run_micro_usd=500_000)))
+
+        findings = audit(dear).findings
+
+        assert [one.subject for one in findings] == ["u", "large", "small"]
+        assert [one.saving.money("billed") for one in findings] == [75_000_000, 0, 0]
+        assert findings[1].saving.money("estimate") > 75_000_000
+
     def test_by_runs_and_minutes_where_nothing_has_a_price(self):
         audited = audit(replace(self.evidence(), tariff=UNPRICED))
 

@@ -71,7 +71,7 @@ class TestOverlapping:
 
         one = finding(audited, "overlapping_connections")
         assert one.subjects == ("c1", "c2")
-        assert one.saving.rank == (0, 0, 0)
+        assert one.saving.rank == (0, 0, 0, 0)
 
     def test_what_runs_through_it_is_what_it_costs(self):
         both = {"p": (*tables("a"), *tables("a", connection="c2"))}

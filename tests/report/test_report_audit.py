@@ -60,18 +60,19 @@ def changed(folder: Path, before: str, after: str) -> Config:
 
 
 class TestFindings:
-    def test_are_ranked_by_what_they_save(self, told: Any) -> None:
+    def test_are_ranked_by_what_hex_bills_before_the_own_estimate(self, told: Any) -> None:
         acme, _ = told()
 
         kinds = [(row["kind"], row["subject"]) for row in acme["findings"]]
-        assert kinds == [("abandoned_project", "p1"), ("idle_paid_seat", "u2"), ("idle_paid_seat", "u3")]
+        assert kinds == [("idle_paid_seat", "u2"), ("idle_paid_seat", "u3"), ("abandoned_project", "p1")]
         savings = [row["saving_month_usd"] for row in acme["findings"]]
-        assert savings == [pytest.approx(24 * 0.05 * 365.25 / 12, rel=0.01), 28.0, 10.0]
+        assert savings == [28.0, 10.0, pytest.approx(24 * 0.05 * 365.25 / 12, rel=0.01)]
+        assert [row["saving_month_billed_usd"] for row in acme["findings"]] == [28.0, 10.0, 0.0]
         assert acme["saving"]["saving_month_usd"] == pytest.approx(sum(savings))
         assert acme["spent"]["spent_month_usd"] > acme["saving"]["saving_month_usd"]
 
     def test_each_tells_figures_action_and_place(self, told: Any) -> None:
-        row = told()[0]["findings"][0]
+        row = told()[0]["findings"][-1]
 
         assert row["evidence"]["views"] == 0
         assert (row["confidence"], row["team"], row["owner"]) == ("measured", "sales", "gone@sales.example")
@@ -125,7 +126,7 @@ class TestFindings:
             text = json.dumps(told(form, settings=settings, workspace="acme"))
             assert "example" not in text, form
         (acme,) = told(settings=settings, workspace="acme")
-        assert [row["name"] for row in acme["findings"][1:]] == ["u2", "u3"]
+        assert [row["name"] for row in acme["findings"][:2]] == ["u2", "u3"]
 
     def test_what_is_not_judged_is_never_said_to_be_nothing(self, told: Any, config: Config, manual_clock: Any) -> None:
         ledger = open_ledger(config.storage.url, clock=manual_clock)
@@ -158,7 +159,7 @@ class TestFilters:
     def test_by_saving(self, told: Any) -> None:
         (acme,) = told(least_micro=28_000_000, workspace="acme")
 
-        assert [row["subject"] for row in acme["findings"]] == ["p1", "u2"]
+        assert [row["subject"] for row in acme["findings"]] == ["u2", "p1"]
         assert acme["ignored"] == []
 
     def test_by_team(self, told: Any) -> None:
@@ -250,9 +251,9 @@ class TestForms:
     def test_csv_has_no_formula_and_one_row_a_finding(self, told: Any) -> None:
         rows = list(csv.DictReader(io.StringIO(told("csv"))))
 
-        assert [row["subject"] for row in rows] == ["p1", "u2", "u3", "p2"]
-        assert rows[0]["name"].startswith("'=HYPERLINK(1)")
-        assert float(rows[1]["saving_month_usd"]) == 28.0
+        assert [row["subject"] for row in rows] == ["u2", "u3", "p1", "p2"]
+        assert rows[2]["name"].startswith("'=HYPERLINK(1)")
+        assert float(rows[0]["saving_month_usd"]) == 28.0
         assert (rows[3]["ignored"], rows[3]["ignored_until"]) == ("fixed | next week", "2026-12-31")
         for row in rows:
             assert not any(cell[:1] in tuple("=+-@\t\r") and cell for cell in row.values())
@@ -270,7 +271,7 @@ class TestForms:
     def test_json_is_what_it_says(self, told: Any) -> None:
         acme = told()[0]
 
-        assert acme["findings"][0]["name"] == HOSTILE
+        assert acme["findings"][-1]["name"] == HOSTILE
         assert acme["as_of"].startswith("2026-11-18T")
         assert acme["runs_since"].startswith("2026-10-21T")
 

@@ -24,8 +24,8 @@ Confidence = Literal["measured", "estimated"]
 class Saving:
     """What a month costs, or would save: money, runs, and their run time in milliseconds.
 
-    `estimate_micro` is the part of `micro` that is the owners' own estimate; the rest is on Hex's bill. Both together
-    only rank: they are shown apart, by `money`.
+    `estimate_micro` is the part of `micro` that is the owners' own estimate; the rest is on Hex's bill. They rank and
+    are shown apart, by `money`.
     """
 
     micro: int | None = None
@@ -45,9 +45,9 @@ class Saving:
         return self.ms / 60_000
 
     @property
-    def rank(self) -> tuple[int, float, int]:
-        """Orders savings: money first, then runs, then run time."""
-        return (self.micro or 0, self.runs, self.ms)
+    def rank(self) -> tuple[int, int, float, int]:
+        """Orders savings: what Hex bills first, then the own estimate, then runs, then run time."""
+        return (self.money("billed") or 0, self.estimate_micro, self.runs, self.ms)
 
 
 class Fact(NamedTuple):

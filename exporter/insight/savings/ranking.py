@@ -98,7 +98,7 @@ def _moves(context: AuditContext, candidates: Iterable[Candidate]) -> Mapping[st
 def _counted(context: AuditContext, candidates: Iterable[Candidate]) -> Iterator[Finding]:
     """The findings with what totals count of each: of several that claim one project's runs, only the largest."""
     candidates = tuple(candidates)
-    largest: dict[str, tuple[tuple[int, float, int, int], tuple[str, str]]] = {}
+    largest: dict[str, tuple[tuple[int, int, float, int, int], tuple[str, str]]] = {}
     for one in candidates:
         for project_id, claim in one.claims.items():
             size = (*context.pricing.month(project_id, claim).rank, -FINDING_KINDS.index(one.finding.kind))
@@ -114,12 +114,9 @@ def _counted(context: AuditContext, candidates: Iterable[Candidate]) -> Iterator
 
 
 def _rank(finding: Finding) -> tuple[object, ...]:
-    """Money first, then runs and run time; what saves nothing by itself comes by what it costs."""
-    money, runs, ms = (finding.cost if finding.kind in _BY_COST else finding.saving).rank
+    """What Hex bills first, then the own estimate, runs and run time; what saves nothing by itself by what it costs."""
     return (
-        -money,
-        -runs,
-        -ms,
+        *(-one for one in (finding.cost if finding.kind in _BY_COST else finding.saving).rank),
         *(-one for one in finding.cost.rank),
         FINDING_KINDS.index(finding.kind),
         finding.subject,

@@ -58,9 +58,9 @@ class Call:
         person = self.person
         return person.email == project.owner_email or person.department == project.department
 
-    def project(self) -> SimulatedProject:
-        """The project of the path. 404 if it is unknown, or not visible to the token's user."""
-        found = self.simulation.by_id.get(self.path["project_id"])
+    def project(self, project_id: str | None = None) -> SimulatedProject:
+        """The project of this id, else that of the path. 404 if it is unknown, or not visible to the token's user."""
+        found = self.simulation.by_id.get(self.path["project_id"] if project_id is None else project_id)
         if found is None or found.created_ms > self.now_ms or not self.can_see(found):
             raise RefusalError(404, "Project not found")
         return found

@@ -88,7 +88,13 @@ class Service:
 
     async def answer(self, operation: Operation, request: Request, send: Send) -> None:
         """Answer one request to an operation."""
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            return
         project_id = request.path_params.get("project_id") or request.query_params.get("projectId")
+        if operation.endpoint == "export":
+            project_id = _named_in(body)
         drawn = {fault.kind: fault for fault in self.faults.draw(operation.endpoint, project_id)}
         clock = self.simulation.clock
         if "slow" in drawn:
@@ -98,10 +104,6 @@ class Service:
             await hang_up(send, abruptly=True)
             return
 
-        try:
-            body = await request.body()
-        except ClientDisconnect:
-            return
         trace_id = identifier(self.simulation.seed, "trace", self.tally.total())
         headers = {"x-trace-id": trace_id, **self._date()}
         status, kind, content = self._decide(operation, request, body, drawn, headers, trace_id)
@@ -200,6 +202,16 @@ def create_app(
         state=state,
         is_enterprise=is_enterprise,
     )
+
+
+def _named_in(body: bytes) -> str | None:
+    """The project that a body names; None for a body that does not."""
+    try:
+        found = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return None
+    named = found.get("projectId") if isinstance(found, dict) else None
+    return named if isinstance(named, str) else None
 
 
 def _refuse_by_fault(drawn: dict[str, Fault], now: float) -> None:

@@ -180,22 +180,33 @@ def talk(simulation: Simulation, item: Talk, now_ms: int, base: str) -> Json:
     return found
 
 
+WRITEBACK_SORTS = frozenset({"monthly"})
+"""The sorts whose runs write to a database."""
+
+_MANUAL_WRITEBACK_SORTS = frozenset({"disabled"})
+"""The sorts that write only when somebody runs the cell in the notebook."""
+
+_SQL_ONLY_SORTS = frozenset({"weekdays", "over_refreshed"})
+
+
 def cells(seed: int, item: SimulatedProject) -> list[Json]:
-    """The cells of a project's draft: text, one query for each table, code, a chart."""
+    """The cells of a project's draft: text, one query for each table, code, a chart, and what some sorts have."""
     connection_id = item.connection.connection_id
     place = " where country = 'US'" if item.sort == "sibling" else ""
     plan: list[tuple[str, str | None, str | None]] = [
         ("MARKDOWN", f"# {item.title}", None),
         *(("SQL", f"from {table}{place} limit 1000", connection_id) for table in item.tables),
-        ("CODE", "frame.describe()", None),
+        *([] if item.sort in _SQL_ONLY_SORTS else [("CODE", "frame.describe()", None)]),
         ("CHART", None, None),
     ]
+    if item.sort in WRITEBACK_SORTS | _MANUAL_WRITEBACK_SORTS:
+        plan.append(("WRITEBACK", None, connection_id))
     return [
         {
             "id": identifier(seed, "cell", item.number, number),
             "staticId": identifier(seed, "static", item.number, number),
             "cellType": kind,
-            "label": None if number else "Title",
+            "label": _label(item, kind, number),
             "dataConnectionId": queried_id,
             "contents": {
                 "sqlCell": {"source": f"select * {source}"} if kind == "SQL" else None,
@@ -206,3 +217,9 @@ def cells(seed: int, item: SimulatedProject) -> list[Json]:
         }
         for number, (kind, source, queried_id) in enumerate(plan)
     ]
+
+
+def _label(item: SimulatedProject, kind: str, number: int) -> str | None:
+    if kind == "WRITEBACK":
+        return "On each run" if item.sort in WRITEBACK_SORTS else "By hand"
+    return None if number else "Title"

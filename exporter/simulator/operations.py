@@ -63,6 +63,14 @@ def _projects() -> tuple[Operation, ...]:
             kept=_KEPT_PROJECT,
         ),
         Operation(
+            endpoint="export",
+            path="/v1/projects/export",
+            method="POST",
+            answer=project_operations.export_project,
+            scope=Scope.EXPORT_PROJECTS,
+            kept=frozenset(),
+        ),
+        Operation(
             endpoint="queried_tables",
             path="/v1/projects/{project_id}/queriedTables",
             answer=project_operations.list_queried_tables,

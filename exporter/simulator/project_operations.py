@@ -10,9 +10,10 @@ from exporter.simulator.api_call import Answer, Call
 from exporter.simulator.hex_json import Json
 from exporter.simulator.paging import cursor_page, offset_page
 from exporter.simulator.population import COLLECTIONS, SimulatedProject
+from exporter.simulator.project_export import Version, export
 from exporter.simulator.refusals import RefusalError
 from exporter.simulator.seeded_random import identifier
-from exporter.simulator.timeline import PlannedRun
+from exporter.simulator.timeline import PlannedRun, version_at
 
 _STATUSES = ("PENDING", "RUNNING", "ERRORED", "COMPLETED", "KILLED", "UNABLE_TO_ALLOCATE_KERNEL")
 _TRIGGERS = ("SCHEDULED", "API", "APP_REFRESH", "ALL")
@@ -29,6 +30,13 @@ class RunRequest(msgspec.Struct, frozen=True):
     useCachedSqlResults: bool | None = None  # noqa: N815
     viewId: str | None = None  # noqa: N815
     notifications: list[dict[str, object]] | None = None
+
+
+class ExportRequest(msgspec.Struct, frozen=True):
+    """What ExportProject takes."""
+
+    projectId: str  # noqa: N815 - Hex's own names
+    version: int | str
 
 
 def list_projects(call: Call) -> Answer:
@@ -146,6 +154,22 @@ def cancel_run(call: Call) -> Answer:
     if not call.simulation.cancel_run(_run(call)):
         raise RefusalError(400, "Run is not active")
     return 204, None
+
+
+def export_project(call: Call) -> Answer:
+    """ExportProject: the draft, the latest published version, or one by its number."""
+    try:
+        wanted = msgspec.json.decode(call.body, type=ExportRequest)
+    except msgspec.DecodeError as error:
+        raise RefusalError(400, f"Invalid body: {error}") from None
+    project, simulation = call.project(wanted.projectId), call.simulation
+    version: Version = wanted.version
+    if version != "draft":
+        latest = version_at(project, call.now_ms) if project.published_ms is not None else 0
+        version = latest if version == "latest" else version
+        if not isinstance(version, int) or not 1 <= version <= latest:
+            raise RefusalError(404, "Version not found")
+    return 200, export(simulation, project, version)
 
 
 def list_queried_tables(call: Call) -> Answer:

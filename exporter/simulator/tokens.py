@@ -21,6 +21,7 @@ class Scope(StrEnum):
     READ_CONNECTIONS = "read_connections"
     READ_CELLS = "read_cells"
     READ_THREADS = "read_threads"
+    EXPORT_PROJECTS = "export_projects"
 
 
 ALL_SCOPES = frozenset(Scope)

@@ -1,0 +1,140 @@
+"""ExportProject: one version of a project as the YAML that Hex writes: settings, compute profile and cells."""
+
+from fnmatch import fnmatchcase
+
+import yaml
+
+from exporter.simulator import hex_json
+from exporter.simulator.hex_json import Json
+from exporter.simulator.invoice import COMPUTE_USD
+from exporter.simulator.population import SimulatedProject
+from exporter.simulator.seeded_random import chance, identifier, share
+from exporter.simulator.simulation import Simulation
+
+Version = int | str
+"""The number of a published version, or `draft`."""
+
+PROFILES = ("xs", "small", "medium", "medium", "medium", "medium", "large")
+"""What projects run on whose titles the price list does not name: one in seven pays for it."""
+
+_CHANGES_SHARE = 0.35
+"""How many versions come with another compute profile."""
+
+_WITHOUT_PROFILE = "flaky"
+"""Projects of this sort have no profile in their settings: the workspace's default applies, which nothing names."""
+
+_QUERY_CACHES: tuple[object, ...] = (None, 3600, 86_400, "lastScheduledRun", "disabled")
+
+_SECTIONED, _GENERATIVE, _LOCAL, _WITH_COMPONENT = "weekly", "refresh", "office", "twice"
+"""The sorts whose cells are nested, whose app is generated, that query frames, and that import a component."""
+
+
+def profile_at(seed: int, project: SimulatedProject, version: Version) -> str | None:
+    """The compute profile of a version, None where the settings name none; the draft has that of version 1 and up."""
+    for pattern, (profile, _) in COMPUTE_USD.items():
+        if fnmatchcase(project.title, pattern):
+            return profile.lower()
+    if project.sort == _WITHOUT_PROFILE:
+        return None
+    latest = version if isinstance(version, int) else 1
+    changed = (one for one in range(latest, 1, -1) if share(seed, "profile", project.number, one) < _CHANGES_SHARE)
+    return chance(seed, "profile", project.number, next(changed, 1), "drawn").choice(PROFILES)
+
+
+def writes_on_runs(project: SimulatedProject) -> bool:
+    """Whether a run of the project writes to a database."""
+    return project.sort in hex_json.WRITEBACK_SORTS
+
+
+def settings(seed: int, project: SimulatedProject, version: Version) -> Json:
+    """The settings of a version, under Hex's names: those that bear on its cost."""
+    dice = chance(seed, "settings", project.number)
+    caches_app = dice.random() < 0.7
+    return {
+        "prerunApp": dice.random() < 0.5,
+        "autoRerunApp": dice.random() < 0.4,
+        "cachePublishedAppState": caches_app,
+        "refreshStalePublishedApp": caches_app and dice.random() < 0.5,
+        "logicQueryCacheTimeout": dice.choice(_QUERY_CACHES),
+        "publishedQueryCacheTimeout": dice.choice(_QUERY_CACHES),
+        "kernelImage": dice.choice(("python311", "python312")),
+        "kernelSize": profile_at(seed, project, version),
+    }
+
+
+def export(simulation: Simulation, project: SimulatedProject, version: Version) -> Json:
+    """The answer of ExportProject: the name of a file, and its content."""
+    seed = simulation.seed
+    cells = [_cell(cell) for cell in hex_json.cells(seed, project)]
+    if project.sort == _LOCAL:
+        cells.append(_query_of_a_frame(identifier(seed, "frame", project.number)))
+    if project.sort == _WITH_COMPONENT:
+        cells.append(_component(simulation, identifier(seed, "import", project.number)))
+    if project.sort == _SECTIONED:
+        block: Json = {"cellType": "BLOCK", "cellId": identifier(seed, "block", project.number)}
+        inner = {**block, "config": {"cells": cells[1:]}}
+        section: Json = {"cellType": "COLLAPSIBLE", "cellId": identifier(seed, "section", project.number)}
+        cells = [cells[0], {**section, "config": {"cells": [inner]}}]
+    document: dict[str, object] = {
+        "schemaVersion": 3,
+        "meta": {
+            "sourceVersionId": identifier(seed, "version", project.number, version),
+            "description": project.description or "",
+            "projectId": project.project_id,
+            "title": project.title,
+            "timezone": None,
+            "appTheme": "LIGHT",
+            "codeLanguage": "PYTHON",
+            "status": None if project.status_name is None else {"name": project.status_name},
+            "categories": [{"name": name} for name, _ in project.categories],
+            "castDecimalsDefault": True,
+            "hexType": "COMPONENT" if project.is_component else "PROJECT",
+            "allowExecutionReordering": True,
+            **settings(seed, project, version),
+        },
+        "projectAssets": {"dataConnections": [], "envVars": [], "secrets": []},
+        "sharedAssets": {"dataConnections": [{"dataConnectionId": project.connection.connection_id}]},
+        "cells": cells,
+    }
+    if project.sort == _GENERATIVE:
+        document["genAppFiles"] = [{"path": "src/App.jsx", "content": "export default () => null"}]
+        document["dataAppCellIds"] = [cell["cellId"] for cell in cells]
+    name = project.title.lower().replace(" ", "-")
+    return {"filename": f"{name}.hex.yaml", "content": _written(document)}
+
+
+def _written(document: Json) -> str:
+    written: str = yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True)
+    return written
+
+
+def _cell(listed: Json) -> Json:
+    """A cell of ListCells as the file has it."""
+    config: dict[str, object] = {}
+    kind = listed["cellType"]
+    contents = listed["contents"]
+    source = next((one["source"] for one in contents.values() if one), None) if isinstance(contents, dict) else None
+    if kind == "SQL":
+        config = {"source": source, "dataFrameCell": False, "dataConnectionId": listed["dataConnectionId"]}
+        config |= {"resultVariableName": "frame", "useQueryMode": False}
+    elif kind == "WRITEBACK":
+        config = {"dataConnectionId": listed["dataConnectionId"], "overwrite": True, "tableName": "scores"}
+        config |= {"runInLogicView": True, "runInApp": False, "runOnScheduledRun": listed["label"] == "On each run"}
+    elif source is not None:
+        config = {"source": source}
+    return {"cellType": kind, "cellId": listed["staticId"], "cellLabel": listed["label"], "config": config}
+
+
+def _query_of_a_frame(cell_id: str) -> Json:
+    config = {"source": "select count(*) from frame", "dataFrameCell": True, "dataConnectionId": None}
+    return {"cellType": "SQL", "cellId": cell_id, "cellLabel": None, "config": config}
+
+
+def _component(simulation: Simulation, cell_id: str) -> Json:
+    found = next((one.project_id for one in simulation.projects if one.is_component), identifier("component"))
+    return {
+        "cellType": "COMPONENT_IMPORT",
+        "cellId": cell_id,
+        "cellLabel": None,
+        "config": {"component": {"id": found}},
+    }

@@ -100,10 +100,24 @@ def without_setting(key: str) -> Config:
     return msgspec.structs.replace(DEFAULT, gateway=Gateway()) if key.startswith("gateway.") else DEFAULT
 
 
+def of_match(key: str) -> str | None:
+    """The row that says what a pattern of a match means: it stands once, for wherever a match may stand."""
+    found = re.fullmatch(r"(?:[a-z_.]+\.match|collect\.except)\.([a-z_]+)", key)
+    return found and f"match.{found[1]}"
+
+
 def test_has_every_key_and_no_other():
     hint = "write a row into docs/configuration.md for each key that exporter/config/schema.py has, in its order"
+    patterns = [row for row in ROWS if row.startswith("match.")]
 
-    assert list(ROWS) == list(SETTINGS), hint
+    assert [row for row in ROWS if row not in patterns] == [key for key in SETTINGS if of_match(key) is None], hint
+    assert sorted(patterns) == sorted({row for key in SETTINGS if (row := of_match(key))}), hint
+
+
+def test_patterns_of_matches_are_the_same_wherever_they_stand():
+    for key, kind in SETTINGS.items():
+        row = of_match(key)
+        assert row is None or ROWS[row][0] == kind, key
 
 
 def test_has_the_types_and_the_messages_of_the_code():
@@ -149,6 +163,15 @@ def test_every_field_of_the_records_has_a_key():
 
 def test_the_example_has_every_key():
     assert keys_of(yaml.compose(EXAMPLE)) == set(SETTINGS), "add the missing keys to the example by hand"
+
+
+def test_the_starter_is_the_file_and_loads(load):
+    file = (Path(__file__).parents[2] / "examples" / "hex-exporter.yml").read_text("utf-8")
+    config = load(file, source="hex-exporter.yml", environ={"HEX_API_TOKEN": "hxtw_x"})
+
+    assert len(file.splitlines()) <= 20
+    assert f"```yaml starter\n{file}```" in PAGE, "copy examples/hex-exporter.yml to 'A starter configuration'"
+    assert [budget.unit for budget in config.budgets] == ["runs", "bill_usd", "runs"]
 
 
 def test_the_example_loads(load, tmp_path):

@@ -67,7 +67,7 @@ class Oracle:
         if self.has_source:
             assert read == version, (cache, answer.headers["X-Hex-Exporter-Reason"])
         else:
-            # README: without a source a request joins a run that was started at most half a minute before.
+            # docs/gateway.md: without a source a request joins a run that was started at most half a minute before.
             assert cache == "joined", cache
             assert came_at - begun_at <= WINDOW_SECONDS
         if cache == "joined":

@@ -1,4 +1,4 @@
-"""README's section "What the gateway promises, and what it does not": each sentence, and the tests that hold it.
+"""docs/gateway.md, "What the gateway promises, and what it does not": each sentence, and the tests that hold it.
 
 A sentence that is changed, or has no test any more, fails here: change the tests first.
 """
@@ -125,8 +125,8 @@ TESTS: dict[str, tuple[str, ...]] = {
 
 def sentences() -> list[str]:
     """The sentences of the section, without its headings."""
-    text = (ROOT / "README.md").read_text("utf-8")
-    section = text.partition("### What the gateway promises, and what it does not\n")[2].partition("\n### ")[0]
+    text = (ROOT / "docs" / "gateway.md").read_text("utf-8")
+    section = text.partition("## What the gateway promises, and what it does not\n")[2].partition("\n## ")[0]
     table = [line for line in section.splitlines() if line.startswith("|")]
     prose = " ".join(line for line in section.splitlines() if line and not line.startswith("|"))
     cells = [cell.strip() for line in table[2:] for cell in line.strip("|").split("|")]

@@ -1,4 +1,4 @@
-"""The clients that README names, as their packages are published, through a gateway process before a simulated Hex.
+"""The clients that docs/gateway.md names, as they are published, through a gateway process before a simulated Hex.
 
 `./test -m clients` runs them: each package gets an environment of its own in `.cache/clients/`, once, which takes
 minutes; the other test runs leave them out.

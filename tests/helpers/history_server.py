@@ -93,7 +93,7 @@ def until(is_so: Any, seconds: float = 60) -> None:
 
 
 def create_blocks(promtool: Path, text: str, folder: Path) -> None:
-    """Import OpenMetrics text into the folder's data, as the README says."""
+    """Import OpenMetrics text into the folder's data, as docs/sizing.md says."""
     folder.mkdir(exist_ok=True)
     file = folder / "import.om"
     file.write_text(text)

@@ -1,4 +1,4 @@
-"""A flow with prefect-hex, its credentials as README has them: prints the id of the run that it was given, or fails."""
+"""A flow with prefect-hex, its credentials as in docs/gateway.md: prints the id of the run that it got, or fails."""
 
 import asyncio
 import json

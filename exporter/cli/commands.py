@@ -218,6 +218,7 @@ def report(
 @click.option("--workspace", metavar="NAME", help="Only this workspace; all of them if not given.")
 @click.option("--team", metavar="NAME", help="Findings of one team.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]), default="table")
+@click.option("--details", "has_details", is_flag=True, help="All that is known of each finding, not only a line.")
 @prints_errors
 def audit(
     config_file: Path | None,
@@ -226,6 +227,7 @@ def audit(
     workspace: str | None,
     team: str | None,
     form: str,
+    has_details: bool,
 ) -> None:
     """What to switch off, ranked by saving; works beside a running server and changes nothing in Hex."""
     from exporter.cli.audit import run_audit
@@ -235,7 +237,9 @@ def audit(
         raise click.BadParameter(f"{min_saving} is not an amount; write dollars such as 20", param_hint="--min-saving")
     least_micro = None if min_saving is None else round(min_saving * 1_000_000)
     finding_filter = FindingFilter(kinds=kinds, least_micro=least_micro, workspace=workspace, team=team)
-    run_audit(config_file, os.environ, finding_filter, form)
+    if has_details and form != "table":
+        raise click.UsageError(f"--details is for tables: --format {form} has all of it; leave --details out")
+    run_audit(config_file, os.environ, finding_filter, "details" if has_details else form)
 
 
 @main.command()

@@ -6,17 +6,20 @@ from pathlib import Path
 import click
 
 from exporter.clock import SystemClock
+from exporter.errors import ConfigError, ConfigProblem
 from exporter.ledger import open_ledger
 from exporter.report import (
     TABLE_FORMS,
     WEEK_FORMS,
     FindingFilter,
     TableReport,
+    WeekReport,
     audit_reports,
     budget_explanations,
     digest,
     for_terminal,
     last_days_reports,
+    local,
     week_reports,
 )
 from exporter.service import configure_logs, read_config
@@ -43,6 +46,7 @@ def run_report(
     ledger = open_ledger(config.storage.url, clock=clock, read_only=True)
     try:
         all_reports = list(week_reports(ledger, config, clock, workspace=workspace, wants_whole=is_digest, **wanted))
+        _refuse_without_data(all_reports, wanted)
         if is_digest:
             audits = audit_reports(ledger, config, clock, FindingFilter(workspace=workspace))
             by_name = {one.workspace: one for one in audits}
@@ -55,6 +59,18 @@ def run_report(
                 click.echo(f"hex-exporter: {for_terminal(remark)}", err=True)
     finally:
         ledger.close()
+
+
+def _refuse_without_data(reports: Sequence[WeekReport], wanted: Mapping[str, str | None]) -> None:
+    """A period that was asked for and of which no workspace knows anything is a mistake, and no page of dashes."""
+    option = next((name for name in ("week", "month", "first") if wanted[name] is not None), None)
+    if option is None or any(report.has_data for report in reports):
+        return
+    begins = min((one.knows_from_ms, one.timezone) for one in reports if one.knows_from_ms is not None)
+    problem = (
+        f"{wanted[option]!r} has no data: what the ledger knows begins on {local(*begins).date()}; write a later one"
+    )
+    raise ConfigError(ConfigProblem({"first": "--from"}.get(option, f"--{option}"), problem))
 
 
 def run_last_days(

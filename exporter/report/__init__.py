@@ -8,9 +8,10 @@ from exporter.report.escaping import for_terminal
 from exporter.report.invoice_report import reconcile_report
 from exporter.report.last_days import last_days_reports
 from exporter.report.table_report import TABLE_FORMS, TableReport
+from exporter.report.table_wording import local
 from exporter.report.week_digest import digest
 from exporter.report.week_forms import WEEK_FORMS
-from exporter.report.week_report import week_reports
+from exporter.report.week_report import WeekReport, week_reports
 
 __all__ = [
     "AUDIT_FORMS",
@@ -18,11 +19,13 @@ __all__ = [
     "WEEK_FORMS",
     "FindingFilter",
     "TableReport",
+    "WeekReport",
     "audit_reports",
     "budget_explanations",
     "digest",
     "for_terminal",
     "last_days_reports",
+    "local",
     "not_judged_lines",
     "reconcile_report",
     "week_reports",

@@ -6,9 +6,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from rich.console import Console
-from rich.markup import escape
-
 from exporter.insight.savings import Fact, KnownFinding, Saving
 from exporter.report.audit_report import AuditReport, ShownFinding
 from exporter.report.audit_tables import (
@@ -23,12 +20,10 @@ from exporter.report.audit_tables import (
     title,
     usd,
 )
-from exporter.report.escaping import for_markdown, for_spreadsheet, for_terminal
-from exporter.report.week_forms import grid, markdown_table
+from exporter.report.audit_terminal import as_details, as_table
+from exporter.report.escaping import for_markdown, for_spreadsheet
+from exporter.report.week_forms import markdown_table
 from exporter.report.week_tables import WITHOUT_TEAM
-
-_PIPE_WIDTH = 200
-_MOST_ROWS = 40
 
 _COLUMNS = (
     "workspace",
@@ -62,35 +57,6 @@ _COLUMNS = (
     "ignored",
     "ignored_until",
 )
-
-
-def _as_table(reports: Sequence[AuditReport]) -> str:
-    console = Console(file=io.StringIO(), highlight=False, width=None if Console().is_terminal else _PIPE_WIDTH)
-    for report in reports:
-        console.print(f"[bold]{escape(for_terminal(title(report)))}[/bold]", soft_wrap=True)
-        tables = [finding_table(report, report.findings)] if report.findings else []
-        if report.ignored:
-            tables.append(finding_table(report, report.ignored, is_ignored=True))
-        tables += [table for table in (kind_table(report), team_table(report)) if table is not None]
-        for table in tables:
-            console.print()
-            if table.name == "ignored":
-                console.print("Ignored, and in no total:")
-            console.print(grid(table, report.timezone, _MOST_ROWS))
-            if len(table.rows) > _MOST_ROWS:
-                console.print(f"and {len(table.rows) - _MOST_ROWS} more; the other formats have them all")
-        console.print()
-        console.print(escape(summary(report)), soft_wrap=True)
-        for line in overlap_lines(report):
-            console.print(escape(line), soft_wrap=True)
-        for line in not_judged_lines(report.not_judged):
-            console.print(escape(for_terminal(line)), soft_wrap=True, style="yellow")
-        for remark in report.remarks:
-            console.print(f"[yellow]note[/yellow] {escape(for_terminal(remark))}", soft_wrap=True)
-        console.print()
-    written = console.file
-    assert isinstance(written, io.StringIO)
-    return written.getvalue().rstrip()
 
 
 def markdown_lines(report: AuditReport, *, most: int | None = None) -> Iterator[str]:
@@ -176,12 +142,13 @@ def _as_json(reports: Sequence[AuditReport]) -> str:
 
 
 AUDIT_FORMS: Mapping[str, Callable[[Sequence[AuditReport]], str]] = {
-    "table": _as_table,
+    "table": as_table,
+    "details": as_details,
     "json": _as_json,
     "csv": _as_csv,
     "markdown": _as_markdown,
 }
-"""How an audit is printed, by the word for it."""
+"""How an audit is printed, by the word for it; `details` is the table with all that is known of each finding."""
 
 
 def _finding(report: AuditReport, shown: ShownFinding) -> dict[str, object]:

@@ -13,7 +13,7 @@ from exporter.errors import ConfigError, ConfigProblem
 from exporter.facts import FINDING_KINDS
 from exporter.insight.savings import Audit, Finding, KnownFinding, NotJudged, Saving, added, counted_elsewhere
 from exporter.ledger import Ledger, WorkspaceLedger
-from exporter.report.week_tables import ASSUMED_PROFILE, LOWER_BOUND
+from exporter.report.week_tables import compute_remarks
 from exporter.view import OwnerLabel, owner_label, polled
 
 _HIDDEN = "(not shown)"
@@ -215,19 +215,9 @@ def _remarks(
         if count:
             yield f"{count} findings without a saving in money are left out by --min-saving"
     if audit.since_ms is not None:
-        yield from _compute_basis(ledger, config)
+        projects = [known.project for known in polled(ledger, config)]
+        yield from compute_remarks(config.compute(ledger.name), ledger.name, projects)
     yield from audit.hints
-
-
-def _compute_basis(ledger: WorkspaceLedger, config: Config) -> Iterator[str]:
-    """What the figures of run time and compute rest on."""
-    yield f"run time and its compute are a {LOWER_BOUND}: notebook and app sessions are no runs, and are billed too"
-    compute = config.compute(ledger.name)
-    followed = [known.project for known in polled(ledger, config) if known.project.state == "published"]
-    assumed = sum(not compute.is_stated(ledger.name, project) for project in followed)
-    if assumed:
-        of = f"{assumed} of {len(followed)} published projects"
-        yield f"{ASSUMED_PROFILE}: {of} are taken to run on {compute.default}; set compute.profiles"
 
 
 def _known_at_ms(ledger: WorkspaceLedger, config: Config, now_ms: int) -> int:

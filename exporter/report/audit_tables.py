@@ -54,7 +54,7 @@ def finding_table(report: AuditReport, shown: Sequence[ShownFinding], *, is_igno
         if is_ignored:
             decision = (finding.ignored, "no end" if finding.ignored_until is None else str(finding.ignored_until))
         else:
-            decision = (f"{finding.action} ({finding.where})", _known_for(report, one))
+            decision = (f"{finding.action} ({finding.where})", known_for(report, one))
         return (
             *amounts,
             _about(finding.saving.runs),
@@ -168,7 +168,8 @@ def _about(amount: float) -> float:
     return round(amount, 1) if amount < 10 else round(amount)
 
 
-def _known_for(report: AuditReport, shown: ShownFinding) -> str:
+def known_for(report: AuditReport, shown: ShownFinding) -> str:
+    """For how long a finding has been known, in words."""
     days = known_days(report, shown)
     if days is None:
         return "new"

@@ -11,7 +11,7 @@ from exporter.insight import BudgetStatus, Consumer, culprit
 from exporter.ledger import Ledger
 from exporter.metrics import Collector, Status
 from exporter.report.table_report import TableReport
-from exporter.report.week_tables import Cell, Table
+from exporter.report.week_tables import Cell, Table, compute_remarks
 from exporter.view import Snapshot
 
 _BY = {"scheduled": "schedule", "api": "API", "unknown": "an unknown trigger"}
@@ -23,6 +23,7 @@ _ACTIONS = {
     "the gateway: `min_interval` of its policy.",
     "app_refresh": "Ask who keeps its app open, and refresh the app less often.",
 }
+_OF_COMPUTE = ("usd", "bill_usd", "compute_minutes")
 _ANY_PROJECT = "Open its run log in Hex, and stop what starts it."
 _ANY = "Pause what started most of it, or raise the limit if the work is wanted."
 
@@ -71,6 +72,9 @@ def _explanation(snapshot: Snapshot, status: BudgetStatus, found: Sequence[Consu
     remarks.append(f"resets: {_resets(status.period[1], timezone)}")
     if budget.unit == "ai_credits":
         remarks.append("a lower bound: private threads are not shown")
+    if budget.unit in _OF_COMPUTE:
+        projects = (known.project for known in snapshot.stored.projects if known.gone_since_ms is None)
+        remarks += compute_remarks(snapshot.config.compute(snapshot.name), snapshot.name, projects)
     return TableReport(
         workspace=snapshot.name,
         title=f"{sentence} {action}" if sentence else f"Budget {budget.name} of {snapshot.name}: nothing is used.",

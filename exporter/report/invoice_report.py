@@ -19,7 +19,7 @@ from exporter.reconcile import ComparedPart, Invoice, LedgerPart, Part, Reconcil
 from exporter.reconcile import percent as percent_of
 from exporter.report.charges import Charge, charges
 from exporter.report.table_report import TableReport
-from exporter.report.week_report import local
+from exporter.report.table_wording import local
 from exporter.report.week_tables import ASSUMED_PROFILE, LOWER_BOUND, Cell, Table
 from exporter.view import Accounts, Bookkeeper, Snapshot, complete_since_ms
 

@@ -13,7 +13,7 @@ from exporter.insight import UNBILLED
 from exporter.ledger import Ledger, RunAmount, WorkspaceLedger
 from exporter.metrics import Collector, Status
 from exporter.report.table_report import TableReport
-from exporter.report.week_report import local
+from exporter.report.table_wording import local
 from exporter.report.week_tables import WITHOUT_TEAM, Cell, Table
 from exporter.view import FAILED_STATUSES, RunKind, Snapshot
 

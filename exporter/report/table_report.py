@@ -6,15 +6,11 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from rich.console import Console
-from rich.markup import escape
-
-from exporter.report.escaping import for_markdown, for_spreadsheet, for_terminal
-from exporter.report.week_forms import grid, heading, markdown_table
+from exporter.report.escaping import for_markdown, for_spreadsheet
+from exporter.report.table_wording import heading
+from exporter.report.terminal_table import sentence_lines, table_lines, terminal_width
+from exporter.report.week_forms import markdown_table
 from exporter.report.week_tables import Table
-
-_PIPE_WIDTH = 160
-_MOST_ROWS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,20 +30,18 @@ class TableReport:
 
 
 def _as_table(reports: Sequence[TableReport]) -> str:
-    console = Console(file=io.StringIO(), highlight=False, width=None if Console().is_terminal else _PIPE_WIDTH)
+    width = terminal_width()
+    lines: list[str] = []
     for report in reports:
-        console.print(f"[bold]{escape(for_terminal(report.title))}[/bold]", soft_wrap=True)
+        lines += sentence_lines(report.title, width)
         for table in report.tables:
-            console.print()
-            console.print(grid(table, report.timezone))
-            if len(table.rows) > _MOST_ROWS:
-                console.print(f"and {len(table.rows) - _MOST_ROWS} more; the other formats have them all")
-        console.print()
+            if table.rows:
+                lines += ["", *table_lines(table, report.timezone, width)]
+        lines.append("")
         for remark in report.remarks:
-            console.print(f"[yellow]note[/yellow] {escape(for_terminal(remark))}", soft_wrap=True)
-    written = console.file
-    assert isinstance(written, io.StringIO)
-    return written.getvalue().rstrip()
+            lines += sentence_lines(f"note {remark}", width, "     ")
+        lines.append("")
+    return "\n".join(lines).rstrip()
 
 
 def _as_markdown(reports: Sequence[TableReport]) -> str:

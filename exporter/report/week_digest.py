@@ -7,7 +7,8 @@ from exporter.insight import MICRO, Money
 from exporter.report.audit_report import AuditReport, ShownFinding
 from exporter.report.audit_tables import not_judged_lines, parts, summary
 from exporter.report.escaping import for_markdown
-from exporter.report.week_forms import heading, markdown_table
+from exporter.report.table_wording import heading
+from exporter.report.week_forms import markdown_table
 from exporter.report.week_report import WeekReport
 from exporter.report.week_tables import Cell, Table
 

@@ -1,54 +1,31 @@
 """The forms of a report: a table for people, JSON for programs, CSV for bills, Markdown for a chat or a wiki."""
 
-import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Literal
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table as Grid
-
-from exporter.report.escaping import for_markdown, for_terminal
+from exporter.report.escaping import for_markdown
 from exporter.report.focus_csv import focus_csv
-from exporter.report.week_report import WeekReport, local
-from exporter.report.week_tables import Cell, Table
-
-_MOST_ROWS = 20
-_PIPE_WIDTH = 160
+from exporter.report.table_wording import for_people, heading, local, texts
+from exporter.report.terminal_table import sentence_lines, table_lines, terminal_width
+from exporter.report.week_report import WeekReport
+from exporter.report.week_tables import Table
 
 
 def _as_table(all_reports: Sequence[WeekReport]) -> str:
-    """For a terminal, or as wide as needed for a pipe: only the costliest projects."""
-    console = Console(file=io.StringIO(), highlight=False, width=None if Console().is_terminal else _PIPE_WIDTH)
+    """For a terminal, or for a pipe: what fits, with the costliest projects only."""
+    width = terminal_width()
+    lines: list[str] = []
     for report in all_reports:
-        console.print(f"[bold]{escape(for_terminal(report.title))}[/bold]", soft_wrap=True)
+        lines += sentence_lines(report.title, width)
         for table in report.tables:
-            console.print()
-            console.print(grid(table, report.timezone))
-            if len(table.rows) > _MOST_ROWS:
-                console.print(f"and {len(table.rows) - _MOST_ROWS} more; the other formats have them all")
-        console.print()
+            if table.rows:
+                lines += ["", *table_lines(table, report.timezone, width)]
+        lines.append("")
         for remark in report.all_remarks:
-            console.print(f"[yellow]note[/yellow] {escape(for_terminal(remark))}", soft_wrap=True)
-    written = console.file
-    assert isinstance(written, io.StringIO)
-    return written.getvalue().rstrip()
-
-
-def grid(table: Table, timezone: str, most: int = _MOST_ROWS) -> Grid:
-    """The first rows for a terminal, figures to the right, whatever the cells say."""
-    shown = Grid(box=None, pad_edge=False)
-    table = for_people(table)
-    for index, column in enumerate(table.columns):
-        has_figures = any(isinstance(row[index], int | float) for row in table.rows)
-        is_id = table.name == "project" and column == "project"
-        justify: Literal["left", "right"] = "right" if has_figures else "left"
-        shown.add_column(heading(column), justify=justify, no_wrap=has_figures or is_id)
-    for row in table.rows[:most]:
-        shown.add_row(*(escape(for_terminal(text)) for text in _texts(table, row, timezone)))
-    return shown
+            lines += sentence_lines(f"note {remark}", width, "     ")
+        lines.append("")
+    return "\n".join(lines).rstrip()
 
 
 def _as_markdown(all_reports: Sequence[WeekReport]) -> str:
@@ -69,7 +46,7 @@ def markdown_table(table: Table, timezone: str) -> Iterator[str]:
     yield f"| {' | '.join(map(heading, table.columns))} |"
     yield f"|{' --- |' * len(table.columns)}"
     for row in table.rows:
-        yield f"| {' | '.join(map(for_markdown, _texts(table, row, timezone)))} |"
+        yield f"| {' | '.join(map(for_markdown, texts(table, row, timezone)))} |"
 
 
 def _as_csv(all_reports: Sequence[WeekReport]) -> str:
@@ -107,40 +84,3 @@ WEEK_FORMS: Mapping[str, Callable[[Sequence[WeekReport]], str]] = {
     "markdown": _as_markdown,
 }
 """How a report is printed, by the word for it."""
-
-
-def for_people(table: Table) -> Table:
-    """The table without columns for programs, and without kinds of money in which nothing has a price."""
-    kept = [
-        index
-        for index, column in enumerate(table.columns)
-        if column not in table.for_programs
-        and not (column.endswith("billed_usd") and all(row[index] is None for row in table.rows))
-        and not (column.endswith("estimate_usd") and not any(row[index] for row in table.rows))
-    ]
-    rows = tuple(tuple(row[index] for index in kept) for row in table.rows)
-    return Table(table.name, tuple(table.columns[index] for index in kept), rows)
-
-
-def _texts(table: Table, row: Sequence[Cell], timezone: str) -> list[str]:
-    return [_shown(column, cell, timezone) for column, cell in zip(table.columns, row, strict=True)]
-
-
-def heading(column: str) -> str:
-    """What a column is called for people."""
-    return column.removesuffix("_timestamp_seconds").replace("previous_", "last ").replace("_", " ")
-
-
-def _shown(column: str, cell: Cell, timezone: str) -> str:
-    """A figure for people: to the hundredth, whole seconds, the local time."""
-    if cell is None:
-        return "-"
-    if isinstance(cell, str):
-        return cell
-    if column.endswith("_timestamp_seconds"):
-        return local(round(cell * 1000), timezone).strftime("%a %d %b %H:%M")
-    if column.endswith("usd"):
-        return f"{cell:,.2f}"
-    if column.endswith("seconds"):
-        return f"{cell:,.0f}"
-    return f"{cell:,.2f}".removesuffix(".00")

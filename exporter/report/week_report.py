@@ -1,23 +1,22 @@
 """One week, month or other period of each workspace from the ledger: its tables, and remarks on what is missing."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from zoneinfo import ZoneInfo
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from exporter.clock import Clock
 from exporter.config import Config
 from exporter.errors import ConfigError, ConfigProblem
 from exporter.insight import Period
 from exporter.insight.savings import KnownFinding
-from exporter.ledger import Ledger
+from exporter.ledger import Ledger, WorkspaceLedger
 from exporter.metrics import Collector, Status
 from exporter.report.adjustments import adjustment_tables, closing_remarks, correction_charges
 from exporter.report.charges import Charge, charges
 from exporter.report.credit_tables import credit_remarks, credit_tables
 from exporter.report.report_period import ReportPeriod, WantedPeriod, report_period
+from exporter.report.table_wording import local
 from exporter.report.team_week import with_savings
-from exporter.report.week_tables import Table, tables
+from exporter.report.week_tables import Table, compute_remarks, tables
 from exporter.view import Accounts, ClosedPeriod, Snapshot, as_closed
 
 
@@ -26,6 +25,8 @@ class WeekReport:
     """One workspace's week, or what other period `noun` names.
 
     `remarks` say what is missing, and why; `fit` says how the default budget compares.
+
+    `knows_from_ms` is when what the ledger knows begins, None: it knows nothing.
 
     `charges` are what the week is made of, by who caused it; `org_id` is Hex's own for the organisation.
     """
@@ -41,6 +42,12 @@ class WeekReport:
     org_id: str | None = None
     is_over: bool = True
     noun: str = "week"
+    knows_from_ms: int | None = None
+
+    @property
+    def has_data(self) -> bool:
+        """Whether the ledger reaches back into this time: what is over before its first run has only dashes."""
+        return not self.is_over or (self.knows_from_ms is not None and self.knows_from_ms < self.week[1])
 
     @property
     def all_remarks(self) -> tuple[str, ...]:
@@ -95,7 +102,15 @@ def week_reports(
                     accounts, closed = as_closed(ledger.workspace(name), config, accounts, now_ms)
                 if closed is not None:
                     snapshot = snapshot.at_close(closed.attribution)
-                yield _report(snapshot, accounts, closed, found, config, known, now_ms=now_ms)
+                report = _report(snapshot, accounts, closed, found, config, known, now_ms=now_ms)
+                yield replace(report, knows_from_ms=_knows_from_ms(ledger.workspace(name), closed))
+
+
+def _knows_from_ms(ledger: WorkspaceLedger, closed: ClosedPeriod | None) -> int | None:
+    """When the first kept run began, or Hex was first asked; 0 for a period that is kept as it was closed."""
+    if closed is not None:
+        return 0
+    return min((at for at in (ledger.oldest_kept_ms(), ledger.first_contact_ms) if at is not None), default=None)
 
 
 def _report(
@@ -124,6 +139,8 @@ def _report(
     if left_out := snapshot.stored.excluded_projects:
         remarks.append(f"{left_out} projects are left out by collect.match or collect.except")
     if accounts is not None:
+        projects = (known.project for known in snapshot.stored.projects if known.gone_since_ms is None)
+        remarks += compute_remarks(snapshot.config.compute(snapshot.name), snapshot.name, projects)
         remarks += [*accounts.assumed, *accounts.unmatched, *accounts.unpriced]
     remarks += credit_remarks(snapshot)
     return WeekReport(
@@ -133,7 +150,7 @@ def _report(
         known_until_ms=snapshot.complete_until_ms,
         tables=()
         if accounts is None
-        else tuple(
+        else _ordered(
             with_savings(table, snapshot, all_charges, known, today) if table.name == "team" else table
             for table in (
                 *tables(snapshot, accounts, is_over=is_over),
@@ -150,6 +167,24 @@ def _report(
     )
 
 
-def local(at_ms: int, timezone: str) -> datetime:
-    """An instant in the zone's time."""
-    return datetime.fromtimestamp(at_ms / 1000, ZoneInfo(timezone))
+_ORDER = (
+    "budget",
+    "total",
+    "component",
+    "team",
+    "project",
+    "trigger",
+    "status",
+    "adjustment",
+    "grant",
+    "user",
+    "model",
+    "plan",
+)
+
+
+def _ordered(all_tables: Iterable[Table]) -> tuple[Table, ...]:
+    """Will it fit, what does it come to, who is it: then how it ran, and what else could be bought."""
+    return tuple(
+        sorted(all_tables, key=lambda table: _ORDER.index(table.name) if table.name in _ORDER else len(_ORDER))
+    )

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from exporter.facts import TERMINAL_STATUSES, TRIGGERS
+from exporter.config import Compute
+from exporter.facts import TERMINAL_STATUSES, TRIGGERS, Project
 from exporter.insight import COMPONENTS, MICRO, UNBILLED, Money, local_day, ruled_out, tariff
 from exporter.view import Accounts, RunKind, Snapshot, Total, WeekAccount
 
@@ -119,6 +120,16 @@ def compute_basis(snapshot: Snapshot) -> str:
     projects = (known.project for known in snapshot.stored.projects if known.gone_since_ms is None)
     is_assumed = any(not compute.is_stated(snapshot.name, project) for project in projects)
     return f"{LOWER_BOUND}, {ASSUMED_PROFILE}" if is_assumed else LOWER_BOUND
+
+
+def compute_remarks(compute: Compute, workspace: str, projects: Iterable[Project]) -> Iterator[str]:
+    """What the figures of run time and compute rest on, budgets in them included."""
+    yield f"run time and its compute are a {LOWER_BOUND}: notebook and app sessions are no runs, and are billed too"
+    published = [project for project in projects if project.state == "published"]
+    assumed = sum(not compute.is_stated(workspace, project) for project in published)
+    if assumed:
+        of = f"{assumed} of {len(published)} published projects"
+        yield f"{ASSUMED_PROFILE}: {of} are taken to run on {compute.default}; set compute.profiles"
 
 
 def _compared(

@@ -224,7 +224,7 @@ class TestOverTime:
         assert acme["realised_usd"] == pytest.approx(38 * 10 / 30.4375, abs=0.01)
         (total,) = [row for row in acme["kinds"] if row["kind"] == "idle_paid_seat"]
         assert (total["findings"], total["realised_usd"]) == (0, acme["realised_usd"])
-        assert "14 days" in told("table", workspace="acme")
+        assert "14 days" in told("details", workspace="acme")
 
     def test_a_ledger_that_nobody_writes_any_more_is_judged_as_of_its_last_day(
         self, told: Any, manual_clock: Any
@@ -245,8 +245,9 @@ class TestForms:
         assert "[bold]rows" in " ".join(text.split())
         assert "idle@sales.example" in text
         assert "not judged everywhere: colliding schedules" in text
-        assert "3 findings; you would pay less: 38.00 of 66.00 USD a month" in text
-        assert "fixed | next week" in text
+        assert text.splitlines()[1:3] == ["3 findings", "you would pay less: 38.00 of 66.00 USD a month"]
+        assert "1 finding ignored, and in no total; --details lists them" in text
+        assert "fixed | next week (until 2026-12-31)" in told("details", workspace="acme")
 
     def test_csv_has_no_formula_and_one_row_a_finding(self, told: Any) -> None:
         rows = list(csv.DictReader(io.StringIO(told("csv"))))
@@ -263,7 +264,7 @@ class TestForms:
 
         assert lines[0].startswith("# Savings: acme, by the runs of 2026-10-21 to 2026-11-18")
         (row,) = [line for line in lines if "HYPERLINK" in line]
-        (head,) = [line for line in lines if line.startswith("| saving billed usd") and "known for" in line]
+        (head,) = [line for line in lines if line.startswith("| monthly saving, billed USD") and "known for" in line]
         assert row.replace("\\|", "").count("|") == head.count("|")
         assert r"\<b\>x\</b\>" in row
         assert any(line.startswith("- not judged everywhere: colliding schedules") for line in lines)

@@ -196,7 +196,7 @@ def test_the_forms_for_people(bench: Bench) -> None:
     table, markdown = bench.report(form="table"), bench.report(form="markdown")
 
     assert table.startswith("acme, last 7 days: 2026-11-11 12:06 to 2026-11-18 12:06 (Europe/Zurich)")
-    assert "| p1 | Orders \\| all | a@sales.example | sales | 1 | 0 | 2 | 0 |" in markdown
+    assert "| p1 | Orders \\| all | a@sales.example | sales | 1 | 0 | 0.0 | 0 |" in markdown
 
 
 class TestCommand:

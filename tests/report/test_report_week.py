@@ -205,7 +205,7 @@ class TestForms:
         lines = printed("markdown").splitlines()
 
         (row,) = (line for line in lines if line.startswith("| p1 |"))
-        assert row.startswith(r"| p1 | Orders \| all | a@sales.example | sales | 3 | 270 | 0.15 |")
+        assert row.startswith(r"| p1 | Orders \| all | a@sales.example | sales | 3 | 4.5 | 0.15 |")
         assert "# acme, 2026-11-16 to 2026-11-22 (2026-W47, Europe/Zurich)" in lines
 
     def test_a_table_shows_titles_as_they_are(self, printed: Any) -> None:
@@ -227,6 +227,33 @@ class TestCommand:
         assert result.exit_code == 0, result.output
         assert [report["workspace"] for report in json.loads(result.stdout)] == ["acme", "beta"]
         assert before >= set(folder.iterdir())
+
+    @pytest.mark.parametrize("form", [(), ("--format", "json"), ("--format", "csv"), ("--digest",)])
+    @pytest.mark.parametrize(
+        ("option", "period"), [("--week", "2019-W02"), ("--month", "2026-09"), ("--from", "2019-01-01")]
+    )
+    def test_a_period_without_data_is_one_line_and_no_table(
+        self, folder: Path, manual_clock: Any, form: tuple[str, ...], option: str, period: str
+    ) -> None:
+        until = ("--to", "2019-02-01") if option == "--from" else ()
+        arguments = ["report", "--config.file", str(folder / "hex.yml"), option, period, *until, *form]
+
+        result = CliRunner().invoke(main, arguments)
+
+        assert result.exit_code == 1
+        assert result.stdout == ""
+        assert result.stderr == (
+            f"hex-exporter: {option}: '{period}' has no data: what the ledger knows begins on 2026-11-10; "
+            "write a later one\n"
+        )
+
+    def test_the_first_week_with_data_is_printed(self, folder: Path) -> None:
+        arguments = ["report", "--config.file", str(folder / "hex.yml"), "--week", "2026-W46", "--format", "json"]
+
+        result = CliRunner().invoke(main, arguments)
+
+        assert result.exit_code == 0
+        assert json.loads(result.stdout)[0]["total"][0]["runs"] == 2
 
     def test_without_a_ledger_says_what_is_missing(self, tmp_path: Path) -> None:
         (tmp_path / "hex.yml").write_text("storage: {url: 'sqlite:///none.db'}")

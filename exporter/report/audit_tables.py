@@ -69,6 +69,11 @@ def finding_table(report: AuditReport, shown: Sequence[ShownFinding], *, is_igno
     return Table("ignored" if is_ignored else "finding", columns, tuple(map(cells, shown)))
 
 
+def by_saving(report: AuditReport) -> Sequence[ShownFinding]:
+    """The findings with those last that save nothing which has a price: the first is the first thing to do."""
+    return sorted(report.findings, key=lambda one: report.is_priced and not one.finding.saving.micro)
+
+
 def kind_table(report: AuditReport) -> Table | None:
     """Totals by kind, in which nothing counts twice; None where nothing could be judged."""
     if not report.totals:

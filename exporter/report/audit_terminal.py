@@ -7,6 +7,7 @@ from exporter.insight import MICRO
 from exporter.insight.savings import Saving
 from exporter.report.audit_report import AuditReport, ShownFinding
 from exporter.report.audit_tables import (
+    by_saving,
     evidence_text,
     kind_table,
     known_for,
@@ -49,9 +50,7 @@ def _written(reports: Sequence[AuditReport], *, has_details: bool) -> str:
 def _short(report: AuditReport, width: int | None) -> Iterator[str]:
     if report.findings:
         yield from ("", "Savings a month:")
-        # Those that save nothing which has a price come last: the first line is the first thing to do.
-        ranked = sorted(report.findings, key=lambda one: report.is_priced and not one.finding.saving.micro)
-        yield from table_lines(_table(report, ranked), report.timezone, width, _MOST_FINDINGS)
+        yield from table_lines(_table(report, by_saving(report)), report.timezone, width, _MOST_FINDINGS)
     if report.ignored:
         count = len(report.ignored)
         yield from ("", f"{count} finding{'' if count == 1 else 's'} ignored, and in no total; --details lists them")

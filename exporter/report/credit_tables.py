@@ -41,8 +41,9 @@ def credit_remarks(snapshot: Snapshot) -> Iterator[str]:
     yield "AI credits are a lower bound: Hex does not show private threads, so what is left of grants is at most that"
     outlook = account.outlook
     if outlook is not None and outlook.top_ups:
+        bought = "top-up of AI credits is" if outlook.top_ups == 1 else "top-ups of AI credits are"
         yield (
-            f"at the pace of the last seven days {outlook.top_ups} more top-ups of AI credits are bought until the "
+            f"at the pace of the last seven days {outlook.top_ups} more {bought} bought until the "
             f"month ends: {outlook.top_ups_micro / MICRO:,.2f} USD by the price book, from an empty pool"
         )
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from exporter.facts import finding_kind_words
 from exporter.insight import MICRO, Money
 from exporter.report.audit_report import AuditReport, ShownFinding
-from exporter.report.audit_tables import not_judged_lines, parts, summary
+from exporter.report.audit_tables import by_saving, not_judged_lines, parts, summary
 from exporter.report.escaping import for_markdown
-from exporter.report.table_wording import heading
+from exporter.report.table_wording import heading, words
 from exporter.report.week_forms import markdown_table
 from exporter.report.week_report import WeekReport
 from exporter.report.week_tables import Cell, Table
@@ -90,7 +90,7 @@ def _budgets(tables: Mapping[str, Table]) -> Table | None:
     cells = tuple(
         (
             row["budget"],
-            f"{row['unit']} a {row['period']}",
+            f"{words(str(row['unit']))} a {row['period']}",
             row["used"],
             row["limit"],
             "-" if part(row) is None else f"{part(row):.0%}",
@@ -157,7 +157,7 @@ def _findings(audit: AuditReport) -> Table:
         )
 
     columns = (*money, "runs", "kind", "subject", "owner", "action")
-    return Table("finding", columns, tuple(map(cells, audit.findings[:MOST])))
+    return Table("finding", columns, tuple(map(cells, by_saving(audit)[:MOST])))
 
 
 def _notes(report: WeekReport, audit: AuditReport) -> Iterator[str]:

@@ -1,10 +1,11 @@
 """A small workspace in a real ledger, and what the collector shows of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
 import msgspec
+import pytest
 
 from exporter.config import (
     DEFAULT_BUDGET,
@@ -105,6 +106,20 @@ class World:
     def many(self, count: int, ago_ms: int, prefix: str = "r") -> Sequence[Run]:
         """Runs that started at one time."""
         return [self.run(f"{prefix}{number}", ago_ms) for number in range(count)]
+
+
+@pytest.fixture
+def world(manual_clock: Any) -> Iterator[World]:
+    """An empty workspace."""
+    made = World(manual_clock)
+    yield made
+    made.ledger.close()
+
+
+@pytest.fixture
+def busy(world: World) -> World:
+    """A workspace with some of everything."""
+    return fill(world)
 
 
 def fill(world: World) -> World:

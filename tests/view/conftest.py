@@ -1,22 +1,9 @@
 """A small workspace, empty or with some of everything; its figures are those of the page."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
-from helpers.workspace_world import World, fill
+from helpers.workspace_world import World, busy, world
 
-
-@pytest.fixture
-def world(manual_clock: Any) -> Iterator[World]:
-    made = World(manual_clock)
-    yield made
-    made.ledger.close()
-
-
-@pytest.fixture
-def busy(world: World) -> World:
-    return fill(world)
+__all__ = ["busy", "wednesday", "world"]
 
 
 @pytest.fixture

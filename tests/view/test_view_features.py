@@ -1,6 +1,5 @@
 """Why there is no data: each state of each feature, from a real ledger."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -14,13 +13,6 @@ from exporter.view import FEATURES, feature_states
 
 HOUR_MS = 3_600_000
 WEEK_MS = 7 * 24 * HOUR_MS
-
-
-@pytest.fixture
-def world(manual_clock: Any) -> Iterator[World]:
-    made = World(manual_clock)
-    yield made
-    made.ledger.close()
 
 
 def states(world: World) -> dict[str, tuple[str, str]]:

@@ -1,6 +1,6 @@
 # `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint bench dashboards docs golden chart lock image
+.PHONY: help install demo test check lint bench dashboards docs golden chart lock image up
 
 PYTHON = .venv/bin/python
 BUILDER = docker
@@ -58,3 +58,6 @@ lock: ## resolve the hashed requirements files again (UPGRADE=--upgrade for newe
 image: ## build the container image (BUILDER=docker, podman or buildah)
 	$(BUILDER) build $(if $(filter docker,$(BUILDER)),,--format docker) --tag hex-exporter:$(VERSION) \
 	  --build-arg VERSION=$(VERSION) --build-arg REVISION=$(shell git rev-parse HEAD) $(BUILD_FLAGS) .
+
+up: ## start it all by Docker Compose (CONFIG=hex.yml SECRETS=DIRECTORY for a workspace of yours)
+	@scripts/up "$(CONFIG)" "$(SECRETS)"

@@ -13,7 +13,7 @@ from urllib.request import urlopen
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-SCRIPTS = ["demo", "test", ".ci/run", "scripts/debian", "scripts/install", "scripts/lint"]
+SCRIPTS = ["demo", "test", ".ci/run", "scripts/debian", "scripts/install", "scripts/lint", "scripts/up"]
 
 
 class TestScripts:

@@ -1,10 +1,12 @@
 """compose.yaml against what exists: the image, the bundle that it mounts, and the addresses in it.
 
-Docker is not run here. What it would start is the bundle, which the other tests give to the real programs.
+Docker is not run here, Compose is. What it would start is the bundle, which the other tests give to the real programs.
 """
 
 import re
 import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +25,8 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 @pytest.fixture
 def bundled(tmp_path: Path) -> Path:
     """What the service `bundle` writes."""
-    command = SERVICES["bundle"]["command"]
-    done = CliRunner().invoke(main, [str(tmp_path) if part == "/bundle" else part for part in command])
+    _, name, *options = SERVICES["bundle"]["command"]
+    done = CliRunner().invoke(main, [name, str(tmp_path), *options])
     assert done.exit_code == 0, done.output
     return tmp_path
 
@@ -46,7 +48,8 @@ def test_every_address_is_of_loopback() -> None:
 def test_services_and_volumes_that_are_named_exist() -> None:
     for service in SERVICES.values():
         assert service.get("depends_on", {}).keys() <= SERVICES.keys()
-        assert {volume.partition(":")[0] for volume in service.get("volumes", ())} <= COMPOSE["volumes"].keys()
+        given = {volume.partition(":")[0] for volume in service.get("volumes", ()) if not volume.startswith("$")}
+        assert given <= COMPOSE["volumes"].keys()
 
 
 def test_paths_in_the_bundle_exist(bundled: Path) -> None:
@@ -71,7 +74,7 @@ def test_services_find_each_other(bundled: Path) -> None:
 
     for address in (target, alertmanager, source["url"].removeprefix("http://")):
         service, _, port = address.partition(":")
-        assert SERVICES[service]["ports"] == [f"127.0.0.1:{port}:{port}"]
+        assert f"127.0.0.1:{port}:{port}" in SERVICES[service]["ports"]
     assert config["global"]["external_labels"]["grafana_url"] == "http://localhost:3000"
     assert source["isDefault"] is True  # Grafana here has no other
 
@@ -95,7 +98,7 @@ def test_retention_is_longer_than_the_history() -> None:
     assert int(re.findall(r"=(\d+)d", retention)[0]) > 365
 
 
-@pytest.mark.parametrize("name", ["exporter", "history", "import"])
+@pytest.mark.parametrize("name", ["exporter", "bundle", "history", "import"])
 def test_scripts_are_right_for_a_posix_shell(name: str) -> None:
     script = SERVICES[name]["command"][0].replace("$$", "$")
 
@@ -106,4 +109,105 @@ def test_scripts_are_right_for_a_posix_shell(name: str) -> None:
 
 def test_state_is_where_the_image_has_it() -> None:
     assert "VOLUME /var/lib/hex-exporter\n" in (ROOT / "Dockerfile").read_text()
-    assert SERVICES["exporter"]["volumes"] == ["state:/var/lib/hex-exporter"]
+    assert "state:/var/lib/hex-exporter" in SERVICES["exporter"]["volumes"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """A folder with a configuration and secrets, and what the services run there instead of the exporter's program."""
+
+    folder: Path
+
+    def command(self, service: str, **environment: str) -> list[str]:
+        """The arguments that a service's script gives to `hex-exporter`, in the order in which Compose would."""
+        script, *arguments = SERVICES[service]["command"]
+        script = script.replace("$$", "$").replace("/etc/hex-exporter/config.yml", str(self.folder / "hex.yml"))
+        program = self.folder / "hex-exporter"
+        program.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+        program.chmod(0o755)
+        done = subprocess.run(
+            ["sh", "-c", script, *arguments],
+            cwd=self.folder,
+            env={"PATH": f"{self.folder}:/usr/bin:/bin", **environment},
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.replace(str(self.folder), "/made").splitlines()
+
+
+@pytest.mark.parametrize("service", ["exporter", "bundle", "history"])
+def test_each_service_takes_the_configuration_that_is_given(service: str, tmp_path: Path) -> None:
+    made = Made(folder=tmp_path)
+    given = "--config.file=/made/hex.yml"
+
+    assert given not in made.command(service)
+    assert given not in made.command(service, HEX_API_TOKEN="x")
+    (tmp_path / "hex.yml").write_text("workspaces: [{name: a}]\n")
+    assert given in made.command(service)
+
+
+def test_without_a_configuration_the_token_decides_between_hex_and_the_demo(tmp_path: Path) -> None:
+    made = Made(folder=tmp_path)
+
+    assert made.command("exporter") == ["demo", "--web.listen-address=:9891"]
+    assert made.command("exporter", HEX_API_TOKEN="x") == ["serve", "--web.listen-address=:9891"]
+    assert "--config.file=demo/demo.yml" in made.command("history")
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("docker_compose", ["trixie"], indirect=True)
+def test_compose_mounts_what_is_given_and_else_nothing(docker_compose: Path) -> None:
+    def mounted(**environment: str) -> dict[str, str]:
+        command = [docker_compose, "--file", ROOT / "compose.yaml", "config"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        exporter = yaml.safe_load(done.stdout)["services"]["exporter"]
+        return {volume["target"]: volume["source"] for volume in exporter["volumes"]}
+
+    given = mounted(HEX_CONFIG="/home/me/hex.yml", HEX_SECRETS="/home/me/secrets")
+
+    state = {"/var/lib/hex-exporter": "state"}
+    config, secrets = "/etc/hex-exporter/config.yml", "/run/secrets/hex"
+    assert given == {**state, config: "/home/me/hex.yml", secrets: "/home/me/secrets"}
+    assert mounted() == {**state, config: "/dev/null", secrets: "secrets"}
+
+
+class TestUp:
+    """`scripts/up`, with a `docker` that only says how it was called."""
+
+    @pytest.fixture
+    def up(self, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+        def up(*arguments: str, docker: str) -> subprocess.CompletedProcess[str]:
+            (tmp_path / "docker").write_text(f"#!/bin/sh\n{docker}\n")
+            (tmp_path / "docker").chmod(0o755)
+            environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+            command = [ROOT / "scripts" / "up", *arguments]
+            return subprocess.run(
+                command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=10, check=False
+            )
+
+        return up
+
+    def test_one_line_says_that_compose_is_missing(self, up: Any) -> None:
+        refused = up(docker='echo "docker: unknown command: docker $1" >&2; exit 1')
+
+        assert refused.returncode == 1
+        [line] = refused.stderr.splitlines()
+        assert line.startswith("Docker Compose v2 is missing: install docker-compose-plugin")
+
+    def test_compose_gets_whole_paths(self, up: Any, tmp_path: Path) -> None:
+        (tmp_path / "hex.yml").write_text("workspaces: [{name: a}]\n")
+        (tmp_path / "secrets").mkdir()
+
+        started = up("hex.yml", "secrets", docker='echo "$* $PWD $HEX_CONFIG $HEX_SECRETS"')
+
+        assert started.returncode == 0, started.stderr
+        assert started.stdout == f"compose up {ROOT} {tmp_path}/hex.yml {tmp_path}/secrets\n"
+
+    def test_a_file_that_is_not_there_is_refused(self, up: Any) -> None:
+        refused = up("hx.yml", docker="exit 0")
+
+        assert (refused.returncode, refused.stderr) == (1, "hx.yml does not exist; name a configuration file\n")

@@ -32,8 +32,9 @@ PACKAGES = {
     "alertmanager": "prometheus-alertmanager",
     "amtool": "prometheus-alertmanager",
     "postgres": "postgresql-15",
+    "docker_compose": "docker-compose",
 }
-BINARIES = {"alertmanager": "prometheus-alertmanager"}
+BINARIES = {"alertmanager": "prometheus-alertmanager", "docker_compose": "docker-compose"}
 FOLDERS = {"postgres": "usr/lib/postgresql/15/bin"}
 
 # What PostgreSQL of bookworm links that a slim machine may lack; fetched only where something is missing.
@@ -69,6 +70,12 @@ def alertmanager(request: pytest.FixtureRequest) -> Path:
 @pytest.fixture
 def amtool(request: pytest.FixtureRequest) -> Path:
     """Alertmanager's tool for checking its configuration and routes."""
+    return _program(request)
+
+
+@pytest.fixture
+def docker_compose(request: pytest.FixtureRequest) -> Path:
+    """Compose v2, which Debian has since trixie; it reads a file without Docker."""
     return _program(request)
 
 

@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from exporter import __version__
-from exporter.cli.flags import Command, config_flag, log_flags, web_flags
+from exporter.cli.flags import Command, config_flag, log_flags, quiet_log_flags, web_flags
 from exporter.cli.standard_streams import Program
 from exporter.errors import ConfigError, HexExporterError
 from exporter.facts import FINDING_KINDS, finding_kind_of, finding_kind_words
@@ -107,17 +107,24 @@ def serve(**flags: Any) -> None:
 @click.option("--projects", metavar="N", default=40, type=click.IntRange(1, 5000), help="Size of the workspace.")
 @click.option("--seed", metavar="N", default=1, type=int, help="The same seed gives the same workspace.")
 @click.option("--storage", metavar="DIR", type=click.Path(path_type=Path), help="Where the demo keeps its ledger.")
+@click.option(
+    "--config.file",
+    "--config",
+    "config_file",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="A changed copy of the demo.yml that it writes.",
+)
 @web_flags
-@log_flags
+@quiet_log_flags
 @prints_errors
-def demo(projects: int, seed: int, storage: Path | None, log_level: str, log_format: str, **web: Any) -> None:
+def demo(projects: int, seed: int, storage: Path | None, config_file: Path | None, **flags: Any) -> None:
     """Serve a simulated workspace with 90 days of history; no token needed."""
     from exporter.cli.demo import run_demo
     from exporter.service import WebFlags
 
-    run_demo(
-        projects, seed, storage, environ=os.environ, web=WebFlags(**web), log_level=log_level, log_format=log_format
-    )
+    log = {name: flags.pop(name) for name in ("log_level", "log_format")}
+    run_demo(projects, seed, storage, config_file, environ=os.environ, web=WebFlags(**flags), **log)
 
 
 @main.command()

@@ -6,13 +6,15 @@ import time
 from collections.abc import Coroutine, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
+from exporter.cli.demo_banner import banner, own_program
 from exporter.cli.demo_traffic import trigger
 from exporter.clock import SystemClock
-from exporter.config import Week
-from exporter.errors import ConfigError, LedgerBusyError, LedgerError
+from exporter.config import Config, Week
+from exporter.errors import ConfigError, ConfigProblem, LedgerBusyError, LedgerError
 from exporter.hexapi import TokenSource
 from exporter.insight import local_day, period_at, period_before
 from exporter.ledger import WriterLock, open_ledger
@@ -25,7 +27,7 @@ from exporter.service import (
     read_config,
     state_dir,
 )
-from exporter.simulator import Fault, Faults, RateLimits, Simulation, create_app, invoice_csv
+from exporter.simulator import Fault, Faults, RateLimits, Simulation, Tokens, create_app, invoice_csv
 from exporter.web import Server, bind, parse_address
 
 PLANT_EVERY_SECONDS = 5.0
@@ -45,60 +47,97 @@ def run_demo(
     projects: int,
     seed: int,
     storage: Path | None,
+    config_file: Path | None,
     *,
     environ: Mapping[str, str],
     web: WebFlags,
     log_level: str,
     log_format: str,
 ) -> None:
-    """Simulate and serve until a signal."""
+    """Simulate and serve until a signal, with the configuration of the file, or one that is written anew."""
     end_quietly_on_signals()
     configure_logs(log_level, log_format)
     folder = storage if storage is not None else state_dir(environ) / "demo"
-    ledger_url = f"sqlite:///{folder / f'ledger-{projects}-{seed}.db'}"
     lock = _lock(folder)  # held until the process ends: nothing of a demo that runs is overwritten
+    if config_file is None:
+        hex_address = _free("127.0.0.1:9890")
+        config_file = _write_config(folder, hex_address, f"sqlite:///{folder / f'ledger-{projects}-{seed}.db'}")
+    else:
+        hex_address = _named_address(read_config(config_file, environ), config_file)
+    ledger_url = read_config(config_file, environ).storage.url
 
     simulation = Simulation(seed, projects, clock=SystemClock(), plant_since_ms=_plant_since_ms(ledger_url))
-    app = create_app(simulation, faults=Faults([_NOW_AND_THEN_429], seed), limits=RateLimits.off())
-    hex_server = Server(app, listen=[_free("127.0.0.1:9890")])
-    hex_address = hex_server.bind()[0]
-    base_url = f"http://{hex_address}/api/v1"
+    faults, tokens = Faults([_NOW_AND_THEN_429], seed), Tokens(is_open=True)
+    app = create_app(simulation, faults=faults, limits=RateLimits.off(), tokens=tokens)
+    hex_server = Server(app, listen=[hex_address], flag=f"{config_file}: workspaces[0].base_url")
+    hex_server.bind()
 
-    config_file = _write_config(folder, str(hex_address), ledger_url)
-    invoice_file, month = _write_invoice(folder, simulation)
-    token = TokenSource(value=_TOKEN)
-    service = Service(lambda: Assignment(read_config(config_file, environ), {"demo": token}, environ))
+    invoice = _write_invoice(folder, simulation)
+    service = Service(lambda: _assignment(config_file, environ))
     server, health_server = service.server(web), service.health_server(web)
     paths = web.paths()
     url = paths.url(server.scheme, server.bind()[0])
     health_server.bind()
-    assert service.gateway is not None
-    gateway_url = f"http://{service.gateway.bind()}/api/v1"
+    addresses = [
+        ("overview", f"{url}/"),
+        ("metrics", f"{url}{paths.telemetry}"),
+        ("Hex API", f"http://{hex_address}/api/v1 (any token)"),
+        ("ledger", ledger_url.removeprefix("sqlite:///")),
+    ]
+    triggered, to_run = _triggered(simulation)
+    client = _nothing()
+    if service.gateway is not None:
+        gateway_url = f"http://{service.gateway.bind()}/api/v1"
+        addresses.insert(3, ("gateway", f"{gateway_url} (the same, without runs that repeat what is known)"))
+        client = trigger(gateway_url, _TOKEN, triggered)
     click.echo(
         f"""A simulated Hex workspace of {projects} projects with 90 days of history, and the exporter that follows it.
 
-  metrics    {url}{paths.telemetry}
-  overview   {url}/
-  Hex API    {base_url} (any token)
-  gateway    {gateway_url} (the same, without runs that repeat what is known)
-  ledger     {ledger_url.removeprefix("sqlite:///")}
-  report     hex-exporter report --config.file {config_file}
-  audit      hex-exporter audit --config.file {config_file}
-  invoice    hex-exporter reconcile {invoice_file} --month {month} --config.file {config_file}
+{banner(addresses, config_file, invoice, to_run if service.gateway is not None else None, own_program())}
 
 A run starts every {PLANT_EVERY_SECONDS:.0f} seconds, and a client asks the gateway for one every fifteen. A new
 counter shows 0 for its first 90 seconds; reading the history takes about a minute. Ctrl-C ends it.
 """
     )
     sys.stdout.flush()
-    # What was planted to be switched off stays as it was planted.
-    planted = {subject for waste in simulation.waste for subject in waste.subjects}
-    runnable = [project.project_id for project in simulation.projects if project.is_runnable]
-    triggered = [project_id for project_id in runnable if project_id not in planted][:_TRIGGERED_PROJECTS]
     try:
-        asyncio.run(_serve(service, [hex_server, server, health_server], trigger(gateway_url, _TOKEN, triggered)))
+        asyncio.run(_serve(service, [hex_server, server, health_server], client))
     finally:
         lock.release()
+
+
+def _assignment(config_file: Path, environ: Mapping[str, str]) -> Assignment:
+    """The demo's configuration as it is now; the simulated Hex takes any token, so each workspace has the same."""
+    config = read_config(config_file, environ)
+    return Assignment(config, {one.name: TokenSource(value=_TOKEN) for one in config.workspaces}, environ)
+
+
+def _named_address(config: Config, file: Path) -> str:
+    """Where a configuration that was given back expects the simulated Hex; raises ConfigError for any other Hex."""
+    address = urlsplit(config.workspaces[0].base_url)
+    if len(config.workspaces) > 1 or address.hostname != "127.0.0.1" or address.port is None:
+        problem = (
+            "is not the address of a simulated Hex on this machine, such as http://127.0.0.1:9890/api/v1; "
+            "give the demo a copy of its demo.yml, and start `hex-exporter serve` for a real workspace"
+        )
+        raise ConfigError(ConfigProblem(f"{file}: workspaces[0].base_url", problem))
+    return address.netloc
+
+
+def _triggered(simulation: Simulation) -> tuple[Sequence[str], str]:
+    """The projects that the demo's client triggers, and the one whose run a person waits for: another, and short.
+
+    What was planted to be switched off stays as it was planted.
+    """
+    planted = {subject for waste in simulation.waste for subject in waste.subjects}
+    runnable = [one for one in simulation.projects if one.is_runnable and one.project_id not in planted]
+    triggered, others = runnable[:_TRIGGERED_PROJECTS], runnable[_TRIGGERED_PROJECTS:]
+    to_run = min(others or runnable, key=lambda one: one.median_seconds)
+    return [one.project_id for one in triggered], to_run.project_id
+
+
+async def _nothing() -> None:
+    """What a client does without a gateway."""
 
 
 async def _serve(service: Service, servers: Sequence[Server], client: Coroutine[None, None, None]) -> None:
@@ -121,20 +160,26 @@ def _lock(folder: Path) -> WriterLock:
 
 
 def _free(usual: str) -> str:
-    """The usual address, so that links stay, or any of this machine if that is taken."""
+    """The usual address, so that links stay, or another of this machine if that is taken."""
     try:
         bind(parse_address(usual)).close()
     except ConfigError:
-        return "127.0.0.1:0"
+        with bind(parse_address("127.0.0.1:0")) as free:
+            return f"127.0.0.1:{free.getsockname()[1]}"
     return usual
 
 
 def _write_config(folder: Path, hex_address: str, url: str) -> Path:
-    """Write the demo's configuration to its folder, for `report` and for trying changes with a reload; the file."""
+    """Write the demo's configuration and token to its folder, for the other commands and to be changed; the file."""
     template = (resources.files("exporter.cli") / "demo.yml").read_text("utf-8")
     file = folder / "demo.yml"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    values = {"HEX_ADDRESS": hex_address, "STORAGE_URL": url, "GATEWAY_ADDRESS": _free("127.0.0.1:9892")}
+    (folder / "token").write_text(_TOKEN, "utf-8")
+    values = {
+        "HEX_ADDRESS": hex_address,
+        "STORAGE_URL": url,
+        "TOKEN_FILE": str(folder / "token"),
+        "GATEWAY_ADDRESS": _free("127.0.0.1:9892"),
+    }
     for name, value in values.items():
         template = template.replace(name, value)
     file.write_text(template, "utf-8")

@@ -21,14 +21,19 @@ def config_flag(command: Command) -> Command:
     )(command)
 
 
-def log_flags(command: Command) -> Command:
-    """How a command logs."""
+def log_flags(command: Command, level: str = "info") -> Command:
+    """How a command logs, by default from this level on."""
     for flag in (
         click.option("--log.format", "log_format", type=click.Choice(["logfmt", "json"]), default="logfmt"),
-        click.option("--log.level", "log_level", type=click.Choice(["debug", "info", "warn", "error"]), default="info"),
+        click.option("--log.level", "log_level", type=click.Choice(["debug", "info", "warn", "error"]), default=level),
     ):
         command = flag(command)
     return command
+
+
+def quiet_log_flags(command: Command) -> Command:
+    """How a command logs whose own words are to stay in sight."""
+    return log_flags(command, level="warn")
 
 
 def web_flags(command: Command) -> Command:

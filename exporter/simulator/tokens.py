@@ -42,10 +42,14 @@ class Token:
 
 
 class Tokens:
-    """The tokens that are accepted: those given (text to token), or every well-formed one if none are."""
+    """The tokens that are accepted: those given (text to token), or every well-formed one if none are.
 
-    def __init__(self, known: Mapping[str, Token] | None = None) -> None:
+    With `is_open` any text is a token, of a workspace unless it begins as a personal one.
+    """
+
+    def __init__(self, known: Mapping[str, Token] | None = None, *, is_open: bool = False) -> None:
         self._known = known
+        self._is_open = is_open
 
     def identify(self, authorization: str | None, now_ms: int) -> Token:
         """The token of an Authorization header. A RefusalError with 401 if there is none, or none that is accepted."""
@@ -61,9 +65,10 @@ class Tokens:
         if self._known is not None:
             return self._known.get(text)
         prefix, rest = text[: len(PREFIXES[0])], text[len(PREFIXES[0]) :]
-        if prefix not in PREFIXES or not rest:
+        is_well_formed = prefix in PREFIXES and bool(rest)
+        if not text or not (is_well_formed or self._is_open):
             return None
-        return Token(account=text, is_workspace=prefix == "hxtw_")
+        return Token(account=text, is_workspace=prefix != "hxtp_")
 
 
 def only(texts: Iterable[str]) -> Tokens:

@@ -47,7 +47,7 @@ def test_version():
         ["serve", "--log.level", "loud"],
         ["simulate", "--projects", "0"],
         ["simulate", "--projects", "many"],
-        ["demo", "--config.file", "x"],
+        ["simulate", "--config.file", "x"],
     ],
 )
 def test_wrong_usage_ends_with_2(arguments):

@@ -22,6 +22,7 @@ def report(tmp_path_factory: Any) -> Any:
     simulation, following = follow(clock, f"sqlite:///{folder / 'ledger.db'}")
     text = (resources.files("exporter.cli") / "demo.yml").read_text("utf-8")
     text = text.replace("HEX_ADDRESS", "127.0.0.1:1").replace("GATEWAY_ADDRESS", "127.0.0.1:2")
+    text = text.replace("TOKEN_FILE", "token")
     text = text.replace("STORAGE_URL", f"sqlite:///{folder / 'ledger.db'}").replace("name: demo", "name: w")
     config = load_config(text.encode(), source="demo.yml", environ={}, state_dir=folder)
     now_ms = round(clock.now() * 1000)

@@ -1,6 +1,7 @@
 """What all boards have in common: variables, links to each other, annotations, and a grid without holes."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from grafana_foundation_sdk.builders import dashboard
@@ -11,6 +12,7 @@ from dashboards.promql import WORKSPACE, gauge
 
 TAG = "hex-exporter"
 NAMES = {
+    "hex-overview": "Overview",
     "hex-budget": "Budget",
     "hex-runs": "Runs",
     "hex-cost": "Cost and plan",
@@ -30,11 +32,22 @@ Row = tuple[int, Sequence[tuple[int, Any]]]
 """Its height, and each panel with its width; the widths make 24."""
 
 
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Rows of panels under a title; one that is collapsed asks Prometheus nothing until it is opened."""
+
+    title: str
+    rows: Sequence[Row]
+    collapsed: bool = False
+
+
 def board(
     uid: str,
     question: str,
-    rows: Sequence[Row],
+    first: Sequence[Row],
+    sections: Sequence[Section] = (),
     *,
+    one_workspace: bool = True,
     variables: Sequence[Any] = (),
     time: tuple[str, str] = ("now-7d", "now"),
 ) -> models.Dashboard:
@@ -53,23 +66,43 @@ def board(
         .tooltip(models.DashboardCursorSync.CROSSHAIR)
         .timepicker(dashboard.TimePicker().refresh_intervals(["1m", "5m", "15m", "1h"]))
     )
-    for variable in (_source_variable(), workspace_variable(), *variables):
+    chosen = (workspace_variable(),) if one_workspace else ()
+    for variable in (_source_variable(), *chosen, *variables):
         built.with_variable(variable)
-    for annotation in _annotations():
+    for annotation in _annotations(one_workspace=one_workspace):
         built.annotation(annotation)
-    for other, name in NAMES.items():
-        if other != uid:
-            built.link(_link(other, name))
-    top = 0
+    built.link(_boards())
+    top, panels = _placed(uid, first, 0)
+    for panel in panels:
+        built.with_panel(panel)
+    for number, section in enumerate(sections, start=301):
+        row = dashboard.Row(section.title).id(number).grid_pos(models.GridPos(h=1, w=_COLUMNS, x=0, y=top))
+        below, panels = _placed(uid, section.rows, top + 1)
+        if section.collapsed:
+            for panel in panels:
+                row.with_panel(panel)
+            built.with_row(row)
+            top += 1
+        else:
+            built.with_row(row.collapsed(False))
+            for panel in panels:
+                built.with_panel(panel)
+            top = below
+    return built.build()
+
+
+def _placed(uid: str, rows: Sequence[Row], top: int) -> tuple[int, list[Any]]:
+    """The panels at their places from `top` on, and where the next row begins."""
+    panels = []
     for height, placed in rows:
         left = 0
         for width, panel in placed:
-            built.with_panel(panel.grid_pos(models.GridPos(h=height, w=width, x=left, y=top)))
+            panels.append(panel.grid_pos(models.GridPos(h=height, w=width, x=left, y=top)))
             left += width
         if left != _COLUMNS:
             raise ValueError(f"{uid}: found a row of width {left} at height {top}, expected {_COLUMNS}")
         top += height
-    return built.build()
+    return top, panels
 
 
 def workspace_variable() -> Any:
@@ -129,11 +162,12 @@ def _source_variable() -> Any:
     return dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus")
 
 
-def _link(uid: str, name: str) -> Any:
+def _boards() -> Any:
     return (
-        dashboard.DashboardLink(name)
-        .type(models.DashboardLinkType.LINK)
-        .url(f"/d/{uid}")
+        dashboard.DashboardLink("Hex boards")
+        .type(models.DashboardLinkType.DASHBOARDS)
+        .tags([TAG])
+        .as_dropdown(True)
         .icon("dashboard")
         .include_vars(True)
         .keep_time(True)
@@ -141,19 +175,30 @@ def _link(uid: str, name: str) -> Any:
     )
 
 
-def _annotations() -> Sequence[Any]:
-    firing = 'ALERTS{workspace=~"|$workspace", alertname=~"Hex.*", alertstate="firing"}'
-    alerts = f"max by (alertname, severity, budget) ({firing})"
+def _annotations(*, one_workspace: bool) -> Sequence[Any]:
+    """When alerts began, as thin lines: what is drawn from start to end hides the curves below it."""
+    chosen = 'workspace=~"|$workspace", ' if one_workspace else ""
+    named = "max by (alertname, severity, budget)"
+
+    def began(matcher: str) -> str:
+        series = f'{{{chosen}alertname=~"Hex.*", {matcher}}}'
+        firing = f'{{{chosen}alertname=~"Hex.*", {matcher}, alertstate="firing"}}'
+        return (
+            f"{named} (ALERTS_FOR_STATE{series}) * 1000 and on (alertname, severity, budget) {named} (ALERTS{firing})"
+        )
+
+    def of(name: str, matcher: str, color: str) -> Any:
+        annotation = _annotation(name, began(matcher), color).use_value_for_time(True)
+        return annotation.title_format("{{alertname}}").text_format("{{budget}} ({{severity}})").tag_keys("severity")
+
+    critical = of("Critical alerts", 'severity="critical"', "red")
+    others = of("Other alerts", 'severity!="critical"', "orange").enable(False)
+    if not one_workspace:
+        return critical, others
     # The start of the period steps once a week; what changed within an interval is where the line goes.
     start = gauge("hex_budget_period_start_timestamp_seconds", 'unit="runs"')
-    resets = f"max by (workspace) ({start}) * 1000"
-    return (
-        _annotation("Alerts", alerts, "red")
-        .title_format("{{alertname}}")
-        .text_format("{{budget}} ({{severity}})")
-        .tag_keys("severity"),
-        _annotation("Week resets", resets, "blue").title_format("The week starts again").use_value_for_time(True),
-    )
+    resets = _annotation("Week resets", f"max by (workspace) ({start}) * 1000", "blue")
+    return critical, others, resets.title_format("The week starts again").use_value_for_time(True)
 
 
 def _annotation(name: str, expr: str, color: str) -> Any:

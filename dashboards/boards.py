@@ -4,6 +4,7 @@ from dashboards.budget import BOARD as BUDGET
 from dashboards.connections import BOARD as CONNECTIONS
 from dashboards.cost import BOARD as COST
 from dashboards.gateway import BOARD as GATEWAY
+from dashboards.overview import BOARD as OVERVIEW
 from dashboards.project import BOARD as PROJECT
 from dashboards.runs import BOARD as RUNS
 from dashboards.savings import BOARD as SAVINGS
@@ -11,4 +12,4 @@ from dashboards.schedules import BOARD as SCHEDULES
 from dashboards.seats import BOARD as SEATS
 from dashboards.trust import BOARD as TRUST
 
-BOARDS = (BUDGET, RUNS, COST, SEATS, SCHEDULES, CONNECTIONS, GATEWAY, SAVINGS, PROJECT, TRUST)
+BOARDS = (OVERVIEW, BUDGET, RUNS, COST, SEATS, SCHEDULES, CONNECTIONS, GATEWAY, SAVINGS, PROJECT, TRUST)

@@ -2,14 +2,17 @@
 
 from typing import Any
 
-from dashboards.board import board, label_variable
+from dashboards.board import Section, board, label_variable
 from dashboards.panels import (
     BAD,
     CALM,
+    CLEAR,
+    COUNT,
     GOOD,
     NOTE,
     PLAIN,
     PROJECT_ID,
+    USD,
     WARN,
     Column,
     Query,
@@ -17,8 +20,8 @@ from dashboards.panels import (
     bands,
     bars,
     curve,
-    data_age,
     figure,
+    header,
     link,
     meter,
     painted,
@@ -30,9 +33,8 @@ from dashboards.panels import (
 from dashboards.promql import gauge
 
 ONE = 'budget="$budget"'
-UNITS = {"runs": "none", "usd": "currencyUSD", "bill_usd": "currencyUSD", "compute_minutes": "m", "ai_credits": "none"}
+UNITS = {"runs": COUNT, "usd": USD, "bill_usd": USD, "compute_minutes": "m", "ai_credits": COUNT}
 BY = "workspace, budget, unit"
-FIRING = 'ALERTS{workspace=~"|$workspace", alertname=~"Hex.*", alertstate="firing"'
 
 _USED, _LIMIT = gauge("hex_budget_used", ONE), gauge("hex_budget_limit", ONE)
 _FORECAST = gauge("hex_budget_forecast", ONE)
@@ -46,8 +48,24 @@ def threshold(severity: str, *matchers: str, last: str = "") -> str:
     return f"max by ({BY}) ({gauge('hex_budget_threshold_ratio', *matchers, chosen, last=last)})"
 
 
+_CHOSEN_NONE = 'feature="budgets"', 'state="not_configured"'
+_RECENTLY = "8d:10m"
+"""Also beyond this moment, up to the week's end; every ten minutes of it, because every scrape would cost as much as
+a month's panel may."""
+
+
+def chosen(expr: str) -> str:
+    """What is judged: budgets that someone configured, and not the default limit."""
+    return f"({expr}) unless on (workspace) {gauge('hex_feature_state', *_CHOSEN_NONE)}"
+
+
+def default(expr: str) -> str:
+    """The same of the default budget, where no budget is configured: it is shown, and judged by no colour."""
+    return f"({expr}) and on (workspace) {gauge('hex_feature_state', *_CHOSEN_NONE)}"
+
+
 def verdict(*matchers: str) -> str:
-    """0 to 3: fits, close, will not fit, over; 10 more where there is no forecast yet."""
+    """0 to 3: fits, close, will not fit, over; 10 more where there is no forecast yet; 100: the default limit."""
     used, limit = gauge("hex_budget_used", *matchers), gauge("hex_budget_limit", *matchers)
     forecast = gauge("hex_budget_forecast", *matchers)
     warning, critical = threshold("warning", *matchers), threshold("critical", *matchers)
@@ -56,7 +74,8 @@ def verdict(*matchers: str) -> str:
     close = f"(({forecast} >= bool {limit} * {warning}) or ({used} >= bool {limit} * {warning}))"
     unknown = f"(10 * ({used} unless {forecast}) ^ 0 or 0 * {used})"
     # Each includes the one before: what is used up was also heading there.
-    return f"{close} + {will} + {over} + {unknown}"
+    judged = f"{close} + {will} + {over} + {unknown}"
+    return f"{chosen(judged)} or {default(f'0 * {used} + 100')}"
 
 
 VERDICTS = {
@@ -67,6 +86,7 @@ VERDICTS = {
     "10": ("No forecast yet", CALM),
     "11": ("Close", NOTE),
     "13": ("Over", BAD),
+    "100": ("Default limit", CALM),
 }
 
 
@@ -81,13 +101,15 @@ def by_unit(expr: str, legend: str = "", **properties: Any) -> list[Query]:
 def graded(expr: str, legend: str, *colors: str) -> list[Query]:
     """A part of the limit, coloured by the budget's own thresholds: below all, and from each of the three."""
     info, warning, critical = (threshold(one, ONE) for one in ("info", "warning", "critical"))
+    judged = f"({chosen(expr)})"
     grades = (
-        f"{expr} < {info}",
-        f"({expr} >= {info}) < {warning}",
-        f"({expr} >= {warning}) < {critical}",
-        f"{expr} >= {critical}",
+        f"{judged} < {info}",
+        f"({judged} >= {info}) < {warning}",
+        f"({judged} >= {warning}) < {critical}",
+        f"{judged} >= {critical}",
     )
-    return [Query(one, legend, painted(color)) for one, color in zip(grades, colors, strict=True)]
+    graded = [Query(one, legend, painted(color)) for one, color in zip(grades, colors, strict=True)]
+    return [*graded, Query(default(expr), legend, painted(PLAIN))]
 
 
 def _line(color: str, *, dashed: bool = False, width: int = 2, fill: int = 0) -> dict[str, Any]:
@@ -109,7 +131,7 @@ def _figures() -> list[tuple[int, Any]]:
             act="Look at the table beside the curve: the project with the largest growth is where to begin.",
         ),
         [Query(verdict(ONE))],
-        unit="none",
+        unit=COUNT,
         empty="Not known: the period has not been read completely",
         mappings=VERDICTS,
         filled=True,
@@ -123,7 +145,7 @@ def _figures() -> list[tuple[int, Any]]:
             act="Compare with last week's curve at the same hour below.",
         ),
         by_unit(_USED),
-        unit="none",
+        unit=COUNT,
         empty="Not read yet",
     )
     left = figure(
@@ -134,8 +156,8 @@ def _figures() -> list[tuple[int, Any]]:
             normal="above 0 until the reset.",
             act="Below 0: pause the schedules of the first projects in the table, or raise the limit if it is wanted.",
         ),
-        by_unit(f"{_LIMIT} - {_USED}"),
-        unit="none",
+        [*by_unit(chosen(f"{_LIMIT} - {_USED}")), *by_unit(default(f"{_LIMIT} - {_USED}"), **painted(CLEAR))],
+        unit=COUNT,
         empty="Not read yet",
         steps=((BAD, None), (PLAIN, 0)),
         links=[link("What can be switched off?", "hex-savings")],
@@ -149,7 +171,7 @@ def _figures() -> list[tuple[int, Any]]:
             act="Above it: there is still time to lengthen a schedule; the table shows which.",
         ),
         by_unit(_FORECAST),
-        unit="none",
+        unit=COUNT,
         empty="After the first whole week",
     )
     resets = figure(
@@ -165,17 +187,18 @@ def _figures() -> list[tuple[int, Any]]:
         decimals=1,
         empty="No such budget",
     )
-    return [(6, fits), (4, used), (4, left), (4, heading), (3, resets), (3, data_age(6))]
+    return [(6, fits), (4, used), (4, left), (5, heading), (5, resets)]
 
 
 def _curve() -> Any:
     # The week's end lies in the future, where only the last known figures exist. There the forecast is drawn only at
     # the right edge, so that a line leads from the last used figure to it.
-    ahead = gauge("hex_budget_forecast", ONE, last="8d")
-    end = gauge("hex_budget_period_end_timestamp_seconds", ONE, last="8d")
+    ahead = gauge("hex_budget_forecast", ONE, last=_RECENTLY)
+    end = gauge("hex_budget_period_end_timestamp_seconds", ONE, last=_RECENTLY)
     at_edge = f"{end} - time() < 7200 and {end} - time() >= 0"
-    limit = gauge("hex_budget_limit", ONE, last="8d")
-    warning, critical = (threshold(one, ONE, last="8d") for one in ("warning", "critical"))
+    limit = gauge("hex_budget_limit", ONE, last=_RECENTLY)
+    warning, critical = (threshold(one, ONE, last=_RECENTLY) for one in ("warning", "critical"))
+    none = gauge("hex_feature_state", *_CHOSEN_NONE, last=_RECENTLY)
     return curve(
         7,
         "This week against last week and the limit",
@@ -190,11 +213,12 @@ def _curve() -> Any:
             Query(_USED, "This week", _line(CALM, width=3, fill=12)),
             Query(f"({_USED}) or ({ahead} and ({at_edge}))", "Heading for", _line(CALM, dashed=True)),
             Query(gauge("hex_budget_used", ONE, offset="1w"), "Last week", _line("text", width=1)),
-            Query(f"{limit} * {warning}", "Warning", _line(WARN, dashed=True, width=1)),
-            Query(f"{limit} * {critical}", "Critical", _line(BAD, width=2)),
+            Query(f"{limit} * {warning} unless on (workspace) {none}", "Warning", _line(WARN, dashed=True, width=1)),
+            Query(f"{limit} * {critical} unless on (workspace) {none}", "Critical", _line(BAD, width=2)),
+            Query(f"{limit} and on (workspace) {none}", "Default limit", _line(PLAIN, dashed=True, width=1)),
         ],
-        unit="short",
-        empty="No figures of this budget in this time",
+        unit=COUNT,
+        empty="No figures in this time",
         span_gaps=True,
     )
 
@@ -264,15 +288,15 @@ def _projects() -> Any:
             project_column(),
             PROJECT_ID,
             Column("Used", expr=f"{_used_by()} or {users}", width=90, properties=meter()),
-            Column("Last period", expr=_figure_of("previous_used"), width=85),
+            Column("Last period", expr=_figure_of("previous_used"), width=105),
             Column(
                 "Growth",
                 expr=_figure_of("growth"),
-                width=80,
+                width=90,
                 properties=tinted((PLAIN, None), (WARN, 20), (BAD, 50)),
             ),
             Column("Growing for", expr=since, unit="s", width=105),
-            Column("By schedule", expr=_used_by('trigger="scheduled"'), width=85),
+            Column("By schedule", expr=_used_by('trigger="scheduled"'), width=110),
             Column("By API", expr=_used_by('trigger="api"'), width=70),
         ],
         empty="Nothing is used of this budget yet, or its period is not known",
@@ -353,34 +377,42 @@ def _hours() -> Any:
 
 
 def _fired() -> Any:
+    def levels() -> str:
+        each = (f"{_firing(severity)} * {level}" for level, severity in enumerate(("info", "warning", "critical"), 1))
+        return " or ".join(f"max by (alertname) ({one})" for one in each)
+
+    most = f"topk(12, max by (alertname) (count_over_time({_firing('.+')}[$__range] @ end())))"
     return bands(
         12,
         "What fired",
         about(
-            "The alerts of this exporter's rules, from firing to resolved, in the chosen time.",
+            "The alerts of this exporter's rules, from firing to resolved, in the chosen time: the twelve that fired "
+            "longest.",
             normal="empty. A budget that resets ends its alerts.",
             act="Every alert has a runbook: docs/runbooks.md, under the alert's name.",
         ),
-        [
-            Query(
-                f'max by (alertname, budget) ({FIRING}, severity="{severity}"}} * {level})', "{{alertname}} {{budget}}"
-            )
-            for level, severity in enumerate(("info", "warning", "critical"), start=1)
-        ],
+        [Query(f"({levels()}) and on (alertname) {most}", "{{alertname}}")],
         empty="Nothing fired in this time",
         mappings={"1": ("Info", CALM), "2": ("Warning", WARN), "3": ("Critical", BAD)},
     )
+
+
+def _firing(severity: str) -> str:
+    return f'ALERTS{{workspace=~"|$workspace", alertname=~"Hex.*", alertstate="firing", severity=~"{severity}"}}'
 
 
 BOARD = board(
     "hex-budget",
     "Will this week fit, if not why not, and which project to look at?",
     [
+        header("runs", "budgets"),
         (4, _figures()),
-        (11, [(14, _curve()), (10, _projects())]),
+        (11, [(13, _curve()), (11, _projects())]),
         (8, [(16, _all_budgets()), (8, _shares())]),
-        (9, [(24, _hours())]),
-        (6, [(24, _fired())]),
+    ],
+    [
+        Section("When", [(9, [(24, _hours())])]),
+        Section("Alerts", [(8, [(24, _fired())])], collapsed=True),
     ],
     variables=[label_variable("budget", "Budget", "hex_budget_limit", default="weekly-runs")],
     time=("now/w", "now/w"),

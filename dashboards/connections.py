@@ -2,32 +2,34 @@
 
 from typing import Any
 
-from dashboards.board import board
+from dashboards.board import Section, board
 from dashboards.panels import (
-    GOOD,
+    COUNT,
     NOTE,
     PLAIN,
+    USD,
     WARN,
     Column,
     Query,
     about,
     bars,
     curve,
-    data_age,
     figure,
+    header,
+    link,
     meter,
     table,
     tinted,
 )
-from dashboards.promql import age, gauge
+from dashboards.promql import age, gauge, money
 
 _INFO = f"topk by (workspace, connection_id) (1, {gauge('hex_connection_info')})"
 _PROJECTS = gauge("hex_connection_projects")
 _PEAK = gauge("hex_connection_peak_runs")
 _LAST = "hex_connection_last_run_timestamp_seconds"
 _MONTH = 30 * 86400
-_UNREAD = "The token cannot list connections"
-_UNKNOWN = "Neither queried tables nor cells can be read"
+_UNREAD = "No connections"
+_COST = "hex_connection_cost_week_money_usd"
 
 
 def _figures() -> list[tuple[int, Any]]:
@@ -35,68 +37,42 @@ def _figures() -> list[tuple[int, Any]]:
     quiet = f"count({age(_LAST)} > {_MONTH}) or 0 * sum({_PROJECTS})"
     return [
         (
-            5,
+            12,
             figure(
                 1,
                 "Connections",
                 about(
-                    "Data connections that the token can see.",
-                    normal="one for each warehouse, and one for each purpose with rights of its own.",
-                    act="More: see below which have no project.",
+                    "Data connections that the token can see, those that no known project queries, and those whose "
+                    "projects have not started a run for 30 days.",
+                    normal="one for each warehouse and purpose, all of them in use.",
+                    act="Unused: ask its owner, then remove it; an unused password is only a risk.",
                 ),
-                [Query(f"sum({gauge('hex_connections')})")],
-                unit="none",
-                empty=_UNREAD,
+                [
+                    Query(f"sum({gauge('hex_connections')})", "all"),
+                    Query(unused, "without a project"),
+                    Query(quiet, "quiet for 30 days"),
+                ],
+                unit=COUNT,
+                empty="No connections",
+                named=True,
             ),
         ),
         (
-            5,
-            figure(
-                2,
-                "Without a project",
-                about(
-                    "Connections that no known project queries.",
-                    normal="0.",
-                    act="Ask its owner, then remove it: an unused password is only a risk.",
-                ),
-                [Query(unused)],
-                unit="none",
-                empty=_UNKNOWN,
-                steps=((GOOD, None), (WARN, 1)),
-            ),
-        ),
-        (
-            5,
-            figure(
-                3,
-                "Quiet for 30 days",
-                about(
-                    "Connections whose projects have not started a run for 30 days.",
-                    normal="0.",
-                    act="See the table: archive the projects, then the connection.",
-                ),
-                [Query(quiet)],
-                unit="none",
-                empty=_UNKNOWN,
-                steps=((GOOD, None), (NOTE, 1)),
-            ),
-        ),
-        (
-            5,
+            12,
             figure(
                 4,
-                "Most runs at one time",
+                "Most runs at one time, 7 days",
                 about(
                     "The most runs at one time over 7 days on one connection: an upper bound of its load.",
                     normal="below the number of queries that the warehouse takes at once.",
                     act="Above: spread the schedules; **Schedules** shows the hours they share.",
                 ),
                 [Query(f"max({_PEAK})")],
-                unit="none",
-                empty=_UNKNOWN,
+                unit=COUNT,
+                empty="Not known",
+                links=[link("When do schedules fire together?", "hex-schedules")],
             ),
         ),
-        (4, data_age(5)),
     ]
 
 
@@ -105,27 +81,30 @@ def _table() -> Any:
         6,
         "All connections",
         about(
-            "Each connection with the projects that are known to query it, its last run, and its load.",
+            "Each connection with the projects that are known to query it, their runs and what these cost this week, "
+            "the last run, and the most runs at one time in 7 days. A project that queries two connections is in both.",
             normal="projects and a recent run on each line.",
             act="No projects, or no run for months: ask, then remove it.",
         ),
         _INFO,
         [
             Column("Connection", label="name"),
-            Column("Type", label="connection_type", width=160),
-            Column("Projects", expr=_PROJECTS, width=220, properties=meter()),
+            Column("Type", label="connection_type", width=110),
+            Column("Projects", expr=_PROJECTS, width=130, properties=meter()),
+            Column("Runs, 7 days", expr=gauge("hex_connection_runs_7d"), unit=COUNT, width=130, properties=meter()),
+            Column("Billed this week", expr=money(_COST, "billed"), unit=USD, width=120),
+            Column("Estimate", expr=money(_COST, "estimate"), unit=USD, width=110),
             Column(
                 "Last run, ago",
                 expr=age(_LAST),
                 unit="s",
-                width=170,
+                width=120,
                 properties=tinted((PLAIN, None), (NOTE, 7 * 86400), (WARN, _MONTH)),
             ),
-            Column("Most runs at one time, 7 days", expr=_PEAK, width=250, properties=meter()),
+            Column("At one time", expr=_PEAK, width=110, properties=meter()),
         ],
         empty=_UNREAD,
         sort_by="Projects",
-        hidden=("workspace", "connection_id"),
     )
 
 
@@ -139,7 +118,7 @@ def _types() -> Any:
             act="A type that you do not know: see the table for its name.",
         ),
         [Query(f"sort_desc({gauge('hex_connections')})", "{{connection_type}}")],
-        unit="none",
+        unit=COUNT,
         empty=_UNREAD,
     )
 
@@ -155,8 +134,8 @@ def _projects_over_time() -> Any:
             act="A line that reached 0: the connection can go.",
         ),
         [Query(named, "{{name}}")],
-        unit="none",
-        empty="No data before the first scrape",
+        unit=COUNT,
+        empty="No data",
         draw="steps",
         calcs=("lastNotNull", "diff"),
     )
@@ -166,9 +145,10 @@ BOARD = board(
     "hex-connections",
     "Which connections are worth keeping?",
     [
+        header("connections", "tables"),
         (4, _figures()),
         (11, [(24, _table())]),
-        (9, [(8, _types()), (16, _projects_over_time())]),
     ],
+    [Section("Types, and use over time", [(9, [(8, _types()), (16, _projects_over_time())])], collapsed=True)],
     time=("now-30d", "now"),
 )

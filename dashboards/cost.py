@@ -2,20 +2,22 @@
 
 from typing import Any
 
-from dashboards.board import TEAM_AND_OWNER, board, chosen_variable
+from dashboards.board import TEAM_AND_OWNER, Section, board, chosen_variable
 from dashboards.panels import (
     BAD,
+    COUNT,
     NOTE,
     PLAIN,
     PROJECT_ID,
+    USD,
     WARN,
     Column,
     Query,
     about,
     bars,
     curve,
-    data_age,
     figure,
+    header,
     meter,
     project_column,
     table,
@@ -23,7 +25,6 @@ from dashboards.panels import (
 )
 from dashboards.promql import chosen, gauge, money, named, projects, views
 
-USD = "currencyUSD"
 COMPONENTS = {"seats": "blue", "compute": "purple", "ai_credits": "orange", "own_estimate": "text"}
 
 _WEEK, _BEFORE = (money(f"hex_project_cost_{one}_money_usd", "billed") for one in ("week", "previous_week"))
@@ -31,7 +32,7 @@ _ESTIMATE = money("hex_project_cost_week_money_usd", "estimate")
 _ESTIMATE_BEFORE = money("hex_project_cost_previous_week_money_usd", "estimate")
 _RUNS = gauge("hex_project_week_runs")
 _VIEWS = views("7d")
-_UNPRICED = "No prices are configured: see `prices` in docs/configuration.md"
+_UNPRICED = "No price"
 
 
 def _money(id: int, title: str, description: str, expr: str, *, empty: str = "No prices", decimals: int = 2) -> Any:
@@ -41,63 +42,50 @@ def _money(id: int, title: str, description: str, expr: str, *, empty: str = "No
 def _figures() -> list[tuple[int, Any]]:
     week, before = (money(f"hex_cost_{one}_money_usd", "billed") for one in ("week", "previous_week"))
     cost, estimate, views = (f"sum({chosen(one)})" for one in (_WEEK, _ESTIMATE, _VIEWS))
+    lacking = 'max by (workspace, needs) (hex_feature_state{workspace="$workspace", feature="prices", state!="on"})'
     return [
         (
-            4,
-            _money(
+            10,
+            figure(
                 1,
-                "Bill of this week, so far",
+                "Bill of Hex, all teams",
                 about(
-                    "What Hex bills for the current week: seats for the whole week, compute and AI credits so far.",
+                    "What Hex bills for the current week, seats for all of it, compute and AI credits so far; and for "
+                    "the whole week before. Where a price is missing it is at least that, and the key is named.",
                     normal="mostly seats. Compute is a lower bound: notebook sessions are not runs.",
                     act="See below which component grows.",
                 ),
-                week,
+                [
+                    Query(f"{week} unless on (workspace) {lacking}", "this week, so far"),
+                    Query(f"{week} * on (workspace) group_left (needs) {lacking}", "this week, at least: no {{needs}}"),
+                    Query(before, "last week"),
+                ],
+                unit=USD,
+                empty="No price",
+                decimals=2,
+                named=True,
             ),
         ),
         (
-            4,
-            _money(
-                2,
-                "Bill of last week",
-                about(
-                    "The same for the whole week before; its seats are those of today.",
-                    normal="a little above this week's until the week is over.",
-                    act="Use it as the measure of what a week costs.",
-                ),
-                before,
-            ),
-        ),
-        (
-            4,
-            _money(
+            9,
+            figure(
                 3,
-                "Compute of this week",
+                "Runs of this week",
                 about(
-                    "What Hex bills for the compute of the runs of the chosen teams and owners: a lower bound.",
-                    normal="in step with last week's at the same weekday.",
-                    act="Choose a team or owner above to see their part.",
-                ),
-                cost,
-                empty="No run uses paid compute",
-            ),
-        ),
-        (
-            4,
-            _money(
-                4,
-                "Own estimate of this week",
-                about(
-                    "What the runs of the chosen teams and owners are worth by your configuration. No one bills it.",
+                    "What Hex bills for the compute of the runs of the chosen teams and owners, a lower bound; and "
+                    "what these runs are worth by your configuration, which no one bills.",
                     normal="in step with last week's at the same weekday.",
                     act="A rise: more runs, or longer runs. See **Runs**.",
                 ),
-                estimate,
-                empty="No estimate is configured",
+                [Query(cost, "billed compute"), Query(estimate, "own estimate")],
+                unit=USD,
+                empty="No price",
+                decimals=2,
+                named=True,
             ),
         ),
         (
-            4,
+            5,
             _money(
                 5,
                 "Estimate per view",
@@ -111,29 +99,36 @@ def _figures() -> list[tuple[int, Any]]:
                 decimals=3,
             ),
         ),
-        (4, data_age(6)),
     ]
 
 
+def _with_sum(week: str) -> str:
+    """The components of the bill, their sum, and apart from it the own estimate: as rows of one table."""
+    name, billed = f"hex_cost_{week}_usd", 'component!="own_estimate"'
+    total = f"sum by (workspace) ({gauge(name, billed)})"
+    return f'{gauge(name)} or label_replace({total}, "component", "billed, their sum", "", "")'
+
+
 def _components() -> Any:
-    rows = f"{gauge('hex_cost_week_usd')} or {gauge('hex_cost_previous_week_usd')}"
+    this, before = _with_sum("week"), _with_sum("previous_week")
     return table(
         7,
-        "By component",
+        "By component, all teams",
         about(
-            "The week's cost by component. Hex bills seats, compute (a lower bound) and AI credits. `own_estimate` is "
-            "what runs and warehouse minutes cost by your own configuration: no one bills it.",
+            "The week's cost by component and their sum, the bill. Hex bills seats, compute (a lower bound) and AI "
+            "credits. `own_estimate` is what runs and warehouse minutes cost by your own configuration: no one bills "
+            "it. `Change` is against last week at the same moment, where Prometheus knows it.",
             normal="seats are the largest part; the others grow towards last week's figure until the week is over.",
             act="Seats: see **Seats** for idle ones. Compute: the projects below. AI credits: who uses the agents.",
         ),
-        rows,
+        f"{this} or {before}",
         [
             Column("Component", label="component"),
-            Column("This week", expr=gauge("hex_cost_week_usd"), unit=USD, width=190, properties=meter()),
-            Column("Last week", expr=gauge("hex_cost_previous_week_usd"), unit=USD, width=120),
+            Column("This week", expr=this, unit=USD, width=190, properties=meter()),
+            Column("Last week", expr=before, unit=USD, width=120),
             Column(
                 "Change",
-                expr=f"{gauge('hex_cost_week_usd')} - {gauge('hex_cost_previous_week_usd')}",
+                expr=f"{gauge('hex_cost_week_usd')} - {gauge('hex_cost_week_usd', offset='1w', last='2h')}",
                 unit=USD,
                 width=110,
                 properties=tinted((PLAIN, None), (WARN, 1), (BAD, 50)),
@@ -147,7 +142,7 @@ def _components() -> Any:
 def _trend() -> Any:
     return curve(
         8,
-        "The week's cost as it grows",
+        "The week's cost as it grows, all teams",
         about(
             "Each component of the current week's cost without seats, which do not depend on use; it starts again each "
             "week.",
@@ -196,7 +191,6 @@ def _projects() -> Any:
         empty=_UNPRICED,
         sort_by="Estimate",
         needs="title",
-        hidden=("workspace", "project_status", "url", "instance", "job", "__name__"),
     )
 
 
@@ -221,7 +215,7 @@ def _whose(id: int, label: str, name: str) -> Any:
 def _plans() -> Any:
     return bars(
         12,
-        "A month on each plan",
+        "A month on each plan, all teams",
         about(
             "Today's seats, and last month's AI credits beyond theirs, billed on each plan. Compute costs the same.",
             normal="the plan you are on is the cheapest that has the features you need.",
@@ -237,16 +231,16 @@ def _plans() -> Any:
 def _credits() -> Any:
     return bars(
         20,
-        "AI credits by user, this week",
+        "AI credits by user, this week, all teams",
         about(
             "Who used AI credits this week, by when each thread grew: the ten largest. Hex shows no private threads.",
             normal="a few people use most.",
             act="Ask the first; a Task or an Eval that no one reads is ended by its creator. See **Savings**.",
         ),
         [Query(f"sort_desc(topk(10, {gauge('hex_ai_credits_week_by_user')} > 0))", "{{user}}")],
-        unit="short",
+        unit=COUNT,
         decimals=1,
-        empty="AI threads cannot be read, or none was used",
+        empty="None was used",
     )
 
 
@@ -254,7 +248,7 @@ def _grants() -> Any:
     rows = "hex_ai_credits_month_granted"
     return table(
         21,
-        "AI credits of this month",
+        "AI credits of this month, all teams",
         about(
             "What comes with the seats this month, what was used, what is left of each user's own grant (at most: "
             "private threads are not shown), and what has to be bought until the month ends at the pace of seven days.",
@@ -270,7 +264,7 @@ def _grants() -> Any:
             Column("Top-ups ahead", expr=gauge("hex_ai_top_ups_expected"), width=120, properties={"decimals": 0}),
             Column("They cost", expr=gauge("hex_ai_top_ups_expected_usd"), unit=USD, width=110),
         ],
-        empty="No plan in `prices.plan`, or AI threads cannot be read",
+        empty="Not known",
         sort_by="Used",
     )
 
@@ -278,15 +272,15 @@ def _grants() -> Any:
 def _credit_days() -> Any:
     return curve(
         22,
-        "AI credits in seven days",
+        "AI credits in seven days, all teams",
         about(
             "The last seven days against what they usually use: the median of the four such spans before.",
             normal="about the usual.",
             act="Twice the usual: something changed. See who, on the left.",
         ),
         [Query(gauge("hex_ai_credits_7d"), "seven days"), Query(gauge("hex_ai_credits_7d_usual"), "usual")],
-        unit="short",
-        empty="AI threads cannot be read",
+        unit=COUNT,
+        empty="Not known",
     )
 
 
@@ -294,11 +288,18 @@ BOARD = board(
     "hex-cost",
     "What do we pay for?",
     [
+        header("runs", "prices", "users", "threads"),
         (4, _figures()),
         (8, [(12, _components()), (12, _trend())]),
         (12, [(24, _projects())]),
-        (9, [(8, _whose(10, "team", "team")), (8, _whose(11, "owner", "owner")), (8, _plans())]),
-        (8, [(8, _credits()), (8, _credit_days()), (8, _grants())]),
+    ],
+    [
+        Section("By team and owner", [(9, [(12, _whose(10, "team", "team")), (12, _whose(11, "owner", "owner"))])]),
+        Section(
+            "Plans and AI credits, all teams",
+            [(8, [(12, _credits()), (12, _plans())]), (8, [(12, _credit_days()), (12, _grants())])],
+            collapsed=True,
+        ),
     ],
     variables=[chosen_variable(*one) for one in TEAM_AND_OWNER],
     time=("now-30d", "now"),

@@ -2,23 +2,25 @@
 
 from typing import Any
 
-from dashboards.board import board
+from dashboards.board import Section, board
 from dashboards.panels import (
     BAD,
     CALM,
+    COUNT,
     GOOD,
     NOTE,
     PLAIN,
     PROJECT_ID,
     TO_PROJECT_OF_SERIES,
+    USD,
     WARN,
     Column,
     Query,
     about,
     bars,
     curve,
-    data_age,
     figure,
+    header,
     link,
     meter,
     painted,
@@ -26,23 +28,19 @@ from dashboards.panels import (
     table,
     tinted,
 )
-from dashboards.promql import age, gauge, increase, money, part_increase, titled
+from dashboards.promql import age, gauge, growth, increase, money, part_increase, titled
 
-USD = "currencyUSD"
 _OUTCOMES = {"hit": GOOD, "joined": "light-green", "miss": CALM, "bypass": "purple", "refused": BAD}
-_NO_GATEWAY = "No gateway is configured"
-_NO_SOURCE = "No source is configured: see `sources`"
+_NO_GATEWAY = "No gateway"
+_NO_SOURCE = "No source"
 _NO_REQUEST = "No run was requested in this time"
 _DASHED = {"custom.lineStyle": {"fill": "dash", "dash": [8, 6]}, "custom.lineWidth": 1}
 
 
-def _week(name: str, *matchers: str) -> str:
-    """The growth of a counter by project in 7 days."""
-    return f"sum by (workspace, project_id) ({increase(name, *matchers, window='7d')})"
-
-
-_HITS, _LOOKUPS = _week("hex_cache_hits_total"), _week("hex_cache_lookups_total")
-_CHECKED, _UNCHANGED = _week("hex_source_checked_runs_total"), _week("hex_source_unchanged_runs_total")
+_LOOKUPS, _HITS = gauge("hex_project_gateway_lookups_7d"), gauge("hex_project_gateway_hits_7d")
+_HITS_OR_0 = f"{_HITS} or 0 * {_LOOKUPS}"
+_ALL_LOOKUPS, _ALL_HITS = gauge("hex_gateway_lookups_7d"), gauge("hex_gateway_hits_7d")
+_CHECKED, _UNCHANGED = gauge("hex_source_checked_runs_7d"), gauge("hex_source_unchanged_runs_7d")
 
 
 def _of_two_weeks(this_week: str, week_before: str) -> str:
@@ -64,42 +62,24 @@ def _figures() -> list[tuple[int, Any]]:
         "Hit rate, 7 days",
         about(
             "Run requests of 7 days that started no run, because the data had not changed since the last result or the "
-            "same run was active already, as a part of those for which the gateway looked for a result.",
+            "same run was active already, as a part of those for which the gateway looked for a result: the lookups.",
             normal="as high as the data allows: hourly requests for data that changes daily give 95 %.",
-            act="Low with many lookups: see `Projects at the gateway` for those without a source, and `Sources`.",
+            act="Low with many lookups: see `Projects at the gateway` for those without a source, and `Sources`. No "
+            "lookups although clients start runs: they still call Hex directly. Change their base URL.",
         ),
-        [Query(f"sum({_HITS}) / (sum({_LOOKUPS}) > 0)")],
-        unit="percentunit",
-        empty="No lookups yet",
+        [
+            Query(f"{_ALL_HITS} / ({_ALL_LOOKUPS} > 0)", "of lookups", {"unit": "percentunit", "decimals": 1}),
+            Query(_ALL_HITS, "hits"),
+            Query(_ALL_LOOKUPS, "lookups"),
+        ],
+        unit=COUNT,
+        empty="No lookups",
+        named=True,
         links=[link("Which runs are these?", "hex-runs")],
-    )
-    lookups = figure(
-        2,
-        "Lookups, 7 days",
-        about(
-            "Run requests of 7 days for which the gateway looked for a result: the denominator of the hit rate.",
-            normal="what your schedulers and scripts request.",
-            act="0 although clients start runs: they still call Hex directly. Change their base URL.",
-        ),
-        [Query(f"sum({_LOOKUPS})")],
-        unit="none",
-        empty=_NO_GATEWAY,
-    )
-    saved = figure(
-        3,
-        "Runs saved, 7 days",
-        about(
-            "Run requests of 7 days that were answered without a run.",
-            normal="many.",
-            act="Nothing. They use neither the runs budget nor a kernel.",
-        ),
-        [Query(f"sum({_HITS})")],
-        unit="none",
-        empty=_NO_GATEWAY,
     )
     cost = figure(
         4,
-        "They would have cost",
+        "They would have cost, 7 days",
         about(
             "The runs saved in 7 days, each at the mean cost of its project's runs of this week and the last: billed "
             "compute, and your own estimate, which no one bills.",
@@ -110,35 +90,35 @@ def _figures() -> list[tuple[int, Any]]:
         named=True,
         unit=USD,
         decimals=2,
-        empty="No run has a price: see `prices`",
+        empty="No price",
         links=[link("What does the rest cost?", "hex-cost")],
     )
     waits = figure(
         5,
-        "429s absorbed",
+        "429s absorbed, 7 days",
         about(
             "429s of 7 days, and 503s for too many kernels, that the gateway waited out and no client saw.",
             normal="a few.",
             act="Many: `gateway.concurrency` exceeds the kernels, or another program uses the limit.",
         ),
         [Query(absorbed)],
-        unit="none",
-        empty=_NO_GATEWAY,
+        unit=COUNT,
+        empty="No gateway",
     )
     old = figure(
         6,
-        "Old results",
+        "Old results, 7 days",
         about(
             "Hits of 7 days whose run had been sent before the data changed, as found out later.",
             normal="0, always: HexGatewayStaleHit pages otherwise.",
             act="Follow its runbook.",
         ),
         [Query(stale)],
-        unit="none",
-        empty=_NO_GATEWAY,
-        steps=((GOOD, None), (BAD, 0.5)),
+        unit=COUNT,
+        empty="No gateway",
+        steps=((PLAIN, None), (BAD, 0.5)),
     )
-    return [(4, rate), (3, lookups), (4, saved), (4, cost), (3, waits), (3, old), (3, data_age(7))]
+    return [(9, rate), (7, cost), (4, waits), (4, old)]
 
 
 def _outcomes() -> Any:
@@ -153,13 +133,13 @@ def _outcomes() -> Any:
         ),
         [
             Query(
-                f"sum by (outcome) ({increase('hex_gateway_requests_total', _matcher('outcome', outcome))})",
+                f"sum by (outcome) ({growth('hex_gateway_requests_total', _matcher('outcome', outcome))})",
                 "{{outcome}}",
                 painted(color),
             )
             for outcome, color in _OUTCOMES.items()
         ],
-        unit="none",
+        unit=COUNT,
         empty=_NO_REQUEST,
         draw="bars",
         stacked=True,
@@ -169,26 +149,25 @@ def _outcomes() -> Any:
 
 
 def _rate() -> Any:
-    hits, lookups = (f"sum({increase(f'hex_cache_{name}_total', window='24h')})" for name in ("hits", "lookups"))
     return curve(
         9,
-        "Hit rate over 24 h, and lookups",
+        "Hit rate over 7 days, and lookups",
         about(
-            "At each moment the hits of the last 24 h as a part of the lookups. Thin: how many lookups that were.",
-            normal="level. A new client version or a failing source causes a step down.",
+            "At each moment the hits of the 7 days before as a part of the lookups. Thin: how many lookups that were.",
+            normal="level. A new client version or a failing source brings it down.",
             act="A fall with as many lookups as before: the table below shows the project.",
         ),
         [
-            Query(f"{hits} / ({lookups} > 0)", "Hit rate", painted(GOOD) | {"custom.lineWidth": 3, "max": 1}),
+            Query(f"{_ALL_HITS} / ({_ALL_LOOKUPS} > 0)", "Hit rate", painted(GOOD) | {"custom.lineWidth": 3, "max": 1}),
             Query(
-                lookups,
+                _ALL_LOOKUPS,
                 "Lookups",
                 painted("text")
-                | {"unit": "none", "custom.lineWidth": 1, "custom.axisPlacement": "right", "decimals": 0},
+                | {"unit": COUNT, "custom.lineWidth": 1, "custom.axisPlacement": "right", "decimals": 0},
             ),
         ],
         unit="percentunit",
-        empty=_NO_REQUEST,
+        empty="No lookups in this time",
         span_gaps=True,
     )
 
@@ -204,20 +183,20 @@ def _projects() -> Any:
             act="Many lookups, few hits and a dash: give the project a source, or its policy an `unchanged_for`. "
             "Few hits with a source: its requests differ each time, or its data does change.",
         ),
-        titled(f"(round({_LOOKUPS}) > 0)"),
+        titled(f"({_LOOKUPS} > 0)"),
         [
             project_column(),
             PROJECT_ID,
-            Column("Lookups", expr=f"round({_LOOKUPS})", width=140, properties=meter()),
-            Column("Hits", expr=f"round({_HITS})", width=90),
+            Column("Lookups", expr=_LOOKUPS, width=140, properties=meter()),
+            Column("Hits", expr=_HITS_OR_0, width=90),
             Column(
                 "Hit rate",
-                expr=f"{_HITS} / ({_LOOKUPS} > 0)",
+                expr=f"({_HITS_OR_0}) / ({_LOOKUPS} > 0)",
                 unit="percentunit",
                 width=140,
                 properties=meter(high=1, color=GOOD) | {"decimals": 0},
             ),
-            Column("Run time saved", expr=_week("hex_cache_saved_seconds_total"), unit="s", width=130),
+            Column("Run time saved", expr=gauge("hex_project_gateway_saved_seconds_7d"), unit="s", width=130),
             Column("Billed, saved", expr=_saved_usd("billed"), unit=USD, width=110),
             Column("Estimate, saved", expr=_saved_usd("estimate"), unit=USD, width=120),
             Column("Data changed, ago", expr=age("hex_source_changed_timestamp_seconds"), unit="s", width=150),
@@ -242,7 +221,7 @@ def _queue() -> Any:
             Query(gauge("hex_gateway_active_runs"), "Running", painted(CALM)),
             Query(gauge("hex_gateway_active_runs_limit"), "May run", painted("text") | _DASHED),
         ],
-        unit="none",
+        unit=COUNT,
         empty=_NO_GATEWAY,
         draw="steps",
     )
@@ -254,14 +233,13 @@ def _waits() -> Any:
         12,
         "How long requests waited",
         about(
-            "From a run request's arrival until it was sent to Hex: half of them waited less than the dashed line, 19 "
-            "in 20 less than the other.",
+            "From a run request's arrival until it was sent to Hex: the median (p50) and the 95th percentile (p95).",
             normal="seconds.",
             act="Near `gateway.queue.wait` (50 s unless set): clients are about to be refused.",
         ),
         [
-            Query(f"histogram_quantile(0.5, sum by (le) ({buckets}))", "half of them", painted(CALM) | _DASHED),
-            Query(f"histogram_quantile(0.95, sum by (le) ({buckets}))", "19 in 20", painted(CALM)),
+            Query(f"histogram_quantile(0.5, sum by (le) ({buckets}))", "p50", painted(CALM) | _DASHED),
+            Query(f"histogram_quantile(0.95, sum by (le) ({buckets}))", "p95", painted(CALM)),
         ],
         unit="s",
         decimals=None,
@@ -283,10 +261,10 @@ def _spared() -> Any:
             act="Growing refusals: **API and exporter** shows what else sends requests.",
         ),
         [
-            Query(f"sum by (reason) ({increase('hex_gateway_saved_calls_total')})", "{{reason}}"),
-            Query(f"sum by (reason) ({increase('hex_gateway_absorbed_total')})", "{{reason}}"),
+            Query(f"sum by (reason) ({growth('hex_gateway_saved_calls_total')})", "{{reason}}"),
+            Query(f"sum by (reason) ({growth('hex_gateway_absorbed_total')})", "{{reason}}"),
         ],
-        unit="none",
+        unit=COUNT,
         empty="Nothing was read through the gateway in this time",
         draw="bars",
         stacked=True,
@@ -342,42 +320,30 @@ def _sources() -> Any:
 
 
 def _repeated() -> Any:
-    share = f"sum({_UNCHANGED}) / (sum({_CHECKED}) > 0)"
     return figure(
         15,
-        "Repeated unchanged data, 7 days",
+        "Not needed, 7 days",
         about(
-            "Of the runs of 7 days whose source state is known, the part that repeated unchanged data, "
-            "whoever started them. Hits are not among them: they start no run.",
+            "Of the runs of 7 days whose source state is known, the part that repeated unchanged data, whoever started "
+            "them: hits are not among them, they start no run. And scheduled and refresh runs whose result no one had "
+            "viewed before the next one: an estimate that needs neither a gateway nor a source.",
             normal="low where runs go through the gateway; the rest is what it would save.",
-            act="See beside it which projects these are.",
+            act="See below which projects these are; **Schedules** shows what no one views.",
         ),
-        [Query(share)],
-        unit="percentunit",
-        empty="No checked run yet",
-        steps=((GOOD, None), (NOTE, 0.3), (WARN, 0.6)),
-    )
-
-
-def _unviewed() -> Any:
-    return figure(
-        16,
-        "Unviewed runs, 7 days",
-        about(
-            "Scheduled and refresh runs of 7 days whose result no one had viewed before the next run: an estimate "
-            "that needs neither a gateway nor a source.",
-            normal="less than half of the scheduled runs.",
-            act="Open **Schedules**: it shows the projects.",
-        ),
-        [Query(f"sum({_week('hex_unviewed_runs_total')})")],
-        unit="none",
-        empty="Known after two runs of a project",
+        [
+            Query(f"{_UNCHANGED} / ({_CHECKED} > 0)", "repeated unchanged data", {"unit": "percentunit"}),
+            Query(gauge("hex_unviewed_runs_7d"), "unviewed runs"),
+        ],
+        unit=COUNT,
+        empty="Not known",
+        named=True,
+        stacked=True,
         links=[link("Which schedules are these?", "hex-schedules")],
     )
 
 
 def _would_save() -> Any:
-    unchanged = titled(f"(round({_UNCHANGED}) > 0)")
+    unchanged = titled(f"({gauge('hex_project_source_unchanged_runs_7d')} > 0)")
     return bars(
         17,
         "What the gateway would save: runs that repeated unchanged data, 7 days",
@@ -388,7 +354,7 @@ def _would_save() -> Any:
             "changes. Click a bar for its project.",
         ),
         [Query(f"sort_desc(topk(12, {unchanged}))", "{{title}}")],
-        unit="none",
+        unit=COUNT,
         empty="No checked run repeated unchanged data in 7 days",
         steps=((NOTE, None),),
         links=[TO_PROJECT_OF_SERIES],
@@ -403,11 +369,13 @@ BOARD = board(
     "hex-gateway",
     "Which runs were not needed, and do clients wait for those that were?",
     [
+        header("gateway", "sources"),
         (4, _figures()),
         (9, [(12, _outcomes()), (12, _rate())]),
         (10, [(24, _projects())]),
-        (9, [(8, _queue()), (8, _waits()), (8, _spared())]),
-        (5, [(12, _sources()), (6, _repeated()), (6, _unviewed())]),
-        (9, [(24, _would_save())]),
+    ],
+    [
+        Section("What it would save", [(6, [(7, _repeated()), (17, _sources())]), (9, [(24, _would_save())])]),
+        Section("Queue and waits", [(9, [(8, _queue()), (8, _waits()), (8, _spared())])], collapsed=True),
     ],
 )

@@ -5,6 +5,7 @@ time is relative: the Budget board's week ends in the future, where Prometheus h
 time.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,15 +20,31 @@ from grafana_foundation_sdk.builders import (
 )
 from grafana_foundation_sdk.builders import stat as stats
 from grafana_foundation_sdk.builders import table as tables
+from grafana_foundation_sdk.builders import trend as trends
 from grafana_foundation_sdk.models import common as commons
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import prometheus as queries
 
-from dashboards.promql import age, gauge
+from dashboards.promql import WORKSPACE, age, gauge, not_on
 
 SOURCE = commons.DataSourceRef(type_val="prometheus", uid="${datasource}")
 
 GOOD, NOTE, WARN, BAD, PLAIN, CALM = "green", "dark-yellow", "orange", "red", "text", "blue"
+
+USD = "currency:financial:$:prefix"
+"""Dollars in full, with separators: `currencyUSD` would make $1.11K of $1,107.66."""
+
+COUNT = "locale"
+"""Whole numbers with separators."""
+
+FILLED = {GOOD: "#1a7f37", NOTE: "#8a5a00", WARN: "#b34700", BAD: "#c4202b", CALM: "#0b5fc4"}
+"""The colours of filled tiles: white on each of them has a contrast of at least 4.5."""
+
+CLEAR = "transparent"
+"""A tile that is filled only when something is wrong."""
+
+_ALARMS = (NOTE, WARN, BAD)
+"""What a number is coloured for: as a text these colours are hard to read on white, so the tile is filled."""
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -124,16 +141,22 @@ def figure(
     mappings: dict[str, tuple[str, str]] | None = None,
     filled: bool = False,
     named: bool = False,
+    stacked: bool = False,
     links: Sequence[dict[str, Any]] = (),
 ) -> Any:
     """One number, or the few that one question has. `mappings`: value to text and colour; `filled` colours the tile.
 
-    `named` shows beside each number what it is, by its legend.
+    `named` shows beside each number what it is, by its legend; `stacked` has one below the other.
     """
+    warns = any(color in _ALARMS for color, _ in steps)
+    kept = FILLED if filled else {color: FILLED[color] for color in _ALARMS}
+    steps = [(kept.get(color, CLEAR) if warns else PLAIN, value) for color, value in steps]
+    if mappings:
+        mappings = {value: (text, kept.get(color, CLEAR)) for value, (text, color) in mappings.items()}
     panel = (
         stats.Panel()
         .graph_mode(commons.BigValueGraphMode.NONE)
-        .color_mode(commons.BigValueColorMode.BACKGROUND_SOLID if filled else commons.BigValueColorMode.VALUE)
+        .color_mode(commons.BigValueColorMode.BACKGROUND_SOLID if filled or warns else commons.BigValueColorMode.VALUE)
         .justify_mode(commons.BigValueJustifyMode.CENTER)
         .text_mode(commons.BigValueTextMode.VALUE_AND_NAME if named else commons.BigValueTextMode.VALUE)
         .wide_layout(True)
@@ -153,13 +176,55 @@ def figure(
     )
     if mappings:
         panel.mappings([_value_texts(mappings)])
+    if stacked:
+        panel.orientation(commons.VizOrientation.HORIZONTAL)
     if links:
         panel.data_links(_links(links))
     return panel
 
 
+def header(*features: str) -> tuple[int, list[tuple[int, Any]]]:
+    """The first row of a board: which of the features that it needs are not on, and how old its data is."""
+    return 2, [(19, _missing(features)), (5, _data_age())]
+
+
+def everywhere_header(*features: str) -> tuple[int, list[tuple[int, Any]]]:
+    """The first row of the board of all workspaces, each of which has its own age."""
+    return 2, [(24, _missing(features, ""))]
+
+
+def _missing(features: Sequence[str], where: str = WORKSPACE) -> Any:
+    panel = (
+        stats.Panel()
+        .graph_mode(commons.BigValueGraphMode.NONE)
+        .color_mode(commons.BigValueColorMode.VALUE)
+        .justify_mode(commons.BigValueJustifyMode.AUTO)
+        .text_mode(commons.BigValueTextMode.NAME)
+        .text(common.VizTextDisplayOptions().title_size(13).value_size(13))
+        .wide_layout(True)
+        .reduce_options(_last())
+    )
+    named = "{{feature}}: {{state}}, needs {{needs}}" if where else "{{workspace}}, {{feature}}: {{state}}"
+    return _dress(
+        panel,
+        201,
+        "Not on",
+        about(
+            "What this board needs and does not have, with its state and the key, scope or time that it needs.",
+            normal="nothing.",
+            act="Set the key, or grant the token the scope: docs/configuration.md has both.",
+        ),
+        [Query(not_on(features, where), named)],
+        unit="none",
+        empty="Nothing: all that this board needs is on",
+        decimals=0,
+        steps=((PLAIN, None),),
+        now=True,
+    )
+
+
 def _plain_without_data(steps: Steps) -> Steps:
-    return ((PLAIN, None), (steps[0][0], _LOWEST), *steps[1:])
+    return ((steps[0][0] if steps[0][0] == PLAIN else CLEAR, None), (steps[0][0], _LOWEST), *steps[1:])
 
 
 def bars(
@@ -191,6 +256,9 @@ def bars(
     options: Any = panel._internal.options  # the builder has no method for these two
     options.min_viz_height, options.max_viz_height, options.min_viz_width = 16, 60 if tall else 24, 8
     _dress(panel, id, title, description, asked, unit=unit, empty=empty, decimals=decimals, steps=steps, now=True)
+    if len(asked) == 1 and "{{" in asked[0].legend:
+        # A bar that is alone has no name unless one is set.
+        panel.display_name(re.sub(r"{{(\w+)}}", r"${__field.labels.\1}", asked[0].legend))
     if low is not None:
         panel.min(low)
     if high is not None:
@@ -238,6 +306,7 @@ def curve(
         .axis_soft_min(0)
         .axis_border_show(False)
         .bar_width_factor(0.85)
+        .bar_alignment(commons.BarAlignment.AFTER if draw == "bars" else commons.BarAlignment.CENTER)
         .legend(
             common.VizLegendOptions()
             .display_mode(commons.LegendDisplayMode.TABLE if calcs else commons.LegendDisplayMode.LIST)
@@ -311,12 +380,14 @@ def table(
     empty: str,
     sort_by: str,
     descending: bool = True,
+    then_by: str = "",
     needs: str = "",
-    hidden: Sequence[str] = ("workspace",),
+    ranked_by: str = "",
 ) -> Any:
     """One row for each series of `rows`, with its labels and, by the labels that they share, the columns' values.
 
-    A row without a value in the column `needs` is left out: what a column's query returns beside the rows.
+    A row without a value in the column `needs` is left out: what a column's query returns beside the rows. With
+    `ranked_by`, a column, there is one more, `Rank`, from the largest on.
     """
     valued = [column for column in columns if column.expr]
     asked = [Query(rows), *(Query(column.expr) for column in valued)]
@@ -324,8 +395,6 @@ def table(
     names = {f"Value #{ref}": title for title, ref in refs.items()}
     names |= {column.label: column.title for column in columns if column.label}
     order = {next(old for old, new in names.items() if new == column.title): at for at, column in enumerate(columns)}
-    dropped = {"Time", "Value #A", *hidden} - set(names)
-
     panel = tables.Panel().cell_height(commons.TableCellHeight.SM).show_header(True).filterable(False)
     _dress(
         panel,
@@ -333,32 +402,85 @@ def table(
         title,
         description,
         asked,
-        unit="none",
+        unit=COUNT,
         empty=empty,
         decimals=0,
         steps=(),
         now=True,
         is_table=True,
     )
-    panel.sort_by([common.TableSortByFieldState().display_name(sort_by).desc(descending)])
+    keys = [sort_by, then_by] if then_by else [sort_by]
+    panel.sort_by([common.TableSortByFieldState().display_name(one).desc(descending) for one in keys])
     if len(asked) > 1:
         _transform(panel, "merge", {})
     if needs:
         condition = {"fieldName": needs, "config": {"id": "isNotNull", "options": {}}}
         _transform(panel, "filterByValue", {"filters": [condition], "type": "include", "match": "any"})
+    # Only what is named: whatever else an answer brings, its first value or a second `Value`, stays out.
+    _transform(panel, "filterFieldsByName", {"include": {"names": list(names)}})
+    dropped: set[str] = set()
+    if ranked_by:
+        size = next(old for old, new in names.items() if new == ranked_by)
+        _transform(panel, "sortBy", {"fields": {}, "sort": [{"field": size, "desc": True}]})
+        _transform(panel, "calculateField", {"mode": "index", "alias": "row"})
+        _transform(panel, "calculateField", {"mode": "binary", "alias": "Rank", "binary": _PLUS_ONE})
+        order |= {"Rank": -1}
+        dropped = {"row"}
+        panel.override_by_name("Rank", _properties({"custom.width": 70, "decimals": 0}))
     excluded = dict.fromkeys(sorted(dropped), True)
     _transform(panel, "organize", {"excludeByName": excluded, "indexByName": order, "renameByName": names})
     for column in columns:
         properties: dict[str, Any] = {"unit": column.unit} if column.unit else {}
-        if column.unit == "currencyUSD":
+        if column.unit == USD:
             properties["decimals"] = 2
-        if column.expr:
-            properties["noValue"] = "–"  # the panel's own text would be in each empty cell
+        properties["noValue"] = "–"  # the panel's own text would be in each empty cell
         if column.width:
             properties["custom.width"] = column.width
         properties |= column.properties
         if properties:
             panel.override_by_name(column.title, _properties(properties))
+    return panel
+
+
+_PLUS_ONE = {"left": "row", "operator": "+", "right": "1"}
+
+
+def week_curve(id: int, title: str, description: str, *, empty: str) -> Any:
+    """The runs of this week and the last as they add up, by the hour: from one moment's figures, whole on day one."""
+    panel = (
+        trends.Panel()
+        .x_field("Day")
+        .line_width(2)
+        .show_points(commons.VisibilityMode.NEVER)
+        .draw_style(commons.GraphDrawStyle.LINE)
+        .line_interpolation(commons.LineInterpolation.LINEAR)
+        .axis_soft_min(0)
+        .legend(
+            common.VizLegendOptions()
+            .display_mode(commons.LegendDisplayMode.LIST)
+            .placement(commons.LegendPlacement.BOTTOM)
+            .show_legend(True)
+        )
+        .tooltip(common.VizTooltipOptions().mode(commons.TooltipDisplayMode.MULTI).sort(commons.SortOrder.NONE))
+    )
+    asked = [Query(gauge("hex_week_runs_by_hour"))]
+    _dress(panel, id, title, description, asked, unit=COUNT, empty=empty, decimals=0, steps=(), now=True, is_table=True)
+    _transform(panel, "groupingToMatrix", {"columnField": "week", "rowField": "hour", "valueField": "Value"})
+    hour = "hour\\week"
+    _transform(
+        panel,
+        "convertFieldType",
+        {"fields": {}, "conversions": [{"targetField": hour, "destinationType": "number"}]},
+    )
+    # An hour has ended at its label plus one; the first day is 1.
+    halves = {"left": hour, "operator": "/", "right": "24"}
+    _transform(panel, "calculateField", {"mode": "binary", "alias": "Day", "binary": halves})
+    _transform(panel, "sortBy", {"fields": {}, "sort": [{"field": hour}]})
+    _transform(panel, "organize", {"excludeByName": {hour: True}, "indexByName": {}, "renameByName": {}})
+    days = {"unit": "suffix: days", "decimals": 0}
+    panel.override_by_name("Day", _properties(days))
+    panel.override_by_name("this", _properties(painted(CALM) | {"displayName": "this week", "custom.lineWidth": 3}))
+    panel.override_by_name("previous", _properties(painted(PLAIN) | {"displayName": "last week"}))
     return panel
 
 
@@ -388,10 +510,10 @@ def week_table(id: int, title: str, description: str, metric: str, *, empty: str
     return panel
 
 
-def data_age(id: int) -> Any:
+def _data_age() -> Any:
     """How old the figures of the board are: the same on every board."""
     return figure(
-        id,
+        202,
         "Data age",
         about(
             "How long ago the exporter last read the whole project listing from Hex.",
@@ -420,7 +542,7 @@ def _dress(
     steps: Steps,
     now: bool,
     is_table: bool = False,
-) -> None:
+) -> Any:
     panel.id(id).title(title).description(description).datasource(SOURCE).unit(unit).no_value(empty)
     if decimals is not None:
         panel.decimals(decimals)
@@ -444,6 +566,7 @@ def _dress(
         panel.with_target(target)
         if query.properties:
             panel.override_by_query(ref, _properties(query.properties))
+    return panel
 
 
 def _weekday(day: str) -> str:

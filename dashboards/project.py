@@ -2,36 +2,29 @@
 
 from typing import Any
 
-from dashboards.board import board, project_variable
+from dashboards.board import Section, board, project_variable
 from dashboards.panels import (
     CALM,
+    COUNT,
     GOOD,
-    NOTE,
     PLAIN,
-    WARN,
+    USD,
     Column,
     Query,
     about,
     curve,
-    data_age,
     figure,
+    header,
+    link,
     table,
 )
-from dashboards.promql import WORKSPACE, age, gauge, increase, views
+from dashboards.promql import WORKSPACE, age, gauge, growth, money, views
 from dashboards.runs import STATUSES, TRIGGERS
+from dashboards.savings import KINDS
 
 ONE = 'project_id="$project"'
-USD = "currencyUSD"
-DAY = 86400
 _COMPLETED = 'status="completed"'
-_UNREAD = "Not completely read yet"
-_UNPRICED = "No run has a price"
-
-
-def _figure(id: int, title: str, description: str, expr: str, unit: str, empty: str, **more: Any) -> Any:
-    is_money = unit == USD
-    asked = [Query(expr, "{{money}}" if is_money else "")]
-    return figure(id, title, description, asked, unit=unit, empty=empty, named=is_money, **more)
+_UNREAD = "Not known"
 
 
 def _title() -> Any:
@@ -58,222 +51,245 @@ def _title() -> Any:
             Column("Status", label="project_status", width=160),
             Column("url", label="url", properties={"custom.hidden": True}),
         ],
-        empty="No such project, or it shares `other`: see limits.projects_with_series",
+        empty="No such project with series of its own",
         sort_by="Owner",
-        hidden=("workspace", "project_id", "instance", "job", "__name__", "Value"),
     )
 
 
-def _costs() -> list[tuple[int, Any]]:
+def _figures() -> list[tuple[int, Any]]:
     week, before = gauge("hex_project_week_runs", ONE), gauge("hex_project_previous_week_runs", ONE)
-    cost, cost_before = (gauge(f"hex_project_cost_{one}_money_usd", ONE) for one in ("week", "previous_week"))
-    by = "/ on (workspace, project_id) group_left ()"
+    by_now = gauge("hex_project_previous_week_runs_by_now", ONE)
+    costs = {
+        (name, kind): money(f"hex_project_cost_{one}_money_usd", kind, ONE)
+        for name, one in (("this week", "week"), ("last week", "previous_week"))
+        for kind in ("billed", "estimate")
+    }
+    cents = {"decimals": 3}
     return [
         (
-            3,
-            _figure(
+            6,
+            figure(
                 2,
-                "Runs this week",
+                "Runs",
                 about(
-                    "Runs of the project that started in the current week.",
+                    "Runs that started in this week, in last week up to the same moment and in all of it.",
                     normal="in step with last week.",
                     act="Far above: see below what started them.",
                 ),
-                week,
-                "none",
-                _UNREAD,
+                [Query(week, "this week"), Query(by_now, "last week, by now"), Query(before, "last week")],
+                unit=COUNT,
+                empty="Not known",
+                named=True,
+                stacked=True,
             ),
         ),
         (
-            3,
-            _figure(
-                3,
-                "Runs last week",
-                about("Runs of the whole week before.", normal="a usual week.", act="Nothing."),
-                before,
-                "none",
-                _UNREAD,
-            ),
-        ),
-        (
-            3,
-            _figure(
-                4,
-                "Scheduled",
-                about(
-                    "Runs that its enabled schedules start in the current week.",
-                    normal="as often as its data changes and people view it.",
-                    act="Much more than its views: lengthen the interval.",
-                ),
-                gauge("hex_project_scheduled_week_runs", ONE),
-                "none",
-                "No schedule",
-            ),
-        ),
-        (
-            3,
-            _figure(
+            6,
+            figure(
                 5,
-                "Cost this week",
+                "Cost",
                 about(
-                    "What this week's runs cost: billed is compute, a lower bound; estimate is yours, no one bills it.",
+                    "What the runs of this week and the last cost: billed is compute, a lower bound; estimate is "
+                    "yours, no one bills it.",
                     normal="in step with last week.",
                     act="Compare it with the views beside it.",
                 ),
-                cost,
-                USD,
-                _UNPRICED,
+                [Query(expr, f"{kind}, {name}") for (name, kind), expr in costs.items()],
+                unit=USD,
+                empty="No price",
                 decimals=2,
+                named=True,
+                stacked=True,
             ),
         ),
-        (
-            3,
-            _figure(
-                6,
-                "Cost last week",
-                about("The same of the whole week before.", normal="a usual week.", act="Nothing."),
-                cost_before,
-                USD,
-                _UNPRICED,
-                decimals=2,
-            ),
-        ),
-        (
-            3,
-            _figure(
-                7,
-                "Cost of a run",
-                about(
-                    "This week's cost over this week's runs, billed and by your own estimate.",
-                    normal="steady.",
-                    act="A rise: longer runs, or a larger compute profile.",
-                ),
-                f"{cost} {by} ({week} > 0)",
-                USD,
-                _UNPRICED,
-                decimals=3,
-            ),
-        ),
-        (
-            3,
-            _figure(
-                8,
-                "Cost of a view",
-                about(
-                    "This week's cost over the app views of 7 days, billed and by your own estimate.",
-                    normal="cents.",
-                    act="Empty: no one viewed it in 7 days. Is it needed?",
-                ),
-                f"{cost} {by} ({views('7d', ONE)} > 0)",
-                USD,
-                "No views in 7 days",
-                decimals=3,
-            ),
-        ),
-        (3, data_age(9)),
-    ]
-
-
-_AGO = ((GOOD, None), (NOTE, 7 * DAY), (WARN, 30 * DAY))
-
-
-def _uses() -> list[tuple[int, Any]]:
-    return [
         (
             4,
-            _figure(
-                10,
-                "Views, 7 days",
+            figure(
+                8,
+                "Cost of a run, and of a view",
                 about(
-                    "App views in Hex's own window of 7 days.",
-                    normal="more than none.",
+                    "This week's estimate over this week's runs, and over the app views of 7 days.",
+                    normal="cents, and steady.",
+                    act="A run that costs more: it is longer, or its compute profile larger. No view: is it needed?",
+                ),
+                [
+                    Query(f"{costs['this week', 'estimate']} / ({week} > 0)", "a run", cents),
+                    Query(f"{costs['this week', 'estimate']} / ({views('7d', ONE)} > 0)", "a view", cents),
+                ],
+                unit=USD,
+                empty="No price",
+                decimals=3,
+                named=True,
+                stacked=True,
+            ),
+        ),
+        (
+            4,
+            figure(
+                10,
+                "Views",
+                about(
+                    "App views in Hex's own window of 7 days, and how long ago the last view was.",
+                    normal="more than none, within 7 days.",
                     act="None for weeks, and scheduled: pause the schedule.",
                 ),
-                views("7d", ONE),
-                "none",
-                "Hex reports no views",
-                steps=((WARN, None), (PLAIN, 1)),
+                [
+                    Query(views("7d", ONE), "in 7 days"),
+                    Query(age("hex_project_last_viewed_timestamp_seconds", ONE), "last view, ago", {"unit": "s"}),
+                ],
+                unit=COUNT,
+                empty="Hex shows none",
+                named=True,
+                stacked=True,
             ),
         ),
         (
             4,
-            _figure(
-                11,
-                "Last viewed, ago",
-                about(
-                    "Time since the last view.",
-                    normal="within 7 days.",
-                    act="Over a month: ask the owner whether it is needed.",
-                ),
-                age("hex_project_last_viewed_timestamp_seconds", ONE),
-                "s",
-                "Never, as far as Hex reports",
-                steps=_AGO,
-            ),
-        ),
-        (
-            4,
-            _figure(
+            figure(
                 12,
-                "Last success, ago",
+                "Last success, and result, ago",
                 about(
-                    "Since the last run that completed started.",
-                    normal="less than the interval of its schedule.",
-                    act="Longer: the runs fail. See the failures below.",
+                    "Since the last run that completed started, and since the published result was last refreshed.",
+                    normal="less than the interval of its schedule, and about as often as it is viewed.",
+                    act="Longer: the runs fail. Refreshed minutes ago, viewed weeks ago: too often.",
                 ),
-                age("hex_project_last_run_timestamp_seconds", ONE, _COMPLETED),
-                "s",
-                "No run has completed",
-                steps=_AGO,
-            ),
-        ),
-        (
-            4,
-            _figure(
-                13,
-                "Result refreshed, ago",
-                about(
-                    "Since the published result was last refreshed.",
-                    normal="about as often as it is viewed.",
-                    act="Refreshed minutes ago, viewed weeks ago: too often.",
-                ),
-                age("hex_project_results_updated_timestamp_seconds", ONE),
-                "s",
-                "Never refreshed",
-            ),
-        ),
-        (
-            4,
-            _figure(
-                14,
-                "Unviewed runs, 7 days",
-                about(
-                    "Scheduled and refresh runs whose result no one had viewed before the next run: an estimate.",
-                    normal="few of the scheduled runs.",
-                    act="Most of them: a rarer schedule loses nothing.",
-                ),
-                increase("hex_unviewed_runs_total", ONE, window="7d"),
-                "none",
-                "Known after two runs",
-            ),
-        ),
-        (
-            4,
-            _figure(
-                15,
-                "Missed, 7 days",
-                about(
-                    "Times at which its schedule was due and no run came.",
-                    normal="0.",
-                    act="Open it in Hex: the schedule has lost its owner or connection.",
-                ),
-                increase("hex_missed_schedules_total", ONE, window="7d"),
-                "none",
-                "No schedule",
-                steps=((GOOD, None), (WARN, 1)),
+                [
+                    Query(age("hex_project_last_run_timestamp_seconds", ONE, _COMPLETED), "completed"),
+                    Query(age("hex_project_results_updated_timestamp_seconds", ONE), "refreshed"),
+                ],
+                unit="s",
+                empty="No run has completed",
+                named=True,
+                stacked=True,
             ),
         ),
     ]
+
+
+def _week_of_seven() -> Any:
+    return figure(
+        14,
+        "In 7 days",
+        about(
+            "Runs that ended, those of them without a result, those of these that a schedule started; times at which "
+            "its schedule was due and no run came; and scheduled and refresh runs whose result no one had viewed "
+            "before the next one, an estimate.",
+            normal="no failure, nothing missed, few unviewed.",
+            act="Missed: its schedule has lost its owner or connection. Unviewed: a rarer schedule loses nothing.",
+        ),
+        [
+            Query(gauge("hex_project_ended_runs_7d", ONE), "ended"),
+            Query(gauge("hex_project_failed_runs_7d", ONE), "failed"),
+            Query(gauge("hex_project_scheduled_failed_runs_7d", ONE), "failed on schedule"),
+            Query(gauge("hex_project_missed_schedules_7d", ONE), "missed"),
+            Query(gauge("hex_project_unviewed_runs_7d", ONE), "unviewed"),
+        ],
+        unit=COUNT,
+        empty="Not known",
+        named=True,
+        stacked=True,
+    )
+
+
+def _at_the_gateway() -> Any:
+    lookups, hits = gauge("hex_project_gateway_lookups_7d", ONE), gauge("hex_project_gateway_hits_7d", ONE)
+    return figure(
+        15,
+        "Gateway and source",
+        about(
+            "Requests for it at the run gateway in 7 days and those of them that started no run; runs that repeated "
+            "unchanged data; and how long ago its source was last seen to change.",
+            normal="requests with many hits where its data changes rarely.",
+            act="Runs that repeat unchanged data and no requests: send its runs through the gateway.",
+        ),
+        [
+            Query(lookups, "requests"),
+            Query(f"{hits} or 0 * {lookups}", "hits"),
+            Query(gauge("hex_project_source_unchanged_runs_7d", ONE), "repeated unchanged data"),
+            Query(age("hex_source_changed_timestamp_seconds", ONE), "data changed, ago", {"unit": "s"}),
+        ],
+        unit=COUNT,
+        empty="Neither requests nor a source",
+        named=True,
+        stacked=True,
+        links=[link("Which runs were not needed?", "hex-gateway")],
+    )
+
+
+def _schedules() -> Any:
+    info = gauge("hex_project_schedule_info", ONE)
+    return table(
+        20,
+        "Schedules",
+        about(
+            "When its enabled schedules fire, as a cron expression in their own time zone.",
+            normal="about as often as its data changes and people view it.",
+            act="More often: lengthen the interval in Hex.",
+        ),
+        info,
+        [
+            Column("Cadence", label="cadence", width=90),
+            Column("When", label="cron"),
+            Column("Time zone", label="timezone", width=120),
+        ],
+        empty="No schedule",
+        sort_by="When",
+    )
+
+
+def _connections() -> Any:
+    info = f"topk by (workspace, connection_id) (1, {gauge('hex_connection_info')})"
+    used = gauge("hex_project_connection_info", ONE)
+    return table(
+        21,
+        "Connections",
+        about(
+            "The data connections that it is known to query.",
+            normal="the ones that you expect.",
+            act="An old one: move the project, so that the connection can go.",
+        ),
+        f"{used} * on (workspace, connection_id) group_left (name, connection_type) {info}",
+        [Column("Connection", label="name"), Column("Type", label="connection_type", width=130)],
+        empty="None is known",
+        sort_by="Connection",
+    )
+
+
+def _findings() -> Any:
+    kinds = {kind: {"text": text, "index": index} for index, (kind, text) in enumerate(KINDS.items())}
+    subject = 'subject="$project"'
+    return table(
+        22,
+        "What the audit found",
+        about(
+            "What the last audit found about it, what acting on that would save a month, and what to do.",
+            normal="empty.",
+            act="Do it, or add it to `ignore` with a reason.",
+        ),
+        f"topk by (workspace, kind, subject) (1, hex_finding_info{{{WORKSPACE}, {subject}}})",
+        [
+            Column("What", label="kind", width=230, properties={"mappings": [{"type": "value", "options": kinds}]}),
+            Column(
+                "You pay less",
+                expr=money("hex_finding_saving_month_money_usd", "billed", subject),
+                unit=USD,
+                width=110,
+            ),
+            Column(
+                "Less of your estimate",
+                expr=money("hex_finding_saving_month_money_usd", "estimate", subject),
+                unit=USD,
+                width=150,
+            ),
+            Column(
+                "What to do",
+                label="action",
+                properties={"custom.minWidth": 260, "custom.cellOptions": {"type": "auto", "wrapText": True}},
+            ),
+        ],
+        empty="No finding",
+        sort_by="Less of your estimate",
+    )
 
 
 def _amount(id: int, title: str, description: str, expr: str, legend: str, unit: str, **more: Any) -> Any:
@@ -293,8 +309,8 @@ def _amount(id: int, title: str, description: str, expr: str, legend: str, unit:
 
 
 def _charts() -> tuple[Any, Any, Any, Any]:
-    runs = increase("hex_runs_total", ONE)
-    seconds = increase("hex_run_seconds_total", ONE)
+    runs = growth("hex_runs_total", ONE)
+    seconds = growth("hex_run_seconds_total", ONE)
     return (
         _amount(
             16,
@@ -306,7 +322,7 @@ def _charts() -> tuple[Any, Any, Any, Any]:
             ),
             f"sum by (trigger) ({runs})",
             "{{trigger}}",
-            "none",
+            COUNT,
             colors=TRIGGERS,
         ),
         _amount(
@@ -319,14 +335,14 @@ def _charts() -> tuple[Any, Any, Any, Any]:
             ),
             f"sum by (status) ({runs}) > 0",
             "{{status}}",
-            "none",
+            COUNT,
             colors={"completed": GOOD} | STATUSES,
         ),
         curve(
             18,
             "Time of a run",
             about(
-                "Run time over runs, in each interval, by trigger.",
+                "Mean run time of each interval, by trigger.",
                 normal="level.",
                 act="Rising: its data grows. Falling to seconds: it may fail early.",
             ),
@@ -357,7 +373,7 @@ def _charts() -> tuple[Any, Any, Any, Any]:
                 Query(gauge("hex_project_week_runs", ONE, last="2h"), "this week", {"custom.lineWidth": 3}),
                 Query(gauge("hex_project_week_runs", ONE, offset="1w", last="2h"), "a week earlier"),
             ],
-            unit="none",
+            unit=COUNT,
             empty=_UNREAD,
             draw="steps",
             colors={"this week": CALM, "a week earlier": PLAIN},
@@ -371,11 +387,15 @@ def _boards() -> Any:
         "hex-project",
         "What does this project cost and give?",
         [
+            header("runs", "prices"),
             (3, [(24, _title())]),
-            (4, _costs()),
-            (4, _uses()),
+            (6, _figures()),
+            (6, [(5, _week_of_seven()), (5, _at_the_gateway()), (14, _findings())]),
             (8, [(12, week), (12, by_trigger)]),
-            (8, [(12, by_end), (12, duration)]),
+        ],
+        [
+            Section("Schedules and connections", [(5, [(14, _schedules()), (10, _connections())])]),
+            Section("How its runs end", [(8, [(12, by_end), (12, duration)])], collapsed=True),
         ],
         variables=[project_variable()],
         time=("now-14d", "now"),

@@ -4,6 +4,8 @@ Two exporters, or two scrape jobs of one, expose every series twice. So a metric
 maximum over all labels that the catalogue gives it, which leaves each series once.
 """
 
+from collections.abc import Sequence
+
 from exporter.metrics import METRICS
 
 WORKSPACE = 'workspace="$workspace"'
@@ -39,10 +41,44 @@ def views(window: str, *matchers: str) -> str:
     return f"max by (workspace, project_id) ({gauge('hex_project_app_views', chosen_window, *matchers)})"
 
 
+def growth(name: str, *matchers: str) -> str:
+    """By how much each series of a counter grows in the interval that begins here: whole numbers, up to this moment.
+
+    `increase` estimates what lies between scrapes, and its last interval is the last whole one. These are differences
+    of what was scraped last; the ledger's counters never fall.
+    """
+    labels = METRICS[name].labels
+    series = _selected(name, labels, matchers)
+
+    def once(function: str, shift: str) -> str:
+        return f"max by ({', '.join(labels)}) ({function}({series}[$__interval]{shift}))"
+
+    ahead = " offset -$__interval"
+    last, first = once("last_over_time", ahead), once("min_over_time", ahead)
+    return f"clamp_min({last} - ({once('last_over_time', '')} or {first}), 0)"
+
+
 def increase(name: str, *matchers: str, window: str = "$__rate_interval") -> str:
     """By how much each series of a counter has grown in the window, once."""
     labels = METRICS[name].labels
     return f"max by ({', '.join(labels)}) (increase({_selected(name, labels, matchers)}[{window}]))"
+
+
+def everywhere(name: str, *matchers: str) -> str:
+    """Every series of a gauge of all workspaces, once."""
+    labels = METRICS[name].labels
+    return (
+        f"max by ({', '.join(labels)}) ({name}{{{', '.join(matchers)}}})"
+        if matchers
+        else f"max by ({', '.join(labels)}) ({name})"
+    )
+
+
+def not_on(features: Sequence[str], where: str = "") -> str:
+    """The features that are not on, with what they need; `where` limits them to the chosen workspace."""
+    inside = ", ".join(one for one in (where, f'feature=~"{"|".join(features)}"', 'state!="on"') if one)
+    labels = "workspace, feature, state, needs"
+    return f'label_replace(max by ({labels}) (hex_feature_state{{{inside}}}), "state", "$1 $2", "state", "(.*)_(.*)")'
 
 
 def part_increase(name: str, part: str, *matchers: str, window: str = "$__rate_interval") -> str:

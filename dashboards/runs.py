@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from dashboards.board import TEAM_AND_OWNER, board, chosen_variable
+from dashboards.board import TEAM_AND_OWNER, Section, board, chosen_variable
 from dashboards.panels import (
     BAD,
     CALM,
-    GOOD,
+    COUNT,
     NOTE,
     PLAIN,
     PROJECT_ID,
@@ -17,14 +17,15 @@ from dashboards.panels import (
     about,
     bars,
     curve,
-    data_age,
     figure,
+    header,
     meter,
     project_column,
     table,
     tinted,
+    week_curve,
 )
-from dashboards.promql import age, chosen, gauge, increase, named, part_increase, projects, views
+from dashboards.promql import age, chosen, gauge, growth, named, part_increase, projects, views
 
 FAILED = 'status=~"errored|killed|unable_to_allocate_kernel"'
 TRIGGERS = {"scheduled": CALM, "api": "purple", "app_refresh": "green", "unknown": PLAIN}
@@ -33,78 +34,55 @@ STATUSES = {"errored": BAD, "killed": WARN, "unable_to_allocate_kernel": NOTE}
 DASHED = {"custom.lineStyle": {"fill": "dash", "dash": [4, 4]}}
 
 _WEEK, _BEFORE = gauge("hex_project_week_runs"), gauge("hex_project_previous_week_runs")
+_BY_NOW = gauge("hex_project_previous_week_runs_by_now")
 
 
 def _figures() -> list[tuple[int, Any]]:
-    week = f"sum({chosen(_WEEK)})"
-    same_hour = f"sum({chosen(gauge('hex_project_week_runs', offset='1w', last='2h'))})"
-    ended = f"sum({chosen(increase('hex_runs_total', window='7d'))})"
-    failed = f"sum({chosen(increase('hex_runs_total', FAILED, window='7d'))})"
+    week, then = f"sum({chosen(_WEEK)})", f"sum({chosen(_BY_NOW)})"
+    ended, failed = (f"sum({chosen(gauge(f'hex_project_{one}_runs_7d'))})" for one in ("ended", "failed"))
     return [
         (
-            4,
+            8,
             figure(
                 1,
                 "Runs this week",
                 about(
-                    "Runs that started in the current week, of the chosen teams and owners: exact.",
-                    normal="about as many as at this hour of last week.",
+                    "Runs that started in the current week, of the chosen teams and owners, and by how much that is "
+                    "more than last week had at the same moment: exact.",
+                    normal="within a tenth of last week.",
                     act="Far more: sort the table below by change.",
                 ),
-                [Query(week)],
-                unit="none",
-                empty="The week is not completely read yet",
+                [
+                    Query(week, "this week"),
+                    Query(f"{week} / ({then} > 0) - 1", "against the same moment last week", {"unit": "percentunit"}),
+                ],
+                unit=COUNT,
+                empty="Not known",
+                named=True,
             ),
         ),
         (
-            4,
-            figure(
-                2,
-                "Against last week",
-                about(
-                    "This week's runs less those of last week up to the same hour.",
-                    normal="within a tenth of last week.",
-                    act="Above: see which project has the largest change.",
-                ),
-                [Query(f"{week} - {same_hour}")],
-                unit="none",
-                empty="After a week of scraping",
-            ),
-        ),
-        (
-            4,
-            figure(
-                3,
-                "Failed, 7 days",
-                about(
-                    "Runs that ended in 7 days without a result: errored, killed, or without a kernel.",
-                    normal="a few in a hundred.",
-                    act="Open the project with the most failures below; pause a schedule that always fails.",
-                ),
-                [Query(failed)],
-                unit="none",
-                empty="No run has ended yet",
-            ),
-        ),
-        (
-            4,
+            8,
             figure(
                 4,
-                "Failing",
+                "Failed, 7 days",
                 about(
-                    "The part of the runs of 7 days that failed.",
+                    "Runs that started in 7 days and ended without a result: errored, killed, or without a kernel; and "
+                    "their part of the runs that ended.",
                     normal="below 5 %.",
-                    act="See which projects fail, and whether they fail on schedule.",
+                    act="Open the project with the most failures below; pause a schedule that always fails.",
                 ),
-                [Query(f"{failed} / ({ended} > 0)")],
-                unit="percentunit",
-                decimals=1,
-                empty="No run has ended yet",
-                steps=((GOOD, None), (NOTE, 0.05), (BAD, 0.15)),
+                [
+                    Query(failed, "failed"),
+                    Query(f"{failed} / ({ended} > 0)", "of those that ended", {"unit": "percentunit", "decimals": 1}),
+                ],
+                unit=COUNT,
+                empty="Not known",
+                named=True,
             ),
         ),
         (
-            4,
+            8,
             figure(
                 5,
                 "Oldest active run",
@@ -119,23 +97,22 @@ def _figures() -> list[tuple[int, Any]]:
                 steps=((PLAIN, None), (NOTE, 3600), (BAD, 4 * 3600)),
             ),
         ),
-        (4, data_age(6)),
     ]
 
 
 def _by_trigger() -> Any:
     return curve(
         7,
-        "Runs by trigger",
+        "Runs by trigger, all teams",
         about(
-            "Runs that ended in each interval, by what started them.",
+            "Runs of the workspace that ended in each interval, by what started them. The last bar is still growing.",
             normal="the same shape each day; scheduled runs at their hours.",
             act="API runs that grow come from a program: find it by its project. Scheduled runs: see **Schedules**.",
         ),
         [
-            Query(f"sum by (trigger) ({chosen(increase('hex_runs_total'))})", "{{trigger}}"),
+            Query(f"sum by (trigger) ({growth('hex_workspace_runs_total')})", "{{trigger}}"),
         ],
-        unit="none",
+        unit=COUNT,
         empty="No run ended in this time",
         draw="bars",
         stacked=True,
@@ -148,15 +125,15 @@ def _by_trigger() -> Any:
 def _by_status() -> Any:
     return curve(
         8,
-        "Runs that failed",
+        "Runs that failed, all teams",
         about(
-            "Runs that ended in each interval without a result, by how. Runs that completed are left out.",
+            "Runs of the workspace that ended in each interval without a result, by how.",
             normal="single ones.",
             act="`errored`: the notebook or its data. `killed`: a time limit or a person. `unable to allocate kernel`: "
             "too much at once; spread the schedules.",
         ),
-        [Query(f"sum by (status) ({chosen(increase('hex_runs_total', FAILED))})", "{{status}}")],
-        unit="none",
+        [Query(f"sum by (status) ({growth('hex_workspace_runs_total', FAILED)})", "{{status}}")],
+        unit=COUNT,
         empty="No run failed in this time",
         draw="bars",
         stacked=True,
@@ -167,16 +144,14 @@ def _by_status() -> Any:
 
 
 def _projects() -> Any:
-    ended = f"sum by (workspace, project_id) ({increase('hex_runs_total', window='7d')})"
-    failed = f"sum by (workspace, project_id) ({increase('hex_runs_total', FAILED, window='7d')})"
-    seconds = f"sum by (workspace, project_id) ({increase('hex_run_seconds_total', window='7d')})"
+    ended, failed = gauge("hex_project_ended_runs_7d"), gauge("hex_project_failed_runs_7d")
     active = f"({_WEEK} > 0 or {_BEFORE} > 0)"
     return table(
         9,
         "Projects",
         about(
-            "Every project that ran this week or last, of the chosen teams and owners. Failures and run time are those "
-            "of 7 days; views are Hex's own of 7 days.",
+            "Every project that ran this week or last, of the chosen teams and owners. `Change` is against last week "
+            "up to the same moment. Failures and run time are those of 7 days; views are Hex's own of 7 days.",
             normal="projects with many runs have views, and few failures.",
             act="Many runs and no views: switch the schedule off or make it rarer. Click a project for its own board.",
         ),
@@ -190,29 +165,30 @@ def _projects() -> Any:
             Column("Last week", expr=_BEFORE, width=95),
             Column(
                 "Change",
-                expr=f"({_WEEK} - {gauge('hex_project_week_runs', offset='1w', last='2h')})",
+                expr=f"({_WEEK} - {_BY_NOW})",
                 width=90,
                 properties=tinted((PLAIN, None), (WARN, 20), (BAD, 50)),
             ),
             Column("Failed", expr=failed, width=80, properties=tinted((PLAIN, None), (NOTE, 3), (BAD, 10))),
             Column("Failing", expr=f"{failed} / ({ended} > 0)", unit="percentunit", width=85),
-            Column("Run time", expr=seconds, unit="s", width=100, properties={"decimals": 1}),
+            Column(
+                "Run time", expr=gauge("hex_project_run_seconds_7d"), unit="s", width=100, properties={"decimals": 1}
+            ),
             Column("Views", expr=views("7d"), width=80),
         ],
         empty="No project ran this week or last",
         sort_by="This week",
         needs="title",
-        hidden=("workspace", "project_status", "url", "instance", "job", "__name__"),
     )
 
 
 def _durations() -> Any:
-    buckets = part_increase("hex_run_duration_seconds", "bucket")
+    buckets = part_increase("hex_run_duration_seconds", "bucket", 'status="completed"')
     return curve(
         10,
-        "How long runs take",
+        "How long runs take, all teams",
         about(
-            "The median and the 95th percentile of the duration of all runs of the workspace, by trigger.",
+            "The median (p50) and the 95th percentile (p95) of the duration of completed runs, by trigger.",
             normal="level. Runs on schedule end before the next one is due.",
             act="A rise without more runs: data has grown, or the warehouse is busy. See the longest projects beside.",
         ),
@@ -222,7 +198,7 @@ def _durations() -> Any:
                 f"{name} {{{{trigger}}}}",
                 line,
             )
-            for quantile, name, line in ((0.5, "half of", DASHED), (0.95, "19 in 20 of", {}))
+            for quantile, name, line in ((0.5, "p50", DASHED), (0.95, "p95", {}))
         ],
         unit="s",
         decimals=None,
@@ -231,14 +207,12 @@ def _durations() -> Any:
         points=60,
         span_gaps=True,
         marks=True,
-        colors={
-            f"{name} {trigger}": color for name in ("half of", "19 in 20 of") for trigger, color in TRIGGERS.items()
-        },
+        colors={f"{name} {trigger}": color for name in ("p50", "p95") for trigger, color in TRIGGERS.items()},
     )
 
 
 def _longest() -> Any:
-    seconds = f"sum by (workspace, project_id) ({increase('hex_run_seconds_total', window='7d')})"
+    seconds = gauge("hex_project_run_seconds_7d")
     return bars(
         11,
         "Most run time, 7 days",
@@ -258,22 +232,22 @@ def _longest() -> Any:
 def _active() -> Any:
     return curve(
         12,
-        "Active runs",
+        "Active runs, all teams",
         about(
             "Runs that had not ended when their project was last read, of the whole workspace.",
             normal="pending stays near 0.",
             act="Many pending runs for long: more start at once than kernels are free. Spread the schedules.",
         ),
         [Query(gauge("hex_runs_active"), "{{state}}")],
-        unit="none",
-        empty="No data before the first scrape",
+        unit=COUNT,
+        empty="No data",
         draw="steps",
         colors={"running": CALM, "pending": WARN},
     )
 
 
 def _failing() -> Any:
-    failed = f"sum by (workspace, project_id) ({increase('hex_runs_total', FAILED, window='7d')})"
+    failed = gauge("hex_project_failed_runs_7d")
     return bars(
         13,
         "Most failures, 7 days",
@@ -282,11 +256,25 @@ def _failing() -> Any:
             normal="short bars, other projects each week.",
             act="The same project week by week: repair it or switch its schedule off.",
         ),
-        [Query(f"sort_desc(topk(10, {named(f'(round({failed}) > 0)')}))", "{{title}}")],
-        unit="none",
+        [Query(f"sort_desc(topk(10, {named(f'({failed} > 0)')}))", "{{title}}")],
+        unit=COUNT,
         empty="No run failed in 7 days",
         steps=((WARN, None),),
         links=[TO_PROJECT_OF_SERIES],
+    )
+
+
+def _week() -> Any:
+    return week_curve(
+        14,
+        "This week and the last, all teams",
+        about(
+            "Runs of the workspace as they add up in the week, hour by hour: this week's until now, and all of last "
+            "week's.",
+            normal="close to last week's line.",
+            act="A steep piece: the table below shows which project. Its height at the end is what a week uses.",
+        ),
+        empty="Not known",
     )
 
 
@@ -294,11 +282,14 @@ BOARD = board(
     "hex-runs",
     "What ran, and was it worth it?",
     [
+        header("runs"),
         (4, _figures()),
-        (8, [(12, _by_trigger()), (12, _by_status())]),
+        (8, [(12, _week()), (12, _by_trigger())]),
         (12, [(24, _projects())]),
-        (10, [(12, _longest()), (12, _failing())]),
-        (8, [(12, _durations()), (12, _active())]),
+    ],
+    [
+        Section("Failures and run time", [(8, [(12, _by_status()), (12, _failing())]), (10, [(24, _longest())])]),
+        Section("Durations and queue", [(8, [(12, _durations()), (12, _active())])], collapsed=True),
     ],
     variables=[chosen_variable(*one) for one in TEAM_AND_OWNER],
 )

@@ -2,29 +2,28 @@
 
 from typing import Any
 
-from grafana_foundation_sdk.builders import common
-
-from dashboards.board import board
+from dashboards.board import Section, board
 from dashboards.panels import (
+    COUNT,
     GOOD,
     NOTE,
     PLAIN,
+    USD,
     WARN,
     Column,
     Query,
     about,
     curve,
-    data_age,
     figure,
+    header,
     link,
     meter,
     table,
     tinted,
 )
-from dashboards.promql import WORKSPACE, age, gauge, increase, money
+from dashboards.promql import WORKSPACE, age, gauge, growth, increase, money
 from exporter.facts import FINDING_KINDS, finding_kind_words
 
-USD = "currencyUSD"
 KINDS = {kind: finding_kind_words(kind).capitalize() for kind in FINDING_KINDS}
 """Kinds of findings by the name that `hex-exporter audit` prints."""
 
@@ -37,8 +36,8 @@ BOARD_OF = {
 }
 """The board with details, by the type of a finding's subject."""
 
-_UNPRICED = "Nothing has a price: see `prices`"
-_NO_AUDIT = "No audit yet: the first follows the first complete reading"
+_UNPRICED = "No price"
+_NO_AUDIT = "No audit"
 _BY = "workspace, kind, subject"
 _OPEN = link("More on this", "${__data.fields.board}", project="${__data.fields.subject:percentencode}")
 
@@ -57,9 +56,10 @@ def _saves(metric: str) -> tuple[Column, Column]:
 
 
 def _figures() -> list[tuple[int, Any]]:
+    judged = gauge("hex_findings_judged")
     return [
         (
-            4,
+            9,
             figure(
                 1,
                 "Could be saved a month",
@@ -69,32 +69,19 @@ def _figures() -> list[tuple[int, Any]]:
                     normal="small against the bill, which **Cost and plan** shows.",
                     act="Begin with the first line of the table: it is sorted by what you would pay less.",
                 ),
-                [Query(f"sum by (money) ({gauge('hex_findings_saving_month_money_usd')})", "{{money}}")],
+                [
+                    Query(f"sum by (money) ({gauge('hex_findings_saving_month_money_usd')})", "{{money}}"),
+                    Query(f"sum({gauge('hex_findings_saving_month_runs')})", "runs", {"unit": COUNT, "decimals": 0}),
+                ],
                 named=True,
                 unit=USD,
                 decimals=2,
-                empty=_UNPRICED,
-                steps=((GOOD, None), (NOTE, 50), (WARN, 200)),
+                empty="No audit",
                 links=[link("What is the bill?", "hex-cost")],
             ),
         ),
         (
-            4,
-            figure(
-                2,
-                "Runs to spare a month",
-                about(
-                    "Runs a month that acting on all findings would save, counted once each.",
-                    normal="a small part of the runs of a month.",
-                    act="The same table, by runs.",
-                ),
-                [Query(f"sum({gauge('hex_findings_saving_month_runs')})")],
-                unit="none",
-                empty=_NO_AUDIT,
-            ),
-        ),
-        (
-            4,
+            6,
             figure(
                 3,
                 "Realised, 30 days",
@@ -113,40 +100,28 @@ def _figures() -> list[tuple[int, Any]]:
                 named=True,
                 unit=USD,
                 decimals=2,
-                empty="No finding has disappeared yet",
+                empty="Nothing yet",
                 steps=((GOOD, None),),
             ),
         ),
         (
-            3,
+            6,
             figure(
                 4,
                 "Findings",
                 about(
-                    "Findings of the last audit, without those that the configuration ignores.",
-                    normal="a handful.",
-                    act="Add what is wanted to `ignore`, with a reason.",
+                    "Findings of the last audit, without those that the configuration ignores, and the kinds that it "
+                    "could not judge, because a scope, a price or a source is missing.",
+                    normal="a handful, and every kind judged.",
+                    act="Add what is wanted to `ignore`, with a reason. `hex-exporter audit` lists what kinds need.",
                 ),
-                [Query(f"sum({gauge('hex_findings')})")],
-                unit="none",
-                empty=_NO_AUDIT,
-            ),
-        ),
-        (
-            3,
-            figure(
-                5,
-                "Not judged",
-                about(
-                    "Kinds of findings that the last audit could not judge, because a scope, a price or a source is "
-                    "missing.",
-                    normal="0.",
-                    act="`hex-exporter audit` lists under its table what each of them needs.",
-                ),
-                [Query(f"count({gauge('hex_findings_judged')} == 0) or 0 * count({gauge('hex_findings_judged')})")],
-                unit="none",
-                empty=_NO_AUDIT,
-                steps=((GOOD, None), (NOTE, 1)),
+                [
+                    Query(f"sum({gauge('hex_findings')})", "findings"),
+                    Query(f"count({judged} == 0) or 0 * count({judged})", "kinds not judged"),
+                ],
+                unit=COUNT,
+                empty="No audit",
+                named=True,
             ),
         ),
         (
@@ -161,11 +136,10 @@ def _figures() -> list[tuple[int, Any]]:
                 ),
                 [Query(age("hex_findings_last_audit_timestamp_seconds"))],
                 unit="s",
-                empty=_NO_AUDIT,
-                steps=((GOOD, None), (NOTE, 2 * 3600), (WARN, 6 * 3600)),
+                empty="No audit",
+                steps=((PLAIN, None), (NOTE, 2 * 3600), (WARN, 6 * 3600)),
             ),
         ),
-        (3, data_age(7)),
     ]
 
 
@@ -184,36 +158,48 @@ def _found() -> str:
     return f"{info} * on (workspace, subject) group_left (url) {of_subject} or on ({_BY}) {info}"
 
 
+_THROUGH = 'kind="overlapping_connections"'
+_BILLED, _ESTIMATE = 'money="billed"', 'money="estimate"'
+
+
 def _order() -> str:
     """What findings are ranked by: their saving, or for overlapping connections the cost of their runs.
 
-    What Hex bills comes first, the own estimate decides among what is billed alike: hence the large factor.
+    What Hex bills comes first, the own estimate decides among what is billed alike, and runs where nothing has a
+    price: hence the factors.
     """
 
     def ranked(metric: str, *matchers: str) -> str:
-        return f"{money(metric, 'billed', *matchers)} * 1e6 + {money(metric, 'estimate', *matchers)}"
+        billed, estimate = (gauge(metric, kind, *matchers) for kind in (_BILLED, _ESTIMATE))
+        return f"sum by ({_BY}) ({billed} * 1e6 or {estimate})"
 
-    through = ranked("hex_finding_cost_month_money_usd", 'kind="overlapping_connections"')
-    return f"({through}) or ({ranked('hex_finding_saving_month_money_usd')})"
+    through = ranked("hex_finding_cost_month_money_usd", _THROUGH)
+    amount = f"({through} or {ranked('hex_finding_saving_month_money_usd')})"
+    runs = f"{gauge('hex_finding_saving_month_runs')} / 1e6"
+    return f"{amount} + ({runs} or 0 * {amount}) or {runs}"
 
 
 def _ranked() -> Any:
-    certain = {"measured": {"text": "measured", "index": 0}, "estimated": {"text": "estimated", "index": 1}}
-    panel = table(
+    return table(
         8,
         "What to switch off, largest first",
         about(
             "The largest findings: what it is, its team, what it costs a month, what acting on it would save, "
             "and what to do. Findings that overlap each show their whole saving, so that the column adds up to more "
             "than the figure above. The saving of a second connection to the same database is on the database's bill: "
-            "such connections are ranked by the cost of their runs.",
+            "such connections are ranked by the cost of what runs through them, which is no saving.",
             normal="few lines, and none of them old.",
             act="Act on the first line. Its name links to the board with details, `In Hex` to where you change it.",
         ),
         _found(),
         [
-            Column("What", label="kind", width=255, properties={"mappings": _kinds()}),
-            Column("Which", label="name", width=235, properties={"links": [_OPEN]}),
+            Column("What", label="kind", width=185, properties={"mappings": _kinds()}),
+            Column("Which", label="name", width=190, properties={"links": [_OPEN]}),
+            Column(
+                "What to do",
+                label="action",
+                properties={"custom.minWidth": 300, "custom.cellOptions": {"type": "auto", "wrapText": True}},
+            ),
             Column(
                 "In Hex",
                 label="url",
@@ -228,9 +214,14 @@ def _ranked() -> Any:
             ),
             Column("Team", label="team", width=95, properties={"noValue": "–"}),
             *_saves("hex_finding_saving_month_money_usd"),
-            Column("Billed now", expr=money("hex_finding_cost_month_money_usd", "billed"), unit=USD, width=95),
-            Column("Runs a month", expr=gauge("hex_finding_saving_month_runs"), width=130),
-            Column("Saving is", label="confidence", width=95, properties={"mappings": [_values(certain)]}),
+            Column("Runs a month", expr=gauge("hex_finding_saving_month_runs"), unit=COUNT, width=105),
+            Column(
+                "Billed now",
+                expr=money("hex_finding_cost_month_money_usd", "billed", 'kind!="overlapping_connections"'),
+                unit=USD,
+                width=95,
+            ),
+            Column("Runs through it", expr=gauge("hex_finding_cost_month_usd", _THROUGH), unit=USD, width=125),
             Column(
                 "Known for",
                 expr=age("hex_finding_first_seen_timestamp_seconds"),
@@ -238,18 +229,15 @@ def _ranked() -> Any:
                 width=95,
                 properties=tinted((PLAIN, None), (NOTE, 14 * 86400), (WARN, 60 * 86400)),
             ),
-            Column("What to do", label="action", properties={"custom.minWidth": 330}),
             Column("subject", label="subject", properties={"custom.hidden": True}),
             Column("board", label="board", properties={"custom.hidden": True}),
             Column("order", expr=_order(), properties={"custom.hidden": True}),
         ],
-        empty="No findings, or no audit yet",
-        sort_by="order",
-        hidden=("workspace", "subject_type", "instance", "job", "__name__"),
+        empty="No findings",
+        sort_by="Rank",
+        descending=False,
+        ranked_by="order",
     )
-    # Where nothing has a price, runs rank.
-    by = ("order", "Runs a month")
-    return panel.sort_by([common.TableSortByFieldState().display_name(one).desc(True) for one in by])
 
 
 def _values(options: dict[str, Any]) -> dict[str, Any]:
@@ -309,7 +297,7 @@ def _by_team() -> Any:
             Column("Compute this week", expr=cost, unit=USD, width=135),
             Column("Runs this week", expr=runs, width=120),
         ],
-        empty="No finding has a team: see `teams`",
+        empty="No finding has a team",
         sort_by="You pay less",
     )
 
@@ -342,10 +330,10 @@ def _realised() -> Any:
             normal="grows with every finding that someone acts on.",
             act="A fall: what was switched off is back, and the table above lists it again with its age.",
         ),
-        [Query(f"sum by (kind, money) ({increase('hex_findings_realised_money_usd_total')})", "{{kind}}, {{money}}")],
+        [Query(f"sum by (kind, money) ({growth('hex_findings_realised_money_usd_total')})", "{{kind}}, {{money}}")],
         unit=USD,
         decimals=2,
-        empty="No finding has disappeared yet",
+        empty="Nothing in this time",
         draw="bars",
         min_step="1d",
         points=31,
@@ -357,10 +345,13 @@ BOARD = board(
     "hex-savings",
     "What can be switched off, and what has that brought?",
     [
+        header("audit", "prices", "users", "tables", "sources"),
         (4, _figures()),
-        (13, [(24, _ranked())]),
-        (14, [(13, _by_kind()), (11, _over_time())]),
-        (9, [(12, _by_team()), (12, _realised())]),
+        (15, [(24, _ranked())]),
+    ],
+    [
+        Section("By team and by kind", [(12, [(13, _by_kind()), (11, _by_team())])]),
+        Section("Over time", [(9, [(12, _over_time()), (12, _realised())])], collapsed=True),
     ],
     time=("now-30d", "now"),
 )

@@ -2,127 +2,86 @@
 
 from typing import Any
 
-from dashboards.board import TEAM_AND_OWNER, board, chosen_variable
+from dashboards.board import TEAM_AND_OWNER, Section, board, chosen_variable
 from dashboards.panels import (
     BAD,
     CALM,
-    GOOD,
+    COUNT,
     NOTE,
     PLAIN,
     PROJECT_ID,
     TO_PROJECT_OF_SERIES,
+    USD,
     WARN,
     Column,
     Query,
     about,
     bars,
-    data_age,
     figure,
+    header,
     meter,
     project_column,
     table,
     tinted,
     week_table,
 )
-from dashboards.promql import age, chosen, gauge, increase, money, named, projects, views
-from dashboards.runs import FAILED
+from dashboards.promql import age, chosen, gauge, money, named, projects, views
 
-USD = "currencyUSD"
 _PLANNED = gauge("hex_project_scheduled_week_runs")
 _WEEKLY = views("7d")
 _MONTHLY = views("30d")
 _UNSEEN = f"({_PLANNED} > 0 and on (workspace, project_id) ({_MONTHLY} == 0))"
+_UNVIEWED = gauge("hex_project_unviewed_runs_7d")
+_FAILED = gauge("hex_project_scheduled_failed_runs_7d")
 _DAY = 86400
-SCHEDULED = 'trigger="scheduled"'
 ENABLED = 'state="enabled"'
-
-
-def _by_project(metric: str, *matchers: str) -> str:
-    return f"sum by (workspace, project_id) ({increase(metric, *matchers, window='7d')})"
 
 
 def _figures() -> list[tuple[int, Any]]:
     unseen = f"sum({chosen(_UNSEEN)}) or 0 * sum({chosen(_PLANNED)})"
+    missed = f"sum({chosen(gauge('hex_project_missed_schedules_7d'))}) or 0 * sum({gauge('hex_missed_schedules_7d')})"
+    unviewed = f"sum({chosen(_UNVIEWED)}) or 0 * sum({gauge('hex_unviewed_runs_7d')})"
     return [
         (
-            4,
+            10,
             figure(
                 1,
                 "Scheduled runs a week",
                 about(
-                    "What the enabled schedules of the chosen teams and owners start in this week.",
-                    normal="well below the week's runs budget, which people's runs use too.",
-                    act="Sort the table by runs a view: halve the largest first.",
+                    "What the enabled schedules of the chosen teams and owners start in this week, and how much of it "
+                    "is of projects whose app no one has viewed for 30 days.",
+                    normal="well below the week's runs budget, which people's runs use too; none without views.",
+                    act="Switch off what is not viewed, below; then halve the largest by runs a view.",
                 ),
-                [Query(f"sum({chosen(_PLANNED)})")],
-                unit="none",
-                empty="No schedule is known",
+                [Query(f"sum({chosen(_PLANNED)})", "scheduled"), Query(unseen, "without views")],
+                unit=COUNT,
+                empty="No schedule",
+                named=True,
             ),
         ),
         (
-            5,
-            figure(
-                2,
-                "Of these, without views",
-                about(
-                    "Scheduled runs a week of projects whose app no one has viewed for 30 days.",
-                    normal="0, or projects that only write data elsewhere.",
-                    act="See `Scheduled and not viewed` below: switch these schedules off, or ask their owners.",
-                ),
-                [Query(unseen)],
-                unit="none",
-                empty="No schedule is known",
-                steps=((GOOD, None), (WARN, 1)),
-            ),
-        ),
-        (
-            4,
+            14,
             figure(
                 3,
-                "Unviewed runs, 7 days",
+                "In 7 days",
                 about(
-                    "Scheduled and refresh runs of 7 days whose result no one had viewed before the next run: an "
-                    "estimate, since Hex reports only the last view.",
-                    normal="less than half of the scheduled runs.",
-                    act="Lengthen the schedules: no one has viewed these results.",
+                    "Scheduled runs that ended without a result; times at which a schedule was due and no run came; "
+                    "and scheduled and refresh runs whose result no one had viewed before the next: an estimate, since "
+                    "Hex shows only the last view.",
+                    normal="few failed, none missed, less than half unviewed.",
+                    act="Missed: open the project in Hex, its schedule has lost its owner or connection. Failed and "
+                    "unviewed: see the bars below.",
                 ),
-                [Query(f"sum({chosen(_by_project('hex_unviewed_runs_total'))})")],
-                unit="none",
-                empty="Known after two runs of a project",
+                [
+                    Query(f"sum({chosen(_FAILED)})", "failed"),
+                    Query(missed, "missed"),
+                    Query(unviewed, "unviewed"),
+                ],
+                unit=COUNT,
+                empty="Not known",
+                named=True,
             ),
         ),
-        (
-            4,
-            figure(
-                4,
-                "Failed on schedule, 7 days",
-                about(
-                    "Scheduled runs of 7 days that ended without a result.",
-                    normal="a few.",
-                    act="See `Failing schedules` below.",
-                ),
-                [Query(f"sum({chosen(_by_project('hex_runs_total', SCHEDULED, FAILED))})")],
-                unit="none",
-                empty="No scheduled run has ended yet",
-            ),
-        ),
-        (
-            4,
-            figure(
-                5,
-                "Missed, 7 days",
-                about(
-                    "Times in 7 days at which a schedule was due and no run came within the allowed delay.",
-                    normal="0.",
-                    act="Open the project in Hex: a schedule that does not fire has lost its owner or its connection.",
-                ),
-                [Query(f"sum({chosen(_by_project('hex_missed_schedules_total'))})")],
-                unit="none",
-                empty="No schedule is known",
-                steps=((GOOD, None), (WARN, 1)),
-            ),
-        ),
-        (3, data_age(6)),
     ]
 
 
@@ -132,7 +91,7 @@ def _projects() -> Any:
         "Schedules against views",
         about(
             "Every project with an enabled schedule: what it starts in a week, and its views. `Runs a view` is "
-            "scheduled runs a week over the views of 7 days; unviewed runs are those of 7 days too.",
+            "scheduled runs a week over the views of 7 days; unviewed and failed runs are those of 7 days too.",
             normal="a few runs a view: refreshed about as often as it is read.",
             act="More than ten runs a view: make the schedule rarer. No views at all: switch it off. Click a project.",
         ),
@@ -162,14 +121,14 @@ def _projects() -> Any:
                 unit="s",
                 width=160,
             ),
-            Column("Unviewed runs", expr=_by_project("hex_unviewed_runs_total"), width=160),
+            Column("Unviewed runs", expr=_UNVIEWED, width=130),
+            Column("Failed", expr=_FAILED, width=80, properties=tinted((PLAIN, None), (NOTE, 3), (BAD, 10))),
             Column("Billed this week", expr=money("hex_project_cost_week_money_usd", "billed"), unit=USD, width=120),
             Column("Own estimate", expr=money("hex_project_cost_week_money_usd", "estimate"), unit=USD, width=110),
         ],
         empty="No project has an enabled schedule",
         sort_by="Scheduled a week",
         needs="title",
-        hidden=("workspace", "project_status", "team", "url", "instance", "job", "__name__"),
     )
 
 
@@ -183,7 +142,7 @@ def _unseen() -> Any:
             act="Ask the owner, then pause the schedule in Hex: it is the quickest saving.",
         ),
         [Query(f"sort_desc(topk(15, {named(_UNSEEN)}))", "{{title}}")],
-        unit="none",
+        unit=COUNT,
         empty="Every scheduled project was viewed within 30 days",
         steps=((WARN, None),),
         links=[TO_PROJECT_OF_SERIES],
@@ -191,7 +150,7 @@ def _unseen() -> Any:
 
 
 def _failing() -> Any:
-    failed = f"(round({_by_project('hex_runs_total', SCHEDULED, FAILED)}) > 0)"
+    failed = f"({_FAILED} > 0)"
     return bars(
         9,
         "Failing schedules, 7 days",
@@ -201,7 +160,7 @@ def _failing() -> Any:
             act="As many failures as scheduled runs: it never works. Repair it or switch it off.",
         ),
         [Query(f"sort_desc(topk(15, {named(failed)}))", "{{title}}")],
-        unit="none",
+        unit=COUNT,
         empty="No scheduled run failed in 7 days",
         steps=((BAD, None),),
         links=[TO_PROJECT_OF_SERIES],
@@ -211,15 +170,15 @@ def _failing() -> Any:
 def _cadences() -> Any:
     return bars(
         10,
-        "Schedules by cadence",
+        "Schedules by cadence, all teams",
         about(
             "Enabled schedules of the workspace by how often they fire.",
             normal="mostly daily and weekly.",
             act="Each hourly schedule is 168 runs a week: is it read hourly?",
         ),
         [Query(f"sort_desc({gauge('hex_schedules', ENABLED)})", "{{cadence}}")],
-        unit="none",
-        empty="No schedule is known",
+        unit=COUNT,
+        empty="No schedule",
         steps=((CALM, None),),
     )
 
@@ -227,14 +186,14 @@ def _cadences() -> Any:
 def _collisions() -> Any:
     return week_table(
         11,
-        "When schedules fire together",
+        "When schedules fire together, all teams",
         about(
             "Runs that the enabled schedules start in this week, by weekday and hour of the configured time zone.",
             normal="spread over the hours before people come in.",
             act="One dark column: everything starts at once and waits for kernels. Move some by an hour.",
         ),
         "hex_week_hour_scheduled_runs",
-        empty="No schedule is known",
+        empty="No schedule",
         colour="continuous-purples",
     )
 
@@ -243,10 +202,12 @@ BOARD = board(
     "hex-schedules",
     "Which schedules are too often?",
     [
+        header("runs"),
         (4, _figures()),
         (12, [(24, _projects())]),
-        (10, [(9, _unseen()), (9, _failing()), (6, _cadences())]),
+        (10, [(12, _unseen()), (12, _failing())]),
         (9, [(24, _collisions())]),
     ],
+    [Section("By cadence", [(7, [(24, _cadences())])], collapsed=True)],
     variables=[chosen_variable(*one) for one in TEAM_AND_OWNER],
 )

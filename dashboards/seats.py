@@ -2,117 +2,151 @@
 
 from typing import Any
 
-from dashboards.board import board
+from dashboards.board import Section, board
 from dashboards.panels import (
     BAD,
     CALM,
-    GOOD,
+    COUNT,
     NOTE,
     PLAIN,
+    USD,
     WARN,
     Column,
     Query,
     about,
     curve,
-    data_age,
     figure,
+    header,
+    link,
     meter,
     table,
     tinted,
 )
-from dashboards.promql import age, gauge, increase
+from dashboards.promql import age, gauge, growth, money
 
-USD = "currencyUSD"
 _SEATS, _IDLE, _PRICE = gauge("hex_seats"), gauge("hex_seats_inactive"), gauge("hex_seat_month_usd")
-_UNPRICED = "No plan is configured: see `prices.plan`"
-_UNREAD = "The token cannot list users"
+_UNPRICED = "No prices"
+_UNREAD = "No users"
 
 
 def _figures() -> list[tuple[int, Any]]:
     paid = f"sum({_SEATS} and on (workspace, role) ({_PRICE} > 0))"
     idle = f"(sum({_IDLE} and on (workspace, role) ({_PRICE} > 0)) or 0 * {paid})"
+    unused = 'kind="idle_paid_seat"'
     return [
         (
-            4,
+            6,
             figure(
                 1,
                 "Seats",
                 about(
-                    "Users of the workspace, guests and embedded users included.",
-                    normal="the people you know.",
+                    "Users of the workspace, guests and embedded users included, and those in a role that costs money.",
+                    normal="the people you know, and at most as many paid seats as the contract says.",
                     act="More than that: see who joined, in Hex under Settings, Users.",
                 ),
-                [Query(f"sum({_SEATS})")],
-                unit="none",
-                empty=_UNREAD,
+                [Query(f"sum({_SEATS})", "all"), Query(paid, "paid")],
+                unit=COUNT,
+                empty="Not known",
+                named=True,
             ),
         ),
         (
-            4,
-            figure(
-                2,
-                "Paid seats",
-                about(
-                    "Users in a role that costs money on the configured plan.",
-                    normal="at most what the contract says.",
-                    act="Compare with the invoice.",
-                ),
-                [Query(paid)],
-                unit="none",
-                empty=_UNPRICED,
-            ),
-        ),
-        (
-            4,
+            7,
             figure(
                 3,
-                "Paid and idle",
+                "Paid, and no login",
                 about(
-                    "Paid seats of people who have not logged in for `seats.inactive_after`, or never.",
+                    "Paid seats of people who have not logged in for `seats.inactive_after`, or never, and what they "
+                    "cost a month.",
+                    normal="0.",
+                    act="See beside it whom the audit would remove, and the table of people.",
+                ),
+                [
+                    Query(idle, "seats"),
+                    Query(f"sum({_IDLE} * on (workspace, role) {_PRICE})", "a month", {"unit": USD, "decimals": 2}),
+                ],
+                unit=COUNT,
+                empty="No prices",
+                named=True,
+            ),
+        ),
+        (
+            7,
+            figure(
+                4,
+                "To give up, by the audit",
+                about(
+                    "Those of them that **Savings** lists: it leaves out who edited or started a project by hand "
+                    "meanwhile, and the last admin. What giving them up saves a month.",
                     normal="0.",
                     act="Give them a free role or remove them, in Hex under Settings, Users.",
                 ),
-                [Query(idle)],
-                unit="none",
-                empty=_UNPRICED,
-                steps=((GOOD, None), (WARN, 1)),
-            ),
-        ),
-        (
-            5,
-            figure(
-                4,
-                "Idle seats cost a month",
-                about(
-                    "The monthly price of the paid and idle seats.",
-                    normal="nothing.",
-                    act="This is what removing or downgrading them saves, every month.",
-                ),
-                [Query(f"sum({_IDLE} * on (workspace, role) {_PRICE})")],
-                unit=USD,
-                decimals=2,
-                empty=_UNPRICED,
-                steps=((GOOD, None), (WARN, 0.01)),
+                [
+                    Query(f"sum({gauge('hex_findings', unused)})", "seats"),
+                    Query(
+                        f"sum({money('hex_findings_saving_month_money_usd', 'billed', unused)})",
+                        "a month",
+                        {"unit": USD, "decimals": 2},
+                    ),
+                ],
+                unit=COUNT,
+                empty="Not judged",
+                named=True,
+                links=[link("What can be switched off?", "hex-savings")],
             ),
         ),
         (
             4,
             figure(
                 5,
-                "Last review",
+                "Last review, ago",
                 about(
                     "Time since the last review of the seats: `seats.reviewed_on` in the configuration.",
                     normal="within 90 days.",
-                    act="Review the table below, then set `seats.reviewed_on` to today.",
+                    act="Review the people below, then set `seats.reviewed_on` to today.",
                 ),
                 [Query(age("hex_seats_reviewed_timestamp_seconds"))],
                 unit="s",
-                empty="Never: set `seats.reviewed_on`",
-                steps=((GOOD, None), (NOTE, 60 * 86400), (WARN, 90 * 86400)),
+                empty="Never",
+                steps=((PLAIN, None), (NOTE, 60 * 86400), (WARN, 90 * 86400)),
             ),
         ),
-        (3, data_age(6)),
     ]
+
+
+def _people() -> Any:
+    login = gauge("hex_seat_last_login_timestamp_seconds")
+    price = f"{gauge('hex_seat_info')} * on (workspace, role) group_left () {_PRICE}"
+    return table(
+        11,
+        "People",
+        about(
+            "Who has a seat, as `labels.owner` lets people be shown, their role, last login and what the seat costs a "
+            "month: up to 200, those first whose seats cost most and who logged in longest ago.",
+            normal="a login within `seats.inactive_after` wherever there is a price.",
+            act="A price and no login: give them a free role, in Hex under Settings, Users.",
+        ),
+        gauge("hex_seat_info"),
+        [
+            Column("Person", label="user", properties={"links": [_TO_HEX], "custom.minWidth": 220}),
+            Column("url", label="url", properties={"custom.hidden": True}),
+            Column("Role", label="role", width=120),
+            Column(
+                "Last login, ago",
+                expr=f"clamp_min(time() - {login}, 0)",
+                unit="s",
+                width=150,
+                properties=tinted((PLAIN, None), (NOTE, 30 * 86400), (WARN, 90 * 86400)) | {"noValue": "never"},
+            ),
+            Column("Price, a month", expr=price, unit=USD, width=140),
+        ],
+        empty="No person is shown",
+        sort_by="Price, a month",
+        then_by="Last login, ago",
+    )
+
+
+_TO_HEX = {"title": "Open Hex: Settings, Users", "url": "${__data.fields.url}", "targetBlank": True}
 
 
 def _roles() -> Any:
@@ -154,8 +188,8 @@ def _trend() -> Any:
             act="A rise in a paid role: was it agreed?",
         ),
         [Query(_SEATS, "{{role}}")],
-        unit="none",
-        empty="No data before the first scrape",
+        unit=COUNT,
+        empty="No data",
         draw="steps",
         calcs=("lastNotNull", "diff"),
     )
@@ -173,8 +207,8 @@ def _idle_trend() -> Any:
             act="An orange band that stays: these seats are paid and not used.",
         ),
         [Query(f"{paid} - {idle}", "used"), Query(idle, "idle")],
-        unit="none",
-        empty=_UNPRICED,
+        unit=COUNT,
+        empty="No data",
         draw="steps",
         stacked=True,
         area=True,
@@ -191,9 +225,9 @@ def _credits() -> Any:
             normal="office hours.",
             act="A source that grows without end is a program: see the threads of that source in Hex.",
         ),
-        [Query(f"sum by (source) ({increase('hex_ai_credits_total')})", "{{source}}")],
-        unit="none",
-        empty="No credits were used in this time, or the token cannot list threads",
+        [Query(f"sum by (source) ({growth('hex_ai_credits_total')})", "{{source}}")],
+        unit=COUNT,
+        empty="No credits in this time",
         draw="bars",
         stacked=True,
         min_step="1h",
@@ -205,9 +239,13 @@ BOARD = board(
     "hex-seats",
     "Who uses what we pay for?",
     [
+        header("users", "prices"),
         (4, _figures()),
-        (11, [(14, _roles()), (10, _idle_trend())]),
-        (9, [(12, _trend()), (12, _credits())]),
+        (10, [(11, _roles()), (13, _people())]),
+    ],
+    [
+        Section("Over time", [(8, [(12, _idle_trend()), (12, _trend())])]),
+        Section("AI credits", [(8, [(24, _credits())])], collapsed=True),
     ],
     time=("now-30d", "now"),
 )

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from dashboards.board import board
+from dashboards.board import Section, board
 from dashboards.panels import (
     BAD,
     CALM,
+    COUNT,
     GOOD,
     NOTE,
     PLAIN,
@@ -14,12 +15,13 @@ from dashboards.panels import (
     Query,
     about,
     curve,
-    data_age,
     figure,
+    header,
     table,
     tinted,
 )
-from dashboards.promql import age, gauge, increase, part_increase
+from dashboards.promql import age, gauge, growth, increase, part_increase
+from exporter.view import FEATURES
 
 _COOL = "hex_api_cooldown_until_timestamp_seconds"
 _LAST = "hex_collector_last_success_timestamp_seconds"
@@ -41,15 +43,14 @@ def _figures() -> list[tuple[int, Any]]:
                     act="Not read: run `hex-exporter check`; it shows which request fails.",
                 ),
                 [Query(gauge("hex_up"))],
-                unit="none",
+                unit=COUNT,
                 empty="No exporter is scraped",
                 mappings={"1": ("Read", GOOD), "0": ("Not read", BAD)},
                 filled=True,
             ),
         ),
-        (3, data_age(2)),
         (
-            4,
+            5,
             figure(
                 3,
                 "Runs known until, ago",
@@ -81,7 +82,7 @@ def _figures() -> list[tuple[int, Any]]:
             ),
         ),
         (
-            3,
+            4,
             figure(
                 5,
                 "429s, 24 h",
@@ -91,7 +92,7 @@ def _figures() -> list[tuple[int, Any]]:
                     act="Many: something else uses the same limit. Lower `rate_limit.share`.",
                 ),
                 [Query(f"sum({increase('hex_api_rate_limited_total', window='24h')})")],
-                unit="none",
+                unit=COUNT,
                 empty="No request was sent yet",
                 steps=((GOOD, None), (NOTE, 1), (WARN, 50)),
             ),
@@ -114,17 +115,17 @@ def _figures() -> list[tuple[int, Any]]:
             ),
         ),
         (
-            3,
+            4,
             figure(
                 7,
-                "Overdue",
+                "Overdue projects",
                 about(
                     "Projects whose runs should have been read by now and were not.",
                     normal="0.",
                     act="Stays above 0: fewer requests are allowed than planned; see the curves below.",
                 ),
                 [Query(gauge("hex_exporter_overdue_projects"))],
-                unit="none",
+                unit=COUNT,
                 empty="Not known yet",
                 steps=((GOOD, None), (WARN, 1)),
             ),
@@ -150,7 +151,7 @@ def _requests() -> Any:
             ),
             Query(gauge("hex_api_allowed_requests_per_hour"), "allowed", _line(BAD)),
         ],
-        unit="none",
+        unit=COUNT,
         empty="No request was sent in this time",
         stacked=True,
         area=True,
@@ -176,8 +177,8 @@ def _limited() -> Any:
             normal="empty.",
             act="Bars that return: which other program uses the workspace's limit at that hour?",
         ),
-        [Query(f"sum by (endpoint) ({increase('hex_api_rate_limited_total')}) > 0", "{{endpoint}}")],
-        unit="none",
+        [Query(f"sum by (endpoint) ({growth('hex_api_rate_limited_total')}) > 0", "{{endpoint}}")],
+        unit=COUNT,
         empty="No 429 in this time",
         draw="bars",
         stacked=True,
@@ -201,7 +202,7 @@ def _failures() -> Any:
                 "{{code}}",
             )
         ],
-        unit="none",
+        unit=COUNT,
         empty="Every request was answered in this time",
         draw="bars",
         stacked=True,
@@ -292,8 +293,8 @@ def _backlog() -> Any:
                 "history not complete",
             ),
         ],
-        unit="none",
-        empty="No data before the first scrape",
+        unit=COUNT,
+        empty="No data",
         draw="steps",
         colors={"overdue": WARN, "history not complete": CALM},
     )
@@ -414,11 +415,14 @@ BOARD = board(
     "hex-exporter",
     "Can these numbers be trusted?",
     [
+        header(*FEATURES),
         (4, _figures()),
         (9, [(14, _requests()), (10, _collectors())]),
-        (7, [(8, _limited()), (8, _failures()), (8, _latency())]),
-        (7, [(8, _backlog()), (8, _memory()), (8, _scrape())]),
         (6, [(16, _exporters()), (4, _skew()), (4, _token())]),
+    ],
+    [
+        Section("Answers of Hex", [(7, [(8, _limited()), (8, _failures()), (8, _latency())])]),
+        Section("The exporter", [(7, [(8, _backlog()), (8, _memory()), (8, _scrape())])], collapsed=True),
     ],
     time=("now-24h", "now"),
 )

@@ -335,9 +335,10 @@ GROUPS = (
             ),
             _gauge(
                 "hex_seat_info",
-                "workspace user role",
+                "workspace user role url",
                 "Always 1: a person with a seat, shown as owners are. The 200 whose seats cost most and "
-                "who logged in longest ago; none where labels show no people. From the user listing.",
+                "who logged in longest ago; none where labels show no people. url: the workspace in Hex. From the user "
+                "listing.",
             ),
             _gauge(
                 "hex_seat_last_login_timestamp_seconds",

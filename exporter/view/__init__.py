@@ -21,7 +21,7 @@ from exporter.view.owner_labels import OwnerLabel, owner_label
 from exporter.view.reader import Reader
 from exporter.view.recent_runs import SPAN_MS, WeekHour, by_week_hour, users_of_connections
 from exporter.view.rolling_runs import FAILED_STATUSES, RollingRuns
-from exporter.view.shown_names import project_url, subject_name
+from exporter.view.shown_names import project_url, subject_name, workspace_url
 from exporter.view.snapshot import Snapshot
 from exporter.view.status import GatewayState, ProcessStatus, Status, WorkspaceStatus
 from exporter.view.teams import team_of_person
@@ -73,4 +73,5 @@ __all__ = [
     "team_of_person",
     "unreadable",
     "users_of_connections",
+    "workspace_url",
 ]

@@ -19,6 +19,7 @@ from exporter.ledger import Ledger, open_ledger
 from exporter.metrics import Collector, GatewayState, Status, build_page
 from exporter.polling import Poller, WorkspaceClock
 from exporter.simulator import Fault, Faults, RateLimits, Simulation, create_app
+from exporter.view import FAILED_STATUSES
 
 CONTACT = 1_795_078_800  # Thursday, 19 November 2026, 09:00 UTC
 LIVE_SECONDS = 4 * 3600
@@ -48,6 +49,14 @@ gateway: {}
 """
 
 
+TOKEN_ONLY = """
+workspaces: [{name: acme, base_url: "http://localhost/api/v1", token_env: TOKEN,
+              rate_limit: {per_minute: 60, per_hour: 300, share: 1.0}}]
+week: {timezone: Europe/Zurich}
+"""
+"""What a token and nothing else is; the zone is that of the facts."""
+
+
 @dataclass(slots=True)
 class World:
     """What there is to import, and what is true of it at `end`."""
@@ -58,25 +67,48 @@ class World:
     facts: Mapping[str, float] = field(default_factory=dict)
 
 
-def live_through(clock: Any) -> World:
-    """First contact, four hours of polling, and the two texts that a day-old installation would have."""
+def two_of(world: World) -> World:
+    """The same with a second workspace beside the first, in the same Prometheus."""
+    past, scraped = map(_doubled, world.texts)
+    return World((past, scraped), world.end, world.choices, world.facts)
+
+
+def _doubled(text: str) -> str:
+    """Each line of `acme` once more for `beta`, families kept in one piece."""
+    lines: list[str] = []
+    block: list[str] = []
+    name = ""
+    for line in text.splitlines(keepends=True):
+        own = line if line.startswith("#") else line.partition("{")[0]
+        if own != name:
+            lines += [one.replace('workspace="acme"', 'workspace="beta"') for one in block]
+            name, block = own, []
+        lines.append(line)
+        if 'workspace="acme"' in line:
+            block.append(line)
+    return "".join(lines)
+
+
+def live_through(clock: Any, text: str = _CONFIG, live_seconds: int = LIVE_SECONDS) -> World:
+    """First contact, hours of polling, and the two texts that a day-old installation would have."""
     clock.step(CONTACT - clock.now())
-    config = load_config(_CONFIG, source="test", environ={"TOKEN": "hxtw_" + "ab" * 48}, state_dir=Path())
+    config = load_config(text, source="test", environ={"TOKEN": "hxtw_" + "ab" * 48}, state_dir=Path())
     config = msgspec.structs.replace(config, storage=Storage(url="sqlite://"))
     simulation = Simulation(3, 14, clock=clock)
     faults = Faults([Fault(kind="429", retry_after=3, probability=0.01)], 3)
     transport = httpx.ASGITransport(create_app(simulation, faults=faults, limits=RateLimits.off()))
     ledger = open_ledger(config.storage.url, clock=clock)
     try:
-        scraped = asyncio.run(_follow(clock, config, ledger, simulation, transport))
+        scraped = asyncio.run(_follow(clock, config, ledger, simulation, transport, CONTACT + live_seconds))
         past = _past(config, ledger, clock)
-        return World(_text(past, scraped), CONTACT + LIVE_SECONDS, _choices(ledger), _facts(ledger))
+        end = CONTACT + live_seconds
+        return World(_text(past, scraped), end, _choices(ledger), _facts(ledger, end * 1000))
     finally:
         ledger.close()
 
 
 async def _follow(
-    clock: Any, config: Config, ledger: Ledger, simulation: Simulation, transport: Any
+    clock: Any, config: Config, ledger: Ledger, simulation: Simulation, transport: Any, end: int
 ) -> list[tuple[int, str]]:
     """Poll for the live hours; the pages with the seconds at which they were scraped."""
     workspace = config.workspaces[0]
@@ -86,10 +118,10 @@ async def _follow(
     poller = Poller(workspace, config, token, known, clock=time, rng=random.Random(3), transport=transport)
     status = Status()
     collector = Collector(ledger, status)
-    traffic = Traffic(config, known, simulation)
+    traffic = Traffic(config, known, simulation) if config.gateway is not None else None
     auditor = Auditor(known, config, clock)
     pages = []
-    for at in range(CONTACT + SCRAPE_SECONDS, CONTACT + LIVE_SECONDS + 1, SCRAPE_SECONDS):
+    for at in range(CONTACT + SCRAPE_SECONDS, end + 1, SCRAPE_SECONDS):
         while clock.now() < at:
             wait = await poller.step()
             clock.advance(min(max(wait, 0.05), max(at - clock.now(), 0.05)))
@@ -104,10 +136,11 @@ async def _follow(
             overdue_projects=report.overdue_projects,
             clock_skew_seconds=report.clock_skew_seconds,
         )
-        traffic.pass_by(now_ms)
+        if traffic is not None:
+            traffic.pass_by(now_ms)
         if (at - CONTACT) % 3600 < SCRAPE_SECONDS:
             await auditor.once()
-        state = GatewayState(traffic.waiting, traffic.running)
+        state = None if traffic is None else GatewayState(traffic.waiting, traffic.running)
         status.update(workspace.name, gateway=state, audit=auditor.audit)
         known.release_holds(now_ms)
         page = build_page(collector.collect(config, now_ms))
@@ -157,11 +190,12 @@ def _choices(ledger: Ledger) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _facts(ledger: Ledger) -> dict[str, float]:
+def _facts(ledger: Ledger, end: int) -> dict[str, float]:
     """Figures that boards show, straight from the ledger."""
     known = ledger.workspace("acme")
     monday = 1_794_783_600_000  # 16 November 2026, 00:00 in Zurich
-    end = (CONTACT + LIVE_SECONDS) * 1000
+    recent = list(known.runs_between(end - 7 * 86_400_000, None))
+    counted = known.counted_since(end - 7 * 86_400_000)
 
     def runs(start_ms: int, end_ms: int) -> int:
         return sum(run.status != "unable_to_allocate_kernel" for run in known.runs_between(start_ms, end_ms))
@@ -169,6 +203,8 @@ def _facts(ledger: Ledger) -> dict[str, float]:
     return {
         "this week": runs(monday, end),
         "last week": runs(monday - 7 * 86_400_000, monday),
+        "failed": sum(run.status in FAILED_STATUSES for run in recent),
+        "hits": sum(amount for (metric, _), amount in counted.items() if metric == "hex_cache_hits_total"),
         "seats": len(known.listing("users").items),
         "connections": len(known.listing("connections").items),
     }

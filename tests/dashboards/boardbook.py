@@ -1,5 +1,6 @@
 """The dashboards as they are committed, and ways to walk through them."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,28 @@ FILES = sorted(FOLDER.glob("*.json"))
 
 
 def panels_of(board: dict[str, Any]) -> list[dict[str, Any]]:
-    """Every panel of a dashboard."""
-    return board["panels"]
+    """Every panel of a dashboard, those of closed rows included."""
+    return [
+        panel for one in board["panels"] for panel in ((one.get("panels") or []) if one["type"] == "row" else [one])
+    ]
+
+
+def rows_of(board: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a dashboard."""
+    return [one for one in board["panels"] if one["type"] == "row"]
+
+
+def opened(board: dict[str, Any]) -> list[dict[str, Any]]:
+    """Rows and panels as they stand once every row is open."""
+    below, placed = 0, []
+    for one in board["panels"]:
+        inside = (one.get("panels") or []) if one["type"] == "row" else []
+        height = max((panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in inside), default=0)
+        for panel in (one, *inside):
+            place = panel["gridPos"]
+            placed.append({**panel, "gridPos": {**place, "y": place["y"] + below}})
+        below += height - one["gridPos"]["y"] - 1 if inside else 0
+    return placed
 
 
 def queries_of(board: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -25,3 +46,8 @@ def queries_of(board: dict[str, Any]) -> Iterator[tuple[str, str]]:
             query = variable["query"]["query"]
             inside = query[query.index("(") + 1 : -1]
             yield f"variable {variable['name']}", inside.rsplit(", ", 1)[0] if "label_values" in query else inside
+
+
+def read_boards() -> dict[str, dict[str, Any]]:
+    """All dashboards by uid."""
+    return {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in FILES}

@@ -11,7 +11,19 @@ from grafana_foundation_sdk.cog import plugins
 from dashboards.encode import Dashboard, encode
 from exporter.facts import FINDING_KINDS, finding_kind_words
 
-UIDS = ("budget", "runs", "cost", "seats", "schedules", "connections", "gateway", "savings", "project", "exporter")
+UIDS = (
+    "overview",
+    "budget",
+    "runs",
+    "cost",
+    "seats",
+    "schedules",
+    "connections",
+    "gateway",
+    "savings",
+    "project",
+    "exporter",
+)
 
 
 def lost(given, kept, path=""):

@@ -4,14 +4,15 @@ Not restated: template-job and template-instance (a workspace is chosen, not a t
 is dealt with in every query), target-job and target-instance (the same), and those for Loki.
 """
 
+import json
 import re
 from itertools import pairwise
 
 import pytest
-from boardbook import panels_of, queries_of
+from boardbook import opened, panels_of, queries_of, rows_of
 
 # Units that Grafana knows, as far as they are used: an unknown one is shown as text behind the number.
-UNITS = {"none", "short", "s", "m", "bytes", "percentunit", "currencyUSD"}
+UNITS = {"none", "locale", "s", "m", "bytes", "percentunit", "currency:financial:$:prefix", "suffix: days"}
 
 
 def used_variables(text: str) -> set[str]:
@@ -24,6 +25,19 @@ def texts(thing) -> list[str]:
         return [thing]
     inside = thing.values() if isinstance(thing, dict) else thing if isinstance(thing, list) else ()
     return [text for one in inside for text in texts(one)]
+
+
+def columns_of(panel) -> list[str]:
+    """What the columns of a table are called."""
+    renamed = [one["options"].get("renameByName", {}) for one in panel.get("transformations") or []]
+    return [title for names in renamed for title in names.values()]
+
+
+def contrast_with_white(color: str) -> float:
+    """By WCAG 2: (L1 + 0.05) / (L2 + 0.05)."""
+    parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 1.05 / (0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05)
 
 
 class TestBoard:
@@ -45,22 +59,35 @@ class TestBoard:
     def test_refreshes_no_faster_than_the_data_changes(self, board):
         assert board["refresh"] == "1m"
 
-    def test_leads_to_the_other_boards_with_variables_and_time(self, board, boards):
-        assert {link["url"] for link in board["links"]} == {f"/d/{uid}" for uid in boards if uid != board["uid"]}
-        for link in board["links"]:
-            assert link["includeVars"]
-            assert link["keepTime"]
+    def test_leads_to_the_other_boards_with_variables_and_time(self, board):
+        """One dropdown: ten buttons take three lines of a small screen."""
+        (link,) = board["links"]
+        assert (link["type"], link["tags"], link["asDropdown"]) == ("dashboards", board["tags"], True)
+        assert link["includeVars"]
+        assert link["keepTime"]
         assert board["tags"] == ["hex-exporter"]
 
     def test_says_which_question_it_answers(self, board):
         assert board["description"].endswith("?")
 
     def test_shows_the_age_of_the_data(self, board):
-        assert [panel["title"] for panel in panels_of(board)].count("Data age") == 1
+        texts = [title for panel in panels_of(board) for title in (panel["title"], *columns_of(panel))]
+        assert texts.count("Data age") == 1
 
     def test_marks_alerts_and_week_resets(self, board):
-        assert [one["name"] for one in board["annotations"]["list"]] == ["Alerts", "Week resets"]
-        assert 'alertname=~"Hex.*"' in board["annotations"]["list"][0]["expr"]
+        """As thin lines when they began, at a time that is their value; only the critical unless more are wanted."""
+        critical, others, *resets = board["annotations"]["list"]
+        assert (critical["enable"], others["enable"]) == (True, False)
+        assert 'severity="critical"' in critical["expr"]
+        assert 'severity!="critical"' in others["expr"]
+        assert [one["name"] for one in resets] == ["Week resets"] * (board["uid"] != "hex-overview")
+        for one in board["annotations"]["list"]:
+            assert one["useValueForTime"]
+
+    def test_says_at_its_top_what_is_not_on(self, board):
+        first = panels_of(board)[0]
+        assert first["title"] == "Not on"
+        assert 'state!="on"' in first["targets"][0]["expr"]
 
 
 class TestVariables:
@@ -84,12 +111,13 @@ class TestVariables:
         assert used_variables(asked + others) - built_in == there
 
     def test_workspace_is_chosen_everywhere(self, board):
-        assert "workspace" in {one["name"] for one in board["templating"]["list"]}
+        names = {one["name"] for one in board["templating"]["list"]}
+        assert ("workspace" in names) == (board["uid"] != "hex-overview")
 
 
 class TestPanels:
     def test_ids_are_unique(self, board):
-        ids = [panel["id"] for panel in panels_of(board)]
+        ids = [panel["id"] for panel in (*panels_of(board), *rows_of(board))]
         assert len(ids) == len(set(ids))
         assert all(ids)
 
@@ -143,7 +171,7 @@ class TestPanels:
     def test_grid_has_neither_overlap_nor_gap(self, board):
         cells = [
             (x, y)
-            for panel in panels_of(board)
+            for panel in opened(board)
             for x in range(panel["gridPos"]["x"], panel["gridPos"]["x"] + panel["gridPos"]["w"])
             for y in range(panel["gridPos"]["y"], panel["gridPos"]["y"] + panel["gridPos"]["h"])
         ]
@@ -152,7 +180,7 @@ class TestPanels:
         assert set(cells) == {(x, y) for x in range(24) for y in range(bottom)}
 
     def test_panels_are_in_reading_order(self, board):
-        places = [(panel["gridPos"]["y"], panel["gridPos"]["x"]) for panel in panels_of(board)]
+        places = [(panel["gridPos"]["y"], panel["gridPos"]["x"]) for panel in opened(board)]
         assert all(one < other for one, other in pairwise(places))
 
     def test_thresholds_begin_without_a_value_and_rise(self, board):
@@ -161,6 +189,42 @@ class TestPanels:
             values = [step["value"] for step in steps]
             assert values[:1] in ([], [None])
             assert values[1:] == sorted(values[1:])
+
+    def test_tables_show_what_is_named_and_nothing_else(self, board):
+        """Grafana calls a value `Value`, `Value #B` or `Value 1`, by how many answers there are."""
+        for panel in panels_of(board):
+            kinds = {one["id"]: one["options"] for one in panel.get("transformations") or []}
+            if panel["type"] == "table" and "groupingToMatrix" not in kinds:
+                assert set(kinds["filterFieldsByName"]["include"]["names"]) == set(kinds["organize"]["renameByName"])
+
+    def test_money_and_counts_are_written_in_full(self, board):
+        """Thousands with separators: neither $1.11K nor 14308."""
+        text = json.dumps([panels_of(board)])
+        assert "currencyUSD" not in text
+        assert '"unit": "short"' not in text
+
+    def test_white_on_filled_tiles_can_be_read(self, board):
+        for panel in panels_of(board):
+            if panel.get("options", {}).get("colorMode") == "background_solid":
+                defaults = panel["fieldConfig"]["defaults"]
+                colors = {one["color"] for one in defaults["thresholds"]["steps"]}
+                for mapping in defaults.get("mappings") or ():
+                    colors |= {one["color"] for one in mapping["options"].values()}
+                for color in colors - {"transparent"}:
+                    if color != "text" or not defaults.get("mappings"):
+                        assert contrast_with_white(color) >= 4.5, (panel["title"], color)
+
+    def test_a_number_has_no_colour_that_is_hard_to_read(self, board):
+        for panel in panels_of(board):
+            if panel["type"] == "stat" and panel["options"]["colorMode"] == "value":
+                assert {one["color"] for one in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]} == {"text"}
+
+    def test_what_does_not_act_on_team_and_owner_says_so(self, board):
+        names = {one["name"] for one in board["templating"]["list"]}
+        for panel in panels_of(board) if "team" in names else ():
+            acts = any("$team" in target["expr"] for target in panel["targets"])
+            is_marked = panel["title"].endswith(", all teams") or panel["title"] in {"Not on", "Data age"}
+            assert acts != is_marked, panel["title"]
 
     def test_no_pies(self, board):
         """Shares of a whole are compared by angle, which nobody can: bars show the same."""
@@ -186,10 +250,11 @@ class TestLinks:
             assert set(re.findall(r"var-(\w+)=", query)) <= there, address
 
     def test_keep_time_data_source_and_workspace(self, addresses):
+        """The overview's rows lead to their own workspace."""
         for address in addresses:
             assert address.endswith("&${__url_time_range}")
             assert "var-datasource=${datasource}" in address
-            assert "var-workspace=${workspace" in address
+            assert re.search(r"var-workspace=\$\{(workspace|__value.text)", address)
 
     def test_alerts_lead_to_boards_and_variables_that_exist(self, boards):
         rules = (file.read_text() for file in sorted(__import__("pathlib").Path("alerts/rules").glob("*.yml")))

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from exporter.facts import ROLES, Seat
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family
-from exporter.view import Snapshot
+from exporter.view import Snapshot, workspace_url
 
 _MOST_PEOPLE = 200
 """A table that one person goes through; more would only be more series."""
@@ -36,6 +36,7 @@ def seat_families(snapshot: Snapshot) -> Iterator[Family]:
 def _people(snapshot: Snapshot, seats: Sequence[Seat]) -> Iterator[Family]:
     """Who has a seat, as labels may show people: those first whose seats cost most and are used least."""
     prices = {} if snapshot.accounts is None else snapshot.accounts.seat_months
+    url = workspace_url(snapshot)
     ranked = sorted(seats, key=lambda seat: (-prices.get(seat.role, 0), seat.last_login_ms or 0, seat.user_id))
     people: dict[tuple[str, str, str], int | None] = {}
     for seat in ranked:
@@ -43,7 +44,7 @@ def _people(snapshot: Snapshot, seats: Sequence[Seat]) -> Iterator[Family]:
             break
         if label := snapshot.owner_label(seat.email):
             people[snapshot.name, label, seat.role] = seat.last_login_ms
-    yield Family(METRICS["hex_seat_info"], [(labels, 1) for labels in people])
+    yield Family(METRICS["hex_seat_info"], [((*labels, url), 1) for labels in people])
     logins = [(labels, at_ms / 1000) for labels, at_ms in people.items() if at_ms is not None]
     yield Family(METRICS["hex_seat_last_login_timestamp_seconds"], logins)
 

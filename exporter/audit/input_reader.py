@@ -8,7 +8,7 @@ from typing import TypeVar
 from exporter.audit.source_changes import source_uses
 from exporter.config import Config
 from exporter.facts import Project, QueriedTable, Seat, Thread
-from exporter.insight import UNBILLED, CreditUse, local_day, period_at, period_before, tariff
+from exporter.insight import UNBILLED, CreditUse, is_over, local_day, period_at, period_before, tariff
 from exporter.insight.savings import WINDOW_MS, Amount, AuditInput, ProjectUse
 from exporter.ledger import CollectorState, KnownProject, Listing, WorkspaceLedger
 from exporter.view import awaited, complete_since_ms, complete_until_ms, polled, team_of_person
@@ -40,6 +40,7 @@ def read_audit_input(
     projects = tuple(each.project for each in known)
     week, compute = config.week(name), config.compute(name)
     today = local_day(now_ms, week.timezone)
+    contract = config.contract(name)
     prices = tariff(config.prices(name, today), today)
     hours = {one.project_id: prices.compute_hour_micro_usd(compute.profile_of(name, one)) for one in projects}
     last_month = period_before(period_at(now_ms, "month", week), "month", week)
@@ -64,6 +65,7 @@ def read_audit_input(
         inactive_after_ms=round(config.seats.inactive_after_seconds * 1000),
         unused_after_ms=round(config.audit.unused_after_seconds * 1000),
         failed_runs=config.audit.failed_runs,
+        contract=contract if contract is not None and not is_over(contract, now_ms, week.timezone) else None,
     )
 
 

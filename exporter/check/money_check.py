@@ -9,6 +9,7 @@ from exporter.config import DEFAULT_BUDGET, Config
 from exporter.errors import LedgerError
 from exporter.insight import (
     fitting_schedules,
+    is_over,
     local_day,
     roles_of,
     scheduled_week_runs,
@@ -22,7 +23,7 @@ from exporter.report import week_reports
 
 
 def price_notes(found: Findings, config: Config, clock: Clock) -> Iterator[str]:
-    """Which prices are missing, with the keys that give them."""
+    """Which prices are missing, with the keys that give them, and whether the contract is still the one in force."""
     name = found.workspace
     compute = config.compute(name)
     today = local_day(round(clock.now() * 1000), config.week(name).timezone)
@@ -31,6 +32,12 @@ def price_notes(found: Findings, config: Config, clock: Clock) -> Iterator[str]:
         prices.compute_hour_micro_usd(compute.profile_of(name, project)) for project in found.projects
     )
     roles = roles_of(found.seats)
+    contract = config.contract(name)
+    if contract is not None and is_over(contract, round(clock.now() * 1000), config.week(name).timezone):
+        yield (
+            f"contract.renews_on {contract.renews_on} has passed: write the next renewal, "
+            "until then nothing is compared with the contract"
+        )
     yield from unpriced(prices, config.budgets_of(name), roles, has_paid_compute=has_paid_compute)
 
 

@@ -17,6 +17,17 @@ from exporter.insight.calendar_week import previous_week_bounds, week_bounds
 from exporter.insight.concurrency import peak
 from exporter.insight.config_advice import fitting, fitting_schedules, unmatched, unpriced
 from exporter.insight.consumers import Consumer, Way, culprit, largest_consumers
+from exporter.insight.contract import (
+    ContractItem,
+    ContractStatus,
+    commit_item,
+    contract_year,
+    credits_item,
+    held_seats,
+    is_over,
+    seat_items,
+    seat_kind_month,
+)
 from exporter.insight.credit_month import CreditOutlook, credit_outlook, usual_week
 from exporter.insight.credit_use import CreditGrowth, CreditUse, growth_span
 from exporter.insight.growth import Growth, growth_between
@@ -50,6 +61,8 @@ __all__ = [
     "WINDOWS_MS",
     "BudgetStatus",
     "Consumer",
+    "ContractItem",
+    "ContractStatus",
     "CreditGrowth",
     "CreditOutlook",
     "CreditUse",
@@ -68,9 +81,12 @@ __all__ = [
     "Way",
     "apportioned",
     "budget_status",
+    "commit_item",
+    "contract_year",
     "count_repeats",
     "credit_outlook",
     "credits_cost",
+    "credits_item",
     "culprit",
     "days_of",
     "fitting",
@@ -78,6 +94,8 @@ __all__ = [
     "grants_of",
     "growth_between",
     "growth_span",
+    "held_seats",
+    "is_over",
     "largest_consumers",
     "local_day",
     "longest_gap_ms",
@@ -96,6 +114,8 @@ __all__ = [
     "ruled_out",
     "same_moment",
     "scheduled_week_runs",
+    "seat_items",
+    "seat_kind_month",
     "seat_uses",
     "seats_as_listed",
     "seats_cost",

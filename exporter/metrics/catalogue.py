@@ -638,6 +638,55 @@ GROUPS = (
         ),
     ),
     Group(
+        "Contract",
+        (
+            _gauge(
+                "hex_contract_seats",
+                "workspace role",
+                "Seats that the contract pays for, by the kind of seat: editor (admins and managers too), explorer, "
+                "viewer.",
+            ),
+            _gauge("hex_contract_seats_used", "workspace role", "Seats of the kind that are held."),
+            _gauge("hex_contract_credits_month", "workspace", "AI credits a month that the contract pays for."),
+            _gauge(
+                "hex_contract_credits_month_used",
+                "workspace",
+                "AI credits used in this calendar month by visible threads: a lower bound.",
+            ),
+            _gauge(
+                "hex_contract_credits_month_expected",
+                "workspace",
+                "The same by the end of the month, at the pace of the last seven days.",
+            ),
+            _gauge(
+                "hex_contract_commit_year_usd",
+                "workspace",
+                "What the contract commits to spend in the twelve months before its renewal, in dollars.",
+            ),
+            _gauge(
+                "hex_contract_commit_year_used_usd",
+                "workspace",
+                "Hex's bill of the days of that year so far that are known, in dollars: a lower bound.",
+            ),
+            _gauge(
+                "hex_contract_commit_year_expected_usd",
+                "workspace",
+                "What the whole year comes to at the pace of its known days, in dollars.",
+            ),
+            _gauge(
+                "hex_contract_true_up_usd",
+                "workspace component",
+                "What is owed beyond the contract, as things go, in dollars. seats: those beyond it until the renewal; "
+                "ai_credits: of this month; commit: of the year.",
+            ),
+            _gauge(
+                "hex_contract_renewal_timestamp_seconds",
+                "workspace",
+                "When the contract is renewed. Once that has passed nothing else of it is shown.",
+            ),
+        ),
+    ),
+    Group(
         "Sources",
         (
             _gauge(

@@ -9,6 +9,7 @@ from exporter.metrics.families.ai_credits import credit_families
 from exporter.metrics.families.api_requests import api_families
 from exporter.metrics.families.budgets import budget_families
 from exporter.metrics.families.connections import connection_families
+from exporter.metrics.families.contract import contract_families
 from exporter.metrics.families.costs import cost_families
 from exporter.metrics.families.exporter_metrics import exporter_families, ledger_families, progress_families
 from exporter.metrics.families.findings import finding_families
@@ -42,6 +43,7 @@ CONCEPTS: tuple[Callable[[Snapshot], Iterable[Family]], ...] = (
     budget_families,
     cost_families,
     credit_families,
+    contract_families,
     source_families,
     gateway_families,
     finding_families,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from exporter.facts import finding_kind_words
 from exporter.insight import MICRO, Money
-from exporter.insight.savings import Fact, NotJudged, Saving
+from exporter.insight.savings import Fact, NotJudged, Saving, renewal_saving
 from exporter.report.audit_report import AuditReport, ShownFinding
 from exporter.report.week_tables import WITHOUT_TEAM, Cell, Table
 
@@ -147,6 +147,9 @@ def summary(report: AuditReport) -> str:
         said.append(f"you would pay less: {_of('billed', saving, spent)} USD a month")
         if spent.estimate_micro:
             said.append(f"you would spend less of your own estimate: {_of('estimate', saving, spent)} USD a month")
+    later = renewal_saving(shown.finding for shown in report.findings)
+    if later is not None:
+        said.append(f"you would pay less from the renewal of the contract on: {later / MICRO:,.2f} USD a month")
     if report.audit.since_ms is not None:
         runs = f"{saving.runs:,.0f} of {spent.runs:,.0f} runs"
         said.append(f"you would save {runs} and {saving.minutes:,.0f} of {spent.minutes:,.0f} minutes a month")

@@ -19,7 +19,8 @@ class Charge:
     `sku` says what was bought. Only one charge of a project has `runs`, so that they can be summed. `team`
     and `owner` are empty where there is none, or none to show. `corrected_ms` and `reason` are of a correction: when a
     closed period was found to differ by it, which may be below 0. `list_unit_micro` and `unit_micro` are the price of
-    one on Hex's list and in this workspace, of an hour for compute; None: not known.
+    one on Hex's list and in this workspace, of an hour for compute; None: not known. `commitment` is the id of what
+    a contract has of it, empty where there is none.
     """
 
     component: Component
@@ -38,6 +39,7 @@ class Charge:
     unit_micro: int | None = None
     corrected_ms: int | None = None
     reason: str = ""
+    commitment: str = ""
 
 
 def charges(snapshot: Snapshot, accounts: Accounts) -> Iterator[Charge]:

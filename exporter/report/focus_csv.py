@@ -30,6 +30,13 @@ COLUMNS = (
     "ChargeFrequency",
     "ChargePeriodEnd",
     "ChargePeriodStart",
+    "CommitmentDiscountCategory",
+    "CommitmentDiscountId",
+    "CommitmentDiscountName",
+    "CommitmentDiscountQuantity",
+    "CommitmentDiscountStatus",
+    "CommitmentDiscountType",
+    "CommitmentDiscountUnit",
     "ConsumedQuantity",
     "ConsumedUnit",
     "ContractedCost",
@@ -75,6 +82,7 @@ _HOUR_SECONDS = 3600
 _FIGURES = frozenset(
     {
         "BilledCost",
+        "CommitmentDiscountQuantity",
         "ConsumedQuantity",
         "ContractedCost",
         "ContractedUnitPrice",
@@ -130,6 +138,7 @@ def _row(workspace: str, account: str, charge: Charge) -> Mapping[str, object]:
         "ChargeFrequency": "Recurring" if is_seat else "Usage-Based",
         "ChargePeriodEnd": _instant(charge.period[1]),
         "ChargePeriodStart": _instant(charge.period[0]),
+        **_commitment(charge, quantity, cost),
         "ConsumedQuantity": quantity,
         "ConsumedUnit": charge.unit,
         "ContractedCost": cost,
@@ -139,7 +148,7 @@ def _row(workspace: str, account: str, charge: Charge) -> Mapping[str, object]:
         "InvoiceIssuerName": provider,
         "ListCost": list_cost,
         "ListUnitPrice": list_unit,
-        "PricingCategory": "Standard",
+        "PricingCategory": "Committed" if charge.commitment else "Standard",
         "PricingQuantity": _plain(priced),
         "PricingUnit": "Hours" if charge.unit == "Seconds" else charge.unit,
         "ProviderName": provider,
@@ -161,6 +170,24 @@ def _row(workspace: str, account: str, charge: Charge) -> Mapping[str, object]:
         "x_Runs": "" if charge.runs is None else charge.runs,
         "x_Team": charge.team,
     }
+
+
+def _commitment(charge: Charge, quantity: str, cost: str) -> Mapping[str, object]:
+    """What of a contract the charge used: seats that were bought, or money that was committed to; null without one."""
+    names = [name for name in COLUMNS if name.startswith("CommitmentDiscount")]
+    if not charge.commitment:
+        return dict.fromkeys(names, "")
+    is_spend = charge.commitment.endswith("-commit")
+    values = (
+        "Spend" if is_spend else "Usage",
+        charge.commitment,
+        charge.commitment,
+        cost if is_spend else quantity,
+        "Used",
+        "Commit of the year" if is_spend else "Seats of a contract",
+        "USD" if is_spend else charge.unit,
+    )
+    return dict(zip(names, values, strict=True))
 
 
 def _pricing_quantity(charge: Charge) -> Decimal:

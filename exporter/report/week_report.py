@@ -12,6 +12,8 @@ from exporter.ledger import Ledger, WorkspaceLedger
 from exporter.metrics import Collector, Status
 from exporter.report.adjustments import adjustment_tables, closing_remarks, correction_charges
 from exporter.report.charges import Charge, charges
+from exporter.report.commitments import with_commitments
+from exporter.report.contract_tables import contract_remarks, contract_tables
 from exporter.report.credit_tables import credit_remarks, credit_tables
 from exporter.report.report_period import ReportPeriod, WantedPeriod, report_period
 from exporter.report.table_wording import local
@@ -124,7 +126,7 @@ def _report(
     now_ms: int,
 ) -> WeekReport:
     week, noun, is_over = found.period, found.noun, found.period[1] <= now_ms
-    all_charges = () if accounts is None else tuple(charges(snapshot, accounts))
+    all_charges = () if accounts is None else tuple(with_commitments(snapshot, charges(snapshot, accounts)))
     timezone = config.week(snapshot.name).timezone
     today = local(now_ms, timezone).date()
     remarks: list[str] = []
@@ -143,6 +145,7 @@ def _report(
         remarks += compute_remarks(snapshot.config.compute(snapshot.name), snapshot.name, projects)
         remarks += [*accounts.assumed, *accounts.unmatched, *accounts.unpriced]
     remarks += credit_remarks(snapshot)
+    remarks += contract_remarks(snapshot, known)
     return WeekReport(
         workspace=snapshot.name,
         week=week,
@@ -155,6 +158,7 @@ def _report(
             for table in (
                 *tables(snapshot, accounts, is_over=is_over),
                 *credit_tables(snapshot),
+                *contract_tables(snapshot, known),
                 *(() if closed is None else adjustment_tables(snapshot, closed, timezone)),
             )
         ),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from exporter.insight import BudgetStatus, Consumer, Money, Period, SeatUse, money_of
+from exporter.insight import BudgetStatus, Consumer, ContractStatus, Money, Period, SeatUse, money_of
 from exporter.view.ai_credits import CreditAccount
 from exporter.view.daily_usage import RunKind, Total
 
@@ -43,7 +43,8 @@ class Accounts:
     runs cost, so that projects can be ranked by them. `seat_months` is by role and `plan_months` by plan. `unmatched`
     and `unpriced` say which budgets match no project and which prices are missing, a sentence each; `fit` how the
     default budget compares with the last weeks, where it is in use. `assumed` says what stands for seats and
-    prices of the week that are not known. `credits` is None where threads cannot be read.
+    prices of the week that are not known. `credits` is None where threads cannot be read, and `contract`
+    where none is configured, or its year has not begun. `seat_kinds` is the kind of seat that each role takes.
     """
 
     budgets: tuple[BudgetStatus, ...]
@@ -60,6 +61,8 @@ class Accounts:
     fit: str | None = None
     assumed: tuple[str, ...] = ()
     credits: CreditAccount | None = None
+    contract: ContractStatus | None = None
+    seat_kinds: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_run_priced(self) -> bool:

@@ -45,7 +45,8 @@ from exporter.ledger import KnownProject, Listing, WorkspaceLedger
 from exporter.view.accounts import Accounts, WeekAccount
 from exporter.view.budget_consumers import BudgetConsumers
 from exporter.view.completeness import awaited, complete_since_ms, is_mostly_unreadable, unreadable
-from exporter.view.credit_book import CreditBook
+from exporter.view.contract_book import ContractBook, compute_cost
+from exporter.view.credit_book import KEPT_MS, CreditBook
 from exporter.view.daily_usage import LEFT_OUT, DailyUsage, Share
 from exporter.view.snapshot import Stored
 
@@ -72,6 +73,7 @@ class Bookkeeper:
         self._consumers = BudgetConsumers(self._usage, self._week)
         self._shares: Mapping[str, tuple[Project, Share]] = {}
         self._credits = CreditBook(ledger, config.collect, self._week)
+        self._contract = ContractBook(ledger, config)
         self._seats: SeatHistory | None = None
         self._accounts: Accounts | None = None
         self._logged: set[str] = set()
@@ -179,6 +181,18 @@ class Bookkeeper:
             credits_milli = None if used_credits is None else used_credits.between(*period)
             return WeekAccount(period=period, totals=totals, costs=costs, credits_milli=credits_milli, seats=uses or ())
 
+        def billed(period: Period) -> int | None:
+            uses, credits_cost = seats_of(period), credits_of(period).get("ai_credits")
+            if uses is None or (used_credits is not None and credits_cost is None):
+                return None
+            profiles = {project_id: share.profile for project_id, share in shares.items()}
+            compute = compute_cost(self._ledger, profiles, self._parts_by_price(period))
+            return seats_cost(uses) + (credits_cost or 0) + compute
+
+        all_since_ms = known_since_ms(stored.projects)
+        if all_since_ms is not None and used_credits is not None:
+            all_since_ms = max(all_since_ms, now_ms - KEPT_MS)
+
         budgets = tuple(status(index, budget) for index, budget in enumerate(self._budgets))
         used_by = {index: self._consumers_of(index, one, used_credits, now_ms) for index, one in enumerate(budgets)}
         self._consumers.forget_others(used_by)
@@ -198,6 +212,8 @@ class Bookkeeper:
             unpriced=tuple(unpriced(tariff, self._budgets, roles_of(seats or ()), has_paid_compute=has_paid_compute)),
             assumed=tuple(unknown_past(week, self._week.timezone, history, self._tariffs)) if account.costs else (),
             credits=None if used_credits is None else self._credits.account(used_credits, seats, tariff, now_ms),
+            contract=self._contract.status(now_ms, tariff, seats, used_credits, all_since_ms, billed),
+            seat_kinds=tariff.book.seats,
             fit=next((fitting(one.recent) for one in budgets if one.budget == DEFAULT_BUDGET), None),
         )
 

@@ -10,7 +10,7 @@ from exporter.ledger import WorkspaceLedger
 from exporter.view.ai_credits import CreditAccount, credit_account
 from exporter.view.snapshot import Stored
 
-_KEPT_MS = 160 * 86_400_000
+KEPT_MS = 160 * 86_400_000
 """How far back AI credits are looked at: this month, and the four before it that forecasts go by."""
 
 _MINUTE_MS = 60_000
@@ -53,14 +53,14 @@ class CreditBook:
             return None
         if not self._collect.is_fresh(state.last_success_ms, now_ms):
             return None
-        look, since_ms = (state.last_success_ms, self._ledger.credits.revision), now_ms - _KEPT_MS
+        look, since_ms = (state.last_success_ms, self._ledger.credits.revision), now_ms - KEPT_MS
         if self._use is None or self._use[0] != look or self._use[1] > since_ms:
             self._use = (look, since_ms, CreditUse(self._ledger.credits.growths(since_ms)))
         return self._use[2]
 
     def spent(self, use: CreditUse, now_ms: int) -> CreditsSpent:
         """The same as budgets need it."""
-        return CreditsSpent(use, now_ms - _KEPT_MS)
+        return CreditsSpent(use, now_ms - KEPT_MS)
 
     def account(self, use: CreditUse, seats: Sequence[Seat] | None, tariff: Tariff, now_ms: int) -> CreditAccount:
         """The account at this instant; for a minute the same, as long as nothing else has changed."""

@@ -12,6 +12,7 @@ from exporter.config import (
     Budget,
     Compute,
     Config,
+    Contract,
     FileSource,
     Gateway,
     Match,
@@ -129,6 +130,15 @@ def fill(world: World) -> World:
         teams=(Team(name="sales", match=Match(owner="*@acme.example")),),
         seats=Seats(reviewed_on=date(2026, 10, 1)),
         price_lists=(Prices(plan="team", run_micro_usd=50_000, warehouse_minute_micro_usd=10_000),),
+        contracts=(
+            Contract(
+                seats={"editor": 3},
+                credits_month=500,
+                commit_year_micro_usd=20_000_000_000,
+                renews_on=date(2027, 3, 1),
+                billing="monthly",
+            ),
+        ),
         compute_lists=(Compute(profiles=(Profile(match=Match(project_id="orders"), profile="4xl"),)),),
         sources=(ORDERS,),
         gateway=Gateway(),

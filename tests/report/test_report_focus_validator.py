@@ -64,7 +64,12 @@ def failed(validator: Path, bill: Path, *options: str) -> set[str]:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("config")
-def test_a_months_bill_breaks_no_rule_of_focus(validator: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "contract", ["", "contract: {seats: {editor: 1}, commit_usd_year: 6000, renews_on: 2027-03-01}"]
+)
+def test_a_months_bill_breaks_no_rule_of_focus(validator: Path, tmp_path: Path, contract: str) -> None:
+    file = tmp_path / "hex.yml"
+    file.write_text(file.read_text() + contract)
     command = ["report", "--config.file", str(tmp_path / "hex.yml"), "--month", "2026-10", "--format", "csv"]
     result = CliRunner().invoke(main, command)
     assert result.exit_code == 0, result.output

@@ -2,6 +2,7 @@
 
 from exporter.insight.savings.audit_context import AuditContext
 from exporter.insight.savings.audit_input import WINDOW_MS, Amount, AuditInput, ProjectUse, SourceUse
+from exporter.insight.savings.contract_findings import renewal_saving
 from exporter.insight.savings.finding import Audit, Fact, Finding, NotJudged, Saving, Total
 from exporter.insight.savings.known_finding import KnownFinding
 from exporter.insight.savings.lifecycle import advance
@@ -27,4 +28,5 @@ __all__ = [
     "advance",
     "audit",
     "counted_elsewhere",
+    "renewal_saving",
 ]

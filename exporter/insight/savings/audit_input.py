@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from exporter.config import Contract
 from exporter.facts import Connection, Project, QueriedTable, Seat, Thread
 from exporter.insight.calendar_period import Period
 from exporter.insight.credit_use import CreditUse
@@ -63,7 +64,7 @@ class AuditInput:
     cells are known the tables have no name. `seen_ms` is by user id: what shows that somebody works besides logins and
     projects. `credits` is what threads used and when; `month` is the month by which plans are compared. `missing` says
     by collector (projects, users, connections, queried_tables, threads, runs) why it cannot be read, where that is
-    known.
+    is known. `contract` is one that goes on: None once it is to be renewed.
     """
 
     now_ms: int
@@ -86,3 +87,4 @@ class AuditInput:
     inactive_after_ms: int = 90 * DAY_MS
     unused_after_ms: int = 30 * DAY_MS
     failed_runs: int = 5
+    contract: Contract | None = None

@@ -76,7 +76,8 @@ class Finding:
     `subject` identifies it together with `kind`, whatever else changes. `subjects` are all ids concerned, the subject
     first. `saving` is what this finding saves by itself, `counted` the part of it that totals count, `cost` what the
     subject costs a month now. `counted_by` is the kind and subject of the larger finding that counts its runs, None
-    where it counts by itself. `team` is empty where there is none. `ignored` is the reason of the entry that ignores
+    where it counts by itself. `at_renewal` is what it counts from the renewal of a contract on, where that has paid
+    until then. `team` is empty where there is none. `ignored` is the reason of the entry that ignores
     it, with `ignored_until` the last day of that.
     """
 
@@ -91,6 +92,7 @@ class Finding:
     saving: Saving
     counted: Saving = Saving()
     counted_by: tuple[str, str] | None = None
+    at_renewal: Saving | None = None
     cost: Saving = Saving()
     confidence: Confidence
     why: str

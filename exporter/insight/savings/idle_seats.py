@@ -6,6 +6,7 @@ from typing import NamedTuple
 from exporter.facts import Seat, Thread
 from exporter.insight.savings.audit_context import AuditContext, plain
 from exporter.insight.savings.candidate import Candidate, Found, unready
+from exporter.insight.savings.contract_findings import PaidSeats, until_renewal
 from exporter.insight.savings.finding import Fact, Finding, Saving
 
 IDLE = "idle_paid_seat"
@@ -43,6 +44,7 @@ def idle_seats(context: AuditContext) -> Found:
         return
     seats = context.input.seats or ()
     spared = _last_admin(context, seats)
+    paid = PaidSeats(context)
     for seat in seats:
         offer = _offer(context, seat.role) if context.is_idle(seat) else None
         if offer is not None and seat.user_id != spared:
@@ -52,6 +54,7 @@ def idle_seats(context: AuditContext) -> Found:
                 IDLE,
                 seat,
                 offer,
+                paid,
                 (
                     Fact("role", seat.role),
                     Fact("last login", seat.last_login_ms, "ms"),
@@ -69,6 +72,11 @@ def costly_roles(context: AuditContext) -> Found:
         yield reason
         return
     writing = _writing(context.input.threads or (), context.now_ms - context.input.inactive_after_ms)
+    paid = PaidSeats(context)
+    for seat in context.input.seats or ():
+        # Idle seats beyond the contract are given up first.
+        if context.is_idle(seat) and _offer(context, seat.role) is not None:
+            paid.is_paid(seat)
     for seat in context.input.seats or ():
         if seat.role not in _READER_MAY_BE or seat.user_id in writing or not plain(seat.email):
             continue
@@ -79,6 +87,7 @@ def costly_roles(context: AuditContext) -> Found:
                 COSTLY_ROLE,
                 seat,
                 offer,
+                paid,
                 (
                     Fact("role", seat.role),
                     Fact("last login", seat.last_login_ms, "ms"),
@@ -112,31 +121,31 @@ def _candidate(
     kind: str,
     seat: Seat,
     offer: _Offer,
+    paid: PaidSeats,
     evidence: tuple[Fact, ...],
     why: str,
     *,
     is_measured: bool,
 ) -> Candidate:
     name = seat.email or seat.name or seat.user_id
-    return Candidate(
-        finding=Finding(
-            kind=kind,
-            subject=seat.user_id,
-            subject_type="user",
-            subject_name=name,
-            subjects=(seat.user_id,),
-            team=context.input.teams.get(seat.user_id, ""),
-            owner=seat.email or None,
-            evidence=evidence,
-            saving=Saving(micro=offer.saving_micro),
-            counted=Saving(micro=offer.saving_micro),
-            cost=Saving(micro=offer.price_micro),
-            confidence="measured" if is_measured else "estimated",
-            why=why,
-            action=offer.action,
-            where=WHERE,
-        )
+    found = Finding(
+        kind=kind,
+        subject=seat.user_id,
+        subject_type="user",
+        subject_name=name,
+        subjects=(seat.user_id,),
+        team=context.input.teams.get(seat.user_id, ""),
+        owner=seat.email or None,
+        evidence=evidence,
+        saving=Saving(micro=offer.saving_micro),
+        counted=Saving(micro=offer.saving_micro),
+        cost=Saving(micro=offer.price_micro),
+        confidence="measured" if is_measured else "estimated",
+        why=why,
+        action=offer.action,
+        where=WHERE,
     )
+    return Candidate(finding=until_renewal(context, found) if paid.is_paid(seat) else found)
 
 
 def _offer(context: AuditContext, role: str) -> _Offer | None:

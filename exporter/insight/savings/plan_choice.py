@@ -14,6 +14,7 @@ from exporter.insight.savings.candidate import (
     Found,
     not_judged,
 )
+from exporter.insight.savings.contract_findings import until_renewal
 from exporter.insight.savings.finding import Fact, Finding, NotJudged, Saving
 from exporter.insight.savings.idle_seats import roles_after
 from exporter.insight.seat_costs import roles_of, seats_month
@@ -70,28 +71,29 @@ def current_month(context: AuditContext) -> int | None:
 
 def _candidate(context: AuditContext, current: str, plan: str, now: int, then: int, counted: int) -> Candidate:
     seats = context.input.seats or ()
-    return Candidate(
-        finding=Finding(
-            kind=COSTLY_PLAN,
-            subject=current,
-            subject_type="plan",
-            subject_name=f"{current} to {plan}",
-            subjects=(current, plan),
-            evidence=(
-                Fact("seats", len(seats)),
-                Fact(f"on {current}", now / 1_000_000, "usd a month"),
-                Fact(f"on {plan}", then / 1_000_000, "usd a month"),
-                Fact("published projects", _published(context)),
-            ),
-            saving=Saving(micro=now - then),
-            counted=Saving(micro=counted),
-            cost=Saving(micro=now),
-            confidence="estimated",
-            why="by the prices of seats and AI credits; the API does not show single sign-on, audit logs or contracts",
-            action=f"change to {plan}, which has everything that is seen in use",
-            where=WHERE,
-        )
+    found = Finding(
+        kind=COSTLY_PLAN,
+        subject=current,
+        subject_type="plan",
+        subject_name=f"{current} to {plan}",
+        subjects=(current, plan),
+        evidence=(
+            Fact("seats", len(seats)),
+            Fact(f"on {current}", now / 1_000_000, "usd a month"),
+            Fact(f"on {plan}", then / 1_000_000, "usd a month"),
+            Fact("published projects", _published(context)),
+        ),
+        saving=Saving(micro=now - then),
+        counted=Saving(micro=counted),
+        cost=Saving(micro=now),
+        confidence="estimated",
+        why="by the prices of seats and AI credits; the API does not show single sign-on, audit logs or contracts",
+        action=f"change to {plan}, which has everything that is seen in use",
+        where=WHERE,
     )
+    contract = context.input.contract
+    is_paid = contract is not None and contract.billing == "annual"
+    return Candidate(finding=until_renewal(context, found) if is_paid else found)
 
 
 def _month(context: AuditContext, plan: str, seats: Sequence[Seat]) -> int | None:

@@ -9,7 +9,7 @@ RUN ["python3", "-m", "venv", "--without-pip", "/opt/hex-exporter"]
 COPY requirements.txt requirements-build.txt ./
 RUN tools/bin/pip install --require-hashes --requirement requirements-build.txt \
  && tools/bin/pip --python /opt/hex-exporter/bin/python install --require-hashes --requirement requirements.txt
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY exporter exporter
 COPY alerts alerts
 COPY dashboards dashboards

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import tomllib
 import zipfile
 from collections.abc import Iterator
@@ -28,7 +29,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("wheel")
     source = place / "source"
     source.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     for name in ("exporter", "alerts", "dashboards"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -78,6 +79,40 @@ class TestWheel:
         assert "License-Expression: Apache-2.0" in described
         assert "License-File: LICENSE" in described
         assert "Requires-Python: >=3.11" in described
+
+    def test_links_and_pictures_of_its_readme_are_absolute(self, wheel: Path) -> None:
+        with zipfile.ZipFile(wheel) as archive:
+            described = archive.read(next(n for n in archive.namelist() if n.endswith("/METADATA"))).decode()
+        targets = re.findall(r"\]\(([^)\s]+)|(?:src|srcset|href)=\"([^\"\s]+)", described)
+        written = re.findall(r"!\[[^\]]*\]\((docs/images/[^)]+)\)", (ROOT / "README.md").read_text())
+        source = PROJECT["project"]["urls"]["Source"]
+
+        assert f"Project-URL: Source, {source}" in described
+        assert {"Source", "Documentation", "Changelog", "Issues"} <= PROJECT["project"]["urls"].keys()
+        assert targets
+        assert all(re.match(r"https?://|#", link or tag) for link, tag in targets)
+        version = wheel.name.split("-")[1]
+        assert all(f"({source}/raw/v{version}/{picture})" in described for picture in written)
+
+    @pytest.mark.integration
+    def test_comes_from_the_sdist_where_there_is_no_git(self, wheel: Path, tmp_path: Path) -> None:
+        """What is in the sdist is enough for the same wheel."""
+        build = [sys.executable, "-m", "hatchling", "build", "--directory", str(tmp_path)]
+        subprocess.run([*build, "--target", "sdist"], cwd=ROOT, check=True, capture_output=True, timeout=100)
+        [sdist] = tmp_path.glob("*.tar.gz")
+        with tarfile.open(sdist) as archive:
+            archive.extractall(tmp_path, filter="data")
+        [unpacked] = (path for path in tmp_path.iterdir() if path.is_dir())
+        without_git = {"PATH": str(tmp_path), "HOME": str(tmp_path)}
+        subprocess.run(
+            [*build, "--target", "wheel"], cwd=unpacked, env=without_git, check=True, capture_output=True, timeout=100
+        )
+        [built] = tmp_path.glob("*.whl")
+
+        with zipfile.ZipFile(built) as ours, zipfile.ZipFile(wheel) as theirs:
+            assert {name: ours.read(name) for name in ours.namelist() if "/RECORD" not in name} == {
+                name: theirs.read(name) for name in theirs.namelist() if "/RECORD" not in name
+            }
 
     @pytest.mark.integration
     def test_runs_in_a_clean_environment_without_the_sources(self, wheel: Path, tmp_path: Path) -> None:

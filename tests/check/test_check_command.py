@@ -390,7 +390,7 @@ class TestWaits:
         return manual_clock
 
     def test_are_said_before_they_begin(self, check, hours):
-        _, output = check(rate_limit="per_minute: 60, per_hour: 17, share: 1")
+        _, output = check(rate_limit="per_minute: 60, per_hour: 4, share: 1")
 
         waits = [line for line in output.splitlines() if line.startswith("waits")]
         assert waits[0] == (

@@ -238,7 +238,7 @@ class Poller:
                 self._log.info("Hex asks to wait", endpoint=request.endpoint.value, seconds=wait_seconds)
                 self._log.debug("The answer was", reason=str(outcome))
             case UnauthorizedError():
-                self._rejected(outcome, now_ms)
+                self._rejected(request, outcome, now_ms)
             case RefusedError():
                 self._readers.refused(request, outcome, now_ms)
             case ApiError():
@@ -298,11 +298,14 @@ class Poller:
             self._ledger.note_skew(skew_ms, self._clock.now_ms())
             self._noted = (skew_ms, steady)
 
-    def _rejected(self, error: UnauthorizedError, now_ms: int) -> None:
+    def _rejected(self, request: ApiRequest, error: UnauthorizedError, now_ms: int) -> None:
         """The token is not accepted: report it once, go slow, and look whether it changes."""
         self._report(_TOKEN, str(error))
         self._token_lock.rejected(now_ms)
-        self._ledger.record_collector(Endpoint.PROJECTS.value, False, now_ms, error.status)
+        failing = {Endpoint.PROJECTS.value, request.endpoint.value}
+        failing |= {Endpoint.RUNS.value} & self._ledger.collectors().keys()  # where they were read, no more are
+        for collector in failing:
+            self._ledger.record_collector(collector, False, now_ms, error.status)
 
     def _observe(self, exchange: Exchange) -> None:
         self._took_seconds = exchange.seconds

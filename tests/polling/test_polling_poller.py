@@ -392,6 +392,22 @@ class TestTrouble:
         assert len([line for line in logs if line["log_level"] == "warning"]) == 1
         assert following.known.collectors()["projects"].success
 
+    def test_runs_that_a_revoked_token_does_not_get_are_no_success_until_it_is_accepted_again(self, hand_made, follow):
+        hand_made.add_project("p")
+        following = follow(hand_made.transport)
+        go(following, HOUR / 2)
+        assert following.known.collectors()["runs"].success
+
+        hand_made.answers["projects"] = hand_made.answers["projects/p/runs"] = httpx.Response(401, text="Unauthorized")
+        go(following, HOUR)
+        assert not following.known.collectors()["runs"].success
+        assert not following.known.collectors()["projects"].success
+
+        hand_made.answers.clear()
+        go(following, HOUR)
+        assert following.known.collectors()["runs"].success
+        assert following.known.collectors()["projects"].success
+
     @pytest.mark.parametrize(
         "answer",
         [

@@ -257,6 +257,12 @@ def audit(
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write to this file instead of standard output.",
 )
+@click.option(
+    "--blocks",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Make blocks in this folder, the data of Prometheus, with promtool from the PATH.",
+)
 @click.option("--days", metavar="N", default=90, type=click.IntRange(1, 3650), help="At most so many days back.")
 @click.option("--job", metavar="NAME", default=DEFAULT_JOB, help="The label job that Prometheus gives the exporter.")
 @click.option(
@@ -275,11 +281,14 @@ def audit(
 )
 @prints_errors
 def history(config_file: Path | None, **flags: Any) -> None:
-    """The run history as OpenMetrics with timestamps, for promtool.
+    """The run history for Prometheus: as its blocks, or as OpenMetrics with timestamps for promtool.
 
     promtool tsdb create-blocks-from openmetrics --max-block-duration=240h FILE DIR
     """
     from exporter.cli.history import run_history
+
+    if flags["output"] is not None and flags["blocks"] is not None:
+        raise click.UsageError("--output cannot be used with --blocks; leave one of them out")
 
     run_history(config_file, environ=os.environ, **flags)
 

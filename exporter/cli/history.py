@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -13,7 +13,18 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from exporter.clock import Clock, SystemClock
 from exporter.config import Config
 from exporter.facts import Run
-from exporter.history import Written, history, instant_text, output_file, read_pasts, wait_for_history
+from exporter.history import (
+    Written,
+    expected_samples,
+    expected_size,
+    find_promtool,
+    history,
+    instant_text,
+    output_file,
+    read_pasts,
+    wait_for_history,
+    write_blocks,
+)
 from exporter.ledger import open_ledger
 from exporter.service import configure_logs, read_config
 
@@ -23,13 +34,18 @@ def run_history(
     *,
     environ: Mapping[str, str],
     output: Path | None,
+    blocks: Path | None,
     job: str,
     instance: str,
     days: int,
     wait_seconds: int,
 ) -> None:
-    """Write the past to a file, or to standard output. Raises LedgerError where there is none, ConfigError."""
+    """Write the past to a file, as blocks to a folder, or to standard output.
+
+    Raises LedgerError where there is none, ConfigError, and HexExporterError where promtool fails.
+    """
     configure_logs("error", "logfmt")
+    promtool = find_promtool() if blocks is not None else ""
     config = read_config(config_file, environ)
     clock = SystemClock()
     with _progress() as progress:
@@ -42,12 +58,21 @@ def run_history(
         ledger = open_ledger(config.storage.url, clock=clock, read_only=True)
         try:
             pasts = read_pasts(ledger, config, clock, days, watch=watch, warn=_say)
-            count = Written()
-            task = progress.add_task("Writing samples")
-            with nullcontext(sys.stdout) if output is None else output_file(output) as target:
+            count, expected = Written(), expected_samples(pasts)
+            _say(expected_size(expected))
+            task = progress.add_task("Writing samples", total=expected)
+
+            def pieces() -> Iterator[str]:
                 for piece in history(pasts, job=job, instance=instance, count=count):
-                    target.write(piece)
+                    yield piece
                     progress.update(task, completed=count.samples)
+
+            if blocks is not None:
+                for left in write_blocks(pieces(), blocks, promtool):
+                    progress.update(task, description=f"Making blocks, {left} left")
+            else:
+                with nullcontext(sys.stdout) if output is None else output_file(output) as target:
+                    target.writelines(pieces())
         finally:
             ledger.close()
     start_ms, end_ms = min(one.span.start_ms for one in pasts), max(one.span.end_ms for one in pasts)
@@ -55,6 +80,8 @@ def run_history(
         f"{count.samples:,} samples of {count.series:,} series with job={job!r} and instance={instance!r}, "
         f"from {instant_text(start_ms)} to {instant_text(end_ms)}."
     )
+    if blocks is not None:
+        _say(f"They are blocks in {blocks} now: that is, or is copied to, the data folder of Prometheus.")
 
 
 def _wait(config: Config, clock: Clock, seconds: int, progress: Progress) -> None:

@@ -6,6 +6,8 @@ when a block reaches into them. What is known of today only, from a listing or a
 """
 
 from exporter.history.atomic_output import output_file
+from exporter.history.blocks import find_promtool, write_blocks
+from exporter.history.expected_size import expected_samples, expected_size
 from exporter.history.openmetrics import Written, history
 from exporter.history.past import Past, read_past
 from exporter.history.past_reader import instant_text, read_pasts, wait_for_history
@@ -15,6 +17,9 @@ __all__ = [
     "Past",
     "Span",
     "Written",
+    "expected_samples",
+    "expected_size",
+    "find_promtool",
     "history",
     "instant_text",
     "output_file",
@@ -22,4 +27,5 @@ __all__ = [
     "read_pasts",
     "span_of",
     "wait_for_history",
+    "write_blocks",
 ]

@@ -1,5 +1,6 @@
 """`hex-exporter history`: what a person and a script see of it."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -40,7 +41,7 @@ def test_writes_to_standard_output_and_tells_on_standard_error(historian: Any, c
     samples = parsed(done.stdout)
     assert done.stdout == historian.text()
     count = sum(len(values) for by_labels in samples.values() for values in by_labels.values())
-    assert done.stderr.startswith(f"{count:,} samples of ")
+    assert re.match(rf"About [\d,]+ samples: up to \d+ MB of text, in about 1 min.\n{count:,} samples of ", done.stderr)
     assert "with job='hex' and instance='localhost:9891', from " in done.stderr
 
 

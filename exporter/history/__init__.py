@@ -7,7 +7,7 @@ when a block reaches into them. What is known of today only, from a listing or a
 
 from exporter.history.atomic_output import output_file
 from exporter.history.blocks import find_promtool, write_blocks
-from exporter.history.expected_size import expected_samples, expected_size
+from exporter.history.import_size import expected_samples, expected_size
 from exporter.history.openmetrics import Written, history
 from exporter.history.past import Past, read_past
 from exporter.history.past_reader import instant_text, read_pasts, wait_for_history

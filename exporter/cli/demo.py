@@ -85,11 +85,10 @@ def run_demo(
         ("ledger", ledger_url.removeprefix("sqlite:///")),
     ]
     triggered, to_run = _triggered(simulation)
-    client = _nothing()
+    gateway_url = None
     if service.gateway is not None:
         gateway_url = f"http://{service.gateway.bind()}/api/v1"
         addresses.insert(3, ("gateway", f"{gateway_url} (the same, without runs that repeat what is known)"))
-        client = trigger(gateway_url, _TOKEN, triggered)
     click.echo(
         f"""A simulated Hex workspace of {projects} projects with 90 days of history, and the exporter that follows it.
 
@@ -101,6 +100,7 @@ counter shows 0 for its first 90 seconds; reading the history takes about a minu
     )
     sys.stdout.flush()
     try:
+        client = _nothing() if gateway_url is None else trigger(gateway_url, _TOKEN, triggered)
         asyncio.run(_serve(service, [hex_server, server, health_server], client))
     finally:
         lock.release()
@@ -127,10 +127,14 @@ def _named_address(config: Config, file: Path) -> str:
 def _triggered(simulation: Simulation) -> tuple[Sequence[str], str]:
     """The projects that the demo's client triggers, and the one whose run a person waits for: another, and short.
 
-    What was planted to be switched off stays as it was planted.
+    What was planted to be switched off stays as it was planted; the project that runs every few seconds runs anyway.
     """
     planted = {subject for waste in simulation.waste for subject in waste.subjects}
-    runnable = [one for one in simulation.projects if one.is_runnable and one.project_id not in planted]
+    runnable = [
+        one
+        for one in simulation.projects
+        if one.is_runnable and one.project_id not in planted and one is not simulation.planted
+    ]
     triggered, others = runnable[:_TRIGGERED_PROJECTS], runnable[_TRIGGERED_PROJECTS:]
     to_run = min(others or runnable, key=lambda one: one.median_seconds)
     return [one.project_id for one in triggered], to_run.project_id

@@ -62,6 +62,7 @@ def test_its_lines_work_as_pasted_and_the_second_run_is_a_hit(started: Callable[
             done = paste(line)
             assert done.returncode == 0, (line, done.stdout, done.stderr)
             assert "miss" in done.stdout if " run " in line else done.stdout
+        assert "Warning" not in text
         again = paste(lines[2])
         checked = paste(lines[0].replace("report", "check").replace(" --last 7d", ""), HEX_API_TOKEN="anything")
 
@@ -106,7 +107,7 @@ def test_its_api_takes_any_token() -> None:
 def test_the_project_that_the_readme_runs_is_that_of_the_demo() -> None:
     from exporter.cli.demo import _triggered
 
-    _, project_id = _triggered(Simulation(1, 40, clock=SystemClock()))
+    _, project_id = _triggered(Simulation(1, 40, clock=SystemClock(), plant_since_ms=0))
 
     assert f" {project_id} --wait" in (ROOT / "README.md").read_text("utf-8")
 

@@ -6,6 +6,7 @@ labels is the page's affair.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 ACTIVE_STATUSES = frozenset({"pending", "running"})
@@ -217,6 +218,66 @@ class QueriedTable:
     table: str
     connection_name: str = ""
     queries: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedCell:
+    """One cell of a version: what it is, never what is written in it.
+
+    `queries`: it queries a warehouse; `writes`: a run makes it write to a database. None where that is not known.
+    """
+
+    cell_id: str
+    cell_type: str
+    connection_id: str | None = None
+    queries: bool | None = None
+    component_id: str | None = None
+    writes: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectVersion:
+    """One version of a project, which never changes: its settings and its cells. What Hex did not say is None.
+
+    `profile` is the compute profile that its runs get, `image` the kernel's; `logic_cache` and `published_cache` how
+    long query results are kept in the notebook and in the app: digits, `lastscheduledrun` or `disabled`.
+    `is_generated`: its app is made of generated files. `schema` is the version of the file's form, `digest` a hash of
+    the whole file.
+    """
+
+    project_id: str
+    version: str
+    schema: str | None = None
+    profile: str | None = None
+    image: str | None = None
+    prerun_app: bool | None = None
+    auto_rerun_app: bool | None = None
+    cache_published_app: bool | None = None
+    refresh_stale_app: bool | None = None
+    logic_cache: str | None = None
+    published_cache: str | None = None
+    is_generated: bool | None = None
+    cells: tuple[ExportedCell, ...] | None = None
+    digest: str = ""
+
+    @property
+    def writes_on_runs(self) -> bool | None:
+        """Whether a run writes to a database, None if that is not known. Cells of imported components are not seen."""
+        return None if self.cells is None else _any(cell.writes for cell in self.cells)
+
+    @property
+    def is_sql_only(self) -> bool | None:
+        """Whether it computes by SQL and nothing else, which needs no paid compute; None if that is not known."""
+        if self.cells is None:
+            return None
+        kinds = {cell.cell_type for cell in self.cells}
+        return "sql" in kinds and not kinds & {"code", "component_import", "unknown", "writeback"}
+
+
+def _any(answers: Iterable[bool | None]) -> bool | None:
+    """Whether any is true; None if none is, and one is not known."""
+    found = set(answers)
+    return True if True in found else None if None in found else False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

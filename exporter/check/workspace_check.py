@@ -22,6 +22,7 @@ ENDPOINT_GIVES: Mapping[Endpoint, str] = {
     Endpoint.THREADS: "AI credits",
     Endpoint.QUERIED_TABLES: "which connections a project uses",
     Endpoint.CELLS: "the same as a hint, from drafts",
+    Endpoint.EXPORT: "compute profiles, cache settings, writes",
 }
 """What each endpoint is read for."""
 

@@ -1,5 +1,6 @@
 """Hex's API: typed answers, one page at a time, paced; and the one bounded HTTP exchange that all rooms share."""
 
+from exporter.hexapi.bounded_yaml import BadYamlError
 from exporter.hexapi.client import Exchange, HexClient
 from exporter.hexapi.endpoints import OF_ONE_PROJECT, SHAPES, ApiRequest, Endpoint, address, query
 from exporter.hexapi.error_answers import api_error
@@ -9,6 +10,7 @@ from exporter.hexapi.item_parsing import Fact, read_item
 from exporter.hexapi.pace import Pace
 from exporter.hexapi.pages import BadItem, Page, parse_json, read_page
 from exporter.hexapi.pagination import ListingWalk
+from exporter.hexapi.project_export import read_export
 from exporter.hexapi.proxy import way
 from exporter.hexapi.rate_limit_headers import reset_seconds
 from exporter.hexapi.rate_tiers import MARGIN_SECONDS, Tier
@@ -25,6 +27,7 @@ __all__ = [
     "ApiRequest",
     "Authorization",
     "BadItem",
+    "BadYamlError",
     "Endpoint",
     "Exchange",
     "Exchanger",
@@ -46,6 +49,7 @@ __all__ = [
     "mapping",
     "parse_json",
     "query",
+    "read_export",
     "read_item",
     "read_page",
     "reset_seconds",

@@ -1,5 +1,6 @@
 """The client of Hex's API: a request in, a page out, in turn and within a deadline."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -10,7 +11,7 @@ import structlog
 from exporter.clock import Clock
 from exporter.config import Route
 from exporter.errors import ApiError, BadAnswerError, ConfigError, RefusedError, UnauthorizedError, UnavailableError
-from exporter.hexapi.endpoints import SHAPES, ApiRequest, Endpoint, address, query
+from exporter.hexapi.endpoints import SHAPES, ApiRequest, Endpoint, address, body, query
 from exporter.hexapi.error_answers import API_PATH, api_error, not_hex_api
 from exporter.hexapi.exchange import Answer, Authorization, Exchanger, NoAnswer, whole_body
 from exporter.hexapi.pace import Pace
@@ -143,7 +144,12 @@ class HexClient:
         sent_ms = int(self._clock.now() * 1000)
         started = self._clock.monotonic()
         answer = await self._http.exchange(
-            self._http.request("GET", address(self._base_url, request), params=query(request, left_out)),
+            self._http.request(
+                SHAPES[request.endpoint].method,
+                address(self._base_url, request),
+                params=query(request, left_out),
+                json=body(request),
+            ),
             lambda response: whole_body(response, self._limit_bytes(response.status_code), [secret]),
             deadline_seconds=self._deadline_seconds,
             authorization=Authorization(secret, "Bearer"),
@@ -155,6 +161,9 @@ class HexClient:
         # The cool-down comes first: it must hold even if the report of the exchange cannot be written.
         self._apply_rate_limit(answer)
         self._report(request, str(answer.status), seconds, sent_ms)
+        if request.endpoint is Endpoint.EXPORT:
+            # Reading megabytes of YAML takes longer than the event loop may stand still.
+            return await asyncio.to_thread(self._page, request, answer, secret, sent_ms)
         return self._page(request, answer, secret, sent_ms)
 
     def _page(self, request: ApiRequest, answer: Answer[bytes], secret: Secret, sent_ms: int) -> Page:

@@ -18,9 +18,10 @@ class Endpoint(StrEnum):
     THREADS = "threads"
     QUERIED_TABLES = "queried_tables"
     CELLS = "cells"
+    EXPORT = "export"
 
 
-OF_ONE_PROJECT = frozenset({Endpoint.RUNS, Endpoint.QUERIED_TABLES, Endpoint.CELLS})
+OF_ONE_PROJECT = frozenset({Endpoint.RUNS, Endpoint.QUERIED_TABLES, Endpoint.CELLS, Endpoint.EXPORT})
 """The endpoints that are read project by project."""
 
 
@@ -29,13 +30,14 @@ class ApiRequest:
     """One request: one page of one endpoint.
 
     `after` is the cursor of the page before (None: the first page); `offset` applies to runs only, which have no
-    cursors. Raises ValueError when an endpoint of one project comes without its project.
+    cursors, `version` to exports only. Raises ValueError when an endpoint of one project comes without its project.
     """
 
     endpoint: Endpoint
     project_id: str | None = None
     after: str | None = None
     offset: int = 0
+    version: str | None = None
 
     def __post_init__(self) -> None:
         if (self.endpoint in OF_ONE_PROJECT) != (self.project_id is not None):
@@ -48,12 +50,14 @@ class Shape:
 
     `path` continues the base URL, `array` is the key of the items in the answer (empty: the answer is the one item),
     `limit` the largest page Hex gives (0: the endpoint has no pages), `fixed` the query sent with every page.
-    `optional` names parameters of that query by age, the newest first: not every server knows them.
+    `method` is how it is requested. `optional` names parameters of that query by age, the newest first: not every
+    server knows them.
     """
 
     path: str
     array: str = "values"
     limit: int = 100
+    method: str = "GET"
     fixed: Mapping[str, str] = field(default_factory=dict)
     optional: tuple[tuple[str, ...], ...] = ()
 
@@ -77,6 +81,7 @@ SHAPES: Mapping[Endpoint, Shape] = {
     Endpoint.THREADS: Shape(path="threads", array="threads"),
     Endpoint.QUERIED_TABLES: Shape(path="projects/{project_id}/queriedTables"),
     Endpoint.CELLS: Shape(path="cells"),
+    Endpoint.EXPORT: Shape(path="projects/export", array="", limit=0, method="POST"),
 }
 """Every endpoint's shape."""
 
@@ -85,6 +90,15 @@ def address(base_url: str, request: ApiRequest) -> str:
     """The URL of `request` without its query; `base_url` may end with a slash or not."""
     path = SHAPES[request.endpoint].path.format(project_id=quote(request.project_id or "", safe=""))
     return f"{base_url.rstrip('/')}/{path}"
+
+
+def body(request: ApiRequest) -> dict[str, object] | None:
+    """The JSON that is sent with `request`: an export is a read, in spite of its method. None for no body."""
+    if request.endpoint is not Endpoint.EXPORT:
+        return None
+    version = request.version or "latest"
+    is_number = version.isascii() and version.isdecimal()
+    return {"projectId": request.project_id, "version": int(version) if is_number else version}
 
 
 def query(request: ApiRequest, left_out: Collection[str] = ()) -> dict[str, str]:

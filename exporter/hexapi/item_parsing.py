@@ -9,6 +9,7 @@ from exporter.facts import (
     Group,
     Identity,
     Project,
+    ProjectVersion,
     QueriedTable,
     Run,
     Schedule,
@@ -33,7 +34,7 @@ from exporter.hexapi.field_readers import (
 )
 from exporter.hexapi.schedule_parsing import read_schedule
 
-Fact = Project | Run | Seat | Identity | Group | Connection | Thread | QueriedTable | Cell
+Fact = Project | Run | Seat | Identity | Group | Connection | Thread | QueriedTable | Cell | ProjectVersion
 """Whatever an answer can hold."""
 
 
@@ -82,6 +83,8 @@ def key(fact: Fact) -> tuple[str, ...]:
             return (one,)
         case QueriedTable():
             return (fact.connection_id, fact.table)
+        case ProjectVersion():
+            return (fact.project_id, fact.version)
         case Identity():
             return ()
 

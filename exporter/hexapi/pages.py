@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from exporter.errors import BadAnswerError
+from exporter.hexapi.bounded_yaml import BadYamlError
 from exporter.hexapi.endpoints import SHAPES, ApiRequest, Endpoint
 from exporter.hexapi.field_readers import Json, mapping
 from exporter.hexapi.item_parsing import Fact, past_ms, read_item, written_id
+from exporter.hexapi.project_export import read_export
 
 _Kind = TypeVar("_Kind")
 
@@ -55,6 +57,8 @@ class Page:
 def read_page(request: ApiRequest, body: bytes, *, sent_ms: int, server_ms: int | None = None) -> Page:
     """The page that `body` holds; BadAnswerError if it is not the JSON that the API promises."""
     answer = _parse(request, body)
+    if request.endpoint is Endpoint.EXPORT:
+        return _read_export(request, answer, sent_ms, server_ms)
     shape = SHAPES[request.endpoint]
     found = answer.get(shape.array) if shape.array else [answer]
     if not isinstance(found, list):
@@ -80,6 +84,21 @@ def read_page(request: ApiRequest, body: bytes, *, sent_ms: int, server_ms: int 
         sent_ms=sent_ms,
         server_ms=server_ms,
     )
+
+
+def _read_export(request: ApiRequest, answer: Json, sent_ms: int, server_ms: int | None) -> Page:
+    """The version in `content`; a file that cannot be read is a bad item, named by project and version."""
+    content = answer.get("content")
+    if not isinstance(content, str):
+        reason = "a JSON object without the text `content`"
+        raise BadAnswerError(request.endpoint.value, reason, status=200, is_from_hex=False)
+    items: tuple[Fact, ...] = ()
+    bad: tuple[BadItem, ...] = ()
+    try:
+        items = (read_export(content, request.version, request.project_id),)
+    except BadYamlError as error:
+        bad = (BadItem(request.endpoint, f"{request.project_id}/{request.version}", str(error)),)
+    return Page(request=request, items=items, bad=bad, sent_ms=sent_ms, server_ms=server_ms)
 
 
 def parse_json(body: bytes) -> object:

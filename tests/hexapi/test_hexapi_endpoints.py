@@ -77,4 +77,5 @@ def test_the_label_values_are_fixed() -> None:
         "threads",
         "queried_tables",
         "cells",
+        "export",
     ]

@@ -139,7 +139,18 @@ def test_a_write_that_fails_changes_nothing_in_memory(bench: Any, now_ms: int) -
 def test_the_counters_of_every_endpoint_are_foreseen(bench: Any, name: str) -> None:
     series = {(one.metric, one.labels): one.value for one in bench.ledger.workspace(name).counters()}
 
-    for endpoint in ("projects", "runs", "users", "me", "groups", "connections", "threads", "queried_tables", "cells"):
+    for endpoint in (
+        "projects",
+        "runs",
+        "users",
+        "me",
+        "groups",
+        "connections",
+        "threads",
+        "queried_tables",
+        "cells",
+        "export",
+    ):
         assert series["hex_api_requests_total", (endpoint, "200")] == 0
         assert series["hex_api_rate_limited_total", (endpoint,)] == 0
         assert series["hex_api_request_duration_seconds_count", (endpoint,)] == 0

@@ -73,10 +73,13 @@ class GatewayRunRepository:
         self._notes = notes
         self._mine = GATEWAY_RUNS.c.workspace == workspace
         self.requests = GatewayRequestRepository(store, workspace)
+        self._secret: str | None = None
+        self._is_secret_kept = False
         self.load()
 
     def load(self) -> None:
         """Read who has started what from the table."""
+        self._is_secret_kept = False
         starter = GATEWAY_STARTERS.c
         wanted = (
             select(starter.project_id, starter.caller)
@@ -90,13 +93,25 @@ class GatewayRunRepository:
         self._next_number = len(starters)
 
     def secret(self) -> bytes:
-        """The key of the hashes of tokens, 32 random bytes: made once, then the same for the life of the ledger."""
+        """The key of the hashes of tokens, 32 random bytes: made once, then the same for the life of the ledger.
+
+        A ledger that takes a damaged one's place takes its key over, with the names of callers that follow from it.
+        """
         with self._store.transaction() as transaction:
-            known = self._notes.within(transaction, _SECRET)
-            if known is None:
-                known = secrets.token_hex(_SECRET_BYTES)
-                self._notes.write(transaction, _SECRET, known)
-        return bytes.fromhex(known)
+            return bytes.fromhex(self._keep_secret(transaction))
+
+    def _keep_secret(self, transaction: Transaction) -> str:
+        if self._secret is None or not self._is_secret_kept:
+            secret = self._notes.within(transaction, _SECRET)
+            if secret is None:
+                secret = self._secret or secrets.token_hex(_SECRET_BYTES)
+                self._notes.write(transaction, _SECRET, secret)
+            transaction.after_commit(lambda: self._secret_is_kept(secret))
+            return str(secret)
+        return self._secret
+
+    def _secret_is_kept(self, secret: str) -> None:
+        self._secret, self._is_secret_kept = secret, True
 
     def intend(self, run: GatewayRun, keys: Sequence[RequestKey] = ()) -> None:
         """Write down a run that is about to be sent, with the idempotency keys of the requests that wait for it.
@@ -105,6 +120,7 @@ class GatewayRunRepository:
         """
         row = {name: storable(value) if isinstance(value, str) else value for name, value in asdict(run).items()}
         with self._store.transaction() as transaction:
+            self._keep_secret(transaction)
             upsert(transaction.connection, GATEWAY_RUNS, [{"workspace": self._workspace, **row}])
             self.requests.record_keys_within(transaction, keys)
 

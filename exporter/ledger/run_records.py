@@ -162,6 +162,8 @@ class Runs:
 
     def known_ids(self, run_ids: Sequence[str]) -> frozenset[str]:
         """Those of the ids whose runs are kept."""
+        if not run_ids:
+            return frozenset()
         found: set[str] = set()
         with self._store.reading() as connection:
             for ids in _batches(run_ids):

@@ -99,8 +99,10 @@ class HeadRead:
         known_from_ms = self._progress.known_from_ms
         if self._reached_end:
             known_from_ms = ALL_KNOWN_MS
-        elif self._oldest_ms is not None and (known_from_ms is None or not self._is_joined()):
-            known_from_ms = self._oldest_ms + 1
+        elif self._oldest_ms is not None:
+            is_joined = known_from_ms is not None and self._is_joined()
+            # Where Hex has forgotten every run since `known_from_ms`, no older page would ever touch what is known.
+            known_from_ms = min(known_from_ms or 0, self._oldest_ms + 1) if is_joined else self._oldest_ms + 1
         return replace(
             self._progress,
             known_until_ms=max(self._first_sent_ms, self._progress.known_until_ms or 0),
@@ -176,12 +178,12 @@ def extend_back(progress: RunProgress, page: Page) -> RunProgress | None:
     """
     assert progress.known_from_ms is not None
     starts = [run.start_ms for run in page.only(Run) if run.start_ms is not None]
+    if not page.size and page.request.offset > 0:
+        return None  # of runs that Hex has forgotten since there are fewer behind it than were counted
     if not page.has_more:
         if starts and max(starts) < progress.known_from_ms - 1 and page.request.offset > 0:
             return None
         return replace(progress, known_from_ms=ALL_KNOWN_MS)
-    if not page.size:
-        return None
     if not starts:
         return replace(progress, is_unordered=True)
     if any(start > oldest + progress.margin_ms for oldest, start in zip(accumulate(starts, min), starts, strict=True)):

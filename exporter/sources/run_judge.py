@@ -21,6 +21,11 @@ class RunJudge:
 
     def __init__(self, ledger: WorkspaceLedger) -> None:
         self._ledger = ledger
+        self._forget()
+        ledger.when_lost(self._forget)
+
+    def _forget(self) -> None:
+        """What is remembered follows from a ledger; this may be called while runs are judged, by another thread."""
         self._lines: dict[str, int] = {}
         self._first_ms: dict[str, int] = {}
 
@@ -29,8 +34,8 @@ class RunJudge:
 
         A run that has not ended holds the line for a day; what it becomes after that is not judged.
         """
-        project_id = known.project.project_id
-        if project_id not in self._lines:
+        project_id, lines = known.project.project_id, self._lines
+        if project_id not in lines:
             for metric in SOURCE_METRICS:
                 self._ledger.foresee(metric, [(project_id, trigger) for trigger in TRIGGERS], now_ms)
         known_until_ms = known.progress.known_until_ms
@@ -47,7 +52,7 @@ class RunJudge:
             return
         if runs:
             self._record(project_id, key, runs, (since_ms, until_ms), every_seconds, now_ms)
-        self._lines[project_id] = until_ms
+        lines[project_id] = until_ms
 
     def _record(
         self,

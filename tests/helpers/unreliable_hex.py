@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 
 import httpx
+import msgspec
 
 from exporter.config import RateLimit
 from exporter.errors import LedgerError
@@ -113,7 +114,7 @@ class UnreliableWorld:
     Its methods are what a person, a fault or fate does; `judge` raises AssertionError where the page is false.
     """
 
-    def __init__(self, clock, machine_off: float = 0.0, projects: int = 3) -> None:
+    def __init__(self, clock, machine_off: float = 0.0, projects: int = 3, refused_share: float = 0.1) -> None:
         self.clock = clock
         self.machine = OffClock(clock)
         self.machine.off = machine_off
@@ -132,6 +133,7 @@ class UnreliableWorld:
         self._known_projects: set[str] = set()
         self._known_runs: set[str] = set()
         self._counted: dict[tuple[str, tuple[str, ...]], float] = {}
+        self._claimed_ms: dict[str, int] = {}
         for _ in range(projects):
             self._add_project(clock.now() - 500 * DAY)
         for number, project_id in enumerate(self.projects):
@@ -139,7 +141,8 @@ class UnreliableWorld:
                 self._add_run(project_id, clock.now() - days * DAY, end=60.0)
         self._loop = asyncio.new_event_loop()
         transport = httpx.MockTransport(self._answer)
-        self.following = Following(self.machine, transport, "sqlite://", _LIMIT, RUNS_ALONE, _TOKEN)
+        collect = msgspec.structs.replace(RUNS_ALONE, refused_share=refused_share)
+        self.following = Following(self.machine, transport, "sqlite://", _LIMIT, collect, _TOKEN)
         self._begin_process()
 
     # What happens in the workspace.
@@ -230,6 +233,7 @@ class UnreliableWorld:
         """The exporter goes on until it has sent one request, whose answer has this fault."""
         self.once = fault
         self._loop.run_until_complete(self._exchange())
+        self._judge_claims()
         self.once = None
         if self._is_disk_full:
             self._failing.clear()
@@ -275,6 +279,19 @@ class UnreliableWorld:
         if self.following.time.is_agreed:  # until Hex has answered, time is what this machine's clock says
             self._judge_times(page, now)
             self._judge_weeks(page, now, known.keys())
+
+    def _judge_claims(self) -> None:
+        """What is said to be known of a project now, and was not before this exchange, is known."""
+        for one in self.following.known.projects():
+            project_id, progress = one.project.project_id, one.progress
+            until_ms, since_ms = progress.known_until_ms or 0, progress.complete_from_ms or 0
+            claimed_ms = self._claimed_ms.get(project_id, 0)
+            if until_ms > claimed_ms and self.following.time.is_agreed:
+                since, until = max(claimed_ms, since_ms) / 1000 + TOLERATED, until_ms / 1000 - TOLERATED
+                due = {run.run_id for run in self.listed[project_id] if since <= run.start < until}
+                missing = due - self.following.known.known_run_ids(tuple(due))
+                assert not missing, f"{project_id} is said to be known until {until_ms}: {missing} are missing"
+            self._claimed_ms[project_id] = until_ms
 
     def _judge_times(self, page, now: float) -> None:
         for name, samples in page.items():
@@ -347,10 +364,11 @@ class UnreliableWorld:
         truth = {run.run_id for run in self.runs.values() if not run.was_deleted}
         for _ in range(600):
             self.exchange()
-            known = {run.run_id: run for run in self.following.known.runs_between(0, None)}
             until_ms = complete_until_ms(awaited(self.following.known.projects()), None) or 0
-            is_over = all(not run.is_active for run in known.values() if run.run_id in truth)
-            if until_ms / 1000 > settled + TOLERATED and truth <= known.keys() and is_over:
+            if until_ms / 1000 < settled + TOLERATED:
+                continue
+            known = {run.run_id: run for run in self.following.known.runs_between(0, None)}
+            if truth <= known.keys() and not any(run.is_active for run in known.values() if run.run_id in truth):
                 break
         assert truth <= known.keys(), f"{len(truth - known.keys())} runs were lost"
         assert until_ms / 1000 > settled, "what is known does not go on"

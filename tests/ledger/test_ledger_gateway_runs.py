@@ -4,7 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from helpers.damage import damage
 
+from exporter.errors import LedgerError
 from exporter.ledger import OTHER, GatewayDecision, GatewayRun, GatewayRunRepository, RequestKey, gateway_runs, observed
 
 DAY_MS = 86_400_000
@@ -164,6 +166,18 @@ class TestSecret:
         assert len(first) == 32
         assert first == again == bench.workspace.gateway.secret()
         assert bench.ledger.workspace("other").gateway.secret() != first
+
+
+    def test_a_ledger_in_the_place_of_a_damaged_one_keeps_it(self, bench: Any) -> None:
+        """The names of callers are hashes by it: those of runs that go on are written to the new ledger."""
+        secret = bench.workspace.gateway.secret()
+        damage(bench.ledger, bench.path)
+        with pytest.raises(LedgerError):
+            bench.workspace.gateway.intend(intent())
+        bench.workspace.gateway.intend(intent())
+        bench.restart()
+
+        assert bench.workspace.gateway.secret() == secret
 
 
 class TestStarters:

@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 import structlog
+from helpers.damage import damage
 
 from exporter.errors import LedgerError
 from exporter.ledger import WorkspaceLedger
@@ -209,6 +210,37 @@ class TestWritesThatFail:
         assert sum(1 for _ in following.known.runs_between(0, None)) == 800
         assert sum(following.counted().values()) == 350
 
+    def test_nothing_is_complete_before_a_page_that_could_not_be_written_is_read_again(
+        self, hand_made, follow, clock, monkeypatch
+    ):
+        hand_made.add_project("p")
+        following = follow(hand_made.transport)
+        go(following, 600.0)
+        started_ms = clock.now() * 1000
+        for number in range(250):
+            hand_made.add_run("p", f"r{number}", clock.now(), end=clock.now() + 5)
+        record, failed = WorkspaceLedger.record_runs, []
+
+        def fails_once(*arguments, **named):
+            if not failed:
+                failed.append(1)
+                raise LedgerError("ledger.db: cannot be written: database is locked")
+            return record(*arguments, **named)
+
+        monkeypatch.setattr(WorkspaceLedger, "record_runs", fails_once)
+        while not failed:
+            go(following, 1.0)
+        clock.advance(600.0)  # the listing of projects comes first then, and with it new plans for each of them
+        known_at_once = set()
+
+        def look() -> None:
+            if following.known.projects()[0].progress.known_until_ms > started_ms:
+                known_at_once.add(sum(1 for _ in following.known.runs_between(0, None)))
+
+        go(following, 1200.0, each=look)
+
+        assert known_at_once == {250}
+
     @pytest.mark.slow
     def test_a_ledger_that_is_set_aside_while_running_is_filled_again_from_the_start(
         self, hand_made, follow, clock, tmp_path: Path
@@ -222,7 +254,7 @@ class TestWritesThatFail:
         go(following, HOUR)
         assert sum(1 for _ in following.known.runs_between(0, None)) == 750
 
-        damage(following)
+        damage(following.ledger, tmp_path / "ledger.db")
         for name in ("a", "b", "c"):
             hand_made.add_run(name, f"{name}-new", clock.now(), end=clock.now() + 5)
         go(following, 2 * HOUR)
@@ -250,21 +282,12 @@ class TestWritesThatFail:
             except LedgerError:
                 claims.append(None)
 
-        damage(following)
+        damage(following.ledger, tmp_path / "ledger.db")
         go(following, HOUR / 2, each=note)
 
         assert list(tmp_path.glob("ledger.db.corrupt-*"))
         assert None in claims
         assert [claim for claim in claims if claim not in (None, used)] == []
-
-
-def damage(following) -> None:
-    """Overwrite the database, as a failing disk would, and have it read from there rather than from a cache."""
-    store = following.ledger._store
-    for engine in (store._reader, store._writer):
-        engine.dispose()
-    path = Path(following.config.storage.url.removeprefix("sqlite:///"))
-    path.write_bytes(b"\xa5" * path.stat().st_size)
 
 
 class TestActiveRuns:

@@ -63,6 +63,20 @@ def test_project_without_runs_is_all_known():
     assert reading.progress().known_until_ms == SENT
 
 
+def test_the_past_goes_on_behind_the_newest_page_where_all_that_was_known_has_been_deleted():
+    known = RunProgress(known_until_ms=SENT - 1, known_from_ms=SENT - 30 * MINUTE_MS)
+
+    reading, _, _ = read(history(250), known)
+
+    assert reading.progress().known_from_ms == history(250)[99].start_ms + 1
+
+
+def test_an_empty_page_behind_the_end_does_not_say_that_all_is_known():
+    known = RunProgress(known_until_ms=SENT, known_from_ms=SENT - 90 * MINUTE_MS)
+
+    assert extend_back(known, page_of(history(50), older_page("p", 60))) is None
+
+
 def test_read_goes_on_until_it_joins_what_is_known():
     known = RunProgress(known_until_ms=SENT - 150 * 60 * MINUTE_MS, known_from_ms=1)
 
@@ -260,4 +274,4 @@ def test_a_deep_read_leaves_the_past_that_is_not_known_to_those_who_read_it():
     deep.add(page_of(runs, deep.next), SENT)
 
     assert deep.next is None
-    assert deep.progress().known_from_ms == known.known_from_ms
+    assert deep.progress().known_from_ms == runs[99].start_ms + 1

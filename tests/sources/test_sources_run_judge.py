@@ -4,7 +4,10 @@ import asyncio
 
 import httpx
 import pytest
+from helpers.damage import damage
 from source_world import World, http_source
+
+from exporter.errors import LedgerError
 
 CHECKED = "hex_source_checked_runs_total"
 UNCHANGED = "hex_source_unchanged_runs_total"
@@ -43,6 +46,22 @@ def test_every_series_of_a_watched_project_is_there_at_0_before_its_first_run(ma
     world = World(manual_clock, http_source())
 
     asyncio.run(world.follow(60, step=60))
+
+    shown = {counter.labels: counter.value for counter in world.known.counters() if counter.metric == CHECKED}
+    assert shown == {("a", trigger): 0 for trigger in ("scheduled", "api", "app_refresh")}
+
+
+def test_every_series_is_there_at_0_again_once_a_damaged_ledger_has_been_replaced(manual_clock, tmp_path):
+    world = World(manual_clock, http_source(), ledger_url=f"sqlite:///{tmp_path / 'ledger.db'}")
+    hourly(world, 3)
+    damage(world.ledger, tmp_path / "ledger.db")
+    with pytest.raises(LedgerError):
+        world.known.first_contact(world.now_ms)
+        world.list("a")
+    world.known.first_contact(world.now_ms)
+    world.list("a")
+
+    asyncio.run(world.follow(HOUR, step=60))
 
     shown = {counter.labels: counter.value for counter in world.known.counters() if counter.metric == CHECKED}
     assert shown == {("a", trigger): 0 for trigger in ("scheduled", "api", "app_refresh")}

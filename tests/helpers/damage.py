@@ -1,0 +1,12 @@
+"""Damage to the file of a ledger that is in use."""
+
+from pathlib import Path
+
+from exporter.ledger import Ledger
+
+
+def damage(ledger: Ledger, path: Path) -> None:
+    """Overwrite the database, as a failing disk would, and have it read from there rather than from a cache."""
+    for engine in (ledger._store._reader, ledger._store._writer):
+        engine.dispose()
+    path.write_bytes(b"\xa5" * path.stat().st_size)

@@ -16,6 +16,7 @@ class RequestCounts:
     def __init__(self, store: Store, workspace: str) -> None:
         self._store = store
         self._workspace = workspace
+        self._forgotten_at_ms: dict[str, int] = {}
         self.load()
 
     def load(self) -> None:
@@ -36,17 +37,20 @@ class RequestCounts:
         transaction.after_commit(lambda: setattr(self, "_cool_down_until_ms", until_ms))
 
     def record(self, transaction: Transaction, sent_ms: int, *, for_caller: bool = False) -> None:
-        """Add one request to its minute, and forget those that no window reaches."""
+        """Add one request to its minute, and once a minute forget those that no window reaches."""
+        minute_ms = sent_ms - sent_ms % _MINUTE_MS
         for table in (REQUESTS, CALLER_REQUESTS) if for_caller else (REQUESTS,):
             upsert(
                 transaction.connection,
                 table,
-                [{"workspace": self._workspace, "minute_ms": sent_ms - sent_ms % _MINUTE_MS, "count": 1}],
+                [{"workspace": self._workspace, "minute_ms": minute_ms, "count": 1}],
                 add=["count"],
             )
-            transaction.connection.execute(
-                delete(table).where(table.c.workspace == self._workspace, table.c.minute_ms < sent_ms - _KEEP_MS)
-            )
+            if self._forgotten_at_ms.get(table.name) != minute_ms:
+                transaction.connection.execute(
+                    delete(table).where(table.c.workspace == self._workspace, table.c.minute_ms < sent_ms - _KEEP_MS)
+                )
+                self._forgotten_at_ms[table.name] = minute_ms  # where this is undone, the next minute forgets as much
 
     def by_minute(self, since_ms: int) -> list[tuple[int, int]]:
         """The minutes in which requests left, the one of `since_ms` included, and how many each, in order."""

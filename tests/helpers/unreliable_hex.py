@@ -38,7 +38,7 @@ KEPT = 400 * DAY
 PAGE = 6
 """Items of a page: fewer than are requested, as a server may give, so that a walk has many pages at little cost."""
 
-_MOST_RUNS = 80  # a world with many runs is slow, and no more than one with a few
+_MOST_RUNS = 150  # a world with many runs is slow, and no more than one with a few
 
 TOLERATED = 4.0
 """Seconds by which clocks may differ and still agree, and the whole seconds of the Date header."""
@@ -124,6 +124,8 @@ class UnreliableWorld:
         self.runs: dict[str, TrueRun] = {}
         self.faults: dict[str, str] = {}
         self.once: str | None = None
+        self.once_at: str | None = None
+        self._lost_pages = 0
         self.dates_off, self._dates_until = 0.0, 0.0
         self.requests = 0
         self._good: dict[str, float] = {}
@@ -175,7 +177,7 @@ class UnreliableWorld:
 
     def add_project(self) -> None:
         """A project is made and published now."""
-        if len(self.projects) < 6:
+        if len(self.listed) < 6:
             self._add_project(self.clock.now())
 
     def remove_project(self, project: int) -> None:
@@ -229,9 +231,20 @@ class UnreliableWorld:
         """Time passes while nothing runs."""
         self.clock.advance(seconds)
 
-    def exchange(self, fault: str | None = None) -> None:
-        """The exporter goes on until it has sent one request, whose answer has this fault."""
-        self.once = fault
+    def lose_page(self, project: int, runs: int, seconds: float) -> None:
+        """Runs start, the first page that has them cannot be written, and so much time passes before the next."""
+        self.start_runs(project, runs)
+        path, before = _runs_path(self._named(project)), self._lost_pages
+        for _ in range(4):
+            self.exchange(UNWRITTEN, path)
+            if self._lost_pages > before:
+                self.clock.advance(seconds)
+                self.go_on(3)
+                return
+
+    def exchange(self, fault: str | None = None, path: str | None = None) -> None:
+        """The exporter goes on until it has sent one request, whose answer has this fault, if it is for this path."""
+        self.once, self.once_at = fault, path
         self._loop.run_until_complete(self._exchange())
         self._judge_claims()
         self.once = None
@@ -433,10 +446,12 @@ class UnreliableWorld:
         self.clock.advance(0.2)
         if path != "projects" and not path.endswith("/runs"):
             return self._response(200, '{"org": {"id": "org"}, "token": {}}', at)
-        fault = self.once or self.faults.get(path)
+        once = self.once if self.once_at in (None, path) else None
+        fault = once or self.faults.get(path)
         status, body, is_good = self._body(path, request, fault)
-        self._is_disk_full = fault == UNWRITTEN and (self.once is not None or self.requests % 3 == 0)
+        self._is_disk_full = fault == UNWRITTEN and (once is not None or self.requests % 3 == 0)
         if self._is_disk_full:
+            self._lost_pages += 1
             self._failing = deque([True] * 9)
         if fault == "slow":
             self.clock.advance(20.0)

@@ -1,12 +1,29 @@
 """A simulated quarter, and weeks with everything going wrong: every run is accounted for, in the end and exactly."""
 
 import asyncio
+import logging
+import random
 
 import pytest
-from helpers.accounting import DAY, HOUR, assert_all_is_accounted_for, follow, settle, troubled_week, workspace_of
+import structlog
+from helpers.accounting import (
+    BROKEN_PAGES,
+    DAY,
+    HOUR,
+    MINUTE,
+    assert_all_is_accounted_for,
+    ended_since_contact,
+    follow,
+    runs_of_week,
+    settle,
+    troubled_week,
+    workspace_of,
+)
 from helpers.following import NOW
 
-from exporter.simulator import Simulation
+from exporter.simulator import Fault, Faults, Simulation
+
+REFUSALS = ("400", "401", "403", "422", "429", "502", "504")
 
 
 @pytest.mark.integration
@@ -41,4 +58,45 @@ def test_week_is_exact_whatever_goes_wrong_in_it(seed, manual_clock, tmp_path):
     simulation, following = troubled_week(seed, manual_clock, f"sqlite:///{tmp_path / 'ledger.db'}")
 
     assert_all_is_accounted_for(simulation, following)
+    following.ledger.close()
+
+
+@pytest.mark.slow
+def test_a_day_with_a_fault_a_minute_is_exact_and_says_nothing_false(manual_clock):
+    """One answer in each minute is broken or refused, of a random kind, in a random place."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    manual_clock.step(NOW + 8 * HOUR - manual_clock.now())
+    rng = random.Random(7)
+    simulation, faults = Simulation(3, 4, clock=manual_clock), Faults()
+    following = follow(manual_clock, workspace_of(simulation, faults), "sqlite://", per_hour=30)
+    said = []
+
+    def judge() -> None:
+        page = following.figures()
+        counted = sum(page.get("hex_runs_total", {}).values())
+        assert counted <= ended_since_contact(simulation, following).total()
+        used = page.get("hex_budget_used", {}).get(("weekly-runs", "runs"))
+        if used is not None:
+            until_ms = page["hex_runs_complete_until_timestamp_seconds"][()] * 1000
+            start_ms = page["hex_budget_period_start_timestamp_seconds"][("weekly-runs", "runs")] * 1000
+            most = runs_of_week(simulation, round(start_ms), simulation.now_ms).total()
+            assert runs_of_week(simulation, round(start_ms), round(until_ms) - 1000).total() <= used <= most
+            said.append(simulation.now_ms - until_ms)
+
+    async def day() -> None:
+        await following.run_for(HOUR)
+        for minute in range(24 * 60):
+            faults.clear()
+            kind, endpoint = rng.choice((*BROKEN_PAGES, *REFUSALS)), rng.choice(("projects", "runs"))
+            faults.add(Fault(kind=kind, endpoint=endpoint, count=1, retry_after=rng.choice((5, 90, None))))
+            await following.run_for(MINUTE)
+            if minute % 30 == 0:
+                judge()
+        faults.clear()
+        await settle(simulation, following)
+
+    asyncio.run(day())
+
+    assert_all_is_accounted_for(simulation, following)
+    assert len(said) > 24, "most of the day the page says what was used"
     following.ledger.close()

@@ -167,7 +167,6 @@ class TestSecret:
         assert first == again == bench.workspace.gateway.secret()
         assert bench.ledger.workspace("other").gateway.secret() != first
 
-
     def test_a_ledger_in_the_place_of_a_damaged_one_keeps_it(self, bench: Any) -> None:
         """The names of callers are hashes by it: those of runs that go on are written to the new ledger."""
         secret = bench.workspace.gateway.secret()

@@ -180,6 +180,27 @@ class TestOrder:
         assert hand_made.asked("projects/p/runs") < 110
 
 
+@pytest.mark.slow
+def test_a_run_that_cannot_be_read_is_counted_as_such_and_known_once_it_can(hand_made, follow, clock):
+    """A look behind what is known finds it within hours, however many runs have started since."""
+    hand_made.add_project("p")
+    following = follow(hand_made.transport)
+    go(following, HOUR)
+    run = hand_made.add_run("p", "r", clock.now(), end=clock.now() + 5)
+    good = dict(run)
+    run["runId"] = None
+    for number in range(150):
+        hand_made.add_run("p", f"r{number}", clock.now() + number / 100, end=clock.now() + 5)
+    go(following, HOUR)
+    assert following.counted("hex_exporter_bad_items_total")["runs",] >= 1
+    assert sum(1 for _ in following.known.runs_between(0, None)) == 150
+    run.update(good)
+
+    go(following, 2 * HOUR)
+
+    assert sum(1 for _ in following.known.runs_between(0, None)) == 151
+
+
 class TestWritesThatFail:
     @pytest.mark.slow
     @pytest.mark.parametrize("seed", range(4))

@@ -47,6 +47,14 @@ class Currency(Struct, frozen=True, kw_only=True):
     per_usd_micro: int = field(name="per_usd")
     valid_from: date | None = None
 
+    def amount(self, micro_usd: int) -> float:
+        """So many millionths of a dollar in it."""
+        return micro_usd * self.per_usd_micro / 1e12
+
+    def text(self, micro_usd: int, sign: str = "") -> str:
+        """The same as people read it, such as `1,234.50 EUR`; with the sign `+` never without one."""
+        return f"{self.amount(micro_usd):{sign},.2f} {self.code}"
+
 
 DOLLARS = Currency(code="USD", per_usd_micro=1_000_000)
 """What is shown where no currency is configured."""

@@ -1,6 +1,6 @@
 """Pure functions from facts and a clock to answers; no I/O of any kind."""
 
-from exporter.insight.ai_credits import Grants, credits_cost, grants_of
+from exporter.insight.ai_credits import Grants, credits_cost, excess_by_user, grants_of
 from exporter.insight.apportion import apportioned
 from exporter.insight.budgets import WINDOWS_MS, BudgetStatus, Spent, budget_status, with_seats
 from exporter.insight.calendar_period import (
@@ -89,6 +89,7 @@ __all__ = [
     "credits_item",
     "culprit",
     "days_of",
+    "excess_by_user",
     "fitting",
     "fitting_schedules",
     "grants_of",

@@ -32,8 +32,13 @@ def excess_milli(use: CreditUse, grants: Grants, period: Period) -> int:
 
     What a thread without a known user used is all beyond: no seat brings credits for it.
     """
+    return sum(excess_by_user(use, grants, period).values())
+
+
+def excess_by_user(use: CreditUse, grants: Grants, period: Period) -> Mapping[str | None, int]:
+    """The same by user, None standing for all that have no name."""
     used = use.by(lambda one: one.user_id, *period)
-    return sum(max(0, amount - grants.get(user or "", 0)) for user, amount in used.items())
+    return {user: max(0, amount - grants.get(user or "", 0)) for user, amount in used.items()}
 
 
 def credits_cost(tariff: Tariff, use: CreditUse, grants: Grants, period: Period, week: Week) -> int:

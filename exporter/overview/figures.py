@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from exporter.config import DEFAULT_BUDGET
-from exporter.insight import COMPONENTS, BudgetStatus, Money
+from exporter.config import DEFAULT_BUDGET, DOLLARS, Currency
+from exporter.insight import COMPONENTS, BudgetStatus, Money, local_day
 from exporter.insight.savings import Audit
 from exporter.view import Snapshot, feature_states, project_url, subject_name
 
@@ -84,7 +84,7 @@ class WorkspaceFigures:
     """One workspace. Runs are None until every run since the week's start is known, and so are those of last week.
 
     `previous_runs_by_now` are last week's up to the same local moment. `findings` None: no audit yet.
-    `complete_until_ms`: every run that started before it is known. Times are shown in `timezone`.
+    `complete_until_ms`: every run that started before it is known. Times are shown in `timezone`, money in `currency`.
     """
 
     name: str
@@ -106,6 +106,7 @@ class WorkspaceFigures:
     complete_until_ms: int | None
     unreadable_projects: int
     gaps: tuple[Gap, ...]
+    currency: Currency = DOLLARS
 
 
 def workspace_figures(snapshot: Snapshot) -> WorkspaceFigures:
@@ -139,6 +140,7 @@ def workspace_figures(snapshot: Snapshot) -> WorkspaceFigures:
             for feature, (state, needs) in feature_states(snapshot).items()
             if state != "on"
         ),
+        currency=snapshot.config.currency(local_day(snapshot.now_ms, timezone)),
     )
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from exporter.insight import MICRO
+from exporter.config import Currency
 from exporter.overview.figures import BillFigures, BudgetFigures, FindingFigures, WorkspaceFigures
 
 _UNITS = {
@@ -28,25 +28,25 @@ def number(value: float, unit: str) -> str:
     return f"{value:,.2f}" if unit.endswith("usd") else f"{value:,.0f}"
 
 
-def money(micro_usd: int) -> str:
-    """Millionths of a dollar as `1,234.50 USD`."""
-    return f"{micro_usd / MICRO:,.2f} USD"
+def money(micro_usd: int, currency: Currency) -> str:
+    """Millionths of a dollar as `1,234.50 EUR`."""
+    return currency.text(micro_usd)
 
 
-def saving(finding: FindingFigures) -> str:
+def saving(finding: FindingFigures, currency: Currency) -> str:
     """What a finding saves a month: on the bill, else of the owners' estimate, else runs; a dash for nothing."""
     if finding.billed_micro:
-        return money(finding.billed_micro)
+        return money(finding.billed_micro, currency)
     if finding.estimate_micro:
-        return f"{money(finding.estimate_micro)} of your own estimate"
+        return f"{money(finding.estimate_micro, currency)} of your own estimate"
     return f"{finding.runs:,.0f} runs" if finding.runs else "-"
 
 
-def components(bill: BillFigures) -> str:
+def components(bill: BillFigures, currency: Currency) -> str:
     """What the bill is made of, such as `seats 91.93, compute 9.03 (lower bound)`."""
     said = {"compute": "compute {} (lower bound)", "ai_credits": "AI credits {}"}
     return ", ".join(
-        said.get(name, name + " {}").format(f"{micro / MICRO:,.2f}") for name, micro in bill.components.items()
+        said.get(name, name + " {}").format(f"{currency.amount(micro):,.2f}") for name, micro in bill.components.items()
     )
 
 

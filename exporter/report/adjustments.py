@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from exporter.config import Currency
 from exporter.facts import Project
 from exporter.insight import MICRO, UNBILLED, Money, money_of, period_at
 from exporter.report.charges import Charge
@@ -15,7 +16,7 @@ from exporter.view import Adjustment, ClosedPeriod, Snapshot, Total, WeekAccount
 COLUMNS = ("adjustment", "component", "project", "title", "runs", "seconds", "usd", "reason")
 
 
-def closing_remarks(closed: ClosedPeriod | None, timezone: str) -> Iterator[str]:
+def closing_remarks(closed: ClosedPeriod | None, timezone: str, currency: Currency) -> Iterator[str]:
     """When a period that is over was closed, and what the adjustments since come to."""
     if closed is None:
         yield "not closed yet: until all runs are known its figures may change"
@@ -26,7 +27,7 @@ def closing_remarks(closed: ClosedPeriod | None, timezone: str) -> Iterator[str]
         for one in closed.adjustments:
             money.update(money_of(one.delta.whole.costs))
         sums = ", ".join(
-            f"{micro / MICRO:+,.2f} USD {kind}" for kind, micro in money.items() if micro or kind == "billed"
+            f"{currency.text(micro, '+')} {kind}" for kind, micro in money.items() if micro or kind == "billed"
         )
         runs = sum(total.runs for one in closed.adjustments for total in (one.delta.whole.totals or {}).values())
         count = len(closed.adjustments)

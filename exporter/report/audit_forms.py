@@ -65,15 +65,17 @@ def markdown_lines(report: AuditReport, *, most: int | None = None) -> Iterator[
     yield for_markdown(summary(report))
     yield ""
     if report.findings:
-        yield from markdown_table(finding_table(report, report.findings[:most]), report.timezone)
+        yield from markdown_table(finding_table(report, report.findings[:most]), report.timezone, report.currency)
         yield ""
     if report.ignored and most is None:
         yield from ("Ignored, and in no total:", "")
-        yield from markdown_table(finding_table(report, report.ignored, is_ignored=True), report.timezone)
+        yield from markdown_table(
+            finding_table(report, report.ignored, is_ignored=True), report.timezone, report.currency
+        )
         yield ""
     for table in (kind_table(report), team_table(report)):
         if table is not None and most is None:
-            yield from markdown_table(table, report.timezone)
+            yield from markdown_table(table, report.timezone, report.currency)
             yield ""
     for line in (*overlap_lines(report), *not_judged_lines(report.not_judged), *report.remarks):
         yield f"- {for_markdown(line)}"

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from exporter.audit import TeamCost, audit_of, read_audit_input, team_costs
 from exporter.clock import Clock
-from exporter.config import Config
+from exporter.config import DOLLARS, Config, Currency
 from exporter.errors import ConfigError, ConfigProblem
 from exporter.facts import FINDING_KINDS
 from exporter.insight.savings import Audit, Finding, KnownFinding, NotJudged, Saving, added, counted_elsewhere
@@ -83,6 +83,7 @@ class AuditReport:
     not_judged: tuple[NotJudged, ...]
     gone: tuple[KnownFinding, ...]
     remarks: tuple[str, ...]
+    currency: Currency = DOLLARS
 
     @property
     def saving(self) -> Saving:
@@ -154,6 +155,7 @@ def _report(
         not_judged=tuple(one for one in audit.not_judged if one.kind in kinds),
         gone=gone,
         remarks=tuple(_remarks(ledger, config, audit, finding_filter, now_ms)),
+        currency=config.currency(_local(now_ms, timezone).date()),
     )
 
 

@@ -144,20 +144,21 @@ def summary(report: AuditReport) -> str:
     count = len(report.findings)
     said = [f"{count} finding{'' if count == 1 else 's'}"]
     if saving.micro is not None and spent.micro is not None:
-        said.append(f"you would pay less: {_of('billed', saving, spent)} USD a month")
+        said.append(f"you would pay less: {_of(report, 'billed', saving, spent)} a month")
         if spent.estimate_micro:
-            said.append(f"you would spend less of your own estimate: {_of('estimate', saving, spent)} USD a month")
+            said.append(f"you would spend less of your own estimate: {_of(report, 'estimate', saving, spent)} a month")
     later = renewal_saving(shown.finding for shown in report.findings)
     if later is not None:
-        said.append(f"you would pay less from the renewal of the contract on: {later / MICRO:,.2f} USD a month")
+        said.append(f"you would pay less from the renewal of the contract on: {report.currency.text(later)} a month")
     if report.audit.since_ms is not None:
         runs = f"{saving.runs:,.0f} of {spent.runs:,.0f} runs"
         said.append(f"you would save {runs} and {saving.minutes:,.0f} of {spent.minutes:,.0f} minutes a month")
     return "; ".join(said)
 
 
-def _of(kind: Money, saving: Saving, spent: Saving) -> str:
-    return " of ".join(f"{(one.money(kind) or 0) / MICRO:,.2f}" for one in (saving, spent))
+def _of(report: AuditReport, kind: Money, saving: Saving, spent: Saving) -> str:
+    currency = report.currency
+    return f"{currency.amount(saving.money(kind) or 0):,.2f} of {currency.text(spent.money(kind) or 0)}"
 
 
 def overlap_lines(report: AuditReport) -> Iterator[str]:

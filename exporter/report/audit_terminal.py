@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
+from exporter.config import Currency
 from exporter.facts import finding_kind_words
-from exporter.insight import MICRO
 from exporter.insight.savings import Saving
 from exporter.report.audit_report import AuditReport, ShownFinding
 from exporter.report.audit_tables import (
@@ -50,7 +50,9 @@ def _written(reports: Sequence[AuditReport], *, has_details: bool) -> str:
 def _short(report: AuditReport, width: int | None) -> Iterator[str]:
     if report.findings:
         yield from ("", "Savings a month:")
-        yield from table_lines(_table(report, by_saving(report)), report.timezone, width, _MOST_FINDINGS)
+        yield from table_lines(
+            _table(report, by_saving(report)), report.timezone, width, _MOST_FINDINGS, report.currency
+        )
     if report.ignored:
         count = len(report.ignored)
         yield from ("", f"{count} finding{'' if count == 1 else 's'} ignored, and in no total; --details lists them")
@@ -76,15 +78,15 @@ def _details(report: AuditReport, width: int | None) -> Iterator[str]:
         yield from ("", *_block(report, one, width))
     for table in (kind_table(report), team_table(report)):
         if table is not None:
-            yield from ("", *table_lines(table, report.timezone, width, len(table.rows)))
+            yield from ("", *table_lines(table, report.timezone, width, len(table.rows), report.currency))
 
 
 def _block(report: AuditReport, one: ShownFinding, width: int | None) -> Iterator[str]:
     finding = one.finding
     yield from sentence_lines(f"{finding_kind_words(finding.kind)}: {one.name}", width, _INDENT)
     facts = [
-        ("saves", _amount(finding.saving)),
-        ("costs", _amount(finding.cost)),
+        ("saves", _amount(finding.saving, report.currency)),
+        ("costs", _amount(finding.cost, report.currency)),
         ("action", f"{finding.action} ({finding.where})"),
         ("evidence", f"{evidence_text(report, finding.evidence)} ({finding.confidence})"),
         ("owner", one.owner),
@@ -100,11 +102,11 @@ def _block(report: AuditReport, one: ShownFinding, width: int | None) -> Iterato
             yield from sentence_lines(f"  {name:<10} {text}", width, _INDENT)
 
 
-def _amount(saving: Saving) -> str:
+def _amount(saving: Saving, currency: Currency) -> str:
     """An amount a month, in what is known of it; empty where it is nothing."""
     billed, estimate = (saving.money(kind) or 0 for kind in ("billed", "estimate"))
-    money = [f"{billed / MICRO:,.2f} USD of the bill"] if billed else []
-    money += [f"{estimate / MICRO:,.2f} USD of your own estimate"] if estimate else []
+    money = [f"{currency.text(billed)} of the bill"] if billed else []
+    money += [f"{currency.text(estimate)} of your own estimate"] if estimate else []
     runs = [f"{saving.runs:,.0f} runs of {saving.minutes:,.0f} minutes"] if saving.runs else []
     said = ", ".join((*money, *runs))
     return f"{said} a month" if said else ""

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from exporter.config import Currency
 from exporter.insight import MICRO, ContractItem, ContractStatus
 from exporter.insight.savings import KnownFinding
 from exporter.report.week_tables import LOWER_BOUND, Cell, Table
@@ -36,7 +37,7 @@ def contract_tables(snapshot: Snapshot, known: Sequence[KnownFinding] | None) ->
         yield Table("contract", COLUMNS, rows)
 
 
-def contract_remarks(snapshot: Snapshot, known: Sequence[KnownFinding] | None) -> Iterator[str]:
+def contract_remarks(snapshot: Snapshot, known: Sequence[KnownFinding] | None, currency: Currency) -> Iterator[str]:
     """What idle seats save and when, what the commit is reckoned from, and what the bill leaves out."""
     status = None if snapshot.accounts is None else snapshot.accounts.contract
     if status is None:
@@ -49,11 +50,11 @@ def contract_remarks(snapshot: Snapshot, known: Sequence[KnownFinding] | None) -
         return
     seats = [one for one in status.items if one.part == "seats"]
     if seats:
-        yield _idle_sentence(status, seats, None if known is None else _idle(snapshot, known))
+        yield _idle_sentence(status, seats, None if known is None else _idle(snapshot, known), currency)
         unheld = sum(int(one.unused or 0) * (one.price_micro or 0) for one in seats)
         if unheld:
             yield (
-                f"seats that are bought and not held, {unheld / MICRO:,.2f} USD a month, are not in the bill above: "
+                f"seats that are bought and not held, {currency.text(unheld)} a month, are not in the bill above: "
                 "it has the seats that people hold"
             )
     for one in status.items:
@@ -68,7 +69,9 @@ def contract_remarks(snapshot: Snapshot, known: Sequence[KnownFinding] | None) -
         yield "contract.renews_on is not given: the commit and the true-up of seats are not reckoned"
 
 
-def _idle_sentence(status: ContractStatus, seats: Sequence[ContractItem], idle: Counter[str] | None) -> str:
+def _idle_sentence(
+    status: ContractStatus, seats: Sequence[ContractItem], idle: Counter[str] | None, currency: Currency
+) -> str:
     day = status.contract.renews_on
     when = "the renewal" if day is None else f"the renewal on {day}"
     if not status.is_paid_ahead:
@@ -79,10 +82,10 @@ def _idle_sentence(status: ContractStatus, seats: Sequence[ContractItem], idle: 
     count = sum(idle[one.role] for one in seats)
     unheld = sum(int(one.unused or 0) for one in seats)
     now = sum(_before_renewal(status, one, idle) or 0 for one in seats)
-    before = "nothing, they are paid" if not now else f"{now / MICRO:,.2f} USD a month, by those beyond the contract"
+    before = "nothing, they are paid" if not now else f"{currency.text(now)} a month, by those beyond the contract"
     return (
         f"before {when} idle seats save {before}; from then on {count} idle and {unheld} unheld seats save "
-        f"{later / MICRO:,.2f} USD a month if they are not renewed"
+        f"{currency.text(later)} a month if they are not renewed"
     )
 
 

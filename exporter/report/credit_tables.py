@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
+from exporter.config import Currency
 from exporter.insight import MICRO, CreditOutlook, period_before
 from exporter.report.week_tables import Cell, Table
 from exporter.view import Snapshot, credits_by_person
@@ -33,7 +34,7 @@ def credit_tables(snapshot: Snapshot) -> Iterator[Table]:
         yield Table("grant", _GRANT, (_grant(account.outlook),))
 
 
-def credit_remarks(snapshot: Snapshot) -> Iterator[str]:
+def credit_remarks(snapshot: Snapshot, currency: Currency) -> Iterator[str]:
     """What has to be known to read the tables."""
     account = None if snapshot.accounts is None else snapshot.accounts.credits
     if account is None:
@@ -44,7 +45,7 @@ def credit_remarks(snapshot: Snapshot) -> Iterator[str]:
         bought = "top-up of AI credits is" if outlook.top_ups == 1 else "top-ups of AI credits are"
         yield (
             f"at the pace of the last seven days {outlook.top_ups} more {bought} bought until the "
-            f"month ends: {outlook.top_ups_micro / MICRO:,.2f} USD by the price book, from an empty pool"
+            f"month ends: {currency.text(outlook.top_ups_micro)} by the price book, from an empty pool"
         )
 
 

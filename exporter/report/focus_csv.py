@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from exporter.config import DOLLARS, Currency
 from exporter.insight import MICRO
 from exporter.report.charges import Charge
 from exporter.report.escaping import for_spreadsheet
@@ -79,6 +80,15 @@ _SERVICES = {
 """By component: the service, its category and subcategory, the type of resource, and what is metered."""
 
 _HOUR_SECONDS = 3600
+_MONEY = (
+    "BilledCost",
+    "ContractedCost",
+    "ContractedUnitPrice",
+    "EffectiveCost",
+    "ListCost",
+    "ListUnitPrice",
+    "x_OwnEstimate",
+)
 _FIGURES = frozenset(
     {
         "BilledCost",
@@ -96,18 +106,33 @@ _FIGURES = frozenset(
 )
 
 
-def focus_csv(bills: Iterable[tuple[str, str | None, Iterable[Charge]]]) -> str:
-    """The charges of each workspace: its name, the id of its organisation if it is known, and what it was charged."""
+def focus_csv(bills: Iterable[tuple[str, str | None, Iterable[Charge], Currency]]) -> str:
+    """The charges of each workspace: its name, the id of its organisation if it is known, and what it was charged.
+
+    Each bill is in its currency, to the billionth where that is not the dollar.
+    """
     written = io.StringIO()
     writer = csv.DictWriter(written, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for workspace, org_id, charges in bills:
+    for workspace, org_id, charges, currency in bills:
         for charge in charges:
-            row = _row(workspace, org_id or workspace, charge)
+            row = _in_currency(_row(workspace, org_id or workspace, charge), currency)
             writer.writerow(
                 {name: cell if name in _FIGURES else for_spreadsheet(str(cell)) for name, cell in row.items()}
             )
     return written.getvalue().rstrip()
+
+
+def _in_currency(row: Mapping[str, object], currency: Currency) -> Mapping[str, object]:
+    """The same row with its money, which is in dollars, in another currency."""
+    if currency.code == DOLLARS.code and currency.per_usd_micro == MICRO:
+        return row
+    rate = Decimal(currency.per_usd_micro) / MICRO
+    is_spend = row["CommitmentDiscountUnit"] == DOLLARS.code
+    names = (*_MONEY, "CommitmentDiscountQuantity") if is_spend else _MONEY
+    shown = {name: _plain(Decimal(str(row[name])) * rate) for name in names if row[name] != ""}
+    unit = currency.code if is_spend else row["CommitmentDiscountUnit"]
+    return {**row, **shown, "BillingCurrency": currency.code, "CommitmentDiscountUnit": unit}
 
 
 def _row(workspace: str, account: str, charge: Charge) -> Mapping[str, object]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from exporter.config import DOLLARS, Currency
 from exporter.report.week_tables import Cell, Table
 
 _HEADINGS = {
@@ -21,11 +22,16 @@ _WORDS = {"ai": "AI", "api": "API", "usd": "USD", "mcp": "MCP"}
 _TEN_MINUTES = 600
 
 
-def for_people(table: Table) -> Table:
+def for_people(table: Table, currency: Currency = DOLLARS) -> Table:
     """The table without columns for programs, and without kinds of money in which nothing has a price.
 
-    A project that has no title is called by its id.
+    A project that has no title is called by its id. Money is in the currency, whatever its column is called.
     """
+
+    def shown(column: str, cell: Cell) -> Cell:
+        is_money = column.endswith("usd") and isinstance(cell, int | float)
+        return cell * currency.per_usd_micro / 1e6 if is_money and isinstance(cell, int | float) else cell
+
     kept = [
         index
         for index, column in enumerate(table.columns)
@@ -35,13 +41,18 @@ def for_people(table: Table) -> Table:
     ]
     title = table.columns.index("title") if "title" in table.columns else None
     rows = tuple(
-        tuple((row[index] or row[0]) if index == title else row[index] for index in kept) for row in table.rows
+        tuple((row[index] or row[0]) if index == title else shown(table.columns[index], row[index]) for index in kept)
+        for row in table.rows
     )
     return Table(table.name, tuple(table.columns[index] for index in kept), rows)
 
 
-def heading(column: str) -> str:
+def heading(column: str, currency: Currency = DOLLARS) -> str:
     """What a column is called for people, and in which unit it is shown."""
+    return _heading(column).replace(DOLLARS.code, currency.code)
+
+
+def _heading(column: str) -> str:
     if column in _HEADINGS:
         return _HEADINGS[column]
     name = column.removesuffix("_timestamp_seconds").replace("seconds", "minutes").replace("previous_", "last_")

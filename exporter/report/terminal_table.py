@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
 
+from exporter.config import DOLLARS, Currency
 from exporter.report.escaping import for_terminal
 from exporter.report.table_wording import for_people, heading, texts
 from exporter.report.week_tables import Table
@@ -98,12 +99,14 @@ class _Column:
         return missing + text if self.is_figure else text + missing
 
 
-def table_lines(table: Table, timezone: str, width: int | None, most: int = MOST_ROWS) -> Iterator[str]:
+def table_lines(
+    table: Table, timezone: str, width: int | None, most: int = MOST_ROWS, currency: Currency = DOLLARS
+) -> Iterator[str]:
     """The first rows of the table, and how many more there are."""
-    table = for_people(table)
+    table = for_people(table, currency)
     shown = [tuple(map(for_terminal, texts(table, row, timezone))) for row in table.rows[:most]]
     columns = [
-        _Column(name, heading(name), tuple(row[index] for row in shown), _has_figures(table, index))
+        _Column(name, heading(name, currency), tuple(row[index] for row in shown), _has_figures(table, index))
         for index, name in enumerate(table.columns)
     ]
     widths = _widths(columns, _PIPE_WIDTH if width is None else width)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from exporter.config import Currency
 from exporter.facts import finding_kind_words
 from exporter.insight import MICRO, Money
 from exporter.report.audit_report import AuditReport, ShownFinding
@@ -29,7 +30,7 @@ def _section(report: WeekReport, audit: AuditReport) -> Iterator[str]:
     tables = {table.name: table for table in report.tables}
     yield f"# {for_markdown(report.title)}"
     yield ""
-    yield _headline(tables, report.noun, is_over=report.is_over)
+    yield _headline(tables, report.noun, report.currency, is_over=report.is_over)
     yield ""
     for name, table in (
         ("Budgets", _budgets(tables)),
@@ -37,15 +38,15 @@ def _section(report: WeekReport, audit: AuditReport) -> Iterator[str]:
         ("Teams", _teams(tables)),
     ):
         if table is not None and table.rows:
-            yield from (f"## {name}", "", *markdown_table(table, report.timezone), "")
+            yield from (f"## {name}", "", *markdown_table(table, report.timezone, report.currency), "")
     yield from ("## What to switch off", "", for_markdown(summary(audit)), "")
     if audit.findings:
-        yield from markdown_table(_findings(audit), report.timezone)
+        yield from markdown_table(_findings(audit), report.timezone, report.currency)
         yield ""
     yield from (f"- {for_markdown(line)}" for line in _notes(report, audit))
 
 
-def _headline(tables: Mapping[str, Table], noun: str, *, is_over: bool) -> str:
+def _headline(tables: Mapping[str, Table], noun: str, currency: Currency, *, is_over: bool) -> str:
     """Hex's bill, then runs, in one sentence, as far as they are known; compared once the week is over.
 
     What else the week cost, on other bills or by an estimate, has a sentence of its own.
@@ -53,21 +54,26 @@ def _headline(tables: Mapping[str, Table], noun: str, *, is_over: bool) -> str:
     total = next(iter(_rows(tables.get("total"))), {})
     components = list(_rows(tables.get("component")))
 
-    def compared(what: str, column: str, shown: str) -> str:
-        return _compared(what, total.get(column), total.get(f"previous_{column}") if is_over else None, shown, noun)
+    def compared(what: str, column: str, shown: str, rate: float = 1) -> str:
+        now, before = (_times(total.get(name), rate) for name in (column, f"previous_{column}"))
+        return _compared(what, now, before if is_over else None, shown, noun)
 
     billed = [row for row in components if row["money"] == "billed"]
     unknown = [heading(str(row["component"])) for row in billed if row["usd"] is None]
-    bill = compared("bill", "billed_usd", "Hex bills {:,.2f} USD")
+    bill = compared("bill", "billed_usd", f"Hex bills {{:,.2f}} {currency.code}", currency.per_usd_micro / MICRO)
     if total.get("billed_usd") is not None and unknown:
         bill += f", without {' and '.join(unknown)}, which {'is' if len(unknown) == 1 else 'are'} not known"
     headline = f"{bill}; {compared('runs', 'runs', '{:,.0f} runs')}" + ("." if is_over else ", so far.")
     besides = [
-        f"{row['usd']:,.2f} USD of {heading(str(row['component']))}"
+        f"{_times(row['usd'], currency.per_usd_micro / MICRO):,.2f} {currency.code} of {heading(str(row['component']))}"
         for row in components
         if row["money"] != "billed" and row["usd"]
     ]
     return for_markdown(f"{headline} Not on Hex's bill: {', '.join(besides)}." if besides else headline)
+
+
+def _times(cell: Cell, rate: float) -> Cell:
+    return cell * rate if isinstance(cell, int | float) else cell
 
 
 def _compared(what: str, now: Cell, before: Cell, shown: str, noun: str) -> str:
@@ -169,8 +175,8 @@ def _notes(report: WeekReport, audit: AuditReport) -> Iterator[str]:
         yield f"found in the last seven days for the first time: {new}"
     if audit.realised.micro:
         billed, estimate = (audit.realised.money(kind) or 0 for kind in _SAVED)
-        sums = [f"{billed / MICRO:,.2f} USD of the bill"] if billed or not estimate else []
-        sums += [f"{estimate / MICRO:,.2f} USD of your own estimate"] if estimate else []
+        sums = [f"{report.currency.text(billed)} of the bill"] if billed or not estimate else []
+        sums += [f"{report.currency.text(estimate)} of your own estimate"] if estimate else []
         yield f"saved so far by findings that are gone: {'; '.join(sums)}"
     yield from not_judged_lines(audit.not_judged)
     yield from dict.fromkeys((*audit.remarks, *report.all_remarks))

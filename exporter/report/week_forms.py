@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
+from exporter.config import DOLLARS, Currency
 from exporter.report.escaping import for_markdown
 from exporter.report.focus_csv import focus_csv
 from exporter.report.table_wording import for_people, heading, local, texts
@@ -20,7 +21,7 @@ def _as_table(all_reports: Sequence[WeekReport]) -> str:
         lines += sentence_lines(report.title, width)
         for table in report.tables:
             if table.rows:
-                lines += ["", *table_lines(table, report.timezone, width)]
+                lines += ["", *table_lines(table, report.timezone, width, currency=report.currency)]
         lines.append("")
         for remark in report.all_remarks:
             lines += sentence_lines(f"note {remark}", width, "     ")
@@ -34,16 +35,16 @@ def _as_markdown(all_reports: Sequence[WeekReport]) -> str:
         lines += [f"# {for_markdown(report.title)}", ""]
         for table in report.tables:
             lines += [f"## By {table.name}" if table.name != "total" else "## Total", ""]
-            lines += markdown_table(table, report.timezone)
+            lines += markdown_table(table, report.timezone, report.currency)
             lines.append("")
         lines += [f"- {for_markdown(remark)}" for remark in report.all_remarks]
     return "\n".join(lines).rstrip()
 
 
-def markdown_table(table: Table, timezone: str) -> Iterator[str]:
+def markdown_table(table: Table, timezone: str, currency: Currency = DOLLARS) -> Iterator[str]:
     """The lines of one table, whatever its cells say."""
-    table = for_people(table)
-    yield f"| {' | '.join(map(heading, table.columns))} |"
+    table = for_people(table, currency)
+    yield f"| {' | '.join(heading(column, currency) for column in table.columns)} |"
     yield f"|{' --- |' * len(table.columns)}"
     for row in table.rows:
         yield f"| {' | '.join(map(for_markdown, texts(table, row, timezone)))} |"
@@ -51,7 +52,7 @@ def markdown_table(table: Table, timezone: str) -> Iterator[str]:
 
 def _as_csv(all_reports: Sequence[WeekReport]) -> str:
     """The bill of the week in FOCUS's columns; budgets and comparisons are in the other forms."""
-    return focus_csv((report.workspace, report.org_id, report.charges) for report in all_reports)
+    return focus_csv((report.workspace, report.org_id, report.charges, report.currency) for report in all_reports)
 
 
 def _as_json(all_reports: Sequence[WeekReport]) -> str:

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from exporter.clock import Clock
-from exporter.config import Config
+from exporter.config import DOLLARS, Config, Currency
 from exporter.errors import ConfigError, ConfigProblem
 from exporter.insight import Period
 from exporter.insight.savings import KnownFinding
 from exporter.ledger import Ledger, WorkspaceLedger
 from exporter.metrics import Collector, Status
 from exporter.report.adjustments import adjustment_tables, closing_remarks, correction_charges
+from exporter.report.chargeback import chargeback_remarks, chargeback_tables
 from exporter.report.charges import Charge, charges
 from exporter.report.commitments import with_commitments
 from exporter.report.contract_tables import contract_remarks, contract_tables
@@ -18,6 +19,7 @@ from exporter.report.credit_tables import credit_remarks, credit_tables
 from exporter.report.report_period import ReportPeriod, WantedPeriod, report_period
 from exporter.report.table_wording import local
 from exporter.report.team_week import with_savings
+from exporter.report.unit_costs import unit_cost_tables
 from exporter.report.week_tables import Table, compute_remarks, tables
 from exporter.view import Accounts, ClosedPeriod, Snapshot, as_closed
 
@@ -44,6 +46,7 @@ class WeekReport:
     org_id: str | None = None
     is_over: bool = True
     noun: str = "week"
+    currency: Currency = DOLLARS
     knows_from_ms: int | None = None
 
     @property
@@ -129,6 +132,7 @@ def _report(
     all_charges = () if accounts is None else tuple(with_commitments(snapshot, charges(snapshot, accounts)))
     timezone = config.week(snapshot.name).timezone
     today = local(now_ms, timezone).date()
+    currency = config.currency(min(today, local(week[1] - 1, timezone).date()))
     remarks: list[str] = []
     if accounts is None or accounts.week.totals is None:
         remarks.append(f"this {noun} is not completely known: its runs are still being read, or were never seen")
@@ -137,15 +141,18 @@ def _report(
     if closed is None and week[0] < now_ms - config.storage.keep_runs_seconds * 1000:
         remarks.append(f"runs of this {noun} have been forgotten: it began before storage.keep_runs")
     if is_over and noun != "period":
-        remarks += closing_remarks(closed, timezone)
+        remarks += closing_remarks(closed, timezone, currency)
     if left_out := snapshot.stored.excluded_projects:
         remarks.append(f"{left_out} projects are left out by collect.match or collect.except")
     if accounts is not None:
         projects = (known.project for known in snapshot.stored.projects if known.gone_since_ms is None)
         remarks += compute_remarks(snapshot.config.compute(snapshot.name), snapshot.name, projects)
         remarks += [*accounts.assumed, *accounts.unmatched, *accounts.unpriced]
-    remarks += credit_remarks(snapshot)
-    remarks += contract_remarks(snapshot, known)
+    remarks += credit_remarks(snapshot, currency)
+    remarks += contract_remarks(snapshot, known, currency)
+    if currency.code != DOLLARS.code:
+        remarks.append(currency_remark(currency))
+    remarks += chargeback_remarks(snapshot.config.chargeback)
     return WeekReport(
         workspace=snapshot.name,
         week=week,
@@ -159,6 +166,8 @@ def _report(
                 *tables(snapshot, accounts, is_over=is_over),
                 *credit_tables(snapshot),
                 *contract_tables(snapshot, known),
+                *chargeback_tables(snapshot, all_charges),
+                *unit_cost_tables(snapshot, accounts, all_charges),
                 *(() if closed is None else adjustment_tables(snapshot, closed, timezone)),
             )
         ),
@@ -167,6 +176,7 @@ def _report(
         charges=(*all_charges, *(() if closed is None else correction_charges(snapshot, closed))),
         is_over=is_over,
         noun=noun,
+        currency=currency,
         org_id=None if snapshot.stored.identity is None else snapshot.stored.identity.org_id,
     )
 
@@ -191,4 +201,12 @@ def _ordered(all_tables: Iterable[Table]) -> tuple[Table, ...]:
     """Will it fit, what does it come to, who is it: then how it ran, and what else could be bought."""
     return tuple(
         sorted(all_tables, key=lambda table: _ORDER.index(table.name) if table.name in _ORDER else len(_ORDER))
+    )
+
+
+def currency_remark(currency: Currency) -> str:
+    """At which rate money is shown, and what stays in dollars."""
+    return (
+        f"money is shown in {currency.code}, a dollar being {currency.per_usd_micro / 1e6:g} {currency.code}, also in "
+        "the period before; JSON, metrics and what has USD for a unit are in dollars"
     )

@@ -10,10 +10,10 @@ from exporter.audit import TeamCost, audit_of, read_audit_input, team_costs
 from exporter.clock import Clock
 from exporter.config import DOLLARS, Config, Currency
 from exporter.errors import ConfigError, ConfigProblem
-from exporter.facts import FINDING_KINDS
+from exporter.facts import FINDING_KINDS, Project
 from exporter.insight.savings import Audit, Finding, KnownFinding, NotJudged, Saving, added, counted_elsewhere
 from exporter.ledger import Ledger, WorkspaceLedger
-from exporter.report.week_tables import compute_remarks
+from exporter.report.week_tables import LOWER_BOUND, compute_remarks, project_basis
 from exporter.view import OwnerLabel, owner_label, polled
 
 _HIDDEN = "(not shown)"
@@ -39,13 +39,17 @@ class FindingFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownFinding:
-    """A finding as it is shown: people as owners are, and since when it is known (None: it is not written down yet)."""
+    """A finding as it is shown: people as owners are, and since when it is known (None: it is not written down yet).
+
+    `basis` says what its run time and compute rest on, where it has any.
+    """
 
     finding: Finding
     subject: str
     name: str
     owner: str
     first_seen_ms: int | None
+    basis: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,9 +140,11 @@ def _report(
     known = ledger.findings.known()
     first_ms = {(one.kind, one.subject): one.first_seen_ms for one in known}
     timezone = config.week(ledger.name).timezone
+    projects = {one.project_id: one for one in audit_input.projects or ()}
 
     def shown(findings: Iterable[Finding]) -> tuple[ShownFinding, ...]:
-        return tuple(_shown(one, first_ms.get(one.key), label) for one in findings if finding_filter.matches(one))
+        wanted = (one for one in findings if finding_filter.matches(one))
+        return tuple(_shown(one, first_ms.get(one.key), label, _basis(one, projects, config, ledger)) for one in wanted)
 
     findings, ignored = shown(audit.findings), shown(audit.ignored)
     kinds = [kind for kind in FINDING_KINDS if not finding_filter.kinds or kind in finding_filter.kinds]
@@ -159,7 +165,7 @@ def _report(
     )
 
 
-def _shown(finding: Finding, first_seen_ms: int | None, label: OwnerLabel) -> ShownFinding:
+def _shown(finding: Finding, first_seen_ms: int | None, label: OwnerLabel, basis: str) -> ShownFinding:
     is_person = finding.subject_type in ("user", "owner")
     subject = (label(finding.subject) or _HIDDEN) if finding.subject_type == "owner" else finding.subject
     name = label(finding.subject_name) if is_person else finding.subject_name
@@ -169,7 +175,20 @@ def _shown(finding: Finding, first_seen_ms: int | None, label: OwnerLabel) -> Sh
         name=name or subject,
         owner=label(finding.owner),
         first_seen_ms=first_seen_ms,
+        basis=basis,
     )
+
+
+def _basis(finding: Finding, projects: Mapping[str, Project], config: Config, ledger: WorkspaceLedger) -> str:
+    """Empty where no run time is in it: seats and plans have exact prices."""
+    if not (finding.saving.ms or finding.cost.ms):
+        return ""
+    known = [
+        project_basis(config.compute(ledger.name), ledger.name, projects[one])
+        for one in finding.subjects
+        if one in projects
+    ]
+    return max(known, key=len, default=LOWER_BOUND)
 
 
 def _totals(

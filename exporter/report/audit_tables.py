@@ -35,6 +35,11 @@ def not_judged_lines(all_missing: Iterable[NotJudged]) -> Iterator[str]:
         yield f"{verb}: {', '.join(dict.fromkeys(named))}: {why}; needed: {needs}"
 
 
+def with_basis(shown: ShownFinding) -> str:
+    """How sure a finding is, and what its run time rests on."""
+    return "; ".join(filter(None, (shown.finding.confidence, shown.basis)))
+
+
 def evidence_text(report: AuditReport, facts: Iterable[Fact]) -> str:
     """The figures of a finding in one line."""
     return ", ".join(_fact(report, fact) for fact in facts)
@@ -62,7 +67,7 @@ def finding_table(report: AuditReport, shown: Sequence[ShownFinding], *, is_igno
             finding_kind_words(finding.kind),
             one.name,
             *((finding.team or None,) if has_team else ()),
-            f"{evidence_text(report, finding.evidence)} ({finding.confidence})",
+            f"{evidence_text(report, finding.evidence)} ({with_basis(one)})",
             *decision,
         )
 

@@ -17,6 +17,7 @@ from exporter.report.audit_tables import (
     summary,
     team_table,
     title,
+    with_basis,
 )
 from exporter.report.terminal_table import sentence_lines, table_lines, terminal_width
 from exporter.report.week_tables import Cell, Table
@@ -88,7 +89,7 @@ def _block(report: AuditReport, one: ShownFinding, width: int | None) -> Iterato
         ("saves", _amount(finding.saving, report.currency)),
         ("costs", _amount(finding.cost, report.currency)),
         ("action", f"{finding.action} ({finding.where})"),
-        ("evidence", f"{evidence_text(report, finding.evidence)} ({finding.confidence})"),
+        ("evidence", f"{evidence_text(report, finding.evidence)} ({with_basis(one)})"),
         ("owner", one.owner),
         ("team", finding.team or ""),
         (finding.subject_type, one.subject if one.subject != one.name else ""),

@@ -25,10 +25,16 @@ _IDS = frozenset({"project", "consumer"})
 _NAMES = {"title": 22, "owner": 14, "user": 20, "name": 20, "which": 18, "description": 20, "subject": 18}
 """Names that may be cut, and to how many cells: enough to tell one from another. Ids and teams are whole or absent."""
 
-_SENTENCES = {"ruled_out": 24, "action": 20, "basis": 14, "explained_by": 24, "what": 12, "reason": 20}
+_SENTENCES = {"ruled_out": 24, "action": 20, "basis": 14, "made_of": 24, "explained_by": 24, "what": 12, "reason": 20}
 """What is broken into lines, of so many cells at least."""
 
 _SPARED = (
+    "basis",
+    "made_of",
+    "expected",
+    "true_up_usd",
+    "unused",
+    "over",
     "previous_seconds",
     "saving_month_runs",
     "first_gone_timestamp_seconds",

@@ -8,7 +8,7 @@ from exporter.report.charges import Charge
 from exporter.report.week_tables import Cell, Table
 from exporter.view import Accounts, Snapshot
 
-COLUMNS = ("unit_cost", "title", "usd", "amount", "unit_usd", "made_of")
+COLUMNS = ("unit_cost", "project", "title", "usd", "amount", "unit_usd", "made_of")
 
 _BILL = "Hex's bill"
 _VIEWERS = "people, of any role, whose last login is not before the period"
@@ -33,11 +33,18 @@ def unit_cost_tables(snapshot: Snapshot, accounts: Accounts, charges: Sequence[C
     refreshes = completed.total()
     of_compute = f"compute of all runs / {_REFRESHES}"
     rows = [
-        _row("active viewer", "", bill, _active(snapshot, accounts), f"{_BILL} / {_VIEWERS}"),
-        _row("successful refresh", "", compute.total(), refreshes, of_compute),
-        _row("successful refresh, whole bill", "", bill, refreshes, f"{_BILL} / {_REFRESHES}"),
+        _row("active viewer", "", "", bill, _active(snapshot, accounts), f"{_BILL} / {_VIEWERS}"),
+        _row("successful refresh", "", "", compute.total(), refreshes, of_compute),
+        _row("successful refresh, whole bill", "", "", bill, refreshes, f"{_BILL} / {_REFRESHES}"),
         *(
-            _row(project_id, titles.get(project_id, ""), micro_usd, completed[project_id], of_compute)
+            _row(
+                "successful refresh",
+                project_id,
+                titles.get(project_id, ""),
+                micro_usd,
+                completed[project_id],
+                of_compute,
+            )
             for project_id, micro_usd in sorted((+compute).items(), key=lambda one: (-one[1], one[0]))
         ),
     ]
@@ -52,6 +59,6 @@ def _active(snapshot: Snapshot, accounts: Accounts) -> int | None:
     return sum((seat.last_login_ms or 0) >= accounts.week.period[0] for seat in users.items)
 
 
-def _row(name: str, title: str, micro_usd: int, amount: int | None, made_of: str) -> tuple[Cell, ...]:
+def _row(name: str, project: str, title: str, micro_usd: int, amount: int | None, made_of: str) -> tuple[Cell, ...]:
     unit = micro_usd / amount / MICRO if amount else None
-    return name, title, micro_usd / MICRO, amount, unit, made_of
+    return name, project, title, micro_usd / MICRO, amount, unit, made_of

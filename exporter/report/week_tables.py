@@ -71,10 +71,15 @@ def tables(snapshot: Snapshot, accounts: Accounts, *, is_over: bool) -> Iterator
         yield comparison("team", lambda kind: teams.get(kind[0]) or WITHOUT_TEAM)
     facts = {one: (project.title, snapshot.owner_label(project.owner), teams[one]) for one, project in projects.items()}
     rows = _compared(now, before, lambda kind: kind[0], accounts.run_money)
+    compute = snapshot.config.compute(snapshot.name)
+    basis = {one: project_basis(compute, snapshot.name, project) for one, project in projects.items()}
     yield Table(
         "project",
-        ("project", "title", "owner", "team", *_MEASURES),
-        tuple((row[0], *facts.get(str(row[0]), ("", "", "")), *row[1:]) for row in rows),
+        ("project", "title", "owner", "team", *_MEASURES, "basis"),
+        tuple(
+            (row[0], *facts.get(str(row[0]), ("", "", "")), *row[1:], basis.get(str(row[0]), LOWER_BOUND))
+            for row in rows
+        ),
         _BOTH_KINDS,
     )
     yield Table("plan", ("plan", "month_usd", "ruled_out"), tuple(_plans(snapshot, accounts)))
@@ -130,6 +135,12 @@ def compute_remarks(compute: Compute, workspace: str, projects: Iterable[Project
     if assumed:
         of = f"{assumed} of {len(published)} published projects"
         yield f"{ASSUMED_PROFILE}: {of} are taken to run on {compute.default}; set compute.profiles"
+
+
+def project_basis(compute: Compute, workspace: str, project: Project) -> str:
+    """What the run time and the compute of a project rest on."""
+    is_stated = compute.is_stated(workspace, project)
+    return LOWER_BOUND if is_stated else f"{LOWER_BOUND}, {ASSUMED_PROFILE}"
 
 
 def _compared(

@@ -80,6 +80,15 @@ class TestFindings:
         assert "Hex" in row["where"]
         assert row["saving_month_minutes"] == pytest.approx(row["saving_month_runs"])
 
+    def test_figures_of_run_time_say_what_they_rest_on(self, told: Any, folder: Path) -> None:
+        acme, _ = told()
+
+        basis = {row["subject"]: row["basis"] for row in acme["findings"]}
+        assert basis == {"u2": "", "u3": "", "p1": "lower bound, assumed profile"}
+        stated = changed(folder, "week:", "compute: {profiles: [{match: {project_id: p1}, profile: small}]}\nweek:")
+        assert told(settings=stated)[0]["findings"][-1]["basis"] == "lower bound"
+        assert "measured; lower bound, assumed profile" in told("markdown", workspace="acme")
+
     def test_ignored_ones_are_shown_with_reason_and_end_and_count_nowhere(self, told: Any) -> None:
         acme, _ = told()
 

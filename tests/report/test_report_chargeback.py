@@ -146,7 +146,7 @@ def test_without_the_key_there_is_no_chargeback(report: Any) -> None:
 
 def test_unit_costs_say_what_they_are_made_of(report: Any) -> None:
     found = report("", RUNS, SEATS, CREDITS)
-    units = {row["unit_cost"]: row for row in found["unit_cost"]}
+    units = {row["project"] or row["unit_cost"]: row for row in found["unit_cost"]}
 
     bill = found["total"][0]["billed_usd"]
     compute = sum(map(cost, RUNS.values()))

@@ -115,6 +115,8 @@ def test_a_months_total_is_its_bill_by_component(reported: Any, wanted: dict[str
 
 def test_a_projects_compute_is_billed_and_its_estimate_is_not(reported: Any) -> None:
     rows = {row["project"]: row for row in reported(month="2026-10")["project"]}
+    assert rows["ml"]["basis"] == "lower bound"
+    assert rows["sql"]["basis"] == "lower bound, assumed profile"
 
     assert rows["ml"]["billed_usd"] == float(compute(31))
     assert rows["sql"]["billed_usd"] == 0

@@ -2,6 +2,8 @@
 ARG BASE=python:3.13-slim-bookworm
 
 FROM ${BASE} AS build
+# Drivers of SQL sources, as EXTRAS=postgres,snowflake: see pyproject.toml.
+ARG EXTRAS=
 WORKDIR /build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN ["python3", "-m", "venv", "tools"]
@@ -16,6 +18,14 @@ COPY dashboards dashboards
 RUN tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir wheels . \
  && tools/bin/pip --python /opt/hex-exporter/bin/python install --no-deps wheels/*.whl \
  && mkdir state
+# The lock has no drivers; what it has keeps its version.
+RUN if [ -n "$EXTRAS" ]; then \
+      sed -n 's/^\([A-Za-z0-9._-]*==[^ ;]*\).*/\1/p' requirements.txt > locked.txt \
+      && tools/bin/pip --python /opt/hex-exporter/bin/python install --constraint locked.txt \
+        "hex-exporter[$EXTRAS] @ file://$(ls /build/wheels/*.whl)"; \
+    fi
+# Rich brings what colours source code, SQLAlchemy what tests its dialects: a fifth of all, and never imported.
+RUN rm -r /opt/hex-exporter/lib/python3*/site-packages/pygments /opt/hex-exporter/lib/python3*/site-packages/sqlalchemy/testing
 
 FROM ${BASE}
 ARG VERSION

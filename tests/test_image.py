@@ -131,13 +131,16 @@ def image(buildah: Path, debootstrap: Path, tmp_path_factory: pytest.TempPathFac
 
     build = ["build", "--isolation=chroot", "--format=docker", "--tag=localhost/hex-exporter"]
     arguments = ["--build-arg=BASE=localhost/debian", f"--build-arg=VERSION={_version()}", "--build-arg=REVISION=test"]
+    arguments.append(
+        "--build-arg=EXTRAS=postgres"
+    )  # one image for both: the drivers are looked for and left out by name
     _run(*store, *build, *arguments, *_index_volumes(place), str(ROOT))
     container = _run(*store, "from", "localhost/hex-exporter")
     root = Path(_run(*store, "mount", container))
     described = json.loads(_run(*store, "inspect", "--type=image", "localhost/hex-exporter"))
 
     added = root / "opt" / "hex-exporter"
-    size = sum(path.lstat().st_size for path in added.rglob("*"))
+    size = sum(path.lstat().st_size for path in added.rglob("*") if not any("psycopg" in part for part in path.parts))
     yield Image(root=root, config=described["Docker"]["config"], bytes_added=size)
 
     shutil.rmtree(place)  # vfs mounts nothing
@@ -221,8 +224,27 @@ def test_carries_what_it_needs_and_no_more(image: Image, capsys: pytest.CaptureF
     assert list((image.root / "tmp").iterdir()) == []
     assert {path.owner() for path in packages.rglob("*")} == {"root"}
 
+    assert image.bytes_added < 60e6, "without drivers"
     with capsys.disabled():
         print(f"\nimage: {image.bytes_added / 1e6:.0f} MB on top of its base")
+
+
+def test_has_the_drivers_that_were_named_and_lacks_nothing_that_is_imported(image: Image, volume: Path) -> None:
+    """Every module of the program, and the driver, with what was taken out of the libraries."""
+    every = (
+        "import exporter, importlib, pkgutil, psycopg;"
+        "names = [one.name for one in pkgutil.walk_packages(exporter.__path__, 'exporter.')];"
+        "[importlib.import_module(name) for name in names if not name.endswith('__main__')];"
+        "print(len(names), psycopg.pq.__impl__)"
+    )
+    container = Container(image, volume, ["python", "-c", every])
+
+    assert not container.is_running(within_seconds=60)
+    status, output = container.stop()
+
+    assert status == 0, output
+    assert output.split()[-1] == "binary"
+    assert int(output.split()[-2]) > 100
 
 
 def test_keeps_its_promises_in_its_configuration(image: Image) -> None:

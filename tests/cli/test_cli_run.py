@@ -272,6 +272,20 @@ class TestTls:
 
         assert result.exit_code == 0, result.output
 
+    def test_a_proxy_that_inspects_needs_the_authority_of_the_company(self, web_file, tmp_path):
+        asking = ("p1", "--gateway", "https://127.0.0.1:9")
+        with (
+            serving(Gateway(granted("hit")), web_file=web_file) as url,
+            company_proxy(int(url.rpartition(":")[2])) as proxy,
+        ):
+            refused = run(*asking, "--proxy", proxy.address)
+            done = run(*asking, "--proxy", proxy.address, "--ca-file", str(tmp_path / "ca.pem"))
+
+        assert refused.exit_code == 1
+        assert "give its authority in --ca-file" in refused.output
+        assert done.exit_code == 0, done.output
+        assert set(proxy.asked) == {"CONNECT 127.0.0.1:9 HTTP/1.1"}
+
 
 class TestProxy:
     @pytest.fixture

@@ -3,8 +3,11 @@
 import base64
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
+
+import trustme
 
 
 class CompanyProxy:
@@ -72,3 +75,26 @@ def company_proxy(target: int, credentials: str | None = None) -> Iterator[Compa
         yield proxy
     finally:
         proxy.close()
+
+
+@contextlib.contextmanager
+def inspecting_proxy(authority: trustme.CA, host: str, answer: bytes) -> Iterator[CompanyProxy]:
+    """A proxy that opens what is encrypted: it shows a certificate of the company for `host` and answers itself."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(host).configure_cert(context)
+    door = socket.create_server(("127.0.0.1", 0))
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                plain, _ = door.accept()
+                with plain, contextlib.suppress(ssl.SSLError), context.wrap_socket(plain, server_side=True) as client:
+                    client.recv(65536)
+                    client.sendall(answer)
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        with company_proxy(door.getsockname()[1]) as proxy:
+            yield proxy
+    finally:
+        door.close()

@@ -4,7 +4,8 @@ import gzip
 import time
 
 import pytest
-from helpers.proxying import company_proxy
+import trustme
+from helpers.proxying import company_proxy, inspecting_proxy
 from http_origin import Origin, response
 from probing import refusal, state
 
@@ -301,6 +302,23 @@ def test_a_source_has_a_proxy_of_its_own(origin):
         assert state(probe_of(origin, proxy=proxy.address)) == direct
 
     assert proxy.asked == [f"GET {origin.base}/data HTTP/1.1"]
+
+
+def test_a_source_behind_a_proxy_that_inspects_needs_its_authority(tmp_path, monkeypatch):
+    company = trustme.CA()
+    company.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    url = "https://tables.example/data"
+    with inspecting_proxy(company, "tables.example", response("200 OK", 'ETag: "a"')) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.address)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
+        reason = refusal(HttpProbe(HttpSource(url=url, proxy="environment"), "p", None))
+        trusting = HttpSource(url=url, proxy="environment", ca_file=str(tmp_path / "ca.pem"))
+        assert state(HttpProbe(trusting, "p", None))
+
+    assert "the certificate of tables.example is not trusted" in reason
+    assert "ca_file" in reason
+    assert proxy.asked == ["CONNECT tables.example:443 HTTP/1.1"] * 2
 
 
 def test_a_host_that_cannot_be_resolved_is_named_with_the_setting():

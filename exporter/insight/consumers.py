@@ -12,6 +12,7 @@ TOP = 5
 
 _STANDS_OUT = 0.05
 _GROWN = 0.1
+_COMPARABLE = 0.5
 
 Way = tuple[str, ...]
 """How it was used: a run's trigger, or the source and the type of an AI thread."""
@@ -78,9 +79,16 @@ def largest_consumers(
     return tuple(map(consumer, largest))
 
 
-def culprit(found: tuple[Consumer, ...], limit: float) -> Consumer | None:
-    """Who to look at first: who grew most, if that is a twentieth of the limit, else the largest; None without any."""
-    risen = [one for one in found if one.growth is not None and one.growth > _STANDS_OUT * limit]
-    if risen:
-        return max(risen, key=lambda one: (one.growth or 0, one.total, one.key))
-    return max(found, key=lambda one: (one.total, one.key), default=None)
+def culprit(found: tuple[Consumer, ...], limit: float, used: float | None) -> Consumer | None:
+    """Who to look at first: who grew most, if that growth is notable, else the largest; None without any.
+
+    Notable is a twentieth of the limit. Where the budget would be over its limit without that growth, it is half of
+    what the largest used: with steady overuse a small riser is not the cause. The rule in alerts/rules/budgets.yml is
+    the same.
+    """
+    largest = max(found, key=lambda one: (one.total, one.key), default=None)
+    if largest is None:
+        return None
+    notable = max(_STANDS_OUT * limit, min(_COMPARABLE * largest.total, (used or 0) - limit))
+    risen = [one for one in found if one.growth is not None and one.growth > notable]
+    return max(risen, key=lambda one: (one.growth or 0, one.total, one.key), default=largest)

@@ -58,7 +58,7 @@ def budget_explanations(
 def _explanation(snapshot: Snapshot, status: BudgetStatus, found: Sequence[Consumer]) -> TableReport:
     budget = status.budget
     timezone = snapshot.config.week(snapshot.name).timezone
-    first = culprit(tuple(found), budget.limit)
+    first = culprit(tuple(found), budget.limit, status.used)
     names = {one.key: _name(snapshot, status, one) for one in found}
     sentence = None if first is None else _sentence(status, first, names[first.key][0], snapshot.now_ms)
     action = _action(status, first, names)

@@ -1,5 +1,7 @@
 """Who used a budget, and who is named."""
 
+import pytest
+
 from exporter.insight.consumers import TOP, culprit, largest_consumers
 from exporter.insight.growth import Growth
 
@@ -39,11 +41,31 @@ def test_a_small_growth_of_a_large_consumer_has_no_beginning():
     assert (one.growth, one.since_ms) == (9, None)
 
 
-def test_who_grew_is_named_before_who_is_large():
-    used = {("steady", SCHEDULED): 300, ("loop", API): 200}
-    grown = {"loop": Growth(200, 1), "steady": Growth(4, 1)}
-    found = largest_consumers(used, {"steady": 300}, lambda key: grown[key], 1)
+def of(**amounts):
+    """Consumers by their use and their growth."""
+    used = {(key, API): total for key, (total, _) in amounts.items()}
+    return largest_consumers(used, {}, lambda key: Growth(amounts[key][1], 1), 1)
 
-    assert culprit(found, 500).key == "loop"
-    assert culprit(found, 50_000).key == "steady"
-    assert culprit((), 500) is None
+
+@pytest.mark.parametrize(
+    ("limit", "used", "named"),
+    [
+        pytest.param(500, 504, "loop", id="the budget would fit without the growth"),
+        pytest.param(500, None, "loop", id="not all of the period is known"),
+        pytest.param(200, 504, "loop", id="it would not, but the growth is more than half of the largest"),
+        pytest.param(50_000, 504, "steady", id="the growth is nothing beside the limit"),
+    ],
+)
+def test_who_grew_is_named_before_who_is_large(limit, used, named):
+    assert culprit(of(steady=(300, 4), loop=(204, 200)), limit, used).key == named
+
+
+def test_with_steady_overuse_a_small_riser_is_not_the_cause():
+    found = of(large=(81.7, 3.3), second=(57.3, 4.8), riser=(13.9, 13.9))
+
+    assert culprit(found, 100, 247.1).key == "large"
+    assert culprit(found, 240, 247.1).key == "riser"
+
+
+def test_without_consumers_no_one_is_named():
+    assert culprit((), 500, 0) is None

@@ -1,7 +1,8 @@
 """What is wrong with a configuration, a token or a workspace, found by asking before `serve` does."""
 
 from exporter.check.gateway_check import gateway_faults, gateway_web_file
-from exporter.check.source_check import source_faults
+from exporter.check.ignore_check import ignore_notes
+from exporter.check.source_check import source_answers, source_faults
 from exporter.check.workspace_check import (
     ENDPOINT_GIVES,
     duration_text,
@@ -17,7 +18,9 @@ __all__ = [
     "duration_text",
     "gateway_faults",
     "gateway_web_file",
+    "ignore_notes",
     "probe",
+    "source_answers",
     "source_faults",
     "workspace_faults",
     "workspace_figures",

@@ -1,16 +1,19 @@
-"""What `check` says of sources: secrets, drivers and files, without asking any of them, and whom they are for."""
+"""What `check` says of sources: secrets, drivers and files, what each answers now, and whom they are for."""
 
 import glob
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 
+from exporter.check.workspace_probe import Findings
+from exporter.clock import Clock
 from exporter.config import Config, FileSource, HttpSource, Source, SqlSource
 from exporter.facts import Project
-from exporter.sources import Address, Credential, ProbeError, missing_driver
+from exporter.ledger import open_ledger
+from exporter.sources import Address, Credential, ProbeError, missing_driver, try_sources
 
 
-def source_faults(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
-    """What keeps sources from being probed: a secret that is not there, a driver that is not installed, no file."""
+def source_faults(config: Config, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """What keeps sources from being probed, each with the source's name: no secret, no driver, no file."""
     for source in config.sources:
         try:
             if source.sql is not None:
@@ -20,9 +23,41 @@ def source_faults(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
             if source.file is not None:
                 _look_at_files(source.file)
         except ProbeError as error:
-            yield f"source {source.name}: {error}"
+            yield source.name, f"source {source.name}: {error}"
         if source.sql is not None and source.sql.connection is not None and config.collect.queried_tables is False:
-            yield f"source {source.name} needs collect.queried_tables, which is false: its tables come from there"
+            needs = "needs collect.queried_tables, which is false: its tables come from there"
+            yield source.name, f"source {source.name} {needs}"
+
+
+async def source_answers(
+    found: Findings, config: Config, clock: Clock, environ: Mapping[str, str], left_out: Collection[str]
+) -> AsyncIterator[tuple[bool, str]]:
+    """What each source answers to one probe: whether it is right, and a sentence; those in `left_out` are not asked.
+
+    A source whose tables come from the ledger is not asked either: `serve` reads them from Hex first.
+    """
+    later = {source.name for source in config.sources if source.sql is not None and source.sql.connection is not None}
+    if any(source.name in later for source in _served(found.projects, config, found.workspace)):
+        yield True, f"{', '.join(sorted(later))} not asked: serve reads from Hex first which tables are queried"
+    ledger = open_ledger("sqlite://", clock=clock)
+    try:
+        known = ledger.workspace(found.workspace)
+        known.record_projects(found.projects, round(clock.now() * 1000))
+        trials = try_sources(known, config, clock, environ, left_out={*left_out, *later})
+        async for one in trials:
+            if one.digest is None:
+                yield False, f"source {one.name} cannot be probed: {one.failure} (after {one.seconds:.2f} s)"
+            else:
+                whose = f"{one.projects} project{'' if one.projects == 1 else 's'}"
+                yield True, f"source {one.name} of {whose}: state {one.digest} in {one.seconds:.2f} s"
+    finally:
+        ledger.close()
+
+
+def _served(projects: Sequence[Project], config: Config, workspace_name: str) -> Iterator[Source]:
+    """The sources that a project has."""
+    served = {id(config.source_of(workspace_name, project)) for project in projects}
+    return (source for source in config.sources if id(source) in served)
 
 
 def source_notes(projects: Sequence[Project], config: Config, workspace_name: str) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """`check`: what is wrong, in sentences a person can act on; what the token may read; what polling costs."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -13,7 +13,9 @@ from exporter.check import (
     Findings,
     duration_text,
     gateway_faults,
+    ignore_notes,
     probe,
+    source_answers,
     source_faults,
     workspace_faults,
     workspace_figures,
@@ -25,8 +27,8 @@ from exporter.hexapi import Endpoint, TokenSource, way
 from exporter.service import WebFlags, configure_logs, read_config, tokens_of
 
 
-def run_check(config_file: Path | None, environ: Mapping[str, str], web: WebFlags) -> int:
-    """Check everything that can be checked from here; the exit status.
+def run_check(config_file: Path | None, environ: Mapping[str, str], web: WebFlags, *, is_offline: bool = False) -> int:
+    """Check everything that can be checked from here; the exit status. Offline neither Hex nor a source is asked.
 
     Raises ConfigError for the configuration and for flags.
     """
@@ -37,18 +39,33 @@ def run_check(config_file: Path | None, environ: Mapping[str, str], web: WebFlag
     source = "No configuration file: the defaults." if config_file is None else f"{config_file} is right."
     console.print(escape(source))
     console.print(f"serves {escape(web.metrics_url())}")
-    here = [*source_faults(config, environ), *gateway_faults(config)]
+    broken_sources = dict(source_faults(config, environ))
+    here = [*broken_sources.values(), *gateway_faults(config)]
     _print_faults(here, console)
-    status = asyncio.run(_check(config, tokens, console))
+    if is_offline:
+        asks = [f"workspace {one.name}" for one in config.workspaces] + [f"source {one.name}" for one in config.sources]
+        for name in asks:
+            console.print(escape(f"{name}: not asked (--offline)"))
+        _print_notes(ignore_notes([], config, SystemClock()), console)
+        status = 0
+    else:
+        status = asyncio.run(_check(config, tokens, environ, broken_sources, console))
     if status or here:
         return 1
     console.print("\n[green]Nothing is wrong.[/green]")
     return 0
 
 
-async def _check(config: Config, tokens: Mapping[str, TokenSource], console: Console) -> int:
+async def _check(
+    config: Config,
+    tokens: Mapping[str, TokenSource],
+    environ: Mapping[str, str],
+    broken_sources: Collection[str],
+    console: Console,
+) -> int:
     clock = SystemClock()
     status = 0
+    all_found: list[Findings] = []
     for workspace in config.workspaces:
         console.print(f"\n[bold]Workspace {escape(workspace.name)}[/bold] at {escape(workspace.base_url)}")
         console.print(escape(f"way    {way(workspace, workspace.base_url)}"))
@@ -56,12 +73,23 @@ async def _check(config: Config, tokens: Mapping[str, TokenSource], console: Con
         console.print(_table(found))
         for line in workspace_figures(found, config):
             console.print(line)
+        all_found.append(found)
         faults = list(workspace_faults(found, config))
+        async for is_right, sentence in source_answers(found, config, clock, environ, broken_sources):
+            if is_right:
+                console.print(escape(f"asks   {sentence}"))
+            else:
+                faults.append(sentence)
         _print_faults(faults, console)
-        for sentence in workspace_notes(found, config, tokens[workspace.name], clock):
-            console.print(f"[yellow]note[/yellow]   {escape(sentence)}")
+        _print_notes(workspace_notes(found, config, tokens[workspace.name], clock), console)
         status = 1 if faults else status
+    _print_notes(ignore_notes(all_found, config, clock), console)
     return status
+
+
+def _print_notes(sentences: Iterable[str], console: Console) -> None:
+    for sentence in sentences:
+        console.print(f"[yellow]note[/yellow]   {escape(sentence)}")
 
 
 def _print_faults(sentences: Iterable[str], console: Console) -> None:

@@ -151,8 +151,9 @@ def simulate(**flags: Any) -> None:
 @main.command()
 @config_flag
 @web_flags
+@click.option("--offline", "is_offline", is_flag=True, help="Ask neither Hex nor any source: only what is here.")
 @prints_errors
-def check(config_file: Path | None, **web: Any) -> None:
+def check(config_file: Path | None, is_offline: bool, **web: Any) -> None:
     """Is the file right, does the token work, what will polling cost? Exits 0, 1 or 2.
 
     With the flags that serve gets, these are checked too.
@@ -160,7 +161,7 @@ def check(config_file: Path | None, **web: Any) -> None:
     from exporter.cli.check import run_check
     from exporter.service import WebFlags
 
-    sys.exit(run_check(config_file, os.environ, WebFlags(**web)))
+    sys.exit(run_check(config_file, os.environ, WebFlags(**web), is_offline=is_offline))
 
 
 @main.command()

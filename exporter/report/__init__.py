@@ -9,6 +9,7 @@ from exporter.report.invoice_report import reconcile_report
 from exporter.report.last_days import last_days_reports
 from exporter.report.table_report import TABLE_FORMS, TableReport
 from exporter.report.table_wording import local
+from exporter.report.unused_ignores import ignore_name, ignores_over
 from exporter.report.week_digest import digest
 from exporter.report.week_forms import WEEK_FORMS
 from exporter.report.week_report import WeekReport, week_reports
@@ -24,6 +25,8 @@ __all__ = [
     "budget_explanations",
     "digest",
     "for_terminal",
+    "ignore_name",
+    "ignores_over",
     "last_days_reports",
     "local",
     "not_judged_lines",

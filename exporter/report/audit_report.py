@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ from exporter.errors import ConfigError, ConfigProblem
 from exporter.facts import FINDING_KINDS, Project
 from exporter.insight.savings import Audit, Finding, KnownFinding, NotJudged, Saving, added, counted_elsewhere
 from exporter.ledger import Ledger, WorkspaceLedger
+from exporter.report.unused_ignores import unused_ignores
 from exporter.report.week_tables import LOWER_BOUND, compute_remarks, project_basis
 from exporter.view import OwnerLabel, owner_label, polled
 
@@ -75,7 +76,10 @@ class KindTotal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditReport:
-    """One workspace's audit. `remarks` are sentences on what the figures are made of, and what they leave out."""
+    """One workspace's audit. `remarks` are sentences on what the figures are made of, and what they leave out.
+
+    `unused_ignores` are those among them on entries of `ignore` that do nothing; the last of all workspaces has them.
+    """
 
     workspace: str
     timezone: str
@@ -88,6 +92,7 @@ class AuditReport:
     gone: tuple[KnownFinding, ...]
     remarks: tuple[str, ...]
     currency: Currency = DOLLARS
+    unused_ignores: tuple[str, ...] = ()
 
     @property
     def saving(self) -> Saving:
@@ -126,9 +131,17 @@ def audit_reports(ledger: Ledger, config: Config, clock: Clock, finding_filter: 
         raise ConfigError(ConfigProblem("--team", f"{finding_filter.team!r} is not a team; {remedy}"))
     wall_ms = round(clock.now() * 1000)
     label = owner_label(config.labels)
-    for name in names if finding_filter.workspace is None else [finding_filter.workspace]:
+    wanted = names if finding_filter.workspace is None else [finding_filter.workspace]
+    audits: list[Audit] = []
+    for name in wanted:
         known = ledger.workspace(name)
-        yield _report(known, config, known.agreed_ms(wall_ms), finding_filter, label)
+        report = _report(known, config, known.agreed_ms(wall_ms), finding_filter, label)
+        audits.append(report.audit)
+        if len(audits) == len(names):  # an entry may be meant for any of them
+            today = _local(report.audit.now_ms, report.timezone).date()
+            unused = tuple(unused_ignores(config, audits, today))
+            report = replace(report, unused_ignores=unused, remarks=(*report.remarks, *unused))
+        yield report
 
 
 def _report(

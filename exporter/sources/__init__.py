@@ -4,6 +4,7 @@ from exporter.sources.credentials import Credential
 from exporter.sources.database import Address, missing_driver
 from exporter.sources.probe import ProbeError
 from exporter.sources.source_monitor import SourceMonitor
+from exporter.sources.source_trial import SourceTrial, try_sources
 from exporter.sources.status import SourceStatus, source_status
 
 __all__ = [
@@ -12,6 +13,8 @@ __all__ = [
     "ProbeError",
     "SourceMonitor",
     "SourceStatus",
+    "SourceTrial",
     "missing_driver",
     "source_status",
+    "try_sources",
 ]

@@ -1,7 +1,10 @@
 """`check` against a simulated workspace: what it says, and with what status it ends."""
 
+import re
 import socket
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from functools import partial
 
 import bcrypt
@@ -49,13 +52,16 @@ class Check:
         base_url: str = "http://localhost/api/v1",
         route: str = "",
         web: Mapping[str, object] | None = None,
+        is_offline: bool = False,
     ):
         """Exit status and output."""
         path = self._folder / "c.yml"
         workspace = f"{{name: w, base_url: {base_url}, {route} rate_limit: {{{rate_limit}}}, token_env: T}}"
         path.write_text(f"workspaces: [{workspace}]\n{more}")
         flags = WebFlags(**{"listen_addresses": ["127.0.0.1:9891"], **(web or {})})
-        status = run_check(path, {"T": token, "XDG_STATE_HOME": str(self._folder), **(environ or {})}, flags)
+        status = run_check(
+            path, {"T": token, "XDG_STATE_HOME": str(self._folder), **(environ or {})}, flags, is_offline=is_offline
+        )
         return status, self._capsys.readouterr().out
 
 
@@ -301,6 +307,49 @@ class TestSources:
         assert "hidden" not in output
         assert "Nothing is wrong" not in output
 
+    def test_are_probed_with_the_digest_of_the_rows_and_the_time(self, check, tmp_path):
+        with closing(sqlite3.connect(tmp_path / "orders.db")) as database:
+            database.execute("create table orders (id integer)")
+            database.execute("insert into orders values (1)")
+            database.commit()
+        source = "sources: [{name: orders, match: {title: '*'}, sql: {url_env: D, query: select max(id) from orders}}]"
+        environ = {"D": f"sqlite:///{tmp_path / 'orders.db'}"}
+
+        status, output = check(source, environ=environ)
+        first = re.search(r"^asks   source orders of \d+ projects: state ([0-9a-f]{32}) in \d+\.\d\d s$", output, re.M)
+        with closing(sqlite3.connect(tmp_path / "orders.db")) as database:
+            database.execute("insert into orders values (2)")
+            database.commit()
+        _, later = check(source, environ=environ)
+
+        assert status == 0
+        assert first
+        assert f"state {first[1]}" not in later
+
+    def test_that_answer_with_an_error_are_wrong(self, check, tmp_path):
+        (tmp_path / "orders.db").touch()
+
+        status, output = check(
+            "sources: [{name: orders, match: {title: '*'}, sql: {url_env: D, query: select 1 from nosuch}}]",
+            environ={"D": f"sqlite:///{tmp_path / 'orders.db'}"},
+        )
+
+        assert status == 1
+        [sentence] = wrong(output)
+        assert sentence.startswith("source orders cannot be probed: ")
+        assert "Nothing is wrong" not in output
+
+    def test_offline_nothing_is_asked(self, check):
+        check.fault("500")
+
+        status, output = check(
+            "sources: [{name: a, match: {title: '*'}, http: {url: 'https://a.example'}}]", is_offline=True
+        )
+
+        assert status == 0
+        assert "source a: not asked (--offline)" in output
+        assert "workspace w: not asked (--offline)" in output
+
     def test_that_need_tables_which_nobody_collects_are_wrong(self, check):
         status, output = check(
             "sources: [{name: a, match: {title: '*'}, sql: {url_env: D, connection: 'W*'}}]\n"
@@ -312,6 +361,21 @@ class TestSources:
         assert wrong(output) == [
             "source a needs collect.queried_tables, which is false: its tables come from there"
         ]  # fmt: skip
+
+
+class TestIgnored:
+    def test_that_is_over_or_matches_nothing_is_noted(self, check):
+        _, output = check(
+            "ignore:\n- {kind: idle_paid_seat, subject: '*', reason: a, until: 2020-01-31}\n"
+            "- {kind: abandoned_project, subject: 'no such title', reason: b}\n"
+            "- {kind: abandoned_project, subject: '*', reason: c}\n"
+        )
+
+        assert [line for line in notes(output) if line.startswith("ignore")] == [
+            "ignore[0] (idle paid seat '*') is over since 2020-01-31: write a later until, or remove it",
+            "ignore[1] (abandoned project) matches no project, person or connection: correct its subject "
+            "'no such title', or remove it",
+        ]
 
 
 class TestGateway:

@@ -246,6 +246,26 @@ class TestOverTime:
         assert any(remark.startswith("as of 2026-11-18") for remark in acme["remarks"])
 
 
+class TestIgnored:
+    OVER = "ignore[1] (abandoned project 'p1') is over since 2026-07-01: write a later until, or remove it"
+
+    def test_an_entry_that_is_over_is_said_once_after_all_workspaces(self, told: Any) -> None:
+        acme, beta = told()
+
+        assert self.OVER not in acme["remarks"]
+        assert self.OVER in beta["remarks"]
+
+    def test_an_entry_that_matches_no_finding_is_said(self, told: Any, folder: Path) -> None:
+        one = changed(folder, "workspaces: [{name: acme, token_env: A}, {name: beta, token_env: B}]",
+                      "workspaces: [{name: acme, token_env: A}]")  # fmt: skip
+        text = CONFIG.replace('subject: "Nightly*"', 'subject: "Nigthly*"').replace(", {name: beta, token_env: B}", "")
+        wrong = load_config(text.encode(), source="hex.yml", environ={}, state_dir=folder)
+        sentence = "ignore[0] matches no finding: no failing schedule is called 'Nigthly*'; correct it, or remove it"
+
+        assert sentence in told(settings=wrong)[0]["remarks"]
+        assert not any("ignore[0]" in remark for remark in told(settings=one)[0]["remarks"])
+
+
 class TestForms:
     def test_a_table_is_one_row_a_finding_whatever_its_title_says(self, told: Any) -> None:
         text = told("table", workspace="acme")

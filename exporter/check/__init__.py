@@ -10,7 +10,8 @@ from exporter.check.workspace_check import (
     workspace_figures,
     workspace_notes,
 )
-from exporter.check.workspace_probe import Findings, probe
+from exporter.check.workspace_findings import Findings
+from exporter.check.workspace_probe import probe
 
 __all__ = [
     "ENDPOINT_GIVES",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from exporter.check.workspace_probe import Findings
+from exporter.check.workspace_findings import Findings
 from exporter.clock import Clock
 from exporter.config import Config, matches_glob
 from exporter.errors import LedgerError

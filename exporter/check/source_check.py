@@ -4,7 +4,7 @@ import glob
 import os
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 
-from exporter.check.workspace_probe import Findings
+from exporter.check.workspace_findings import Findings
 from exporter.clock import Clock
 from exporter.config import Config, FileSource, HttpSource, Source, SqlSource
 from exporter.facts import Project

@@ -6,7 +6,8 @@ from http import HTTPStatus
 from exporter.check.gateway_check import gateway_notes
 from exporter.check.money_check import budget_notes, price_notes
 from exporter.check.source_check import source_figure, source_notes
-from exporter.check.workspace_probe import SCOPES, Findings
+from exporter.check.workspace_findings import Findings
+from exporter.check.workspace_probe import SCOPES
 from exporter.clock import Clock
 from exporter.config import Config, shortest_max_age_seconds
 from exporter.errors import RefusedError

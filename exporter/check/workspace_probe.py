@@ -2,12 +2,13 @@
 
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 
+from exporter.check.foreseen_page import foreseen_series
+from exporter.check.workspace_findings import Findings
 from exporter.clock import Clock
 from exporter.config import Config, Workspace
-from exporter.errors import ApiError, UnauthorizedError
-from exporter.facts import Connection, Identity, Project, Seat
+from exporter.errors import ApiError
+from exporter.facts import Connection, Group, Identity, Project, Seat, Thread
 from exporter.hexapi import (
     OF_ONE_PROJECT,
     ApiRequest,
@@ -19,11 +20,8 @@ from exporter.hexapi import (
     Page,
     TokenSource,
 )
-from exporter.ledger import open_ledger
-from exporter.metrics import Status, build_page, collect
 from exporter.polling import (
     LISTINGS,
-    FirstRead,
     first_read,
     listing_requests_per_hour,
     scheduled_requests_per_hour,
@@ -39,44 +37,6 @@ _SECONDS_PER_HOUR = 3600
 
 def _untold(seconds: float, why: str) -> None:
     """Nobody waits at a terminal."""
-
-
-@dataclass(slots=True)
-class Findings:
-    """What the probe of one workspace found; `refusals` has the error of each endpoint that did not answer.
-
-    `flaws` says in a phrase why a listing that was answered was not read to its end, `unreadable` how many of its items
-    cannot be read.
-    """
-
-    workspace: str
-    identity: Identity = field(default_factory=Identity)
-    projects: tuple[Project, ...] = ()
-    polled: tuple[Project, ...] = ()
-    seats: tuple[Seat, ...] = ()
-    connections: tuple[Connection, ...] = ()
-    pages: dict[Endpoint, int] = field(default_factory=dict)
-    refusals: dict[Endpoint, ApiError] = field(default_factory=dict)
-    flaws: dict[Endpoint, str] = field(default_factory=dict)
-    unreadable: dict[Endpoint, int] = field(default_factory=dict)
-    answered: set[Endpoint] = field(default_factory=set)
-    allowed_per_hour: int = 0
-    allowed_per_minute: int = 0
-    planned_per_hour: float = 0.0
-    first_read: FirstRead = field(default_factory=FirstRead)
-    series: int = 0
-
-    @property
-    def is_locked(self) -> bool:
-        """Whether Hex does not accept the token at all."""
-        return any(isinstance(error, UnauthorizedError) for error in self.refusals.values())
-
-    def seconds_for(self, requests: int) -> float:
-        """How long so many requests take at the allowed pace."""
-        if requests <= self.allowed_per_minute:
-            return 0.0
-        per_minute = requests / self.allowed_per_minute * 60
-        return max(per_minute, (requests - self.allowed_per_hour) / self.allowed_per_hour * _SECONDS_PER_HOUR)
 
 
 async def probe(
@@ -116,7 +76,7 @@ async def probe(
         await _of_a_project(ask, found)
     finally:
         await client.aclose()
-    _estimate(found, config, pace, clock)
+    await _estimate(found, config, pace, clock)
     return found
 
 
@@ -152,6 +112,8 @@ async def _listing(ask: _Ask, found: Findings, endpoint: Endpoint) -> None:
     found.projects += walk.only(Project)
     found.seats += walk.only(Seat)
     found.connections += walk.only(Connection)
+    found.groups += walk.only(Group)
+    found.threads += walk.only(Thread)
     found.identity = next(iter(walk.only(Identity)), found.identity)
 
 
@@ -168,7 +130,7 @@ async def _of_a_project(ask: _Ask, found: Findings) -> None:
             found.answered.add(endpoint)
 
 
-def _estimate(found: Findings, config: Config, pace: Pace, clock: Clock) -> None:
+async def _estimate(found: Findings, config: Config, pace: Pace, clock: Clock) -> None:
     now_ms = round(clock.now() * 1000)
     allowed = pace.allowed_per_hour
     found.polled = tuple(one for one in found.projects if config.collect.is_polled(found.workspace, one))
@@ -182,24 +144,7 @@ def _estimate(found: Findings, config: Config, pace: Pace, clock: Clock) -> None
     found.allowed_per_minute = pace.allowed_per_minute
     found.planned_per_hour = listings + scheduled + turns
     found.first_read = first_read(found.polled, found.pages, now_ms)
-    found.series = _series(found, config, clock)
-
-
-def _series(found: Findings, config: Config, clock: Clock) -> int:
-    """How many series the page of this workspace has: built for real, from a ledger in memory."""
-    ledger = open_ledger("sqlite://", clock=clock)
-    now_ms = round(clock.now() * 1000)
-    workspace = ledger.workspace(found.workspace)
-    workspace.first_contact(now_ms)
-    workspace.record_projects(found.projects, now_ms)
-    workspace.choose_members(config.limits.projects_with_series, now_ms)
-    workspace.record_seats(found.seats, now_ms)
-    workspace.record_connections(found.connections, now_ms)
-    for endpoint in found.answered:
-        workspace.record_collector(endpoint.value, True, now_ms)
-    families = collect(ledger, config, Status(), now_ms)
-    ledger.close()
-    return build_page(families).series
+    found.series = await foreseen_series(found, config, clock)
 
 
 SCOPES: Mapping[Endpoint, str] = {

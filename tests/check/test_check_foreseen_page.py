@@ -1,0 +1,36 @@
+"""The series that `check` foresees are those that come: one workspace, probed and followed to the end."""
+
+import asyncio
+from functools import partial
+from typing import Any
+
+import msgspec
+import pytest
+from helpers.wasteful import TOKEN, config_of, follow
+
+from exporter.audit import Auditor
+from exporter.check import probe, workspace_probe
+from exporter.hexapi import HexClient, TokenSource
+from exporter.metrics import Status, build_page, collect
+
+
+@pytest.mark.parametrize("projects", [12, 40])
+@pytest.mark.parametrize("is_enterprise", [True, False])
+def test_the_series_foreseen_are_those_that_come(
+    manual_clock: Any, monkeypatch: pytest.MonkeyPatch, projects: int, is_enterprise: bool
+) -> None:
+    simulation, following = follow(manual_clock, projects=projects, is_enterprise=is_enterprise)
+    config = msgspec.structs.replace(config_of(simulation), workspaces=(following.workspace,))
+    monkeypatch.setattr(workspace_probe, "HexClient", partial(HexClient, transport=following._transport))
+    found = asyncio.run(probe(following.workspace, config, TokenSource(value=TOKEN), manual_clock))
+
+    audit = asyncio.run(Auditor(following.known, config, manual_clock).once())
+    status = Status()
+    now_ms = round(manual_clock.now() * 1000)
+    status.beat(now_ms)
+    status.page_built(0.0, 0, 0)
+    status.update("w", planned_requests_per_hour=1.0, allowed_requests_per_hour=1.0, overdue_projects=0, audit=audit)
+    following.known.release_holds(now_ms + 90_001)
+    come = build_page(collect(following.ledger, config, status, now_ms)).series
+
+    assert found.series == pytest.approx(come, rel=0.03)

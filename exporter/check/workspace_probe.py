@@ -24,15 +24,13 @@ from exporter.polling import (
     LISTINGS,
     first_read,
     listing_requests_per_hour,
-    scheduled_requests_per_hour,
-    turn_requests_per_hour,
+    settled_requests_per_hour,
 )
 
 _Ask = Callable[[ApiRequest], Awaitable[Page]]
 
 _MOST_PAGES = 50
 _NOTICED_SECONDS = 5.0
-_SECONDS_PER_HOUR = 3600
 
 
 def _untold(seconds: float, why: str) -> None:
@@ -134,15 +132,10 @@ async def _estimate(found: Findings, config: Config, pace: Pace, clock: Clock) -
     now_ms = round(clock.now() * 1000)
     allowed = pace.allowed_per_hour
     found.polled = tuple(one for one in found.projects if config.collect.is_polled(found.workspace, one))
-    published = [one for one in found.polled if one.state == "published"]
     listings = listing_requests_per_hour(found.pages, allowed, config.collect.max_age_seconds)
-    scheduled = scheduled_requests_per_hour(published, now_ms)
-    turns = min(
-        turn_requests_per_hour(allowed, listings, scheduled, is_settled=True), len(published) * _SECONDS_PER_HOUR / 15
-    )
     found.allowed_per_hour = allowed
     found.allowed_per_minute = pace.allowed_per_minute
-    found.planned_per_hour = listings + scheduled + turns
+    found.planned_per_hour = settled_requests_per_hour(found.polled, allowed, listings, now_ms)
     found.first_read = first_read(found.polled, found.pages, now_ms)
     found.series = await foreseen_series(found, config, clock)
 

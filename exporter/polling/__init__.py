@@ -7,8 +7,7 @@ from exporter.polling.request_estimate import (
     FirstRead,
     first_read,
     listing_requests_per_hour,
-    scheduled_requests_per_hour,
-    turn_requests_per_hour,
+    settled_requests_per_hour,
 )
 from exporter.polling.workspace_clock import WorkspaceClock
 
@@ -20,6 +19,5 @@ __all__ = [
     "WorkspaceClock",
     "first_read",
     "listing_requests_per_hour",
-    "scheduled_requests_per_hour",
-    "turn_requests_per_hour",
+    "settled_requests_per_hour",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from exporter.facts import Project
 from exporter.hexapi import Endpoint
 from exporter.insight import WEEK_MS, scheduled_week_runs
-from exporter.polling.due_times import HOUR_MS
+from exporter.polling.due_times import HOUR_MS, rest_intervals_ms
 from exporter.polling.listings import listing_intervals_ms
 
 REST_SHARE = 0.6
@@ -18,6 +18,9 @@ PAST_SHARE = 0.75
 
 SETTLED_SHARE = 0.9
 """The same once nothing is left to be read; the rest is for changes, active runs and a gateway's runs."""
+
+SHORTEST_REST_MS = 30_000
+"""No project is read more often in turn: a run takes about as long, and a schedule or a request foretells most."""
 
 _LEAST_TURNS_SHARE = 0.2
 _REQUESTS_PER_SCHEDULED_RUN = 1.3
@@ -49,6 +52,19 @@ def turn_requests_per_hour(
     share = SETTLED_SHARE if is_settled else PAST_SHARE if are_weeks_known else REST_SHARE
     spare = allowed_per_hour * share - listings_per_hour - scheduled_per_hour
     return max(spare, allowed_per_hour * _LEAST_TURNS_SHARE)
+
+
+def settled_requests_per_hour(
+    projects: Iterable[Project], allowed_per_hour: int, listings_per_hour: float, now_ms: int
+) -> float:
+    """What following these projects costs an hour once all is read, as it is planned before any habits are known."""
+    followed = list(projects)
+    running = [project for project in followed if project.state == "published"]
+    scheduled = scheduled_requests_per_hour(running, now_ms)
+    turns = turn_requests_per_hour(allowed_per_hour, listings_per_hour, scheduled, is_settled=True)
+    rests = rest_intervals_ms({project.project_id: 0.0 for project in running}, turns, SHORTEST_REST_MS)
+    daily = (len(followed) - len(running)) * HOUR_MS / _DAY_MS
+    return listings_per_hour + scheduled + sum(HOUR_MS / rest for rest in rests.values() if rest) + daily
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

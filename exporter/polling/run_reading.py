@@ -12,7 +12,12 @@ from exporter.polling.expected_runs import ExpectedRuns
 from exporter.polling.history_reading import ALL_KNOWN_MS, HeadRead, extend_back, older_page
 from exporter.polling.missed_schedules import missed_schedules
 from exporter.polling.planner import ProjectOutlook
-from exporter.polling.request_estimate import SETTLED_SHARE, scheduled_requests_per_hour, turn_requests_per_hour
+from exporter.polling.request_estimate import (
+    SETTLED_SHARE,
+    SHORTEST_REST_MS,
+    scheduled_requests_per_hour,
+    turn_requests_per_hour,
+)
 from exporter.polling.run_habits import HABIT_DAYS_MS, habits_of
 from exporter.polling.tracked_project import RunsTaken, TrackedProject, active_runs
 from exporter.polling.turn_pacing import TurnPacing
@@ -26,7 +31,6 @@ _GONE_AFTER_MS = 30 * MINUTE_MS
 _MOST_STUCK_PAGES = 3
 """So many older pages in a row that add nothing lead nowhere; runs that come meanwhile move a page now and then."""
 
-_SHORTEST_REST_MS = 30_000
 _EXPECTED_MARGIN_MS = 2 * DATE_STEP_MS  # a read is taken for one step of the Date header older than it is
 _HABITS_EVERY_MS = 30 * MINUTE_MS
 _NEW_HABITS_EVERY_MS = 5 * MINUTE_MS  # while the past comes in, what it says of a project is new
@@ -233,7 +237,7 @@ class RunReader:
             is_settled=are_read and details_left <= self._requests_per_hour * (1 - SETTLED_SHARE),
             are_weeks_known=are_weeks_known,
         )
-        rest = rest_intervals_ms(rates, turns, _SHORTEST_REST_MS)
+        rest = rest_intervals_ms(rates, turns, SHORTEST_REST_MS)
         for project_id, one in self._tracked.items():
             # Archived and trashed projects no longer run; once a day shows whether one was brought back and ran.
             one.rest_ms = rest.get(project_id, 24 * HOUR_MS)

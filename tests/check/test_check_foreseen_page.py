@@ -34,3 +34,12 @@ def test_the_series_foreseen_are_those_that_come(
     come = build_page(collect(following.ledger, config, status, now_ms)).series
 
     assert found.series == pytest.approx(come, rel=0.03)
+
+
+def test_the_requests_foreseen_are_those_that_are_planned(manual_clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    simulation, following = follow(manual_clock, projects=40)
+    config = msgspec.structs.replace(config_of(simulation), workspaces=(following.workspace,))
+    monkeypatch.setattr(workspace_probe, "HexClient", partial(HexClient, transport=following._transport))
+    found = asyncio.run(probe(following.workspace, config, TokenSource(value=TOKEN), manual_clock))
+
+    assert found.planned_per_hour == pytest.approx(following.poller.report.planned_requests_per_hour, rel=0.03)

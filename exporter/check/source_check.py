@@ -43,12 +43,14 @@ async def source_answers(
     try:
         known = ledger.workspace(found.workspace)
         known.record_projects(found.projects, round(clock.now() * 1000))
+        titles = {project.project_id: project.title for project in found.projects}
         trials = try_sources(known, config, clock, environ, left_out={*left_out, *later})
         async for one in trials:
             if one.digest is None:
                 yield False, f"source {one.name} cannot be probed: {one.failure} (after {one.seconds:.2f} s)"
             else:
-                whose = f"{one.projects} project{'' if one.projects == 1 else 's'}"
+                count = len(one.project_ids)
+                whose = f"{count} projects" if count > 1 else f"project {titles[one.project_ids[0]]!r}"
                 yield True, f"source {one.name} of {whose}: state {one.digest} in {one.seconds:.2f} s"
     finally:
         ledger.close()

@@ -18,10 +18,10 @@ _MOST_OF_ONE = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceTrial:
-    """What a probe of one source came to: the digest of its state, or why it has none; `projects` share it."""
+    """What a probe of one source came to: the digest of its state, or why it has none; the projects share it."""
 
     name: str
-    projects: int
+    project_ids: tuple[str, ...]
     seconds: float
     digest: str | None = None
     failure: str = ""
@@ -58,7 +58,7 @@ async def try_sources(
             await probe.aclose()
         yield SourceTrial(
             name=name,
-            projects=len(assignment.project_ids),
+            project_ids=assignment.project_ids,
             seconds=clock.monotonic() - began,
             digest=digest,
             failure=failure,

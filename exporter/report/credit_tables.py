@@ -1,6 +1,5 @@
 """The AI credits of a week as tables: who used them, with what, and how the month's grants stand."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
@@ -14,22 +13,27 @@ Key = TypeVar("Key", bound=tuple[str, ...])
 _CREDIT = 1000
 
 
-def credit_tables(snapshot: Snapshot) -> Iterator[Table]:
-    """The tables of visible threads; none where they cannot be read, that of grants where the plan says them."""
+def credit_tables(snapshot: Snapshot, closed_ms: int | None) -> Iterator[Table]:
+    """The tables of visible threads; none where they cannot be read, that of grants where the plan says them.
+
+    Of a period that was closed at `closed_ms` they show what had been seen by then: the rest is its adjustments.
+    """
     account = None if snapshot.accounts is None else snapshot.accounts.credits
     if account is None:
         return
     before = period_before(account.week, "week", snapshot.config.week(snapshot.name))
-    people = account.use.by(lambda one: one.user_id, *before)
-    kinds = account.use.by(lambda one: (one.model, one.source, one.thread_type), *before)
+    use = account.use if closed_ms is None else account.use.of(lambda one: one.seen_ms <= closed_ms)
+    people, last_people = (use.by(lambda one: one.user_id, *week) for week in (account.week, before))
+    kinds, last_kinds = (
+        use.by(lambda one: (one.model, one.source, one.thread_type), *week) for week in (account.week, before)
+    )
     columns = ("credits", "previous_credits")
     yield Table(
         "user",
         ("user", "team", *columns),
-        _compared(credits_by_person(snapshot, account.by_user), credits_by_person(snapshot, people)),
+        _compared(credits_by_person(snapshot, people), credits_by_person(snapshot, last_people)),
     )
-    now = Counter({(model, source, kind): used for (source, kind, model), used in account.by_kind.items()})
-    yield Table("model", ("model", "source", "thread_type", *columns), _compared(now, kinds))
+    yield Table("model", ("model", "source", "thread_type", *columns), _compared(kinds, last_kinds))
     if account.outlook is not None:
         yield Table("grant", _GRANT, (_grant(account.outlook),))
 

@@ -164,7 +164,7 @@ def _report(
             with_savings(table, snapshot, all_charges, known, today) if table.name == "team" else table
             for table in (
                 *tables(snapshot, accounts, is_over=is_over),
-                *credit_tables(snapshot),
+                *credit_tables(snapshot, None if closed is None else closed.at_ms),
                 *contract_tables(snapshot, known),
                 *chargeback_tables(snapshot, all_charges),
                 *unit_cost_tables(snapshot, accounts, all_charges),

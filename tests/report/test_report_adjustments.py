@@ -3,13 +3,14 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from helpers.workspace_world import World
 
 from exporter.config import Match, Prices, Storage, Team, Week
-from exporter.facts import Run, Seat
+from exporter.facts import Run, Seat, Thread
 from exporter.ledger import open_ledger
 from exporter.report.week_forms import WEEK_FORMS
 from exporter.report.week_report import week_reports
@@ -88,6 +89,25 @@ def test_what_comes_later_is_an_adjustment_with_its_date(world: Any, is_booked: 
         (at, "own_estimate", "p2", "Leads", None, None, 0.05, words),
     ]
     assert "1 adjustment since, to be added to them: +1 runs, +3.00 USD billed, +0.10 USD estimate" in after["remarks"]
+
+
+def test_ai_credits_of_a_closed_week_that_are_seen_late_change_none_of_its_tables(world: Any) -> None:
+    def look(*threads: Thread) -> None:
+        world.acme.record_threads(list(threads), world.now_ms)
+        world.acme.record_collector("threads", True, world.now_ms)
+
+    week_ms = world.now_ms - 5 * DAY_MS
+    first = Thread(thread_id="t1", user_id="1", created_ms=week_ms, updated_ms=week_ms, credits_milli=10_000)
+    look(first)
+    close(world)
+    before = told(world)
+    world.clock.advance(DAY_MS / 1000)
+    look(first, replace(first, thread_id="t2", credits_milli=60_000))
+    after = told(world)
+
+    assert [row["credits"] for row in before["user"]] == [10]
+    assert (after["user"], after["model"]) == (before["user"], before["model"])
+    assert "ai_credits" in {row["component"] for row in after["adjustment"]}
 
 
 def test_a_change_of_prices_that_were_always_so_is_an_adjustment(world: Any) -> None:

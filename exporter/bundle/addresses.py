@@ -11,8 +11,9 @@ from exporter.config import Week
 class Addresses:
     """`target` is the exporter, `prometheus_url` and `alertmanager` are as the other programs see them.
 
-    `grafana_url` and `runbook_url` are for people: what links in alerts begin with. `is_default_datasource`: Grafana
-    has no other default data source. `week` is that of the workspace: boards and office hours go by its zone.
+    `grafana_url` and `runbook_url` are for people: what links in alerts begin with. `has_grafana_alerts`: Grafana
+    alerts, too. `is_default_datasource`: Grafana has no other default data source. `week` is that of the workspace:
+    boards and office hours go by its zone.
     """
 
     job: str = "hex"
@@ -22,6 +23,7 @@ class Addresses:
     grafana_url: str = "http://localhost:3000"
     runbook_url: str = "docs/runbooks.md"
     is_default_datasource: bool = False
+    has_grafana_alerts: bool = False
     week: Week | None = None
 
 

@@ -6,6 +6,7 @@ from pathlib import PurePath
 import yaml
 
 from exporter.bundle.addresses import Addresses
+from exporter.bundle.grafana_alerts import DATASOURCE, grafana_alerts
 from exporter.bundle.packaged_files import PackagedFiles
 from exporter.bundle.yaml_text import yaml_text
 
@@ -19,6 +20,8 @@ def folder_files(packaged: PackagedFiles, addresses: Addresses, folder: PurePath
         "grafana/provisioning/datasources/hex.yml": _datasources(addresses),
         "grafana/provisioning/dashboards/hex.yml": _providers(folder / "grafana" / "dashboards"),
     }
+    if addresses.has_grafana_alerts:
+        files["grafana/provisioning/alerting/hex.yml"] = grafana_alerts(packaged.rules, addresses)
     files |= {f"prometheus/rules/{name}": text for name, text in packaged.rules.items()}
     files |= {f"alertmanager/templates/{name}": text for name, text in packaged.templates.items()}
     files |= {f"grafana/dashboards/{name}": text for name, text in packaged.dashboards.items()}
@@ -42,7 +45,7 @@ def _datasources(addresses: Addresses) -> str:
     """A second default stops a Grafana at its start, and a name that is taken is replaced: neither is ours unasked."""
     prometheus = {
         "name": "Hex Prometheus",
-        "uid": "hex-prometheus",
+        "uid": DATASOURCE,
         "type": "prometheus",
         "access": "proxy",
         "url": addresses.prometheus_url,

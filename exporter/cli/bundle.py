@@ -11,7 +11,7 @@ from exporter.bundle import Addresses, Cluster, write_bundle
 from exporter.config import Config, UnfitError, host_and_port, load_config, normal_person_url
 from exporter.errors import ConfigError, ConfigProblem
 
-ONLY_FOLDER = ("target", "alertmanager", "prometheus_url", "is_default_datasource")
+ONLY_FOLDER = ("target", "alertmanager", "prometheus_url", "is_default_datasource", "has_grafana_alerts")
 """What manifests have no use for: the operator finds the exporter and its programs by labels."""
 
 ONLY_KUBERNETES = ("image", "labels", "namespace")
@@ -52,6 +52,7 @@ def run_bundle(
         grafana_url=_checked("grafana_url", options, normal_person_url),
         runbook_url=_checked("runbook_url", options, _runbooks),
         is_default_datasource=options["is_default_datasource"],
+        has_grafana_alerts=options["has_grafana_alerts"],
         week=week,
     )
     cluster = (
@@ -97,9 +98,11 @@ def _checked(name: str, options: Mapping[str, Any], check: Callable[[str], str])
 
 
 def _option(name: str) -> str:
-    return {"is_default_datasource": "--default-datasource", "labels": "--label"}.get(
-        name, "--" + name.replace("_", "-")
-    )
+    return {
+        "is_default_datasource": "--default-datasource",
+        "has_grafana_alerts": "--grafana-alerts",
+        "labels": "--label",
+    }.get(name, "--" + name.replace("_", "-"))
 
 
 def _job(text: str) -> str:

@@ -353,6 +353,12 @@ def run(
     is_flag=True,
     help="Make Prometheus the default data source of Grafana, which must have no other default.",
 )
+@click.option(
+    "--grafana-alerts",
+    "has_grafana_alerts",
+    is_flag=True,
+    help="Write the alerts as Grafana's own rules, too, for a Grafana that notifies in the place of Alertmanager.",
+)
 @click.option("--image", metavar="NAME", default=f"hex-exporter:{__version__}", help="The image for Kubernetes.")
 @click.option("--kubernetes", "is_kubernetes", is_flag=True, help="Write manifests instead.")
 @click.option("--namespace", metavar="NAME", help="Where the manifests go; alerts have it as a label.")

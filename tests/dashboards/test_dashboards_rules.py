@@ -9,7 +9,8 @@ import re
 from itertools import pairwise
 
 import pytest
-from boardbook import opened, panels_of, queries_of, rows_of
+import yaml
+from boardbook import FOLDER, opened, panels_of, queries_of, rows_of
 
 # Units that Grafana knows, as far as they are used: an unknown one is shown as text behind the number.
 UNITS = {"none", "locale", "s", "m", "bytes", "percentunit", "currency:financial:$:prefix", "suffix: days"}
@@ -267,3 +268,15 @@ class TestLinks:
         assert found
         for uid, names in found:
             assert names <= {one["name"] for one in boards[uid]["templating"]["list"]}, uid
+
+
+def test_each_exception_of_the_linter_has_its_reason():
+    """dashboard-linter reads `.lint` beside the boards: a rule's key, and why it does not apply."""
+    exclusions = yaml.safe_load((FOLDER / ".lint").read_text(encoding="utf-8"))["exclusions"]
+
+    known = {
+        *("template-job-rule", "template-instance-rule", "target-job-rule", "target-instance-rule"),
+        *("target-rate-interval-rule", "target-counter-agg-rule", "panel-units-rule"),
+    }
+    assert set(exclusions) == known
+    assert all(len(one["reason"]) > 40 for one in exclusions.values())

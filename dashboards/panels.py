@@ -183,17 +183,21 @@ def figure(
     return panel
 
 
-def header(*features: str) -> tuple[int, list[tuple[int, Any]]]:
-    """The first row of a board: which of the features that it needs are not on, and how old its data is."""
-    return 2, [(19, _missing(features)), (5, _data_age())]
+def header(*features: str, needs: bool = True) -> tuple[int, list[tuple[int, Any]]]:
+    """The first row of a board: which of the features that it needs are not on, and how old its data is.
+
+    Without `needs` only their states, where more of the board has the rest.
+    """
+    named = "{{feature}}: {{state}}, needs {{needs}}" if needs else "{{feature}}: {{state}}"
+    return 2, [(19, _missing(features, named)), (5, _data_age())]
 
 
 def everywhere_header(*features: str) -> tuple[int, list[tuple[int, Any]]]:
     """The first row of the board of all workspaces, each of which has its own age."""
-    return 2, [(24, _missing(features, ""))]
+    return 2, [(24, _missing(features, "{{workspace}}, {{feature}}: {{state}}", ""))]
 
 
-def _missing(features: Sequence[str], where: str = WORKSPACE) -> Any:
+def _missing(features: Sequence[str], named: str, where: str = WORKSPACE) -> Any:
     panel = (
         stats.Panel()
         .graph_mode(commons.BigValueGraphMode.NONE)
@@ -204,7 +208,6 @@ def _missing(features: Sequence[str], where: str = WORKSPACE) -> Any:
         .wide_layout(True)
         .reduce_options(_last())
     )
-    named = "{{feature}}: {{state}}, needs {{needs}}" if where else "{{workspace}}, {{feature}}: {{state}}"
     return _dress(
         panel,
         201,

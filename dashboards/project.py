@@ -106,7 +106,7 @@ def _figures() -> list[tuple[int, Any]]:
             4,
             figure(
                 8,
-                "Cost of a run, and of a view",
+                "Per run and view",
                 about(
                     "This week's estimate over this week's runs, and over the app views of 7 days.",
                     normal="cents, and steady.",
@@ -147,7 +147,7 @@ def _figures() -> list[tuple[int, Any]]:
             4,
             figure(
                 12,
-                "Last success, and result, ago",
+                "Last success, ago",
                 about(
                     "Since the last run that completed started, and since the published result was last refreshed.",
                     normal="less than the interval of its schedule, and about as often as it is viewed.",

@@ -105,7 +105,7 @@ def _figures() -> list[tuple[int, Any]]:
             ),
         ),
         (
-            6,
+            5,
             figure(
                 4,
                 "Findings",
@@ -125,7 +125,7 @@ def _figures() -> list[tuple[int, Any]]:
             ),
         ),
         (
-            3,
+            4,
             figure(
                 6,
                 "Audit, ago",

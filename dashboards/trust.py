@@ -20,7 +20,7 @@ from dashboards.panels import (
     table,
     tinted,
 )
-from dashboards.promql import age, gauge, growth, increase, part_increase
+from dashboards.promql import WORKSPACE, age, gauge, growth, increase, part_increase
 from exporter.view import FEATURES
 
 _COOL = "hex_api_cooldown_until_timestamp_seconds"
@@ -53,7 +53,7 @@ def _figures() -> list[tuple[int, Any]]:
             5,
             figure(
                 3,
-                "Runs known until, ago",
+                "Runs known, ago",
                 about(
                     "Every run of every published project is known up to this long ago: how late a count can be.",
                     normal="minutes. A project without any sign of a new run is read at least every six hours.",
@@ -69,7 +69,7 @@ def _figures() -> list[tuple[int, Any]]:
             4,
             figure(
                 4,
-                "Of what is allowed",
+                "Limit used",
                 about(
                     "Requests of the last hour as a part of what the configured share of the rate limit allows.",
                     normal="below 80 %. While history is read, near 100 %.",
@@ -118,7 +118,7 @@ def _figures() -> list[tuple[int, Any]]:
             4,
             figure(
                 7,
-                "Overdue projects",
+                "Overdue",
                 about(
                     "Projects whose runs should have been read by now and were not.",
                     normal="0.",
@@ -374,6 +374,30 @@ def _exporters() -> Any:
     )
 
 
+def _features() -> Any:
+    rows = f"max by (workspace, feature, state, needs) (hex_feature_state{{{WORKSPACE}}})"
+    return table(
+        19,
+        "What is on",
+        about(
+            "Each feature, its state, and the key, scope or time that it needs. `off`: switched off. `not_configured`: "
+            "a key is missing. `no_permission`: Hex refuses it to this token or plan. `failing`: the last attempt "
+            "failed. `reading`: not read yet. `too_young`: there is not enough history.",
+            normal="on, for all that you want.",
+            act="Set the key, or grant the token the scope: docs/configuration.md has both.",
+        ),
+        rows,
+        [
+            Column("Feature", label="feature", width=110),
+            Column("State", label="state", width=125),
+            Column("Needs", label="needs", properties={"custom.cellOptions": {"type": "auto", "wrapText": True}}),
+        ],
+        empty="No exporter is scraped",
+        sort_by="State",
+        descending=False,
+    )
+
+
 def _yes_no(yes: str, no: str) -> dict[str, Any]:
     texts = {"1": {"text": yes, "color": GOOD, "index": 0}, "0": {"text": no, "color": BAD, "index": 1}}
     return {"custom.cellOptions": {"type": "color-text"}, "mappings": [{"type": "value", "options": texts}]}
@@ -382,7 +406,7 @@ def _yes_no(yes: str, no: str) -> dict[str, Any]:
 def _skew() -> Any:
     return figure(
         17,
-        "Clock, against Hex",
+        "Clock skew",
         about(
             "This machine's clock less the clock of Hex.",
             normal="within two seconds.",
@@ -398,7 +422,7 @@ def _skew() -> Any:
 def _token() -> Any:
     return figure(
         18,
-        "Token expires in",
+        "Token ends in",
         about(
             "Until the token in use expires.",
             normal="weeks. Empty: the token does not expire.",
@@ -415,13 +439,16 @@ BOARD = board(
     "hex-exporter",
     "Can these numbers be trusted?",
     [
-        header(*FEATURES),
+        header(*FEATURES, needs=False),
         (4, _figures()),
         (9, [(14, _requests()), (10, _collectors())]),
-        (6, [(16, _exporters()), (4, _skew()), (4, _token())]),
+        (8, [(10, _features()), (14, _exporters())]),
     ],
     [
-        Section("Answers of Hex", [(7, [(8, _limited()), (8, _failures()), (8, _latency())])]),
+        Section(
+            "Answers of Hex",
+            [(4, [(12, _skew()), (12, _token())]), (7, [(8, _limited()), (8, _failures()), (8, _latency())])],
+        ),
         Section("The exporter", [(7, [(8, _backlog()), (8, _memory()), (8, _scrape())])], collapsed=True),
     ],
     time=("now-24h", "now"),

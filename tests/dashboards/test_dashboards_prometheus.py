@@ -25,7 +25,7 @@ MAY_BE_EMPTY = {
     "What fired",
     "Requests that failed",
     "429 by endpoint",
-    "Token expires in",
+    "Token ends in",
     "Scheduled and not viewed for 30 days",
     "A month on each plan, all teams",
     "Missed, 7 days",

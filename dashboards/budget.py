@@ -329,21 +329,21 @@ def _all_budgets() -> Any:
             Column(
                 "State",
                 expr=verdict(),
-                width=125,
+                width=95,
                 properties={"mappings": [_mapping()], "custom.cellOptions": {"type": "color-text"}},
             ),
-            Column("Unit", label="unit", width=130),
-            Column("Limit", expr=limit, width=75),
-            Column("Used", expr=used, width=75),
-            Column("Of the limit", expr=f"{used} / ({limit} > 0)", unit="percentunit", width=120, properties=percent),
+            Column("Unit", label="unit", width=120),
+            Column("Limit", expr=limit, width=65),
+            Column("Used", expr=used, width=70),
+            Column("Of the limit", expr=f"{used} / ({limit} > 0)", unit="percentunit", width=105, properties=percent),
             Column(
-                "Heading for", expr=f"{forecast} / ({limit} > 0)", unit="percentunit", width=120, properties=percent
+                "Heading for", expr=f"{forecast} / ({limit} > 0)", unit="percentunit", width=105, properties=percent
             ),
             Column(
                 "Resets in",
                 expr=f"clamp_min({gauge('hex_budget_period_end_timestamp_seconds')} - time(), 0)",
                 unit="s",
-                width=95,
+                width=80,
             ),
         ],
         empty="No budget is configured",
@@ -408,7 +408,7 @@ BOARD = board(
         header("runs", "budgets"),
         (4, _figures()),
         (11, [(13, _curve()), (11, _projects())]),
-        (8, [(16, _all_budgets()), (8, _shares())]),
+        (8, [(17, _all_budgets()), (7, _shares())]),
     ],
     [
         Section("When", [(9, [(24, _hours())])]),

@@ -257,6 +257,8 @@ def bars(
         .reduce_options(_last())
     )
     options: Any = panel._internal.options  # the builder has no method for these two
+    if tall:
+        panel.text(common.VizTextDisplayOptions().title_size(14).value_size(20))
     options.min_viz_height, options.max_viz_height, options.min_viz_width = 16, 60 if tall else 24, 8
     _dress(panel, id, title, description, asked, unit=unit, empty=empty, decimals=decimals, steps=steps, now=True)
     if len(asked) == 1 and "{{" in asked[0].legend:
@@ -498,7 +500,7 @@ def week_table(id: int, title: str, description: str, metric: str, *, empty: str
     _dress(
         panel, id, title, description, asked, unit="none", empty=empty, decimals=0, steps=(), now=True, is_table=True
     )
-    panel.min(0).align(commons.FieldTextAlignment.CENTER).min_width(36)
+    panel.min(0).align(commons.FieldTextAlignment.CENTER).min_width(28)
     panel.color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId(colour)))
     panel.cell_options(commons.TableColoredBackgroundCellOptions(mode=commons.TableCellBackgroundDisplayMode.BASIC))
     # Prometheus answers in any order, and "monday" sorts behind "friday": so days are numbers with names.

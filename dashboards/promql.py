@@ -45,7 +45,8 @@ def growth(name: str, *matchers: str) -> str:
     """By how much each series of a counter grows in the interval that begins here: whole numbers, up to this moment.
 
     `increase` estimates what lies between scrapes, and its last interval is the last whole one. These are differences
-    of what was scraped last; the ledger's counters never fall.
+    of what was scraped last. The ledger's counters fall only once, where they follow an import or another ledger: what
+    is there then has been added since.
     """
     labels = METRICS[name].labels
     series = _selected(name, labels, matchers)
@@ -55,7 +56,7 @@ def growth(name: str, *matchers: str) -> str:
 
     ahead = " offset -$__interval"
     last, first = once("last_over_time", ahead), once("min_over_time", ahead)
-    return f"clamp_min({last} - ({once('last_over_time', '')} or {first}), 0)"
+    return f"({last} - ({once('last_over_time', '')} or {first}) >= 0 or {last})"
 
 
 def increase(name: str, *matchers: str, window: str = "$__rate_interval") -> str:

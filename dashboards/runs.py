@@ -54,7 +54,7 @@ def _figures() -> list[tuple[int, Any]]:
                 ),
                 [
                     Query(week, "this week"),
-                    Query(f"{week} / ({then} > 0) - 1", "against the same moment last week", {"unit": "percentunit"}),
+                    Query(f"{week} / ({then} > 0) - 1", "against last week", {"unit": "percentunit"}),
                 ],
                 unit=COUNT,
                 empty="Not known",

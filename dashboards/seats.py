@@ -22,7 +22,7 @@ from dashboards.panels import (
     table,
     tinted,
 )
-from dashboards.promql import age, gauge, growth, money
+from dashboards.promql import age, gauge, increase, money
 
 _SEATS, _IDLE, _PRICE = gauge("hex_seats"), gauge("hex_seats_inactive"), gauge("hex_seat_month_usd")
 _UNPRICED = "No prices"
@@ -225,7 +225,7 @@ def _credits() -> Any:
             normal="office hours.",
             act="A source that grows without end is a program: see the threads of that source in Hex.",
         ),
-        [Query(f"sum by (source) ({growth('hex_ai_credits_total')})", "{{source}}")],
+        [Query(f"sum by (source) ({increase('hex_ai_credits_total')})", "{{source}}")],
         unit=COUNT,
         empty="No credits in this time",
         draw="bars",

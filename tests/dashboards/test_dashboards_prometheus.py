@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from board_world import TOKEN_ONLY, World, live_through, two_of
+from board_world import CONTACT, TOKEN_ONLY, World, live_through, two_of
 from boardbook import panels_of, queries_of
 from helpers.history_server import Server, create_blocks, serving
 
@@ -199,3 +199,26 @@ def test_no_query_fails_in_any_world(
             if kind != "two workspaces" and uid == "hex-gateway":
                 missing = {one["metric"]["feature"]: one["metric"]["needs"] for one in answers["Not on"][0]}
                 assert missing == {"gateway": "gateway", "sources": "sources"}
+
+
+@GENERATIONS
+def test_bars_are_whole_numbers_across_the_seam_and_up_to_now(
+    boards: dict[str, Any], prometheus: Path, promtool: Path, tmp_path: Path
+) -> None:
+    """20 runs before the seam, where the import ends at 500 and the ledger begins at 0, 15 behind it, 575 just now."""
+    end = CONTACT + 50 * 60
+    past = [(at, 480 if at < CONTACT - 4 * HOUR else 500) for at in range(CONTACT - DAY, CONTACT - 3 * HOUR + 1, HOUR)]
+    live = [(at, 0 if at < CONTACT + 600 else 15) for at in range(CONTACT, CONTACT + 1200, 60)]
+    live += [(at, 15 + 575) for at in range(CONTACT + 1200, end + 1, 60)]
+    labels = 'workspace="acme",trigger="api",status="completed"'
+    lines = [f"hex_workspace_runs_total{{{labels}}} {value} {at}\n" for at, value in (*past, *live)]
+    create_blocks(promtool, "".join(["# TYPE hex_workspace_runs counter\n", *lines, "# EOF\n"]), tmp_path)
+    (panel,) = [one for one in panels_of(boards["hex-runs"]) if one["title"] == "Runs by trigger, all teams"]
+    query = filled(panel["targets"][0]["expr"])
+
+    with serving(prometheus, tmp_path) as server:
+        first, last = CONTACT - 10 * HOUR, CONTACT  # as Grafana does: whole steps, the last one begun before now
+        (result,) = server.ask("query_range", query=query, start=first, end=last, step=HOUR)["result"]
+
+    bars = {int(at): float(value) for at, value in result["values"] if float(value)}
+    assert bars == {CONTACT - 5 * HOUR: 20.0, CONTACT: 590.0}

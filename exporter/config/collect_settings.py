@@ -18,7 +18,8 @@ _MINUTE_SECONDS = 60.0
 
 
 class Collect(Struct, frozen=True, kw_only=True):
-    """What is read from Hex; `queried_tables` None: wherever Hex answers, else by cells.
+    """What is read from Hex; `queried_tables` None: wherever Hex answers, else by cells. `exports`: each
+    published version's settings and cells, once.
 
     Without `match` every project is polled that matches nothing of `left_out`. A gauge taken from a listing that is
     older than `max_age_seconds` is no longer shown; 0: none is ever. Once Hex shows no runs of `refused_share` of the
@@ -32,6 +33,7 @@ class Collect(Struct, frozen=True, kw_only=True):
     groups: bool = True
     threads: bool = True
     queried_tables: bool | None = None
+    exports: bool = False
     match: tuple[Match, ...] = ()
     left_out: tuple[Match, ...] = field(default=(), name="except")
     max_age_seconds: float = field(default=6 * _HOUR_SECONDS, name="max_age")

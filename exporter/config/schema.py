@@ -134,6 +134,7 @@ def _collect(teams: Sequence[Team]) -> Keys[Collect]:
         {
             **parts,
             "queried_tables": truth_or_auto(),
+            "exports": truth(),
             "match": matches,
             "except": matches,
             "max_age": duration_or_none(),

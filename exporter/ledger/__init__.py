@@ -11,6 +11,7 @@ from exporter.ledger.ledger import Ledger, open_ledger
 from exporter.ledger.listings import CollectorState, Listing
 from exporter.ledger.lock import WriterLock
 from exporter.ledger.project_records import ORDER_MARGIN_MS, KnownProject, RunProgress
+from exporter.ledger.project_versions import LATEST, KnownVersion, RunVersion
 from exporter.ledger.run_counting import is_given_up
 from exporter.ledger.run_records import QUARTER_MS
 from exporter.ledger.run_sums import RunAmount
@@ -24,6 +25,7 @@ __all__ = [
     "HOLD_MS",
     "KEEP_KEYS_MS",
     "KEEP_MS",
+    "LATEST",
     "MOST_KEYS",
     "ORDER_MARGIN_MS",
     "OTHER",
@@ -41,11 +43,13 @@ __all__ = [
     "GatewayRunRepository",
     "KnownFinding",
     "KnownProject",
+    "KnownVersion",
     "Ledger",
     "Listing",
     "RequestKey",
     "RunAmount",
     "RunProgress",
+    "RunVersion",
     "SourceRepository",
     "SourceState",
     "Span",

@@ -4,7 +4,7 @@ from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
 
 from exporter.ledger.schema import METADATA
 
-__all__ = ["ADJUSTMENTS", "CLOSINGS", "COUNTER_HOURS", "CREDIT_GROWTH", "METADATA", "SEAT_CHANGES"]
+__all__ = ["ADJUSTMENTS", "CLOSINGS", "COUNTER_HOURS", "CREDIT_GROWTH", "METADATA", "PROJECT_VERSIONS", "SEAT_CHANGES"]
 
 SEAT_CHANGES = Table(
     "seat_changes",
@@ -17,6 +17,18 @@ SEAT_CHANGES = Table(
     Column("unseen_since_ms", BigInteger),
 )
 """The role of each user from a look on, NULL once gone; `unseen_since_ms` is the look before, NULL for the first."""
+
+PROJECT_VERSIONS = Table(
+    "project_versions",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("project_id", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("published_ms", BigInteger),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+)
+"""Versions of projects: settings and cells, read once; `published_ms` is the publication that was the last one then."""
 
 COUNTER_HOURS = Table(
     "counter_hours",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager
 
-from exporter.facts import Cell, Connection, Group, Identity, Project, QueriedTable, Run, Seat, Thread
+from exporter.facts import Cell, Connection, Group, Identity, Project, ProjectVersion, QueriedTable, Run, Seat, Thread
 from exporter.ledger.codec import storable
 from exporter.ledger.first_contact import Border
 from exporter.ledger.foreseen_series import endpoint_series
@@ -116,6 +116,11 @@ class WorkspaceLedger(WorkspaceReader):
         """The cells of a project's draft as edited then; they show connections where there are no queried tables."""
         with self._store.transaction() as transaction:
             self._listings.record_cells(transaction, project_id, cells, edited_ms, at_ms)
+
+    def record_version(self, version: ProjectVersion, published_ms: int | None, at_ms: int) -> None:
+        """A version of a project that had been published last then, as Hex exported it."""
+        with self._store.transaction() as transaction:
+            self.versions.record(transaction, version, published_ms, at_ms)
 
     def record_runs(
         self,

@@ -13,6 +13,7 @@ from exporter.ledger.held_counters import CounterValue
 from exporter.ledger.key_values import KeyValues
 from exporter.ledger.listings import CollectorState, Listing, Listings
 from exporter.ledger.project_records import KnownProject, Projects
+from exporter.ledger.project_versions import ProjectVersions
 from exporter.ledger.request_counts import RequestCounts
 from exporter.ledger.run_counting import UNVIEWED_RUNS
 from exporter.ledger.run_records import Runs
@@ -37,8 +38,9 @@ _FACTS = {"users": Seat, "groups": Group, "connections": Connection, "threads": 
 class WorkspaceReader:
     """What is known of one workspace, each answer as of the last committed transaction.
 
-    `sources`, `gateway`, `findings`, `run_sums`, `credits` and `closings` are the parts of those who watch sources,
-    answer run requests, look for savings, follow AI credits and close weeks and months. Times are milliseconds since
+    `sources`, `gateway`, `findings`, `run_sums`, `credits`, `closings` and `versions` are the parts of those who
+    watch sources, answer run requests, look for savings, follow AI credits, close weeks and months, and read exports.
+    Times are milliseconds since
     the epoch; those of facts are Hex's.
     """
 
@@ -58,6 +60,7 @@ class WorkspaceReader:
         self.run_sums = RunSummaries(store, name)
         self.credits = CreditRepository(store, name)
         self.closings = ClosingRepository(store, name)
+        self.versions = ProjectVersions(store, name)
         store.when_lost(self._reload)
 
     @property
@@ -224,3 +227,4 @@ class WorkspaceReader:
         self.sources.load()
         self.gateway.load()
         self.credits.load()
+        self.versions.load()

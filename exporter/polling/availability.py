@@ -147,7 +147,7 @@ class Availability:
         self._told(endpoint, error, now_ms)
         self._report(endpoint, project_id, str(error))
         is_endpoint_down = error.status is None or error.status >= 500
-        if project_id is not None:
+        if project_id is not None and endpoint is not Endpoint.EXPORT:
             self._failures.failed(project_id, now_ms)
         if endpoint is Endpoint.RUNS and project_id is not None and isinstance(error, BadAnswerError):
             self._no_runs(project_id, error, now_ms)
@@ -186,7 +186,7 @@ class Availability:
             self._no_runs(project_id, error, now_ms)
             if self._is_everything_refused():
                 self._refusals.failed(endpoint.value, now_ms, _NEEDED_LONGEST_MS)
-        elif project_id is None or error.status == 403:
+        elif project_id is None or error.status == 403 or endpoint is Endpoint.EXPORT:
             self._report(endpoint, None, str(error))
             self._refusals.failed(endpoint.value, now_ms, _NEEDED_LONGEST_MS if endpoint is Endpoint.PROJECTS else None)
             self._record_failure(endpoint, error, now_ms)

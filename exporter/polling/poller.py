@@ -218,7 +218,9 @@ class Poller:
         )
         if isinstance(planned, PlannedRequest):
             return planned
-        return self._readers.plan_detail(projects, now_ms) or planned
+        detail = self._readers.plan_detail(projects, now_ms)
+        request = detail or self._readers.plan_export(last_week, now_ms)
+        return request or Idle(max(now_ms + 1, min(planned.until_ms, self._readers.export_wake_ms(now_ms))))
 
     async def _exchange(self, request: ApiRequest, now_ms: int) -> None:
         self._readers.sent(request, now_ms)

@@ -13,10 +13,13 @@ from exporter.facts import Project
 from exporter.hexapi import ApiRequest, Endpoint, Page
 from exporter.ledger import KnownProject, WorkspaceLedger
 from exporter.polling.availability import Availability
+from exporter.polling.due_times import NEVER_MS
+from exporter.polling.export_reading import ExportReader
 from exporter.polling.listings import ListingReader, enabled_listings
 from exporter.polling.planner import ListingOutlook, PlannedRequest, ProjectOutlook, plan_detail
 from exporter.polling.poll_report import PollReport
 from exporter.polling.project_details import DetailReader
+from exporter.polling.reasons import Reason
 from exporter.polling.request_estimate import listing_requests_per_hour
 from exporter.polling.run_reading import RunReader
 
@@ -42,6 +45,7 @@ class Readers:
         self._listings = ListingReader(ledger, enabled_listings(collect), requests_per_hour, collect.max_age_seconds)
         self._runs = RunReader(ledger, requests_per_hour, self._is_polled) if collect.runs else None
         self._details = DetailReader(ledger, wants_tables=wants_details, wants_cells=wants_details)
+        self._exports = ExportReader(ledger, requests_per_hour) if collect.exports else None
         self._known: dict[str, KnownProject] = {}
         self._collect = collect
         self._excluded = 0
@@ -50,6 +54,8 @@ class Readers:
         """Begin with what the ledger knows."""
         self._listings.load(now_ms)
         self._details.load(now_ms)
+        if self._exports is not None:
+            self._exports.load()
         self._know_projects()
         if self._runs is not None:
             self._runs.load()
@@ -84,6 +90,19 @@ class Readers:
         """The request to send while nothing else is due; None if nothing is to be learned."""
         return plan_detail(projects, self._detail(now_ms), now_ms=now_ms)
 
+    def plan_export(self, since_ms: int, now_ms: int) -> PlannedRequest | None:
+        """The version to request while nothing else is due, of those published last or with runs since then."""
+        if self._exports is None or self._availability.endpoint_until_ms(Endpoint.EXPORT, now_ms) > now_ms:
+            return None
+        request = self._exports.next_request(self._known.values(), since_ms, now_ms)
+        return None if request is None else PlannedRequest(request, Reason.VERSION_UNKNOWN)
+
+    def export_wake_ms(self, now_ms: int) -> int:
+        """When the next version of a project may be requested."""
+        if self._exports is None:
+            return NEVER_MS
+        return max(self._exports.wake_ms, self._availability.endpoint_until_ms(Endpoint.EXPORT, now_ms))
+
     def figures(self, projects: list[ProjectOutlook], now_ms: int) -> PollReport:
         """How far the reading is."""
         runs = self._runs
@@ -103,6 +122,8 @@ class Readers:
     def sent(self, request: ApiRequest, now_ms: int) -> None:
         """A request leaves; some have a daily allowance."""
         self._details.sent(request, now_ms)
+        if self._exports is not None:
+            self._exports.sent(request, now_ms)
         if self._runs is not None:
             self._runs.sent(request, now_ms)
 
@@ -114,7 +135,10 @@ class Readers:
             self._take_runs(self._runs, page, sent_ms, now_ms)
         elif project_id is not None:
             if known := self._known.get(project_id):
-                self._details.take(known, page, sent_ms)
+                if request.endpoint is not Endpoint.EXPORT:
+                    self._details.take(known, page, sent_ms)
+                elif self._exports is not None:
+                    self._exports.take(known, page, now_ms)
             self._availability.answered(request, now_ms)
         else:
             flaw = self._listings.take(page, sent_ms, now_ms)
@@ -133,6 +157,10 @@ class Readers:
             self._listings.give_up(request.endpoint)
         elif self._runs is not None and request.endpoint is Endpoint.RUNS:
             self._runs.give_up(request.project_id)
+        elif self._exports is not None and request.endpoint is Endpoint.EXPORT:
+            self._exports.failed(request, str(error), now_ms)
+            if isinstance(error, BadAnswerError):
+                self._ledger.count("hex_exporter_bad_items_total", (request.endpoint.value,), 1, now_ms)
         self._availability.failed(request, error, now_ms)
 
     def refused(self, request: ApiRequest, error: RefusedError, now_ms: int) -> None:
@@ -141,6 +169,12 @@ class Readers:
         was_readable = False
         if project_id is None:
             self._listings.give_up(request.endpoint)
+        elif self._exports is not None and request.endpoint is Endpoint.EXPORT:
+            if error.status != 403:
+                self._exports.failed(request, str(error), now_ms)
+            state = self._ledger.collectors().get(Endpoint.EXPORT.value)
+            if error.status != 403 and state is not None and state.last_success_ms is not None:
+                return  # exports are there: only this version is not
         elif request.endpoint is not Endpoint.RUNS:
             if error.status != 403:
                 self._details.skip(project_id, now_ms)

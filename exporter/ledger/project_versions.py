@@ -1,0 +1,87 @@
+"""What is known of the versions of projects: settings and cells as Hex exported them, each read once."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+
+from exporter.facts import ProjectVersion
+from exporter.ledger.codec import decode, encode, storable
+from exporter.ledger.cost_schema import PROJECT_VERSIONS
+from exporter.ledger.schema import RUNS, upsert
+from exporter.ledger.store import Store, Transaction
+
+LATEST = "latest"
+"""The version of what was published last while no run has named its number."""
+
+
+class RunVersion(NamedTuple):
+    """A version that runs of a project name: their run time in milliseconds, when the first and the last started."""
+
+    version: str
+    run_ms: int
+    first_ms: int
+    last_ms: int
+
+
+class KnownVersion(NamedTuple):
+    """A version that was read, and when the project had been published last by then (None: not known)."""
+
+    published_ms: int | None
+    facts: ProjectVersion
+
+
+class ProjectVersions:
+    """The versions of one workspace's projects. Reads may come from any thread."""
+
+    def __init__(self, store: Store, workspace: str) -> None:
+        self._store = store
+        self._workspace = workspace
+        self._mine = PROJECT_VERSIONS.c.workspace == workspace
+        self._known: dict[str, dict[str, KnownVersion]] = {}
+        self.load()
+
+    def load(self) -> None:
+        """Read again what is mirrored in memory."""
+        known: dict[str, dict[str, KnownVersion]] = {}
+        with self._store.reading() as connection:
+            rows = connection.execute(select(PROJECT_VERSIONS).where(self._mine)).all()
+        for row in rows:
+            facts = decode(row.body, ProjectVersion)
+            if facts is not None:
+                known.setdefault(row.project_id, {})[row.version] = KnownVersion(row.published_ms, facts)
+        self._known = known
+
+    def of(self, project_id: str) -> Mapping[str, KnownVersion]:
+        """The known versions of a project, by their number, or LATEST."""
+        return self._known.get(storable(project_id), {})
+
+    def record(self, transaction: Transaction, facts: ProjectVersion, published_ms: int | None, at_ms: int) -> None:
+        """A version was read, of a project that had been published last then."""
+        project_id, version = storable(facts.project_id), storable(facts.version)
+        row = {"workspace": self._workspace, "project_id": project_id, "version": version, "at_ms": at_ms}
+        upsert(
+            transaction.connection,
+            PROJECT_VERSIONS,
+            [{**row, "published_ms": published_ms, "body": encode(facts)}],
+        )
+        versions = {**self._known.get(project_id, {}), version: KnownVersion(published_ms, facts)}
+        transaction.after_commit(lambda: self._known.__setitem__(project_id, versions))
+
+    def named_by_runs(self, since_ms: int) -> dict[str, tuple[RunVersion, ...]]:
+        """The versions that runs since then name, of each project, the one that ran last first."""
+        run = RUNS.c
+        last = func.max(run.started_ms).label("last_ms")
+        first, run_ms = func.min(run.started_ms).label("first_ms"), func.sum(func.coalesce(run.elapsed_ms, 0))
+        wanted = (
+            select(run.project_id, run.version, run_ms.label("run_ms"), first, last)
+            .where(run.workspace == self._workspace, run.started_ms >= since_ms, run.version.is_not(None))
+            .group_by(run.project_id, run.version)
+            .order_by(last.desc())
+        )
+        found: dict[str, list[RunVersion]] = {}
+        with self._store.reading() as connection:
+            for row in connection.execute(wanted):
+                one = RunVersion(row.version, int(row.run_ms), row.first_ms, row.last_ms)
+                found.setdefault(row.project_id, []).append(one)
+        return {project_id: tuple(versions) for project_id, versions in found.items()}

@@ -1,0 +1,137 @@
+"""Which versions of projects are read, and when: one request each, behind everything else."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import structlog
+
+from exporter.facts import Project, ProjectVersion
+from exporter.hexapi import ApiRequest, Endpoint, Page
+from exporter.ledger import LATEST, KnownProject, RunVersion, WorkspaceLedger
+from exporter.polling.due_times import HOUR_MS, NEVER_MS
+
+SHARE = 0.2
+"""The most of the allowed requests that exports take: settings are no figures, those come first."""
+
+MOST_VERSIONS = 5
+"""So many versions with runs are read of a project: who publishes every hour needs no more for a price."""
+
+_NAMES_EVERY_MS = 60_000  # which versions runs name is a query over two weeks of runs
+_QUEUED_MS = HOUR_MS  # a run that was queued before the project was published has the version before
+_LATER_FIRST_MS = HOUR_MS
+_LATER_LONGEST_MS = 24 * HOUR_MS
+
+_log = structlog.get_logger()
+
+_Key = tuple[str, str]
+"""Project id and version."""
+
+
+class ExportReader:
+    """What is still to be learned of each project's versions, and where the answers go. For one thread at a time."""
+
+    def __init__(self, ledger: WorkspaceLedger, requests_per_hour: int) -> None:
+        """Reads nothing; `requests_per_hour` is how many the whole workspace may cost."""
+        self._ledger = ledger
+        self._every_ms = round(HOUR_MS / (requests_per_hour * SHARE))
+        self._next_ms = 0
+        self._has_more = False
+        self._later: dict[_Key, tuple[int, int]] = {}
+        self._logged: set[_Key] = set()
+        self._named: dict[str, tuple[RunVersion, ...]] = {}
+        self._named_at: tuple[int, int] | None = None
+
+    def load(self) -> None:
+        """Go on from what the ledger knows."""
+        self._named_at = None
+        self._next_ms = 0
+
+    def next_request(self, projects: Iterable[KnownProject], since_ms: int, now_ms: int) -> ApiRequest | None:
+        """The next version to request, None if none is due.
+
+        The newest version of every project comes first, then those that runs since `since_ms` name; of two projects
+        the one whose runs took longer.
+        """
+        if self._next_ms - now_ms > 0 and self._next_ms - now_ms <= self._every_ms:
+            return None
+        self._look(since_ms, now_ms)
+        best: tuple[int, int, ApiRequest] | None = None
+        for known in projects:
+            named = self._named.get(known.project.project_id, ())
+            self._adopt(known.project, now_ms)
+            run_ms = sum(one.run_ms for one in named)
+            for place, version in enumerate(self._wanted(known.project, named)):
+                if self._is_due(known.project, version, now_ms):
+                    rank = (min(place, 1), -run_ms)
+                    if best is None or rank < best[:2]:
+                        request = ApiRequest(Endpoint.EXPORT, known.project.project_id, version=version)
+                        best = (*rank, request)
+                    break
+        self._has_more = best is not None
+        return None if best is None else best[2]
+
+    @property
+    def wake_ms(self) -> int:
+        """When the next version may be requested, NEVER_MS if none was wanted at the last look."""
+        return self._next_ms if self._has_more else NEVER_MS
+
+    def sent(self, request: ApiRequest, now_ms: int) -> None:
+        """A request leaves."""
+        if request.endpoint is Endpoint.EXPORT:
+            self._next_ms = now_ms + self._every_ms
+
+    def take(self, known: KnownProject, page: Page, now_ms: int) -> None:
+        """A version came, or a file that cannot be read, which is requested again later. Raises LedgerError."""
+        for version in page.only(ProjectVersion):
+            self._ledger.record_version(version, known.project.published_ms, now_ms)
+            self._later.pop((version.project_id, version.version), None)
+        for bad in page.bad:
+            self.failed(page.request, bad.reason, now_ms)
+
+    def failed(self, request: ApiRequest, reason: str, now_ms: int) -> None:
+        """The version could not be read: it is requested again later, and the others meanwhile."""
+        key = (request.project_id or "", request.version or LATEST)
+        _, wait_ms = self._later.get(key, (0, _LATER_FIRST_MS))
+        self._later[key] = (now_ms + wait_ms, min(2 * wait_ms, _LATER_LONGEST_MS))
+        if key not in self._logged:
+            self._logged.add(key)
+            _log.warning(
+                "A version of a project cannot be read",
+                workspace=self._ledger.name,
+                project_id=key[0],
+                version=key[1],
+                reason=reason,
+            )
+
+    def _adopt(self, project: Project, now_ms: int) -> None:
+        """Give the newest version the number by which a run since its publication names it: it is not read again."""
+        known = self._ledger.versions.of(project.project_id)
+        latest = known.get(LATEST)
+        named = self._named.get(project.project_id, ())
+        if latest is None or not named or latest.published_ms != project.published_ms:
+            return
+        newest = named[0]
+        if newest.version not in known and newest.first_ms > (project.published_ms or NEVER_MS) + _QUEUED_MS:
+            facts = replace(latest.facts, version=newest.version)
+            self._ledger.record_version(facts, project.published_ms, now_ms)
+
+    def _look(self, since_ms: int, now_ms: int) -> None:
+        if self._named_at is None or not 0 <= now_ms - self._named_at[1] < _NAMES_EVERY_MS:
+            self._named = self._ledger.versions.named_by_runs(since_ms)
+            self._named_at = (since_ms, now_ms)
+
+    def _wanted(self, project: Project, named: tuple[RunVersion, ...]) -> Iterator[str]:
+        """The versions of a project that are worth a request, the newest first."""
+        if project.state != "published":
+            return
+        if not named or named[0].last_ms <= (project.published_ms or 0):
+            yield LATEST
+        for one in named[:MOST_VERSIONS]:
+            yield one.version
+
+    def _is_due(self, project: Project, version: str, now_ms: int) -> bool:
+        known = self._ledger.versions.of(project.project_id).get(version)
+        if known is not None and (version != LATEST or known.published_ms == project.published_ms):
+            return False
+        due_ms, _ = self._later.get((project.project_id, version), (0, 0))
+        return due_ms <= now_ms or due_ms - now_ms > _LATER_LONGEST_MS

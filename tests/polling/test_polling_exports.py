@@ -1,0 +1,141 @@
+"""Versions of projects: read once each, behind everything else, and a bad one stops nothing."""
+
+import asyncio
+import json
+
+import httpx
+import pytest
+import yaml
+from helpers.following import NOW, stamp
+
+from exporter.config import Collect
+
+EXPORT = "projects/export"
+EXPORTS = Collect(exports=True)
+HOUR = 3600
+
+
+@pytest.fixture
+def exporting(hand_made):
+    """A workspace that exports; `exporting.wanted` has what was requested, `exporting.answer` may be replaced."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content)
+        hand_made.wanted.append((body["projectId"], body["version"]))
+        return hand_made.answer(body["projectId"], body["version"])
+
+    hand_made.wanted = []
+    hand_made.answer = lambda project_id, version: exported(project_id)
+    hand_made.answers[EXPORT] = answer
+    return hand_made
+
+
+def exported(project_id, profile="large", **top):
+    document = {"meta": {"projectId": project_id, "kernelSize": profile}, "cells": []} | top
+    return httpx.Response(200, json={"filename": "a.hex.yaml", "content": yaml.safe_dump(document)})
+
+
+def test_each_version_is_requested_once_and_the_most_run_time_first(exporting, follow):
+    for project_id, seconds in (("short", 10), ("long", 900)):
+        exporting.add_project(project_id)
+        exporting.add_run(
+            project_id,
+            f"{project_id}-1",
+            NOW - HOUR,
+            end=NOW - HOUR + seconds,
+            elapsedTime=seconds * 1000,
+            projectVersion="3",
+        )
+    following = follow(exporting.transport, collect=EXPORTS, durable=True)
+
+    asyncio.run(following.run_for(6 * HOUR))
+    following.restart()
+    asyncio.run(following.run_for(6 * HOUR))
+
+    assert exporting.wanted == [("long", 3), ("short", 3)]
+    known = following.known.versions.of("long")
+    assert {version: one.facts.profile for version, one in known.items()} == {"3": "large"}
+    assert following.known.collectors()["export"].success
+
+
+def test_at_most_a_fifth_of_the_share_goes_to_exports(exporting, follow):
+    for number in range(60):
+        exporting.add_project(f"p{number}")
+    following = follow(exporting.transport, collect=EXPORTS, per_minute=60, per_hour=100)
+
+    asyncio.run(following.run_for(5 * HOUR))
+
+    assert 0 < len(exporting.wanted) <= 5 * 20 + 1
+
+
+def test_what_is_published_anew_is_requested_anew(exporting, follow):
+    exporting.add_project("orders")
+    following = follow(exporting.transport, collect=EXPORTS)
+    asyncio.run(following.run_for(2 * HOUR))
+    assert exporting.wanted == [("orders", "latest")]
+
+    exporting.projects["orders"]["lastPublishedAt"] = stamp(NOW + HOUR)
+    asyncio.run(following.run_for(2 * HOUR))
+
+    assert exporting.wanted == [("orders", "latest")] * 2
+
+
+def test_a_number_that_a_run_gives_to_the_latest_version_costs_no_request(exporting, follow):
+    exporting.add_project("orders")
+    following = follow(exporting.transport, collect=EXPORTS)
+    asyncio.run(following.run_for(2 * HOUR))
+    start = following.clock.now()
+    exporting.add_run("orders", "o-1", start, end=start + 60, elapsedTime=60_000, projectVersion="4")
+    exporting.projects["orders"]["lastViewedAt"] = stamp(start)
+
+    asyncio.run(following.run_for(12 * HOUR))
+
+    assert exporting.wanted == [("orders", "latest")]
+    assert following.known.versions.of("orders")["4"].facts.version == "4"
+
+
+@pytest.mark.parametrize("status", [403, 404, 405])
+def test_a_token_that_may_not_export_is_left_in_peace(exporting, follow, status):
+    for number in range(5):
+        exporting.add_project(f"p{number}")
+    exporting.answer = lambda project_id, version: httpx.Response(status, json={"message": "no", "code": "FORBIDDEN"})
+    following = follow(exporting.transport, collect=EXPORTS)
+
+    asyncio.run(following.run_for(24 * HOUR))
+
+    assert 0 < len(exporting.wanted) < 20
+    assert following.known.collectors()["export"].last_status == status
+    assert exporting.asked("projects/p0/runs") > 5
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        httpx.Response(200, json={"content": "- a\n- list"}),
+        httpx.Response(200, json={"content": "a: [" + "[" * 200}),
+        httpx.Response(200, json={"content": "x" * (9 * 1024 * 1024)}),
+        httpx.Response(200, json={"content": None}),
+        httpx.Response(200, text="<html>"),
+        httpx.Response(500, json={"message": "no", "code": "INTERNAL_SERVER_ERROR"}),
+    ],
+    ids=["list", "deep", "large", "null", "html", "500"],
+)
+def test_a_bad_version_is_requested_again_later_and_stops_nothing(exporting, follow, capsys, bad):
+    for number in range(4):
+        exporting.add_project(f"p{number}")
+    exporting.answer = lambda project_id, version: bad if project_id == "p2" else exported(project_id)
+    following = follow(exporting.transport, collect=EXPORTS)
+
+    asyncio.run(following.run_for(6 * HOUR))
+
+    assert [project_id for project_id in ("p0", "p1", "p3") if following.known.versions.of(project_id)] == [
+        "p0",
+        "p1",
+        "p3",
+    ]
+    assert not following.known.versions.of("p2")
+    assert 1 < exporting.wanted.count(("p2", "latest")) < 8
+    assert exporting.asked("projects/p2/runs") > 5
+    assert capsys.readouterr().out.count("A version of a project cannot be read") == 1
+    if bad.status_code == 200:
+        assert following.counted("hex_exporter_bad_items_total")[("export",)] > 1

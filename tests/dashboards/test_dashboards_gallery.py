@@ -45,7 +45,6 @@ def test_the_number_of_boards_is_true(page: str) -> None:
     assert word.lower() == WORDS[len(NAMES)]
 
 
-@pytest.mark.xfail(strict=True, reason="the pictures are of 2026-11-24: take them again, then remove this line")
 def test_the_pictures_show_the_navigation_of_today() -> None:
     """`taken.json` is written together with the pictures: the day, and the boards that they show as links."""
     taken = json.loads((ROOT / "docs" / "images" / "taken.json").read_text("utf-8"))

@@ -191,3 +191,13 @@ def luminance(color: str) -> float:
     parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_a_title_of_any_length_leaves_room_for_the_rest(world: Any) -> None:
+    world.list_projects(world.published("p1", title="x" * 5_000))
+    world.read_runs("p1", *world.many(3, 3_600_000))
+
+    document = render_overview(FRAME, [figures(world)])
+
+    assert b"x" * 200 not in document
+    assert b"x" * 100 in document

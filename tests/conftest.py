@@ -1,6 +1,7 @@
 """Fixtures that more than one room's tests use."""
 
 import gc
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
+
+# pytest-xdist sets it, and what a command prints would be as narrow as that.
+os.environ.pop("COLUMNS", None)
 
 # httpx tries to import this at each request to an application, and the whole path is searched for it each time.
 sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]

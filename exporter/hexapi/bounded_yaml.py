@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import yaml
 
+from exporter.errors import HexExporterError
+
 MOST_BYTES = 8 * 1024 * 1024
 """A project of a thousand cells has a tenth of it."""
 
@@ -29,7 +31,7 @@ Tree = dict[str, object]
 _PLAIN: dict[str, object] = {"": None, "~": None, "null": None, "true": True, "false": False}
 
 
-class BadYamlError(ValueError):
+class BadYamlError(HexExporterError):
     """Text that is not YAML, or beyond the bounds; the message quotes nothing of it."""
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from exporter.config import DEFAULT_BUDGET, DOLLARS, Currency
 from exporter.insight import COMPONENTS, BudgetStatus, Money, local_day
 from exporter.insight.savings import Audit
-from exporter.view import Snapshot, feature_states, project_url, subject_name
+from exporter.view import Snapshot, project_url, subject_name
 
 TOP = 5
 """How many projects and findings are shown: as many as are read at a glance."""
@@ -102,7 +102,6 @@ class WorkspaceFigures:
     more_findings: int
     billed_saving_micro: int | None
     estimate_saving_micro: int | None
-    saving_runs: float
     complete_until_ms: int | None
     unreadable_projects: int
     gaps: tuple[Gap, ...]
@@ -132,12 +131,11 @@ def workspace_figures(snapshot: Snapshot) -> WorkspaceFigures:
         more_findings=0 if audit is None else max(0, len(audit.findings) - TOP),
         billed_saving_micro=None if audit is None else audit.saving.money("billed"),
         estimate_saving_micro=None if audit is None else audit.saving.money("estimate"),
-        saving_runs=0.0 if audit is None else audit.saving.runs,
         complete_until_ms=snapshot.complete_until_ms,
         unreadable_projects=len(snapshot.unreadable),
         gaps=tuple(
             Gap(feature=feature, state=state.replace("_", " "), needs=needs)
-            for feature, (state, needs) in feature_states(snapshot).items()
+            for feature, (state, needs) in snapshot.features.items()
             if state != "on"
         ),
         currency=snapshot.config.currency(local_day(snapshot.now_ms, timezone)),
@@ -191,7 +189,7 @@ def _bill(snapshot: Snapshot) -> BillFigures:
     if accounts is None:
         return BillFigures(micro=None, previous_micro=None, components={}, missing=())
     billed = {name: micro for name, micro in accounts.week.costs.items() if COMPONENTS[name] == "billed"}
-    missing = feature_states(snapshot)["prices"]
+    missing = snapshot.features["prices"]
     micro = accounts.week.money.get("billed")
     return BillFigures(
         # Nothing of what is priced was used: 0 would pass for a bill.

@@ -16,7 +16,7 @@ from exporter.view.completeness import (
 from exporter.view.credit_people import credits_by_person
 from exporter.view.daily_usage import RunKind, Total
 from exporter.view.excluded_projects import polled
-from exporter.view.features import FEATURES, FeatureState, feature_states
+from exporter.view.features import FEATURES, FeatureState
 from exporter.view.owner_labels import OwnerLabel, owner_label
 from exporter.view.reader import Reader
 from exporter.view.recent_runs import SPAN_MS, WeekHour, by_week_hour, users_of_connections
@@ -64,7 +64,6 @@ __all__ = [
     "complete_since_ms",
     "complete_until_ms",
     "credits_by_person",
-    "feature_states",
     "is_mostly_unreadable",
     "owner_label",
     "polled",

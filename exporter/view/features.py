@@ -1,13 +1,15 @@
 """Why there is no data: for each feature whether it is on, and if not, what to set or to wait for."""
 
 from collections.abc import Callable, Mapping
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from exporter.config import DEFAULT_BUDGET, Config
 from exporter.insight import roles_of, tariff, unpriced_keys
 from exporter.ledger import CollectorState
 from exporter.view.completeness import is_mostly_unreadable
-from exporter.view.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from exporter.view.snapshot import Snapshot
 
 State = Literal["on", "off", "not_configured", "no_permission", "failing", "reading", "too_young"]
 
@@ -49,12 +51,12 @@ _SCOPES: Mapping[str, str] = {
 }
 
 
-def feature_states(snapshot: Snapshot) -> Mapping[str, FeatureState]:
+def feature_states(snapshot: "Snapshot") -> Mapping[str, FeatureState]:
     """The state of every feature, in the order of `FEATURES`."""
     return {feature: _STATES[feature](snapshot) for feature in FEATURES}
 
 
-def _runs(snapshot: Snapshot) -> FeatureState:
+def _runs(snapshot: "Snapshot") -> FeatureState:
     collect, stored = snapshot.config.collect, snapshot.stored
     if not collect.projects or not collect.runs:
         return FeatureState("off", "collect.runs: true" if collect.projects else "collect.projects: true")
@@ -69,8 +71,8 @@ def _runs(snapshot: Snapshot) -> FeatureState:
     return _ON
 
 
-def _listing(collector: str) -> Callable[[Snapshot], FeatureState]:
-    def state_of(snapshot: Snapshot) -> FeatureState:
+def _listing(collector: str) -> "Callable[[Snapshot], FeatureState]":
+    def state_of(snapshot: "Snapshot") -> FeatureState:
         if not getattr(snapshot.config.collect, collector):
             return FeatureState("off", f"collect.{collector}: true")
         known = snapshot.stored.collectors.get(collector)
@@ -93,7 +95,7 @@ def _without_success(known: CollectorState | None, collector: str) -> FeatureSta
     return FeatureState("failing", f"an answer of Hex: the last attempt brought {status}")
 
 
-def _tables(snapshot: Snapshot) -> FeatureState:
+def _tables(snapshot: "Snapshot") -> FeatureState:
     if snapshot.config.collect.queried_tables is False:
         return FeatureState("off", "collect.queried_tables: auto")
     known = snapshot.stored.collectors
@@ -108,7 +110,7 @@ def _tables(snapshot: Snapshot) -> FeatureState:
     return FeatureState("reading", "the tables of the first project")
 
 
-def _prices(snapshot: Snapshot) -> FeatureState:
+def _prices(snapshot: "Snapshot") -> FeatureState:
     prices, users = snapshot.config.prices(snapshot.name), snapshot.stored.users
     if prices.plan is None:
         return FeatureState("not_configured", "prices.plan")
@@ -116,7 +118,7 @@ def _prices(snapshot: Snapshot) -> FeatureState:
     return FeatureState("not_configured", ", ".join(missing)) if missing else _ON
 
 
-def _budgets(snapshot: Snapshot) -> FeatureState:
+def _budgets(snapshot: "Snapshot") -> FeatureState:
     budgets = snapshot.config.budgets_of(snapshot.name)
     if not snapshot.config.budgets:
         return FeatureState("off", "budgets")
@@ -130,7 +132,7 @@ def _budgets(snapshot: Snapshot) -> FeatureState:
     return _ON
 
 
-def _gateway(snapshot: Snapshot) -> FeatureState:
+def _gateway(snapshot: "Snapshot") -> FeatureState:
     config: Config = snapshot.config
     if config.gateway is None:
         return FeatureState("not_configured", "gateway")
@@ -139,7 +141,7 @@ def _gateway(snapshot: Snapshot) -> FeatureState:
     return _ON
 
 
-def _sources(snapshot: Snapshot) -> FeatureState:
+def _sources(snapshot: "Snapshot") -> FeatureState:
     config = snapshot.config
     keys = {
         source.key(known.project.project_id)
@@ -156,7 +158,7 @@ def _sources(snapshot: Snapshot) -> FeatureState:
     return FeatureState("reading", "the first probe")
 
 
-def _audit(snapshot: Snapshot) -> FeatureState:
+def _audit(snapshot: "Snapshot") -> FeatureState:
     audit = snapshot.status.audit
     if audit is None:
         return FeatureState("reading", "the first audit, within an hour")
@@ -165,7 +167,7 @@ def _audit(snapshot: Snapshot) -> FeatureState:
     return _ON
 
 
-_STATES: Mapping[str, Callable[[Snapshot], FeatureState]] = {
+_STATES: "Mapping[str, Callable[[Snapshot], FeatureState]]" = {
     "runs": _runs,
     "users": _listing("users"),
     "connections": _listing("connections"),

@@ -27,6 +27,7 @@ from exporter.view.completeness import (
     unreadable,
 )
 from exporter.view.daily_usage import RunKind
+from exporter.view.features import FeatureState, feature_states
 from exporter.view.owner_labels import OwnerLabel
 from exporter.view.recent_runs import RecentRuns
 from exporter.view.status import WorkspaceStatus
@@ -159,6 +160,11 @@ class Snapshot:
     def members(self) -> frozenset[str]:
         """The ids of the projects with series of their own."""
         return frozenset(known.project.project_id for known in self.stored.projects if known.has_series)
+
+    @cached_property
+    def features(self) -> Mapping[str, FeatureState]:
+        """Why there is no data, by feature."""
+        return feature_states(self)
 
     def series_of(self, project_id: str) -> str:
         """The label value under which gauges count the project: its id, or `other`."""

@@ -9,7 +9,7 @@ from helpers.workspace_world import ORDERS, World
 from exporter.config import Budget, Collect, Gateway, Prices, Workspace
 from exporter.facts import Connection, Seat
 from exporter.ledger import RunProgress
-from exporter.view import FEATURES, feature_states
+from exporter.view import FEATURES
 
 HOUR_MS = 3_600_000
 WEEK_MS = 7 * 24 * HOUR_MS
@@ -17,7 +17,7 @@ WEEK_MS = 7 * 24 * HOUR_MS
 
 def states(world: World) -> dict[str, tuple[str, str]]:
     (snapshot,) = world.collector.snapshots(world.config, world.now_ms)
-    found = feature_states(snapshot)
+    found = snapshot.features
     assert tuple(found) == FEATURES
     assert all(bool(needs) == (state != "on") for state, needs in found.values())
     return dict(found)
@@ -144,9 +144,7 @@ def test_budgets_are_off_on_purpose_by_default_too_young_or_on(world: World) -> 
 def test_the_gateway_is_on_in_its_workspace(world: World) -> None:
     workspaces = (Workspace(name="acme"), Workspace(name="other"))
     world.configure(workspaces=workspaces, gateway=Gateway(workspace="acme"))
-    (mine, other) = (
-        feature_states(one)["gateway"].state for one in world.collector.snapshots(world.config, world.now_ms)
-    )
+    (mine, other) = (one.features["gateway"].state for one in world.collector.snapshots(world.config, world.now_ms))
 
     assert (mine, other) == ("on", "off")
 

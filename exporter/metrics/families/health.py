@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family
-from exporter.view import Snapshot, feature_states
+from exporter.view import Snapshot
 
 
 def health_families(snapshot: Snapshot) -> Iterator[Family]:
@@ -13,7 +13,7 @@ def health_families(snapshot: Snapshot) -> Iterator[Family]:
     listing = stored.collectors.get("projects")
     yield Family(
         METRICS["hex_feature_state"],
-        [((name, feature, state, needs), 1) for feature, (state, needs) in feature_states(snapshot).items()],
+        [((name, feature, state, needs), 1) for feature, (state, needs) in snapshot.features.items()],
     )
     yield Family(METRICS["hex_up"], [((name,), int(listing is not None and listing.success))])
     yield Family(

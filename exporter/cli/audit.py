@@ -5,10 +5,8 @@ from pathlib import Path
 
 import click
 
-from exporter.clock import SystemClock
-from exporter.ledger import open_ledger
+from exporter.cli.ledger_to_read import opened_to_read
 from exporter.report import AUDIT_FORMS, FindingFilter, audit_reports, for_terminal, not_judged_lines
-from exporter.service import configure_logs, read_config
 
 
 def run_audit(config_file: Path | None, environ: Mapping[str, str], finding_filter: FindingFilter, form: str) -> None:
@@ -16,14 +14,8 @@ def run_audit(config_file: Path | None, environ: Mapping[str, str], finding_filt
 
     Raises ConfigError for a workspace or a team that does not exist, LedgerError where there is no ledger.
     """
-    configure_logs("error", "logfmt")
-    config = read_config(config_file, environ)
-    clock = SystemClock()
-    ledger = open_ledger(config.storage.url, clock=clock, read_only=True)
-    try:
+    with opened_to_read(config_file, environ) as (ledger, config, clock):
         audits = list(audit_reports(ledger, config, clock, finding_filter))
-    finally:
-        ledger.close()
     click.echo(AUDIT_FORMS[form](audits))
     if form == "csv":
         # Rows have no place for what is missing, and what was not judged must not pass for nothing found.

@@ -7,12 +7,10 @@ from typing import Literal
 
 import click
 
+from exporter.cli.ledger_to_read import opened_to_read
 from exporter.cli.report import print_tables
-from exporter.clock import SystemClock
-from exporter.ledger import open_ledger
 from exporter.reconcile import COLUMNS, PARTS, InvoiceForm, Part, read_invoice
 from exporter.report import reconcile_report
-from exporter.service import configure_logs, read_config
 
 
 def run_reconcile(
@@ -30,14 +28,9 @@ def run_reconcile(
     Raises InvoiceError for a file that is no invoice, ConfigError for a month or a workspace that is not there,
     LedgerError where there is no ledger.
     """
-    configure_logs("error", "logfmt")
-    config = read_config(config_file, environ)
     invoice = read_invoice(invoice_file, invoice_form)
-    ledger = open_ledger(config.storage.url, clock=SystemClock(), read_only=True)
-    try:
-        report = reconcile_report(ledger, config, SystemClock(), invoice, month=month, workspace=workspace)
-    finally:
-        ledger.close()
+    with opened_to_read(config_file, environ) as (ledger, config, clock):
+        report = reconcile_report(ledger, config, clock, invoice, month=month, workspace=workspace)
     print_tables([report], form)
 
 

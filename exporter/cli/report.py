@@ -5,9 +5,8 @@ from pathlib import Path
 
 import click
 
-from exporter.clock import SystemClock
+from exporter.cli.ledger_to_read import opened_to_read
 from exporter.errors import ConfigError, ConfigProblem
-from exporter.ledger import open_ledger
 from exporter.report import (
     TABLE_FORMS,
     WEEK_FORMS,
@@ -22,7 +21,6 @@ from exporter.report import (
     local,
     week_reports,
 )
-from exporter.service import configure_logs, read_config
 
 
 def run_report(
@@ -40,11 +38,7 @@ def run_report(
 
     Raises ConfigError for a period or a workspace that does not exist, LedgerError where there is no ledger.
     """
-    configure_logs("error", "logfmt")
-    config = read_config(config_file, environ)
-    clock = SystemClock()
-    ledger = open_ledger(config.storage.url, clock=clock, read_only=True)
-    try:
+    with opened_to_read(config_file, environ) as (ledger, config, clock):
         all_reports = list(week_reports(ledger, config, clock, workspace=workspace, wants_whole=is_digest, **wanted))
         _refuse_without_data(all_reports, wanted)
         if is_digest:
@@ -57,8 +51,6 @@ def run_report(
             # A bill has no place for them, and one that is not whole must not pass for one that is.
             for remark in (remark for report in all_reports for remark in report.all_remarks):
                 click.echo(f"hex-exporter: {for_terminal(remark)}", err=True)
-    finally:
-        ledger.close()
 
 
 def _refuse_without_data(reports: Sequence[WeekReport], wanted: Mapping[str, str | None]) -> None:
@@ -80,14 +72,8 @@ def run_last_days(
 
     Raises ConfigError for a time or a workspace that does not exist, LedgerError where there is no ledger.
     """
-    configure_logs("error", "logfmt")
-    config = read_config(config_file, environ)
-    clock = SystemClock()
-    ledger = open_ledger(config.storage.url, clock=clock, read_only=True)
-    try:
+    with opened_to_read(config_file, environ) as (ledger, config, clock):
         reports = list(last_days_reports(ledger, config, clock, last=last, workspace=workspace))
-    finally:
-        ledger.close()
     print_tables(reports, form)
 
 
@@ -98,14 +84,8 @@ def run_explain(
 
     Raises ConfigError for a budget or a workspace that does not exist, LedgerError where there is no ledger.
     """
-    configure_logs("error", "logfmt")
-    config = read_config(config_file, environ)
-    clock = SystemClock()
-    ledger = open_ledger(config.storage.url, clock=clock, read_only=True)
-    try:
+    with opened_to_read(config_file, environ) as (ledger, config, clock):
         reports = list(budget_explanations(ledger, config, clock, budget=budget, workspace=workspace))
-    finally:
-        ledger.close()
     print_tables(reports, form)
 
 

@@ -11,8 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from click.testing import CliRunner
 
-from exporter.cli import main
-from exporter.cli import reconcile as command
+from exporter.cli import ledger_to_read, main
 from exporter.config import load_config
 from exporter.facts import Project, Run, Seat, Thread
 from exporter.ledger import RunProgress, open_ledger
@@ -46,7 +45,7 @@ class Bench:
         self.now_ms = round(clock.now() * 1000)
         self.file = folder / "hex.yml"
         self.configure()
-        monkeypatch.setattr(command, "SystemClock", lambda: clock)
+        monkeypatch.setattr(ledger_to_read, "SystemClock", lambda: clock)
         self.fill()
 
     def configure(self, scale: str = "") -> None:

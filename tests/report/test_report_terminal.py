@@ -57,8 +57,7 @@ def printed(tmp_path: Path, manual_clock: Any, monkeypatch: pytest.MonkeyPatch) 
     ]
     acme.record_runs(PROJECT_ID, runs, RunProgress(known_until_ms=now_ms, known_from_ms=0), now_ms)
     ledger.close()
-    monkeypatch.setattr("exporter.cli.report.SystemClock", lambda: manual_clock)
-    monkeypatch.setattr("exporter.cli.audit.SystemClock", lambda: manual_clock)
+    monkeypatch.setattr("exporter.cli.ledger_to_read.SystemClock", lambda: manual_clock)
 
     def run(width: int, command: str, *options: str) -> str:
         arguments = [command, "--config.file", str(tmp_path / "hex.yml"), *options, "--workspace", "acme"]

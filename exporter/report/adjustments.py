@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from exporter.config import Currency
 from exporter.facts import Project
-from exporter.insight import MICRO, UNBILLED, Money, money_of, period_at
-from exporter.report.charges import Charge
+from exporter.insight import MICRO, Money, money_of, period_at
+from exporter.report.charges import Charge, charges_of_runs, sums_by_project
 from exporter.report.week_tables import Cell, Table
 from exporter.view import Adjustment, ClosedPeriod, Snapshot, Total, WeekAccount
 
@@ -107,39 +107,15 @@ def correction_charges(snapshot: Snapshot, closed: ClosedPeriod) -> Iterator[Cha
 def _project_corrections(snapshot: Snapshot, part: WeekAccount, blank: Charge) -> Iterator[Charge]:
     for project_id, total in _by_project(part).items():
         project = _project(snapshot, project_id)
-        billed = replace(
-            blank,
-            component="compute",
-            micro_usd=total.compute_micro_usd,
-            resource_id=project_id,
-            resource_name=project.title,
-            team=snapshot.team_of(project),
-            owner=snapshot.owner_label(project.owner),
-            quantity=total.duration_ms / 1000,
-            unit="Seconds",
-            sku=f"compute-{snapshot.profile_of(project)}",
-            runs=total.runs,
-        )
-        yield billed
-        if total.own_micro_usd:
-            yield replace(
-                billed,
-                component="own_estimate",
-                micro_usd=total.own_micro_usd,
-                quantity=total.runs,
-                unit="Runs",
-                sku="own-estimate",
-                runs=None,
-            )
+        for charge in charges_of_runs(
+            snapshot, part.period, blank.month, project, total, has_estimate=bool(total.own_micro_usd)
+        ):
+            yield replace(charge, corrected_ms=blank.corrected_ms, reason=blank.reason)
 
 
 def _by_project(account: WeekAccount) -> dict[str, Total]:
     """The differences by project, those that come to nothing left out."""
-    sums: dict[str, Total] = {}
-    for (project_id, _, status), total in (account.totals or {}).items():
-        if status != UNBILLED:
-            sums[project_id] = sums.get(project_id, Total()).plus(total)
-    return {project_id: total for project_id, total in sums.items() if any(total)}
+    return {project_id: total for project_id, total in sums_by_project(account).items() if any(total)}
 
 
 def _project(snapshot: Snapshot, project_id: str) -> Project:

@@ -104,38 +104,52 @@ def _seat_charges(snapshot: Snapshot, accounts: Accounts, parts: list[tuple[Week
 
 def _project_charges(snapshot: Snapshot, part: WeekAccount, month: Period) -> Iterator[Charge]:
     """What each project's runs cost, by what Hex bills and by the owners' own estimate."""
+    known = {each.project.project_id: each.project for each in snapshot.stored.projects}
+    for project_id, total in sums_by_project(part).items():
+        project = known.get(project_id) or Project(project_id=project_id)
+        yield from charges_of_runs(
+            snapshot, part.period, month, project, total, has_estimate="own_estimate" in part.costs
+        )
+
+
+def sums_by_project(account: WeekAccount) -> dict[str, Total]:
+    """What the runs of each project come to, without those that got no kernel."""
     sums: dict[str, Total] = {}
-    for (project_id, _, status), total in (part.totals or {}).items():
+    for (project_id, _, status), total in (account.totals or {}).items():
         if status != UNBILLED:
             sums[project_id] = sums.get(project_id, Total()).plus(total)
-    known = {each.project.project_id: each.project for each in snapshot.stored.projects}
-    for project_id, total in sums.items():
-        project = known.get(project_id) or Project(project_id=project_id)
-        billed = Charge(
-            component="compute",
-            period=part.period,
-            month=month,
-            micro_usd=total.compute_micro_usd,
-            resource_id=project_id,
-            resource_name=project.title,
-            team=snapshot.team_of(project),
-            owner=snapshot.owner_label(project.owner),
-            quantity=total.duration_ms / 1000,
-            unit="Seconds",
-            sku=f"compute-{snapshot.profile_of(project)}",
-            runs=total.runs,
+    return sums
+
+
+def charges_of_runs(
+    snapshot: Snapshot, period: Period, month: Period, project: Project, total: Total, *, has_estimate: bool
+) -> Iterator[Charge]:
+    """One project's compute in a period of this month, and with `has_estimate` the owners' own estimate of its runs."""
+    billed = Charge(
+        component="compute",
+        period=period,
+        month=month,
+        micro_usd=total.compute_micro_usd,
+        resource_id=project.project_id,
+        resource_name=project.title,
+        team=snapshot.team_of(project),
+        owner=snapshot.owner_label(project.owner),
+        quantity=total.duration_ms / 1000,
+        unit="Seconds",
+        sku=f"compute-{snapshot.profile_of(project)}",
+        runs=total.runs,
+    )
+    yield billed
+    if has_estimate:
+        yield replace(
+            billed,
+            component="own_estimate",
+            micro_usd=total.own_micro_usd,
+            quantity=total.runs,
+            unit="Runs",
+            sku="own-estimate",
+            runs=None,
         )
-        yield billed
-        if "own_estimate" in part.costs:
-            yield replace(
-                billed,
-                component="own_estimate",
-                micro_usd=total.own_micro_usd,
-                quantity=total.runs,
-                unit="Runs",
-                sku="own-estimate",
-                runs=None,
-            )
 
 
 def _credit_charges(accounts: Accounts, parts: list[tuple[WeekAccount, Period]]) -> Iterator[Charge]:

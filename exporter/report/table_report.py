@@ -5,10 +5,11 @@ import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from exporter.report.escaping import for_markdown, for_spreadsheet
 from exporter.report.table_wording import heading
-from exporter.report.terminal_table import sentence_lines, table_lines, terminal_width
+from exporter.report.terminal_table import report_lines, terminal_width
 from exporter.report.week_forms import markdown_table
 from exporter.report.week_tables import Table
 
@@ -31,17 +32,8 @@ class TableReport:
 
 def _as_table(reports: Sequence[TableReport]) -> str:
     width = terminal_width()
-    lines: list[str] = []
-    for report in reports:
-        lines += sentence_lines(report.title, width)
-        for table in report.tables:
-            if table.rows:
-                lines += ["", *table_lines(table, report.timezone, width)]
-        lines.append("")
-        for remark in report.remarks:
-            lines += sentence_lines(f"note {remark}", width, "     ")
-        lines.append("")
-    return "\n".join(lines).rstrip()
+    lines = (report_lines(one.title, one.tables, one.remarks, one.timezone, width) for one in reports)
+    return "\n".join(chain.from_iterable(lines)).rstrip()
 
 
 def _as_markdown(reports: Sequence[TableReport]) -> str:

@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
@@ -70,6 +70,25 @@ def sentence_lines(text: str, width: int | None, indent: str = "") -> list[str]:
     if width is None:
         return [text]
     return textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def report_lines(
+    title: str,
+    tables: Iterable[Table],
+    remarks: Iterable[str],
+    timezone: str,
+    width: int | None,
+    currency: Currency = DOLLARS,
+) -> Iterator[str]:
+    """One report: its title, each table that has rows, and its remarks, with an empty line after each part."""
+    yield from sentence_lines(title, width)
+    for table in tables:
+        if table.rows:
+            yield from ("", *table_lines(table, timezone, width, currency=currency))
+    yield ""
+    for remark in remarks:
+        yield from sentence_lines(f"note {remark}", width, "     ")
+    yield ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,13 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 
 from exporter.config import DOLLARS, Currency
 from exporter.report.escaping import for_markdown
 from exporter.report.focus_csv import focus_csv
 from exporter.report.table_wording import for_people, heading, local, texts
-from exporter.report.terminal_table import sentence_lines, table_lines, terminal_width
+from exporter.report.terminal_table import report_lines, terminal_width
 from exporter.report.week_report import WeekReport
 from exporter.report.week_tables import Table
 
@@ -16,17 +17,10 @@ from exporter.report.week_tables import Table
 def _as_table(all_reports: Sequence[WeekReport]) -> str:
     """For a terminal, or for a pipe: what fits, with the costliest projects only."""
     width = terminal_width()
-    lines: list[str] = []
-    for report in all_reports:
-        lines += sentence_lines(report.title, width)
-        for table in report.tables:
-            if table.rows:
-                lines += ["", *table_lines(table, report.timezone, width, currency=report.currency)]
-        lines.append("")
-        for remark in report.all_remarks:
-            lines += sentence_lines(f"note {remark}", width, "     ")
-        lines.append("")
-    return "\n".join(lines).rstrip()
+    lines = (
+        report_lines(one.title, one.tables, one.all_remarks, one.timezone, width, one.currency) for one in all_reports
+    )
+    return "\n".join(chain.from_iterable(lines)).rstrip()
 
 
 def _as_markdown(all_reports: Sequence[WeekReport]) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from exporter.facts import Project, Run
 from exporter.hexapi import ApiRequest, Page
-from exporter.ledger import KnownProject, WorkspaceLedger, is_given_up
+from exporter.ledger import KnownProject, WorkspaceLedger
 from exporter.polling.agreed_clock import DATE_STEP_MS
 from exporter.polling.due_times import HOUR_MS, MINUTE_MS, Firings, Habits, due_at, rest_intervals_ms
 from exporter.polling.expected_runs import ExpectedRuns
@@ -152,15 +152,13 @@ class RunReader:
                 self.pacing.turn_taken(now_ms)
             taken = self._take_newest(project_id, tracked, page, runs, sent_ms, now_ms)
         tracked.outlook = None
-        self._observe(project_id, tracked, runs, now_ms)
+        self._note_scheduled(project_id, tracked.observe(runs, now_ms))
         return taken
 
     def give_up(self, project_id: str) -> None:
         """Forget a read that did not come to its end; it starts again from the newest page."""
         if tracked := self._tracked.get(project_id):
-            tracked.read = None
-            tracked.known_runs = None
-            tracked.outlook = None
+            tracked.give_up()
 
     def expect_run(self, project_id: str, started_ms: int) -> None:
         """A run of the project was started then: read the project when it should have ended."""
@@ -337,16 +335,8 @@ class RunReader:
         one.stuck_pages, one.known_runs = 0, None
         return RunsTaken(older_flaw="page after page adds nothing to what is known")
 
-    def _observe(self, project_id: str, one: TrackedProject, runs: Sequence[Run], now_ms: int) -> None:
-        newest: int | None = None
-        for run in runs:
-            if run.is_active and not is_given_up(run, now_ms):
-                one.active[run.run_id] = run.start_ms
-            else:
-                one.active.pop(run.run_id, None)
-            if run.trigger == "scheduled" and run.start_ms is not None:
-                newest = max(newest or 0, run.start_ms)
-        if newest is not None:
-            habit = self._habit(project_id)
-            if newest > (habit.last_scheduled_start_ms or 0):
-                self._habits[project_id] = replace(habit, last_scheduled_start_ms=newest)
+    def _note_scheduled(self, project_id: str, start_ms: int | None) -> None:
+        """The newest scheduled run of a page started then."""
+        habit = self._habit(project_id)
+        if start_ms is not None and start_ms > (habit.last_scheduled_start_ms or 0):
+            self._habits[project_id] = replace(habit, last_scheduled_start_ms=start_ms)

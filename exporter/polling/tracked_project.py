@@ -1,9 +1,11 @@
 """One project that can have runs, as the reader of runs follows it in memory."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from exporter.ledger import KnownProject, RunProgress, WorkspaceLedger
+from exporter.facts import Run
+from exporter.ledger import KnownProject, RunProgress, WorkspaceLedger, is_given_up
 from exporter.polling.due_times import Firings
 from exporter.polling.expected_runs import ExpectedRuns
 from exporter.polling.history_reading import HeadRead
@@ -47,6 +49,24 @@ class TrackedProject:
         self.known_runs = None
         if progress.last_read_ms is not None:
             self.expected_runs.read(progress.last_read_ms)
+
+    def give_up(self) -> None:
+        """Forget a read that did not come to its end; it starts again from the newest page."""
+        self.read = None
+        self.known_runs = None
+        self.outlook = None
+
+    def observe(self, runs: Iterable[Run], now_ms: int) -> int | None:
+        """Note which of these runs are in progress; when the newest scheduled one started, None without any."""
+        newest: int | None = None
+        for run in runs:
+            if run.is_active and not is_given_up(run, now_ms):
+                self.active[run.run_id] = run.start_ms
+            else:
+                self.active.pop(run.run_id, None)
+            if run.trigger == "scheduled" and run.start_ms is not None:
+                newest = max(newest or 0, run.start_ms)
+        return newest
 
     def is_read_since(self, at_ms: int) -> bool:
         """Whether its runs are known back to then; what is refused has none that could be read."""

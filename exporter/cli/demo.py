@@ -107,7 +107,7 @@ counter shows 0 for its first 90 seconds; reading the history takes about a minu
 
 
 def _assignment(config_file: Path, environ: Mapping[str, str]) -> Assignment:
-    """The demo's configuration as it is now; the simulated Hex takes any token, so each workspace has the same."""
+    """The demo's configuration as it is now; the simulated Hex accepts any token, so all workspaces have the same."""
     config = read_config(config_file, environ)
     return Assignment(config, {one.name: TokenSource(value=_TOKEN) for one in config.workspaces}, environ)
 

@@ -1,4 +1,4 @@
-"""The page as HTML: made in full whenever the figures change, and sent as it is."""
+"""The page as HTML: rendered whole whenever the figures change, and served unchanged."""
 
 import base64
 import hashlib

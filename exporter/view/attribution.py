@@ -21,7 +21,7 @@ class ProjectThen(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """The projects by their id, and the team of each holder of a seat by user id; what is not here is as it is now."""
+    """The projects by their id, and the team of each holder of a seat by user id; without an entry, those of today."""
 
     projects: Mapping[str, ProjectThen] = field(default_factory=dict)
     people: Mapping[str, str] = field(default_factory=dict)

@@ -216,7 +216,7 @@ def test_without_labels_the_readme_says_why_nothing_would_be_scraped(bundle: Any
 
 @pytest.mark.integration
 def test_kustomize_gives_the_configuration_a_name_with_a_hash(folder: Path, kubectl: Path, tmp_path: Path) -> None:
-    """A changed configuration is another ConfigMap, so that the pods are replaced."""
+    """A changed configuration gets a ConfigMap of a new name, so that the pods are replaced."""
 
     def rendered(of: Path) -> list[dict[str, Any]]:
         done = subprocess.run([kubectl, "kustomize", of], capture_output=True, text=True, timeout=60, check=False)

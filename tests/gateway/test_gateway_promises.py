@@ -66,7 +66,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "gateway/fresh_answers: test_midnight_is_that_of_the_week",
         "gateway/fresh_answers: test_no_join_crosses_it_either",
     ),
-    'With `day_changes: false` it may, and "today" in it is another day.': (
+    'With `day_changes: false` it may, and "today" in it is a different day.': (
         "gateway/fresh_answers: test_a_hit_crosses_no_midnight_unless_the_policy_says_so",
     ),
     "Notebooks that depend on the hour need a shorter `max_age`.": (
@@ -84,7 +84,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "gateway/policies: test_unchanged_for_stands_in_for_a_source",
         "gateway/fresh_answers: test_nor_where_the_source_is_unknown_by_then",
     ),
-    "Another `?query` is another request, and `no-cache` always runs.": (
+    "A different `?query` is a different request, and `no-cache` always runs.": (
         "gateway/fresh_answers: test_the_run_of_a_request_with_a_query_answers_no_plain_one",
         "gateway/fresh_answers: test_it_is_no_result_of_a_plain_request",
         "gateway/joins: test_a_request_for_a_run_of_its_own_gets_one",

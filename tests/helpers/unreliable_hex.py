@@ -210,7 +210,7 @@ class UnreliableWorld:
         self.machine.off = off
 
     def date_wrongly(self, seconds: float, lasts: float) -> None:
-        """Hex's answers are dated so much ahead for a while; not from the start, when nothing could tell."""
+        """Hex's Date is ahead by so much for a while; not from the start, when nothing contradicts it."""
         if self.following.time.is_agreed:
             self.dates_off, self._dates_until = seconds, self.clock.now() + lasts
 

@@ -38,8 +38,8 @@ class RunRequest:
     """A request to run a project. `fields` is the JSON object to be sent, as `strict_json` reads it.
 
     `bypass` says why no other run may answer it, None if one may; it depends on the request only, not on policies.
-    `is_sampled`: a trial, run with the policy's parameter. `query` is that of the address: another query is another
-    request.
+    `is_sampled`: a trial, run with the policy's parameter. `query` is that of the address: a different query is a
+    different request.
     """
 
     fields: Mapping[str, object]

@@ -1,10 +1,9 @@
 """`report --explain`: who used a budget, in words that a page uses, and figures that the metrics have."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from helpers.workspace_world import World
+from helpers.workspace_world import world
 
 from exporter.config import Budget, BudgetMatch, Week
 from exporter.errors import ConfigError
@@ -14,11 +13,7 @@ HOUR_MS = 3_600_000
 ADS = Budget(name="ads", unit="runs", limit=100, match=BudgetMatch(owner="*@m.example"))
 
 
-@pytest.fixture
-def world(manual_clock: Any) -> Iterator[World]:
-    made = World(manual_clock)
-    yield made
-    made.ledger.close()
+__all__ = ["world"]
 
 
 @pytest.fixture

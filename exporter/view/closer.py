@@ -10,7 +10,7 @@ import structlog
 import exporter
 from exporter.config import Config, PeriodKind
 from exporter.insight import BudgetStatus, Period, local_day, period_at, period_before
-from exporter.ledger import Ledger, WorkspaceLedger
+from exporter.ledger import CollectorState, Ledger, WorkspaceLedger
 from exporter.view.accounts import Accounts, WeekAccount
 from exporter.view.attribution import attribution_of
 from exporter.view.bookkeeping import Bookkeeper
@@ -23,6 +23,7 @@ from exporter.view.closed_period import (
     stored_adjustment,
 )
 from exporter.view.completeness import awaited, complete_until_ms
+from exporter.view.excluded_projects import polled
 from exporter.view.reader import Reader
 from exporter.view.snapshot import Stored
 
@@ -66,23 +67,21 @@ class PeriodCloser:
 
     def look(self, now_ms: int) -> bool:
         """Close or adjust at most one period; whether there may be more to do at once. Raises LedgerError."""
-        stored = self._reader.read(self._week, now_ms, self._config.collect)
-        if stored is None:
-            return False
+        threads = self._ledger.collectors().get("threads")
+        self._forget_credits(threads)
         closed = self._ledger.closings.periods()
-        until_ms = _known_until_ms(stored, self._config, now_ms)
-        self._forget_credits(stored)
+        until_ms = self._known_until_ms(threads, now_ms) or 0
         for kind, period in self._over(now_ms):
             mark = self._ledger.runs_revision(*period)
-            if period in closed:
-                if self._looked.get(period) != mark:
-                    self._adjust(stored, kind, period, now_ms)
-                    self._looked[period] = mark
-                    return True
-            elif until_ms is not None and until_ms >= period[1] and self._looked.get(period) != mark:
-                self._close(stored, kind, period, now_ms)
-                self._looked[period] = mark
-                return True
+            if self._looked.get(period) == mark or (period not in closed and until_ms < period[1]):
+                continue
+            # Only now: a whole workspace is read for it, and most looks find nothing to do.
+            stored = self._reader.read(self._week, now_ms, self._config.collect)
+            if stored is None:
+                return False
+            (self._adjust if period in closed else self._close)(stored, kind, period, now_ms)
+            self._looked[period] = mark
+            return True
         return False
 
     def _over(self, now_ms: int) -> Iterator[tuple[PeriodKind, Period]]:
@@ -97,16 +96,30 @@ class PeriodCloser:
                 yield kind, period
                 period = period_before(period, kind, self._week)
 
-    def _forget_credits(self, stored: Stored) -> None:
+    def _forget_credits(self, threads: CollectorState | None) -> None:
         """Have the periods looked at again in which the last look at threads found credits, and all later ones."""
-        state = stored.collectors.get("threads")
-        looked_ms = None if state is None else state.last_success_ms
+        looked_ms = None if threads is None else threads.last_success_ms
         if looked_ms is None or looked_ms == self._credits_ms:
             return
         from_ms = None if self._credits_ms is None else self._ledger.credits.from_ms_seen_after(self._credits_ms)
         self._credits_ms = looked_ms
         if from_ms is not None:
             self._looked = {period: mark for period, mark in self._looked.items() if period[1] <= from_ms}
+
+    def _known_until_ms(self, threads: CollectorState | None, now_ms: int) -> int | None:
+        """Up to when runs are known of all projects that Hex does not refuse to show, and AI credits if read lately."""
+        runs_ms = self._runs_known_until_ms()
+        looked_ms = None if threads is None or not threads.success else threads.last_success_ms
+        if runs_ms is None or looked_ms is None or not self._config.collect.is_fresh(looked_ms, now_ms):
+            return runs_ms
+        return min(runs_ms, looked_ms)
+
+    def _runs_known_until_ms(self) -> int | None:
+        projects = [one for one in awaited(polled(self._ledger, self._config)) if not one.progress.refusals]
+        if not projects:
+            listing = self._ledger.collectors().get("projects")
+            return None if listing is None else listing.last_success_ms
+        return complete_until_ms(projects, self._ledger.first_contact_ms)
 
     def _close(self, stored: Stored, kind: PeriodKind, period: Period, now_ms: int) -> None:
         books = books_of(Bookkeeper(self._ledger, self._config).at_end_of(stored, period))
@@ -174,21 +187,3 @@ def _with_previous(status: BudgetStatus, accounts: Accounts, before: WeekAccount
 def _kept_since_ms(ledger: WorkspaceLedger, config: Config, now_ms: int) -> int:
     """Since when all runs are kept that were ever known."""
     return max(ledger.forgotten_before_ms, now_ms - round(config.storage.keep_runs_seconds * 1000))
-
-
-def _known_until_ms(stored: Stored, config: Config, now_ms: int) -> int | None:
-    """Up to when runs are known of all projects that Hex does not refuse to show, and AI credits if read lately."""
-    runs_ms = _runs_known_until_ms(stored)
-    threads = stored.collectors.get("threads")
-    looked_ms = None if threads is None or not threads.success else threads.last_success_ms
-    if runs_ms is None or looked_ms is None or not config.collect.is_fresh(looked_ms, now_ms):
-        return runs_ms
-    return min(runs_ms, looked_ms)
-
-
-def _runs_known_until_ms(stored: Stored) -> int | None:
-    projects = [known for known in awaited(stored.projects) if not known.progress.refusals]
-    if not projects:
-        listing = stored.collectors.get("projects")
-        return None if listing is None else listing.last_success_ms
-    return complete_until_ms(projects, stored.first_contact_ms)

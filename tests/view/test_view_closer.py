@@ -55,3 +55,20 @@ def test_threads_that_are_not_listed_any_more_do_not_hold_it_up(ended: Any) -> N
     ended.acme.record_collector("threads", False, ended.now_ms, 403)
 
     assert closed(ended) is not None
+
+
+def test_a_look_that_finds_nothing_to_do_reads_no_workspace(ended: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It looks every few seconds, and a whole workspace is a week of runs."""
+    look(ended, 14_000)
+    closer = PeriodCloser(ended.ledger, "acme", ended.config)
+    while closer.look(ended.now_ms):
+        pass
+    reads: list[int] = []
+    monkeypatch.setattr(ended.acme, "runs_between", lambda *_: reads.append(1) or iter(()))
+    monkeypatch.setattr(ended.acme, "week_counts", lambda *_: reads.append(1) or {})
+
+    ended.clock.advance(2 * DAY_MS / 1000)
+    ended.read_runs("p", ended.run("new", HOUR_MS // 60, 1000, project_id="p"))
+
+    assert closer.look(ended.now_ms) is False
+    assert reads == []

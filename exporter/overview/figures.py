@@ -122,7 +122,7 @@ def workspace_figures(snapshot: Snapshot) -> WorkspaceFigures:
         budgets=tuple(_budgets(snapshot)),
         runs=sum(stored.week_counts.values()) if is_known else None,
         previous_runs=sum(stored.previous_week_counts.values()) if is_previous_known else None,
-        previous_runs_by_now=stored.curve.previous_by_now if is_previous_known else None,
+        previous_runs_by_now=sum(stored.previous_week_by_now.values()) if is_previous_known else None,
         curve=stored.curve.this if is_known else (),
         previous_curve=stored.curve.previous if is_previous_known else (),
         bill=_bill(snapshot),

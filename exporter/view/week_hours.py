@@ -18,13 +18,11 @@ HOURS = 168
 class WeekCurve:
     """Runs since the week's start, at the end of each local hour of the week.
 
-    `this` ends with the hour that is going on; `previous` has all 168. `previous_by_now` is last week's up to the same
-    local moment, to the quarter of an hour. All count runs as `Stored.week_counts` does.
+    `this` ends with the hour that is going on; `previous` has all 168. Both count runs as `Stored.week_counts` does.
     """
 
     this: tuple[int, ...]
     previous: tuple[int, ...]
-    previous_by_now: int
 
 
 def week_curve(
@@ -36,18 +34,13 @@ def week_curve(
     weeks is the same time of the same weekday.
     """
     this, before = [0] * HOURS, [0] * HOURS
-    then_ms, by_now = same_moment(now_ms, week, previous, timezone), 0
     for quarter, count in starts.items():
         at_ms = quarter * QUARTER_MS
         for hours, (start_ms, end_ms) in ((this, week), (before, previous)):
             if start_ms <= at_ms < end_ms:
                 hours[_hour_of_week(at_ms, start_ms, timezone)] += count
-        if previous[0] <= at_ms < then_ms:
-            by_now += count
     last = _hour_of_week(min(max(now_ms, week[0]), week[1] - 1), week[0], timezone)
-    return WeekCurve(
-        this=tuple(accumulate(this[: last + 1])), previous=tuple(accumulate(before)), previous_by_now=by_now
-    )
+    return WeekCurve(this=tuple(accumulate(this[: last + 1])), previous=tuple(accumulate(before)))
 
 
 def previous_week_by_now(

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from exporter.insight import week_bounds
 from exporter.ledger import QUARTER_MS
-from exporter.view.week_hours import week_curve
+from exporter.view.week_hours import previous_week_by_now, week_curve
 
 BERLIN = "Europe/Berlin"
 
@@ -34,9 +34,12 @@ def test_it_grows_with_each_run_and_ends_with_the_hour_that_is_going_on():
 def test_last_week_is_compared_up_to_the_same_local_moment_across_a_clock_change():
     # Clocks go back on Sunday, 25 October 2026; Monday 26 to 1 November is a week of winter time.
     before, after = ms(2026, 10, 21, 10, 50), ms(2026, 10, 21, 11, 15)
-    found = curve(ms(2026, 10, 28, 11, 7), before, after)
+    now_ms = ms(2026, 10, 28, 11, 7)
+    found = curve(now_ms, before, after)
 
-    assert found.previous_by_now == 1
+    week = week_bounds(now_ms, BERLIN, 0)
+    starts = {("p", at_ms // QUARTER_MS): 1 for at_ms in (before, after)}
+    assert previous_week_by_now(starts, week, week_bounds(week[0] - 1, BERLIN, 0), BERLIN, now_ms) == {"p": 1}
     assert (found.previous[2 * 24 + 10], found.previous[2 * 24 + 11]) == (1, 2)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.models import dashboard as models
 
-from dashboards.panels import SOURCE
+from dashboards.panel_parts import SOURCE
 from dashboards.promql import WORKSPACE, gauge
 
 TAG = "hex-exporter"

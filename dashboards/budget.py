@@ -3,7 +3,23 @@
 from typing import Any
 
 from dashboards.board import Section, board, label_variable
-from dashboards.panels import (
+from dashboards.board_header import header
+from dashboards.budget_queries import (
+    CHOSEN_NONE,
+    END,
+    FORECAST,
+    ONE,
+    RECENTLY,
+    VERDICTS,
+    by_unit,
+    chosen,
+    default,
+    graded,
+    passed,
+    threshold,
+    verdict,
+)
+from dashboards.panel_parts import (
     BAD,
     CALM,
     CLEAR,
@@ -12,104 +28,21 @@ from dashboards.panels import (
     NOTE,
     PLAIN,
     PROJECT_ID,
-    USD,
     WARN,
     Column,
     Query,
     about,
-    bands,
-    bars,
-    curve,
-    figure,
-    header,
     link,
     meter,
     painted,
     project_column,
-    table,
     tinted,
-    week_table,
 )
+from dashboards.panels import bands, bars, curve, figure, table
 from dashboards.promql import gauge
-
-ONE = 'budget="$budget"'
-UNITS = {"runs": COUNT, "usd": USD, "bill_usd": USD, "compute_minutes": "m", "ai_credits": COUNT}
-BY = "workspace, budget, unit"
+from dashboards.week_panels import week_table
 
 _USED, _LIMIT = gauge("hex_budget_used", ONE), gauge("hex_budget_limit", ONE)
-_FORECAST = gauge("hex_budget_forecast", ONE)
-_START = gauge("hex_budget_period_start_timestamp_seconds", ONE)
-_END = gauge("hex_budget_period_end_timestamp_seconds", ONE)
-
-
-def threshold(severity: str, *matchers: str, last: str = "") -> str:
-    """Where a severity of the budgets begins, as a part of the limit."""
-    chosen = f'severity="{severity}"'
-    return f"max by ({BY}) ({gauge('hex_budget_threshold_ratio', *matchers, chosen, last=last)})"
-
-
-_CHOSEN_NONE = 'feature="budgets"', 'state="not_configured"'
-_RECENTLY = "8d:10m"
-"""Also beyond this moment, up to the week's end; every ten minutes of it, because every scrape would cost as much as
-a month's panel may."""
-
-
-def chosen(expr: str) -> str:
-    """What is judged: budgets that someone configured, and not the default limit."""
-    return f"({expr}) unless on (workspace) {gauge('hex_feature_state', *_CHOSEN_NONE)}"
-
-
-def default(expr: str) -> str:
-    """The same of the default budget, where no budget is configured: it is shown, and judged by no colour."""
-    return f"({expr}) and on (workspace) {gauge('hex_feature_state', *_CHOSEN_NONE)}"
-
-
-def verdict(*matchers: str) -> str:
-    """0 to 3: fits, close, will not fit, over; 10 more where there is no forecast yet; 100: the default limit."""
-    used, limit = gauge("hex_budget_used", *matchers), gauge("hex_budget_limit", *matchers)
-    forecast = gauge("hex_budget_forecast", *matchers)
-    warning, critical = threshold("warning", *matchers), threshold("critical", *matchers)
-    over = f"({used} >= bool {limit} * {critical})"
-    will = f"(({forecast} >= bool {limit} * {critical}) or {over})"
-    close = f"(({forecast} >= bool {limit} * {warning}) or ({used} >= bool {limit} * {warning}))"
-    unknown = f"(10 * ({used} unless {forecast}) ^ 0 or 0 * {used})"
-    # Each includes the one before: what is used up was also heading there.
-    judged = f"{close} + {will} + {over} + {unknown}"
-    return f"{chosen(judged)} or {default(f'0 * {used} + 100')}"
-
-
-VERDICTS = {
-    "0": ("Fits", GOOD),
-    "1": ("Close", NOTE),
-    "2": ("Will not fit", WARN),
-    "3": ("Over", BAD),
-    "10": ("No forecast yet", CALM),
-    "11": ("Close", NOTE),
-    "13": ("Over", BAD),
-    "100": ("Default limit", CALM),
-}
-
-
-def by_unit(expr: str, legend: str = "", **properties: Any) -> list[Query]:
-    """The same figure once for each unit a budget can have: only one returns data, and so brings its unit."""
-    return [
-        Query(expr.replace(ONE, f'{ONE}, unit="{unit}"'), legend, {"unit": shown, **properties})
-        for unit, shown in UNITS.items()
-    ]
-
-
-def graded(expr: str, legend: str, *colors: str) -> list[Query]:
-    """A part of the limit, coloured by the budget's own thresholds: below all, and from each of the three."""
-    info, warning, critical = (threshold(one, ONE) for one in ("info", "warning", "critical"))
-    judged = f"({chosen(expr)})"
-    grades = (
-        f"{judged} < {info}",
-        f"({judged} >= {info}) < {warning}",
-        f"({judged} >= {warning}) < {critical}",
-        f"{judged} >= {critical}",
-    )
-    graded = [Query(one, legend, painted(color)) for one, color in zip(grades, colors, strict=True)]
-    return [*graded, Query(default(expr), legend, painted(PLAIN))]
 
 
 def _line(color: str, *, dashed: bool = False, width: int = 2, fill: int = 0) -> dict[str, Any]:
@@ -170,7 +103,7 @@ def _figures() -> list[tuple[int, Any]]:
             normal="below the limit, which the curve shows as a red line.",
             act="Above it: there is still time to lengthen a schedule; the table shows which.",
         ),
-        by_unit(_FORECAST),
+        by_unit(FORECAST),
         unit=COUNT,
         empty="After the first whole week",
     )
@@ -182,7 +115,7 @@ def _figures() -> list[tuple[int, Any]]:
             normal="at most a week, for a monthly budget at most a month.",
             act="Nothing. With little time left, a nearly used-up budget may not be worth a change.",
         ),
-        [Query(f"clamp_min({_END} - time(), 0)")],
+        [Query(f"clamp_min({END} - time(), 0)")],
         unit="s",
         decimals=1,
         empty="No such budget",
@@ -193,12 +126,12 @@ def _figures() -> list[tuple[int, Any]]:
 def _curve() -> Any:
     # The week's end lies in the future, where only the last known figures exist. There the forecast is drawn only at
     # the right edge, so that a line leads from the last used figure to it.
-    ahead = gauge("hex_budget_forecast", ONE, last=_RECENTLY)
-    end = gauge("hex_budget_period_end_timestamp_seconds", ONE, last=_RECENTLY)
+    ahead = gauge("hex_budget_forecast", ONE, last=RECENTLY)
+    end = gauge("hex_budget_period_end_timestamp_seconds", ONE, last=RECENTLY)
     at_edge = f"{end} - time() < 7200 and {end} - time() >= 0"
-    limit = gauge("hex_budget_limit", ONE, last=_RECENTLY)
-    warning, critical = (threshold(one, ONE, last=_RECENTLY) for one in ("warning", "critical"))
-    none = gauge("hex_feature_state", *_CHOSEN_NONE, last=_RECENTLY)
+    limit = gauge("hex_budget_limit", ONE, last=RECENTLY)
+    warning, critical = (threshold(one, ONE, last=RECENTLY) for one in ("warning", "critical"))
+    none = gauge("hex_feature_state", *CHOSEN_NONE, last=RECENTLY)
     return curve(
         7,
         "This week against last week and the limit",
@@ -224,7 +157,6 @@ def _curve() -> Any:
 
 
 def _shares() -> Any:
-    passed = f"clamp(({_passed()}), 0, 1)"
     return bars(
         8,
         "Part of the limit",
@@ -235,19 +167,15 @@ def _shares() -> Any:
             act="Used longer than the time passed, with an orange forecast: the budget will not last.",
         ),
         [
-            Query(passed, "Time passed", painted(CALM)),
+            Query(f"clamp(({passed()}), 0, 1)", "Time passed", painted(CALM)),
             *graded(f"({_USED} / ({_LIMIT} > 0))", "Used", GOOD, NOTE, WARN, BAD),
-            *graded(f"({_FORECAST} / ({_LIMIT} > 0))", "Heading for", GOOD, GOOD, NOTE, WARN),
+            *graded(f"({FORECAST} / ({_LIMIT} > 0))", "Heading for", GOOD, GOOD, NOTE, WARN),
         ],
         unit="percentunit",
         empty="No figures of this budget yet",
         high=1.5,
         tall=True,
     )
-
-
-def _passed() -> str:
-    return f"(time() - {_START}) / ({_END} - {_START})"
 
 
 def _as_projects(of_users: str) -> str:

@@ -3,24 +3,9 @@
 from typing import Any
 
 from dashboards.board import Section, board
-from dashboards.panels import (
-    COUNT,
-    NOTE,
-    PLAIN,
-    USD,
-    WARN,
-    Column,
-    Query,
-    about,
-    bars,
-    curve,
-    figure,
-    header,
-    link,
-    meter,
-    table,
-    tinted,
-)
+from dashboards.board_header import header
+from dashboards.panel_parts import COUNT, NOTE, PLAIN, USD, WARN, Column, Query, about, link, meter, tinted
+from dashboards.panels import bars, curve, figure, table
 from dashboards.promql import age, gauge, money
 
 _INFO = f"topk by (workspace, connection_id) (1, {gauge('hex_connection_info')})"

@@ -3,7 +3,8 @@
 from typing import Any
 
 from dashboards.board import TEAM_AND_OWNER, Section, board, chosen_variable
-from dashboards.panels import (
+from dashboards.board_header import header
+from dashboards.panel_parts import (
     BAD,
     COUNT,
     NOTE,
@@ -14,15 +15,11 @@ from dashboards.panels import (
     Column,
     Query,
     about,
-    bars,
-    curve,
-    figure,
-    header,
     meter,
     project_column,
-    table,
     tinted,
 )
+from dashboards.panels import bars, curve, figure, table
 from dashboards.promql import chosen, gauge, money, named, projects, views
 
 COMPONENTS = {"seats": "blue", "compute": "purple", "ai_credits": "orange", "own_estimate": "text"}

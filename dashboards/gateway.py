@@ -3,36 +3,30 @@
 from typing import Any
 
 from dashboards.board import Section, board
-from dashboards.panels import (
+from dashboards.board_header import header
+from dashboards.gateway_sources import matcher, repeated, sources, would_save
+from dashboards.panel_parts import (
     BAD,
     CALM,
     COUNT,
     GOOD,
-    NOTE,
     PLAIN,
     PROJECT_ID,
-    TO_PROJECT_OF_SERIES,
     USD,
     WARN,
     Column,
     Query,
     about,
-    bars,
-    curve,
-    figure,
-    header,
     link,
     meter,
     painted,
     project_column,
-    table,
-    tinted,
 )
+from dashboards.panels import curve, figure, table
 from dashboards.promql import age, gauge, growth, increase, money, part_increase, titled
 
 _OUTCOMES = {"hit": GOOD, "joined": "light-green", "miss": CALM, "bypass": "purple", "refused": BAD}
 _NO_GATEWAY = "No gateway"
-_NO_SOURCE = "No source"
 _NO_REQUEST = "No run was requested in this time"
 _DASHED = {"custom.lineStyle": {"fill": "dash", "dash": [8, 6]}, "custom.lineWidth": 1}
 
@@ -40,7 +34,6 @@ _DASHED = {"custom.lineStyle": {"fill": "dash", "dash": [8, 6]}, "custom.lineWid
 _LOOKUPS, _HITS = gauge("hex_project_gateway_lookups_7d"), gauge("hex_project_gateway_hits_7d")
 _HITS_OR_0 = f"{_HITS} or 0 * {_LOOKUPS}"
 _ALL_LOOKUPS, _ALL_HITS = gauge("hex_gateway_lookups_7d"), gauge("hex_gateway_hits_7d")
-_CHECKED, _UNCHANGED = gauge("hex_source_checked_runs_7d"), gauge("hex_source_unchanged_runs_7d")
 
 
 def _of_two_weeks(this_week: str, week_before: str) -> str:
@@ -133,7 +126,7 @@ def _outcomes() -> Any:
         ),
         [
             Query(
-                f"sum by (outcome) ({growth('hex_gateway_requests_total', _matcher('outcome', outcome))})",
+                f"sum by (outcome) ({growth('hex_gateway_requests_total', matcher('outcome', outcome))})",
                 "{{outcome}}",
                 painted(color),
             )
@@ -274,97 +267,6 @@ def _spared() -> Any:
     )
 
 
-def _sources() -> Any:
-    projects, known, unknown = (
-        f"max by (workspace, source) ({gauge('hex_source_projects', *matchers)})"
-        for matchers in ((), (_matcher("state", "known"),), (_matcher("state", "unknown"),))
-    )
-    states = {"0": ("Fails", BAD), "1": ("Works", GOOD)}
-    options = {
-        value: {"text": text, "color": color, "index": index}
-        for index, (value, (text, color)) in enumerate(states.items())
-    }
-    return table(
-        14,
-        "Sources",
-        about(
-            "Each configured source: whether its last probe succeeded, for how many projects the state is known, and "
-            "the age of the last success (for a source per project: of the oldest).",
-            normal="every source works, and its age is below its interval.",
-            act="Fails: every request for its projects starts a run. The log of the exporter has the reason.",
-        ),
-        projects,
-        [
-            Column("Source", label="source", properties={"custom.minWidth": 110}),
-            Column(
-                "Last probe",
-                expr=gauge("hex_source_success"),
-                width=100,
-                properties={
-                    "mappings": [{"type": "value", "options": options}],
-                    "custom.cellOptions": {"type": "color-text"},
-                },
-            ),
-            Column("Projects known", expr=known, width=125),
-            Column(
-                "Unknown",
-                expr=unknown,
-                width=115,
-                properties=tinted((PLAIN, None), (WARN, 1)),
-            ),
-            Column("Last success, ago", expr=age("hex_source_last_success_timestamp_seconds"), unit="s", width=110),
-        ],
-        empty=_NO_SOURCE,
-        sort_by="Unknown",
-    )
-
-
-def _repeated() -> Any:
-    return figure(
-        15,
-        "Not needed, 7 days",
-        about(
-            "Of the runs of 7 days whose source state is known, the part that repeated unchanged data, whoever started "
-            "them: hits are not among them, they start no run. And scheduled and refresh runs whose result no one had "
-            "viewed before the next one: an estimate that needs neither a gateway nor a source.",
-            normal="low where runs go through the gateway; the rest is what it would save.",
-            act="See below which projects these are; **Schedules** shows what no one views.",
-        ),
-        [
-            Query(f"{_UNCHANGED} / ({_CHECKED} > 0)", "repeated unchanged data", {"unit": "percentunit"}),
-            Query(gauge("hex_unviewed_runs_7d"), "unviewed runs"),
-        ],
-        unit=COUNT,
-        empty="Not known",
-        named=True,
-        stacked=True,
-        links=[link("Which schedules are these?", "hex-schedules")],
-    )
-
-
-def _would_save() -> Any:
-    unchanged = titled(f"({gauge('hex_project_source_unchanged_runs_7d')} > 0)")
-    return bars(
-        17,
-        "What the gateway would save: runs that repeated unchanged data, 7 days",
-        about(
-            "Observed runs of 7 days that repeated unchanged data, by project, the twelve largest.",
-            normal="short bars.",
-            act="Send these run requests through the gateway, or schedule them as rarely as their data "
-            "changes. Click a bar for its project.",
-        ),
-        [Query(f"sort_desc(topk(12, {unchanged}))", "{{title}}")],
-        unit=COUNT,
-        empty="No checked run repeated unchanged data in 7 days",
-        steps=((NOTE, None),),
-        links=[TO_PROJECT_OF_SERIES],
-    )
-
-
-def _matcher(label: str, value: str) -> str:
-    return f'{label}="{value}"'
-
-
 BOARD = board(
     "hex-gateway",
     "Which runs were not needed, and do clients wait for those that were?",
@@ -375,7 +277,7 @@ BOARD = board(
         (10, [(24, _projects())]),
     ],
     [
-        Section("What it would save", [(6, [(7, _repeated()), (17, _sources())]), (9, [(24, _would_save())])]),
+        Section("What it would save", [(6, [(7, repeated()), (17, sources())]), (9, [(24, would_save())])]),
         Section("Queue and waits", [(9, [(8, _queue()), (8, _waits()), (8, _spared())])], collapsed=True),
     ],
 )

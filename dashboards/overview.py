@@ -3,21 +3,10 @@
 from typing import Any
 
 from dashboards.board import NAMES, board
-from dashboards.budget import VERDICTS
-from dashboards.panels import (
-    BAD,
-    COUNT,
-    NOTE,
-    PLAIN,
-    USD,
-    WARN,
-    Column,
-    about,
-    everywhere_header,
-    meter,
-    table,
-    tinted,
-)
+from dashboards.board_header import everywhere_header
+from dashboards.budget_queries import VERDICTS
+from dashboards.panel_parts import BAD, COUNT, NOTE, PLAIN, USD, WARN, Column, about, meter, tinted
+from dashboards.panels import table
 from dashboards.promql import everywhere
 
 _BY = "workspace"

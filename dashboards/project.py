@@ -3,28 +3,14 @@
 from typing import Any
 
 from dashboards.board import Section, board, project_variable
-from dashboards.panels import (
-    CALM,
-    COUNT,
-    GOOD,
-    PLAIN,
-    USD,
-    Column,
-    Query,
-    about,
-    curve,
-    figure,
-    header,
-    link,
-    table,
-)
-from dashboards.promql import WORKSPACE, age, gauge, growth, money, views
-from dashboards.runs import STATUSES, TRIGGERS
+from dashboards.board_header import header
+from dashboards.panel_parts import COUNT, USD, Column, Query, about, link
+from dashboards.panels import figure, table
+from dashboards.project_charts import ONE, charts
+from dashboards.promql import WORKSPACE, age, gauge, money, views
 from dashboards.savings import KINDS
 
-ONE = 'project_id="$project"'
 _COMPLETED = 'status="completed"'
-_UNREAD = "Not known"
 
 
 def _title() -> Any:
@@ -292,97 +278,8 @@ def _findings() -> Any:
     )
 
 
-def _amount(id: int, title: str, description: str, expr: str, legend: str, unit: str, **more: Any) -> Any:
-    return curve(
-        id,
-        title,
-        description,
-        [Query(expr, legend)],
-        unit=unit,
-        empty="No run ended in this time",
-        draw="bars",
-        stacked=True,
-        min_step="1h",
-        points=60,
-        **more,
-    )
-
-
-def _charts() -> tuple[Any, Any, Any, Any]:
-    runs = growth("hex_runs_total", ONE)
-    seconds = growth("hex_run_seconds_total", ONE)
-    return (
-        _amount(
-            16,
-            "Runs by trigger",
-            about(
-                "Runs that ended in each interval, by what started them.",
-                normal="even, at the hours of its schedule.",
-                act="Many API runs come from a program: find its owner.",
-            ),
-            f"sum by (trigger) ({runs})",
-            "{{trigger}}",
-            COUNT,
-            colors=TRIGGERS,
-        ),
-        _amount(
-            17,
-            "Runs by end",
-            about(
-                "Runs that ended in each interval, by how they ended.",
-                normal="completed.",
-                act="Errored again and again: it costs money without a result until it is repaired.",
-            ),
-            f"sum by (status) ({runs}) > 0",
-            "{{status}}",
-            COUNT,
-            colors={"completed": GOOD} | STATUSES,
-        ),
-        curve(
-            18,
-            "Time of a run",
-            about(
-                "Mean run time of each interval, by trigger.",
-                normal="level.",
-                act="Rising: its data grows. Falling to seconds: it may fail early.",
-            ),
-            [
-                Query(
-                    f"sum by (trigger) ({seconds}) / (sum by (trigger) ({runs}) > 0)",
-                    "{{trigger}}",
-                )
-            ],
-            unit="s",
-            decimals=None,
-            empty="No run ended in this time",
-            min_step="6h",
-            points=60,
-            span_gaps=True,
-            marks=True,
-            colors=TRIGGERS,
-        ),
-        curve(
-            19,
-            "Runs of the week as they add up",
-            about(
-                "This week's runs against the same hours of last week.",
-                normal="close to the grey line.",
-                act="Where the two lines diverge, something changed.",
-            ),
-            [
-                Query(gauge("hex_project_week_runs", ONE, last="2h"), "this week", {"custom.lineWidth": 3}),
-                Query(gauge("hex_project_week_runs", ONE, offset="1w", last="2h"), "a week earlier"),
-            ],
-            unit=COUNT,
-            empty=_UNREAD,
-            draw="steps",
-            colors={"this week": CALM, "a week earlier": PLAIN},
-        ),
-    )
-
-
 def _boards() -> Any:
-    by_trigger, by_end, duration, week = _charts()
+    by_trigger, by_end, duration, week = charts()
     return board(
         "hex-project",
         "What does this project cost and give?",

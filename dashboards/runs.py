@@ -3,7 +3,8 @@
 from typing import Any
 
 from dashboards.board import TEAM_AND_OWNER, Section, board, chosen_variable
-from dashboards.panels import (
+from dashboards.board_header import header
+from dashboards.panel_parts import (
     BAD,
     CALM,
     COUNT,
@@ -15,17 +16,13 @@ from dashboards.panels import (
     Column,
     Query,
     about,
-    bars,
-    curve,
-    figure,
-    header,
     meter,
     project_column,
-    table,
     tinted,
-    week_curve,
 )
+from dashboards.panels import bars, curve, figure, table
 from dashboards.promql import age, chosen, gauge, growth, named, part_increase, projects, views
+from dashboards.week_panels import week_curve
 
 FAILED = 'status=~"errored|killed|unable_to_allocate_kernel"'
 TRIGGERS = {"scheduled": CALM, "api": "purple", "app_refresh": "green", "unknown": PLAIN}

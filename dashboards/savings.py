@@ -3,24 +3,9 @@
 from typing import Any
 
 from dashboards.board import Section, board
-from dashboards.panels import (
-    COUNT,
-    GOOD,
-    NOTE,
-    PLAIN,
-    USD,
-    WARN,
-    Column,
-    Query,
-    about,
-    curve,
-    figure,
-    header,
-    link,
-    meter,
-    table,
-    tinted,
-)
+from dashboards.board_header import header
+from dashboards.panel_parts import COUNT, GOOD, NOTE, PLAIN, USD, WARN, Column, Query, about, link, meter, tinted
+from dashboards.panels import curve, figure, table
 from dashboards.promql import WORKSPACE, age, gauge, growth, increase, money
 from exporter.facts import FINDING_KINDS, finding_kind_words
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 from dashboards.board import TEAM_AND_OWNER, Section, board, chosen_variable
-from dashboards.panels import (
+from dashboards.board_header import header
+from dashboards.panel_parts import (
     BAD,
     CALM,
     COUNT,
@@ -16,16 +17,13 @@ from dashboards.panels import (
     Column,
     Query,
     about,
-    bars,
-    figure,
-    header,
     meter,
     project_column,
-    table,
     tinted,
-    week_table,
 )
+from dashboards.panels import bars, figure, table
 from dashboards.promql import age, chosen, gauge, money, named, projects, views
+from dashboards.week_panels import week_table
 
 _PLANNED = gauge("hex_project_scheduled_week_runs")
 _WEEKLY = views("7d")

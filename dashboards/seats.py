@@ -3,25 +3,9 @@
 from typing import Any
 
 from dashboards.board import Section, board
-from dashboards.panels import (
-    BAD,
-    CALM,
-    COUNT,
-    NOTE,
-    PLAIN,
-    USD,
-    WARN,
-    Column,
-    Query,
-    about,
-    curve,
-    figure,
-    header,
-    link,
-    meter,
-    table,
-    tinted,
-)
+from dashboards.board_header import header
+from dashboards.panel_parts import BAD, CALM, COUNT, NOTE, PLAIN, USD, WARN, Column, Query, about, link, meter, tinted
+from dashboards.panels import curve, figure, table
 from dashboards.promql import age, gauge, increase, money
 
 _SEATS, _IDLE, _PRICE = gauge("hex_seats"), gauge("hex_seats_inactive"), gauge("hex_seat_month_usd")

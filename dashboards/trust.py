@@ -3,24 +3,11 @@
 from typing import Any
 
 from dashboards.board import Section, board
-from dashboards.panels import (
-    BAD,
-    CALM,
-    COUNT,
-    GOOD,
-    NOTE,
-    PLAIN,
-    WARN,
-    Column,
-    Query,
-    about,
-    curve,
-    figure,
-    header,
-    table,
-    tinted,
-)
-from dashboards.promql import WORKSPACE, age, gauge, growth, increase, part_increase
+from dashboards.board_header import header
+from dashboards.panel_parts import BAD, CALM, COUNT, GOOD, NOTE, PLAIN, WARN, Column, Query, about, tinted
+from dashboards.panels import curve, figure, table
+from dashboards.promql import WORKSPACE, age, gauge, increase
+from dashboards.trust_requests import failures, latency, limited, requests
 from exporter.view import FEATURES
 
 _COOL = "hex_api_cooldown_until_timestamp_seconds"
@@ -131,108 +118,6 @@ def _figures() -> list[tuple[int, Any]]:
             ),
         ),
     ]
-
-
-def _requests() -> Any:
-    return curve(
-        8,
-        "Requests an hour, planned and allowed",
-        about(
-            "Requests of the hour before each point by endpoint, what polling has planned, and what is allowed.",
-            normal="the areas stay below the dashed plan, and the plan below the red line.",
-            act="The plan above the red line: projects will be read late. Raise `rate_limit.share`.",
-        ),
-        [
-            Query(f"sum by (endpoint) ({increase('hex_api_requests_total', window='1h')}) > 0", "{{endpoint}}"),
-            Query(
-                gauge("hex_api_planned_requests_per_hour"),
-                "planned",
-                _line(NOTE, dashed=True),
-            ),
-            Query(gauge("hex_api_allowed_requests_per_hour"), "allowed", _line(BAD)),
-        ],
-        unit=COUNT,
-        empty="No request was sent in this time",
-        stacked=True,
-        area=True,
-    )
-
-
-def _line(color: str, *, dashed: bool = False) -> dict[str, Any]:
-    line: dict[str, Any] = {
-        "color": {"mode": "fixed", "fixedColor": color},
-        "custom.fillOpacity": 0,
-        "custom.lineWidth": 2,
-        "custom.stacking": {"mode": "none", "group": "B"},
-    }
-    return line | {"custom.lineStyle": {"fill": "dash", "dash": [8, 6]}} if dashed else line
-
-
-def _limited() -> Any:
-    return curve(
-        9,
-        "429 by endpoint",
-        about(
-            "Answers in each interval that said: too many requests.",
-            normal="empty.",
-            act="Bars that return: which other program uses the workspace's limit at that hour?",
-        ),
-        [Query(f"sum by (endpoint) ({growth('hex_api_rate_limited_total')}) > 0", "{{endpoint}}")],
-        unit=COUNT,
-        empty="No 429 in this time",
-        draw="bars",
-        stacked=True,
-        min_step="1m",
-        points=100,
-    )
-
-
-def _failures() -> Any:
-    return curve(
-        10,
-        "Requests that failed",
-        about(
-            "Requests in each interval without a usable answer, by status; 429 has its own panel.",
-            normal="empty.",
-            act="401: the token. 403: its rights. 5xx, timeout, error: Hex or the network.",
-        ),
-        [
-            Query(
-                f"sum by (code) ({increase('hex_api_requests_total', NOT_FINE)}) > 0",
-                "{{code}}",
-            )
-        ],
-        unit=COUNT,
-        empty="Every request was answered in this time",
-        draw="bars",
-        stacked=True,
-        min_step="1m",
-        points=100,
-    )
-
-
-NOT_FINE = 'code!~"2..|429"'
-
-
-def _latency() -> Any:
-    buckets = part_increase("hex_api_request_duration_seconds", "bucket")
-    return curve(
-        11,
-        "How long Hex takes to answer",
-        about(
-            "The 95th percentile of the time to the last byte, by endpoint.",
-            normal="below 2 seconds.",
-            act="Slow: Hex is under load. Polling waits; counts are late, none is lost.",
-        ),
-        [Query(f"histogram_quantile(0.95, sum by (le, endpoint) ({buckets}))", "{{endpoint}}")],
-        unit="s",
-        decimals=None,
-        empty="No request was sent in this time",
-        min_step="1m",
-        points=100,
-        span_gaps=True,
-        marks=True,
-    )
 
 
 def _collectors() -> Any:
@@ -441,13 +326,13 @@ BOARD = board(
     [
         header(*FEATURES, needs=False),
         (4, _figures()),
-        (9, [(14, _requests()), (10, _collectors())]),
+        (9, [(14, requests()), (10, _collectors())]),
         (8, [(10, _features()), (14, _exporters())]),
     ],
     [
         Section(
             "Answers of Hex",
-            [(4, [(12, _skew()), (12, _token())]), (7, [(8, _limited()), (8, _failures()), (8, _latency())])],
+            [(4, [(12, _skew()), (12, _token())]), (7, [(8, limited()), (8, failures()), (8, latency())])],
         ),
         Section("The exporter", [(7, [(8, _backlog()), (8, _memory()), (8, _scrape())])], collapsed=True),
     ],

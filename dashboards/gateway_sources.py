@@ -1,0 +1,119 @@
+"""Run gateway: the sources behind the projects, and what runs repeated an unchanged one."""
+
+from typing import Any
+
+from dashboards.panel_parts import (
+    BAD,
+    COUNT,
+    GOOD,
+    NOTE,
+    PLAIN,
+    TO_PROJECT_OF_SERIES,
+    WARN,
+    Column,
+    Query,
+    about,
+    link,
+    tinted,
+)
+from dashboards.panels import bars, figure, table
+from dashboards.promql import age, gauge, titled
+
+NO_SOURCE = "No source"
+
+CHECKED, UNCHANGED = gauge("hex_source_checked_runs_7d"), gauge("hex_source_unchanged_runs_7d")
+
+
+def sources() -> Any:
+    """A row for each source: whether its last probe succeeded, and for how many projects its state is known."""
+    projects, known, unknown = (
+        f"max by (workspace, source) ({gauge('hex_source_projects', *matchers)})"
+        for matchers in ((), (matcher("state", "known"),), (matcher("state", "unknown"),))
+    )
+    states = {"0": ("Fails", BAD), "1": ("Works", GOOD)}
+    options = {
+        value: {"text": text, "color": color, "index": index}
+        for index, (value, (text, color)) in enumerate(states.items())
+    }
+    return table(
+        14,
+        "Sources",
+        about(
+            "Each configured source: whether its last probe succeeded, for how many projects the state is known, and "
+            "the age of the last success (for a source per project: of the oldest).",
+            normal="every source works, and its age is below its interval.",
+            act="Fails: every request for its projects starts a run. The log of the exporter has the reason.",
+        ),
+        projects,
+        [
+            Column("Source", label="source", properties={"custom.minWidth": 110}),
+            Column(
+                "Last probe",
+                expr=gauge("hex_source_success"),
+                width=100,
+                properties={
+                    "mappings": [{"type": "value", "options": options}],
+                    "custom.cellOptions": {"type": "color-text"},
+                },
+            ),
+            Column("Projects known", expr=known, width=125),
+            Column(
+                "Unknown",
+                expr=unknown,
+                width=115,
+                properties=tinted((PLAIN, None), (WARN, 1)),
+            ),
+            Column("Last success, ago", expr=age("hex_source_last_success_timestamp_seconds"), unit="s", width=110),
+        ],
+        empty=NO_SOURCE,
+        sort_by="Unknown",
+    )
+
+
+def repeated() -> Any:
+    """Runs that were not needed: their source was unchanged, or no one viewed their result."""
+    return figure(
+        15,
+        "Not needed, 7 days",
+        about(
+            "Of the runs of 7 days whose source state is known, the part that repeated unchanged data, whoever started "
+            "them: hits are not among them, they start no run. And scheduled and refresh runs whose result no one had "
+            "viewed before the next one: an estimate that needs neither a gateway nor a source.",
+            normal="low where runs go through the gateway; the rest is what it would save.",
+            act="See below which projects these are; **Schedules** shows what no one views.",
+        ),
+        [
+            Query(f"{UNCHANGED} / ({CHECKED} > 0)", "repeated unchanged data", {"unit": "percentunit"}),
+            Query(gauge("hex_unviewed_runs_7d"), "unviewed runs"),
+        ],
+        unit=COUNT,
+        empty="Not known",
+        named=True,
+        stacked=True,
+        links=[link("Which schedules are these?", "hex-schedules")],
+    )
+
+
+def would_save() -> Any:
+    """The projects whose runs repeated unchanged data most often."""
+    unchanged = titled(f"({gauge('hex_project_source_unchanged_runs_7d')} > 0)")
+    return bars(
+        17,
+        "What the gateway would save: runs that repeated unchanged data, 7 days",
+        about(
+            "Observed runs of 7 days that repeated unchanged data, by project, the twelve largest.",
+            normal="short bars.",
+            act="Send these run requests through the gateway, or schedule them as rarely as their data "
+            "changes. Click a bar for its project.",
+        ),
+        [Query(f"sort_desc(topk(12, {unchanged}))", "{{title}}")],
+        unit=COUNT,
+        empty="No checked run repeated unchanged data in 7 days",
+        steps=((NOTE, None),),
+        links=[TO_PROJECT_OF_SERIES],
+    )
+
+
+def matcher(label: str, value: str) -> str:
+    """A label matcher for equality."""
+    return f'{label}="{value}"'

@@ -1,0 +1,102 @@
+"""One project: its runs by trigger and end, how long they take, and the week as it adds up."""
+
+from typing import Any
+
+from dashboards.panel_parts import CALM, COUNT, GOOD, PLAIN, Query, about
+from dashboards.panels import curve
+from dashboards.promql import gauge, growth
+from dashboards.runs import STATUSES, TRIGGERS
+
+ONE = 'project_id="$project"'
+
+UNREAD = "Not known"
+
+
+def _amount(id: int, title: str, description: str, expr: str, legend: str, unit: str, **more: Any) -> Any:
+    return curve(
+        id,
+        title,
+        description,
+        [Query(expr, legend)],
+        unit=unit,
+        empty="No run ended in this time",
+        draw="bars",
+        stacked=True,
+        min_step="1h",
+        points=60,
+        **more,
+    )
+
+
+def charts() -> tuple[Any, Any, Any, Any]:
+    """Runs by trigger, runs by end, time of a run, and the runs of the week as they add up."""
+    runs = growth("hex_runs_total", ONE)
+    seconds = growth("hex_run_seconds_total", ONE)
+    return (
+        _amount(
+            16,
+            "Runs by trigger",
+            about(
+                "Runs that ended in each interval, by what started them.",
+                normal="even, at the hours of its schedule.",
+                act="Many API runs come from a program: find its owner.",
+            ),
+            f"sum by (trigger) ({runs})",
+            "{{trigger}}",
+            COUNT,
+            colors=TRIGGERS,
+        ),
+        _amount(
+            17,
+            "Runs by end",
+            about(
+                "Runs that ended in each interval, by how they ended.",
+                normal="completed.",
+                act="Errored again and again: it costs money without a result until it is repaired.",
+            ),
+            f"sum by (status) ({runs}) > 0",
+            "{{status}}",
+            COUNT,
+            colors={"completed": GOOD} | STATUSES,
+        ),
+        curve(
+            18,
+            "Time of a run",
+            about(
+                "Mean run time of each interval, by trigger.",
+                normal="level.",
+                act="Rising: its data grows. Falling to seconds: it may fail early.",
+            ),
+            [
+                Query(
+                    f"sum by (trigger) ({seconds}) / (sum by (trigger) ({runs}) > 0)",
+                    "{{trigger}}",
+                )
+            ],
+            unit="s",
+            decimals=None,
+            empty="No run ended in this time",
+            min_step="6h",
+            points=60,
+            span_gaps=True,
+            marks=True,
+            colors=TRIGGERS,
+        ),
+        curve(
+            19,
+            "Runs of the week as they add up",
+            about(
+                "This week's runs against the same hours of last week.",
+                normal="close to the grey line.",
+                act="Where the two lines diverge, something changed.",
+            ),
+            [
+                Query(gauge("hex_project_week_runs", ONE, last="2h"), "this week", {"custom.lineWidth": 3}),
+                Query(gauge("hex_project_week_runs", ONE, offset="1w", last="2h"), "a week earlier"),
+            ],
+            unit=COUNT,
+            empty=UNREAD,
+            draw="steps",
+            colors={"this week": CALM, "a week earlier": PLAIN},
+        ),
+    )

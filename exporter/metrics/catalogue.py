@@ -318,6 +318,14 @@ GROUPS = (
                 "Always 1: a connection that the project is known to query, at most 1,000 pairs.",
             ),
             _gauge(
+                "hex_project_cache_info",
+                "workspace project_id published_results_cached auto_rerun logic_query_cache published_query_cache",
+                "Always 1: the cache settings of the published version: whether viewers get the results of an earlier "
+                "run, whether the app runs again for each of them, and how long query results are kept in the notebook "
+                "and in the app (as Hex writes it, lastscheduledrun, or disabled). Empty: Hex does not say. Needs "
+                "collect.exports.",
+            ),
+            _gauge(
                 "hex_project_scheduled_week_runs",
                 "workspace project_id",
                 "Runs that the project's enabled schedules start in the current week. From the project listing.",

@@ -18,6 +18,7 @@ from exporter.view.daily_usage import RunKind, Total
 from exporter.view.excluded_projects import polled
 from exporter.view.features import FEATURES, FeatureState
 from exporter.view.owner_labels import OwnerLabel, owner_label
+from exporter.view.published_settings import published_settings
 from exporter.view.reader import Reader
 from exporter.view.recent_runs import SPAN_MS, WeekHour, by_week_hour, users_of_connections
 from exporter.view.rolling_runs import FAILED_STATUSES, RollingRuns
@@ -68,6 +69,7 @@ __all__ = [
     "owner_label",
     "polled",
     "project_url",
+    "published_settings",
     "subject_name",
     "team_of_person",
     "unreadable",

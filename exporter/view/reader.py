@@ -10,6 +10,7 @@ from exporter.facts import QueriedTable
 from exporter.insight import previous_week_bounds, week_bounds
 from exporter.ledger import Ledger, WorkspaceLedger
 from exporter.view.excluded_projects import excluded_of, without
+from exporter.view.published_settings import published_settings
 from exporter.view.recent_runs import SPAN_MS, RecentRuns, recent
 from exporter.view.rolling_runs import RollingRuns
 from exporter.view.snapshot import Stored
@@ -76,6 +77,7 @@ class Reader:
             connections=ledger.listing("connections"),
             identity=me.items[0] if me is not None and me.items else None,
             tables=tables,
+            settings=published_settings(ledger, projects),
             week=bounds,
             week_counts=ledger.week_counts(*bounds),
             previous_week_counts=ledger.week_counts(*previous),

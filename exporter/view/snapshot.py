@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from exporter.config import Config, Workspace
-from exporter.facts import Connection, Identity, Project, QueriedTable, Run, Seat
+from exporter.facts import Connection, Identity, Project, ProjectVersion, QueriedTable, Run, Seat
 from exporter.insight import SeatUse
 from exporter.ledger import (
     OTHER,
@@ -44,7 +44,8 @@ class Stored:
     The weeks are start and end, the counts runs by project; `previous_week_by_now` up to the same local moment.
     `last_7d` are the runs that started in the last 7 x 24 hours, by project, trigger and status; `counted_7d` is what
     counters that runs cannot give grew by since the hour seven days ago, by metric and labels. `excluded` has the ids
-    of projects that are left out of all of it; `excluded_projects` is how many of them are listed. `unknown_projects`
+    of projects that are left out of all of it; `settings` are those that projects are published with, where they were
+    read; `excluded_projects` is how many of them are listed. `unknown_projects`
     is how many the listing has that cannot be read and were never known.
     """
 
@@ -70,6 +71,7 @@ class Stored:
     last_7d: Mapping[RunKind, RunAmount]
     previous_week_by_now: Mapping[str, int] = field(default_factory=dict)
     counted_7d: Mapping[tuple[str, tuple[str, ...]], int] = field(default_factory=dict)
+    settings: Mapping[str, ProjectVersion] = field(default_factory=dict)
     excluded: frozenset[str] = frozenset()
     excluded_projects: int = 0
     unknown_projects: int = 0

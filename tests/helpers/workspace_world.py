@@ -25,7 +25,7 @@ from exporter.config import (
     Week,
     Workspace,
 )
-from exporter.facts import Connection, Identity, Project, QueriedTable, Run, Schedule, Seat, Thread
+from exporter.facts import Connection, Identity, Project, ProjectVersion, QueriedTable, Run, Schedule, Seat, Thread
 from exporter.insight.savings.finding import Audit, Finding, NotJudged, Saving, Total
 from exporter.ledger import KnownFinding, RunProgress, open_ledger
 from exporter.ledger.histograms import observed
@@ -177,6 +177,10 @@ def fill(world: World) -> World:
         [Connection(connection_id="c1", name="Warehouse", connection_type="snowflake")], world.now_ms
     )
     world.acme.record_tables("orders", [QueriedTable(connection_id="c1", table="orders")], world.now_ms)
+    settings = ProjectVersion(
+        project_id="orders", version="3", profile="large", auto_rerun_app=True, published_cache="3600"
+    )
+    world.acme.record_version(settings, world.now_ms - DAY_MS, world.now_ms)
     for credits_milli in (500, 1_750):
         world.acme.record_threads(
             [

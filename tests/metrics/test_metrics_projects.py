@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from exporter.config import Labels, Match, Team, Workspace
-from exporter.facts import Identity, QueriedTable, Schedule
+from exporter.facts import Identity, ProjectVersion, QueriedTable, Schedule
 
 DAY_MS = 86_400_000
 FROM_THE_LISTING = {
@@ -234,3 +234,35 @@ def test_when_a_project_is_scheduled_and_what_it_queries(world: Any) -> None:
 
     assert figures["hex_project_schedule_info"] == {("p1", "daily", "5 9 * * *", "Europe/Zurich"): 1}
     assert figures["hex_project_connection_info"] == {("p1", "c1"): 1}
+
+
+class TestCacheSettings:
+    def record(self, world: Any, version: str, published_ms: int = 1, **settings: Any) -> None:
+        facts = ProjectVersion(project_id="p1", version=version, **settings)
+        world.acme.record_version(facts, published_ms, world.now_ms)
+
+    def test_they_are_those_of_the_published_version(self, world: Any) -> None:
+        """An old version that runs name may be read after the published one."""
+        world.list_projects(world.published(published_ms=1))
+        self.record(world, "10", auto_rerun_app=True, cache_published_app=False, published_cache="disabled")
+        self.record(world, "9", auto_rerun_app=False)
+
+        assert world.figures()["hex_project_cache_info"] == {("p1", "false", "true", "", "disabled"): 1}
+
+        self.record(world, "latest", logic_cache="3600")
+        assert world.figures()["hex_project_cache_info"] == {("p1", "", "", "3600", ""): 1}
+
+    def test_what_was_published_last_is_superseded_by_a_later_version(self, world: Any) -> None:
+        world.list_projects(world.published(published_ms=2))
+        self.record(world, "latest", 1, logic_cache="3600")
+        assert world.figures()["hex_project_cache_info"] == {("p1", "", "", "3600", ""): 1}
+
+        self.record(world, "4", 2, logic_cache="60")
+        assert world.figures()["hex_project_cache_info"] == {("p1", "", "", "60", ""): 1}
+
+    def test_without_a_version_or_a_published_app_there_is_none(self, world: Any) -> None:
+        world.list_projects(world.published("p1"), world.published("p2", published_ms=None))
+        facts = ProjectVersion(project_id="p2", version="1")
+        world.acme.record_version(facts, None, world.now_ms)
+
+        assert "hex_project_cache_info" not in world.figures()

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from exporter.facts import Project
+from exporter.facts import Project, ProjectVersion
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family, Sample
 from exporter.view import Snapshot, project_url
@@ -75,6 +75,21 @@ def project_families(snapshot: Snapshot) -> Iterator[Family]:
         }
     )
     yield Family(METRICS["hex_project_connection_info"], [(pair, 1) for pair in pairs[:_MOST_PAIRS]])
+    settings = snapshot.stored.settings
+    yield Family(
+        METRICS["hex_project_cache_info"],
+        [
+            ((snapshot.name, project.project_id, *_caches(settings[project.project_id])), 1)
+            for project in details
+            if project.project_id in settings
+        ],
+    )
+
+
+def _caches(version: ProjectVersion) -> tuple[str, ...]:
+    switches = (version.cache_published_app, version.auto_rerun_app)
+    words = ("" if value is None else str(value).lower() for value in switches)
+    return (*words, version.logic_cache or "", version.published_cache or "")
 
 
 def _info(snapshot: Snapshot) -> Family:

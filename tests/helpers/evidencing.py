@@ -213,3 +213,7 @@ def month_micro_usd(piece: Waste) -> int:
     second = (prices.prices.warehouse_minute_micro_usd or 0) / 60
     week = piece.runs_per_week * (prices.prices.run_micro_usd or 0) + piece.seconds_per_week * second
     return round(week * 365.25 / 12 / 7)
+
+
+ABANDONED = {("abandoned_project", "p")}
+UNVIEWED = {("unviewed_schedule", "p")}

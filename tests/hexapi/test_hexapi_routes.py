@@ -1,81 +1,23 @@
 """The way to a server: direct, through a proxy, past one that inspects TLS; over real sockets."""
 
 import asyncio
-import contextlib
-import socket
-import ssl
-import threading
 from collections.abc import Iterator
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
 import pytest
 import trustme
 from helpers.proxying import CompanyProxy, company_proxy
+from helpers.route_asking import HOST, URL, ask, body, reason, serving
 
 from exporter.config import Route
-from exporter.errors import ConfigError
 from exporter.hexapi import Answer, Exchanger, NoAnswer, way, whole_body
 from exporter.hexapi.proxy import proxy_of
 
 pytestmark = pytest.mark.integration
 
-HOST = "eu.hex.example"
-URL = f"https://{HOST}/api/v1/projects"
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Says what it was asked."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        """Answer."""
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = f"{self.command} {self.path} {self.headers.get('Proxy-Authorization')}".encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_POST = do_GET  # noqa: N815 - the name that http.server looks for
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-
-class Server(ThreadingHTTPServer):
-    """Counts connections; the first `resets` of them end before TLS has begun."""
-
-    daemon_threads = True
-    resets = 0
-    connections = 0
-
-    def verify_request(self, request: object, client_address: object) -> bool:
-        """Whether to go on with this one."""
-        self.connections += 1
-        return self.connections > self.resets
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that does not trust the certificate is no news."""
-
-
-@contextlib.contextmanager
-def serving(ca: trustme.CA | None = None) -> Iterator[Server]:
-    server = Server(("127.0.0.1", 0), Handler)
-    if ca is not None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        ca.issue_cert(HOST, "localhost", "127.0.0.1").configure_cert(context)
-        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.fixture(autouse=True)
@@ -103,26 +45,6 @@ def inspecting(ca: trustme.CA) -> Iterator[CompanyProxy]:
     """A proxy behind which a server speaks TLS with the company's certificate."""
     with serving(ca) as server, company_proxy(server.server_address[1]) as proxy:
         yield proxy
-
-
-def ask(route: Route, url: str = URL, method: str = "GET", setting: str = "base_url") -> Answer[bytes] | NoAnswer:
-    async def once() -> Answer[bytes] | NoAnswer:
-        async with Exchanger(route=route, setting=setting) as http:
-            read = partial(whole_body, limit_bytes=1000)
-            return await http.exchange(http.request(method, url), read, deadline_seconds=20)
-
-    return asyncio.run(once())
-
-
-def body(found: Answer[bytes] | NoAnswer) -> bytes | None:
-    assert isinstance(found, Answer), found
-    return found.body
-
-
-def reason(found: Answer[bytes] | NoAnswer) -> str:
-    assert isinstance(found, NoAnswer), found
-    assert not found.was_sent
-    return found.reason
 
 
 class TestProxy:
@@ -297,60 +219,6 @@ class TestTrust:
 
         ca.cert_pem.write_to_path(str(file), append=True)
         assert body(ask(route)) is not None
-
-
-class TestReasons:
-    """A name that cannot be resolved, and no TLS: with host, setting and what may be the cause."""
-
-    def test_a_name_that_cannot_be_resolved(self) -> None:
-        found = reason(ask(Route(), "https://no-such-host.invalid/"))
-
-        assert found.startswith("the name no-such-host.invalid cannot be resolved (")
-        assert found.endswith("is base_url right? Where only a proxy knows it, give the proxy in proxy")
-
-    def test_the_name_of_a_proxy_that_cannot_be_resolved(self) -> None:
-        found = reason(ask(Route(proxy="http://no-such-proxy.invalid:3128")))
-
-        assert found.startswith("the name of the proxy http://no-such-proxy.invalid:3128 cannot be resolved (")
-        assert found.endswith("is proxy right?")
-
-    def test_a_server_that_speaks_no_tls(self) -> None:
-        with serving() as server:
-            found = reason(ask(Route(), f"https://localhost:{server.server_address[1]}/"))
-
-        assert found.startswith("no TLS with localhost (")
-        assert found.endswith("If a proxy answers in its place, see proxy and ca_file")
-
-    def test_a_proxy_that_is_not_there(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            port = taken.getsockname()[1]
-
-        assert f"(by the proxy http://127.0.0.1:{port})" in reason(ask(Route(proxy=f"http://127.0.0.1:{port}")))
-
-    def test_flags_are_named_as_flags(self) -> None:
-        found = reason(ask(Route(), "https://no-such-host.invalid/", setting="--gateway"))
-
-        assert "is --gateway right?" in found
-        assert found.endswith("--proxy")
-
-
-class TestWay:
-    def test_it_is_said_in_words(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert way(Route(), URL) == "directly"
-        assert way(Route(proxy="environment"), URL) == "directly: the environment names no proxy for this host"
-        assert way(Route(proxy="http://p.example:1", ca_file="/ca.pem"), URL) == (
-            "through the proxy http://p.example:1; the authorities in /ca.pem are trusted too"
-        )
-
-        monkeypatch.setenv("HTTPS_PROXY", "http://q.example:2")
-        assert way(Route(proxy="environment"), URL) == "through the proxy http://q.example:2 of the environment"
-        assert way(Route(), URL) == "directly; the environment names a proxy, which `proxy: environment` would use"
-
-    def test_a_proxy_that_cannot_be_used_is_an_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("HTTPS_PROXY", "ftp://q.example:2")
-
-        with pytest.raises(ConfigError, match="the proxy of the environment"):
-            way(Route(proxy="environment"), URL)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 
@@ -30,6 +30,7 @@ from exporter.metrics import (
 from exporter.polling import Poller, PollReport, WorkspaceClock
 from exporter.service.overview_page import OverviewPage
 from exporter.service.workers import Assignment, Workers, make_workers
+from exporter.view import Snapshot
 
 _log = structlog.get_logger()
 
@@ -234,14 +235,19 @@ class Follower:
             self._alive_at = began
             version, config = ledger.version, self._assignment.config
             try:
-                self._build(ledger, collector, builder, config)
+                snapshots = self._build(ledger, collector, builder, config)
             except Exception:
                 _log.exception("The page cannot be built; the last one stays")
-            else:
-                self._report_built(time.monotonic() - began)
+                snapshots = None
+            taken = time.monotonic() - began
+            if snapshots is not None:
+                self._report_built(taken)
                 if not self.showed.done():
                     self.showed.set_result(None)
-            taken = time.monotonic() - began
+                    # The template of the overview takes a while to load: the first scrape comes before it.
+                    await self._clock.sleep(_SHORTEST_PAUSE_SECONDS)
+                self._overview.build(config, snapshots, self.reports(), ledger.problem)
+                del snapshots  # large, and not needed until the next
             page = self._publisher.page
             self._status.page_built(taken, page.series, page.duplicates)
             await self._clock.sleep(max(_SHORTEST_PAUSE_SECONDS, _PAUSE_PER_BUILD_SECOND * taken))
@@ -261,7 +267,8 @@ class Follower:
         size = len(page.body(openmetrics=False, gzip=False))
         _log.debug("page_built", bytes=size, series=page.series, milliseconds=round(seconds * 1000))
 
-    def _build(self, ledger: Ledger, collector: Collector, builder: PageBuilder, config: Config) -> None:
+    def _build(self, ledger: Ledger, collector: Collector, builder: PageBuilder, config: Config) -> Sequence[Snapshot]:
+        """Publish the metrics; returns what they were made of."""
         now_ms = round(self._clock.now() * 1000)
         self._status.beat(now_ms)
         for name, report in self.reports().items():
@@ -283,4 +290,4 @@ class Follower:
         skews_ms = {one.name: self._skew_ms(one.name) for one in config.workspaces}
         snapshots = list(collector.snapshots(config, now_ms, skews_ms))
         self._publisher.publish(builder.build(collector.families(snapshots)))
-        self._overview.build(config, snapshots, self.reports(), ledger.problem)
+        return snapshots

@@ -22,18 +22,26 @@ class OverviewPage:
     def __init__(self) -> None:
         self._frame = Frame(version=__version__, telemetry_path="/metrics", docs_url=DOCS_URL)
         self._grafana_url: str | None = None
-        self.body = b""
+        self._opening: tuple[str, ...] = ()
+        self._built = b""
 
     def begin(self, workspaces: Iterable[str], *, telemetry_path: str, grafana_url: str | None) -> None:
-        """Show, until there is more to show, that the ledger is being opened.
+        """Show of these workspaces, until there is more to show, that the ledger is being opened.
 
         `telemetry_path` is where the metrics are below the page; `grafana_url` is preferred to that of the
         configuration.
         """
         self._frame = replace(self._frame, telemetry_path=telemetry_path)
         self._grafana_url = grafana_url
-        states = dict.fromkeys(workspaces, "The ledger is being opened.")
-        self.body = render_overview(replace(self._frame, states=states, reasons=dict.fromkeys(states, ())), ())
+        self._opening = tuple(workspaces)
+
+    @property
+    def body(self) -> bytes:
+        """The page; the first one is made when someone asks, so that no start waits for its template to load."""
+        if self._built:
+            return self._built
+        states = dict.fromkeys(self._opening, "The ledger is being opened.")
+        return render_overview(replace(self._frame, states=states, reasons=dict.fromkeys(states, ())), ())
 
     def build(
         self, config: Config, snapshots: Iterable[Snapshot], reports: Mapping[str, PollReport], problem: str | None
@@ -49,7 +57,7 @@ class OverviewPage:
         )
         try:
             shown = [workspace_figures(one) for one in snapshots] if config.overview.enabled else []
-            self.body = render_overview(frame, shown)
+            self._built = render_overview(frame, shown)
         except Exception:
             _log.exception("The overview cannot be made; the last one stays")
 

@@ -11,7 +11,7 @@ from exporter.facts import Project, QueriedTable, Seat, Thread
 from exporter.insight import UNBILLED, CreditUse, is_over, local_day, period_at, period_before, tariff
 from exporter.insight.savings import WINDOW_MS, Amount, AuditInput, ProjectUse
 from exporter.ledger import CollectorState, KnownProject, Listing, WorkspaceLedger
-from exporter.view import awaited, complete_since_ms, complete_until_ms, polled, team_of_person
+from exporter.view import all_project_profiles, awaited, complete_since_ms, complete_until_ms, polled, team_of_person
 
 Item = TypeVar("Item")
 
@@ -42,7 +42,8 @@ def read_audit_input(
     today = local_day(now_ms, week.timezone)
     contract = config.contract(name)
     prices = tariff(config.prices(name, today), today)
-    hours = {one.project_id: prices.compute_hour_micro_usd(compute.profile_of(name, one)) for one in projects}
+    profiles = all_project_profiles(compute, ledger, projects)
+    hours = {key: prices.compute_hour_micro_usd(one.current.name) for key, one in profiles.items()}
     last_month = period_before(period_at(now_ms, "month", week), "month", week)
     return AuditInput(
         now_ms=now_ms,

@@ -93,8 +93,12 @@ class Compute(Struct, frozen=True, kw_only=True):
 
     def profile_of(self, workspace: str, project: Project) -> str:
         """The profile of the first entry that matches the project, else the default."""
+        return self.stated_profile_of(workspace, project) or self.default
+
+    def stated_profile_of(self, workspace: str, project: Project) -> str | None:
+        """The profile of the first entry that matches the project, None without one."""
         matching = (entry.profile for entry in self.profiles if entry.match.matches(workspace, project))
-        return next(matching, self.default)
+        return next(matching, None)
 
     def is_stated(self, workspace: str, project: Project) -> bool:
         """Whether an entry gives the project's profile, so that it is not only assumed."""

@@ -21,6 +21,7 @@ from exporter.insight import (
     CreditUse,
     Money,
     Period,
+    ProjectProfiles,
     Tariff,
     Tariffs,
     local_day,
@@ -117,16 +118,16 @@ class Past:
         return self.hours_by_week[bisect_right(self.span.hours, at_ms) - 1]
 
     @cached_property
-    def profiles(self) -> Mapping[str, str]:
-        """The compute profile by project id."""
-        compute = self.snapshot.config.compute(self.name)
-        return {project.project_id: compute.profile_of(self.name, project) for project in self._projects}
+    def profiles(self) -> Mapping[str, ProjectProfiles]:
+        """The compute profiles by project id."""
+        return self.snapshot.profiles
 
     @cached_property
     def run_money(self) -> tuple[Money, ...]:
         """The kinds of money that runs cost, on any of the days."""
         first, last = (local_day(at_ms, self.week.timezone) for at_ms in (self.load_from_ms, self.span.end_ms))
-        profiles, prices = set(self.profiles.values()), self.tariffs.between(first, last)
+        profiles = frozenset[str]().union(*(known.names for known in self.profiles.values()))
+        prices = self.tariffs.between(first, last)
         has_paid = any(tariff.compute_hour_micro_usd(profile) for tariff in prices for profile in profiles)
         billed: tuple[Money, ...] = ("billed",) if has_paid else ()
         return (*billed, "estimate") if any(tariff.has_own_estimate for tariff in prices) else billed
@@ -195,8 +196,8 @@ class _Fold:
     def _add_started(self, run: Run, start_ms: int) -> None:
         past = self._past
         duration_ms = run.duration_ms or 0
-        tariff, profile = self._prices_at(start_ms), self._profiles.get(run.project_id)
-        hour_micro_usd = 0 if profile is None else tariff.compute_hour_micro_usd(profile)
+        tariff, profiles = self._prices_at(start_ms), self._profiles.get(run.project_id)
+        hour_micro_usd = 0 if profiles is None else tariff.compute_hour_micro_usd(profiles.of(run.version).name)
         cost = tariff.run_cost(hour_micro_usd, duration_ms)
         past.compute.add(start_ms, cost.compute_micro_usd)
         past.own.add(start_ms, cost.own_micro_usd)

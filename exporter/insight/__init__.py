@@ -14,6 +14,7 @@ from exporter.insight.calendar_period import (
     same_moment,
 )
 from exporter.insight.calendar_week import previous_week_bounds, week_bounds
+from exporter.insight.compute_profiles import BASES, Basis, ComputeProfile, ProjectProfiles
 from exporter.insight.concurrency import peak
 from exporter.insight.config_advice import fitting, fitting_schedules, unmatched, unpriced
 from exporter.insight.consumers import Consumer, Way, culprit, largest_consumers
@@ -52,6 +53,7 @@ from exporter.insight.tariffs import MICRO, Tariff, Tariffs, tariff
 __all__ = [
     "ALLOWED_DELAY_MS",
     "ALLOWED_EARLY_MS",
+    "BASES",
     "COMPONENTS",
     "MICRO",
     "MONEY",
@@ -59,7 +61,9 @@ __all__ = [
     "UNITS",
     "WEEK_MS",
     "WINDOWS_MS",
+    "Basis",
     "BudgetStatus",
+    "ComputeProfile",
     "Consumer",
     "ContractItem",
     "ContractStatus",
@@ -70,6 +74,7 @@ __all__ = [
     "Growth",
     "Money",
     "Period",
+    "ProjectProfiles",
     "SeatHistory",
     "SeatSpan",
     "SeatUse",

@@ -22,7 +22,8 @@ UNITS: Mapping[str, int] = {
 class Use(NamedTuple):
     """One run as far as budgets and costs go. `started_ms` is its start, else when it was first seen.
 
-    `duration_ms` is 0 while it is not known, so a run in progress uses time and money from its end on.
+    `duration_ms` is 0 while it is not known, so a run in progress uses time and money from its end on. `version`
+    is the project's version that ran, None where Hex did not name it.
     """
 
     project_id: str
@@ -30,6 +31,7 @@ class Use(NamedTuple):
     status: str
     started_ms: int
     duration_ms: int
+    version: str | None = None
 
     @property
     def is_counted(self) -> bool:

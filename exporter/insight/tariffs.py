@@ -4,7 +4,7 @@ Money is whole millionths of a dollar (`micro_usd`), rounded once for each run a
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -50,9 +50,14 @@ class Tariff:
         return None if self.prices.plan is None else self.book.plans[self.prices.plan]
 
     def compute_hour_micro_usd(self, profile: str) -> int:
-        """An hour on a compute profile, 0 for those that every plan includes."""
-        own: Mapping[str, int] = self.prices.compute_hour_micro_usd
-        return self._scaled("compute", own[profile] if profile in own else micro_usd(self.book.compute_hour[profile]))
+        """An hour on a compute profile, 0 for those that every plan includes and for those without a price."""
+        own = self.prices.compute_hour_micro_usd.get(profile)
+        listed = self.book.compute_hour.get(profile, Decimal(0))
+        return self._scaled("compute", micro_usd(listed) if own is None else own)
+
+    def has_compute_price(self, profile: str) -> bool:
+        """Whether the price book, or the configuration, has a price for the compute profile."""
+        return profile in self.prices.compute_hour_micro_usd or profile in self.book.compute_hour
 
     def seat_month_micro_usd(self, plan: str, role: str) -> int | None:
         """A month of a seat, None if the plan has no price for the role; a role that is in no book is free."""

@@ -1,6 +1,7 @@
 """What is known of the versions of projects: settings and cells as Hex exported them, each read once."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from sqlalchemy import func, select
@@ -13,6 +14,9 @@ from exporter.ledger.store import Store, Transaction
 
 LATEST = "latest"
 """The version of what was published last while no run has named its number."""
+
+
+_NONE: Mapping[str, "KnownVersion"] = MappingProxyType({})
 
 
 class RunVersion(NamedTuple):
@@ -39,6 +43,8 @@ class ProjectVersions:
         self._workspace = workspace
         self._mine = PROJECT_VERSIONS.c.workspace == workspace
         self._known: dict[str, dict[str, KnownVersion]] = {}
+        self.revision = 0
+        """Grows whenever a version is recorded."""
         self.load()
 
     def load(self) -> None:
@@ -51,10 +57,11 @@ class ProjectVersions:
             if facts is not None:
                 known.setdefault(row.project_id, {})[row.version] = KnownVersion(row.published_ms, facts)
         self._known = known
+        self.revision += 1
 
     def of(self, project_id: str) -> Mapping[str, KnownVersion]:
         """The known versions of a project, by their number, or LATEST."""
-        return self._known.get(storable(project_id), {})
+        return self._known.get(storable(project_id), _NONE)
 
     def record(self, transaction: Transaction, facts: ProjectVersion, published_ms: int | None, at_ms: int) -> None:
         """A version was read, of a project that had been published last then."""
@@ -66,7 +73,12 @@ class ProjectVersions:
             [{**row, "published_ms": published_ms, "body": encode(facts)}],
         )
         versions = {**self._known.get(project_id, {}), version: KnownVersion(published_ms, facts)}
-        transaction.after_commit(lambda: self._known.__setitem__(project_id, versions))
+
+        def show() -> None:
+            self._known[project_id] = versions
+            self.revision += 1
+
+        transaction.after_commit(show)
 
     def named_by_runs(self, since_ms: int) -> dict[str, tuple[RunVersion, ...]]:
         """The versions that runs since then name, of each project, the one that ran last first."""

@@ -151,14 +151,21 @@ class Runs:
         run = RUNS.c
         chosen = [] if project_id is None else [run.project_id == project_id]
         wanted = select(
-            run.project_id, run.trigger, run.status, run.started_ms, run.elapsed_ms, run.start_ms, run.end_ms
+            run.project_id,
+            run.trigger,
+            run.status,
+            run.started_ms,
+            run.elapsed_ms,
+            run.start_ms,
+            run.end_ms,
+            run.version,
         ).where(self._mine, *self._within(start_ms, end_ms), *chosen)
         with self._store.reading() as connection:
             rows = connection.execute(wanted).all()
-        for project_id, trigger, status, started_ms, elapsed_ms, from_ms, to_ms in rows:
+        for project_id, trigger, status, started_ms, elapsed_ms, from_ms, to_ms, version in rows:
             if elapsed_ms is None and from_ms is not None and to_ms is not None:
                 elapsed_ms = to_ms - from_ms
-            yield Use(project_id, trigger, status, started_ms, max(0, elapsed_ms or 0))
+            yield Use(project_id, trigger, status, started_ms, max(0, elapsed_ms or 0), version)
 
     def known_ids(self, run_ids: Sequence[str]) -> frozenset[str]:
         """Those of the ids whose runs are kept."""

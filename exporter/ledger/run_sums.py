@@ -81,6 +81,16 @@ class RunSummaries:
             for row in self._store.stream(wanted)
         }
 
+    def by_version(self, start_ms: int, end_ms: int) -> dict[tuple[str, str | None], int]:
+        """The run time in milliseconds by project and version, without runs that got no kernel."""
+        run = RUNS.c
+        wanted = (
+            select(run.project_id, run.version, func.sum(_duration_ms()).label("ms"))
+            .where(self._mine, run.started_ms >= start_ms, run.started_ms < end_ms, run.status != UNBILLED)
+            .group_by(run.project_id, run.version)
+        )
+        return {(row.project_id, row.version): int(row.ms) for row in self._store.stream(wanted)}
+
     def last_scheduled(self, most: int) -> Iterator[tuple[str, str]]:
         """Project and status of the last scheduled runs that ended, newest first for each project, `most` of each.
 

@@ -13,6 +13,7 @@ from exporter.view.completeness import (
     is_mostly_unreadable,
     unreadable,
 )
+from exporter.view.compute_profiles import all_project_profiles
 from exporter.view.credit_people import credits_by_person
 from exporter.view.daily_usage import RunKind, Total
 from exporter.view.excluded_projects import polled
@@ -58,6 +59,7 @@ __all__ = [
     "WeekCurve",
     "WeekHour",
     "WorkspaceStatus",
+    "all_project_profiles",
     "as_closed",
     "awaited",
     "by_week_hour",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from exporter.insight import BudgetStatus, Consumer, ContractStatus, Money, Period, SeatUse, money_of
 from exporter.view.ai_credits import CreditAccount
-from exporter.view.daily_usage import RunKind, Total
+from exporter.view.daily_usage import ProfileOfRuns, RunKind, Total
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +14,8 @@ class WeekAccount:
 
     Runs by kind, None until it is completely known; each component's cost that is known; the AI credits used, in
     thousandths, None where threads cannot be read; the seats that were held, with what each cost; of a
-    closed period what was used by then of the budgets of the period, by name.
+    closed period what was used by then of the budgets of the period, by name. `profiles`: what runs add up to by
+    project and the compute profile that they had; not kept of closed periods.
     """
 
     period: Period
@@ -23,6 +24,7 @@ class WeekAccount:
     credits_milli: int | None = None
     seats: tuple[SeatUse, ...] = ()
     budgets: Mapping[str, float] = field(default_factory=dict)
+    profiles: Mapping[ProfileOfRuns, Total] = field(default_factory=dict)
 
     @property
     def money(self) -> Mapping[Money, int]:

@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 from exporter.config import Config
 from exporter.facts import Project
+from exporter.ledger import KnownVersion
 from exporter.view.accounts import WeekAccount
+from exporter.view.compute_profiles import project_profiles
 from exporter.view.teams import team_of_person
 
 
@@ -31,14 +33,23 @@ NOW = Attribution()
 """Everything is as it is now."""
 
 
-def attribution_of(config: Config, workspace: str, projects: Iterable[Project], account: WeekAccount) -> Attribution:
+def attribution_of(
+    config: Config,
+    workspace: str,
+    projects: Iterable[Project],
+    versions: Mapping[str, Mapping[str, KnownVersion]],
+    account: WeekAccount,
+) -> Attribution:
     """Whom the figures of a period belong to at this moment, of all that has a part in them."""
     ran = {kind[0] for kind in account.totals or ()}
     compute = config.compute(workspace)
     return Attribution(
         {
             one.project_id: ProjectThen(
-                one.title, one.owner, config.team_of(workspace, one), compute.profile_of(workspace, one)
+                one.title,
+                one.owner,
+                config.team_of(workspace, one),
+                project_profiles(compute, workspace, one, versions.get(one.project_id, {})).current.name,
             )
             for one in projects
             if one.project_id in ran

@@ -41,16 +41,20 @@ from exporter.insight import (
     unpriced,
     with_seats,
 )
-from exporter.ledger import KnownProject, Listing, WorkspaceLedger
+from exporter.ledger import KnownProject, KnownVersion, Listing, WorkspaceLedger
 from exporter.view.accounts import Accounts, WeekAccount
 from exporter.view.budget_consumers import BudgetConsumers
 from exporter.view.completeness import awaited, complete_since_ms, is_mostly_unreadable, unreadable
+from exporter.view.compute_profiles import project_profiles
 from exporter.view.contract_book import ContractBook, compute_cost
 from exporter.view.credit_book import KEPT_MS, CreditBook
 from exporter.view.daily_usage import LEFT_OUT, DailyUsage, Share
 from exporter.view.snapshot import Stored
 
 Item = TypeVar("Item")
+
+_VERSIONS_EVERY_MS = 60_000
+"""While versions of many projects are being read, each makes weeks of runs be priced again: not more often."""
 
 Span = tuple[Period, Period]
 """A period, and the one that it is compared with."""
@@ -72,6 +76,8 @@ class Bookkeeper:
         self._usage = DailyUsage(ledger, self._week.timezone, self._tariffs, self._budgets)
         self._consumers = BudgetConsumers(self._usage, self._week)
         self._shares: Mapping[str, tuple[Project, Share]] = {}
+        self._versions: Mapping[str, Mapping[str, KnownVersion]] = {}
+        self._versions_looked_ms: int | None = None
         self._credits = CreditBook(ledger, config.collect, self._week)
         self._contract = ContractBook(ledger, config)
         self._seats: SeatHistory | None = None
@@ -100,6 +106,7 @@ class Bookkeeper:
         return self._keep(stored, period[1] - 1, (period, period))
 
     def _keep(self, stored: Stored, now_ms: int, span: Span | None = None) -> Accounts:
+        self._look_at_versions(stored.versions, now_ms)
         shares = self._shares_of(stored.projects)
         this_week = period_at(now_ms, "week", self._week)
         week, previous_week = span or (this_week, period_before(this_week, "week", self._week))
@@ -179,13 +186,20 @@ class Bookkeeper:
                 costs["seats"] = seats_cost(uses)
             costs |= credits_of(period)
             credits_milli = None if used_credits is None else used_credits.between(*period)
-            return WeekAccount(period=period, totals=totals, costs=costs, credits_milli=credits_milli, seats=uses or ())
+            return WeekAccount(
+                period=period,
+                totals=totals,
+                costs=costs,
+                credits_milli=credits_milli,
+                seats=uses or (),
+                profiles={} if totals is None else self._usage.profiles(*period),
+            )
 
         def billed(period: Period) -> int | None:
             uses, credits_cost = seats_of(period), credits_of(period).get("ai_credits")
             if uses is None or (used_credits is not None and credits_cost is None):
                 return None
-            profiles = {project_id: share.profile for project_id, share in shares.items()}
+            profiles = {project_id: share.profiles for project_id, share in shares.items()}
             compute = compute_cost(self._ledger, profiles, self._parts_by_price(period))
             return seats_cost(uses) + (credits_cost or 0) + compute
 
@@ -235,10 +249,21 @@ class Bookkeeper:
         self._shares = after
         return {project_id: share for project_id, (_, share) in after.items()}
 
+    def _look_at_versions(self, versions: Mapping[str, Mapping[str, KnownVersion]], now_ms: int) -> None:
+        """Take up versions that were read since the last look."""
+        looked_ms = self._versions_looked_ms
+        if looked_ms is not None and 0 <= now_ms - looked_ms < _VERSIONS_EVERY_MS:
+            return
+        self._versions_looked_ms = now_ms
+        before = self._versions
+        self._shares = {key: one for key, one in self._shares.items() if before.get(key) is versions.get(key)}
+        self._versions = versions
+
     def _share(self, project: Project) -> Share:
-        profile = self._compute.profile_of(self._name, project)
+        versions = self._versions.get(project.project_id, {})
+        profiles = project_profiles(self._compute, self._name, project, versions)
         fitting = (index for index, budget in enumerate(self._budgets) if budget.match.matches(self._name, project))
-        return Share(profile, tuple(fitting))
+        return Share(profiles, tuple(fitting))
 
     def _prices_of(self, period: Period) -> tuple[Tariff, ...]:
         zone = self._week.timezone
@@ -248,7 +273,7 @@ class Bookkeeper:
         return any(one.has_own_estimate for one in self._prices_of(period))
 
     def _has_paid_compute(self, period: Period, shares: Mapping[str, Share]) -> bool:
-        profiles = {share.profile for share in shares.values()}
+        profiles = frozenset[str]().union(*(share.profiles.names for share in shares.values()))
         return any(one.compute_hour_micro_usd(profile) for one in self._prices_of(period) for profile in profiles)
 
     def _seat_history(self, seats: Sequence[Seat], at_ms: int) -> SeatHistory:

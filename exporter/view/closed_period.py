@@ -98,8 +98,10 @@ def reason(delta: Books, *, is_basis_changed: bool) -> str:
     found: list[str] = []
     if runs:
         found.append(f"{abs(runs)} {'run was' if abs(runs) == 1 else 'runs were'} {'found' if runs > 0 else 'dropped'}")
-    elif duration_ms or delta.whole.totals:
+    elif duration_ms or (delta.whole.totals and is_basis_changed):
         found.append("runs ended or were corrected")
+    elif delta.whole.totals:
+        found.append("compute profiles became known")
     if delta.whole.credits_milli:
         found.append("AI credits were found")
     if is_basis_changed:

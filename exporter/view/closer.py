@@ -29,6 +29,9 @@ from exporter.view.snapshot import Stored
 
 _log = structlog.get_logger()
 
+_VERSIONS_QUIET_MS = 5 * 60_000
+"""Versions of projects, which runs are priced by, are read in a row: a close waits until the row is over."""
+
 _KINDS: tuple[PeriodKind, ...] = ("week", "month")
 
 
@@ -64,16 +67,21 @@ class PeriodCloser:
         self._looked: dict[Period, int] = {}
         """The revision of the runs of each period when it was looked at last."""
         self._credits_ms: int | None = None
+        self._versions: tuple[int, int] | None = None
+        """The revision of the versions that were read, and when it was first seen."""
 
     def look(self, now_ms: int) -> bool:
         """Close or adjust at most one period; whether there may be more to do at once. Raises LedgerError."""
         threads = self._ledger.collectors().get("threads")
         self._forget_credits(threads)
+        are_versions_read = self._look_at_versions(now_ms)
         closed = self._ledger.closings.periods()
         until_ms = self._known_until_ms(threads, now_ms) or 0
         for kind, period in self._over(now_ms):
             mark = self._ledger.runs_revision(*period)
-            if self._looked.get(period) == mark or (period not in closed and until_ms < period[1]):
+            if self._looked.get(period) == mark or not are_versions_read:
+                continue
+            if period not in closed and until_ms < period[1]:
                 continue
             # Only now: a whole workspace is read for it, and most looks find nothing to do.
             stored = self._reader.read(self._week, now_ms, self._config.collect)
@@ -106,6 +114,18 @@ class PeriodCloser:
         if from_ms is not None:
             self._looked = {period: mark for period, mark in self._looked.items() if period[1] <= from_ms}
 
+    def _look_at_versions(self, now_ms: int) -> bool:
+        """Whether no version of a project was read lately; each period is looked at again once that is so."""
+        if not self._config.collect.exports:
+            return True
+        revision = self._ledger.versions.revision
+        known, since_ms = self._versions or (None, 0)
+        if known != revision:
+            self._versions = (revision, now_ms)
+            self._looked = {}
+            return False
+        return not 0 <= now_ms - since_ms < _VERSIONS_QUIET_MS
+
     def _known_until_ms(self, threads: CollectorState | None, now_ms: int) -> int | None:
         """Up to when runs are known of all projects that Hex does not refuse to show, and AI credits if read lately."""
         runs_ms = self._runs_known_until_ms()
@@ -126,7 +146,7 @@ class PeriodCloser:
         if books is None:
             return
         projects = (known.project for known in stored.projects)
-        attribution = attribution_of(self._config, self._ledger.name, projects, books.whole)
+        attribution = attribution_of(self._config, self._ledger.name, projects, stored.versions, books.whole)
         self._ledger.closings.close(period, now_ms, self._basis, encoded(books, attribution))
         first, last = (local_day(at_ms, self._week.timezone) for at_ms in (period[0], period[1] - 1))
         _log.info("A period was closed", workspace=self._ledger.name, kind=kind, first=str(first), last=str(last))

@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 from exporter.config import Config
 from exporter.facts import Seat
 from exporter.insight import (
-    UNBILLED,
     ContractItem,
     ContractStatus,
     CreditUse,
     Period,
+    ProjectProfiles,
     Tariff,
     commit_item,
     contract_year,
@@ -114,21 +114,22 @@ class ContractBook:
 
 def compute_cost(
     ledger: WorkspaceLedger,
-    profiles: Mapping[str, str],
+    profiles: Mapping[str, ProjectProfiles],
     parts: Iterable[tuple[Period, Tariff]],
 ) -> int:
     """What the runs of some days cost in compute, added up by the database: a year is not read into memory.
 
-    `profiles` is by project, those that are left out not among them. Each project's run time is rounded once.
+    `profiles` is by project, those that are left out not among them. The run time of each version of a project is
+    rounded once.
     """
     return sum(_part_costs(ledger, profiles, parts))
 
 
 def _part_costs(
-    ledger: WorkspaceLedger, profiles: Mapping[str, str], parts: Iterable[tuple[Period, Tariff]]
+    ledger: WorkspaceLedger, profiles: Mapping[str, ProjectProfiles], parts: Iterable[tuple[Period, Tariff]]
 ) -> Iterator[int]:
     for period, tariff in parts:
-        for (project_id, _, status), amount in ledger.run_sums.between(*period).items():
-            if status != UNBILLED and project_id in profiles:
-                hour = tariff.compute_hour_micro_usd(profiles[project_id])
-                yield (hour * amount.ms + _HOUR_MS // 2) // _HOUR_MS
+        for (project_id, version), ms in ledger.run_sums.by_version(*period).items():
+            if project_id in profiles:
+                hour = tariff.compute_hour_micro_usd(profiles[project_id].of(version).name)
+                yield (hour * ms + _HOUR_MS // 2) // _HOUR_MS

@@ -8,7 +8,19 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from exporter.config import Budget
-from exporter.insight import UNBILLED, Money, Tally, Tariff, Tariffs, Way, days_of, local_day, midnight_ms
+from exporter.insight import (
+    UNBILLED,
+    ComputeProfile,
+    Money,
+    ProjectProfiles,
+    Tally,
+    Tariff,
+    Tariffs,
+    Way,
+    days_of,
+    local_day,
+    midnight_ms,
+)
 from exporter.ledger import WorkspaceLedger
 
 RunKind = tuple[str, str, str]
@@ -38,20 +50,23 @@ class Total(NamedTuple):
 
 
 class Share(NamedTuple):
-    """What a project's runs add to: its compute profile (empty: not known), and budgets by their index."""
+    """What a project's runs add to: the compute profiles that they have, and budgets by their index."""
 
-    profile: str
+    profiles: ProjectProfiles
     budgets: tuple[int, ...]
 
 
 ProjectWay = tuple[str, Way]
 """Project id, and the trigger as the only part of a way."""
 
-LEFT_OUT = Share("", (-1,))
+LEFT_OUT = Share(ProjectProfiles(), (-1,))
 """The share of a project whose runs no figure includes."""
 
-_Route = tuple[str, tuple[tuple[str, int], ...]]
-"""The compute profile, and the unit and index of each budget that a project's runs of one trigger add to."""
+ProfileOfRuns = tuple[str, ComputeProfile]
+"""Project id, and the compute profile that some of its runs had."""
+
+_Route = tuple[tuple[str, int], ...]
+"""The unit and index of each budget that a project's runs of one trigger add to."""
 
 
 _NO_DETAIL, _MONTHLY_BUDGETS, _EVERYTHING = range(3)
@@ -64,6 +79,7 @@ class _Day:
     revision: int
     detail: int
     totals: Mapping[RunKind, Total]
+    profiles: Mapping[ProfileOfRuns, Total]
     tallies: tuple[Tally, ...]
 
 
@@ -116,6 +132,17 @@ class DailyUsage:
         self._current_sums[period] = (days, sums)
         return sums
 
+    def profiles(self, start_ms: int, end_ms: int) -> Mapping[ProfileOfRuns, Total]:
+        """What runs add up to by the compute profile that they had, over the same days as `totals`.
+
+        Without those that got no kernel. Raises LedgerError.
+        """
+        sums: dict[ProfileOfRuns, Total] = {}
+        for day in days_of((start_ms, end_ms), self._timezone):
+            for key, total in self._day(day).profiles.items():
+                sums[key] = sums.get(key, Total()).plus(total)
+        return sums
+
     def amounts(self, budget: int, start_ms: int, end_ms: int) -> Mapping[ProjectWay, int]:
         """What each project used of the budget of this index by trigger, over the same days as `totals`, if not 0.
 
@@ -142,9 +169,8 @@ class DailyUsage:
             unit = self._unit_of(budget, project_id, use.trigger)
             if unit is not None and use.is_counted:
                 tariff = self._tariffs.on(local_day(use.started_ms, self._timezone))
-                profile = self._shares[project_id].profile
-                hour_micro_usd = tariff.compute_hour_micro_usd(profile) if profile else 0
-                cost = tariff.run_cost(hour_micro_usd, use.duration_ms)
+                profile = self._shares[project_id].profiles.of(use.version)
+                cost = tariff.run_cost(tariff.compute_hour_micro_usd(profile.name), use.duration_ms)
                 found.append((use.started_ms, _amount(unit, 1, use.duration_ms, *cost)))
         return found
 
@@ -152,8 +178,7 @@ class DailyUsage:
         """The budget's unit if such runs add to it."""
         if self._shares.get(project_id, _NOTHING) == LEFT_OUT:
             return None
-        _, budgets = self._routes.get((project_id, trigger)) or self._route(project_id, trigger)
-        return next((unit for unit, index in budgets if index == budget), None)
+        return next((unit for unit, index in self._route(project_id, trigger) if index == budget), None)
 
     def between(self, budget: int, start_ms: int, end_ms: int) -> int:
         """What the budget of this index used in [start, end), in the integers of its unit. Raises LedgerError."""
@@ -180,18 +205,21 @@ class DailyUsage:
 
     def _read(self, start_ms: int, end_ms: int, revision: int, tariff: Tariff) -> _Day:
         amounts: tuple[list[tuple[int, int]], ...] = tuple([] for _ in self._budgets)
-        kinds: dict[RunKind, _Kind] = {}
-        hours: dict[str, int] = {}
+        kinds: dict[tuple[str, str, str, str | None], _Kind] = {}
         run_cost = tariff.run_cost
-        for project_id, trigger, status, started_ms, duration_ms in self._ledger.uses_between(start_ms, end_ms):
-            kind = kinds.get((project_id, trigger, status))
+        for project_id, trigger, status, started_ms, duration_ms, version in self._ledger.uses_between(
+            start_ms, end_ms
+        ):
+            kind = kinds.get((project_id, trigger, status, version))
             if kind is None:
-                if self._shares.get(project_id) == LEFT_OUT:
+                share = self._shares.get(project_id, _NOTHING)
+                if share == LEFT_OUT:
                     continue
-                profile, budgets = self._routes.get((project_id, trigger)) or self._route(project_id, trigger)
-                if profile not in hours:
-                    hours[profile] = tariff.compute_hour_micro_usd(profile) if profile else 0
-                kind = kinds[project_id, trigger, status] = _Kind(hours[profile], budgets)
+                profile = share.profiles.of(version)
+                hour = tariff.compute_hour_micro_usd(profile.name)
+                kind = kinds[project_id, trigger, status, version] = _Kind(
+                    profile, hour, self._route(project_id, trigger)
+                )
             kind.runs += 1
             if status == UNBILLED:
                 continue
@@ -202,27 +230,34 @@ class DailyUsage:
             for unit, index in kind.budgets:
                 amounts[index].append((started_ms, _amount(unit, 1, duration_ms, compute, own)))
         detail = self._detail(start_ms)
-        totals = {
-            kind: sums.total()
-            for kind, sums in kinds.items()
-            if detail == _EVERYTHING or (detail == _MONTHLY_BUDGETS and self._adds_to_month(sums.budgets))
-        }
-        return _Day(revision, detail, totals, tuple(map(Tally, amounts)))
+        totals: dict[RunKind, Total] = {}
+        profiles: dict[ProfileOfRuns, Total] = {}
+        for (project_id, trigger, status, _), sums in kinds.items():
+            total = sums.total()
+            if detail == _EVERYTHING or (detail == _MONTHLY_BUDGETS and self._adds_to_month(sums.budgets)):
+                known = totals.get((project_id, trigger, status))
+                totals[project_id, trigger, status] = total if known is None else known.plus(total)
+            if detail == _EVERYTHING and status != UNBILLED:
+                key = (project_id, sums.profile)
+                profiles[key] = profiles.get(key, Total()).plus(total)
+        return _Day(revision, detail, totals, profiles, tuple(map(Tally, amounts)))
 
     def _detail(self, start_ms: int) -> int:
         if start_ms >= self._detailed_since_ms:
             return _EVERYTHING
         return _MONTHLY_BUDGETS if start_ms >= self._monthly_since_ms else _NO_DETAIL
 
-    def _adds_to_month(self, budgets: tuple[tuple[str, int], ...]) -> bool:
+    def _adds_to_month(self, budgets: _Route) -> bool:
         return any(self._budgets[index].period == "month" for _, index in budgets)
 
     def _route(self, project_id: str, trigger: str) -> _Route:
-        share = self._shares.get(project_id, _NOTHING)
-        fitting = (index for index in share.budgets if self._budgets[index].match.matches_trigger(trigger))
-        route = (share.profile, tuple((self._budgets[index].unit, index) for index in fitting))
-        self._routes[project_id, trigger] = route
-        return route
+        known = self._routes.get((project_id, trigger))
+        if known is None:
+            share = self._shares.get(project_id, _NOTHING)
+            fitting = (index for index in share.budgets if self._budgets[index].match.matches_trigger(trigger))
+            known = tuple((self._budgets[index].unit, index) for index in fitting)
+            self._routes[project_id, trigger] = known
+        return known
 
     def _bounds_of(self, day: date) -> tuple[int, int]:
         zone = ZoneInfo(self._timezone)
@@ -233,8 +268,9 @@ class DailyUsage:
 class _Kind:
     """Sums in the making over runs of one kind, and the budgets that they add to."""
 
+    profile: ComputeProfile
     hour_micro_usd: int
-    budgets: tuple[tuple[str, int], ...]
+    budgets: _Route
     runs: int = 0
     duration_ms: int = 0
     compute_micro_usd: int = 0
@@ -244,7 +280,7 @@ class _Kind:
         return Total(self.runs, self.duration_ms, self.compute_micro_usd, self.own_micro_usd)
 
 
-_NOTHING = Share("", ())
+_NOTHING = Share(ProjectProfiles(), ())
 
 
 def _amount(unit: str, runs: int, duration_ms: int, compute: int, own: int) -> int:

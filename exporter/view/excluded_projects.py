@@ -40,6 +40,7 @@ def without(stored: Stored, excluded: frozenset[str]) -> Stored:
             one.gone_since_ms is None and one.project.project_id in excluded for one in stored.projects
         ),
         tables=rest(stored.tables),
+        versions=rest(stored.versions),
         settings=rest(stored.settings),
         week_counts=rest(stored.week_counts),
         previous_week_counts=rest(stored.previous_week_counts),

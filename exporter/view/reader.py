@@ -77,6 +77,7 @@ class Reader:
             connections=ledger.listing("connections"),
             identity=me.items[0] if me is not None and me.items else None,
             tables=tables,
+            versions={one.project.project_id: ledger.versions.of(one.project.project_id) for one in projects},
             settings=published_settings(ledger, projects),
             week=bounds,
             week_counts=ledger.week_counts(*bounds),

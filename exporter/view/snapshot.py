@@ -6,13 +6,14 @@ from functools import cached_property
 
 from exporter.config import Config, Workspace
 from exporter.facts import Connection, Identity, Project, ProjectVersion, QueriedTable, Run, Seat
-from exporter.insight import SeatUse
+from exporter.insight import ProjectProfiles, SeatUse
 from exporter.ledger import (
     OTHER,
     CollectorState,
     CounterValue,
     KnownFinding,
     KnownProject,
+    KnownVersion,
     Listing,
     RunAmount,
     SourceState,
@@ -26,6 +27,7 @@ from exporter.view.completeness import (
     is_mostly_unreadable,
     unreadable,
 )
+from exporter.view.compute_profiles import project_profiles
 from exporter.view.daily_usage import RunKind
 from exporter.view.features import FeatureState, feature_states
 from exporter.view.owner_labels import OwnerLabel
@@ -44,9 +46,9 @@ class Stored:
     The weeks are start and end, the counts runs by project; `previous_week_by_now` up to the same local moment.
     `last_7d` are the runs that started in the last 7 x 24 hours, by project, trigger and status; `counted_7d` is what
     counters that runs cannot give grew by since the hour seven days ago, by metric and labels. `excluded` has the ids
-    of projects that are left out of all of it; `settings` are those that projects are published with, where they were
-    read; `excluded_projects` is how many of them are listed. `unknown_projects`
-    is how many the listing has that cannot be read and were never known.
+    of projects that are left out of all of it; `versions` are those of each project that were read, by number, and
+    `settings` those that projects are published with; `excluded_projects` is how many of them are listed.
+    `unknown_projects` is how many the listing has that cannot be read and were never known.
     """
 
     first_contact_ms: int | None
@@ -71,6 +73,7 @@ class Stored:
     last_7d: Mapping[RunKind, RunAmount]
     previous_week_by_now: Mapping[str, int] = field(default_factory=dict)
     counted_7d: Mapping[tuple[str, tuple[str, ...]], int] = field(default_factory=dict)
+    versions: Mapping[str, Mapping[str, KnownVersion]] = field(default_factory=dict)
     settings: Mapping[str, ProjectVersion] = field(default_factory=dict)
     excluded: frozenset[str] = frozenset()
     excluded_projects: int = 0
@@ -120,7 +123,23 @@ class Snapshot:
     def profile_of(self, project: Project) -> str:
         """The compute profile of the project, as it is or was."""
         known = self.attribution.projects.get(project.project_id)
-        return self.config.compute(self.name).profile_of(self.name, project) if known is None else known.profile
+        return self.profiles_of(project).current.name if known is None else known.profile
+
+    def profiles_of(self, project: Project) -> ProjectProfiles:
+        """What is known of the project's compute."""
+        known = self.profiles.get(project.project_id)
+        return project_profiles(self.config.compute(self.name), self.name, project, {}) if known is None else known
+
+    @cached_property
+    def profiles(self) -> Mapping[str, ProjectProfiles]:
+        """What is known of the compute of each project, by its id."""
+        compute, versions = self.config.compute(self.name), self.stored.versions
+        return {
+            one.project.project_id: project_profiles(
+                compute, self.name, one.project, versions.get(one.project.project_id, {})
+            )
+            for one in self.stored.projects
+        }
 
     def team_of_person(self, use: SeatUse) -> str:
         """The team that the holder of a seat belongs to, or belonged to; empty if there is none."""

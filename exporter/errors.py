@@ -4,6 +4,7 @@ HexExporterError
 ├── ConfigError          a person must change the file, a flag or the environment
 ├── LedgerError          the ledger cannot be used as asked
 │   ├── LedgerBusyError      another process writes it
+│   ├── LeaseLostError       another replica owns the workspace
 │   └── LedgerTooNewError    a newer program wrote it
 └── ApiError             Hex did not give the answer that was asked for
     ├── RateLimitedError     429: wait
@@ -52,6 +53,10 @@ class LedgerError(HexExporterError):
 
 class LedgerBusyError(LedgerError):
     """Another process is the ledger's writer."""
+
+
+class LeaseLostError(LedgerError):
+    """Another replica owns the workspace by now: nothing was written, and whoever wrote should stop."""
 
 
 class LedgerTooNewError(LedgerError):

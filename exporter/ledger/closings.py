@@ -69,7 +69,7 @@ class ClosingRepository:
     def close(self, period: Period, at_ms: int, basis: str, body: str) -> None:
         """Keep the figures of a period that is over. One that is closed stays as it is."""
         row = {**self._key(period), "at_ms": at_ms, "basis": basis, "body": body}
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self._workspace) as transaction:
             known = select(CLOSINGS.c.at_ms).where(
                 *(CLOSINGS.c[name] == value for name, value in self._key(period).items())
             )
@@ -79,7 +79,7 @@ class ClosingRepository:
     def adjust(self, period: Period, adjustment: StoredAdjustment) -> None:
         """Add an adjustment to a closed period."""
         key = self._key(period)
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self._workspace) as transaction:
             last = select(func.max(ADJUSTMENTS.c.number)).where(
                 *(ADJUSTMENTS.c[name] == value for name, value in key.items())
             )

@@ -80,7 +80,7 @@ class FindingRepository:
             | {name: storable(value) if isinstance(value, str) else value for name, value in asdict(record).items()}
             for record in records
         ]
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self._workspace) as transaction:
             upsert(transaction.connection, FINDINGS, rows)
             amounts: dict[tuple[str, tuple[str, ...]], int] = {
                 (REALISED, (kind,)): amount for kind, amount in realised.items()

@@ -50,7 +50,7 @@ class GatewayRequestRepository:
 
     def record_keys(self, keys: Sequence[RequestKey]) -> None:
         """Requests with these idempotency keys were given these runs."""
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self._workspace) as transaction:
             self.record_keys_within(transaction, keys)
 
     def keys(self, since_ms: int) -> tuple[RequestKey, ...]:
@@ -71,7 +71,7 @@ class GatewayRequestRepository:
         """Keep what was answered to run requests, in this order, and forget all but the latest MOST_DECISIONS."""
         decision = GATEWAY_DECISIONS.c
         mine = decision.workspace == self._workspace
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self._workspace) as transaction:
             last = transaction.connection.execute(select(func.max(decision.number)).where(mine)).scalar() or 0
             rows = [self._row(one) | {"number": number} for number, one in enumerate(decisions, last + 1)]
             upsert(transaction.connection, GATEWAY_DECISIONS, rows)

@@ -97,7 +97,7 @@ class GatewayRunRepository:
 
         A ledger that takes a damaged one's place takes its key over, with the names of callers that follow from it.
         """
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self._workspace) as transaction:
             return bytes.fromhex(self._keep_secret(transaction))
 
     def _keep_secret(self, transaction: Transaction) -> str:
@@ -119,14 +119,14 @@ class GatewayRunRepository:
         When this returns, a crash does not lose it.
         """
         row = {name: storable(value) if isinstance(value, str) else value for name, value in asdict(run).items()}
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self._workspace) as transaction:
             self._keep_secret(transaction)
             upsert(transaction.connection, GATEWAY_RUNS, [{"workspace": self._workspace, **row}])
             self.requests.record_keys_within(transaction, keys)
 
     def steady(self, run_id: str) -> None:
         """Nothing was written to the run's source while it ran."""
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self._workspace) as transaction:
             transaction.connection.execute(
                 update(GATEWAY_RUNS)
                 .where(self._mine, GATEWAY_RUNS.c.run_id == storable(run_id))
@@ -141,7 +141,7 @@ class GatewayRunRepository:
         assert run.run_id is not None
         values = {"state": "started", "run_id": storable(run.run_id), "answer": storable(run.answer or "")}
         ended_ms = None if run.status is None else at_ms
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self._workspace) as transaction:
             self._update(transaction, run.intent_id, values | {"status": run.status, "ended_ms": ended_ms})
             if run.status is None:
                 self._attach(transaction, {(run.run_id, run.caller): 1}, at_ms)
@@ -150,18 +150,18 @@ class GatewayRunRepository:
     def found(self, intent_id: str, run_id: str, answer: str = "") -> None:
         """A run that was in doubt is this one; Hex's answer to its start is lost, `answer` stands in for it."""
         values = {"state": "started", "run_id": storable(run_id), "answer": storable(answer)}
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self._workspace) as transaction:
             self._update(transaction, intent_id, values)
 
     def not_started(self, intent_id: str, state: Literal["not_started", "unknown"]) -> None:
         """Hex has not started the run, or it cannot be known."""
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self._workspace) as transaction:
             self._update(transaction, intent_id, {"state": state})
 
     def finished(self, run_id: str, status: str, ended_ms: int | None, duration_ms: int | None) -> None:
         """How and when a run of the gateway ended; no caller holds it any more. Nothing for a run of others."""
         end = {"status": storable(status), "ended_ms": ended_ms, "duration_ms": duration_ms}
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self._workspace) as transaction:
             transaction.connection.execute(
                 update(GATEWAY_RUNS).where(self._mine, GATEWAY_RUNS.c.run_id == storable(run_id)).values(end)
             )
@@ -172,7 +172,7 @@ class GatewayRunRepository:
 
         0 is kept too, for a caller that has released the run: its right to cancel it is used up.
         """
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self._workspace) as transaction:
             self._attach(transaction, counts, at_ms)
 
     def attached(self) -> dict[str, dict[str, int]]:
@@ -191,7 +191,7 @@ class GatewayRunRepository:
 
     def detach_all(self, run_id: str) -> None:
         """No caller holds the run any more, though its end has not been seen."""
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self._workspace) as transaction:
             self._detach_all(transaction, run_id)
 
     def runs(self, since_ms: int) -> tuple[GatewayRun, ...]:

@@ -113,7 +113,7 @@ class HeldCounters:
             return False
         until = COUNTERS.c.held_until_ms
         mine = update(COUNTERS).where(COUNTERS.c.workspace == self._workspace)
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self._workspace) as transaction:
             transaction.connection.execute(mine.where(until <= now_ms).values(held_until_ms=None))
             transaction.connection.execute(mine.where(until > latest_ms).values(held_until_ms=latest_ms))
             transaction.after_commit(lambda: self._mirror_release(now_ms, latest_ms))

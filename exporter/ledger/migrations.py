@@ -16,8 +16,9 @@ from exporter.ledger import (
     version_8,
     version_9,
     version_10,
+    version_11,
 )
-from exporter.ledger.cost_schema import METADATA
+from exporter.ledger.lease_schema import METADATA
 from exporter.ledger.schema import META, SCHEMA_VERSION, upsert
 
 Step = Callable[[Connection], None]
@@ -69,7 +70,12 @@ def _from_9(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-STEPS: tuple[Step, ...] = (_from_1, _from_2, _from_3, _from_4, _from_5, _from_6, _from_7, _from_8, _from_9)
+def _from_10(connection: Connection) -> None:
+    for statement in version_11.TABLES:
+        connection.exec_driver_sql(statement)
+
+
+STEPS: tuple[Step, ...] = (_from_1, _from_2, _from_3, _from_4, _from_5, _from_6, _from_7, _from_8, _from_9, _from_10)
 """`STEPS[n - 1]` turns version n into n + 1. A step is never edited once released; it may not import `schema`."""
 
 OLDEST_READABLE = 1
@@ -92,6 +98,7 @@ def cover(raw: sqlite3.Connection) -> None:
         (7, version_7.TABLES),
         (9, version_9.TABLES),
         (10, version_10.TABLES),
+        (11, version_11.TABLES),
     )
     for table in (table for number, tables in added if found[0] < number for table in tables):
         raw.execute(table.replace("CREATE TABLE", "CREATE TEMPORARY TABLE", 1))

@@ -93,7 +93,7 @@ class SourceRepository:
         """
         key, digest = storable(key), storable(digest)
         began_ms = min(began_ms, finished_ms)
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self._workspace) as transaction:
             before = self._states.get(key) or SourceState(key=key)
             is_changed = before.digest is not None and before.digest != digest
             span, number = self._extend(transaction, key, digest, began_ms, finished_ms)
@@ -114,7 +114,7 @@ class SourceRepository:
     def record_failure(self, key: str, reason: str, at_ms: int) -> None:
         """A probe that failed; `reason` is stored and shown, so it holds no secret."""
         key = storable(key)
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self._workspace) as transaction:
             before = self._states.get(key) or SourceState(key=key)
             self._write(transaction, replace(before, failure=storable(reason), failed_ms=at_ms))
 
@@ -169,7 +169,7 @@ class SourceRepository:
             "key": storable(key),
             "until_ms": until_ms,
         }
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self._workspace) as transaction:
             upsert(transaction.connection, SOURCE_JUDGED, [row])
             self._count(transaction, counted, now_ms)
 

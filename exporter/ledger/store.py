@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 from sqlalchemy import Connection, Engine, Row, Select, select
@@ -19,6 +20,13 @@ from exporter.ledger.schema import META, upsert
 _log = structlog.get_logger()
 
 _ROWS_AT_ONCE = 2_000
+
+
+class Fence(Protocol):
+    """What lets only the owner of a workspace write to it."""
+
+    def check(self, connection: Connection, workspace: str) -> None:
+        """Raise LeaseLostError unless this process owns the workspace, and will until the transaction ends."""
 
 
 class Transaction:
@@ -43,7 +51,8 @@ class Store:
 
     `problem` is one sentence on what is wrong with the ledger, None if nothing is. `is_durable` is False where the
     ledger lives in memory only. `is_stand_in`: it takes the place of a file that cannot be written, and what it counts
-    would be lost. `version` grows with each committed change, and with each loss.
+    would be lost. `version` grows with each committed change, and with each loss. `fence` is checked at the
+    beginning of every transaction of a workspace, None where this process is the only writer.
     """
 
     def __init__(
@@ -70,6 +79,7 @@ class Store:
         self._is_closed = False
         self._reads_quiet_file = writer is None and path is not None and sqlite.is_quiet(path)
         self._forgetting: list[Callable[[], None]] = []
+        self.fence: Fence | None = None
         self.version = 0
         with self.reading() as connection:
             self.created_ms = _created_ms(connection)
@@ -109,11 +119,12 @@ class Store:
             yield
 
     @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
-        """One transaction, committed at the end of the block or undone whole.
+    def transaction(self, workspace: str) -> Iterator[Transaction]:
+        """One transaction of a workspace, committed at the end of the block or undone whole.
 
         Raises LedgerError if it cannot be written; nothing has changed then, and a later one may succeed. So does the
-        one that finds the file damaged: what it was to write followed from facts that are lost.
+        one that finds the file damaged: what it was to write followed from facts that are lost. LeaseLostError where
+        another replica owns the workspace by now.
         """
         with self._turn:
             if self._writer is None:
@@ -125,6 +136,8 @@ class Store:
                 if self._is_damaged:
                     raise self._replaced()
                 with self._writer.begin() as connection:
+                    if self.fence is not None:
+                        self.fence.check(connection, workspace)
                     transaction = Transaction(connection)
                     yield transaction
             except sqlite.TROUBLE as error:
@@ -136,6 +149,24 @@ class Store:
             self._write_problem = None
             transaction.settle()
             self.version += 1
+
+    @contextmanager
+    def lease_transaction(self) -> Iterator[Connection]:
+        """A transaction about the leases themselves: it waits for no writer of this process, and passes every fence.
+
+        Raises LedgerError.
+        """
+        if self._writer is None or self._is_closed:
+            raise LedgerError("the ledger is closed, or opened for reading: no lease is written")
+        try:
+            with self._writer.begin() as connection:
+                yield connection
+        except sqlite.TROUBLE as error:
+            raise LedgerError(f"the leases cannot be used: {sqlite.reason(error)}") from error
+
+    def changed_elsewhere(self) -> None:
+        """Another process has committed something that is read from now on."""
+        self.version += 1
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

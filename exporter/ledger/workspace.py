@@ -34,7 +34,7 @@ class WorkspaceLedger(WorkspaceReader):
         """Begin to count, unless that was done before; returns when it was."""
         at_ms = self.first_contact_ms
         if at_ms is None:
-            with self._store.transaction() as transaction:
+            with self._store.transaction(self.name) as transaction:
                 at_ms = self._counters.begin(transaction, now_ms)
         return at_ms
 
@@ -42,7 +42,7 @@ class WorkspaceLedger(WorkspaceReader):
         self, endpoint: str, code: str, seconds: float, sent_ms: int, *, for_caller: bool = False
     ) -> None:
         """One request to Hex: `code` is the HTTP status, or `timeout` or `error`."""
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self.name) as transaction:
             self._counters.count(transaction, exchange_amounts(endpoint, code, seconds))
             self._requests.record(transaction, sent_ms, for_caller=for_caller)
 
@@ -59,7 +59,7 @@ class WorkspaceLedger(WorkspaceReader):
 
         `unreadable` are the ids of items that could not be read, None if any project may be among them: those stay.
         """
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self.name) as transaction:
             self._counters.begin(transaction, at_ms)
             gone = {project_id for project_id, known in self._projects.known.items() if known.gone_since_ms is not None}
             after = self._projects.record_listing(transaction, projects, at_ms, unreadable)
@@ -75,7 +75,7 @@ class WorkspaceLedger(WorkspaceReader):
     def record_seats(self, seats: Iterable[Seat], at_ms: int) -> None:
         """A whole listing of users; what differs from the one before applies from now on."""
         seats = tuple(seats)
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self.name) as transaction:
             looked_ms = self._listings.looked_ms(transaction, "users")
             self._seats.record(transaction, seats, at_ms, looked_ms)
             self._listings.record(transaction, "users", seats, at_ms)
@@ -98,7 +98,7 @@ class WorkspaceLedger(WorkspaceReader):
         hex_ai_credits_total grows by it, too.
         """
         threads = tuple(threads)
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self.name) as transaction:
             look = ThreadLook(
                 at_ms=at_ms,
                 first_contact_ms=self._counters.begin(transaction, at_ms),
@@ -109,17 +109,17 @@ class WorkspaceLedger(WorkspaceReader):
 
     def record_tables(self, project_id: str, tables: Iterable[QueriedTable], at_ms: int) -> None:
         """The tables that a published project queries."""
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self.name) as transaction:
             self._listings.record_tables(transaction, project_id, tables, at_ms)
 
     def record_cells(self, project_id: str, cells: Iterable[Cell], edited_ms: int | None, at_ms: int) -> None:
         """The cells of a project's draft as edited then; they show connections where there are no queried tables."""
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self.name) as transaction:
             self._listings.record_cells(transaction, project_id, cells, edited_ms, at_ms)
 
     def record_version(self, version: ProjectVersion, published_ms: int | None, at_ms: int) -> None:
         """A version of a project that had been published last then, as Hex exported it."""
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self.name) as transaction:
             self.versions.record(transaction, version, published_ms, at_ms)
 
     def record_runs(
@@ -137,7 +137,7 @@ class WorkspaceLedger(WorkspaceReader):
         it to have gone unanswered.
         """
         project_id = storable(project_id)
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self.name) as transaction:
             before = self._projects.known.get(project_id)
             border = Border(
                 first_contact_ms=self._counters.begin(transaction, at_ms),
@@ -160,12 +160,12 @@ class WorkspaceLedger(WorkspaceReader):
 
     def record_gone_runs(self, project_id: str, run_ids: Iterable[str]) -> None:
         """Active runs that Hex lists no longer: not active any more, and not counted unless they come back ended."""
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self.name) as transaction:
             self._runs.record_gone(transaction, storable(project_id), [storable(one) for one in run_ids])
 
     def record_collector(self, collector: str, success: bool, at_ms: int, status: int | None = None) -> None:
         """How a collector's attempt went; `status` is the HTTP status of the answer, None if there was none."""
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self.name) as transaction:
             self._listings.record_collector(transaction, collector, success, at_ms, status)
 
     def count(self, metric: str, labels: tuple[str, ...], amount: int = 1, now_ms: int = 0) -> None:
@@ -180,7 +180,7 @@ class WorkspaceLedger(WorkspaceReader):
 
         Raises ValueError for an amount below 0.
         """
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self.name) as transaction:
             self._counters.count(transaction, amounts, now_ms)
 
     def foresee(self, metric: str, labels: Iterable[tuple[str, ...]], now_ms: int = 0) -> None:
@@ -189,7 +189,7 @@ class WorkspaceLedger(WorkspaceReader):
 
     def foresee_gateway(self, now_ms: int = 0) -> None:
         """Have the counters of the gateway exist, those of each project included, now and whenever one is listed."""
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self.name) as transaction:
             self._counters.foresee_gateway(transaction, now_ms)
 
     def foresee_endpoints(self) -> None:
@@ -205,7 +205,7 @@ class WorkspaceLedger(WorkspaceReader):
 
     def set_cool_down(self, until_ms: int) -> None:
         """Remember until when Hex wants no request."""
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self.name) as transaction:
             self._requests.set_cool_down(transaction, until_ms)
 
     def choose_members(self, limit: int, now_ms: int, *, left_out: Collection[str] = ()) -> None:
@@ -214,7 +214,7 @@ class WorkspaceLedger(WorkspaceReader):
         Room is filled at once. Once a day, a project takes the place of a member that is clearly less active.
         Projects that have been gone for 30 days leave, and those whose ids are `left_out` at once.
         """
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self.name) as transaction:
             after = self._projects.choose_members(transaction, limit, now_ms, left_out)
             self._counters.foresee_projects(transaction, after)
 
@@ -225,7 +225,7 @@ class WorkspaceLedger(WorkspaceReader):
         by default the present by this machine's clock.
         """
         gateway_ms = (self._store.now_ms() if now_ms is None else now_ms) - KEEP_MS
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self.name) as transaction:
             self.sources.prune(transaction, before_ms)
             self.findings.prune(transaction, before_ms)
             self.credits.prune(transaction, before_ms)
@@ -243,7 +243,7 @@ class WorkspaceLedger(WorkspaceReader):
         """
         if not self._listings.is_any_after(at_ms) and not self._projects.known_after(at_ms):
             return False
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self.name) as transaction:
             self._listings.disbelieve_after(transaction, at_ms)
             self._projects.disbelieve_after(transaction, at_ms)
             self.credits.disbelieve_after(transaction, at_ms)
@@ -252,14 +252,14 @@ class WorkspaceLedger(WorkspaceReader):
 
     def set_value(self, key: str, value: object) -> None:
         """Keep a small JSON value under the key."""
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self.name) as transaction:
             self._key_values.write(transaction, key, value)
 
     def _foresee(self, amounts: Amounts, now_ms: int = 0) -> None:
         if self._counters.lacks(amounts):
-            with self._store.transaction() as transaction:
+            with self._store.transaction(self.name) as transaction:
                 self._counters.count(transaction, amounts, now_ms)
 
     def _record_listing(self, collector: str, items: Iterable[object], at_ms: int) -> None:
-        with self._store.transaction() as transaction:
+        with self._store.transaction(self.name) as transaction:
             self._listings.record(transaction, collector, items, at_ms)

@@ -46,7 +46,7 @@ def test_there_is_no_listing_before_the_first(bench: Any) -> None:
 
 def test_a_damaged_listing_is_none_rather_than_an_error(bench: Any) -> None:
     bench.workspace.record_groups([Group(group_id="g")], 1)
-    with bench.workspace._store.transaction() as transaction:
+    with bench.workspace._store.transaction("acme") as transaction:
         transaction.connection.exec_driver_sql("UPDATE listings SET body = '[{\"group'")
 
     assert bench.workspace.listing("groups") is None

@@ -85,7 +85,7 @@ def test_a_dateless_run_counts_only_where_the_newest_runs_were_known(bench: Any,
 def test_runs_and_progress_are_stored_together_or_not_at_all(bench: Any, make_run: Make, now_ms: int) -> None:
     bench.begin("p")
     bench.see(progress=RunProgress(known_until_ms=1))
-    with bench.workspace._store.transaction() as transaction:
+    with bench.workspace._store.transaction("acme") as transaction:
         transaction.connection.exec_driver_sql(
             "CREATE TRIGGER refuse BEFORE UPDATE ON projects BEGIN SELECT RAISE(ABORT, 'no'); END"
         )

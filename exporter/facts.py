@@ -38,6 +38,11 @@ FINDING_KINDS = (
     "unused_connection",
     "colliding_schedules",
     "recurring_threads",
+    "sql_on_paid_compute",
+    "oversized_compute",
+    "uncached_app",
+    "query_cache_off",
+    "repeated_queries",
 )
 """Every kind of finding. Of two equal claims on a project's runs, or on a seat, that of the earlier kind applies."""
 
@@ -224,7 +229,8 @@ class QueriedTable:
 class ExportedCell:
     """One cell of a version: what it is, never what is written in it.
 
-    `queries`: it queries a warehouse; `writes`: a run makes it write to a database. None where that is not known.
+    `queries`: it queries a warehouse; `writes`: a run makes it write to a database. `source` is a digest of its SQL,
+    None for cells of other kinds, and for SQL that is filled in from an input. None where something is not known.
     """
 
     cell_id: str
@@ -233,6 +239,7 @@ class ExportedCell:
     queries: bool | None = None
     component_id: str | None = None
     writes: bool | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,15 +7,24 @@ from typing import TypeVar
 
 from exporter.audit.source_changes import source_uses
 from exporter.config import Config
-from exporter.facts import Project, QueriedTable, Seat, Thread
+from exporter.facts import Project, ProjectVersion, QueriedTable, Seat, Thread
 from exporter.insight import UNBILLED, CreditUse, is_over, local_day, period_at, period_before, tariff
 from exporter.insight.savings import WINDOW_MS, Amount, AuditInput, ProjectUse
 from exporter.ledger import CollectorState, KnownProject, Listing, WorkspaceLedger
-from exporter.view import all_project_profiles, awaited, complete_since_ms, complete_until_ms, polled, team_of_person
+from exporter.view import (
+    all_project_profiles,
+    awaited,
+    complete_since_ms,
+    complete_until_ms,
+    polled,
+    published_settings,
+    team_of_person,
+)
 
 Item = TypeVar("Item")
 
 _WEEK_MS = 7 * 86_400_000
+_COMPLETED = "completed"
 
 
 def read_audit_input(
@@ -67,6 +76,8 @@ def read_audit_input(
         unused_after_ms=round(config.audit.unused_after_seconds * 1000),
         failed_runs=config.audit.failed_runs,
         contract=contract if contract is not None and not is_over(contract, now_ms, week.timezone) else None,
+        settings=view.settings(known),
+        profiles={key: one.current.name for key, one in profiles.items() if one.current.basis != "assumed"},
     )
 
 
@@ -123,6 +134,20 @@ class _View:
             self._lacks("queried_tables")
         return tables if tables or is_complete else None
 
+    def settings(self, known: Sequence[KnownProject]) -> Mapping[str, ProjectVersion] | None:
+        """What projects are published with; None if that is known of none of those that there are."""
+        found = published_settings(self.ledger, known)
+        if len(found) == sum(each.project.state == "published" for each in known):
+            return found
+        state = self._collectors.get("export")
+        if not self.config.collect.exports:
+            self.missing["exports"] = "collect.exports is off"
+        elif state is not None and state.refusal_status is not None:
+            self.missing["exports"] = f"Hex answered {state.refusal_status}"
+        else:
+            self.missing["exports"] = "they are still being read"
+        return found or None
+
     def unviewed_weeks(self) -> Iterator[tuple[str, float]]:
         """The projects whose views were watched for a week with the same schedules, and their unviewed runs a week."""
         contact_ms = self.ledger.first_contact_ms
@@ -164,17 +189,20 @@ class _Use:
 
     by: dict[tuple[str, str], Amount]
     last_ms: dict[str, int]
+    longest_ms: int = 0
 
 
 def _uses(view: _View, since_ms: int | None) -> Mapping[str, ProjectUse]:
     start_ms = view.now_ms if since_ms is None else since_ms
     uses: dict[str, _Use] = defaultdict(lambda: _Use({}, {}))
-    for project_id, trigger, status, runs, ms, last_ms in view.ledger.run_sums.since(start_ms, view.now_ms):
+    for project_id, trigger, status, runs, ms, last_ms, longest_ms in view.ledger.run_sums.since(start_ms, view.now_ms):
         if status != UNBILLED:
             use = uses[project_id]
             use.last_ms[trigger] = max(last_ms, use.last_ms.get(trigger, last_ms))
             if runs:
                 use.by[trigger, status] = Amount(runs, ms)
+                if status == _COMPLETED:
+                    use.longest_ms = max(use.longest_ms, longest_ms)
     last_scheduled: dict[str, list[str]] = defaultdict(list)
     for project_id, status in view.ledger.run_sums.last_scheduled(view.config.audit.failed_runs):
         last_scheduled[project_id].append(status)
@@ -185,6 +213,7 @@ def _uses(view: _View, since_ms: int | None) -> Mapping[str, ProjectUse]:
             last_scheduled=tuple(last_scheduled[project_id]),
             last_ms=use.last_ms,
             unviewed_week=unviewed.get(project_id),
+            longest_ms=use.longest_ms,
         )
         for project_id, use in uses.items()
     }

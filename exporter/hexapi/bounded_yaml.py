@@ -1,6 +1,7 @@
 """YAML from somebody else: mappings, lists and short scalars, built event by event within bounds.
 
-Neither tags nor long text are kept: what a file says in SQL, code or prose never becomes an object.
+Neither tags nor long text are kept: what a file says in SQL, code or prose never becomes an object. Of what a cell
+computes (`source`) only a digest is.
 """
 
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from collections.abc import Callable
 import yaml
 
 from exporter.errors import HexExporterError
+from exporter.hexapi.cell_source import source_digest
 
 MOST_BYTES = 8 * 1024 * 1024
 """A project of a thousand cells has a tenth of it."""
@@ -25,6 +27,9 @@ KEPT_TEXT = 200
 """The longest scalar that is kept; a longer one is an empty string."""
 
 _LONGEST_INTEGER = 18
+
+_DIGESTED = "source"
+"""The key under which a cell has its SQL or code."""
 
 Tree = dict[str, object]
 
@@ -72,7 +77,10 @@ class _Builder:
     def take(self, event: yaml.Event) -> None:
         match event:
             case yaml.ScalarEvent():
-                self._add(event.anchor, _scalar(event))
+                sink, value = self._sinks[-1], _scalar(event)
+                if isinstance(sink, _Pairs) and sink.key == _DIGESTED and value is not None:
+                    value = source_digest("", event.value) if event.value.strip() else None
+                self._add(event.anchor, value)
             case yaml.MappingStartEvent():
                 found: Tree = {}
                 self._add(event.anchor, found)
@@ -110,13 +118,13 @@ class _Pairs:
 
     def __init__(self, found: Tree) -> None:
         self._found = found
-        self._key: object = None
+        self.key: object = None
         self._has_key = False
 
     def __call__(self, value: object) -> None:
-        if self._has_key and isinstance(self._key, str | int | float):
-            self._found[str(self._key)] = value
-        self._key = None if self._has_key else value
+        if self._has_key and isinstance(self.key, str | int | float):
+            self._found[str(self.key)] = value
+        self.key = None if self._has_key else value
         self._has_key = not self._has_key
 
 

@@ -1,4 +1,4 @@
-"""What a cell of a draft computes, as a digest: two cells with the same one do the same."""
+"""What a cell computes, as a digest: two cells with the same one do the same."""
 
 import hashlib
 
@@ -21,8 +21,13 @@ def cell_source(item: Json) -> str | None:
     for name in ("sqlCell", "codeCell"):
         source = mapping(contents.get(name)).get("source")
         if isinstance(source, str):
-            plain = " ".join(source.split())
-            if "{{" in plain or "{%" in plain:
-                return None
-            return hashlib.sha256(f"{name} {plain}".encode(errors="surrogatepass")).hexdigest()[:32]
+            return source_digest(name, source)
     return "" if kind in _SHOWN_ONLY else None
+
+
+def source_digest(kind: str, source: str) -> str | None:
+    """The digest of a query or of code, spaces apart; None where it is filled in from an input (Jinja)."""
+    plain = " ".join(source.split())
+    if "{{" in plain or "{%" in plain:
+        return None
+    return hashlib.sha256(f"{kind} {plain}".encode(errors="surrogatepass")).hexdigest()[:32]

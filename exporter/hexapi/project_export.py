@@ -95,6 +95,7 @@ def _cell(cell: Tree) -> ExportedCell:
         connection_id=connection_id,
         queries=_queries(kind, config, connection_id),
         component_id=identifier(mapping(config.get("component")).get("id")),
+        source=identifier(config.get("source")) if kind == "sql" else None,
         writes=_writes(config) if kind == "writeback" else None if kind == "unknown" else False,
     )
 

@@ -15,7 +15,7 @@ SCHEDULED = "scheduled"
 class RunSum(NamedTuple):
     """The runs of one project, trigger and status: those placed from an instant on, and the start of the last of all.
 
-    `ms` is their run time in milliseconds, 0 for those whose is not known.
+    `ms` is their run time in milliseconds, 0 for those whose is not known; `longest_ms` that of the longest.
     """
 
     project_id: str
@@ -24,6 +24,7 @@ class RunSum(NamedTuple):
     runs: int
     ms: int
     last_ms: int
+    longest_ms: int
 
 
 class RunAmount(NamedTuple):
@@ -60,12 +61,14 @@ class RunSummaries:
                 func.sum(case((is_within, 1), else_=0)).label("runs"),
                 func.sum(case((is_within, duration), else_=0)).label("ms"),
                 func.max(run.started_ms).label("last_ms"),
+                func.max(case((is_within, duration), else_=0)).label("longest_ms"),
             )
             .where(self._mine)
             .group_by(run.project_id, run.trigger, run.status)
         )
         for row in self._store.stream(wanted):
-            yield RunSum(row.project_id, row.trigger, row.status, int(row.runs), int(row.ms), row.last_ms)
+            sums = (int(row.runs), int(row.ms), row.last_ms, int(row.longest_ms))
+            yield RunSum(row.project_id, row.trigger, row.status, *sums)
 
     def between(self, start_ms: int, end_ms: int | None) -> dict[tuple[str, str, str], RunAmount]:
         """By project, trigger and status, the runs placed in [start, end) by start (None: no end)."""

@@ -7,6 +7,7 @@ from exporter.simulator.connections import Link
 from exporter.simulator.event_times import DAY_MS
 from exporter.simulator.people import Person, Staff, Team
 from exporter.simulator.population import SimulatedProject
+from exporter.simulator.project_settings import SQL_ONLY_SORTS, WRITEBACK_SORTS, queried
 from exporter.simulator.seeded_random import identifier
 from exporter.simulator.simulation import Simulation
 from exporter.simulator.timeline import PlannedRun
@@ -180,23 +181,17 @@ def talk(simulation: Simulation, item: Talk, now_ms: int, base: str) -> Json:
     return found
 
 
-WRITEBACK_SORTS = frozenset({"monthly"})
-"""The sorts whose runs write to a database."""
-
 _MANUAL_WRITEBACK_SORTS = frozenset({"disabled"})
 """The sorts that write only when somebody runs the cell in the notebook."""
-
-_SQL_ONLY_SORTS = frozenset({"weekdays", "over_refreshed"})
 
 
 def cells(seed: int, item: SimulatedProject) -> list[Json]:
     """The cells of a project's draft: text, one query for each table, code, a chart, and what some sorts have."""
     connection_id = item.connection.connection_id
-    place = " where country = 'US'" if item.sort == "sibling" else ""
     plan: list[tuple[str, str | None, str | None]] = [
         ("MARKDOWN", f"# {item.title}", None),
-        *(("SQL", f"from {table}{place} limit 1000", connection_id) for table in item.tables),
-        *([] if item.sort in _SQL_ONLY_SORTS else [("CODE", "frame.describe()", None)]),
+        *(("SQL", source, connection_id) for source in queried(item)),
+        *([] if item.sort in SQL_ONLY_SORTS else [("CODE", "frame.describe()", None)]),
         ("CHART", None, None),
     ]
     if item.sort in WRITEBACK_SORTS | _MANUAL_WRITEBACK_SORTS:

@@ -3,16 +3,15 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from math import ceil
 
 from exporter.simulator.people import PAID_ROLES
+from exporter.simulator.project_settings import COMPUTE_USD
 from exporter.simulator.simulation import Simulation
 
 SEAT_USD = {"editor": 28.0, "explorer": 10.0}
-COMPUTE_USD: Mapping[str, tuple[str, float]] = {"Revenue*": ("4XL", 2.58), "Leads*": ("Large", 0.32)}
-"""What the demo's workspace pays, as cli/demo.yml has it: by the titles that run on a paid profile, an hour."""
+"""What the demo's workspace pays a month, as cli/demo.yml has it."""
 
 _SESSION_HOURS = {"4XL": 3.5, "Large": 0.0}
 """Hours in which notebooks were open on a paid profile: on the bill, and not in the API."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from math import exp
+from typing import NamedTuple
 
 from exporter.simulator.ai_threads import CREDITS_MEAN, ROUTINES, Talks
 from exporter.simulator.connections import Link
@@ -11,6 +12,16 @@ from exporter.simulator.event_times import WEEK_MS
 from exporter.simulator.people import Person
 from exporter.simulator.population import SimulatedProject
 from exporter.simulator.project_mix import KILLED_SHARE, MISSED_SHARE, NO_KERNEL_SHARE, SORTS, SPREAD
+from exporter.simulator.project_settings import (
+    BRIEF_CACHE_SORT,
+    COMPONENT_SORT,
+    NEITHER_SORT,
+    PAID_USD,
+    RERUN_SORT,
+    SQL_ONLY_SORTS,
+    UNCACHED_QUERIES,
+    queried,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +30,7 @@ class Waste:
 
     `subjects` are ids of projects, users or connections, or plans, or a user's id and a thread's title;
     `runs_per_week` and `seconds_per_week` would be saved with it on average, or `credits_per_week`, or the difference
-    of the seat of `role` to a free one. With `is_waste` false it is a near
+    of the seat of `role` to a free one, or what `profile` costs for so many seconds. With `is_waste` false it is a near
     miss: it looks like its kind, and must stay.
     """
 
@@ -30,7 +41,19 @@ class Waste:
     seconds_per_week: float = 0.0
     credits_per_week: float = 0.0
     role: str | None = None
+    profile: str | None = None
     is_waste: bool = True
+
+
+class Published(NamedTuple):
+    """A published project: the compute profile and the runs of its last four weeks, each trigger with its time.
+
+    `runs` are trigger, outcome and milliseconds of those that ended with a kernel.
+    """
+
+    project: SimulatedProject
+    profile: str | None
+    runs: tuple[tuple[str, str, int], ...]
 
 
 _BECAUSE = {
@@ -41,6 +64,13 @@ _BECAUSE = {
     "over_scheduled": "refreshed every six hours, as its source changes, but viewed about twice a week",
 }
 
+_WEEKS = 4
+_FEWEST_RUNS = 5
+_SHORT_MS = 10 * 60_000
+"""Runs within this time, at twice the time for each size down to the included medium, need no larger profile."""
+
+_SIZES_ABOVE_MEDIUM = {"large": 1, "xl": 2, "2xl": 3, "4xl": 4}
+
 _PLANS = (
     ("enterprise", "team", "Team has all that is in use, unless somebody reads queried tables", True),
     ("team", "professional", "Professional costs less, and has no API", False),
@@ -48,13 +78,17 @@ _PLANS = (
 
 
 def planted(
-    projects: Iterable[SimulatedProject], people: Iterable[Person], links: Iterable[Link], talks: Talks
+    projects: Iterable[SimulatedProject],
+    people: Iterable[Person],
+    links: Iterable[Link],
+    talks: Talks,
+    published: Iterable[Published] = (),
 ) -> tuple[Waste, ...]:
     """Everything planted in a workspace, near misses included.
 
     That on plans is there for a workspace that is billed on the first of its subjects.
     """
-    projects = tuple(projects)
+    projects, published = tuple(projects), tuple(published)
     return (
         *_projects(projects),
         *_pairs(projects),
@@ -63,6 +97,9 @@ def planted(
         *_links(tuple(links)),
         *_routines(talks),
         *_plans(),
+        *_compute(published),
+        *_caches(published),
+        *_repeated(published),
     )
 
 
@@ -167,6 +204,65 @@ def _routines(talks: Talks) -> Iterator[Waste]:
 def _plans() -> Iterator[Waste]:
     for plan, other, because, is_waste in _PLANS:
         yield Waste(kind="costly_plan", subjects=(plan, other), because=because, is_waste=is_waste)
+
+
+def _compute(published: tuple[Published, ...]) -> Iterator[Waste]:
+    for project, profile, runs in published:
+        is_sql = project.sort in SQL_ONLY_SORTS
+        if not runs or (profile not in PAID_USD and not is_sql):
+            continue
+        completed = [ms for _, outcome, ms in runs if outcome == "completed"]
+        times = 2 ** _SIZES_ABOVE_MEDIUM.get(profile or "", 0)
+        is_short = len(completed) >= _FEWEST_RUNS and max(completed) * times <= _SHORT_MS
+        if is_sql:
+            kind, is_waste, because = "sql_on_paid_compute", profile in PAID_USD, "nothing but SQL"
+        else:
+            kind, is_waste, because = "oversized_compute", is_short, "short runs" if is_short else "long or few runs"
+        yield Waste(
+            kind=kind,
+            subjects=(project.project_id,),
+            because=f"{because} on {profile}",
+            seconds_per_week=sum(ms for _, _, ms in runs) / 1000 / _WEEKS,
+            profile=profile,
+            is_waste=is_waste,
+        )
+
+
+def _caches(published: tuple[Published, ...]) -> Iterator[Waste]:
+    for project, _, _ in published:
+        subject, sort = (project.project_id,), project.sort
+        if sort == RERUN_SORT:
+            yield Waste(kind="uncached_app", subjects=subject, because="runs for each viewer and keeps no result")
+        elif sort == NEITHER_SORT:
+            because = "keeps no result, but runs only when somebody wants it"
+            yield Waste(kind="uncached_app", subjects=subject, because=because, is_waste=False)
+        if sort in UNCACHED_QUERIES:
+            yield Waste(kind="query_cache_off", subjects=subject, because="its query cache is switched off")
+        elif sort == BRIEF_CACHE_SORT:
+            because = "its query results are kept, though only for a minute"
+            yield Waste(kind="query_cache_off", subjects=subject, because=because, is_waste=False)
+
+
+def _repeated(published: tuple[Published, ...]) -> Iterator[Waste]:
+    """What scheduled projects have in common, copies apart; a sibling has its own queries of the same tables."""
+    kind = "repeated_queries"
+    users: dict[tuple[str, str], list[str]] = {}
+    for project, _, runs in published:
+        is_scheduled = any(trigger == "scheduled" for trigger, *_ in runs)
+        if is_scheduled and project.sort != "copy":
+            parts = [(project.connection.connection_id, query) for query in queried(project)]
+            parts += [("component", "")] if project.sort == COMPONENT_SORT else []
+            for part in parts:
+                users.setdefault(part, []).append(project.project_id)
+    together = {tuple(sorted(with_it)) for with_it in users.values() if len(with_it) > 1}
+    for subjects in sorted(together):
+        yield Waste(kind=kind, subjects=subjects, because="the same SQL, or the same component")
+    by_id = {one.project.project_id: one.project for one in published}
+    for original, other in pairwise(by_id.values()):
+        pair = tuple(sorted((original.project_id, other.project_id)))
+        if other.sort in ("copy", "sibling") and pair not in together:
+            because = "a copy, which is a finding of its own" if other.sort == "copy" else "the same tables, other SQL"
+            yield Waste(kind=kind, subjects=pair, because=because, is_waste=False)
 
 
 def _runs_per_week(project: SimulatedProject) -> float:

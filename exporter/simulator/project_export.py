@@ -1,65 +1,16 @@
 """ExportProject: one version of a project as the YAML that Hex writes: settings, compute profile and cells."""
 
-from fnmatch import fnmatchcase
-
 import yaml
 
 from exporter.simulator import hex_json
 from exporter.simulator.hex_json import Json
-from exporter.simulator.invoice import COMPUTE_USD
 from exporter.simulator.population import SimulatedProject
-from exporter.simulator.seeded_random import chance, identifier, share
+from exporter.simulator.project_settings import COMPONENT_SORT, Version, settings
+from exporter.simulator.seeded_random import identifier
 from exporter.simulator.simulation import Simulation
 
-Version = int | str
-"""The number of a published version, or `draft`."""
-
-PROFILES = ("xs", "small", "medium", "medium", "medium", "medium", "large")
-"""What projects run on whose titles the price list does not name: one in seven pays for it."""
-
-_CHANGES_SHARE = 0.35
-"""How many versions come with another compute profile."""
-
-_WITHOUT_PROFILE = "flaky"
-"""Projects of this sort have no profile in their settings: the workspace's default applies, which nothing names."""
-
-_QUERY_CACHES: tuple[object, ...] = (None, 3600, 86_400, "lastScheduledRun", "disabled")
-
-_SECTIONED, _GENERATIVE, _LOCAL, _WITH_COMPONENT = "weekly", "refresh", "office", "twice"
-"""The sorts whose cells are nested, whose app is generated, that query frames, and that import a component."""
-
-
-def profile_at(seed: int, project: SimulatedProject, version: Version) -> str | None:
-    """The compute profile of a version, None where the settings name none; the draft has that of version 1 and up."""
-    for pattern, (profile, _) in COMPUTE_USD.items():
-        if fnmatchcase(project.title, pattern):
-            return profile.lower()
-    if project.sort == _WITHOUT_PROFILE:
-        return None
-    latest = version if isinstance(version, int) else 1
-    changed = (one for one in range(latest, 1, -1) if share(seed, "profile", project.number, one) < _CHANGES_SHARE)
-    return chance(seed, "profile", project.number, next(changed, 1), "drawn").choice(PROFILES)
-
-
-def writes_on_runs(project: SimulatedProject) -> bool:
-    """Whether a run of the project writes to a database."""
-    return project.sort in hex_json.WRITEBACK_SORTS
-
-
-def settings(seed: int, project: SimulatedProject, version: Version) -> Json:
-    """The settings of a version, under Hex's names: those that bear on its cost."""
-    dice = chance(seed, "settings", project.number)
-    caches_app = dice.random() < 0.7
-    return {
-        "prerunApp": dice.random() < 0.5,
-        "autoRerunApp": dice.random() < 0.4,
-        "cachePublishedAppState": caches_app,
-        "refreshStalePublishedApp": caches_app and dice.random() < 0.5,
-        "logicQueryCacheTimeout": dice.choice(_QUERY_CACHES),
-        "publishedQueryCacheTimeout": dice.choice(_QUERY_CACHES),
-        "kernelImage": dice.choice(("python311", "python312")),
-        "kernelSize": profile_at(seed, project, version),
-    }
+_SECTIONED, _GENERATIVE, _LOCAL = "weekly", "refresh", "office"
+"""The sorts whose cells are nested, whose app is generated, and that query frames."""
 
 
 def export(simulation: Simulation, project: SimulatedProject, version: Version) -> Json:
@@ -68,7 +19,7 @@ def export(simulation: Simulation, project: SimulatedProject, version: Version) 
     cells = [_cell(cell) for cell in hex_json.cells(seed, project)]
     if project.sort == _LOCAL:
         cells.append(_query_of_a_frame(identifier(seed, "frame", project.number)))
-    if project.sort == _WITH_COMPONENT:
+    if project.sort == COMPONENT_SORT:
         cells.append(_component(simulation, identifier(seed, "import", project.number)))
     if project.sort == _SECTIONED:
         block: Json = {"cellType": "BLOCK", "cellId": identifier(seed, "block", project.number)}

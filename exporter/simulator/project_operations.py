@@ -10,7 +10,8 @@ from exporter.simulator.api_call import Answer, Call
 from exporter.simulator.hex_json import Json
 from exporter.simulator.paging import cursor_page, offset_page
 from exporter.simulator.population import COLLECTIONS, SimulatedProject
-from exporter.simulator.project_export import Version, export
+from exporter.simulator.project_export import export
+from exporter.simulator.project_settings import Version
 from exporter.simulator.refusals import RefusalError
 from exporter.simulator.seeded_random import identifier
 from exporter.simulator.timeline import PlannedRun, version_at

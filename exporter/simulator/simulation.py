@@ -1,18 +1,19 @@
 """A simulated Hex workspace: the same past for the same seed, plus what was done to it over HTTP."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import islice, takewhile
 
 from exporter.clock import Clock
 from exporter.facts import Connection, Group, Run, Seat, Thread
 from exporter.simulator.ai_threads import Talks
 from exporter.simulator.connections import Link, connect
-from exporter.simulator.event_times import Calendar
+from exporter.simulator.event_times import WEEK_MS, Calendar
 from exporter.simulator.people import Staff, hire
-from exporter.simulator.planted_waste import Waste, planted
+from exporter.simulator.planted_waste import Published, Waste, planted
 from exporter.simulator.population import PUBLISHES_SHARE, SimulatedProject, plant, populate
+from exporter.simulator.project_settings import profile_at
 from exporter.simulator.seeded_random import chance, identifier
-from exporter.simulator.timeline import Burst, PlannedRun, Timeline
+from exporter.simulator.timeline import Burst, PlannedRun, Timeline, version_at
 
 ANCHOR_MS = 1_735_689_600_000
 """1 January 2025: by then everybody has been hired and every project made, so that the past never moves."""
@@ -225,4 +226,12 @@ class Simulation:
     def waste(self) -> tuple[Waste, ...]:
         """What was planted to be found, near misses included (`is_waste`)."""
         regular = [project for project in self.projects if project is not self.planted]
-        return planted(regular, self.staff.people, self.links, self.talks)
+        published = [self._published(project) for project in regular if project.is_runnable]
+        return planted(regular, self.staff.people, self.links, self.talks, published)
+
+    def _published(self, project: SimulatedProject) -> Published:
+        now_ms = self.now_ms
+        recent = takewhile(lambda run: run.start_ms >= now_ms - 4 * WEEK_MS, self.newest(project.project_id, now_ms))
+        ended = [run for run in recent if run.outcome != "unable_to_allocate_kernel" and run.end_ms <= now_ms]
+        runs = tuple((run.trigger, run.outcome, run.end_ms - run.start_ms) for run in ended)
+        return Published(project, profile_at(self.seed, project, version_at(project, now_ms)), runs)

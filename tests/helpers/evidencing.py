@@ -6,9 +6,10 @@ from dataclasses import replace
 from itertools import pairwise
 
 from exporter.config import Prices, SeatPrices, Week
-from exporter.facts import Connection, Project, QueriedTable
+from exporter.facts import Connection, Project, ProjectVersion, QueriedTable
 from exporter.hexapi.endpoints import ApiRequest, Endpoint
 from exporter.hexapi.item_parsing import read_item
+from exporter.hexapi.project_export import read_export
 from exporter.insight.calendar_period import period_at
 from exporter.insight.credit_use import CreditGrowth, CreditUse
 from exporter.insight.run_usage import UNBILLED
@@ -16,6 +17,8 @@ from exporter.insight.savings.audit_input import WINDOW_MS, Amount, AuditInput, 
 from exporter.insight.savings.finding import Audit, Finding
 from exporter.insight.tariffs import tariff
 from exporter.simulator import Simulation, Waste, hex_json
+from exporter.simulator.project_export import export
+from exporter.simulator.timeline import version_at
 
 DAY_MS = 86_400_000
 
@@ -71,6 +74,7 @@ def use_of(simulation: Simulation, project_id: str, since_ms: int, failed_runs: 
     now_ms = simulation.now_ms
     by: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
     last_scheduled: list[str] = []
+    longest_ms = 0
     last_ms: dict[str, int] = {}
     unviewed = refreshes = 0
     views = simulation.by_id[project_id].views
@@ -86,6 +90,8 @@ def use_of(simulation: Simulation, project_id: str, since_ms: int, failed_runs: 
             amount = by[run.trigger, seen.status]
             amount[0] += 1
             amount[1] += seen.duration_ms or 0
+            if seen.status == "completed":
+                longest_ms = max(longest_ms, seen.duration_ms or 0)
             if run.trigger in ("scheduled", "app_refresh"):
                 refreshes += 1
                 if later_ms is not None:
@@ -96,6 +102,7 @@ def use_of(simulation: Simulation, project_id: str, since_ms: int, failed_runs: 
         last_scheduled=tuple(last_scheduled),
         last_ms=last_ms,
         unviewed_week=unviewed * 7 * DAY_MS / (now_ms - since_ms) if refreshes else None,
+        longest_ms=longest_ms,
     )
 
 
@@ -130,6 +137,8 @@ def read_audit_input(
     projects = projects_of(simulation)
     published = [project.project_id for project in projects if project.published_ms is not None]
     by_id = simulation.by_id
+    settings = settings_of(simulation)
+    profiles = {one: version.profile for one, version in settings.items() if version.profile is not None}
     month_start = period_at(period_at(now_ms, "month", Week())[0] - 1, "month", Week())
     return AuditInput(
         now_ms=now_ms,
@@ -152,7 +161,21 @@ def read_audit_input(
         sources={one: source_of(simulation, one, since_ms) for one in published} if sources else {},
         teams={project.project_id: by_id[project.project_id].department for project in projects},
         connection_runs=connection_runs,
+        settings=settings,
+        profiles=profiles,
     )
+
+
+def settings_of(simulation: Simulation) -> dict[str, ProjectVersion]:
+    """Those of each published version, exported and read."""
+    found = {}
+    for project in simulation.projects:
+        if project.is_runnable:
+            version = version_at(project, simulation.now_ms)
+            content = export(simulation, project, version)["content"]
+            assert isinstance(content, str)
+            found[project.project_id] = read_export(content, str(version))
+    return found
 
 
 def credit_use(simulation: Simulation) -> CreditUse:
@@ -194,6 +217,8 @@ def is_of(waste: Waste, finding: Finding) -> bool:
         return False
     if waste.kind == "colliding_schedules":
         return set(waste.subjects) <= set(finding.subjects)
+    if waste.kind == "repeated_queries":  # its subject is a digest
+        return set(waste.subjects) == set(finding.subjects[1:])
     if waste.kind == "recurring_threads":
         return set(waste.subjects) <= {*finding.subjects, finding.subject_name}
     return set(waste.subjects) == set(finding.subjects)
@@ -210,6 +235,8 @@ def month_micro_usd(piece: Waste) -> int:
         return (prices.seat_month_micro_usd("team", piece.role) or 0) - (
             prices.seat_month_micro_usd("team", "member") or 0
         )
+    if piece.profile is not None:
+        return round(piece.seconds_per_week / 3600 * prices.compute_hour_micro_usd(piece.profile) * 365.25 / 12 / 7)
     second = (prices.prices.warehouse_minute_micro_usd or 0) / 60
     week = piece.runs_per_week * (prices.prices.run_micro_usd or 0) + piece.seconds_per_week * second
     return round(week * 365.25 / 12 / 7)

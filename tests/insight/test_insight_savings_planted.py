@@ -73,7 +73,7 @@ class TestPlanted:
 
         for piece in wanted:
             (found,) = [one for one in findings if is_of(piece, one)]
-            if piece.runs_per_week or piece.role:
+            if piece.runs_per_week or piece.role or piece.profile:
                 # A month of a daily project is 28 runs: chance alone moves their time by a tenth.
                 assert found.saving.micro == pytest.approx(month_micro_usd(piece), rel=0.12)
 

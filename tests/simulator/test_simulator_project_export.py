@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from exporter.simulator.project_export import profile_at, writes_on_runs
+from exporter.simulator.project_settings import profile_at, writes_on_runs
 from exporter.simulator.timeline import version_at
 from exporter.simulator.tokens import Scope, Token, Tokens
 

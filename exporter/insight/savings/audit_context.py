@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from exporter.facts import Project, Seat
+from exporter.facts import Project, ProjectVersion, Seat
 from exporter.insight.savings.audit_input import DAY_MS, Amount, AuditInput, ProjectUse
 from exporter.insight.savings.finding import Saving
 from exporter.insight.savings.pricing import Claim, Pricing
@@ -107,9 +107,30 @@ class AuditContext:
 
     def claim(self, project: Project, share: float = 1.0, *statuses: str) -> Claim:
         """So large a part of the scheduled runs that go on, of these statuses if any are given."""
-        runs, ms = self.scheduled_runs(project.project_id, *statuses)
+        scheduled = self.scheduled_runs(project.project_id, *statuses)
         part = max(0.0, min(1.0, share)) * self.lasting(project)
-        return Claim(runs * part, int(ms * part) if part < 1 else ms)
+        return Claim(scheduled.runs * part, int(scheduled.ms * part) if part < 1 else scheduled.ms)
+
+    def going_on(self, project: Project) -> Claim:
+        """All of its runs, the scheduled ones as far as they go on."""
+        project_id = project.project_id
+        every, scheduled, kept = self.all_runs(project_id), self.scheduled_runs(project_id), self.claim(project)
+        return Claim(every.runs - scheduled.runs + kept.runs, every.ms - scheduled.ms + kept.ms)
+
+    def completed(self, project_id: str) -> Amount:
+        """Its completed runs in the window, whatever started them."""
+        by = self.use(project_id).by.items()
+        return _sum([amount for (_, status), amount in by if status == "completed"])
+
+    @cached_property
+    def settled_projects(self) -> tuple[tuple[Project, ProjectVersion], ...]:
+        """The published projects whose settings are known, with them."""
+        settings = self.input.settings or {}
+        return tuple(
+            (project, settings[project.project_id])
+            for project in self.projects.values()
+            if project.state == "published" and project.project_id in settings
+        )
 
     def schedules_cost(self, project: Project) -> Saving:
         """What its schedules cost a month from now on: as many runs as they start, each of the usual run time.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from exporter.config import Contract
-from exporter.facts import Connection, Project, QueriedTable, Seat, Thread
+from exporter.facts import Connection, Project, ProjectVersion, QueriedTable, Seat, Thread
 from exporter.insight.calendar_period import Period
 from exporter.insight.credit_use import CreditUse
 from exporter.insight.tariffs import Tariff
@@ -30,13 +30,15 @@ class ProjectUse:
     `by` is by trigger and status. `last_scheduled` are the statuses of the last scheduled runs that ended, newest
     first, as many as `failed_runs` asks or fewer, from any time, without those that got no kernel. `last_ms` is the
     start of the last run of each trigger, from any time. `unviewed_week`: scheduled and refresh runs a week whose
-    result no one had viewed when the next came, None unless that was watched for a week at least.
+    result no one had viewed when the next came, None unless that was watched for a week at least. `longest_ms` is the
+    longest of its completed runs in [since, now), 0 without any.
     """
 
     by: Mapping[tuple[str, str], Amount] = field(default_factory=dict)
     last_scheduled: tuple[str, ...] = ()
     last_ms: Mapping[str, int] = field(default_factory=dict)
     unviewed_week: float | None = None
+    longest_ms: int = 0
 
 
 class SourceUse(NamedTuple):
@@ -63,8 +65,9 @@ class AuditInput:
     `teams` is by project id and user id. `tables` has an entry for each project whose tables are known; where only
     cells are known the tables have no name. `seen_ms` is by user id: what shows that somebody works besides logins and
     projects. `credits` is what threads used and when; `month` is the month by which plans are compared. `missing` says
-    by collector (projects, users, connections, queried_tables, threads, runs) why it cannot be read, where that is
-    is known. `contract` is one that goes on: None once it is to be renewed.
+    by collector (projects, users, connections, queried_tables, threads, runs, exports) why it cannot be read, where
+    that is known. `contract` is one that goes on: None once it is to be renewed. `settings` are those that projects are
+    published with, `profiles` the compute profiles that they run on; both by project id, without what is not known.
     """
 
     now_ms: int
@@ -88,3 +91,5 @@ class AuditInput:
     unused_after_ms: int = 30 * DAY_MS
     failed_runs: int = 5
     contract: Contract | None = None
+    settings: Mapping[str, ProjectVersion] | None = None
+    profiles: Mapping[str, str] = field(default_factory=dict)

@@ -31,6 +31,9 @@ TABLES_NEEDED = (
     "a token that may read queried tables (Enterprise; workspace token: scope read queried tables), or cells"
 )
 
+SETTINGS_UNKNOWN = "the settings of projects are not known"
+SETTINGS_NEEDED = "collect.exports: true, and a token that may export projects"
+
 
 def unready(context: AuditContext, kind: str, *, runs: bool = True, seats: bool = False) -> NotJudged | None:
     """Why a kind cannot be judged that needs projects, and maybe runs and seats; None if it can."""
@@ -42,6 +45,18 @@ def unready(context: AuditContext, kind: str, *, runs: bool = True, seats: bool 
     if runs and not context.are_runs_known:
         return not_judged(context, kind, "runs", RUNS_UNKNOWN, RUNS_NEEDED)
     return None
+
+
+def unsettled(context: AuditContext, kind: str) -> NotJudged | None:
+    """Why a kind cannot be judged, or not everywhere, that goes by the settings of projects; None if it can."""
+    if context.input.settings is None:
+        return not_judged(context, kind, "exports", SETTINGS_UNKNOWN, SETTINGS_NEEDED)
+    published = sum(project.state == "published" for project in context.projects.values())
+    unread = published - len(context.settled_projects)
+    if not unread:
+        return None
+    why = f"the settings of {unread} of {published} published projects are not known"
+    return not_judged(context, kind, "exports", why, SETTINGS_NEEDED, is_partial=len(context.settled_projects) > 0)
 
 
 def not_judged(

@@ -13,9 +13,9 @@ from exporter.insight.money import Money
 MONTH_MS = 2_629_800_000
 """A twelfth of 365.25 days."""
 
-SubjectType = Literal["project", "user", "connection", "plan", "owner", "threads"]
+SubjectType = Literal["project", "user", "connection", "plan", "owner", "threads", "queries"]
 """What the subject of a finding is; an `owner` is an address that many projects belong to, `threads` are AI threads
-that belong together."""
+that belong together, `queries` are those that several projects have."""
 
 Confidence = Literal["measured", "estimated"]
 

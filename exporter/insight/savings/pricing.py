@@ -12,10 +12,16 @@ _HOUR_MS = 3_600_000
 
 
 class Claim(NamedTuple):
-    """So much of a project's runs in the window: a part of them may be claimed, so `runs` need not be whole."""
+    """So much of a project's runs in the window: a part of them may be claimed, so `runs` need not be whole.
+
+    What stays, but costs less: with `hour_micro` each hour of compute is so much cheaper, with `is_queries` only the
+    own estimate for queries is saved. No run is saved then.
+    """
 
     runs: float
     ms: int
+    hour_micro: int | None = None
+    is_queries: bool = False
 
 
 class Pricing:
@@ -35,6 +41,10 @@ class Pricing:
 
     def month(self, project_id: str, claim: Claim) -> Saving:
         """What so much of one project costs a month."""
+        if claim.hour_micro is not None:
+            return Saving(micro=self._a_month(claim.hour_micro * claim.ms // _HOUR_MS))
+        if claim.is_queries:
+            return self._queries(claim)
         is_priced = self.is_priced(project_id)
         estimate = self._estimate(claim)
         by_hour = self._compute_hour_micro.get(project_id, 0) * claim.ms // _HOUR_MS
@@ -48,6 +58,22 @@ class Pricing:
     def months(self, claims: Mapping[str, Claim]) -> Saving:
         """What so much of several projects costs a month."""
         return added([self.month(project_id, claim) for project_id, claim in claims.items()])
+
+    def views(self, project_id: str, month: float, ms: int) -> Saving:
+        """What so many runs a month for viewers of an app cost, of so many milliseconds each: an estimate, no bill."""
+        minute, hour = self._tariff.prices.warehouse_minute_micro_usd, self._compute_hour_micro.get(project_id, 0)
+        if minute is None and not hour:
+            return Saving()
+        whole = int(month * ms)
+        micro = (minute or 0) * whole // _MINUTE_MS + hour * whole // _HOUR_MS
+        return Saving(micro=micro, estimate_micro=micro)
+
+    def _queries(self, claim: Claim) -> Saving:
+        minute = self._tariff.prices.warehouse_minute_micro_usd
+        if minute is None:
+            return Saving()
+        micro = self._a_month(minute * claim.ms // _MINUTE_MS)
+        return Saving(micro=micro, estimate_micro=micro)
 
     def _estimate(self, claim: Claim) -> int:
         prices = self._tariff.prices

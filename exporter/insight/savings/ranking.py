@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from exporter.config import Ignore
 from exporter.facts import FINDING_KINDS
 from exporter.insight.savings.abandonment import abandoned, failing
+from exporter.insight.savings.app_caches import query_caches, uncached_apps
 from exporter.insight.savings.audit_context import AuditContext, has_schedule
 from exporter.insight.savings.audit_input import AuditInput
 from exporter.insight.savings.candidate import Candidate
@@ -16,9 +17,11 @@ from exporter.insight.savings.duplicates import duplicates
 from exporter.insight.savings.finding import Audit, Finding, NotJudged, Saving, Total
 from exporter.insight.savings.frequency import frequency
 from exporter.insight.savings.idle_seats import costly_roles, idle_seats, role_after
+from exporter.insight.savings.paid_compute import paid_compute
 from exporter.insight.savings.plan_choice import costly_plan, current_month
 from exporter.insight.savings.pricing import added
 from exporter.insight.savings.recurring_threads import recurring_threads
+from exporter.insight.savings.repeated_queries import repeated_queries
 from exporter.insight.savings.unused_connections import OVERLAPPING, overlapping_connections, unused_connections
 from exporter.insight.seat_costs import roles_of, unpriced_keys
 
@@ -33,6 +36,10 @@ _FINDERS = (
     overlapping_connections,
     collisions,
     recurring_threads,
+    paid_compute,
+    uncached_apps,
+    query_caches,
+    repeated_queries,
 )
 
 _BY_COST = frozenset({OVERLAPPING})

@@ -18,6 +18,7 @@ BOARD_OF = {
     "connection": "hex-connections",
     "plan": "hex-cost",
     "owner": "hex-schedules",
+    "queries": "hex-connections",
 }
 """The board with details, by the type of a finding's subject."""
 

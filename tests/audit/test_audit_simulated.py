@@ -9,6 +9,7 @@ from helpers.wasteful import DAY_MS, MovingClock, config_of, follow, probe
 from known_workspace import audited
 
 from exporter.audit.input_reader import read_audit_input
+from exporter.config import Collect
 from exporter.simulator.tokens import Scope
 
 PROBED = ("over_refreshed", "over_scheduled", "office", "daily")
@@ -18,9 +19,10 @@ PROBED = ("over_refreshed", "over_scheduled", "office", "daily")
 def world() -> Any:
     """A workspace that was followed until everything was read, and probed for four weeks."""
     clock = MovingClock(1_795_000_000.0)
-    simulation, following = follow(clock)
+    simulation, following = follow(clock, collect=Collect(exports=True))
     now_ms = round(clock.now() * 1000)
-    config = probe(simulation, following.known, config_of(simulation), PROBED, now_ms)
+    config = config_of(simulation, collect=Collect(exports=True))
+    config = probe(simulation, following.known, config, PROBED, now_ms)
     return simulation, following.known, config, now_ms
 
 

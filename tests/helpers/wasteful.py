@@ -22,6 +22,7 @@ from exporter.hexapi import TokenSource
 from exporter.simulator import RateLimits as RequestLimits
 from exporter.simulator import Simulation, create_app
 from exporter.simulator.tokens import ALL_SCOPES, Token, Tokens
+from exporter.view import published_settings
 from helpers.evidencing import PRICES
 from helpers.following import Following
 
@@ -61,13 +62,22 @@ def follow(clock, url="sqlite://", *, seed=1, projects=40, without=(), collect=N
 
     async def read() -> None:
         for _ in range(2000):
-            if is_settled(following.known, following.config, round(clock.now() * 1000)):
+            now_ms = round(clock.now() * 1000)
+            if is_settled(following.known, following.config, now_ms) and are_exports_read(following):
                 return
             clock.advance(min(await following.poller.step(), 1.0))
         raise AssertionError("the ledger never knows enough for an audit")
 
     asyncio.run(read())
     return simulation, following
+
+
+def are_exports_read(following: Following) -> bool:
+    """Whether the settings of every published project are known, if exports are read."""
+    projects = following.known.projects()
+    published = sum(one.project.state == "published" for one in projects)
+    is_reading = following.config.collect.exports
+    return not is_reading or len(published_settings(following.known, projects)) == published
 
 
 def config_of(simulation=None, **more) -> Config:

@@ -101,6 +101,28 @@ class TestWhatIsKept:
         assert b"ecret" not in msgspec.json.encode(found)
 
 
+class TestSqlDigests:
+    """Equal for equal SQL, whatever its length and spaces; none where an input fills it in."""
+
+    def source(self, sql: object, kind: str = "SQL") -> str | None:
+        found = read(cell(kind, source=sql, dataConnectionId="w"))
+        assert found.cells is not None
+        return found.cells[0].source
+
+    def test_spaces_apart_equal_text_has_an_equal_digest(self) -> None:
+        long = "select * from t where a = 1 " * 40
+        assert self.source(long) == self.source(f"\n  {long.replace(' ', '  ')}")
+        assert self.source(long) != self.source(f"{long} and b = 2")
+        assert self.source("select 1") != self.source("select 2")
+
+    def test_a_query_with_an_input_or_without_text_has_none(self) -> None:
+        unknown = ("select {{ a }}", "{% if a %}select 1{% endif %}", "", "  ", None)
+        assert [self.source(one) for one in unknown] == [None] * 5
+
+    def test_code_has_none(self) -> None:
+        assert self.source("x = 1", "CODE") is None
+
+
 class TestWrites:
     @pytest.mark.parametrize(
         ("config", "writes"),

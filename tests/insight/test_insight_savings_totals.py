@@ -8,7 +8,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exporter.config import Prices, SeatPrices
-from exporter.facts import FINDING_KINDS, ROLES, Connection, Project, QueriedTable, Schedule, Seat, Thread
+from exporter.facts import (
+    FINDING_KINDS,
+    ROLES,
+    Connection,
+    ExportedCell,
+    Project,
+    ProjectVersion,
+    QueriedTable,
+    Schedule,
+    Seat,
+    Thread,
+)
 from exporter.insight.savings.audit_input import DAY_MS, WINDOW_MS, Amount, AuditInput, ProjectUse, SourceUse
 from exporter.insight.savings.ranking import audit
 from exporter.insight.tariffs import tariff
@@ -49,6 +60,7 @@ USES = st.builds(
     ),
     last_ms=st.dictionaries(st.sampled_from(("scheduled", "api", "app_refresh")), st.integers(0, 2 * NOW_MS)),
     unviewed_week=st.one_of(st.none(), st.floats(0, 400)),
+    longest_ms=st.integers(0, 10**6),
 )
 TABLES = st.lists(
     st.builds(QueriedTable, connection_id=st.sampled_from(("c1", "c2", "c9")), table=st.sampled_from(("a", "b", ""))),
@@ -122,6 +134,34 @@ THREADS = st.lists(
 ).map(tuple)
 
 
+CELLS = st.builds(
+    ExportedCell,
+    cell_id=st.just("1"),
+    cell_type=st.sampled_from(("sql", "sql", "code", "component_import")),
+    connection_id=st.sampled_from(("c1", "c2")),
+    queries=st.sampled_from((True, False, None)),
+    component_id=st.sampled_from((None, "k")),
+    source=st.sampled_from((None, "a", "b")),
+)
+SWITCHES = st.sampled_from((True, False, None))
+VERSIONS = st.builds(
+    ProjectVersion,
+    project_id=st.just("p"),
+    version=st.just("1"),
+    auto_rerun_app=SWITCHES,
+    cache_published_app=SWITCHES,
+    logic_cache=st.sampled_from(("disabled", "3600", None)),
+    published_cache=st.sampled_from(("disabled", "lastscheduledrun", None)),
+    cells=st.one_of(st.none(), st.lists(CELLS, max_size=4).map(tuple)),
+)
+
+
+def priced_alike(evidence):
+    """Runs cost what the profile costs that is known of them."""
+    hours = {one: evidence.tariff.compute_hour_micro_usd(profile) for one, profile in evidence.profiles.items()}
+    return replace(evidence, compute_hour_micro={**evidence.compute_hour_micro, **hours})
+
+
 def optional(strategy):
     return st.one_of(strategy, strategy, strategy, st.none())
 
@@ -149,7 +189,9 @@ EVIDENCE = st.builds(
     tables=optional(st.dictionaries(st.sampled_from(IDS), TABLES)),
     sources=st.dictionaries(st.sampled_from(IDS), SOURCES),
     connection_runs=st.sampled_from((None, 1, 2)),
-)
+    settings=optional(st.dictionaries(st.sampled_from(IDS), VERSIONS)),
+    profiles=st.dictionaries(st.sampled_from(IDS), st.sampled_from(("medium", "large", "4xl", "l4", "new"))),
+).map(priced_alike)
 HURRIED = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 

@@ -137,9 +137,9 @@ class Audit:
     which count in no total.
 
     `totals` has every kind that was judged, with 0 where nothing was found. `spent` is what the runs, and the seats if
-    they are priced, cost a month. `costs` is what each project's schedules, each seat and the plan cost a month
-    from now on, in micro-dollars, by the subjects that findings have: what is not there costs nothing.
-    `hints` are sentences on keys that would turn figures into money.
+    they are priced, cost a month, with the estimate for the runs of apps that rerun for each viewer. `costs` is what
+    each project's schedules, each seat and the plan cost a month from now on, in micro-dollars, by the subjects that
+    findings have: what is not there costs nothing. `hints` are sentences on keys that would turn figures into money.
     """
 
     now_ms: int

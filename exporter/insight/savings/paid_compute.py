@@ -18,6 +18,9 @@ _LONGEST_MS = 10 * 60_000
 _FEWEST_RUNS = 5
 """Of fewer completed runs the longest says little about the next."""
 
+_LEAST_PART = 10
+"""A tenth of the price: half the price at twice the time saves nothing, but for how prices are rounded."""
+
 _WHERE = "Hex: the project, Environment, Compute profile"
 
 
@@ -68,7 +71,7 @@ def _oversized(
     if profile not in _SIZES or context.completed(project.project_id).runs < _FEWEST_RUNS or not longest_ms:
         return None
     saved, smaller = max(_smaller(context, profile, hour, longest_ms), default=(0, 0))
-    if saved <= 0:
+    if saved * _LEAST_PART < hour:
         return None
     return project_candidate(
         context,

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from exporter.config import Ignore
 from exporter.facts import FINDING_KINDS
 from exporter.insight.savings.abandonment import abandoned, failing
-from exporter.insight.savings.app_caches import query_caches, uncached_apps
+from exporter.insight.savings.app_caches import UNCACHED, query_caches, uncached_apps
 from exporter.insight.savings.audit_context import AuditContext, has_schedule
 from exporter.insight.savings.audit_input import AuditInput
 from exporter.insight.savings.candidate import Candidate
@@ -77,7 +77,7 @@ def audit(audit_input: AuditInput, ignore: Iterable[Ignore] = (), today: date | 
         not_judged=tuple(sorted(not_judged, key=lambda one: (FINDING_KINDS.index(one.kind), one.why))),
         totals={kind: _total(kind, findings) for kind in judged},
         saving=added([one.counted for one in findings]),
-        spent=_spent(context),
+        spent=added([_spent(context), *(one.finding.saving for one in candidates if one.finding.kind == UNCACHED)]),
         hints=tuple(_hints(context)),
         costs=_costs(context),
     )

@@ -19,7 +19,6 @@ from exporter.view.daily_usage import RunKind, Total
 from exporter.view.excluded_projects import polled
 from exporter.view.features import FEATURES, FeatureState
 from exporter.view.owner_labels import OwnerLabel, owner_label
-from exporter.view.published_settings import published_settings
 from exporter.view.reader import Reader
 from exporter.view.recent_runs import SPAN_MS, WeekHour, by_week_hour, users_of_connections
 from exporter.view.rolling_runs import FAILED_STATUSES, RollingRuns
@@ -27,6 +26,7 @@ from exporter.view.shown_names import project_url, subject_name, workspace_url
 from exporter.view.snapshot import Snapshot
 from exporter.view.status import GatewayState, ProcessStatus, Status, WorkspaceStatus
 from exporter.view.teams import team_of_person
+from exporter.view.version_settings import published_settings
 from exporter.view.week_hours import WeekCurve
 
 __all__ = [

@@ -10,10 +10,10 @@ from exporter.facts import QueriedTable
 from exporter.insight import previous_week_bounds, week_bounds
 from exporter.ledger import Ledger, WorkspaceLedger
 from exporter.view.excluded_projects import excluded_of, without
-from exporter.view.published_settings import published_settings
 from exporter.view.recent_runs import SPAN_MS, RecentRuns, recent
 from exporter.view.rolling_runs import RollingRuns
 from exporter.view.snapshot import Stored
+from exporter.view.version_settings import published_settings
 from exporter.view.week_hours import WeekCurve, previous_week_by_now, week_curve
 
 _EVERYTHING = Collect()

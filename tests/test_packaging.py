@@ -196,6 +196,17 @@ class TestWorkflows:
         for script in re.findall(r"(?<![\w/])(\.ci/[\w-]+)", file.read_text()):
             assert os.access(ROOT / script, os.X_OK), script
 
+    def test_a_release_has_the_chart_of_its_version_before_everything_is_attested(self) -> None:
+        steps = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())["jobs"]["build"]["steps"]
+        (chart,) = [number for number, step in enumerate(steps) if "helm package" in step.get("run", "")]
+        (attest,) = [
+            number for number, step in enumerate(steps) if step.get("with", {}).get("subject-path") == "dist/*"
+        ]
+
+        assert (ROOT / "charts" / "hex-exporter" / "Chart.yaml").is_file()
+        assert re.search(r"--destination dist .*--version .*--app-version", steps[chart]["run"], re.DOTALL)
+        assert chart < attest
+
     def test_the_hooks_run_what_is_locked_and_fetch_nothing(self) -> None:
         hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
 

@@ -24,6 +24,7 @@ from exporter.check import (
 from exporter.clock import SystemClock
 from exporter.config import Config
 from exporter.hexapi import Endpoint, TokenSource, way
+from exporter.ledger import storage_refusal
 from exporter.service import WebFlags, configure_logs, read_config, tokens_of
 
 
@@ -40,7 +41,8 @@ def run_check(config_file: Path | None, environ: Mapping[str, str], web: WebFlag
     console.print(escape(source))
     console.print(f"serves {escape(web.metrics_url())}")
     broken_sources = dict(source_faults(config, environ))
-    here = [*broken_sources.values(), *gateway_faults(config)]
+    storage = storage_refusal(config.storage.url)
+    here = [*([storage] if storage else []), *broken_sources.values(), *gateway_faults(config)]
     _print_faults(here, console)
     if is_offline:
         asks = [f"workspace {one.name}" for one in config.workspaces] + [f"source {one.name}" for one in config.sources]

@@ -9,6 +9,9 @@ from exporter.facts import Project
 PATTERNS = ("workspace", "project_id", "title", "owner", "group", "category", "project_status", "collection")
 """The patterns that every match may have; all but those of teams also have `team`, and all have `except`."""
 
+TEAM_OR_PATTERNS = (*PATTERNS, "team")
+"""The patterns of every match but those of teams."""
+
 
 def matches_glob(pattern: str, value: str) -> bool:
     """Whether the whole value matches the pattern of `*`, `?` and `[...]`, upper and lower case alike."""

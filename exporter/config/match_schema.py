@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from exporter.config.budget_readers import trigger_pattern
 from exporter.config.budget_settings import BudgetMatch
 from exporter.config.error_wording import guess, printable
-from exporter.config.match import PATTERNS, Match, TeamPattern, matches_glob
+from exporter.config.match import PATTERNS, TEAM_OR_PATTERNS, Match, TeamPattern, matches_glob
 from exporter.config.problems import Problems, RejectedError, UnfitError
 from exporter.config.readers import Items, Keys, Reader, Scalar, Spot
 from exporter.config.scalars import text
@@ -30,7 +30,8 @@ def budget_match(teams: Teams) -> Keys[BudgetMatch]:
 def team() -> Keys[Team]:
     """Reads a team, which other teams cannot define."""
     patterns = _patterns()
-    return Keys(Team, {"name": text(), "match": Keys(Match, {**patterns, "except": LeftOut(Keys(Match, patterns))})})
+    left_out = LeftOut(Keys(Match, patterns), PATTERNS)
+    return Keys(Team, {"name": text(), "match": Keys(Match, {**patterns, "except": left_out})})
 
 
 def known_teams(whole: Spot) -> tuple[Team, ...]:
@@ -44,11 +45,11 @@ def known_teams(whole: Spot) -> tuple[Team, ...]:
     return ()
 
 
-def refuse_no_pattern(matches: Sequence[tuple[Spot, Match]]) -> None:
-    """Without a pattern an entry is every project, which no one means here."""
+def refuse_no_pattern(matches: Sequence[tuple[Spot, Match]], patterns: Sequence[str] = TEAM_OR_PATTERNS) -> None:
+    """Without a pattern, of those that may be there, an entry is every project, which no one means here."""
     for spot, one in matches:
         if one == Match():
-            spot.refuse(f"has no pattern; add one of {', '.join(PATTERNS)}")
+            spot.refuse(f"has no pattern; add one of {', '.join(patterns)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class LeftOut:
     """Reads one match, or a list of them, whose projects do not match after all."""
 
     entry: Keys[Match]
+    patterns: Sequence[str] = TEAM_OR_PATTERNS
 
     @property
     def expected(self) -> str:
@@ -64,7 +66,7 @@ class LeftOut:
 
     def __call__(self, spot: Spot) -> tuple[Match, ...]:
         """The matches; raises RejectedError."""
-        return Items(self.entry, check=refuse_no_pattern, takes_one=True)(spot)
+        return Items(self.entry, check=lambda found: refuse_no_pattern(found, self.patterns), takes_one=True)(spot)
 
     def settings(self, name: str = "") -> Iterator[tuple[str, str]]:
         """Nothing: the keys are those of the match around it."""

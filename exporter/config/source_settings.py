@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct, field, structs
 
-from exporter.config.match import PATTERNS, Match
+from exporter.config.match import TEAM_OR_PATTERNS, Match
 from exporter.config.route_settings import Route
 from exporter.config.urls import PROJECT_PLACEHOLDER, is_plain_to_others, normal_source_url
 
@@ -105,7 +105,7 @@ class Source(Struct, frozen=True, kw_only=True):
         else:
             raise ValueError("the kind of source is missing; add sql, http or file")
         if self.match == Match():
-            raise ValueError(f"match has no pattern; add one of {', '.join(PATTERNS)}")
+            raise ValueError(f"match has no pattern; add one of {', '.join(TEAM_OR_PATTERNS)}")
         if not self.name:
             structs.force_setattr(self, "name", f"{self.kind}:{_digest(self._probed())[:_NAME_DIGITS]}")
 

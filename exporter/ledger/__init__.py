@@ -10,6 +10,7 @@ from exporter.ledger.histograms import BOUNDS_MS, Amounts, observed
 from exporter.ledger.ledger import Ledger, open_ledger
 from exporter.ledger.listings import CollectorState, Listing
 from exporter.ledger.lock import WriterLock
+from exporter.ledger.opening import refusal as storage_refusal
 from exporter.ledger.project_records import ORDER_MARGIN_MS, KnownProject, RunProgress
 from exporter.ledger.project_versions import LATEST, KnownVersion, RunVersion
 from exporter.ledger.run_counting import is_given_up
@@ -60,4 +61,5 @@ __all__ = [
     "is_given_up",
     "observed",
     "open_ledger",
+    "storage_refusal",
 ]

@@ -25,6 +25,37 @@ def open_store(url: str, *, clock: Clock, read_only: bool = False) -> Store:
     return _open_for_reading(path, clock) if read_only else _open_for_writing(path, clock)
 
 
+def refusal(url: str) -> str | None:
+    """Why `serve` would refuse this URL, None if it would not; makes and changes nothing, a writer may be at work."""
+    try:
+        path = _path_of(url)
+        if path is not None and not _is_absent(path):
+            _refuse_foreign(path)
+            engine = sqlite.reader_engine(path, cover)
+            try:
+                with engine.begin() as connection:
+                    version = schema_version(connection, str(path))
+            finally:
+                engine.dispose()
+            if version > SCHEMA_VERSION:
+                raise too_new(str(path), version)
+    except LedgerError as error:
+        return str(error)
+    except sqlite.TROUBLE:
+        return None  # a damaged ledger is set aside, and one that cannot be read is kept in memory: nothing is refused
+    return None
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Raise LedgerError for a file of somebody else, where no writer of a ledger ever was: it stays as it is."""
+    if not _lock_path(path).exists() and sqlite.is_foreign(path):
+        raise LedgerError(f"{path}: neither a ledger nor any database: set storage.url to another file")
+
+
+def _lock_path(path: Path) -> Path:
+    return path.with_name(path.name + ".lock")
+
+
 def _path_of(url: str) -> Path | None:
     try:
         parsed = make_url(url)
@@ -55,14 +86,12 @@ def _open_for_reading(path: Path, clock: Clock) -> Store:
 
 def _open_for_writing(path: Path, clock: Clock) -> Store:
     lock, is_new = None, _is_absent(path)
-    lock_path = path.with_name(path.name + ".lock")
     try:
         try:
-            if not is_new and not lock_path.exists() and sqlite.is_foreign(path):
-                # No writer was ever here: a file of somebody else, which stays as it is.
-                raise LedgerError(f"{path}: neither a ledger nor any database: set storage.url to another file")
+            if not is_new:
+                _refuse_foreign(path)
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = WriterLock(lock_path)
+            lock = WriterLock(_lock_path(path))
             return _open_file(path, clock, lock)
         except sqlite.TROUBLE as error:
             return _open_without_file(path, clock, lock, sqlite.reason(error), is_new=is_new)

@@ -97,7 +97,7 @@ def missing_driver(dialect: str) -> str:
     extra = _EXTRAS.get(dialect)
     if extra is None:
         return f"no driver for {dialect} is installed, expected its SQLAlchemy dialect and driver beside hex-exporter"
-    return f"no driver for {dialect} is installed: pip install hex-exporter[{extra}]"
+    return f"no driver for {dialect} is installed: in a checkout, pip install '.[{extra}]'"
 
 
 def _engine(url: URL, deadline_seconds: float) -> Engine:

@@ -1,11 +1,14 @@
 """`check` against a simulated workspace: what it says, and with what status it ends."""
 
+import sqlite3
+
 import httpx
 import pytest
 from checking import PERSONAL_TOKEN, TOKEN, notes, wrong
 
 from exporter.clock import SystemClock
 from exporter.errors import ConfigError
+from exporter.ledger import open_ledger
 from exporter.simulator import RateLimits, Simulation, Token, Tokens, create_app
 
 
@@ -53,6 +56,50 @@ class TestGoodToken:
         check()
 
         assert sorted(path.name for path in tmp_path.iterdir()) == ["c.yml"]
+
+
+class TestStorage:
+    """What `serve` refuses at its start is wrong, whatever Hex says; nothing is changed by looking."""
+
+    def at(self, check, tmp_path, name):
+        return check(f'storage: {{url: "sqlite:///{tmp_path / name}"}}', is_offline=True)
+
+    @pytest.mark.parametrize("content", [b"my notes\n", b"\x00" * 5000])
+    def test_a_file_of_somebody_else(self, check, tmp_path, content):
+        (tmp_path / "notes.txt").write_bytes(content)
+
+        status, output = self.at(check, tmp_path, "notes.txt")
+
+        remedy = "neither a ledger nor any database: set storage.url to another file"
+        assert (status, wrong(output)) == (1, [f"{tmp_path / 'notes.txt'}: {remedy}"])
+        assert (tmp_path / "notes.txt").read_bytes() == content
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["c.yml", "notes.txt"]
+
+    def test_a_database_of_another_program(self, check, tmp_path):
+        with sqlite3.connect(tmp_path / "shop.db") as connection:
+            connection.execute("create table orders (id)")
+
+        status, output = self.at(check, tmp_path, "shop.db")
+
+        assert status == 1
+        assert "a database with the table 'orders', not a ledger" in wrong(output)[0]
+
+    def test_a_ledger_of_a_newer_version(self, check, tmp_path):
+        open_ledger(f"sqlite:///{tmp_path / 'l.db'}", clock=SystemClock()).close()
+        with sqlite3.connect(tmp_path / "l.db") as connection:
+            connection.execute("update meta set value = '999' where key = 'schema_version'")
+
+        status, output = self.at(check, tmp_path, "l.db")
+
+        assert status == 1
+        assert "install that or a newer one" in wrong(output)[0]
+
+    def test_a_ledger_that_a_running_server_writes_is_right(self, check, tmp_path):
+        ledger = open_ledger(f"sqlite:///{tmp_path / 'l.db'}", clock=SystemClock())
+
+        assert self.at(check, tmp_path, "l.db")[0] == 0
+        ledger.close()
+        assert self.at(check, tmp_path, "l.db")[0] == 0
 
 
 class TestWhatIsWrong:

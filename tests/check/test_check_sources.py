@@ -33,7 +33,7 @@ class TestSources:
             ("sql: {url_env: D, query: a}", {"D": "hidden"}, "the database URL cannot be read, expected "
              "DIALECT://USER:PASSWORD@HOST/DATABASE"),
             ("sql: {url_env: D, query: a}", {"D": "snowflake://u:hidden@a"}, "no driver for snowflake is installed: "
-             "pip install hex-exporter[snowflake]"),
+             "in a checkout, pip install '.[snowflake]'"),
             ("sql: {url_env: D, query: a}", {"D": "nosuch://u:hidden@a"}, "no driver for nosuch is installed, expected "
              "its SQLAlchemy dialect and driver beside hex-exporter"),
             ("http: {url: 'https://a.example', authorization_env: H}", {}, "the environment variable H is empty or "

@@ -89,7 +89,10 @@ SCALARS = [
     ("collect: {max_age: 90s}", "collect.max_age: listings cannot be read again so soon at 900 requests an hour; "
      "write at least 2m, or 0s to never show what comes from them"),
     ("collect: {except: [{}]}", "collect.except[0]: has no pattern; add one of workspace, project_id, title, owner, "
-     "group, category, project_status, collection"),
+     "group, category, project_status, collection, team"),
+    ("teams: [{name: a, match: {title: b, except: {}}}]", f"teams[0].match.except: has no pattern; add one of {MATCH}"),
+    ("sources: [{match: {}, http: {url: 'https://a.example/b'}}]",
+     f"sources[0]: match has no pattern; add one of {MATCH}, team"),
     ("seats: {reviewed_on: tomorrow}", 'seats.reviewed_on: "tomorrow" is not valid; write a day such as 2026-10-01'),
 ]  # fmt: skip
 

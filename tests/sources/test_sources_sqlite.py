@@ -164,9 +164,12 @@ def test_what_no_thread_can_return_to_is_dropped(orders, monkeypatch):
         ("a\nb", "the environment variable URL holds more than one line of text"),
         (
             "snowflake://u:secret@account/db",
-            "no driver for snowflake is installed: pip install hex-exporter[snowflake]",
+            "no driver for snowflake is installed: in a checkout, pip install '.[snowflake]'",
         ),
-        ("bigquery://project/dataset", "no driver for bigquery is installed: pip install hex-exporter[bigquery]"),
+        (
+            "bigquery://project/dataset",
+            "no driver for bigquery is installed: in a checkout, pip install '.[bigquery]'",
+        ),
         ("oracle+nothing://u:secret@host/db", "no driver for oracle is installed, expected its SQLAlchemy dialect"),
         ("sqlite+aiosqlite:///x.db", "no driver for sqlite is installed"),
     ],
@@ -194,7 +197,7 @@ def test_a_missing_driver_is_named_with_the_extra_that_brings_it(written, module
 
     reason = refusal(sql_probe(written, "select 1"))
 
-    assert reason == f"no driver for {reason.split()[3]} is installed: pip install hex-exporter[{extra}]"
+    assert reason == f"no driver for {reason.split()[3]} is installed: in a checkout, pip install '.[{extra}]'"
 
 
 def test_an_error_of_the_database_is_told_in_one_line(orders):

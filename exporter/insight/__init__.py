@@ -16,7 +16,7 @@ from exporter.insight.calendar_period import (
 from exporter.insight.calendar_week import previous_week_bounds, week_bounds
 from exporter.insight.compute_profiles import BASES, Basis, ComputeProfile, ProjectProfiles
 from exporter.insight.concurrency import peak
-from exporter.insight.config_advice import fitting, fitting_schedules, unmatched, unpriced
+from exporter.insight.config_advice import fitting, fitting_schedules, unmatched, unpriced, unpriced_profiles
 from exporter.insight.consumers import Consumer, Way, culprit, largest_consumers
 from exporter.insight.contract import (
     ContractItem,
@@ -131,6 +131,7 @@ __all__ = [
     "unmatched",
     "unpriced",
     "unpriced_keys",
+    "unpriced_profiles",
     "usual_week",
     "week_bounds",
     "with_seats",

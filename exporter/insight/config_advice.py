@@ -1,9 +1,11 @@
 """Sentences on budgets and prices that a person may want to act on."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from exporter.config import DEFAULT_BUDGET, Budget
 from exporter.facts import Project
+from exporter.insight.compute_profiles import ProjectProfiles
 from exporter.insight.seat_costs import unpriced_keys
 from exporter.insight.tariffs import Tariff
 
@@ -37,6 +39,14 @@ def unpriced(
             for budget in budgets:
                 if budget.unit == "usd":
                     yield f"budget {budget.name!r} counts dollars and no run costs any: set prices.run_usd or compute"
+
+
+def unpriced_profiles(tariff: Tariff, projects: Iterable[ProjectProfiles]) -> Iterator[str]:
+    """The compute profiles of projects that have no price, a sentence each: their run minutes cost nothing here."""
+    counts = Counter(name for profiles in projects for name in profiles.names if not tariff.has_compute_price(name))
+    for name, count in sorted(counts.items()):
+        of = "1 project" if count == 1 else f"{count} projects"
+        yield f"no price for profile {name}, of {of}: its run minutes cost 0; compute.profiles can name another"
 
 
 def fitting(weeks: Sequence[float]) -> str | None:

@@ -326,6 +326,12 @@ GROUPS = (
                 "collect.exports.",
             ),
             _gauge(
+                "hex_project_compute_info",
+                "workspace project_id profile image basis",
+                "Always 1: the compute profile that the project's next run has, its kernel image (empty: not known), "
+                "and the basis: exact (its published version was read), configured (compute.profiles) or assumed.",
+            ),
+            _gauge(
                 "hex_project_scheduled_week_runs",
                 "workspace project_id",
                 "Runs that the project's enabled schedules start in the current week. From the project listing.",
@@ -590,6 +596,12 @@ GROUPS = (
                 "run minutes by profile, a lower bound; ai_credits: beyond those of the seats, by calendar month; "
                 "own_estimate: what runs and warehouse minutes cost by the configuration, not part of Hex's bill. "
                 "A component without its prices is absent.",
+            ),
+            _gauge(
+                "hex_cost_basis_ratio",
+                "workspace basis",
+                "Share of the current week's run minutes by what their compute profile rests on: exact (the version "
+                "that ran was read), configured (compute.profiles) or assumed. Together 1; absent without run minutes.",
             ),
             _gauge(
                 "hex_cost_previous_week_usd",

@@ -13,9 +13,9 @@ from exporter.errors import ConfigError, ConfigProblem
 from exporter.facts import FINDING_KINDS, Project
 from exporter.insight.savings import Audit, Finding, KnownFinding, NotJudged, Saving, added, counted_elsewhere
 from exporter.ledger import Ledger, WorkspaceLedger
+from exporter.report.compute_basis import LOWER_BOUND, LOWER_BOUND_REMARK, profile_remarks, project_basis
 from exporter.report.unused_ignores import unused_ignores
-from exporter.report.week_tables import LOWER_BOUND, compute_remarks, project_basis
-from exporter.view import OwnerLabel, owner_label, polled
+from exporter.view import OwnerLabel, all_project_profiles, owner_label, polled, project_profiles
 
 _HIDDEN = "(not shown)"
 
@@ -196,8 +196,9 @@ def _basis(finding: Finding, projects: Mapping[str, Project], config: Config, le
     """Empty where no run time is in it: seats and plans have exact prices."""
     if not (finding.saving.ms or finding.cost.ms):
         return ""
+    versions = ledger.versions
     known = [
-        project_basis(config.compute(ledger.name), ledger.name, projects[one])
+        project_basis(project_profiles(config.compute(ledger.name), ledger.name, projects[one], versions.of(one)))
         for one in finding.subjects
         if one in projects
     ]
@@ -249,8 +250,9 @@ def _remarks(
         if count:
             yield f"{count} findings without a saving in money are left out by --min-saving"
     if audit.since_ms is not None:
-        projects = [known.project for known in polled(ledger, config)]
-        yield from compute_remarks(config.compute(ledger.name), ledger.name, projects)
+        published = (known.project for known in polled(ledger, config) if known.project.state == "published")
+        yield LOWER_BOUND_REMARK
+        yield from profile_remarks(all_project_profiles(config.compute(ledger.name), ledger, published))
     yield from audit.hints
 
 

@@ -10,8 +10,9 @@ from exporter.errors import ConfigError, ConfigProblem
 from exporter.insight import BudgetStatus, Consumer, culprit
 from exporter.ledger import Ledger
 from exporter.metrics import Collector, Status
+from exporter.report.compute_basis import compute_remarks
 from exporter.report.table_report import TableReport
-from exporter.report.week_tables import Cell, Table, compute_remarks
+from exporter.report.week_tables import Cell, Table
 from exporter.view import Snapshot
 
 _BY = {"scheduled": "schedule", "api": "API", "unknown": "an unknown trigger"}
@@ -73,8 +74,7 @@ def _explanation(snapshot: Snapshot, status: BudgetStatus, found: Sequence[Consu
     if budget.unit == "ai_credits":
         remarks.append("a lower bound: private threads are not shown")
     if budget.unit in _OF_COMPUTE:
-        projects = (known.project for known in snapshot.stored.projects if known.gone_since_ms is None)
-        remarks += compute_remarks(snapshot.config.compute(snapshot.name), snapshot.name, projects)
+        remarks += compute_remarks(snapshot)
     return TableReport(
         workspace=snapshot.name,
         title=f"{sentence} {action}" if sentence else f"Budget {budget.name} of {snapshot.name}: nothing is used.",

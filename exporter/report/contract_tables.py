@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from exporter.config import Currency
 from exporter.insight import MICRO, ContractItem, ContractStatus
 from exporter.insight.savings import KnownFinding
-from exporter.report.week_tables import LOWER_BOUND, Cell, Table
+from exporter.report.compute_basis import LOWER_BOUND
+from exporter.report.week_tables import Cell, Table
 from exporter.view import Snapshot
 
 COLUMNS = (

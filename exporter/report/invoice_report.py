@@ -18,9 +18,10 @@ from exporter.metrics import Collector, Status
 from exporter.reconcile import ComparedPart, Invoice, LedgerPart, Part, Reconciliation, Supposition, compare
 from exporter.reconcile import percent as percent_of
 from exporter.report.charges import Charge, charges
+from exporter.report.compute_basis import ASSUMED_PROFILE, LOWER_BOUND
 from exporter.report.table_report import TableReport
 from exporter.report.table_wording import local
-from exporter.report.week_tables import ASSUMED_PROFILE, LOWER_BOUND, Cell, Table
+from exporter.report.week_tables import Cell, Table
 from exporter.view import Accounts, Bookkeeper, Snapshot, complete_since_ms
 
 _TOP_UP_MILLI = 50_000
@@ -181,7 +182,7 @@ def _compute(snapshot: Snapshot, own: Sequence[Charge], tariff: Tariff, micro_us
         if charge.micro_usd:
             items[charge.sku.removeprefix("compute-")] += charge.micro_usd
         project = projects.get(charge.resource_id or "") or Project(project_id=charge.resource_id or "")
-        if charge.quantity and not compute.is_stated(snapshot.name, project):
+        if charge.quantity and snapshot.profiles_of(project).current.basis == "assumed":
             assumed_ms += round(charge.quantity * 1000)
             assumed += 1
     paid = [profile for profile in tariff.book.compute_hour if tariff.compute_hour_micro_usd(profile)]

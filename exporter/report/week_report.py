@@ -14,13 +14,14 @@ from exporter.report.adjustments import adjustment_tables, closing_remarks, corr
 from exporter.report.chargeback import chargeback_remarks, chargeback_tables
 from exporter.report.charges import Charge, charges
 from exporter.report.commitments import with_commitments
+from exporter.report.compute_basis import compute_remarks
 from exporter.report.contract_tables import contract_remarks, contract_tables
 from exporter.report.credit_tables import credit_remarks, credit_tables
 from exporter.report.report_period import ReportPeriod, WantedPeriod, report_period
 from exporter.report.table_wording import local
 from exporter.report.team_week import with_savings
 from exporter.report.unit_costs import unit_cost_tables
-from exporter.report.week_tables import Table, compute_remarks, tables
+from exporter.report.week_tables import Table, tables
 from exporter.view import Accounts, ClosedPeriod, Snapshot, as_closed
 
 
@@ -145,8 +146,7 @@ def _report(
     if left_out := snapshot.stored.excluded_projects:
         remarks.append(f"{left_out} projects are left out by collect.match or collect.except")
     if accounts is not None:
-        projects = (known.project for known in snapshot.stored.projects if known.gone_since_ms is None)
-        remarks += compute_remarks(snapshot.config.compute(snapshot.name), snapshot.name, projects)
+        remarks += compute_remarks(snapshot, accounts.week)
         remarks += [*accounts.assumed, *accounts.unmatched, *accounts.unpriced]
     remarks += credit_remarks(snapshot, currency)
     remarks += contract_remarks(snapshot, known, currency)

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from exporter.config import Compute
-from exporter.facts import TERMINAL_STATUSES, TRIGGERS, Project
+from exporter.facts import TERMINAL_STATUSES, TRIGGERS
 from exporter.insight import COMPONENTS, MICRO, UNBILLED, Money, local_day, ruled_out, tariff
+from exporter.report.compute_basis import LOWER_BOUND, basis_by_project, component_basis
 from exporter.view import Accounts, RunKind, Snapshot, Total, WeekAccount
 
 Cell = str | int | float | None
@@ -27,12 +27,6 @@ class Table:
 
 WITHOUT_TEAM = "(no team)"
 """Stands for the projects and people of no team."""
-
-LOWER_BOUND = "lower bound"
-"""Of compute: notebook and app sessions are billed too, and Hex's API does not show them."""
-
-ASSUMED_PROFILE = "assumed profile"
-"""Of the compute of projects that no entry of `compute` matches: Hex's API does not show profiles."""
 
 
 def tables(snapshot: Snapshot, accounts: Accounts, *, is_over: bool) -> Iterator[Table]:
@@ -71,8 +65,7 @@ def tables(snapshot: Snapshot, accounts: Accounts, *, is_over: bool) -> Iterator
         yield comparison("team", lambda kind: teams.get(kind[0]) or WITHOUT_TEAM)
     facts = {one: (project.title, snapshot.owner_label(project.owner), teams[one]) for one, project in projects.items()}
     rows = _compared(now, before, lambda kind: kind[0], accounts.run_money)
-    compute = snapshot.config.compute(snapshot.name)
-    basis = {one: project_basis(compute, snapshot.name, project) for one, project in projects.items()}
+    basis = basis_by_project(snapshot, accounts.week)
     yield Table(
         "project",
         ("project", "title", "owner", "team", *_MEASURES, "basis"),
@@ -111,36 +104,12 @@ def _component_table(snapshot: Snapshot, accounts: Accounts) -> Table:
     """What the week cost, each component with the kind of money that it is, and how sure it is."""
     this, last = accounts.week.costs, accounts.previous_week.costs
     shown = [one for one, kind in COMPONENTS.items() if kind != "other" or one in {**this, **last}]
-    basis = {"compute": compute_basis(snapshot)}
+    basis = {"compute": component_basis(snapshot, accounts.week)}
     return Table(
         "component",
         ("component", "money", "usd", "previous_usd", "basis"),
         tuple((one, COMPONENTS[one], _usd(this.get(one)), _usd(last.get(one)), basis.get(one, "")) for one in shown),
     )
-
-
-def compute_basis(snapshot: Snapshot) -> str:
-    """What the cost of compute rests on, where it is not exact."""
-    compute = snapshot.config.compute(snapshot.name)
-    projects = (known.project for known in snapshot.stored.projects if known.gone_since_ms is None)
-    is_assumed = any(not compute.is_stated(snapshot.name, project) for project in projects)
-    return f"{LOWER_BOUND}, {ASSUMED_PROFILE}" if is_assumed else LOWER_BOUND
-
-
-def compute_remarks(compute: Compute, workspace: str, projects: Iterable[Project]) -> Iterator[str]:
-    """What the figures of run time and compute rest on, budgets in them included."""
-    yield f"run time and its compute are a {LOWER_BOUND}: notebook and app sessions are no runs, and are billed too"
-    published = [project for project in projects if project.state == "published"]
-    assumed = sum(not compute.is_stated(workspace, project) for project in published)
-    if assumed:
-        of = f"{assumed} of {len(published)} published projects"
-        yield f"{ASSUMED_PROFILE}: {of} are taken to run on {compute.default}; set compute.profiles"
-
-
-def project_basis(compute: Compute, workspace: str, project: Project) -> str:
-    """What the run time and the compute of a project rest on."""
-    is_stated = compute.is_stated(workspace, project)
-    return LOWER_BOUND if is_stated else f"{LOWER_BOUND}, {ASSUMED_PROFILE}"
 
 
 def _compared(

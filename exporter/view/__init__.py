@@ -13,7 +13,7 @@ from exporter.view.completeness import (
     is_mostly_unreadable,
     unreadable,
 )
-from exporter.view.compute_profiles import all_project_profiles
+from exporter.view.compute_profiles import all_project_profiles, project_profiles, run_time_by_basis
 from exporter.view.credit_people import credits_by_person
 from exporter.view.daily_usage import RunKind, Total
 from exporter.view.excluded_projects import polled
@@ -70,8 +70,10 @@ __all__ = [
     "is_mostly_unreadable",
     "owner_label",
     "polled",
+    "project_profiles",
     "project_url",
     "published_settings",
+    "run_time_by_basis",
     "subject_name",
     "team_of_person",
     "unreadable",

@@ -39,6 +39,7 @@ from exporter.insight import (
     unknown_past,
     unmatched,
     unpriced,
+    unpriced_profiles,
     with_seats,
 )
 from exporter.ledger import KnownProject, KnownVersion, Listing, WorkspaceLedger
@@ -223,7 +224,10 @@ class Bookkeeper:
             seat_months={} if seats is None else self._seat_months(tariff, seats),
             plan_months={} if seats is None else self._plan_months(tariff, seats, used_credits, now_ms),
             unmatched=tuple(unmatched(self._budgets, self._name, [known.project for known in stored.projects])),
-            unpriced=tuple(unpriced(tariff, self._budgets, roles_of(seats or ()), has_paid_compute=has_paid_compute)),
+            unpriced=(
+                *unpriced(tariff, self._budgets, roles_of(seats or ()), has_paid_compute=has_paid_compute),
+                *unpriced_profiles(tariff, [share.profiles for share in shares.values()]),
+            ),
             assumed=tuple(unknown_past(week, self._week.timezone, history, self._tariffs)) if account.costs else (),
             credits=None if used_credits is None else self._credits.account(used_credits, seats, tariff, now_ms),
             contract=self._contract.status(now_ms, tariff, seats, used_credits, all_since_ms, billed),

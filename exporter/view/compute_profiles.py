@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 
 from exporter.config import Compute
 from exporter.facts import Project
-from exporter.insight import ProjectProfiles
+from exporter.insight import BASES, Basis, ProjectProfiles
 from exporter.ledger import LATEST, KnownVersion, WorkspaceLedger
+from exporter.view.daily_usage import ProfileOfRuns, Total
 
 
 def project_profiles(
@@ -33,6 +34,14 @@ def all_project_profiles(
         project.project_id: project_profiles(compute, ledger.name, project, ledger.versions.of(project.project_id))
         for project in projects
     }
+
+
+def run_time_by_basis(profiles: Mapping[ProfileOfRuns, Total]) -> dict[Basis, int]:
+    """The run time in milliseconds by what its profile rests on; together that of all runs."""
+    sums: dict[Basis, int] = dict.fromkeys(BASES, 0)
+    for (_, profile), total in profiles.items():
+        sums[profile.basis] += total.duration_ms
+    return sums
 
 
 def _latest(versions: Mapping[str, KnownVersion]) -> str | None:

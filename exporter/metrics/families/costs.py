@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from exporter.insight import COMPONENTS, MICRO, MONEY
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family, Sample
-from exporter.view import Accounts, Snapshot, WeekAccount
+from exporter.view import Accounts, Snapshot, WeekAccount, run_time_by_basis
 
 
 def cost_families(snapshot: Snapshot) -> Iterator[Family]:
@@ -25,6 +25,11 @@ def cost_families(snapshot: Snapshot) -> Iterator[Family]:
         both, parts = _by_project(snapshot, accounts, week)
         yield Family(METRICS[f"hex_project_cost_{metric}_usd"], both)
         yield Family(METRICS[f"hex_project_cost_{metric}_money_usd"], parts)
+    run_ms = run_time_by_basis(accounts.week.profiles)
+    if whole := sum(run_ms.values()):
+        yield Family(
+            METRICS["hex_cost_basis_ratio"], [((snapshot.name, basis), ms / whole) for basis, ms in run_ms.items()]
+        )
     yield Family(
         METRICS["hex_seat_month_usd"],
         [((snapshot.name, role), price / MICRO) for role, price in accounts.seat_months.items()],

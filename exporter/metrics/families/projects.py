@@ -77,6 +77,13 @@ def project_families(snapshot: Snapshot) -> Iterator[Family]:
     yield Family(METRICS["hex_project_connection_info"], [(pair, 1) for pair in pairs[:_MOST_PAIRS]])
     settings = snapshot.stored.settings
     yield Family(
+        METRICS["hex_project_compute_info"],
+        [
+            ((snapshot.name, one.project_id, profile.name, _image(settings.get(one.project_id)), profile.basis), 1)
+            for one, profile in ((one, snapshot.profiles_of(one).current) for one in details)
+        ],
+    )
+    yield Family(
         METRICS["hex_project_cache_info"],
         [
             ((snapshot.name, project.project_id, *_caches(settings[project.project_id])), 1)
@@ -84,6 +91,10 @@ def project_families(snapshot: Snapshot) -> Iterator[Family]:
             if project.project_id in settings
         ],
     )
+
+
+def _image(version: ProjectVersion | None) -> str:
+    return "" if version is None else version.image or ""
 
 
 def _caches(version: ProjectVersion) -> tuple[str, ...]:

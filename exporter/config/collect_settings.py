@@ -33,7 +33,7 @@ class Collect(Struct, frozen=True, kw_only=True):
     groups: bool = True
     threads: bool = True
     queried_tables: bool | None = None
-    exports: bool = False
+    exports: bool = True
     match: tuple[Match, ...] = ()
     left_out: tuple[Match, ...] = field(default=(), name="except")
     max_age_seconds: float = field(default=6 * _HOUR_SECONDS, name="max_age")

@@ -37,7 +37,7 @@ class TestDefaults:
             groups=True,
             threads=True,
             queried_tables=None,
-            exports=False,
+            exports=True,
             max_age_seconds=6 * 3_600,
         )
         assert DEFAULT.weeks == (Week(timezone="UTC", starts=0, workspace="*"),)

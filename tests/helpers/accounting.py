@@ -19,7 +19,7 @@ WEEK = 7 * DAY
 
 BROKEN_PAGES = ("html", "empty", "garbage", "truncation", "loop", "shift", "bad_item", "unordered", "404", "500", "503")
 
-RUNS_ALONE = Collect(users=False, groups=False, connections=False, threads=False, queried_tables=False)
+RUNS_ALONE = Collect(users=False, groups=False, connections=False, threads=False, queried_tables=False, exports=False)
 
 
 class OffClock:

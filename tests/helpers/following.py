@@ -70,6 +70,8 @@ class HandMadeHex:
         self.requests.append((self.clock.now(), path))
         at = datetime.fromtimestamp(int(self.clock.now() - self.lags_seconds), UTC)
         date = {"Date": format_datetime(at, usegmt=True)}
+        if path == "projects/export" and path not in self.answers:
+            return httpx.Response(403, headers=date, json={"reason": "the token may not export projects"})
         if answer := self.answers.get(path):
             response = answer(request) if callable(answer) else answer
             response.headers.update(date)

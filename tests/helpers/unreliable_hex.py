@@ -407,9 +407,9 @@ class UnreliableWorld:
 
     def _unreliable(self, transaction):
         @contextmanager
-        def begun() -> Iterator[object]:
+        def begun(*workspace) -> Iterator[object]:
             is_failing = self._failing.popleft() if self._failing else False
-            with transaction() as one:
+            with transaction(*workspace) as one:
                 yield one
                 if is_failing:
                     self._is_write_lost = True

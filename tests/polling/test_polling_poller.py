@@ -162,7 +162,8 @@ class TestWhatIsAsked:
 
     def test_collectors_that_are_switched_off_ask_nothing(self, hand_made, follow):
         hand_made.add_project("p")
-        collect = Collect(users=False, threads=False, groups=False, connections=False, runs=False, queried_tables=False)
+        off = ("users", "threads", "groups", "connections", "runs", "queried_tables", "exports")
+        collect = Collect(**dict.fromkeys(off, False))
         following = follow(hand_made.transport, collect=collect)
 
         go(following, HOUR)

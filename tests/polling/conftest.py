@@ -37,7 +37,12 @@ def follow(clock, tmp_path: Path):
         url = f"sqlite:///{tmp_path / 'ledger.db'}" if durable else "sqlite://"
         limit = RateLimit(per_minute=per_minute, per_hour=per_hour, share=1.0)
         following = Following(
-            clock, transport, url, limit, collect or Collect(exports=False), token or TokenSource(value="hxtw_" + "ab" * 48)
+            clock,
+            transport,
+            url,
+            limit,
+            collect or Collect(exports=False),
+            token or TokenSource(value="hxtw_" + "ab" * 48),
         )
         opened.append(following)
         return following

@@ -29,7 +29,9 @@ def follow(machine, hand_made):
     def start(per_minute: int = 2) -> Following:
         limit = RateLimit(per_minute=per_minute, per_hour=per_minute * 60, share=1.0)
         token = TokenSource(value="hxtw_" + "ab" * 48)
-        collect = Collect(users=False, groups=False, connections=False, threads=False, queried_tables=False, exports=False)
+        collect = Collect(
+            users=False, groups=False, connections=False, threads=False, queried_tables=False, exports=False
+        )
         opened.append(Following(machine, hand_made.transport, "sqlite://", limit, collect, token))
         return opened[0]
 

@@ -9,7 +9,7 @@ from helpers.wasteful import MovingClock, config_of, follow
 
 from exporter.insight import period_at
 from exporter.metrics import Collector, Status
-from exporter.simulator.project_export import profile_at
+from exporter.simulator.project_settings import profile_at
 
 PUBLISHED = 25  # of the 30 projects; the others are drafts, or archived
 NOW = 1_795_608_000.0  # Wednesday, 25 November 2026, 12:00 UTC

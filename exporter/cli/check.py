@@ -37,12 +37,13 @@ def run_check(config_file: Path | None, environ: Mapping[str, str], web: WebFlag
     config = read_config(config_file, environ)
     tokens = tokens_of(config, environ)
     console = Console(soft_wrap=True, highlight=False)
-    source = "No configuration file: the defaults." if config_file is None else f"{config_file} is right."
-    console.print(escape(source))
-    console.print(f"serves {escape(web.metrics_url())}")
     broken_sources = dict(source_faults(config, environ))
     storage = storage_refusal(config.storage.url)
     here = [*([storage] if storage else []), *broken_sources.values(), *gateway_faults(config)]
+    rightness = "can be read" if here else "is right"
+    source = "No configuration file: the defaults." if config_file is None else f"{config_file} {rightness}."
+    console.print(escape(source))
+    console.print(f"serves {escape(web.metrics_url())}")
     _print_faults(here, console)
     if is_offline:
         asks = [f"workspace {one.name}" for one in config.workspaces] + [f"source {one.name}" for one in config.sources]

@@ -12,7 +12,7 @@ _UNITS = {
     "bill_usd": "USD",
     "warehouse_usd": "USD",
     "compute_minutes": "minutes",
-    "ai_credits": "credits",
+    "ai_credits": "AI credits",
 }
 _MINUTE_MS = 60_000
 _STALE_MINUTES = 90  # a whole round of the projects takes less than an hour in a workspace that can be followed

@@ -63,8 +63,7 @@ def _explanation(snapshot: Snapshot, status: BudgetStatus, found: Sequence[Consu
     names = {one.key: _name(snapshot, status, one) for one in found}
     sentence = None if first is None else _sentence(status, first, names[first.key][0], snapshot.now_ms)
     action = _action(status, first, names)
-    unit = budget.unit.replace("_", " ")
-    usage = f"{_plain(status.used)} of {_plain(budget.limit)} {unit} used"
+    usage = f"{_plain(status.used)} of {_plain(budget.limit)} {_unit(budget.unit)} used"
     if status.forecast is not None:
         usage += f", {_plain(status.forecast)} expected by the reset"
     if status.previous_used is not None:
@@ -126,7 +125,7 @@ def _name(snapshot: Snapshot, status: BudgetStatus, one: Consumer) -> tuple[str,
 def _sentence(status: BudgetStatus, one: Consumer, name: str, now_ms: int) -> str:
     """As the annotation `culprit` of alerts/rules/budgets.yml makes it."""
     unit, span = status.budget.unit, status.budget.period
-    verb, noun = ("ran", "times") if unit == "runs" else ("used", unit.replace("_", " "))
+    verb, noun = ("ran", "times") if unit == "runs" else ("used", _unit(unit))
     said = f"`{name[:80].replace('`', chr(39))}` {verb} {_plain(one.total)} {noun} this {span}"
     if one.previous_used is not None:
         said += f", {_plain(one.previous_used)} last {span}"
@@ -146,6 +145,11 @@ def _action(status: BudgetStatus, first: Consumer | None, names: dict[str, tuple
     if status.budget.unit == "ai_credits":
         return f"Ask {names[first.key][0]} to stop or shorten these threads: no one else can."
     return _ACTIONS.get(first.main_way[0], _ANY_PROJECT)
+
+
+def _unit(unit: str) -> str:
+    """The unit in words, as alerts/rules/budgets.yml has it."""
+    return unit.replace("ai_", "AI ").replace("_", " ")
 
 
 def _way(way: Sequence[str]) -> str:

@@ -72,6 +72,7 @@ class TestStorage:
 
         remedy = "neither a ledger nor any database: set storage.url to another file"
         assert (status, wrong(output)) == (1, [f"{tmp_path / 'notes.txt'}: {remedy}"])
+        assert "is right" not in output
         assert (tmp_path / "notes.txt").read_bytes() == content
         assert sorted(path.name for path in tmp_path.iterdir()) == ["c.yml", "notes.txt"]
 

@@ -19,6 +19,11 @@ _TAKEN_HEADERS = frozenset({
 Join = Literal["always", "while_source_same", "never"]
 """When a run request may join a run that is running already."""
 
+Writeback = Literal["run", "skip_ok"]
+"""What happens to requests for a project that writes to a database when it runs."""
+
+WRITEBACKS: tuple[Writeback, ...] = ("run", "skip_ok")
+
 JOINS: tuple[Join, ...] = ("always", "while_source_same", "never")
 
 
@@ -90,6 +95,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     `join_window_seconds` before the request came. `day_changes`: the notebooks show another day after midnight of the
     week's zone, so that no result from before answers. The other two booleans are what a request that says nothing
     means; None: what Hex makes of it. `failures`: when a project that always fails is no longer run; None: it is.
+    `writeback`: of a project that writes to a database when it runs, `run` each request, or answer it as any other.
     Raises ValueError for intervals
     that no result can live to see, and for a sample of projects that are not named.
     """
@@ -106,6 +112,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     use_cached_sql_results: bool | None = None
     failures: Failures | None = None
     sample: Sample | None = None
+    writeback: Writeback = "run"
 
     def __post_init__(self) -> None:
         intervals = {"min_interval": self.min_interval_seconds, "unchanged_for": self.unchanged_for_seconds}

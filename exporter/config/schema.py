@@ -8,7 +8,17 @@ from exporter.config.audit_settings import Audit, Ignore
 from exporter.config.budget_settings import Budget
 from exporter.config.collect_settings import LISTINGS, Collect, shortest_max_age_seconds
 from exporter.config.error_wording import printable
-from exporter.config.gateway_settings import JOINS, AllowedCaller, Failures, Gateway, Policy, Queue, RunLimits, Sample
+from exporter.config.gateway_settings import (
+    JOINS,
+    WRITEBACKS,
+    AllowedCaller,
+    Failures,
+    Gateway,
+    Policy,
+    Queue,
+    RunLimits,
+    Sample,
+)
 from exporter.config.match_schema import match, refuse_no_pattern, team
 from exporter.config.money_schema import budget, chargeback, check_price_days, compute, contract, currency, prices
 from exporter.config.overview_settings import Overview
@@ -193,6 +203,7 @@ def _gateway(folder: Path, teams: Sequence[Team]) -> Keys[Gateway]:
             "use_cached_sql_results": truth(),
             "failures": Keys(Failures, {"most": integer(1, 100), "within": duration()}),
             "sample": sample,
+            "writeback": choice({one: one for one in WRITEBACKS}),
         },
     )
     caller = Keys(AllowedCaller, {"token_sha256": sha256(), "certificate": text(), "weight": integer(1, 100)})

@@ -10,6 +10,7 @@ from exporter.gateway.cache.hits import Hit, find_hit, join_refusal
 from exporter.gateway.cache.results import Results
 from exporter.gateway.cache.run_key import RunKey, run_key
 from exporter.gateway.cache.run_request import parse_run
+from exporter.gateway.cache.writeback import side_effect
 from exporter.gateway.runs.active_run import LEASE_SECONDS
 from exporter.ledger import KEEP_MS, WorkspaceLedger
 from exporter.sources import source_status
@@ -17,7 +18,7 @@ from exporter.sources import source_status
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The outcome to be expected (hit, joined, miss) and its reason, and in sentences what could not be looked at."""
+    """The outcome to be expected (hit, joined, miss, bypass), its reason, and what could not be looked at."""
 
     outcome: str
     reason: str
@@ -42,6 +43,9 @@ def explain(
     results = Results()
     for run in runs:
         results.add(run)
+    if effect := side_effect(config, ledger, project, policy):
+        reason = f"the request needs a run of its own: {effect}"
+        return Explanation("bypass", reason, None, tuple(_unseen(key, now_ms)))
     found = find_hit(key, results, now_ms)
     if isinstance(found, Hit):
         return Explanation("hit", found.reason, found.run.run_id, tuple(_unseen(key, now_ms)))

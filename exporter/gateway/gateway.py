@@ -263,6 +263,8 @@ class Gateway:
             return replace(project, reason=f"Hex answered {project.status} when the caller was to be shown the project")
         policy = self._rules.policy(project)
         applied = request.under(policy, incoming.headers)
+        if applied.bypass is None:
+            applied = replace(applied, bypass=self._rules.side_effect(project))
         try:
             key = idempotency_key(incoming.headers, caller.name, project_id, request, is_trial=applied.is_sampled)
         except RunRequestError as error:

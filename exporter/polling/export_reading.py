@@ -83,7 +83,7 @@ class ExportReader:
     def take(self, known: KnownProject, page: Page, now_ms: int) -> None:
         """A version came, or a file that cannot be read, which is requested again later. Raises LedgerError."""
         for version in page.only(ProjectVersion):
-            self._ledger.record_version(version, known.project.published_ms, now_ms)
+            self._ledger.record_version(version, self._published_ms(known.project, version.version), now_ms)
             self._later.pop((version.project_id, version.version), None)
         for bad in page.bad:
             self.failed(page.request, bad.reason, now_ms)
@@ -106,14 +106,26 @@ class ExportReader:
     def _adopt(self, project: Project, now_ms: int) -> None:
         """Give the newest version the number by which a run since its publication names it: it is not read again."""
         known = self._ledger.versions.of(project.project_id)
-        latest = known.get(LATEST)
-        named = self._named.get(project.project_id, ())
-        if latest is None or not named or latest.published_ms != project.published_ms:
+        newest = self._number_of_published(project)
+        if newest is None:
             return
-        newest = named[0]
-        if newest.version not in known and newest.first_ms > (project.published_ms or NEVER_MS) + _QUEUED_MS:
-            facts = replace(latest.facts, version=newest.version)
-            self._ledger.record_version(facts, project.published_ms, now_ms)
+        own, latest = known.get(newest), known.get(LATEST)
+        if own is not None and own.published_ms != project.published_ms:
+            self._ledger.record_version(own.facts, project.published_ms, now_ms)
+        elif own is None and latest is not None and latest.published_ms == project.published_ms:
+            self._ledger.record_version(replace(latest.facts, version=newest), project.published_ms, now_ms)
+
+    def _number_of_published(self, project: Project) -> str | None:
+        """The number of what is published, where a run that cannot have been queued before has named it."""
+        named = self._named.get(project.project_id, ())
+        if not named or named[0].last_ms <= (project.published_ms or NEVER_MS) + _QUEUED_MS:
+            return None
+        return named[0].version
+
+    def _published_ms(self, project: Project, version: str) -> int | None:
+        """When the version was published: known of the one that is published, None of an older one."""
+        is_published = version in (LATEST, self._number_of_published(project))
+        return project.published_ms if is_published else None
 
     def _look(self, since_ms: int, now_ms: int) -> None:
         if self._named_at is None or not 0 <= now_ms - self._named_at[1] < _NAMES_EVERY_MS:
@@ -124,7 +136,7 @@ class ExportReader:
         """The versions of a project that are worth a request, the newest first."""
         if project.state != "published":
             return
-        if not named or named[0].last_ms <= (project.published_ms or 0):
+        if self._number_of_published(project) is None:
             yield LATEST
         for one in named[:MOST_VERSIONS]:
             yield one.version

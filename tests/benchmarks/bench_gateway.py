@@ -25,7 +25,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from exporter.clock import SystemClock
-from exporter.config import Config, FileSource, Match, Source, Storage, Workspace
+from exporter.config import Collect, Config, FileSource, Match, Source, Storage, Workspace
 from exporter.config import Gateway as GatewaySettings
 from exporter.gateway import App, GatewayHost, open_gateway
 from exporter.hexapi import Pace
@@ -164,7 +164,11 @@ def serve_gateway(pipe: Connection, hex_port: int, folder: str) -> None:
     workspace = Workspace(name="w", base_url=f"http://127.0.0.1:{hex_port}/api/v1")
     url = f"sqlite:///{folder}/ledger.db"
     config = Config(
-        workspaces=(workspace,), storage=Storage(url=url), sources=(SOURCE,), gateway=GatewaySettings(concurrency=1_000)
+        collect=Collect(exports=False),
+        workspaces=(workspace,),
+        storage=Storage(url=url),
+        sources=(SOURCE,),
+        gateway=GatewaySettings(concurrency=1_000),
     )
     ledger = open_ledger(url, clock=clock).workspace("w")
     now_ms = round(time.time() * 1000)

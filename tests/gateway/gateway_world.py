@@ -11,9 +11,10 @@ from itertools import islice
 from typing import Any
 
 import httpx
+import msgspec
 from helpers.virtual import LoopClock, in_virtual_time
 
-from exporter.config import Config, FileSource, Match, Policy, RateLimit, Source, Storage, Week, Workspace
+from exporter.config import Collect, Config, FileSource, Match, Policy, RateLimit, Source, Storage, Week, Workspace
 from exporter.config import Gateway as GatewaySettings
 from exporter.config import Queue as QueueSettings
 from exporter.facts import Project
@@ -53,6 +54,7 @@ class World:
         url: str = "sqlite://",
         has_monitor: bool = False,
         week: Week = Week(),  # noqa: B008 - it is frozen
+        exports: bool = False,
         **more: Any,
     ) -> None:
         self.clock = clock
@@ -70,6 +72,7 @@ class World:
         self.config = Config(
             workspaces=(self.workspace,), storage=Storage(url=url), sources=sources, gateway=settings, weeks=(week,)
         )
+        self.config = msgspec.structs.replace(self.config, collect=Collect(exports=exports))
         # What a monitor of sources would find, by source, and how long that takes; None: the source cannot be read.
         self.has_monitor = has_monitor
         self.data: dict[str, str | None] = {}

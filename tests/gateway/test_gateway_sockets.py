@@ -12,7 +12,7 @@ from gateway_world import ALICE, bearer
 from helpers.hostile import HOSTILE
 
 from exporter.clock import SystemClock
-from exporter.config import Config, FileSource, Match, RateLimit, Source, Storage, Workspace
+from exporter.config import Collect, Config, FileSource, Match, RateLimit, Source, Storage, Workspace
 from exporter.config import Gateway as GatewaySettings
 from exporter.gateway import App, Gateway, GatewayHost, open_gateway
 from exporter.hexapi import Pace
@@ -62,6 +62,7 @@ async def served(folder: Path, *, run_seconds: float = 0.2, **settings: object) 
     workspace = Workspace(name="w", base_url=f"http://127.0.0.1:{hex_port}/api/v1")
     url = f"sqlite:///{folder / 'ledger.db'}"
     config = Config(
+        collect=Collect(exports=False),
         workspaces=(workspace,),
         storage=Storage(url=url),
         sources=(SOURCE,),

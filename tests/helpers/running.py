@@ -158,4 +158,5 @@ workspaces:
     token_env: HEX_API_TOKEN
     rate_limit: {{per_minute: 60000, per_hour: 1000000, share: 1}}
 storage: {{url: "sqlite:///{ledger}"}}
+{"" if "collect:" in more else "collect: {exports: false}"}
 {more}"""

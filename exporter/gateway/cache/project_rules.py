@@ -3,6 +3,7 @@
 from exporter.clock import Clock
 from exporter.config import Config, Policy
 from exporter.facts import Project
+from exporter.gateway.cache.writeback import side_effect
 from exporter.ledger import WorkspaceLedger
 from exporter.sources import SourceStatus, source_status
 
@@ -20,6 +21,14 @@ class ProjectRules:
         """The policy of the project's run requests."""
         assert self.config.gateway is not None
         return self.config.gateway.policy(self._workspace_name, project)
+
+    def side_effect(self, project: Project) -> str | None:
+        """Why each request for the project has to run, whatever is known of its source: a run writes, or may write.
+
+        None where its published version writes nothing, where the policy says that a write may be left out, and where
+        versions are not read, so that nothing is known.
+        """
+        return side_effect(self.config, self._ledger, project, self.policy(project))
 
     @property
     def timezone(self) -> str:

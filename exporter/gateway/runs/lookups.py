@@ -125,6 +125,8 @@ class Lookups:
         key = self._as_seen(key, is_seen)
         if refusal := join_refusal(key, run.sent, later, self._context.now_ms()):
             return Miss(refusal)
+        if effect := self._rules.side_effect(key.project):
+            return Miss(effect)
         if not run.is_joinable:
             return Miss("the last run is over by now")
         age = self._context.clock.monotonic() - run.sent_at
@@ -158,6 +160,8 @@ class Lookups:
         hit = self._find_hit(key)
         if isinstance(hit, Miss):
             return hit
+        if effect := self._rules.side_effect(key.project):
+            return Miss(effect)
         if hit.run.run_id != complete.run_id:
             return Miss("a later run has completed meanwhile, and whether the caller may have it is not known")
         if is_stale(hit, key.source.state):

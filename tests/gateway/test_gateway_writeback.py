@@ -1,0 +1,165 @@
+"""Projects that write to a database when they run: a hit would skip the write, so that each request runs."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from gateway_world import ALICE, World, cache, completed, file_source, play
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.config import Policy
+from exporter.facts import ExportedCell, ProjectVersion
+from exporter.gateway import explain
+
+SOURCE = file_source(every_seconds=300)
+
+
+def known_version(world: World, project_id: str, *, writes: bool | None, published_ms: int | None = None) -> None:
+    """What the exporter's own polling does when it has read what is published of a project."""
+    shown = next(one for one in world.simulation.projects if one.project_id == project_id)
+    cells = None if writes is None else (ExportedCell(cell_id="c", cell_type="writeback", writes=writes),)
+    version = ProjectVersion(project_id=project_id, version="latest", cells=cells)
+    published_ms = world.simulation.published_ms(shown, world.now_ms) if published_ms is None else published_ms
+    world.ledger.record_version(version, published_ms, world.now_ms)
+
+
+async def twice(world: World, project: str, **headers: str) -> tuple[Any, Any]:
+    """Two requests for unchanged data, the second after the run of the first."""
+    world.probe(SOURCE, project, "state-1")
+    return await completed(world, project, **headers), await completed(world, project, **headers)
+
+
+@pytest.mark.parametrize("writes", [True, None])
+def test_a_project_that_writes_or_may_write_runs_each_time(writes: bool | None) -> None:
+    async def story(world: World, project: str) -> None:
+        known_version(world, project, writes=writes)
+        for answer in await twice(world, project):
+            assert cache(answer) == "bypass"
+            assert "writeback" in answer.headers["X-Hex-Exporter-Reason"]
+        assert world.started(project) == 2
+        assert await world.counted("hex_gateway_requests_total") == {("bypass",): 2}
+        assert await world.counted("hex_cache_lookups_total") == {}
+
+    play(story, sources=(SOURCE,), exports=True)
+
+
+def test_one_whose_cells_are_known_to_write_nothing_is_a_hit() -> None:
+    async def story(world: World, project: str) -> None:
+        known_version(world, project, writes=False)
+        assert [cache(one) for one in await twice(world, project)] == ["miss", "hit"]
+
+    play(story, sources=(SOURCE,), exports=True)
+
+
+def test_one_of_which_nothing_was_read_runs_while_it_may_be_read() -> None:
+    async def story(world: World, project: str) -> None:
+        assert [cache(one) for one in await twice(world, project)] == ["bypass", "bypass"]
+        world.ledger.record_collector("export", False, world.now_ms, 403)  # the token may not export
+        assert cache(await world.run(project)) == "hit"
+
+    play(story, sources=(SOURCE,), exports=True)
+
+
+def test_a_policy_may_let_writes_be_left_out() -> None:
+    async def story(world: World, project: str) -> None:
+        known_version(world, project, writes=True)
+        assert [cache(one) for one in await twice(world, project)] == ["miss", "hit"]
+
+    play(story, sources=(SOURCE,), exports=True, policies=(Policy(writeback="skip_ok"),))
+
+
+def test_after_another_publication_its_cells_are_not_known() -> None:
+    async def story(world: World, project: str) -> None:
+        known_version(world, project, writes=False, published_ms=1)
+        assert [cache(one) for one in await twice(world, project)] == ["bypass", "bypass"]
+
+    play(story, sources=(SOURCE,), exports=True)
+
+
+def test_requests_at_the_same_time_share_no_run() -> None:
+    async def story(world: World, project: str) -> None:
+        known_version(world, project, writes=True)
+        answers = await asyncio.gather(*(world.run(project) for _ in range(3)))
+        assert [cache(one) for one in answers] == ["bypass"] * 3
+        assert len({one.json()["runId"] for one in answers}) == 3
+
+    play(story, exports=True, limits=None)
+
+
+def test_a_request_that_waits_for_its_turn_is_given_no_result_once_the_project_writes() -> None:
+    """It was no writeback project when the request came; by its turn the first run has completed, and it is one."""
+
+    async def story(world: World, project: str) -> None:
+        known_version(world, project, writes=False)
+        world.probe(SOURCE, project, "state-1")
+        first = await world.run(project)
+        assert cache(first) == "miss"
+        known_version(world, project, writes=True)
+        assert await world.ended(project, first.json()["runId"]) == "COMPLETED"
+        assert cache(await world.run(project)) == "bypass"
+
+    play(story, sources=(SOURCE,), exports=True)
+
+
+def test_cells_of_imported_components_are_not_seen() -> None:
+    cell = ExportedCell(cell_id="c", cell_type="component_import", component_id="k", writes=False)
+    version = ProjectVersion(project_id="p", version="1", cells=(cell,))
+
+    assert version.writes_on_runs is False
+
+
+def test_explain_says_so() -> None:
+    async def story(world: World, project: str) -> None:
+        known_version(world, project, writes=True)
+        found = explain(world.config, world.ledger, project, {}, world.now_ms)
+        assert found is not None
+        assert found.outcome == "bypass"
+        assert "writes to a database" in found.reason
+
+    play(story, sources=(SOURCE,), exports=True)
+
+
+_EVENTS = st.lists(
+    st.one_of(
+        st.just(("request",)),
+        st.just(("request",)),
+        st.tuples(st.just("version"), st.sampled_from((True, False, None))),
+        st.just(("published",)),
+        st.tuples(st.just("probe"), st.sampled_from(("a", "b"))),
+        st.tuples(st.just("sleep"), st.sampled_from((1.0, 30.0))),
+        st.just(("restart",)),
+    ),
+    min_size=3,
+    max_size=14,
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(_EVENTS)
+def test_in_any_order_of_events_no_writeback_project_is_answered_without_a_run_of_its_own(events: list[Any]) -> None:
+    async def story(world: World, project: str) -> None:
+        writes: bool | None = None
+        for name, *arguments in events:
+            match name:
+                case "request":
+                    started = world.started(project)
+                    answer = await world.run(project, token=ALICE)
+                    if answer.status_code == 201 and writes is not False:
+                        assert cache(answer) == "bypass"
+                        assert world.started(project) == started + 1
+                case "version":
+                    (writes,) = arguments
+                    known_version(world, project, writes=writes)
+                case "published":  # by the exporter's polling, another version: what was read is of an older one
+                    writes = None
+                    known_version(world, project, writes=False, published_ms=1)
+                case "probe":
+                    world.probe(SOURCE, project, arguments[0])
+                case "sleep":
+                    await asyncio.sleep(arguments[0])
+                case "restart":
+                    await world.kill()
+                    await world.restart()
+
+    play(story, sources=(SOURCE,), exports=True)

@@ -199,11 +199,11 @@ def _gateway(folder: Path, teams: Sequence[Team]) -> Keys[Gateway]:
             "join": choice({join: join for join in JOINS}),
             "join_window": duration_or_none(),
             "day_changes": truth(),
+            "writeback": choice({one: one for one in WRITEBACKS}),
             "update_published_results": truth(),
             "use_cached_sql_results": truth(),
             "failures": Keys(Failures, {"most": integer(1, 100), "within": duration()}),
             "sample": sample,
-            "writeback": choice({one: one for one in WRITEBACKS}),
         },
     )
     caller = Keys(AllowedCaller, {"token_sha256": sha256(), "certificate": text(), "weight": integer(1, 100)})

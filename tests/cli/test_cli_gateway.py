@@ -16,7 +16,7 @@ PROJECT = "5a8f0000-0000-4000-8000-000000000001"
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     file = tmp_path / "hex.yml"
-    file.write_text(f"storage: {{url: 'sqlite:///{tmp_path}/ledger.db'}}\ngateway: {{}}\n")
+    file.write_text(f"storage: {{url: 'sqlite:///{tmp_path}/ledger.db'}}\ncollect: {{exports: false}}\ngateway: {{}}\n")
     clock = SystemClock()
     ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db", clock=clock)
     now_ms = round(clock.now() * 1000)

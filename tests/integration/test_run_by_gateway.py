@@ -40,6 +40,7 @@ def shell(tmp_path) -> Iterator[Shell]:
         path.write_text(
             f"workspaces: [{{name: acme, base_url: {hex_url}/api/v1}}]\n"
             f"storage: {{url: 'sqlite:///{tmp_path}/ledger.db'}}\n"
+            "collect: {exports: false}\n"
             "gateway: {listen_address: '127.0.0.1:0', policies: [{min_interval: 1h}]}\n"
         )
         variables = environment(HEX_API_TOKEN=TOKEN, HOME=str(tmp_path))

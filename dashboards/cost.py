@@ -4,6 +4,7 @@ from typing import Any
 
 from dashboards.board import TEAM_AND_OWNER, Section, board, chosen_variable
 from dashboards.board_header import header
+from dashboards.cost_contract import contract, renewal
 from dashboards.panel_parts import (
     BAD,
     COUNT,
@@ -139,17 +140,20 @@ def _components() -> Any:
 def _trend() -> Any:
     return curve(
         8,
-        "The week's cost as it grows, all teams",
+        "Each whole week, all teams",
         about(
-            "Each component of the current week's cost without seats, which do not depend on use; it starts again each "
-            "week.",
-            normal="the same saw-tooth each week.",
-            act="A steeper tooth than the last: look for the project below with the largest change.",
+            "What the week before had cost at each moment, by component, one upon the other: a step is a week. "
+            "Without seats, which do not depend on use. Adjustments of a closed week are included.",
+            normal="steps of the same height.",
+            act="A step up: look for the project below with the largest change.",
         ),
-        [Query(gauge("hex_cost_week_usd", 'component!="seats"'), "{{component}}")],
+        [Query(gauge("hex_cost_previous_week_usd", 'component!="seats"'), "{{component}}")],
         unit=USD,
         decimals=2,
         empty=_UNPRICED,
+        draw="steps",
+        stacked=True,
+        area=True,
         colors=COMPONENTS,
     )
 
@@ -292,6 +296,7 @@ BOARD = board(
     ],
     [
         Section("By team and owner", [(9, [(12, _whose(10, "team", "team")), (12, _whose(11, "owner", "owner"))])]),
+        Section("Contract, all teams", [(8, [(18, contract()), (6, renewal())])], collapsed=True),
         Section(
             "Plans and AI credits, all teams",
             [(8, [(12, _credits()), (12, _plans())]), (8, [(12, _credit_days()), (12, _grants())])],

@@ -255,8 +255,8 @@ GROUPS = (
             _gauge(
                 "hex_project_previous_week_runs",
                 "workspace project_id",
-                "Runs started in the week before the current one, in any state but unable_to_allocate_kernel. Absent "
-                "until that week is completely known.",
+                "Runs started in the week before the current one, in any state but unable_to_allocate_kernel, those "
+                "seen after it was closed included. Absent until that week is completely known.",
             ),
             _gauge(
                 "hex_project_previous_week_runs_by_now",
@@ -493,7 +493,8 @@ GROUPS = (
             _gauge(
                 "hex_budget_previous_used",
                 "workspace budget unit",
-                "Used in the whole period before. Absent until that is completely known.",
+                "Used in the whole period before, with what was found after it was closed (adjustments, which report "
+                "shows apart). Absent until that is completely known.",
             ),
             _gauge(
                 "hex_budget_forecast",
@@ -606,7 +607,8 @@ GROUPS = (
             _gauge(
                 "hex_cost_previous_week_usd",
                 "workspace component",
-                "The same for the week before the current one, with the seats and prices of its days.",
+                "The same for the week before the current one, with the seats and prices of its days, and with what "
+                "was found after it was closed (adjustments, which report shows apart).",
             ),
             _gauge(
                 "hex_cost_week_money_usd",
@@ -618,7 +620,7 @@ GROUPS = (
             _gauge(
                 "hex_cost_previous_week_money_usd",
                 "workspace money",
-                "Cost of the week before the current one by kind of money, in dollars.",
+                "Cost of the week before the current one by kind of money, in dollars, with adjustments.",
             ),
             _gauge(
                 "hex_project_cost_week_usd",
@@ -630,7 +632,7 @@ GROUPS = (
             _gauge(
                 "hex_project_cost_previous_week_usd",
                 "workspace project_id",
-                "The same for the week before the current one.",
+                "The same for the week before the current one, with adjustments.",
             ),
             _gauge(
                 "hex_project_cost_week_money_usd",
@@ -641,7 +643,8 @@ GROUPS = (
             _gauge(
                 "hex_project_cost_previous_week_money_usd",
                 "workspace project_id money",
-                "What the project's runs of the week before the current one cost by kind of money, in dollars.",
+                "What the project's runs of the week before the current one cost by kind of money, in dollars, with "
+                "adjustments.",
             ),
             _gauge(
                 "hex_seat_month_usd",

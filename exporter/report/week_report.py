@@ -148,7 +148,7 @@ def _report(
     if accounts is not None:
         remarks += compute_remarks(snapshot, accounts.week)
         remarks += [*accounts.assumed, *accounts.unmatched, *accounts.unpriced]
-    remarks += credit_remarks(snapshot, currency)
+    remarks += credit_remarks(snapshot, currency, now_ms)
     remarks += contract_remarks(snapshot, known, currency)
     if currency.code != DOLLARS.code:
         remarks.append(currency_remark(currency))
@@ -164,7 +164,7 @@ def _report(
             with_savings(table, snapshot, all_charges, known, today) if table.name == "team" else table
             for table in (
                 *tables(snapshot, accounts, is_over=is_over),
-                *credit_tables(snapshot, None if closed is None else closed.at_ms),
+                *credit_tables(snapshot, None if closed is None else closed.at_ms, now_ms),
                 *contract_tables(snapshot, known),
                 *chargeback_tables(snapshot, all_charges),
                 *unit_cost_tables(snapshot, accounts, all_charges),

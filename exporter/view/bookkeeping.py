@@ -129,6 +129,8 @@ class Bookkeeper:
         seats = self._fresh(stored.users, now_ms)
         history = None if seats is None or stored.users is None else self._seat_history(seats, stored.users.at_ms)
         used_credits = self._credits.use(stored, now_ms)
+        if history is not None and stored.users is not None and now_ms < stored.users.at_ms:
+            seats = history.at(now_ms)  # the books of the past have the seats of then
         kept_since_ms = now_ms - round(self._config.storage.keep_runs_seconds * 1000)
 
         refused_share = self._config.collect.refused_share

@@ -2,8 +2,8 @@
 ARG BASE=python:3.13-slim-bookworm
 
 FROM ${BASE} AS build
-# Drivers of SQL sources, as EXTRAS=postgres,snowflake: see pyproject.toml.
-ARG EXTRAS=
+# Drivers of the ledger in PostgreSQL and of SQL sources, as EXTRAS=postgres,snowflake: see pyproject.toml.
+ARG EXTRAS=postgres
 WORKDIR /build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN ["python3", "-m", "venv", "tools"]

@@ -35,6 +35,7 @@ from exporter.config.urls import (
     normal_person_url,
     normal_proxy,
     normal_public_url,
+    without_secrets,
 )
 from exporter.config.yaml_document import read_document
 
@@ -111,4 +112,5 @@ __all__ = [
     "shortest_max_age_seconds",
     "text",
     "truth",
+    "without_secrets",
 ]

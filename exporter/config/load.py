@@ -11,8 +11,10 @@ from exporter.config.problems import Problems, RejectedError, UnfitError
 from exporter.config.readers import Spot
 from exporter.config.schema import schema
 from exporter.config.settings import PUBLIC_BASE_URL, Config, Storage, Workspace
+from exporter.config.storage_place import resolved_storage
 from exporter.config.urls import normal_base_url
 from exporter.config.yaml_document import read_document
+from exporter.errors import ConfigError, ConfigProblem
 
 TOKEN_VARIABLE = "HEX_API_TOKEN"  # noqa: S105 - the variable's name, not a token
 BASE_URL_VARIABLE = "HEX_BASE_URL"
@@ -23,7 +25,8 @@ def load_config(text: str | bytes | None, *, source: str, environ: Mapping[str, 
 
     What the file leaves out comes from `HEX_BASE_URL`, if that is set, and the defaults: one workspace `default`
     whose token is in `HEX_API_TOKEN`, and `ledger.db` in the state directory. Relative paths in the file are taken
-    from its own folder. Reads no token and no file but those of `ca_file`. Raises ConfigError with every mistake.
+    from its own folder. Reads no token, and no file but those of `ca_file` and `storage.url_file`. Raises ConfigError
+    with every mistake.
     """
     problems = Problems(source)
     default = Config(
@@ -37,7 +40,11 @@ def load_config(text: str | bytes | None, *, source: str, environ: Mapping[str, 
             whole = Spot(node, "", problems)
             config = schema(Path(source).parent, default, known_teams(whole))(whole)
     problems.raise_any()
-    return msgspec.structs.replace(config, workspaces=tuple(map(_with_token, config.workspaces)))
+    try:
+        storage = resolved_storage(config.storage, environ, Path(source).parent)
+    except UnfitError as unfit:
+        raise ConfigError(ConfigProblem(source, str(unfit))) from None
+    return msgspec.structs.replace(config, storage=storage, workspaces=tuple(map(_with_token, config.workspaces)))
 
 
 def _hex_base_url(environ: Mapping[str, str], problems: Problems) -> str:

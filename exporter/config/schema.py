@@ -91,8 +91,15 @@ def schema(folder: Path, default: Config, teams: Sequence[Team] = ()) -> Keys[Co
     )
     storage = Keys(
         Storage,
-        {"url": ledger_url(folder), "keep_runs": duration()},
+        {
+            "url": ledger_url(folder),
+            "url_file": path(folder),
+            "url_env": variable(),
+            "schema": text(),
+            "keep_runs": duration(),
+        },
         defaults={"url": default.storage.url},
+        check=_check_storage,
     )
     week = Keys(Week, {"timezone": time_zone(), "starts": choice(_WEEKDAYS), "workspace": text()})
     return Keys(
@@ -229,6 +236,14 @@ def _gateway(folder: Path, teams: Sequence[Team]) -> Keys[Gateway]:
 
 def _ignore() -> Keys[Ignore]:
     return Keys(Ignore, {"kind": finding_kind(), "subject": text(), "reason": text(), "until": day()})
+
+
+def _check_storage(spot: Spot, storage: Storage) -> None:
+    keys = spot.keys()
+    if len(given := [key for key in ("url", "url_file", "url_env") if key in keys]) > 1:
+        spot.refuse(f"{' and '.join(given)} are given; keep one of them")
+    elif storage.schema is not None and storage.is_file:
+        spot.at("schema").refuse("a SQLite ledger has no schema; remove it, or set url to a postgresql:// address")
 
 
 def _check_whole(spot: Spot, config: Config) -> None:

@@ -19,6 +19,7 @@ from exporter.config.overview_settings import Overview
 from exporter.config.price_settings import Compute, Prices, price_history
 from exporter.config.route_settings import Route
 from exporter.config.source_settings import Source
+from exporter.config.urls import is_postgres, without_secrets
 from exporter.errors import ConfigError, ConfigProblem
 from exporter.facts import Project
 
@@ -60,10 +61,27 @@ class Workspace(Route, frozen=True, kw_only=True):
 
 
 class Storage(Struct, frozen=True, kw_only=True):
-    """Where the ledger is kept, and for how long a run's own record is."""
+    """Where the ledger is kept, and for how long a run's own record is.
+
+    `url` is what `url_file` or `url_env` has, where one of them is given, and names the `schema`. Its password is in no
+    `repr`.
+    """
 
     url: str
+    url_file: str | None = None
+    url_env: str | None = None
+    schema: str | None = None
     keep_runs_seconds: float = field(default=400 * DAY_SECONDS, name="keep_runs")
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a SQLite ledger, which one process writes."""
+        return self.url_file is None and self.url_env is None and not is_postgres(self.url)
+
+    def __repr__(self) -> str:
+        places = {"url": without_secrets(self.url), "url_file": self.url_file, "url_env": self.url_env}
+        given = ", ".join(f"{name}={value!r}" for name, value in places.items() if value is not None)
+        return f"Storage({given}, schema={self.schema!r}, keep_runs={self.keep_runs_seconds})"
 
 
 class Week(Struct, frozen=True, kw_only=True):

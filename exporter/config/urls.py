@@ -16,6 +16,8 @@ PROJECT_PLACEHOLDER = "{project_id}"
 
 _API_PATH = "/api/v1"
 _SQLITE = "sqlite:///"
+_POSTGRES = re.compile(r"(?:postgresql|postgres)(?:\+psycopg)?://", re.IGNORECASE)
+LEDGER_URL = "sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE"
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 _PATH = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
 _PATH_AND_QUERY = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*")
@@ -55,17 +57,44 @@ def ledger_url(folder: Path) -> Scalar[str]:
     def parse(text: str, tag: str) -> str:
         if tag != "str":
             raise ValueError
-        scheme = text.partition(":")[0]
-        if scheme.partition("+")[0] in ("postgresql", "postgres"):
-            raise UnfitError("PostgreSQL is not supported yet; write sqlite:///PATH")
-        path = text.removeprefix(_SQLITE)
-        if path == text or not path.strip("/") or ":memory:" in path or not path.isprintable():
-            raise ValueError
-        if "?" in path:
-            raise UnfitError("the address has options; write sqlite:///PATH without any")
-        return f"{_SQLITE}{folder / path}"
+        return normal_ledger_url(text, folder)
 
-    return Scalar("sqlite:///PATH", parse, is_shown=False)
+    return Scalar(LEDGER_URL, parse, is_shown=False)
+
+
+def normal_ledger_url(text: str, folder: Path) -> str:
+    """The address with an absolute path, one of PostgreSQL as it is written.
+
+    Raises UnfitError or ValueError; their messages never repeat it.
+    """
+    if is_postgres(text):
+        rest = text.partition("://")[2]
+        if not rest.partition("?")[0].strip("/") and "host=" not in rest:
+            raise UnfitError("the address names no host; write postgresql://USER:PASSWORD@HOST/DATABASE")
+        if not text.isprintable() or " " in text:
+            raise UnfitError("the address has blanks or control characters; write them as %XX")
+        return text
+    path = text.removeprefix(_SQLITE)
+    if path == text or not path.strip("/") or ":memory:" in path or not path.isprintable():
+        raise ValueError
+    if "?" in path:
+        raise UnfitError("the address has options; write sqlite:///PATH without any")
+    return f"{_SQLITE}{folder / path}"
+
+
+def is_postgres(url: str) -> bool:
+    """Whether an address of a ledger is one of PostgreSQL."""
+    return _POSTGRES.match(url) is not None
+
+
+def without_secrets(url: str) -> str:
+    """An address of a ledger without its user name, password and options."""
+    if not is_postgres(url):
+        return url
+    scheme, _, rest = url.partition("://")
+    place, _, options = rest.partition("?")
+    # An "@" after a "?" may end a password that has a "?" in it.
+    return f"{scheme}://{'...' if '@' in options else place.rpartition('@')[2]}"
 
 
 def source_url() -> Scalar[str]:

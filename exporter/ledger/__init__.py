@@ -2,6 +2,7 @@
 
 from exporter.insight.savings import KnownFinding
 from exporter.ledger.closings import ClosingRepository, StoredAdjustment, StoredClosing
+from exporter.ledger.engines import WriterLock
 from exporter.ledger.findings import FindingRepository
 from exporter.ledger.gateway_requests import KEEP_KEYS_MS, MOST_KEYS, GatewayDecision, RequestKey
 from exporter.ledger.gateway_runs import KEEP_MS, GatewayRun, GatewayRunRepository
@@ -9,7 +10,6 @@ from exporter.ledger.held_counters import HOLD_MS, CounterValue
 from exporter.ledger.histograms import BOUNDS_MS, Amounts, observed
 from exporter.ledger.ledger import Ledger, open_ledger
 from exporter.ledger.listings import CollectorState, Listing
-from exporter.ledger.lock import WriterLock
 from exporter.ledger.opening import refusal as storage_refusal
 from exporter.ledger.project_records import ORDER_MARGIN_MS, KnownProject, RunProgress
 from exporter.ledger.project_versions import LATEST, KnownVersion, RunVersion

@@ -4,13 +4,14 @@ No session locks: a connection pool between may give each transaction another se
 owner's own transaction, so that a replica that was paused, cut off or slow changes nothing, whatever it believes.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import msgspec
-from sqlalchemy import BigInteger, ColumnElement, Connection, Row, cast, delete, func, literal, select, update
+from sqlalchemy import Connection, Row, delete, select, update
 
 from exporter.errors import LeaseLostError
 from exporter.ledger.codec import encode
+from exporter.ledger.engines import DatabaseClock
 from exporter.ledger.lease_plan import GONE_MS, MOVE_EVERY_MS, Board, Lease, Move, Replica
 from exporter.ledger.lease_schema import LEASES, REPLICAS
 from exporter.ledger.schema import META, upsert
@@ -18,14 +19,6 @@ from exporter.ledger.store import Store
 
 _MOVED = "lease_moved_ms"
 _FORGET_MS = 3_600_000  # so long a replica that is gone can still be named
-
-DatabaseClock = Callable[[], ColumnElement[int]]
-"""The time of the database in milliseconds since the epoch, as an expression that it computes itself."""
-
-
-def postgresql_clock() -> ColumnElement[int]:
-    """PostgreSQL's clock as it is when the expression is computed, not when the transaction began."""
-    return cast(func.extract("epoch", func.clock_timestamp()) * literal(1000), BigInteger)
 
 
 class Fence:

@@ -10,14 +10,14 @@ from exporter.ledger.workspace import WorkspaceLedger
 
 
 def open_ledger(url: str, *, clock: Clock, read_only: bool = False) -> "Ledger":
-    """Open the ledger at a `sqlite:///` URL, making it and its folder if need be; `sqlite://` is one in memory.
+    """Open the ledger at a `sqlite:///` or `postgresql://` URL, making it if need be; `sqlite://` is one in memory.
 
-    A damaged file is set aside and a fresh one takes its place. Where nothing can be written, the ledger is kept in
+    A damaged file is set aside and a fresh one takes its place. Where no file can be written, the ledger is kept in
     memory, beginning with what can be read. Both are reported by `problem`, not by an error.
 
-    Raises LedgerBusyError if another process writes it, LedgerTooNewError if a newer program wrote it, LedgerError if
-    the URL or the file is not a ledger's. `read_only` works beside a writer, creates no file, and raises LedgerError
-    where there is no ledger.
+    Raises LedgerBusyError if another process writes the file, LedgerTooNewError if a newer program wrote the ledger,
+    LedgerError if the URL, the file or the database is not a ledger's, or the database does not let it in. `read_only`
+    works beside a writer, creates nothing, and raises LedgerError where there is no ledger.
     """
     return Ledger(open_store(url, clock=clock, read_only=read_only))
 

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection, Engine, inspect, select
+from sqlalchemy import Connection, Engine, select
 
 from exporter.errors import LedgerError, LedgerTooNewError
 from exporter.ledger import (
@@ -18,6 +18,7 @@ from exporter.ledger import (
     version_10,
     version_11,
 )
+from exporter.ledger.engines import place, table_names
 from exporter.ledger.lease_schema import METADATA
 from exporter.ledger.schema import META, SCHEMA_VERSION, upsert
 
@@ -121,16 +122,15 @@ def schema_version(connection: Connection, name: str) -> int:
 
     Raises LedgerError for a database that is somebody else's.
     """
-    tables = inspect(connection).get_table_names()
+    tables = table_names(connection)
     if not tables:
         return 0
+    elsewhere = f"set storage.url to another {place(connection)}"
     if META.name not in tables:
-        raise LedgerError(
-            f"{name}: a database with the table {tables[0]!r}, not a ledger: set storage.url to another file"
-        )
+        raise LedgerError(f"{name}: a database with the table {tables[0]!r}, not a ledger: {elsewhere}")
     found = connection.execute(select(META.c.value).where(META.c.key == "schema_version")).scalar()
     if found is None:
-        raise LedgerError(f"{name}: a database without a schema version, not a ledger: set storage.url to another file")
+        raise LedgerError(f"{name}: a database without a schema version, not a ledger: {elsewhere}")
     return int(found)
 
 
@@ -143,23 +143,26 @@ def too_new(name: str, version: int, known: int = SCHEMA_VERSION) -> LedgerTooNe
 def migrate(
     engine: Engine, now_ms: int, name: str, steps: Sequence[Step] = STEPS, target: int = SCHEMA_VERSION
 ) -> None:
-    """Bring the ledger to `target`, each step in a transaction of its own; make the tables if there are none.
+    """As `migrate_within`, in a transaction of its own."""
+    with engine.begin() as connection:
+        migrate_within(connection, now_ms, name, steps, target)
+
+
+def migrate_within(
+    connection: Connection, now_ms: int, name: str, steps: Sequence[Step] = STEPS, target: int = SCHEMA_VERSION
+) -> None:
+    """Bring the ledger to `target` within one transaction; make the tables if there are none.
 
     Raises LedgerTooNewError for a ledger that is newer than `target`.
     """
-    with engine.begin() as connection:
-        version = schema_version(connection, name)
-        if version > target:
-            raise too_new(name, version, target)
-        if version == 0:
-            METADATA.create_all(connection)
-            upsert(
-                connection,
-                META,
-                [{"key": "schema_version", "value": target}, {"key": "created_ms", "value": now_ms}],
-            )
-            return
-    for reached, step in enumerate(steps[version - 1 : target - 1], start=version + 1):
-        with engine.begin() as connection:
-            step(connection)
-            upsert(connection, META, [{"key": "schema_version", "value": reached}])
+    version = schema_version(connection, name)
+    if version > target:
+        raise too_new(name, version, target)
+    if version == 0:
+        METADATA.create_all(connection, checkfirst=False)
+        new = [{"key": "schema_version", "value": target}, {"key": "created_ms", "value": now_ms}]
+        upsert(connection, META, new)
+        return
+    for step in steps[version - 1 : target - 1]:
+        step(connection)
+    upsert(connection, META, [{"key": "schema_version", "value": target}])

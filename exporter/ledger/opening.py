@@ -1,24 +1,28 @@
-"""Which store a URL opens: the file, a fresh one in a damaged one's place, or memory where nothing can be written."""
+"""Which store a URL opens: PostgreSQL, a file, a fresh one in a damaged one's place, or memory where nothing can be
+written."""
 
 from pathlib import Path
 
 import structlog
-from sqlalchemy import make_url
+from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from exporter.clock import Clock
 from exporter.errors import LedgerError
-from exporter.ledger import sqlite
-from exporter.ledger.lock import WriterLock
-from exporter.ledger.migrations import OLDEST_READABLE, cover, migrate, schema_version, too_new
-from exporter.ledger.schema import SCHEMA_VERSION
-from exporter.ledger.store import Store, now_ms, ready_writer, set_aside
+from exporter.ledger.engines import PostgresDatabase, SqliteFile, SqliteMemory, WriterLock, sqlite
+from exporter.ledger.migrations import OLDEST_READABLE, cover, migrate, migrate_within, schema_version, too_new
+from exporter.ledger.schema import META, SCHEMA_VERSION, upsert
+from exporter.ledger.store import Store, now_ms
 
 _log = structlog.get_logger()
 
+_KINDS = "sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE"
+
 
 def open_store(url: str, *, clock: Clock, read_only: bool = False) -> Store:
-    """The store at a `sqlite:///` URL; see `exporter.ledger.open_ledger` for what is done about trouble."""
+    """The store at a URL; see `exporter.ledger.open_ledger` for what is done about trouble."""
+    if PostgresDatabase.is_url(url):
+        return _open_postgres(url, clock, read_only=read_only)
     path = _path_of(url)
     if path is None:
         return _in_memory(clock)
@@ -27,6 +31,8 @@ def open_store(url: str, *, clock: Clock, read_only: bool = False) -> Store:
 
 def refusal(url: str) -> str | None:
     """Why `serve` would refuse this URL, None if it would not; makes and changes nothing, a writer may be at work."""
+    if PostgresDatabase.is_url(url):
+        return _postgres_refusal(url)
     try:
         path = _path_of(url)
         if path is not None and not _is_absent(path):
@@ -56,13 +62,60 @@ def _lock_path(path: Path) -> Path:
     return path.with_name(path.name + ".lock")
 
 
+def _open_postgres(url: str, clock: Clock, *, read_only: bool) -> Store:
+    database = PostgresDatabase(url, read_only=read_only)
+    try:
+        with database.opening() as connection:
+            if read_only:
+                _require_current(database.name, schema_version(connection, database.name))
+            else:
+                database.make_schema(connection)
+                migrate_within(connection, now_ms(clock), database.name)
+                upsert(connection, META, [{"key": "opened_ms", "value": now_ms(clock)}])
+        return Store(database, clock)
+    except database.trouble as error:
+        database.close()
+        raise LedgerError(database.sentence(error, "opened")) from error
+    except BaseException:
+        database.close()
+        raise
+
+
+def _postgres_refusal(url: str) -> str | None:
+    try:
+        database = PostgresDatabase(url, read_only=True)
+        try:
+            with database.opening() as connection:
+                version = schema_version(connection, database.name)
+            return str(too_new(database.name, version)) if version > SCHEMA_VERSION else None
+        except database.trouble as error:
+            return database.sentence(error, "opened")
+        finally:
+            database.close()
+    except LedgerError as error:
+        return str(error)
+
+
+def _require_current(name: str, version: int) -> None:
+    """Raise LedgerError for a ledger that cannot be read as it is: no tables can be shown in front of its own."""
+    if version == 0:
+        raise LedgerError(f"{name}: no ledger here: start `hex-exporter serve` first")
+    if version > SCHEMA_VERSION:
+        raise too_new(name, version)
+    if version < SCHEMA_VERSION:
+        raise LedgerError(
+            f"{name}: written by an older hex-exporter (schema version {version}; this one reads {SCHEMA_VERSION}): "
+            "start this version of `hex-exporter serve` first, which brings it up to date"
+        )
+
+
 def _path_of(url: str) -> Path | None:
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise LedgerError("storage url: not a database URL: write sqlite:///PATH") from None
+        raise LedgerError(f"storage url: not a database URL: write {_KINDS}") from None
     if parsed.get_backend_name() != "sqlite":
-        raise LedgerError(f"storage url: {parsed.get_backend_name()} is not supported: write sqlite:///PATH")
+        raise LedgerError(f"storage url: {parsed.get_backend_name()} is not supported: write {_KINDS}")
     return None if parsed.database in {None, "", ":memory:"} else Path(str(parsed.database))
 
 
@@ -71,9 +124,10 @@ def _open_for_reading(path: Path, clock: Clock) -> Store:
         raise LedgerError(
             f"{path}: no ledger here: start `hex-exporter serve` first, or set storage.url to the one that it keeps"
         )
-    engine = sqlite.reader_engine(path, cover)
+    database = SqliteFile(path, clock, None, prepare=cover)
     try:
-        with engine.begin() as connection:
+        assert database.reader is not None
+        with database.reader.begin() as connection:
             version = schema_version(connection, str(path))
     except sqlite.TROUBLE as error:
         raise LedgerError(f"{path}: cannot be read: {sqlite.reason(error)}") from error
@@ -81,7 +135,7 @@ def _open_for_reading(path: Path, clock: Clock) -> Store:
         raise too_new(str(path), version)
     if version < OLDEST_READABLE:
         raise LedgerError(f"{path}: an empty file: start `hex-exporter serve`, which makes the ledger")
-    return Store(path, clock, None, engine)
+    return Store(database, clock)
 
 
 def _open_for_writing(path: Path, clock: Clock) -> Store:
@@ -92,7 +146,8 @@ def _open_for_writing(path: Path, clock: Clock) -> Store:
                 _refuse_foreign(path)
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = WriterLock(_lock_path(path))
-            return _open_file(path, clock, lock)
+            database = SqliteFile(path, clock, lambda: _ready_writer(path, clock), lock=lock)
+            return Store(database, clock, opening_problem=database.replaced)
         except sqlite.TROUBLE as error:
             return _open_without_file(path, clock, lock, sqlite.reason(error), is_new=is_new)
     except BaseException:
@@ -101,17 +156,30 @@ def _open_for_writing(path: Path, clock: Clock) -> Store:
         raise
 
 
-def _open_file(path: Path, clock: Clock, lock: WriterLock) -> Store:
-    problem = None
+def _ready_writer(path: Path, clock: Clock) -> Engine:
+    """The writing engine of a file that is whole, up to date and has just been written to."""
+    if path.exists() and path.stat().st_size:
+        _inspect(path)
+    engine = sqlite.writer_engine(path)
     try:
-        writer = ready_writer(path, clock)
-    except sqlite.TROUBLE as error:
-        reason = sqlite.reason(error)
-        if not sqlite.is_damaged(reason):
-            raise
-        problem = set_aside(path, clock, f"{path}: {reason}")
-        writer = ready_writer(path, clock)
-    return Store(path, clock, writer, sqlite.reader_engine(path), lock=lock, problem=problem)
+        with engine.begin() as connection:
+            migrate_within(connection, now_ms(clock), str(path))
+            upsert(connection, META, [{"key": "opened_ms", "value": now_ms(clock)}])
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _inspect(path: Path) -> None:
+    """Raise if the file is damaged or not a ledger, before anything is written to what may be somebody else's."""
+    engine = sqlite.reader_engine(path)
+    try:
+        with engine.begin() as connection:
+            sqlite.check(connection)
+            schema_version(connection, str(path))
+    finally:
+        engine.dispose()
 
 
 def _open_without_file(
@@ -149,4 +217,4 @@ def _in_memory(
 ) -> Store:
     engine = sqlite.memory_engine(copy_of)
     migrate(engine, now_ms(clock), str(copy_of or "the ledger in memory"))
-    return Store(None, clock, engine, None, lock=lock, problem=problem, is_stand_in=is_stand_in)
+    return Store(SqliteMemory(engine, lock, is_stand_in=is_stand_in), clock, opening_problem=problem)

@@ -80,7 +80,13 @@ RUNS = Table(
 # Both cover the queries of every page build, so that a million runs are counted without reading their rows.
 Index("runs_by_start", RUNS.c.workspace, RUNS.c.started_ms, RUNS.c.project_id, RUNS.c.status)
 Index("runs_by_project", RUNS.c.workspace, RUNS.c.project_id, RUNS.c.status, RUNS.c.started_ms)
-Index("runs_active", RUNS.c.workspace, RUNS.c.project_id, sqlite_where=RUNS.c.is_active == true())
+Index(
+    "runs_active",
+    RUNS.c.workspace,
+    RUNS.c.project_id,
+    sqlite_where=RUNS.c.is_active == true(),
+    postgresql_where=RUNS.c.is_active == true(),
+)
 
 PROJECTS = Table(
     "projects",

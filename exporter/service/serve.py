@@ -13,7 +13,7 @@ import structlog
 from msgspec import structs
 
 from exporter.clock import SystemClock
-from exporter.config import Config, UnfitError, normal_person_url
+from exporter.config import Config, UnfitError, normal_person_url, without_secrets
 from exporter.errors import ConfigError, ConfigProblem, LedgerError
 from exporter.metrics import Publisher, Status
 from exporter.overview import STYLE_SHA256
@@ -217,7 +217,9 @@ class Service:
     def _refuse_other_ledger(self, assignment: Assignment) -> None:
         running, requested = self._assignment.config.storage.url, assignment.config.storage.url
         if requested != running:
-            problem = f"{requested!r} differs from {running!r} of the running process; restart it to use another ledger"
+            here, there = map(without_secrets, (running, requested))
+            differs = f"{there!r} differs from {here!r}" if here != there else "its user, password or options differ"
+            problem = f"{differs} of the running process; restart it to use another ledger"
             raise ConfigError(ConfigProblem("storage.url", problem))
 
     def _refuse_other_gateway(self, config: Config) -> None:

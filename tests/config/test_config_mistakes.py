@@ -221,7 +221,7 @@ class TestTokens:
             "workspaces: [{base_url: 'https://SECRET@app.hex.tech'}]",
             "workspaces: [{base_url: 'https://app.hex.tech?token=SECRET'}]",
             "workspaces: [{token_env: ' SECRET'}]",
-            "storage: {url: 'postgresql://user:SECRET@host/db'}",
+            "storage: {url: 'postgresql://user:SECRET @host/db'}",
             "storage: {url: 'mysql://user:SECRET@host/db'}",
             "storage: {keep_runs: SECRET}",
             "collect: {runs: SECRET, queried_tables: SECRET}",

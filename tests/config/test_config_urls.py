@@ -129,8 +129,25 @@ class TestLedger:
         assert load(f'storage: {{url: "{written}"}}').storage.url == url
 
     @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
-    def test_postgresql_is_said_to_come_later(self, places, scheme):
-        assert places(f"storage:\n  url: {scheme}://user:secret@host/db") == ["2: storage.url"]
+    def test_is_a_database_of_postgresql(self, load, scheme):
+        url = f"{scheme}://user:s3cr3t@h1:5432,h2/db?sslmode=verify-full"
+
+        assert load(f"storage: {{url: '{url}'}}").storage.url == url
+
+    @pytest.mark.parametrize("password", ["s3cr3t", "s3@cr3t", "s3?cr3t", "s3@c?r3t@"])
+    def test_its_password_is_in_no_repr(self, load, password):
+        storage = load(f"storage: {{url: 'postgresql://user:{password}@h1/db?application_name=a@b'}}").storage
+
+        assert "r3t" not in repr(storage)
+        assert "r3t" not in str(load(f"storage: {{url: 'postgresql://user:{password}@h1/db'}}"))
+
+    def test_is_where_a_file_or_a_variable_says(self, load, tmp_path):
+        (tmp_path / "url").write_text("postgresql://user:s3cr3t@h/db\n")
+        from_file = load(f"storage: {{url_file: {tmp_path / 'url'}, schema: hex}}").storage
+        from_variable = load("storage: {url_env: LEDGER}", environ={"LEDGER": "sqlite:///a.db"}).storage
+
+        assert from_file.url == "postgresql://user:s3cr3t@h/db?options=-csearch_path%3Dhex"
+        assert from_variable.url == "sqlite:///a.db"
 
     @pytest.mark.parametrize(
         "written",

@@ -7,6 +7,7 @@ from exporter.ledger import Ledger
 
 def damage(ledger: Ledger, path: Path) -> None:
     """Overwrite the database, as a failing disk would, and have it read from there rather than from a cache."""
-    for engine in (ledger._store._reader, ledger._store._writer):
+    database = ledger._store._database
+    for engine in (database.reader, database.writer):
         engine.dispose()
     path.write_bytes(b"\xa5" * path.stat().st_size)

@@ -15,10 +15,15 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
+from exporter.clock import SystemClock
+from exporter.ledger import SCHEMA_VERSION, open_ledger
 from helpers.programs import library_path, linked, skip_absent
 
 READY = "database system is ready to accept connections"
-SETTINGS = ("fsync=off", "listen_addresses=", "max_connections=40", "jit=off", "unix_socket_permissions=0777")
+SETTINGS = (
+    *("fsync=off", "synchronous_commit=off", "full_page_writes=off"),
+    *("listen_addresses=", "max_connections=40", "jit=off", "unix_socket_permissions=0777"),
+)
 DEADLINE_SECONDS = 60
 
 
@@ -79,6 +84,35 @@ class PostgresServer:
                 if READY in line:
                     self._ready.set()
         self._ready.set()
+
+
+class PostgresLedgers:
+    """A database with a ledger's tables, made once and emptied for each test that wants one."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self.server = server
+        self.database = server.new_database()
+        self.url = server.url(self.database)
+        open_ledger(self.url, clock=SystemClock()).close()
+        self._connection = server.connect(self.database)
+        tables = self._connection.execute("select tablename from pg_tables where schemaname = 'public'").fetchall()
+        self._emptying = ";".join(f"delete from {name}" for (name,) in tables)
+
+    def empty(self) -> str:
+        """The URL of a ledger in which nothing is."""
+        meta = f"insert into meta values ('schema_version', {SCHEMA_VERSION}), ('created_ms', 0)"
+        self._connection.execute(f"{self._emptying}; {meta}")
+        return self.url
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_ledgers(postgres_server: PostgresServer) -> Iterator[PostgresLedgers]:
+    ledgers = PostgresLedgers(postgres_server)
+    yield ledgers
+    ledgers.close()
 
 
 @pytest.fixture(scope="session")

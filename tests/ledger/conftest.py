@@ -1,24 +1,32 @@
-"""Fixtures of the ledger's tests: a ledger in a file that can be closed and opened again."""
+"""Fixtures of the ledger's tests: a ledger in a file or in PostgreSQL that can be closed and opened again."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from helpers.postgres import PostgresLedgers, postgres_ledgers, postgres_server
 
 from exporter.clock import Clock
 from exporter.facts import Project, Run
 from exporter.ledger import Ledger, RunProgress, WorkspaceLedger, open_ledger
 
+__all__ = ["postgres_ledgers", "postgres_server"]
+
 NOW_MS = 1_795_000_000_000
 
 
 class Bench:
-    """One ledger file and short words for what tests do with it."""
+    """One ledger and short words for what tests do with it."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
-        self.path = path
+    def __init__(self, url: str, clock: Clock) -> None:
+        self.url = url
         self.clock = clock
-        self.ledger: Ledger = open_ledger(f"sqlite:///{path}", clock=clock)
+        self.ledger: Ledger = open_ledger(url, clock=clock)
+
+    @property
+    def path(self) -> Path:
+        assert self.url.startswith("sqlite:///")
+        return Path(self.url.removeprefix("sqlite:///"))
 
     @property
     def workspace(self) -> WorkspaceLedger:
@@ -26,7 +34,7 @@ class Bench:
 
     def restart(self) -> None:
         self.ledger.close()
-        self.ledger = open_ledger(f"sqlite:///{self.path}", clock=self.clock)
+        self.ledger = open_ledger(self.url, clock=self.clock)
 
     def begin(self, *project_ids: str, limit: int = 500) -> None:
         """First contact, a listing of these published projects, and series for them."""
@@ -52,9 +60,25 @@ def now_ms() -> int:
     return NOW_MS
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where an empty ledger is, with each engine in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'state' / 'ledger.db'}"
+    ledgers: PostgresLedgers = request.getfixturevalue("postgres_ledgers")
+    return ledgers.empty()
+
+
 @pytest.fixture
-def bench(tmp_path: Path, manual_clock: Clock) -> Iterator[Bench]:
-    bench = Bench(tmp_path / "state" / "ledger.db", manual_clock)
+def bench(ledger_url: str, manual_clock: Clock) -> Iterator[Bench]:
+    bench = Bench(ledger_url, manual_clock)
+    yield bench
+    bench.ledger.close()
+
+
+@pytest.fixture
+def file_bench(tmp_path: Path, manual_clock: Clock) -> Iterator[Bench]:
+    bench = Bench(f"sqlite:///{tmp_path / 'state' / 'ledger.db'}", manual_clock)
     yield bench
     bench.ledger.close()
 

@@ -167,16 +167,16 @@ class TestSecret:
         assert first == again == bench.workspace.gateway.secret()
         assert bench.ledger.workspace("other").gateway.secret() != first
 
-    def test_a_ledger_in_the_place_of_a_damaged_one_keeps_it(self, bench: Any) -> None:
+    def test_a_ledger_in_the_place_of_a_damaged_one_keeps_it(self, file_bench: Any) -> None:
         """The names of callers are hashes by it: those of runs that go on are written to the new ledger."""
-        secret = bench.workspace.gateway.secret()
-        damage(bench.ledger, bench.path)
+        secret = file_bench.workspace.gateway.secret()
+        damage(file_bench.ledger, file_bench.path)
         with pytest.raises(LedgerError):
-            bench.workspace.gateway.intend(intent())
-        bench.workspace.gateway.intend(intent())
-        bench.restart()
+            file_bench.workspace.gateway.intend(intent())
+        file_bench.workspace.gateway.intend(intent())
+        file_bench.restart()
 
-        assert bench.workspace.gateway.secret() == secret
+        assert file_bench.workspace.gateway.secret() == secret
 
 
 class TestStarters:

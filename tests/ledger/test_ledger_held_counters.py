@@ -58,11 +58,11 @@ def test_a_hold_outlives_a_restart(bench: Any, now_ms: int) -> None:
     assert served(bench) == 5
 
 
-def test_the_release_is_in_the_file_before_it_shows(bench: Any, now_ms: int) -> None:
-    bench.workspace.count(*SERIES, 5, now_ms)
-    bench.workspace.release_holds(now_ms + HOLD_MS)
+def test_the_release_is_in_the_file_before_it_shows(file_bench: Any, now_ms: int) -> None:
+    file_bench.workspace.count(*SERIES, 5, now_ms)
+    file_bench.workspace.release_holds(now_ms + HOLD_MS)
 
-    with sqlite3.connect(bench.path) as other:
+    with sqlite3.connect(file_bench.path) as other:
         held = other.execute(
             "SELECT held_until_ms FROM counters WHERE metric = 'hex_exporter_bad_items_total'"
         ).fetchone()
@@ -117,22 +117,22 @@ def test_a_counter_cannot_be_counted_down(bench: Any, now_ms: int) -> None:
         bench.workspace.count(*SERIES, -1, now_ms)
 
 
-def test_a_write_that_fails_changes_nothing_in_memory(bench: Any, now_ms: int) -> None:
-    bench.workspace.count(*SERIES, 5, now_ms)
-    version = bench.ledger.version
-    other = sqlite3.connect(bench.path)
+def test_a_write_that_fails_changes_nothing_in_memory(file_bench: Any, now_ms: int) -> None:
+    file_bench.workspace.count(*SERIES, 5, now_ms)
+    version = file_bench.ledger.version
+    other = sqlite3.connect(file_bench.path)
     other.execute("CREATE TRIGGER refuse BEFORE INSERT ON counters BEGIN SELECT RAISE(ABORT, 'disk on fire'); END")
 
     with pytest.raises(LedgerError, match="cannot be written: disk on fire"):
-        bench.workspace.count(*SERIES, 1, now_ms)
-    assert "disk on fire" in bench.ledger.problem
-    assert bench.ledger.version == version
+        file_bench.workspace.count(*SERIES, 1, now_ms)
+    assert "disk on fire" in file_bench.ledger.problem
+    assert file_bench.ledger.version == version
 
     other.execute("DROP TRIGGER refuse")
     other.close()
-    bench.workspace.count(*SERIES, 2, now_ms)
-    bench.workspace.release_holds(now_ms + HOLD_MS)
-    assert (served(bench), bench.ledger.problem) == (7, None)
+    file_bench.workspace.count(*SERIES, 2, now_ms)
+    file_bench.workspace.release_holds(now_ms + HOLD_MS)
+    assert (served(file_bench), file_bench.ledger.problem) == (7, None)
 
 
 @pytest.mark.parametrize("name", ["acme", "other"])

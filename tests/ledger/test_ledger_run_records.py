@@ -82,20 +82,20 @@ def test_a_dateless_run_counts_only_where_the_newest_runs_were_known(bench: Any,
     assert bench.runs_total() == COUNTED
 
 
-def test_runs_and_progress_are_stored_together_or_not_at_all(bench: Any, make_run: Make, now_ms: int) -> None:
-    bench.begin("p")
-    bench.see(progress=RunProgress(known_until_ms=1))
-    with bench.workspace._store.transaction("acme") as transaction:
+def test_runs_and_progress_are_stored_together_or_not_at_all(file_bench: Any, make_run: Make, now_ms: int) -> None:
+    file_bench.begin("p")
+    file_bench.see(progress=RunProgress(known_until_ms=1))
+    with file_bench.workspace._store.transaction("acme") as transaction:
         transaction.connection.exec_driver_sql(
             "CREATE TRIGGER refuse BEFORE UPDATE ON projects BEGIN SELECT RAISE(ABORT, 'no'); END"
         )
 
     with pytest.raises(LedgerError):
-        bench.see(make_run(), progress=RunProgress(known_until_ms=now_ms))
+        file_bench.see(make_run(), progress=RunProgress(known_until_ms=now_ms))
 
-    assert tuple(bench.workspace.runs_between(0, None)) == ()
-    assert bench.runs_total() == {}
-    assert bench.workspace.projects()[0].progress == RunProgress(known_until_ms=1)
+    assert tuple(file_bench.workspace.runs_between(0, None)) == ()
+    assert file_bench.runs_total() == {}
+    assert file_bench.workspace.projects()[0].progress == RunProgress(known_until_ms=1)
 
 
 def test_progress_survives_a_restart(bench: Any) -> None:

@@ -276,8 +276,8 @@ class TestPruning:
         assert len(sources.spans("failing", 0)) == 1
 
 
-def test_a_damaged_file_takes_the_states_with_it(bench: Any, now_ms: int) -> None:
-    bench.workspace.sources.record("k", "a", 10, 12)
+def test_a_damaged_file_takes_the_states_with_it(file_bench: Any, now_ms: int) -> None:
+    file_bench.workspace.sources.record("k", "a", 10, 12)
     run = GatewayRun(
         intent_id="i",
         project_id="p",
@@ -288,19 +288,19 @@ def test_a_damaged_file_takes_the_states_with_it(bench: Any, now_ms: int) -> Non
         sent_ms=1,
         run_id="r",
     )
-    bench.workspace.gateway.started(run, 1)
-    bench.workspace.foresee_gateway(now_ms)
+    file_bench.workspace.gateway.started(run, 1)
+    file_bench.workspace.foresee_gateway(now_ms)
     for suffix in ("", "-wal", "-shm"):
-        path = bench.path.with_name(bench.path.name + suffix)
+        path = file_bench.path.with_name(file_bench.path.name + suffix)
         path.write_bytes(b"\xff" * path.stat().st_size)
     with pytest.raises(LedgerError):
-        bench.workspace.record_projects([Project(project_id="p")], now_ms)
+        file_bench.workspace.record_projects([Project(project_id="p")], now_ms)
 
-    bench.workspace.first_contact(now_ms)
+    file_bench.workspace.first_contact(now_ms)
 
-    assert bench.workspace.sources.states() == {}
-    assert bench.workspace.gateway.is_starter("p", "caller") is False
-    assert ("hex_gateway_requests_total", ("hit",), 0) in bench.workspace.counters()
+    assert file_bench.workspace.sources.states() == {}
+    assert file_bench.workspace.gateway.is_starter("p", "caller") is False
+    assert ("hex_gateway_requests_total", ("hit",), 0) in file_bench.workspace.counters()
 
 
 class _Still(Clock):

@@ -77,7 +77,7 @@ class TestRevision:
     def test_a_reader_beside_the_writer_sees_the_uses(self, bench, make_run, now_ms, manual_clock):
         bench.begin("p")
         bench.see(make_run("r"))
-        beside = open_ledger(f"sqlite:///{bench.path}", clock=manual_clock, read_only=True)
+        beside = open_ledger(bench.url, clock=manual_clock, read_only=True)
 
         assert len(list(beside.workspace("acme").uses_between(now_ms, now_ms + DAY_MS))) == 1
         beside.close()

@@ -13,6 +13,9 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool, StaticPool
 TROUBLE = (DBAPIError, sqlite3.Error, OSError)
 """What the disk, the file or SQLite may raise."""
 
+Preparation = Callable[[sqlite3.Connection], None]
+"""What is done with each connection that is made."""
+
 _BUSY_SECONDS = 5.0
 _MAGIC = b"SQLite format 3\0"  # https://www.sqlite.org/fileformat.html, section 1.3
 
@@ -28,7 +31,7 @@ def writer_engine(path: Path) -> Engine:
     return engine
 
 
-def reader_engine(path: Path, prepare: Callable[[sqlite3.Connection], None] | None = None) -> Engine:
+def reader_engine(path: Path, prepare: Preparation | None = None) -> Engine:
     """Connections that read the file beside its writer, create nothing and see whole transactions.
 
     `prepare` is called with each connection that is made.

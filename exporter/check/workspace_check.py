@@ -89,6 +89,8 @@ def workspace_notes(found: Findings, config: Config, token: TokenSource, clock: 
         yield "this is a personal token: projects that its owner cannot see are missing from every figure"
     for endpoint, error in found.refusals.items():
         if endpoint not in _NEEDED and isinstance(error, RefusedError):
+            if endpoint is Endpoint.EXPORT and not config.collect.exports:
+                continue
             why = f"needs {SCOPES[endpoint]}" if error.is_from_hex else f"cannot be read ({error.reason})"
             yield f"no {ENDPOINT_GIVES[endpoint]}: {endpoint.value} {why}"
     for endpoint, count in found.unreadable.items():

@@ -150,5 +150,9 @@ SCOPES: Mapping[Endpoint, str] = {
     Endpoint.THREADS: "a Manager's or Admin's token",
     Endpoint.QUERIED_TABLES: "read queried tables (Enterprise)",
     Endpoint.CELLS: "read cells",
+    Endpoint.EXPORT: (
+        "a token that may export projects, and this one may not; until then exports.paths, compute.profiles and "
+        "compute.default say what runs on which profile"
+    ),
 }
 """What a token needs for each endpoint, as the token dialog of Hex calls it."""

@@ -2,7 +2,7 @@
 
 from exporter.config.audit_settings import Audit, Ignore
 from exporter.config.budget_settings import DEFAULT_BUDGET, Budget, BudgetMatch, PeriodKind, Thresholds
-from exporter.config.collect_settings import Collect, listings_seconds, shortest_max_age_seconds
+from exporter.config.collect_settings import Collect, Exports, listings_seconds, shortest_max_age_seconds
 from exporter.config.contract_settings import DOLLARS, Chargeback, Contract, Currency, SharedBy
 from exporter.config.error_wording import guess, invalid, kind, printable
 from exporter.config.gateway_settings import AllowedCaller, Failures, Gateway, Policy, Queue, RunLimits, Sample
@@ -57,6 +57,7 @@ __all__ = [
     "Config",
     "Contract",
     "Currency",
+    "Exports",
     "Failures",
     "FileSource",
     "Gateway",

@@ -54,6 +54,12 @@ class Collect(Struct, frozen=True, kw_only=True):
         return 1 + sum(bool(getattr(self, name)) for name in LISTINGS)
 
 
+class Exports(Struct, frozen=True, kw_only=True):
+    """Files that Hex's git export wrote, `*.hex.yaml`: paths and globs, absolute when read from a file."""
+
+    paths: tuple[str, ...] = ()
+
+
 def listings_seconds(pages: int, requests_per_hour: float) -> float:
     """How far apart listings of so many pages in all are at the least."""
     return pages * _HOUR_SECONDS / (requests_per_hour * LISTINGS_SHARE)

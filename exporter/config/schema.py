@@ -6,7 +6,7 @@ from typing import Literal
 
 from exporter.config.audit_settings import Audit, Ignore
 from exporter.config.budget_settings import Budget
-from exporter.config.collect_settings import LISTINGS, Collect, shortest_max_age_seconds
+from exporter.config.collect_settings import LISTINGS, Collect, Exports, shortest_max_age_seconds
 from exporter.config.error_wording import printable
 from exporter.config.gateway_settings import (
     JOINS,
@@ -108,6 +108,7 @@ def schema(folder: Path, default: Config, teams: Sequence[Team] = ()) -> Keys[Co
             "workspaces": Items(workspace, check=_check_workspaces, takes_none=False),
             "storage": storage,
             "collect": _collect(teams),
+            "exports": Keys(Exports, {"paths": Items(path_pattern(folder), noun="path")}),
             "week": Items(week, takes_one=True),
             "budgets": Items(budget(teams), check=_check_budget_names),
             "teams": Items(team()),

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from exporter.config.audit_settings import Audit, Ignore
 from exporter.config.budget_settings import DEFAULT_BUDGET, Budget
-from exporter.config.collect_settings import Collect
+from exporter.config.collect_settings import Collect, Exports
 from exporter.config.contract_settings import DOLLARS, Chargeback, Contract, Currency
 from exporter.config.error_wording import guess, printable
 from exporter.config.gateway_settings import Gateway
@@ -137,6 +137,7 @@ class Config(Struct, frozen=True, kw_only=True):
     workspaces: tuple[Workspace, ...]
     storage: Storage
     collect: Collect = Collect()
+    exports: Exports = Exports()
     weeks: tuple[Week, ...] = field(default=(Week(),), name="week")
     budgets: tuple[Budget, ...] = (DEFAULT_BUDGET,)
     teams: tuple[Team, ...] = ()

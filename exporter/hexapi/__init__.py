@@ -1,5 +1,6 @@
 """Hex's API: typed answers, one page at a time, paced; and the one bounded HTTP exchange that all rooms share."""
 
+from exporter.hexapi.bounded_yaml import MOST_BYTES as MOST_EXPORT_BYTES
 from exporter.hexapi.bounded_yaml import BadYamlError
 from exporter.hexapi.client import Exchange, HexClient
 from exporter.hexapi.endpoints import OF_ONE_PROJECT, SHAPES, ApiRequest, Endpoint, address, query
@@ -21,6 +22,7 @@ from exporter.hexapi.token import Secret, TokenSource
 
 __all__ = [
     "MARGIN_SECONDS",
+    "MOST_EXPORT_BYTES",
     "OF_ONE_PROJECT",
     "SHAPES",
     "Answer",

@@ -39,26 +39,37 @@ class ExportReader:
         self._later: dict[_Key, tuple[int, int]] = {}
         self._logged: set[_Key] = set()
         self._named: dict[str, tuple[RunVersion, ...]] = {}
-        self._named_at: tuple[int, int] | None = None
+        self._named_at_ms: int | None = None
+        self._adopted_at: int | None = None
+        """The revision of the known versions when numbers were last given to them."""
 
     def load(self) -> None:
         """Go on from what the ledger knows."""
-        self._named_at = None
+        self._named_at_ms = self._adopted_at = None
         self._next_ms = 0
 
-    def next_request(self, projects: Iterable[KnownProject], since_ms: int, now_ms: int) -> ApiRequest | None:
-        """The next version to request, None if none is due.
+    def look(self, projects: Iterable[KnownProject], since_ms: int, now_ms: int) -> None:
+        """Look which versions the runs since then name; what was read as the latest gets its number by it."""
+        if self._named_at_ms is None or not 0 <= now_ms - self._named_at_ms < _NAMES_EVERY_MS:
+            self._named = self._ledger.versions.named_by_runs(since_ms)
+            self._named_at_ms = now_ms
+            self._adopted_at = None
+        if self._adopted_at != self._ledger.versions.revision:
+            for known in projects:
+                self._adopt(known.project, now_ms)
+            self._adopted_at = self._ledger.versions.revision
 
-        The newest version of every project comes first, then those that runs since `since_ms` name; of two projects
-        the one whose runs took longer.
+    def next_request(self, projects: Iterable[KnownProject], now_ms: int) -> ApiRequest | None:
+        """The next version to request as of the last look, None if none is due.
+
+        The newest version of every project comes first, then those that runs name; of two projects the one whose runs
+        took longer.
         """
         if self._next_ms - now_ms > 0 and self._next_ms - now_ms <= self._every_ms:
             return None
-        self._look(since_ms, now_ms)
         best: tuple[int, int, ApiRequest] | None = None
         for known in projects:
             named = self._named.get(known.project.project_id, ())
-            self._adopt(known.project, now_ms)
             run_ms = sum(one.run_ms for one in named)
             for place, version in enumerate(self._wanted(known.project, named)):
                 if self._is_due(known.project, version, now_ms):
@@ -126,11 +137,6 @@ class ExportReader:
         """When the version was published: known of the one that is published, None of an older one."""
         is_published = version in (LATEST, self._number_of_published(project))
         return project.published_ms if is_published else None
-
-    def _look(self, since_ms: int, now_ms: int) -> None:
-        if self._named_at is None or not 0 <= now_ms - self._named_at[1] < _NAMES_EVERY_MS:
-            self._named = self._ledger.versions.named_by_runs(since_ms)
-            self._named_at = (since_ms, now_ms)
 
     def _wanted(self, project: Project, named: tuple[RunVersion, ...]) -> Iterator[str]:
         """The versions of a project that are worth a request, the newest first."""

@@ -18,6 +18,7 @@ from exporter.polling.agreed_clock import DATE_STEP_MS, TOLERATED_MS
 from exporter.polling.availability import Availability
 from exporter.polling.bad_items import BadItems
 from exporter.polling.due_times import HOUR_MS
+from exporter.polling.export_files import ExportFiles
 from exporter.polling.housekeeping import Housekeeper
 from exporter.polling.planner import Idle, PlannedRequest, plan
 from exporter.polling.poll_report import PollReport
@@ -94,6 +95,7 @@ class Poller:
         self._conditions = Conditions(self._log)
         self._availability = Availability(ledger, self._conditions, rng, config.collect.refused_share)
         self._readers = Readers(ledger, config, self._availability, self.pace.allowed_per_hour)
+        self._export_files = ExportFiles(ledger, config.exports.paths, clock)
         self._token_lock = TokenLock(token, rng)
         self._bad_items = BadItems(ledger, self._log)
         self._housekeeper = Housekeeper(ledger, config.storage.keep_runs_seconds, clock, self._conditions)
@@ -134,6 +136,7 @@ class Poller:
 
     async def aclose(self) -> None:
         """Close the connections to Hex."""
+        self._export_files.aclose()
         await self._client.aclose()
 
     def expect_run(self, project_id: str) -> None:
@@ -162,6 +165,7 @@ class Poller:
             elif not self._is_loaded:
                 self._readers.load(self._clock.now_ms())
                 self._is_loaded = True
+            await self._export_files.look()
             if by_ms := self._clock.follow_machine():
                 self._begin_again(by_ms)
             return await self._step(self._clock.now_ms())

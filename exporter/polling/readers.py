@@ -45,7 +45,8 @@ class Readers:
         self._listings = ListingReader(ledger, enabled_listings(collect), requests_per_hour, collect.max_age_seconds)
         self._runs = RunReader(ledger, requests_per_hour, self._is_polled) if collect.runs else None
         self._details = DetailReader(ledger, wants_tables=wants_details, wants_cells=wants_details)
-        self._exports = ExportReader(ledger, requests_per_hour) if collect.exports else None
+        has_exports = collect.exports or config.exports.paths
+        self._exports = ExportReader(ledger, requests_per_hour) if has_exports else None
         self._known: dict[str, KnownProject] = {}
         self._collect = collect
         self._excluded = 0
@@ -92,14 +93,17 @@ class Readers:
 
     def plan_export(self, since_ms: int, now_ms: int) -> PlannedRequest | None:
         """The version to request while nothing else is due, of those published last or with runs since then."""
-        if self._exports is None or self._availability.endpoint_until_ms(Endpoint.EXPORT, now_ms) > now_ms:
+        if self._exports is None:
             return None
-        request = self._exports.next_request(self._known.values(), since_ms, now_ms)
+        self._exports.look(self._known.values(), since_ms, now_ms)
+        if not self._collect.exports or self._availability.endpoint_until_ms(Endpoint.EXPORT, now_ms) > now_ms:
+            return None
+        request = self._exports.next_request(self._known.values(), now_ms)
         return None if request is None else PlannedRequest(request, Reason.VERSION_UNKNOWN)
 
     def export_wake_ms(self, now_ms: int) -> int:
         """When the next version of a project may be requested."""
-        if self._exports is None:
+        if self._exports is None or not self._collect.exports:
             return NEVER_MS
         return max(self._exports.wake_ms, self._availability.endpoint_until_ms(Endpoint.EXPORT, now_ms))
 

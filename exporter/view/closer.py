@@ -117,7 +117,8 @@ class PeriodCloser:
     def _look_at_versions(self, now_ms: int) -> bool:
         """Whether no version of a project was read lately; each period is looked at again once that is so."""
         exports = self._ledger.collectors().get("export")
-        if not self._config.collect.exports or (exports is not None and not exports.success):
+        is_read = self._config.collect.exports and (exports is None or exports.success)
+        if not is_read and not self._config.exports.paths:
             return True
         revision = self._ledger.versions.revision
         known, since_ms = self._versions or (None, 0)

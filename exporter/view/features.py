@@ -19,6 +19,7 @@ FEATURES = (
     "connections",
     "threads",
     "tables",
+    "exports",
     "prices",
     "budgets",
     "gateway",
@@ -110,6 +111,22 @@ def _tables(snapshot: "Snapshot") -> FeatureState:
     return FeatureState("reading", "the tables of the first project")
 
 
+def _exports(snapshot: "Snapshot") -> FeatureState:
+    config = snapshot.config
+    if not config.collect.exports and not config.exports.paths:
+        return FeatureState("off", "collect.exports: true, or exports.paths")
+    known = snapshot.stored.collectors.get("export")
+    if config.collect.exports and known is not None and known.refusal_status is not None:
+        return FeatureState("no_permission", "a token that may export projects; this token may not export projects")
+    if any(snapshot.stored.versions.values()):
+        return _ON
+    if not config.collect.exports:
+        return FeatureState("reading", "a file of exports.paths with the id of a project of this workspace")
+    if known is None or known.success:
+        return FeatureState("reading", "the first published version of a project")
+    return _without_success(known, "export")
+
+
 def _prices(snapshot: "Snapshot") -> FeatureState:
     prices, users = snapshot.config.prices(snapshot.name), snapshot.stored.users
     if prices.plan is None:
@@ -173,6 +190,7 @@ _STATES: "Mapping[str, Callable[[Snapshot], FeatureState]]" = {
     "connections": _listing("connections"),
     "threads": _listing("threads"),
     "tables": _tables,
+    "exports": _exports,
     "prices": _prices,
     "budgets": _budgets,
     "gateway": _gateway,

@@ -289,7 +289,7 @@ BOARD = board(
     "hex-cost",
     "What do we pay for?",
     [
-        header("runs", "prices", "users", "threads"),
+        header("runs", "prices", "users", "threads", "exports"),
         (4, _figures()),
         (8, [(12, _components()), (12, _trend())]),
         (12, [(24, _projects())]),

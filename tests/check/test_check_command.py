@@ -123,7 +123,7 @@ class TestWhatIsWrong:
         assert status == 1
         assert any("needs the scope: read projects" in line for line in wrong(output))
 
-    @pytest.mark.parametrize("endpoint", ["users", "groups", "connections", "threads"])
+    @pytest.mark.parametrize("endpoint", ["users", "groups", "connections", "threads", "export"])
     def test_other_scope_is_missing_and_only_noted(self, check, endpoint):
         check.fault("403", endpoint=endpoint)
 

@@ -28,7 +28,7 @@ def follow_files(follow, hand_made, tmp_path):
     """A follower of the files of one folder, which sends no request for exports."""
 
     def make(collect=FILES_ONLY):
-        following = follow(hand_made.transport, collect=collect)
+        following = follow(hand_made.transport, collect=collect, per_hour=40)
         paths = (str(tmp_path / "**" / "*.hex.yaml"),)
         following.config = msgspec.structs.replace(following.config, exports=Exports(paths=paths))
         following.restart()
@@ -75,7 +75,7 @@ def test_a_file_from_before_the_last_publication_is_not_taken_for_it(follow_file
 
     write(tmp_path, "orders.hex.yaml", ORDERS, "small", at=NOW + HOUR)
     hand_made.add_run(ORDERS, "o-2", NOW + 1.5 * HOUR, end=NOW + 1.5 * HOUR + 60, elapsedTime=1, projectVersion="8")
-    asyncio.run(following.run_for(12 * HOUR))
+    asyncio.run(following.run_for(6 * HOUR))
     assert profiles(following, ORDERS)["latest"] == "small"
 
 

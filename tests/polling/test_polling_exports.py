@@ -46,11 +46,11 @@ def test_each_version_is_requested_once_and_the_most_run_time_first(exporting, f
             elapsedTime=seconds * 1000,
             projectVersion="3",
         )
-    following = follow(exporting.transport, collect=EXPORTS, durable=True)
+    following = follow(exporting.transport, collect=EXPORTS, durable=True, per_hour=40)
 
-    asyncio.run(following.run_for(6 * HOUR))
+    asyncio.run(following.run_for(3 * HOUR))
     following.restart()
-    asyncio.run(following.run_for(6 * HOUR))
+    asyncio.run(following.run_for(3 * HOUR))
 
     assert exporting.wanted == [("long", 3), ("short", 3)]
     known = following.known.versions.of("long")
@@ -70,7 +70,7 @@ def test_at_most_a_fifth_of_the_share_goes_to_exports(exporting, follow):
 
 def test_what_is_published_anew_is_requested_anew(exporting, follow):
     exporting.add_project("orders")
-    following = follow(exporting.transport, collect=EXPORTS)
+    following = follow(exporting.transport, collect=EXPORTS, per_hour=40)
     asyncio.run(following.run_for(2 * HOUR))
     assert exporting.wanted == [("orders", "latest")]
 
@@ -82,7 +82,7 @@ def test_what_is_published_anew_is_requested_anew(exporting, follow):
 
 def test_a_number_that_a_run_gives_to_the_latest_version_costs_no_request(exporting, follow):
     exporting.add_project("orders")
-    following = follow(exporting.transport, collect=EXPORTS)
+    following = follow(exporting.transport, collect=EXPORTS, per_hour=40)
     asyncio.run(following.run_for(2 * HOUR))
     start = following.clock.now()
     exporting.add_run("orders", "o-1", start, end=start + 60, elapsedTime=60_000, projectVersion="4")
@@ -99,7 +99,7 @@ def test_a_token_that_may_not_export_is_left_in_peace(exporting, follow, status)
     for number in range(5):
         exporting.add_project(f"p{number}")
     exporting.answer = lambda project_id, version: httpx.Response(status, json={"message": "no", "code": "FORBIDDEN"})
-    following = follow(exporting.transport, collect=EXPORTS)
+    following = follow(exporting.transport, collect=EXPORTS, per_hour=40)
 
     asyncio.run(following.run_for(24 * HOUR))
 
@@ -124,7 +124,7 @@ def test_a_bad_version_is_requested_again_later_and_stops_nothing(exporting, fol
     for number in range(4):
         exporting.add_project(f"p{number}")
     exporting.answer = lambda project_id, version: bad if project_id == "p2" else exported(project_id)
-    following = follow(exporting.transport, collect=EXPORTS)
+    following = follow(exporting.transport, collect=EXPORTS, per_hour=40)
 
     asyncio.run(following.run_for(6 * HOUR))
 

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 from helpers.workspace_world import ORDERS, World
 
-from exporter.config import Budget, Collect, Gateway, Prices, Workspace
-from exporter.facts import Connection, Seat
+from exporter.config import Budget, Collect, Exports, Gateway, Prices, Workspace
+from exporter.facts import Connection, ProjectVersion, Seat
 from exporter.ledger import RunProgress
 from exporter.view import FEATURES
 
@@ -36,6 +36,7 @@ def test_with_a_token_and_nothing_else_what_comes_is_reading_and_the_rest_names_
         "connections": "reading",
         "threads": "reading",
         "tables": "reading",
+        "exports": "reading",
         "prices": "not_configured",
         "budgets": "not_configured",
         "gateway": "not_configured",
@@ -54,6 +55,24 @@ def test_a_refused_listing_is_no_permission_until_it_is_granted(world: World, co
 
     world.acme.record_collector(collector, True, world.now_ms, 200)
     assert states(world)[collector] == ("on", "")
+
+
+def test_exports_are_off_refused_or_on_once_a_version_was_read(world: World) -> None:
+    collect(world, exports=False)
+    assert states(world)["exports"] == ("off", "collect.exports: true, or exports.paths")
+    world.configure(exports=Exports(paths=("/repository/*.hex.yaml",)))
+    assert states(world)["exports"][0] == "reading"
+    collect(world, exports=True)
+    world.acme.record_collector("export", False, world.now_ms, 403)
+    state, needs = states(world)["exports"]
+    assert (state, "may not export projects" in needs) == ("no_permission", True)
+    world.acme.record_collector("export", False, world.now_ms, 500)
+    assert states(world)["exports"][0] == "failing"
+
+    world.acme.record_collector("export", True, world.now_ms, 200)
+    world.list_projects(world.published())
+    world.acme.record_version(ProjectVersion(project_id="p1", version="3", profile="large"), None, world.now_ms)
+    assert states(world)["exports"] == ("on", "")
 
 
 def test_a_refusal_shows_at_once_though_the_last_listing_is_fresh(world: World) -> None:

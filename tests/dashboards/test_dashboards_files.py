@@ -1,6 +1,7 @@
 """The committed JSON is what the Python says, and every key in it means something to Grafana."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -99,3 +100,14 @@ def test_the_savings_board_calls_each_kind_of_finding_as_the_audit_does(boards):
     for index, kind in enumerate(FINDING_KINDS):
         name = finding_kind_words(kind).capitalize()
         assert f'"{kind}": {{"index": {index}, "text": "{name}"}}' in text
+
+
+def test_links_within_panels_keep_the_team_and_the_owner_that_were_chosen(boards):
+    seen = 0
+    for board in boards.values():
+        has_choice = {"team", "owner"} <= {one["name"] for one in board["templating"]["list"]}
+        for url in re.findall(r'"/d/hex-[^"]+"', json.dumps(board["panels"], ensure_ascii=False)):
+            kept = [f"&${{{name}:queryparam}}" in url for name in ("team", "owner")]
+            assert kept == [has_choice] * 2, (board["uid"], url)
+            seen += has_choice
+    assert seen >= 10

@@ -158,6 +158,44 @@ def _trend() -> Any:
     )
 
 
+def _basis() -> Any:
+    share = {one: gauge("hex_cost_basis_ratio", f'basis="{one}"') for one in ("exact", "configured", "assumed")}
+    return figure(
+        13,
+        "Run minutes of this week, priced by, all teams",
+        about(
+            "Compute costs by the profile that the version that ran is published with, which its export shows. "
+            "`compute.profiles` in the configuration always applies; where neither says, a profile is assumed.",
+            normal="nearly all by their own version, within hours of the first start.",
+            act="Much assumed: the token may not export projects (see the top), or versions are still being read.",
+        ),
+        [
+            Query(share["exact"], "their own version"),
+            Query(share["configured"], "configuration"),
+            Query(share["assumed"], "an assumed profile"),
+        ],
+        unit="percentunit",
+        empty="No run minutes",
+        named=True,
+    )
+
+
+def _sessions() -> Any:
+    return _money(
+        14,
+        "App sessions in 7 days, at most",
+        about(
+            "Hex bills sessions of apps and notebooks and shows none of them: compute on this board is a lower bound. "
+            "This is an estimate from above of what apps that rerun for each viewer add: each view as long as a usual "
+            "run and the idle timeout. It is in no other figure.",
+            normal="small against compute.",
+            act="More than compute: see **Savings** for apps that rerun without a cached result.",
+        ),
+        gauge("hex_app_sessions_7d_usd"),
+        empty="Not known",
+    )
+
+
 def _projects() -> Any:
     return table(
         9,
@@ -291,6 +329,7 @@ BOARD = board(
     [
         header("runs", "prices", "users", "threads", "exports"),
         (4, _figures()),
+        (4, [(16, _basis()), (8, _sessions())]),
         (8, [(12, _components()), (12, _trend())]),
         (12, [(24, _projects())]),
     ],

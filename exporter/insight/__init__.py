@@ -1,6 +1,7 @@
 """Pure functions from facts and a clock to answers; no I/O of any kind."""
 
 from exporter.insight.ai_credits import Grants, credits_cost, excess_by_user, grants_of
+from exporter.insight.app_sessions import APP_IDLE_MS, AppSessions, ViewedApp, sessions_cost
 from exporter.insight.apportion import apportioned
 from exporter.insight.budgets import WINDOWS_MS, BudgetStatus, Spent, budget_status, with_seats
 from exporter.insight.calendar_period import (
@@ -53,6 +54,7 @@ from exporter.insight.tariffs import MICRO, Tariff, Tariffs, tariff
 __all__ = [
     "ALLOWED_DELAY_MS",
     "ALLOWED_EARLY_MS",
+    "APP_IDLE_MS",
     "BASES",
     "COMPONENTS",
     "MICRO",
@@ -61,6 +63,7 @@ __all__ = [
     "UNITS",
     "WEEK_MS",
     "WINDOWS_MS",
+    "AppSessions",
     "Basis",
     "BudgetStatus",
     "ComputeProfile",
@@ -83,6 +86,7 @@ __all__ = [
     "Tariff",
     "Tariffs",
     "Use",
+    "ViewedApp",
     "Way",
     "apportioned",
     "budget_status",
@@ -126,6 +130,7 @@ __all__ = [
     "seats_as_listed",
     "seats_cost",
     "seats_share",
+    "sessions_cost",
     "tariff",
     "unknown_past",
     "unmatched",

@@ -605,6 +605,13 @@ GROUPS = (
                 "that ran was read), configured (compute.profiles) or assumed. Together 1; absent without run minutes.",
             ),
             _gauge(
+                "hex_app_sessions_7d_usd",
+                "workspace",
+                "An estimate, in no other figure: what the app sessions of seven days cost at most, which Hex bills "
+                "and does not show: the views of apps that rerun for each viewer, each as long as a usual run and the "
+                "idle timeout of 15 minutes. Needs collect.exports.",
+            ),
+            _gauge(
                 "hex_cost_previous_week_usd",
                 "workspace component",
                 "The same for the week before the current one, with the seats and prices of its days, and with what "

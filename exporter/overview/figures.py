@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from exporter.config import DEFAULT_BUDGET, DOLLARS, Currency
 from exporter.insight import COMPONENTS, BudgetStatus, Money, local_day
 from exporter.insight.savings import Audit
-from exporter.view import Snapshot, project_url, subject_name
+from exporter.view import Snapshot, project_url, run_time_by_basis, subject_name
 
 TOP = 5
 """How many projects and findings are shown: as many as are read at a glance."""
@@ -61,13 +61,15 @@ class FindingFigures:
 class BillFigures:
     """Hex's bill of this week so far, and of the week before, None where that is not known; by component.
 
-    `missing` says which prices are missing. Compute is a lower bound, as Hex shows no sessions.
+    `missing` says which prices are missing. Compute is a lower bound, as Hex shows no sessions; `exact_share` is the
+    share of run time that is priced by the version that ran, None without run time.
     """
 
     micro: int | None
     previous_micro: int | None
     components: Mapping[str, int]
     missing: tuple[str, ...]
+    exact_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,12 +193,15 @@ def _bill(snapshot: Snapshot) -> BillFigures:
     billed = {name: micro for name, micro in accounts.week.costs.items() if COMPONENTS[name] == "billed"}
     missing = snapshot.features["prices"]
     micro = accounts.week.money.get("billed")
+    run_ms = run_time_by_basis(accounts.week.profiles)
+    whole_ms = sum(run_ms.values())
     return BillFigures(
         # Nothing of what is priced was used: 0 would pass for a bill.
         micro=micro if micro or missing.state == "on" else None,
         previous_micro=accounts.previous_week.money.get("billed"),
         components=billed if accounts.week.money else {},
         missing=() if missing.state == "on" else (missing.needs,),
+        exact_share=run_ms["exact"] / whole_ms if whole_ms else None,
     )
 
 

@@ -43,8 +43,10 @@ def saving(finding: FindingFigures, currency: Currency) -> str:
 
 
 def components(bill: BillFigures, currency: Currency) -> str:
-    """What the bill is made of, such as `seats 91.93, compute 9.03 (lower bound)`."""
-    said = {"compute": "compute {} (lower bound)", "ai_credits": "AI credits {}"}
+    """What the bill is made of, such as `seats 91.93, compute 9.03 (lower bound)`; and by what compute is priced."""
+    share = bill.exact_share
+    exact = f"; {share:.0%} of run minutes priced by their own version".replace("%", " %") if share else ""
+    said = {"compute": f"compute {{}} (lower bound{exact})", "ai_credits": "AI credits {}"}
     return ", ".join(
         said.get(name, name + " {}").format(f"{currency.amount(micro):,.2f}") for name, micro in bill.components.items()
     )

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from exporter.insight import BASES, Basis, ProjectProfiles
-from exporter.view import Snapshot, WeekAccount, run_time_by_basis
+from exporter.insight import APP_IDLE_MS, BASES, Basis, ProjectProfiles
+from exporter.view import Snapshot, WeekAccount, run_time_by_basis, sessions_of_7d
 
 LOWER_BOUND = "lower bound"
 """Of run time: notebook and app sessions are billed, and are no runs that Hex's API shows."""
@@ -31,9 +31,23 @@ def compute_remarks(snapshot: Snapshot, account: WeekAccount | None = None) -> I
     """What the figures of run time and compute rest on, budgets in them included, a sentence each."""
     yield LOWER_BOUND_REMARK
     yield from _shares({} if account is None else run_time_by_basis(account.profiles))
+    if snapshot.past(snapshot.listed_ms) is not None:  # views are those of the last listing
+        yield from _app_sessions(snapshot)
     listed = (one.project for one in snapshot.stored.projects if one.gone_since_ms is None)
     published = [one for one in listed if one.state == "published"]
     yield from profile_remarks({one.project_id: snapshot.profiles_of(one) for one in published})
+
+
+def _app_sessions(snapshot: Snapshot) -> Iterator[str]:
+    sessions = sessions_of_7d(snapshot)
+    if sessions is not None and sessions.views:
+        amount = snapshot.config.currency().text(sessions.micro_usd)
+        untimed = f"; {sessions.untimed} more have no run whose time is known" if sessions.untimed else ""
+        yield (
+            f"app sessions of the last 7 days cost at most about {amount}, an estimate that is in no bill: "
+            f"{sessions.views:,} views of {sessions.apps} apps that rerun for each viewer, each as long as a usual run "
+            f"and the idle timeout of {APP_IDLE_MS // 60_000} minutes{untimed}"
+        )
 
 
 def profile_remarks(profiles: Mapping[str, ProjectProfiles]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from exporter.view.accounts import Accounts, WeekAccount
 from exporter.view.ai_credits import MOST_KINDS, MOST_USERS, OTHER_USERS, CreditAccount, CreditKind
+from exporter.view.app_sessions import sessions_of_7d
 from exporter.view.bookkeeping import Bookkeeper, Span
 from exporter.view.closed_period import Adjustment, Books, ClosedPeriod
 from exporter.view.closer import PeriodCloser, as_closed
@@ -74,6 +75,7 @@ __all__ = [
     "project_url",
     "published_settings",
     "run_time_by_basis",
+    "sessions_of_7d",
     "subject_name",
     "team_of_person",
     "unreadable",

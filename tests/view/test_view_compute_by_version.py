@@ -10,6 +10,7 @@ from helpers.wasteful import MovingClock, config_of, follow
 from exporter.insight import period_at
 from exporter.metrics import Collector, Status
 from exporter.simulator.project_settings import profile_at
+from exporter.view import sessions_of_7d
 
 PUBLISHED = 25  # of the 30 projects; the others are drafts, or archived
 NOW = 1_795_608_000.0  # Wednesday, 25 November 2026, 12:00 UTC
@@ -90,3 +91,15 @@ def test_the_page_says_by_what_run_minutes_are_priced(world: Any) -> None:
     bases = {labels[1]: labels[4] for labels in page["hex_project_compute_info"]}
     flaky = {one.project_id for one in world[0].projects if one.sort == "flaky"}
     assert {bases[one] for one in flaky if one in bases} == {"assumed"}
+
+
+def test_app_sessions_are_estimated_from_apps_that_rerun_and_are_in_no_bill(world: Any) -> None:
+    _, following = world
+    snapshot, week = account(following)
+    reruns = {key for key, one in snapshot.stored.settings.items() if one.auto_rerun_app}
+    views = sum(one.project.views_7d or 0 for one in snapshot.listed if one.project.project_id in reruns)
+
+    sessions = sessions_of_7d(snapshot)
+    assert (sessions.views > 0, sessions.views <= views) == (True, True)
+    paid = sum(total.compute_micro_usd for total in week.profiles.values())
+    assert week.costs["compute"] == paid

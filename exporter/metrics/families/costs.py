@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from exporter.insight import COMPONENTS, MICRO, MONEY
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family, Sample
-from exporter.view import Accounts, Snapshot, WeekAccount, run_time_by_basis
+from exporter.view import Accounts, Snapshot, WeekAccount, run_time_by_basis, sessions_of_7d
 
 
 def cost_families(snapshot: Snapshot) -> Iterator[Family]:
@@ -30,6 +30,8 @@ def cost_families(snapshot: Snapshot) -> Iterator[Family]:
         yield Family(
             METRICS["hex_cost_basis_ratio"], [((snapshot.name, basis), ms / whole) for basis, ms in run_ms.items()]
         )
+    if (sessions := sessions_of_7d(snapshot)) is not None:
+        yield Family(METRICS["hex_app_sessions_7d_usd"], [((snapshot.name,), sessions.micro_usd / MICRO)])
     yield Family(
         METRICS["hex_seat_month_usd"],
         [((snapshot.name, role), price / MICRO) for role, price in accounts.seat_months.items()],

@@ -107,7 +107,8 @@ SETTINGS = [
 
 @pytest.mark.parametrize(("page", "block"), SETTINGS)
 def test_every_setting_in_the_documents_is_taken(page, block):
-    load_config(textwrap.dedent(block), source=page, environ={}, state_dir=Path("/state"))
+    environ = {"HEX_LEDGER_URL": "postgresql://hex@db.example/hex"}
+    load_config(textwrap.dedent(block), source=page, environ=environ, state_dir=Path("/state"))
 
 
 @pytest.mark.parametrize("page", PAGES)

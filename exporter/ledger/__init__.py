@@ -2,6 +2,7 @@
 
 from exporter.insight.savings import KnownFinding
 from exporter.ledger.closings import ClosingRepository, StoredAdjustment, StoredClosing
+from exporter.ledger.copying import Copied, copy_ledger
 from exporter.ledger.engines import WriterLock
 from exporter.ledger.findings import FindingRepository
 from exporter.ledger.gateway_requests import KEEP_KEYS_MS, MOST_KEYS, GatewayDecision, RequestKey
@@ -37,6 +38,7 @@ __all__ = [
     "Amounts",
     "ClosingRepository",
     "CollectorState",
+    "Copied",
     "CounterValue",
     "FindingRepository",
     "GatewayDecision",
@@ -58,6 +60,7 @@ __all__ = [
     "StoredClosing",
     "WorkspaceLedger",
     "WriterLock",
+    "copy_ledger",
     "is_given_up",
     "observed",
     "open_ledger",

@@ -4,7 +4,7 @@ written."""
 from pathlib import Path
 
 import structlog
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine, make_url, select
 from sqlalchemy.exc import ArgumentError
 
 from exporter.clock import Clock
@@ -19,14 +19,54 @@ _log = structlog.get_logger()
 _KINDS = "sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE"
 
 
-def open_store(url: str, *, clock: Clock, read_only: bool = False) -> Store:
-    """The store at a URL; see `exporter.ledger.open_ledger` for what is done about trouble."""
+COPYING = "copying"
+"""Marks a ledger that is being copied to: the age of the one that it is copied from. It cannot be used until it is."""
+
+
+def open_store(url: str, *, clock: Clock, read_only: bool = False, is_copying: bool = False) -> Store:
+    """The store at a URL; see `exporter.ledger.open_ledger` for what is done about trouble.
+
+    `is_copying`: for the copy itself, which may open what it has not finished.
+    """
     if PostgresDatabase.is_url(url):
-        return _open_postgres(url, clock, read_only=read_only)
-    path = _path_of(url)
-    if path is None:
+        store = _open_postgres(url, clock, read_only=read_only)
+    elif (path := _path_of(url)) is None:
         return _in_memory(clock)
-    return _open_for_reading(path, clock) if read_only else _open_for_writing(path, clock)
+    else:
+        store = _open_for_reading(path, clock) if read_only else _open_for_writing(path, clock)
+    try:
+        if not is_copying:
+            _refuse_unfinished(store)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def open_unwritten(url: str, *, clock: Clock) -> Store:
+    """The store at a URL, for reading, with every other writer of its file kept out until it is closed."""
+    if PostgresDatabase.is_url(url) or (path := _path_of(url)) is None:
+        return open_store(url, clock=clock, read_only=True)
+    if not path.is_file():
+        return _open_for_reading(path, clock)
+    lock = WriterLock(_lock_path(path))
+    try:
+        store = _open_for_reading(path, clock, lock)
+    except BaseException:
+        lock.release()
+        raise
+    _refuse_unfinished(store)
+    return store
+
+
+def _refuse_unfinished(store: Store) -> None:
+    with store.reading() as connection:
+        mark = connection.execute(select(META.c.value).where(META.c.key == COPYING)).scalar()
+    if mark is not None:
+        raise LedgerError(
+            f"{store.database.name}: only a part of a ledger was copied here: "
+            "run `hex-exporter ledger copy` again, which continues where it stopped"
+        )
 
 
 def refusal(url: str) -> str | None:
@@ -119,12 +159,12 @@ def _path_of(url: str) -> Path | None:
     return None if parsed.database in {None, "", ":memory:"} else Path(str(parsed.database))
 
 
-def _open_for_reading(path: Path, clock: Clock) -> Store:
+def _open_for_reading(path: Path, clock: Clock, lock: WriterLock | None = None) -> Store:
     if not path.is_file():
         raise LedgerError(
             f"{path}: no ledger here: start `hex-exporter serve` first, or set storage.url to the one that it keeps"
         )
-    database = SqliteFile(path, clock, None, prepare=cover)
+    database = SqliteFile(path, clock, None, prepare=cover, lock=lock)
     try:
         assert database.reader is not None
         with database.reader.begin() as connection:

@@ -49,7 +49,7 @@ class Store:
     """
 
     def __init__(self, database: Database, clock: Clock, *, opening_problem: str | None = None) -> None:
-        self._database = database
+        self.database = database
         self._clock = clock
         self._turn = threading.RLock()
         self._opening_problem = opening_problem
@@ -72,22 +72,22 @@ class Store:
     @property
     def is_durable(self) -> bool:
         """Whether what is committed outlives the process."""
-        return self._database.is_durable
+        return self.database.is_durable
 
     @property
     def is_stand_in(self) -> bool:
         """Whether it takes the place of a file that cannot be written: what it counts would be lost."""
-        return self._database.is_stand_in
+        return self.database.is_stand_in
 
     @property
     def lacks_file(self) -> bool:
         """Whether it is in memory in the place of a file that cannot be written."""
-        return not self._database.is_durable and self._opening_problem is not None
+        return not self.database.is_durable and self._opening_problem is not None
 
     @property
     def is_read_only(self) -> bool:
         """Whether it was opened beside a writer, only for reading."""
-        return self._database.writer is None
+        return self.database.writer is None
 
     def now_ms(self) -> int:
         """The wall clock."""
@@ -126,11 +126,11 @@ class Store:
                         self.fence.check(connection, workspace)
                     transaction = Transaction(connection)
                     yield transaction
-            except self._database.trouble as error:
-                self._is_outcome_unknown |= self._database.is_outcome_unknown(error)
+            except self.database.trouble as error:
+                self._is_outcome_unknown |= self.database.is_outcome_unknown(error)
                 failure = self._failure(error, "written")
                 if self._is_damaged:
-                    with suppress(*self._database.trouble):  # the next write tries again
+                    with suppress(*self.database.trouble):  # the next write tries again
                         failure = self._replaced()
                 raise failure from error
             self._problems.clear()
@@ -146,8 +146,8 @@ class Store:
         try:
             with self._open_writer().begin() as connection:
                 yield connection
-        except self._database.trouble as error:
-            raise LedgerError(self._database.sentence(error, "used for leases")) from error
+        except self.database.trouble as error:
+            raise LedgerError(self.database.sentence(error, "used for leases")) from error
 
     def changed_elsewhere(self) -> None:
         """Another process has committed something that is read from now on."""
@@ -158,25 +158,25 @@ class Store:
         """A connection that sees the last committed state, the same for the whole block."""
         reader = None
         try:
-            if self._database.reader is None:
+            if self.database.reader is None:
                 with self._turn, self._open_writer(is_for_reading=True).begin() as connection:
                     yield connection
             else:
-                reader = self._database.current_reader()
+                reader = self.database.current_reader()
                 assert reader is not None
                 with reader.begin() as connection:
                     yield connection
-        except self._database.trouble as error:
-            if reader is not self._database.reader:
+        except self.database.trouble as error:
+            if reader is not self.database.reader:
                 # The damaged file that it read from has been replaced: the one in use is not to blame.
-                raise LedgerError(self._database.sentence(error, "read")) from error
+                raise LedgerError(self.database.sentence(error, "read")) from error
             raise self._failure(error, "read") from error
         if self._problems and not self._is_damaged:
             self._problems.pop("read", None)
 
     def stream(self, statement: Select[tuple[object, ...]]) -> Iterator[Row[tuple[object, ...]]]:
         """The rows of a query as of one moment, a few thousand in memory at a time."""
-        if self._database.reader is None:
+        if self.database.reader is None:
             with self.reading() as connection:
                 rows = connection.execute(statement).all()
             yield from rows
@@ -188,10 +188,10 @@ class Store:
         """Close every connection and let another writer in."""
         with self._turn:
             self._is_closed = True
-            self._database.close()
+            self.database.close()
 
     def _open_writer(self, *, is_for_reading: bool = False) -> Engine:
-        name, writer = self._database.name, self._database.writer
+        name, writer = self.database.name, self.database.writer
         if writer is None:
             raise LedgerError(f"{name}: opened for reading: only the process that holds the ledger writes it")
         if self._is_closed and not is_for_reading:
@@ -200,9 +200,9 @@ class Store:
         return writer
 
     def _failure(self, error: Exception, verb: str) -> LedgerError:
-        problem = self._database.sentence(error, verb)
-        if self._database.writer is not None and self._database.is_durable:
-            self._is_damaged = self._is_damaged or self._database.is_damaged(error)
+        problem = self.database.sentence(error, verb)
+        if self.database.writer is not None and self.database.is_durable:
+            self._is_damaged = self._is_damaged or self.database.is_damaged(error)
             self._problems[verb] = problem
         return LedgerError(problem)
 
@@ -216,7 +216,7 @@ class Store:
     def _replaced(self) -> LedgerError:
         """Put an empty ledger in the place of the damaged one; the error for who was to write to that."""
         why = str(self.problem)
-        self._opening_problem = self._database.replace(why)
+        self._opening_problem = self.database.replace(why)
         self._is_damaged = False
         with self.reading() as connection:
             self.created_ms = _created_ms(connection)

@@ -106,8 +106,8 @@ class Member:
     def __init__(self, cluster: Cluster, name: str) -> None:
         self.me = Replica(name=name, workspaces=frozenset({"w0", "w1", "w2"}))
         store = open_store(f"sqlite:///{cluster.path}", clock=cluster.clock)
-        store._database._lock.release()  # type: ignore[union-attr]  # a file has one writer; the lease is what is tried here
-        store._database._lock = None
+        store.database._lock.release()  # type: ignore[union-attr]  # a file has one writer; the lease is what is tried here
+        store.database._lock = None
         self.store = store
         self.leases = Leases(store, name, lambda: literal(round(cluster.clock.now() * 1000)))
         self.believes: dict[str, int] = {}

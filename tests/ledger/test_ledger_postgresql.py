@@ -135,7 +135,7 @@ class TestAway:
         workspace = ledger.workspace("acme")
         workspace.count(*SERIES, 5)
 
-        with pytest.raises(LedgerError, match="goes on when"):
+        with pytest.raises(LedgerError, match="continues when"):
             self.count_and_lose(workspace, postgres_ledgers, 100)
 
         assert ledger.problem is not None

@@ -5,6 +5,7 @@ transaction may get another session.
 """
 
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ MOST_CONNECTIONS = 5
 _SCHEMES = re.compile(r"(postgresql|postgres)(\+psycopg)?:", re.IGNORECASE)
 _SEARCH_PATH = re.compile(r"""(?:-c\s*|--)search_path=["']?([^"'\s,]+)["']?""")
 _POOL_SECONDS = 10.0
+_RECONNECT_SECONDS = 2.0
 _STATEMENT_SECONDS = 30
 _LOCK_SECONDS = 10
 _IDLE_SECONDS = 60
@@ -39,12 +41,12 @@ _WANTED: Mapping[str, object] = {
     "application_name": "hex-exporter",
     "client_encoding": "UTF8",
     "connect_timeout": 5,
-    "keepalives_idle": 15,
-    "keepalives_interval": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
     "keepalives_count": 3,
-    "tcp_user_timeout": 30_000,
+    "tcp_user_timeout": 10_000,
 }
-"""What connections have where the URL does not say otherwise: a cut network is noticed within half a minute."""
+"""What connections have where the URL does not say otherwise: a cut network is noticed within about ten seconds."""
 
 
 class PostgresDatabase(Database):
@@ -178,14 +180,35 @@ def _name(parameters: Mapping[str, Any], schema: str | None) -> str:
     return f"postgresql://{host}{port}/{database}" + ("" if schema is None else f" schema {schema}")
 
 
+class _Connector:
+    """Makes connections. After one that failed the next ones fail at once for a moment, with the same error.
+
+    A page reads many times, and each would wait for a server that does not answer.
+    """
+
+    def __init__(self, parameters: Mapping[str, Any]) -> None:
+        self._wanted: dict[str, Any] = {**_WANTED, **parameters}
+        self._failure: Exception | None = None
+        self._failed_at = float("-inf")
+
+    def __call__(self) -> "psycopg.Connection[Any]":
+        import psycopg
+
+        if self._failure is not None and time.monotonic() - self._failed_at < _RECONNECT_SECONDS:
+            raise self._failure.with_traceback(None)
+        try:
+            connection = psycopg.connect(**self._wanted, prepare_threshold=None)
+        except psycopg.Error as error:
+            self._failure, self._failed_at = error, time.monotonic()
+            raise
+        self._failure = None
+        return connection
+
+
 def _engine(parameters: Mapping[str, Any]) -> Engine:
-    import psycopg
-
-    wanted: dict[str, Any] = {**_WANTED, **parameters}
-
     return create_engine(
         "postgresql+psycopg://",
-        creator=lambda: psycopg.connect(**wanted, prepare_threshold=None),
+        creator=_Connector(parameters),
         pool_size=MOST_CONNECTIONS,
         max_overflow=0,
         pool_timeout=_POOL_SECONDS,

@@ -4,7 +4,7 @@ import re
 
 _BY_STATE = {
     "08001": "start the database, or correct the host and the port in storage.url",
-    "08": "the connection was lost: nothing was half written, and it goes on when the database is back",
+    "08": "the connection was lost: nothing was half written, and it continues when the database is back",
     "25006": "the server only reads, as a standby does: point storage.url at the primary, "
     "with several hosts by target_session_attrs=read-write",
     "28": "the login of {user} was refused: correct the user and the password in storage.url, or pg_hba.conf",
@@ -18,7 +18,7 @@ _BY_STATE = {
     "53": "the database lacks resources: give it more memory or disk",
     "55P03": "a row stayed locked for too long: look in pg_stat_activity for who holds it",
     "57014": "a statement took too long and was ended: look at the database's load and disks",
-    "57": "the database is being stopped or started: it goes on when that is over",
+    "57": "the database is being stopped or started: it continues when that is over",
 }
 """Advice by an SQLSTATE, or by its class, the first two letters."""
 

@@ -20,6 +20,7 @@ from exporter.insight.concurrency import peak
 from exporter.insight.config_advice import fitting, fitting_schedules, unmatched, unpriced, unpriced_profiles
 from exporter.insight.consumers import Consumer, Way, culprit, largest_consumers
 from exporter.insight.contract import (
+    UNHELD,
     ContractItem,
     ContractStatus,
     commit_item,
@@ -27,8 +28,10 @@ from exporter.insight.contract import (
     credits_item,
     held_seats,
     is_over,
+    pool_milli,
     seat_items,
     seat_kind_month,
+    with_unheld_seats,
 )
 from exporter.insight.credit_month import CreditOutlook, credit_outlook, usual_week
 from exporter.insight.credit_use import CreditGrowth, CreditUse, growth_span
@@ -60,6 +63,7 @@ __all__ = [
     "MICRO",
     "MONEY",
     "UNBILLED",
+    "UNHELD",
     "UNITS",
     "WEEK_MS",
     "WINDOWS_MS",
@@ -118,6 +122,7 @@ __all__ = [
     "period_at",
     "period_before",
     "plan_months",
+    "pool_milli",
     "previous_week_bounds",
     "project_firings",
     "roles_of",
@@ -140,4 +145,5 @@ __all__ = [
     "usual_week",
     "week_bounds",
     "with_seats",
+    "with_unheld_seats",
 ]

@@ -41,10 +41,22 @@ def excess_by_user(use: CreditUse, grants: Grants, period: Period) -> Mapping[st
     return {user: max(0, amount - grants.get(user or "", 0)) for user, amount in used.items()}
 
 
-def credits_cost(tariff: Tariff, use: CreditUse, grants: Grants, period: Period, week: Week) -> int:
+def billed_milli(use: CreditUse, grants: Grants, period: Period, pool_milli: int = 0) -> int:
+    """Thousandths of a credit used in the period that nothing has paid for.
+
+    That is what is beyond one grant of each user, and beyond the credits of a contract, which all users share.
+    """
+    excess = excess_milli(use, grants, period)
+    return min(excess, max(0, use.between(*period) - pool_milli)) if pool_milli else excess
+
+
+def credits_cost(
+    tariff: Tariff, use: CreditUse, grants: Grants, period: Period, week: Week, pool_milli: int = 0
+) -> int:
     """What the credits used in a period cost, in micro-dollars, grants being used up from each month's first day.
 
-    The costs of periods that make up a month add up to the month's, but for the rounding of each.
+    So are the credits of a contract, `pool_milli` a month in thousandths. The costs of periods that make up a month
+    add up to the month's, but for the rounding of each.
     """
     starts = [period[0]]
     while (month_end := period_at(starts[-1], "month", week)[1]) < period[1]:
@@ -53,6 +65,6 @@ def credits_cost(tariff: Tariff, use: CreditUse, grants: Grants, period: Period,
     excess = 0
     for start_ms, end_ms in pairwise((*starts, period[1])):
         month_start = period_at(start_ms, "month", week)[0]
-        before = excess_milli(use, grants, (month_start, start_ms))
-        excess += excess_milli(use, grants, (month_start, end_ms)) - before
+        before = billed_milli(use, grants, (month_start, start_ms), pool_milli)
+        excess += billed_milli(use, grants, (month_start, end_ms), pool_milli) - before
     return (excess * tariff.ai_credit_micro_usd + 500) // 1000

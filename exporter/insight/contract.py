@@ -6,7 +6,7 @@ come to beyond the commit. Money is millionths of a dollar.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 from typing import Literal
@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from exporter.config import Contract
 from exporter.facts import Seat
 from exporter.insight.calendar_period import Period, days_in_month, days_of, local_day, midnight_ms
+from exporter.insight.seat_history import SeatHistory, SeatSpan
 from exporter.insight.tariffs import MICRO, Tariff
 
 ContractPart = Literal["seats", "ai_credits", "commit"]
@@ -90,6 +91,56 @@ def held_seats(tariff: Tariff, seats: Iterable[Seat]) -> Counter[str]:
     """How many seats of each kind are held; a role that is in no book takes none."""
     kinds = (tariff.book.seats.get(seat.role) for seat in seats)
     return Counter(kind for kind in kinds if kind is not None)
+
+
+UNHELD = "unheld-"
+"""What the user id of a seat begins with that is bought and that no one holds, with its kind behind it."""
+
+
+def with_unheld_seats(history: SeatHistory, contract: Contract, tariff: Tariff, timezone: str) -> SeatHistory:
+    """The seats as they are paid: those that were bought and not held beside those that were, while it goes on.
+
+    A kind without a price is left out, and is in no bill.
+    """
+    year = contract_year(contract, timezone)
+    spans = list(history.spans)
+    for kind, bought in contract.seats.items():
+        if bought and seat_kind_month(tariff, kind) is not None:
+            role = kind if tariff.book.seats.get(kind) == kind else _role_of(tariff, kind)
+            held = [one for one in history.spans if tariff.book.seats.get(one.role) == kind]
+            for start_ms, end_ms, missing in _missing(held, bought, year or (0, None)):
+                spans += [SeatSpan(f"{UNHELD}{kind}", "", role, start_ms, end_ms)] * missing
+    return replace(history, spans=tuple(spans))
+
+
+def _missing(
+    held: Iterable[SeatSpan], bought: int, within: tuple[int, int | None]
+) -> Iterator[tuple[int, int | None, int]]:
+    """From when to when (None: still) how many fewer than were bought are held."""
+    changes: Counter[int] = Counter({within[0]: 0})
+    for one in held:
+        changes[max(one.from_ms, within[0])] += 1
+        if one.until_ms is not None:
+            changes[max(one.until_ms, within[0])] -= 1
+    moments = sorted(changes)
+    count = 0
+    for at_ms, next_ms in zip(moments, (*moments[1:], None), strict=True):
+        count += changes[at_ms]
+        end_ms = within[1] if next_ms is None else next_ms if within[1] is None else min(next_ms, within[1])
+        if count < bought and (end_ms is None or at_ms < end_ms):
+            yield at_ms, end_ms, bought - count
+
+
+def _role_of(tariff: Tariff, kind: str) -> str:
+    return next(role for role, its_kind in tariff.book.seats.items() if its_kind == kind)
+
+
+def pool_milli(contract: Contract | None, at_ms: int, timezone: str) -> int:
+    """The AI credits of a month that the contract has paid for then, in thousandths; 0 without any."""
+    if contract is None or contract.credits_month is None:
+        return 0
+    start_ms, end_ms = contract_year(contract, timezone) or (0, at_ms + 1)
+    return round(contract.credits_month * 1000) if start_ms <= at_ms < end_ms else 0
 
 
 def seat_items(

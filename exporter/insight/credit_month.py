@@ -42,14 +42,19 @@ class CreditOutlook:
     users_beyond: int
 
 
-def credit_outlook(use: CreditUse, grants: Grants, tariff: Tariff, month: Period, now_ms: int) -> CreditOutlook:
-    """How the month's credits stand now, and at its end if use goes on as in the last seven days."""
+def credit_outlook(
+    use: CreditUse, grants: Grants, tariff: Tariff, month: Period, now_ms: int, pool_milli: int = 0
+) -> CreditOutlook:
+    """How the month's credits stand now, and at its end if use goes on as in the last seven days.
+
+    `pool_milli` are those of a contract, which all users share: nothing is bought before they are used, too.
+    """
     used = use.by(lambda one: one.user_id or "", month[0], now_ms)
     week = use.by(lambda one: one.user_id or "", now_ms - _WEEK_MS, now_ms)
     left_ms = max(0, month[1] - now_ms)
     expected = {user: used[user] + week[user] * left_ms // _WEEK_MS for user in (*used, *week)}
     granted = sum(grants.values())
-    beyond, expected_beyond = _beyond(used, grants), _beyond(expected, grants)
+    beyond, expected_beyond = _beyond(used, grants, pool_milli), _beyond(expected, grants, pool_milli)
     pack_milli = tariff.book.ai_top_up_credits * 1000
     top_ups = -(-max(0, expected_beyond - beyond) // pack_milli)
     own: dict[str, list[CreditGrowth]] = {user: [] for user, amount in expected.items() if amount > grants.get(user, 0)}
@@ -86,8 +91,9 @@ def usual_week(use: CreditUse, now_ms: int) -> float | None:
     return median(weeks) if len(weeks) >= _FEWEST_WEEKS else None
 
 
-def _beyond(used: Mapping[str, int], grants: Grants) -> int:
-    return sum(max(0, amount - grants.get(user, 0)) for user, amount in used.items())
+def _beyond(used: Mapping[str, int], grants: Grants, pool_milli: int) -> int:
+    beyond = sum(max(0, amount - grants.get(user, 0)) for user, amount in used.items())
+    return min(beyond, max(0, sum(used.values()) - pool_milli)) if pool_milli else beyond
 
 
 def _gone_ms(use: CreditUse, grant: int, week_milli: int, month: Period, now_ms: int) -> int | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from exporter.facts import Project
-from exporter.insight import MICRO, UNBILLED, Period, Tariff, Tariffs, apportioned, local_day, period_at
+from exporter.insight import MICRO, UNBILLED, UNHELD, Period, Tariff, Tariffs, apportioned, local_day, period_at
 from exporter.view import Accounts, Snapshot, Total, WeekAccount
 
 Component = Literal["seats", "compute", "ai_credits", "own_estimate"]
@@ -69,6 +69,9 @@ def _unit_prices(tariff: Tariff, sku: str) -> tuple[int | None, int | None]:
     return (0, 0) if sku == "own-estimate" else (None, None)
 
 
+_UNHELD_NAME = "seats that no one holds"
+
+
 def _charges(snapshot: Snapshot, accounts: Accounts) -> Iterator[Charge]:
     week = snapshot.config.week(snapshot.name)
     parts = [(part, period_at(part.period[0], "month", week)) for part in accounts.months]
@@ -93,7 +96,7 @@ def _seat_charges(snapshot: Snapshot, accounts: Accounts, parts: list[tuple[Week
             month=month,
             micro_usd=micro_usd,
             resource_id=use.user_id,
-            resource_name=snapshot.owner_label(use.email),
+            resource_name=_UNHELD_NAME if use.user_id.startswith(UNHELD) else snapshot.owner_label(use.email),
             team=snapshot.team_of_person(use),
             owner=snapshot.owner_label(use.email),
             quantity=round(use.seat_months, 6),

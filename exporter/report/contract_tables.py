@@ -55,8 +55,8 @@ def contract_remarks(snapshot: Snapshot, known: Sequence[KnownFinding] | None, c
         unheld = sum(int(one.unused or 0) * (one.price_micro or 0) for one in seats)
         if unheld:
             yield (
-                f"seats that are bought and not held, {currency.text(unheld)} a month, are not in the bill above: "
-                "it has the seats that people hold"
+                f"seats that are bought and not held are in the bill, as the contract has paid for them: "
+                f"{currency.text(unheld)} a month"
             )
     for one in status.items:
         if one.part == "commit" and one.used is not None:

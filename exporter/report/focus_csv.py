@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from exporter.config import DOLLARS, Currency
-from exporter.insight import MICRO
+from exporter.insight import MICRO, UNHELD
 from exporter.report.charges import Charge
 from exporter.report.escaping import for_spreadsheet
 
@@ -208,7 +208,7 @@ def _commitment(charge: Charge, quantity: str, cost: str) -> Mapping[str, object
         charge.commitment,
         charge.commitment,
         cost if is_spend else quantity,
-        "Used",
+        "Unused" if (charge.resource_id or "").startswith(UNHELD) else "Used",
         "Commit of the year" if is_spend else "Seats of a contract",
         "USD" if is_spend else charge.unit,
     )

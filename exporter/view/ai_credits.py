@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from exporter.config import Week
+from exporter.config import Contract, Week
 from exporter.facts import Seat
 from exporter.insight import (
     WEEK_MS,
@@ -14,6 +14,7 @@ from exporter.insight import (
     credit_outlook,
     grants_of,
     period_at,
+    pool_milli,
     usual_week,
 )
 
@@ -49,18 +50,19 @@ class CreditAccount:
 
 
 def credit_account(
-    use: CreditUse, seats: Sequence[Seat] | None, tariff: Tariff, week: Week, now_ms: int
+    use: CreditUse, seats: Sequence[Seat] | None, tariff: Tariff, week: Week, now_ms: int, contract: Contract | None
 ) -> CreditAccount:
     """What was used, and how the month stands for today's seats; `seats` None: they cannot be read."""
     plan, this_week = tariff.prices.plan, period_at(now_ms, "week", week)
     grants = None if plan is None or seats is None else grants_of(tariff, plan, seats)
     month = period_at(now_ms, "month", week)
+    pool = pool_milli(contract, now_ms, week.timezone)
     return CreditAccount(
         use=use,
         week=this_week,
         last_7d_milli=use.between(now_ms - WEEK_MS, now_ms + 1),
         usual_7d_milli=usual_week(use, now_ms),
-        outlook=None if grants is None else credit_outlook(use, grants, tariff, month, now_ms),
+        outlook=None if grants is None else credit_outlook(use, grants, tariff, month, now_ms, pool),
         by_user=use.by(lambda one: one.user_id, *this_week),
         by_kind=use.by(lambda one: (one.source, one.thread_type, one.model), *this_week),
     )

@@ -32,6 +32,7 @@ from exporter.insight import (
     period_at,
     period_before,
     plan_months,
+    pool_milli,
     roles_of,
     seat_uses,
     seats_as_listed,
@@ -41,6 +42,7 @@ from exporter.insight import (
     unpriced,
     unpriced_profiles,
     with_seats,
+    with_unheld_seats,
 )
 from exporter.ledger import KnownProject, KnownVersion, Listing, WorkspaceLedger
 from exporter.view.accounts import Accounts, WeekAccount
@@ -79,9 +81,11 @@ class Bookkeeper:
         self._shares: Mapping[str, tuple[Project, Share]] = {}
         self._versions: Mapping[str, Mapping[str, KnownVersion]] = {}
         self._versions_looked_ms: int | None = None
-        self._credits = CreditBook(ledger, config.collect, self._week)
+        self._terms = config.contract(ledger.name)
+        self._credits = CreditBook(ledger, config.collect, self._week, self._terms)
         self._contract = ContractBook(ledger, config)
         self._seats: SeatHistory | None = None
+        self._paid_seats: tuple[SeatHistory, Tariff, SeatHistory] | None = None
         self._accounts: Accounts | None = None
         self._logged: set[str] = set()
         self._has_compared = False
@@ -161,7 +165,9 @@ class Bookkeeper:
             )
 
         def seats_of(period: Period) -> tuple[SeatUse, ...] | None:
-            return None if history is None else seat_uses(self._tariffs, history, period, self._week.timezone)
+            if history is None:
+                return None
+            return seat_uses(self._tariffs, self._paid(history, tariff), period, self._week.timezone)
 
         def credits_of(period: Period) -> Mapping[str, int]:
             if history is None or used_credits is None:
@@ -288,6 +294,15 @@ class Bookkeeper:
             self._seats = self._ledger.seat_history() or seats_as_listed(seats, at_ms)
         return self._seats
 
+    def _paid(self, history: SeatHistory, tariff: Tariff) -> SeatHistory:
+        """The same with the seats that a contract has paid for and that no one holds."""
+        if self._terms is None:
+            return history
+        if self._paid_seats is None or self._paid_seats[:2] != (history, tariff):
+            paid = with_unheld_seats(history, self._terms, tariff, self._week.timezone)
+            self._paid_seats = (history, tariff, paid)
+        return self._paid_seats[2]
+
     def _fresh(self, listing: Listing[Item] | None, now_ms: int) -> tuple[Item, ...] | None:
         is_fresh = listing is not None and self._config.collect.is_fresh(listing.at_ms, now_ms)
         return listing.items if listing is not None and is_fresh else None
@@ -304,7 +319,8 @@ class Bookkeeper:
             grants = None if plan is None else grants_of(tariff, plan, seats)
             if grants is None:
                 return
-            cost += credits_cost(tariff, use, grants, part, self._week)
+            pool = pool_milli(self._terms, part[0], self._week.timezone)
+            cost += credits_cost(tariff, use, grants, part, self._week, pool)
         yield "ai_credits", cost
 
     def _parts_by_price(self, period: Period) -> Iterator[tuple[Period, Tariff]]:

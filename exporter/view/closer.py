@@ -41,6 +41,7 @@ def basis_of(config: Config, workspace: str) -> str:
         config.price_history(workspace),
         config.compute(workspace),
         config.week(workspace),
+        config.contract(workspace),
         config.collect.match,
         config.collect.left_out,
         exporter.__version__,

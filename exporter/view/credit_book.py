@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from exporter.config import Collect, Week
+from exporter.config import Collect, Contract, Week
 from exporter.facts import Seat
 from exporter.insight import CreditUse, Tariff
 from exporter.ledger import WorkspaceLedger
@@ -39,10 +39,11 @@ class CreditsSpent:
 class CreditBook:
     """Remembers what it read. For one thread at a time."""
 
-    def __init__(self, ledger: WorkspaceLedger, collect: Collect, week: Week) -> None:
+    def __init__(self, ledger: WorkspaceLedger, collect: Collect, week: Week, contract: Contract | None) -> None:
         self._ledger = ledger
         self._collect = collect
         self._week = week
+        self._contract = contract
         self._use: tuple[tuple[int, int], int, CreditUse] | None = None
         self._account: tuple[tuple[object, ...], CreditAccount] | None = None
 
@@ -66,5 +67,5 @@ class CreditBook:
         """The account at this instant; for a minute the same, as long as nothing else has changed."""
         key = (use, seats, tariff, now_ms // _MINUTE_MS)
         if self._account is None or self._account[0] != key:
-            self._account = (key, credit_account(use, seats, tariff, self._week, now_ms))
+            self._account = (key, credit_account(use, seats, tariff, self._week, now_ms, self._contract))
         return self._account[1]

@@ -46,7 +46,8 @@ def report(tmp_path: Path, manual_clock: Any) -> Callable[..., Any]:
 
     def made(*seats: tuple[str, bool], contract: str = CONTRACT, days: int = 0) -> dict[str, Any]:
         file = tmp_path / "hex.yml"
-        file.write_text(CONFIG.replace("CONTRACT", contract))
+        config = CONFIG if "prices:" not in contract else CONFIG.replace("prices: {plan: team}\n", "")
+        file.write_text(config.replace("CONTRACT", contract))
         config = load_config(file.read_bytes(), source=str(file), environ={}, state_dir=tmp_path)
         manual_clock.advance(days * 86_400)
         now_ms = round(manual_clock.now() * 1000)
@@ -179,7 +180,7 @@ def test_the_commit_is_the_bill_of_the_known_days_and_the_year_at_their_pace(rep
     found = report(ADMIN, BUSY)
     commit = row(found, "commit")
 
-    seats = 2 * 75 * (4 + Decimal(19) / 30 + Decimal(18) / 30)
+    seats = 4 * 75 * (4 + Decimal(19) / 30 + Decimal(18) / 30)  # two are held, and four are paid
     compute = round(Decimal("2.58") * RUNS * RUN_MS / 3_600_000, 6)
     used = seats + compute  # 40 credits are within the grants of two editors
     assert Decimal(str(commit["used"])) == pytest.approx(used, abs=Decimal("0.000002"))
@@ -231,3 +232,34 @@ def test_without_a_contract_nothing_is_said_of_one(report: Any) -> None:
     assert not any("contract" in one for one in found["report"]["remarks"])
     assert {one["CommitmentDiscountId"] for one in csv.DictReader(io.StringIO(found["csv"]))} == {""}
     assert not any(name.startswith("hex_contract") for name in found["figures"])
+
+
+def test_seats_that_are_bought_and_not_held_are_in_the_bill(report: Any) -> None:
+    found = report(ADMIN, BUSY)
+
+    week = found["figures"]["hex_cost_week_usd"]
+    assert week[("seats",)] == pytest.approx(4 * 75 * 7 / 30, abs=1e-6)
+    assert any("not held are in the bill" in one and "150.00 USD a month" in one for one in found["report"]["remarks"])
+    rows = [one for one in csv.DictReader(io.StringIO(found["csv"])) if one["ServiceName"] == "Hex seats"]
+    (unheld,) = [one for one in rows if one["CommitmentDiscountStatus"] == "Unused"]
+    assert unheld["ResourceName"] == "seats that no one holds"
+    assert Decimal(unheld["ConsumedQuantity"]) == pytest.approx(Decimal(2 * 7) / 30, abs=Decimal("0.00001"))
+    assert sum(Decimal(one["BilledCost"]) for one in rows) == pytest.approx(
+        Decimal(4 * 75 * 7) / 30, abs=Decimal("0.001")
+    )
+    more = report(ADMIN, BUSY, BUSY, BUSY, BUSY)["figures"]["hex_cost_week_usd"]
+    assert more[("seats",)] == pytest.approx((2 * 4 + 5 * 5) * 75 / 30, abs=1e-6)  # five from Wednesday on
+
+
+def test_the_credits_of_the_contract_are_paid(report: Any) -> None:
+    """An explorer's grant is 10: of 40 credits 30 are beyond it, and none beyond the 100 of the contract."""
+    seats = (("explorer", False), ADMIN)
+    prices = "prices: {plan: team, overrides: {team: {explorer_month: 10}}}"
+    without = CONTRACT.replace(" credits_month: 100,", "")
+
+    def credits(contract: str) -> float:
+        return float(report(*seats, contract=f"{contract}\n{prices}")["figures"]["hex_cost_week_usd"][("ai_credits",)])
+
+    assert credits(without) == 15
+    assert credits(CONTRACT) == 0
+    assert credits(CONTRACT.replace("100", "30")) == 5

@@ -9,15 +9,17 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import psycopg
 import pytest
 
-from exporter.clock import SystemClock
-from exporter.ledger import SCHEMA_VERSION, open_ledger
 from helpers.programs import library_path, linked, skip_absent
+
+if TYPE_CHECKING:
+    import psycopg
 
 READY = "database system is ready to accept connections"
 SETTINGS = (
@@ -57,8 +59,10 @@ class PostgresServer:
         login = f"{user}:{quote(password, safe='')}" if password else user
         return f"postgresql+psycopg://{login}@/{database}?host={quote(str(self.folder), safe='')}"
 
-    def connect(self, database: str = "postgres") -> psycopg.Connection:
+    def connect(self, database: str = "postgres") -> "psycopg.Connection":
         """A connection in which each statement is a transaction of its own."""
+        import psycopg
+
         return psycopg.connect(f"host={self.folder} user=postgres dbname={database}", autocommit=True)
 
     def new_database(self) -> str:
@@ -90,6 +94,11 @@ class PostgresLedgers:
     """A database with a ledger's tables, made once and emptied for each test that wants one."""
 
     def __init__(self, server: PostgresServer) -> None:
+        # Every run of the tests loads this file.
+        from exporter.clock import SystemClock
+        from exporter.ledger import SCHEMA_VERSION, open_ledger
+
+        self._schema_version = SCHEMA_VERSION
         self.server = server
         self.database = server.new_database()
         self.url = server.url(self.database)
@@ -100,9 +109,25 @@ class PostgresLedgers:
 
     def empty(self) -> str:
         """The URL of a ledger in which nothing is."""
-        meta = f"insert into meta values ('schema_version', {SCHEMA_VERSION}), ('created_ms', 0)"
+        meta = f"insert into meta values ('schema_version', {self._schema_version}), ('created_ms', 0)"
         self._connection.execute(f"{self._emptying}; {meta}")
         return self.url
+
+    def end_connections(self) -> None:
+        """End every connection of an exporter, as an administrator or a restart does."""
+        wanted = "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s and application_name = %s"
+        self._connection.execute(wanted, (self.database, "hex-exporter"))
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """No exporter is connected, and none can connect."""
+        with self.server.connect() as connection:
+            connection.execute(f"alter database {self.database} with allow_connections false")
+            self.end_connections()
+            try:
+                yield
+            finally:
+                connection.execute(f"alter database {self.database} with allow_connections true")
 
     def close(self) -> None:
         self._connection.close()

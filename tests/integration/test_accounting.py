@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+from contextlib import contextmanager
 
 import pytest
 import structlog
@@ -21,6 +22,7 @@ from helpers.accounting import (
 )
 from helpers.following import NOW
 
+from exporter.ledger.store import Store
 from exporter.simulator import Fault, Faults, Simulation
 
 REFUSALS = ("400", "401", "403", "422", "429", "502", "504")
@@ -28,11 +30,13 @@ REFUSALS = ("400", "401", "403", "422", "429", "502", "504")
 
 @pytest.mark.integration
 @pytest.mark.timeout(900)  # a busy machine may take its time for a simulated quarter
-def test_every_run_of_a_quarter_is_accounted_for(manual_clock):
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def test_every_run_of_a_quarter_is_accounted_for(engine, request, manual_clock):
     """The exporter's machine is on for two hours of a weekday; the workspace is always."""
+    url = "sqlite://" if engine == "sqlite" else request.getfixturevalue("postgres_ledgers").empty()
     manual_clock.step(NOW - manual_clock.now())
     simulation = Simulation(5, 6, clock=manual_clock)
-    following = follow(manual_clock, workspace_of(simulation), "sqlite://", per_hour=8)
+    following = follow(manual_clock, workspace_of(simulation), url, per_hour=8)
 
     async def quarter() -> None:
         for day in range(13 * 7):
@@ -51,11 +55,33 @@ def test_every_run_of_a_quarter_is_accounted_for(manual_clock):
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("seed", range(7))  # each week meets every trouble, in its own order
+@pytest.mark.parametrize("seed", range(5))  # each week meets every trouble, in its own order
 def test_week_is_exact_whatever_goes_wrong_in_it(seed, manual_clock, tmp_path):
     """Kills, 429s, errors, pages that are broken, shifted or out of order, and a machine whose clock jumps."""
     manual_clock.step(NOW - manual_clock.now())
     simulation, following = troubled_week(seed, manual_clock, f"sqlite:///{tmp_path / 'ledger.db'}")
+
+    assert_all_is_accounted_for(simulation, following)
+    following.ledger.close()
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("seed", [5, 6])
+def test_week_is_exact_while_the_database_comes_and_goes(seed, manual_clock, postgres_ledgers, monkeypatch):
+    """The same, with the ledger in a database that ends connections in the middle of anything."""
+    rng = random.Random(seed)
+    begin = Store.transaction
+
+    @contextmanager
+    def transaction(self, workspace):
+        with begin(self, workspace) as one:
+            yield one
+            if rng.random() < 0.02:
+                postgres_ledgers.end_connections()
+
+    monkeypatch.setattr(Store, "transaction", transaction)
+    manual_clock.step(NOW - manual_clock.now())
+    simulation, following = troubled_week(seed, manual_clock, postgres_ledgers.empty())
 
     assert_all_is_accounted_for(simulation, following)
     following.ledger.close()

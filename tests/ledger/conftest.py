@@ -4,13 +4,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from helpers.postgres import PostgresLedgers, postgres_ledgers, postgres_server
+from helpers.postgres import PostgresLedgers
 
 from exporter.clock import Clock
 from exporter.facts import Project, Run
 from exporter.ledger import Ledger, RunProgress, WorkspaceLedger, open_ledger
-
-__all__ = ["postgres_ledgers", "postgres_server"]
 
 NOW_MS = 1_795_000_000_000
 

@@ -1,15 +1,20 @@
 """What only a ledger in PostgreSQL has: a server that refuses, ends connections or goes away, and schemas."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from helpers.manual_clock import ManualClock
 from helpers.postgres import PostgresLedgers, PostgresServer
 
+from exporter.config import Config, Storage, Workspace
 from exporter.errors import LedgerError, LedgerTooNewError
 from exporter.facts import Group
 from exporter.ledger import Ledger, WorkspaceLedger, open_ledger
+from exporter.ledger.engines import postgresql
+from exporter.metrics import Collector, Status
 
 SERIES = ("hex_exporter_bad_items_total", ("runs",))
 
@@ -39,10 +44,19 @@ def refusal(url: str, clock: ManualClock, *, read_only: bool = False) -> str:
     return str(caught.value)
 
 
-def end_connections(ledgers: PostgresLedgers) -> None:
-    with ledgers.server.connect() as connection:
-        wanted = "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s and application_name = %s"
-        connection.execute(wanted, (ledgers.database, "hex-exporter"))
+@contextmanager
+def refusing_groups(ledgers: PostgresLedgers, state: str) -> Iterator[None]:
+    """Each listing of groups is refused as the server would with this SQLSTATE."""
+    with ledgers.server.connect(ledgers.database) as connection:
+        connection.execute(
+            "create function refuse() returns trigger language plpgsql as "
+            f"$$ begin raise 'no' using errcode = '{state}', detail = 'secret detail'; end $$"
+        )
+        connection.execute("create trigger refuse before insert on listings for each row execute function refuse()")
+        try:
+            yield
+        finally:
+            connection.execute("drop function refuse cascade")
 
 
 class TestOpening:
@@ -105,6 +119,54 @@ class TestOpening:
         with pytest.raises(LedgerTooNewError, match="schema version 99"):
             open_ledger(url, clock=manual_clock, read_only=read_only)
 
+    def test_a_refused_login_names_what_to_correct(
+        self, postgres_server: PostgresServer, manual_clock: ManualClock
+    ) -> None:
+        rules = postgres_server.data / "pg_hba.conf"
+        with postgres_server.connect() as connection:
+            connection.execute("create user locked password 'right'")
+            rules.write_text(f"local all locked scram-sha-256\n{rules.read_text()}")
+            connection.execute("select pg_reload_conf()")
+            while not connection.execute("select 1 from pg_hba_file_rules where 'locked' = any(user_name)").fetchone():
+                """The server reads its files at its own pace."""
+
+        said = refusal(postgres_server.url(user="locked", password="s3cr3t"), manual_clock)
+
+        assert "the login of locked was refused: correct the user and the password in storage.url" in said
+        assert "s3cr3t" not in said
+
+    def test_a_server_without_free_connections_is_to_have_more(
+        self, postgres_server: PostgresServer, manual_clock: ManualClock
+    ) -> None:
+        with postgres_server.connect() as connection:
+            connection.execute("create user crowded connection limit 0")
+
+        assert "raise max_connections" in refusal(postgres_server.url(user="crowded"), manual_clock)
+
+    def test_an_old_server_is_to_be_upgraded(self, url: str, manual_clock: ManualClock, monkeypatch: Any) -> None:
+        monkeypatch.setattr(postgresql, "OLDEST_SERVER", 99)
+
+        assert "is too old: upgrade the server to 99 or later" in refusal(url, manual_clock)
+
+    def test_a_database_in_another_encoding_is_refused(
+        self, postgres_server: PostgresServer, manual_clock: ManualClock
+    ) -> None:
+        with postgres_server.connect() as connection:
+            connection.execute("create database old encoding 'LATIN1' template template0")
+
+        assert "ENCODING 'UTF8'" in refusal(postgres_server.url("old"), manual_clock)
+
+    def test_two_that_start_at_once_make_one_ledger(
+        self, postgres_server: PostgresServer, manual_clock: ManualClock
+    ) -> None:
+        url = postgres_server.url(postgres_server.new_database())
+        with ThreadPoolExecutor(3) as pool:
+            ledgers = list(pool.map(lambda _: open_ledger(url, clock=manual_clock), range(3)))
+
+        assert len({one.created_ms for one in ledgers}) == 1
+        for one in ledgers:
+            one.close()
+
     @pytest.mark.parametrize(
         "url",
         [
@@ -123,7 +185,7 @@ class TestAway:
         self, ledger: Ledger, postgres_ledgers: PostgresLedgers, manual_clock: ManualClock
     ) -> None:
         ledger.workspace("acme").count(*SERIES, 5)
-        end_connections(postgres_ledgers)
+        postgres_ledgers.end_connections()
         ledger.workspace("acme").count(*SERIES, 2)
 
         assert value(ledger, manual_clock) == 7
@@ -160,4 +222,68 @@ class TestAway:
     def count_and_lose(self, workspace: WorkspaceLedger, ledgers: PostgresLedgers, amount: int) -> None:
         with workspace._store.transaction("acme") as transaction:
             workspace._counters.count(transaction, {SERIES: amount})
-            end_connections(ledgers)
+            ledgers.end_connections()
+
+    @pytest.mark.parametrize(
+        ("state", "advice"),
+        [
+            ("53100", "the database's disk is full: free space there"),
+            ("40P01", "this one is undone whole, and the next attempt writes it"),
+            ("40001", "this one is undone whole, and the next attempt writes it"),
+            ("55P03", "a row stayed locked for too long"),
+            ("57014", "a statement took too long and was ended"),
+            ("25006", "point storage.url at the primary"),
+        ],
+    )
+    def test_a_write_that_the_server_refuses_is_undone_whole(
+        self, ledger: Ledger, postgres_ledgers: PostgresLedgers, manual_clock: ManualClock, state: str, advice: str
+    ) -> None:
+        workspace = ledger.workspace("acme")
+        workspace.count(*SERIES, 5)
+        with refusing_groups(postgres_ledgers, state), pytest.raises(LedgerError) as caught:
+            self.count_with_groups(workspace)
+
+        assert advice in str(caught.value)
+        assert "secret detail" not in str(caught.value)
+        assert ledger.problem == str(caught.value)
+        self.count_with_groups(workspace)
+        assert value(ledger, manual_clock) == 105
+        assert ledger.problem is None
+
+    def count_with_groups(self, workspace: WorkspaceLedger) -> None:
+        with workspace._store.transaction("acme") as transaction:
+            workspace._counters.count(transaction, {SERIES: 100})
+            workspace._listings.record(transaction, "groups", (), 1)
+
+    def test_a_page_is_served_and_nothing_counts_twice_while_the_database_is_away(
+        self, ledger: Ledger, postgres_ledgers: PostgresLedgers, manual_clock: ManualClock, monkeypatch: Any
+    ) -> None:
+        monkeypatch.setattr(postgresql, "_RECONNECT_SECONDS", 0.0)
+        workspace = ledger.workspace("acme")
+        workspace.first_contact(1)
+        workspace.count(*SERIES, 5)
+        config = Config(workspaces=(Workspace(name="acme"),), storage=Storage(url=""))
+        collector = Collector(ledger, Status())
+
+        def page() -> dict[str, float]:
+            families = collector.collect(config, round(manual_clock.now() * 1000))
+            return {
+                one.metric.name: sum(number for _, number in one.samples if isinstance(number, (int, float)))
+                for one in families
+            }
+
+        manual_clock.advance(90)
+        workspace.release_holds(round(manual_clock.now() * 1000))
+        before = page()
+        with postgres_ledgers.away():
+            for _ in range(3):
+                with pytest.raises(LedgerError, match="is not currently accepting connections"):
+                    workspace.count(*SERIES, 1)
+            during, problem = page(), ledger.problem
+        workspace.count(*SERIES, 1)
+        after = page()
+
+        assert problem is not None
+        assert [one["hex_exporter_ledger_durable"] for one in (before, during, after)] == [1, 0, 1]
+        assert [one["hex_exporter_bad_items_total"] for one in (before, during, after)] == [5, 5, 6]
+        assert during.keys() == before.keys()

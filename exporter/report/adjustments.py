@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from exporter.config import Currency
 from exporter.facts import Project
 from exporter.insight import MICRO, Money, money_of, period_at
-from exporter.report.charges import Charge, charges_of_runs, sums_by_project
+from exporter.report.charges import Charge, charges_of_runs, sums_by_profile, sums_by_project
 from exporter.report.week_tables import Cell, Table
 from exporter.view import Adjustment, ClosedPeriod, Snapshot, Total, WeekAccount
 
@@ -105,10 +105,17 @@ def correction_charges(snapshot: Snapshot, closed: ClosedPeriod) -> Iterator[Cha
 
 
 def _project_corrections(snapshot: Snapshot, part: WeekAccount, blank: Charge) -> Iterator[Charge]:
+    by_profile = sums_by_profile(part)
     for project_id, total in _by_project(part).items():
         project = _project(snapshot, project_id)
         for charge in charges_of_runs(
-            snapshot, part.period, blank.month, project, total, has_estimate=bool(total.own_micro_usd)
+            snapshot,
+            part.period,
+            blank.month,
+            project,
+            total,
+            has_estimate=bool(total.own_micro_usd),
+            by_profile=by_profile.get(project_id, {}),
         ):
             yield replace(charge, corrected_ms=blank.corrected_ms, reason=blank.reason)
 

@@ -1,11 +1,24 @@
 """A workspace's week as charges, each with who caused it: what a bill in FOCUS's columns is made of."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Literal
 
 from exporter.facts import Project
-from exporter.insight import MICRO, UNBILLED, UNHELD, Period, Tariff, Tariffs, apportioned, local_day, period_at
+from exporter.insight import (
+    MICRO,
+    UNBILLED,
+    UNHELD,
+    Basis,
+    ComputeProfile,
+    Period,
+    Tariff,
+    Tariffs,
+    apportioned,
+    local_day,
+    period_at,
+)
 from exporter.view import Accounts, Snapshot, Total, WeekAccount
 
 Component = Literal["seats", "compute", "ai_credits", "own_estimate"]
@@ -20,7 +33,7 @@ class Charge:
     and `owner` are empty where there is none, or none to show. `corrected_ms` and `reason` are of a correction: when a
     closed period was found to differ by it, which may be below 0. `list_unit_micro` and `unit_micro` are the price of
     one on Hex's list and in this workspace, of an hour for compute; None: not known. `commitment` is the id of what
-    a contract has of it, empty where there is none.
+    a contract has of it, empty where there is none. `basis` is what the compute profile rests on, None: not known.
     """
 
     component: Component
@@ -40,6 +53,7 @@ class Charge:
     corrected_ms: int | None = None
     reason: str = ""
     commitment: str = ""
+    basis: Basis | None = None
 
 
 def charges(snapshot: Snapshot, accounts: Accounts) -> Iterator[Charge]:
@@ -108,10 +122,17 @@ def _seat_charges(snapshot: Snapshot, accounts: Accounts, parts: list[tuple[Week
 def _project_charges(snapshot: Snapshot, part: WeekAccount, month: Period) -> Iterator[Charge]:
     """What each project's runs cost, by what Hex bills and by the owners' own estimate."""
     known = {each.project.project_id: each.project for each in snapshot.stored.projects}
+    by_profile = sums_by_profile(part)
     for project_id, total in sums_by_project(part).items():
         project = known.get(project_id) or Project(project_id=project_id)
         yield from charges_of_runs(
-            snapshot, part.period, month, project, total, has_estimate="own_estimate" in part.costs
+            snapshot,
+            part.period,
+            month,
+            project,
+            total,
+            has_estimate="own_estimate" in part.costs,
+            by_profile=by_profile.get(project_id, {}),
         )
 
 
@@ -124,10 +145,29 @@ def sums_by_project(account: WeekAccount) -> dict[str, Total]:
     return sums
 
 
+def sums_by_profile(account: WeekAccount) -> dict[str, dict[ComputeProfile, Total]]:
+    """The same by compute profile, of the projects of which the parts are known that make up the whole."""
+    parts: dict[str, dict[ComputeProfile, Total]] = {}
+    for (project_id, profile), total in account.profiles.items():
+        parts.setdefault(project_id, {})[profile] = total
+    sums = sums_by_project(account)
+    return {key: one for key, one in parts.items() if reduce(Total.plus, one.values()) == sums.get(key)}
+
+
 def charges_of_runs(
-    snapshot: Snapshot, period: Period, month: Period, project: Project, total: Total, *, has_estimate: bool
+    snapshot: Snapshot,
+    period: Period,
+    month: Period,
+    project: Project,
+    total: Total,
+    *,
+    has_estimate: bool,
+    by_profile: Mapping[ComputeProfile, Total],
 ) -> Iterator[Charge]:
-    """One project's compute in a period of this month, and with `has_estimate` the owners' own estimate of its runs."""
+    """One project's compute in a period of this month, a charge for each profile that its runs had.
+
+    With `has_estimate` the owners' own estimate of its runs, too.
+    """
     billed = Charge(
         component="compute",
         period=period,
@@ -142,7 +182,17 @@ def charges_of_runs(
         sku=f"compute-{snapshot.profile_of(project)}",
         runs=total.runs,
     )
-    yield billed
+    if not by_profile:
+        yield billed
+    for profile, part in by_profile.items():
+        yield replace(
+            billed,
+            micro_usd=part.compute_micro_usd,
+            quantity=part.duration_ms / 1000,
+            sku=f"compute-{profile.name}",
+            runs=part.runs,
+            basis=profile.basis,
+        )
     if has_estimate:
         yield replace(
             billed,

@@ -177,19 +177,19 @@ def _compute(snapshot: Snapshot, own: Sequence[Charge], tariff: Tariff, micro_us
     items: dict[str, int] = defaultdict(int)
     compute = snapshot.config.compute(snapshot.name)
     projects = {known.project.project_id: known.project for known in snapshot.stored.projects}
-    assumed_ms = assumed = 0
+    assumed_ms, assumed = 0, set[str]()
     for charge in own:
         if charge.micro_usd:
             items[charge.sku.removeprefix("compute-")] += charge.micro_usd
         project = projects.get(charge.resource_id or "") or Project(project_id=charge.resource_id or "")
-        if charge.quantity and snapshot.profiles_of(project).current.basis == "assumed":
+        if charge.quantity and (charge.basis or snapshot.profiles_of(project).current.basis) == "assumed":
             assumed_ms += round(charge.quantity * 1000)
-            assumed += 1
+            assumed.add(project.project_id)
     paid = [profile for profile in tariff.book.compute_hour if tariff.compute_hour_micro_usd(profile)]
     current = tariff.compute_hour_micro_usd(compute.default)
     suppositions = tuple(
         Supposition(
-            what=f"{_projects(assumed)} with the assumed profile {compute.default} on {profile}",
+            what=f"{_projects(len(assumed))} with the assumed profile {compute.default} on {profile}",
             micro_usd=micro_usd + (tariff.compute_hour_micro_usd(profile) - current) * assumed_ms // _HOUR_MS,
         )
         for profile in paid
@@ -202,8 +202,8 @@ def _compute(snapshot: Snapshot, own: Sequence[Charge], tariff: Tariff, micro_us
     if missing > 0 and hour:
         sessions += f": {missing / hour:,.1f} hours on {profile} would make it"
     guessed = (
-        f"{assumed_ms / 60_000:,.0f} minutes of {_projects(assumed)} ran on an assumed profile ({compute.default}): "
-        "set compute.profiles"
+        f"{assumed_ms / 60_000:,.0f} minutes of {_projects(len(assumed))} ran on an assumed profile "
+        f"({compute.default}): set compute.profiles"
     )
     return LedgerPart(
         micro_usd=None,

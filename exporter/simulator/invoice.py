@@ -2,12 +2,12 @@
 
 import csv
 import io
-from collections import Counter
-from fnmatch import fnmatchcase
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from math import ceil
 
 from exporter.simulator.people import PAID_ROLES
-from exporter.simulator.project_settings import COMPUTE_USD
+from exporter.simulator.project_settings import COMPUTE_USD, profile_at
 from exporter.simulator.simulation import Simulation
 
 SEAT_USD = {"editor": 28.0, "explorer": 10.0}
@@ -33,8 +33,9 @@ def invoice_csv(simulation: Simulation, period: tuple[int, int]) -> str:
     rows: list[tuple[str, str, float]] = []
     seats = Counter(_kind(one.role) for one in simulation.seats if one.role in PAID_ROLES)
     rows += [(f"Team plan: {kind} seats", f"{seats[kind]}", seats[kind] * price) for kind, price in SEAT_USD.items()]
-    for pattern, (profile, usd) in COMPUTE_USD.items():
-        hours = _run_hours(simulation, period, pattern) + _SESSION_HOURS[profile]
+    run_hours = _run_hours(simulation, period)
+    for profile, usd in COMPUTE_USD.values():
+        hours = run_hours[profile.lower()] + _SESSION_HOURS[profile]
         rows.append((f"Advanced compute: {profile}", f"{hours * 60:.0f} minutes", hours * usd))
     top_ups = ceil(_excess_credits(simulation, period) / _TOP_UP[0]) + _HIDDEN_TOP_UPS
     rows.append(("AI credits: automatic top-ups", f"{top_ups * _TOP_UP[0]} credits", top_ups * _TOP_UP[1]))
@@ -63,11 +64,12 @@ def _kind(role: str) -> str:
     return "explorer" if role == "explorer" else "editor"
 
 
-def _run_hours(simulation: Simulation, period: tuple[int, int], pattern: str) -> float:
-    """The run time of the projects with such a title, of the runs that started in the period and got a kernel."""
-    return sum(
-        (run.elapsed_ms or 0) / _HOUR_MS
-        for project in simulation.projects
-        if fnmatchcase(project.title, pattern) and project.is_runnable
-        for run in simulation.runs_between(*period, project_id=project.project_id)
-    )
+def _run_hours(simulation: Simulation, period: tuple[int, int]) -> Mapping[str, float]:
+    """By compute profile the time of the runs that started in the period, each at the profile of its version."""
+    hours: dict[str, float] = defaultdict(float)
+    for project in simulation.projects:
+        if project.is_runnable:
+            for run in simulation.runs_between(*period, project_id=project.project_id):
+                profile = profile_at(simulation.seed, project, int(run.version or 1))
+                hours[profile or ""] += (run.elapsed_ms or 0) / _HOUR_MS
+    return hours

@@ -15,7 +15,7 @@ class WeekAccount:
     Runs by kind, None until it is completely known; each component's cost that is known; the AI credits used, in
     thousandths, None where threads cannot be read; the seats that were held, with what each cost; of a
     closed period what was used by then of the budgets of the period, by name. `profiles`: what runs add up to by
-    project and the compute profile that they had; not kept of closed periods.
+    project and the compute profile that they had; periods that an earlier version closed have none.
     """
 
     period: Period

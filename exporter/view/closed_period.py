@@ -12,7 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from exporter.facts import ACTIVE_STATUSES
-from exporter.insight import SeatUse
+from exporter.insight import Basis, ComputeProfile, SeatUse
 from exporter.ledger import StoredAdjustment, StoredClosing
 from exporter.view.accounts import Accounts, WeekAccount
 from exporter.view.attribution import NOW, Attribution, ProjectThen
@@ -198,21 +198,19 @@ def _account(first: WeekAccount, second: WeekAccount | None, sign: int) -> WeekA
     used = [one.credits_milli for one in (first, second)]
     return WeekAccount(
         period=first.period,
-        totals={
-            kind: total
-            for kind, total in _merged(
-                first.totals or {},
-                second.totals or {},
-                lambda a, b: Total(
-                    *(one + sign * other for one, other in zip(a or Total(), b or Total(), strict=True))
-                ),
-            ).items()
-            if any(total)
-        },
+        totals=_sums(first.totals or {}, second.totals or {}, sign),
         costs=_merged(first.costs, second.costs, lambda a, b: (a or 0) + sign * (b or 0)),
         credits_milli=None if used == [None, None] else (used[0] or 0) + sign * (used[1] or 0),
         seats=tuple(one for one in seats.values() if one.days or one.months or one.weight),
+        profiles=_sums(first.profiles, second.profiles, sign),
     )
+
+
+def _sums(first: Mapping[Key, Total], second: Mapping[Key, Total], sign: int) -> dict[Key, Total]:
+    def join(a: Total | None, b: Total | None) -> Total:
+        return Total(*(one + sign * other for one, other in zip(a or Total(), b or Total(), strict=True)))
+
+    return {key: total for key, total in _merged(first, second, join).items() if any(total)}
 
 
 def _seat(first: SeatUse | None, second: SeatUse | None, sign: int) -> SeatUse:
@@ -233,7 +231,10 @@ def _merged(
 
 
 class _Plain(msgspec.Struct):
-    """An account as it is kept: `totals` are rows of project, trigger, status and sums."""
+    """An account as it is kept: `totals` are rows of project, trigger, status and sums.
+
+    `profiles` are rows of project, compute profile, what that rests on, and sums; closes of earlier versions have none.
+    """
 
     period: tuple[int, int]
     totals: list[tuple[str, str, str, list[int]]]
@@ -241,6 +242,7 @@ class _Plain(msgspec.Struct):
     credits_milli: int | None
     seats: list[tuple[str, str, str, int, int, int]]
     budgets: dict[str, float] = {}
+    profiles: list[tuple[str, str, Basis, list[int]]] = []
 
 
 class _Body(msgspec.Struct):
@@ -254,7 +256,10 @@ class _Body(msgspec.Struct):
 def _plain(account: WeekAccount) -> _Plain:
     totals = [(*kind, list(total)) for kind, total in (account.totals or {}).items()]
     seats = [(*one,) for one in account.seats]
-    return _Plain(account.period, totals, dict(account.costs), account.credits_milli, seats, dict(account.budgets))
+    profiles = [(project_id, *profile, list(total)) for (project_id, profile), total in account.profiles.items()]
+    return _Plain(
+        account.period, totals, dict(account.costs), account.credits_milli, seats, dict(account.budgets), profiles
+    )
 
 
 def _decoded(text: str) -> tuple[Books, Attribution]:
@@ -271,4 +276,7 @@ def _account_of(plain: _Plain) -> WeekAccount:
         credits_milli=plain.credits_milli,
         seats=tuple(SeatUse(*one) for one in plain.seats),
         budgets=plain.budgets,
+        profiles={
+            (project_id, ComputeProfile(name, basis)): Total(*sums) for project_id, name, basis, sums in plain.profiles
+        },
     )

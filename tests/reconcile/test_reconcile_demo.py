@@ -7,10 +7,12 @@ import pytest
 from helpers.wasteful import MovingClock, follow
 
 from exporter.config import Week, load_config
+from exporter.facts import ProjectVersion
 from exporter.insight import period_at, period_before
 from exporter.reconcile import InvoiceForm, parse_invoice
 from exporter.report import reconcile_report
 from exporter.simulator import invoice_csv
+from exporter.simulator.project_settings import profile_at
 
 ZONE = Week(timezone="Europe/Zurich")
 
@@ -20,6 +22,7 @@ def report(tmp_path_factory: Any) -> Any:
     folder = tmp_path_factory.mktemp("demo")
     clock = MovingClock(1_795_000_000.0)
     simulation, following = follow(clock, f"sqlite:///{folder / 'ledger.db'}")
+    read_every_version(simulation, following.known)
     text = (resources.files("exporter.cli") / "demo.yml").read_text("utf-8")
     text = text.replace("HEX_ADDRESS", "127.0.0.1:1").replace("GATEWAY_ADDRESS", "127.0.0.1:2")
     text = text.replace("TOKEN_FILE", "token")
@@ -29,6 +32,16 @@ def report(tmp_path_factory: Any) -> Any:
     period = period_before(period_at(now_ms, "month", ZONE), "month", ZONE)
     invoice = parse_invoice(invoice_csv(simulation, period).encode(), InvoiceForm(), "invoice.csv")
     return reconcile_report(following.ledger, config, clock, invoice, month="2026-10")
+
+
+def read_every_version(simulation: Any, known: Any) -> None:
+    """The ledger of somebody who has followed the workspace since before the month."""
+    for project in simulation.projects:
+        versions = {run.version for run in known.runs_between(0, None) if run.project_id == project.project_id}
+        for version in filter(None, versions):
+            profile = profile_at(simulation.seed, project, int(version))
+            facts = ProjectVersion(project_id=project.project_id, version=version, profile=profile)
+            known.record_version(facts, None, 0)
 
 
 def lines(report: Any) -> dict[str, dict[str, Any]]:

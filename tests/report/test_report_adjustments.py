@@ -27,6 +27,7 @@ def world(manual_clock: Any) -> Any:
     made = World(manual_clock)
     made.configure(weeks=(Week(timezone="Europe/Zurich"),), price_lists=(PRICES,))
     made.list_projects(made.published("p1", title="Orders"), made.published("p2", title="Leads"))
+    made.acme.record_collector("export", False, made.now_ms, 403)  # no version will come
     made.acme.record_seats([Seat(user_id="1", role="editor")], made.now_ms)
     made.read_runs("p1", made.run("a", 7 * DAY_MS), made.active("b", 4 * DAY_MS))
     made.read_runs("p2", made.run("c", HOUR_MS, project_id="p2"))

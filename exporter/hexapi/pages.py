@@ -1,7 +1,7 @@
 """One page of an answer: bytes in, facts out."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from exporter.errors import BadAnswerError
@@ -16,11 +16,15 @@ _Kind = TypeVar("_Kind")
 
 @dataclass(frozen=True, slots=True)
 class BadItem:
-    """One item that could not be read: `item_id` where one can be made out, `reason` safe to log."""
+    """One item that could not be read: `item_id` where one can be made out, `reason` safe to log.
+
+    `place` is how many of the page that can be read come before it.
+    """
 
     endpoint: Endpoint
     item_id: str | None
     reason: str
+    place: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +74,7 @@ def read_page(request: ApiRequest, body: bytes, *, sent_ms: int, server_ms: int 
     for position, item in enumerate(found):
         outcome = _read(request, item, position)
         if isinstance(outcome, BadItem):
-            bad.append(outcome)
+            bad.append(replace(outcome, place=len(items)))
         else:
             items.append(outcome)
 

@@ -48,6 +48,11 @@ class HeadRead:
         self._reached_end = False
         self._step_backs = 0
         self._stale_pages = 0
+        self._gap_ms: int | None = None
+
+    def leave_gap(self, since_ms: int) -> None:
+        """A run that started then or later cannot be read: nothing is known whole from there on."""
+        self._gap_ms = since_ms if self._gap_ms is None else min(self._gap_ms, since_ms)
 
     def add(self, page: Page, sent_ms: int) -> None:
         """Take the page that `next` asked for; `sent_ms` is when it was requested, by Hex's clock."""
@@ -103,9 +108,10 @@ class HeadRead:
             is_joined = known_from_ms is not None and self._is_joined()
             # Where Hex has forgotten every run since `known_from_ms`, no older page would ever touch what is known.
             known_from_ms = min(known_from_ms or 0, self._oldest_ms + 1) if is_joined else self._oldest_ms + 1
+        known_until_ms = max(self._first_sent_ms, self._progress.known_until_ms or 0)
         return replace(
             self._progress,
-            known_until_ms=max(self._first_sent_ms, self._progress.known_until_ms or 0),
+            known_until_ms=known_until_ms if self._gap_ms is None else min(known_until_ms, self._gap_ms),
             known_from_ms=known_from_ms,
             is_unordered=False,
             disorder_ms=max(self._progress.disorder_ms, self._disorder_ms),

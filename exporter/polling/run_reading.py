@@ -21,6 +21,7 @@ from exporter.polling.request_estimate import (
 from exporter.polling.run_habits import HABIT_DAYS_MS, habits_of
 from exporter.polling.tracked_project import RunsTaken, TrackedProject, active_runs
 from exporter.polling.turn_pacing import TurnPacing
+from exporter.polling.unreadable_runs import UnreadableRuns
 
 OVERDUE_MS = 10 * MINUTE_MS
 """A project whose runs are due for longer than this is overdue."""
@@ -56,6 +57,7 @@ class RunReader:
         self.pacing = TurnPacing(requests_per_hour)
         self._active: dict[str, dict[str, int | None]] = {}
         self._unlisted_since_ms: dict[str, int] = {}
+        self._unreadable = UnreadableRuns(ledger)
         self._outlooks_at: tuple[int, int] = (0, 0)
 
     def load(self) -> None:
@@ -297,6 +299,7 @@ class RunReader:
         assert read is not None
         behind = read.behind_what_is_known(runs)
         read.is_deep = read.is_deep or not behind <= self._ledger.known_run_ids(behind)
+        self._unreadable.look(project_id, page, read, sent_ms)
         read.add(page, sent_ms)
         if read.next is not None or read.flaw is not None:
             self._ledger.record_runs(project_id, runs, one.progress, now_ms)

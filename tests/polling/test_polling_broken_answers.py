@@ -201,6 +201,76 @@ def test_a_run_that_cannot_be_read_is_counted_as_such_and_known_once_it_can(hand
     assert sum(1 for _ in following.known.runs_between(0, None)) == 151
 
 
+@pytest.mark.slow
+class TestARunThatCannotBeReadForLong:
+    """Nothing is complete beyond it, for a day; a run that was known before it broke holds nothing up."""
+
+    def broken(self, hand_made, follow, clock, later=110):
+        hand_made.add_project("p")
+        hand_made.add_run("p", "first", clock.now() - HOUR, end=clock.now() - HOUR + 5)
+        following = follow(hand_made.transport)
+        go(following, HOUR)
+        self.start = clock.now()
+        run = hand_made.add_run("p", "r", self.start, end=self.start + 5)
+        good = dict(run)
+        run["runId"] = None
+        for number in range(later):
+            hand_made.add_run("p", f"r{number}", self.start + 60 + number / 100, end=self.start + 70)
+        return following, run, good
+
+    def until(self, following):
+        (project,) = following.known.projects()
+        return project.progress.known_until_ms / 1000
+
+    def runs(self, following):
+        return sum(1 for _ in following.known.runs_between(0, None))
+
+    def test_it_is_counted_once_it_can_be_read_and_until_then_nothing_beyond_it_is_complete(
+        self, hand_made, follow, clock
+    ):
+        following, run, good = self.broken(hand_made, follow, clock)
+        go(following, 5 * HOUR)
+        assert self.until(following) <= self.start
+        assert self.runs(following) == 111
+        run.update(good)
+
+        go(following, HOUR)
+
+        assert self.runs(following) == 112
+        assert clock.now() - self.until(following) < HOUR
+
+    def test_a_restart_does_not_pass_it_over(self, hand_made, follow, clock):
+        following, run, good = self.broken(hand_made, follow, clock)
+        go(following, 5 * HOUR)
+        following.poller.load()
+        run.update(good)
+
+        go(following, HOUR)
+
+        assert self.runs(following) == 112
+
+    def test_after_a_day_it_is_left_out_with_a_word(self, hand_made, follow, clock):
+        following, _, _ = self.broken(hand_made, follow, clock, later=3)
+        with structlog.testing.capture_logs() as logs:
+            go(following, 26 * HOUR)
+
+        assert clock.now() - self.until(following) < 7 * HOUR
+        assert len([line for line in logs if "left out" in line["event"]]) == 1
+
+    def test_one_that_is_known_already_holds_nothing_up(self, hand_made, follow, clock):
+        hand_made.add_project("p")
+        runs = [
+            hand_made.add_run("p", f"r{n}", clock.now() - n * HOUR - 60, end=clock.now() - n * HOUR) for n in (3, 2, 1)
+        ]
+        following = follow(hand_made.transport)
+        go(following, HOUR)
+        runs[1]["runId"] = None
+
+        go(following, HOUR)
+
+        assert clock.now() - self.until(following) < HOUR
+
+
 class TestWritesThatFail:
     @pytest.mark.slow
     @pytest.mark.parametrize("seed", range(4))

@@ -2,6 +2,8 @@
 
 from contextlib import suppress
 
+from sqlalchemy import select
+
 from exporter.clock import Clock
 from exporter.errors import LedgerError
 from exporter.ledger.opening import open_store
@@ -43,6 +45,12 @@ class Ledger:
     def is_durable(self) -> bool:
         """Whether what is written outlives the process."""
         return self._store.is_durable
+
+    def look(self) -> int:
+        """See whether it can be read, which `problem` says then; when it was read last, by the wall clock."""
+        with suppress(LedgerError), self._store.reading() as connection:
+            connection.execute(select(1))
+        return self._store.reached_ms
 
     @property
     def version(self) -> int:

@@ -61,6 +61,8 @@ class Store:
         self.fence: Fence | None = None
         self.database_clock = database.clock
         self.version = 0
+        self.reached_ms = self.now_ms()
+        """When it was last read or written."""
         with self.reading() as connection:
             self.created_ms = _created_ms(connection)
 
@@ -171,6 +173,7 @@ class Store:
                 # The damaged file that it read from has been replaced: the one in use is not to blame.
                 raise LedgerError(self.database.sentence(error, "read")) from error
             raise self._failure(error, "read") from error
+        self.reached_ms = self.now_ms()
         if self._problems and not self._is_damaged:
             self._problems.pop("read", None)
 

@@ -1007,6 +1007,11 @@ GROUPS = (
             ),
             _gauge("hex_exporter_ledger_created_timestamp_seconds", "", "When the ledger in use was created."),
             _gauge(
+                "hex_exporter_ledger_read_timestamp_seconds",
+                "",
+                "When the ledger was read last: while its database is away, the page shows what was known then.",
+            ),
+            _gauge(
                 "hex_exporter_ledger_durable",
                 "",
                 "1: the ledger is kept on disk; 0: it is not, or it was damaged and a fresh one was started: see the "

@@ -117,7 +117,9 @@ class Collector:
         for snapshot in snapshots:
             for concept in CONCEPTS:
                 yield from concept(snapshot)
-        yield from ledger_families(self._ledger.created_ms, self._ledger.is_durable and self._ledger.problem is None)
+        read_ms = self._ledger.look()
+        is_durable = self._ledger.is_durable and self._ledger.problem is None
+        yield from ledger_families(self._ledger.created_ms, read_ms, is_durable)
         yield from exporter_families(self._status.current)
         yield from self._process.families()
 

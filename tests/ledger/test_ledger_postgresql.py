@@ -279,6 +279,7 @@ class TestAway:
             for _ in range(3):
                 with pytest.raises(LedgerError, match="is not currently accepting connections"):
                     workspace.count(*SERIES, 1)
+            manual_clock.advance(600)
             during, problem = page(), ledger.problem
         workspace.count(*SERIES, 1)
         after = page()
@@ -287,3 +288,5 @@ class TestAway:
         assert [one["hex_exporter_ledger_durable"] for one in (before, during, after)] == [1, 0, 1]
         assert [one["hex_exporter_bad_items_total"] for one in (before, during, after)] == [5, 5, 6]
         assert during.keys() == before.keys()
+        read = [one["hex_exporter_ledger_read_timestamp_seconds"] for one in (before, during, after)]
+        assert [read[1] - read[0], read[2] - read[0]] == [0, 600]

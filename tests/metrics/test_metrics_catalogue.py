@@ -75,6 +75,7 @@ OF_THE_PROCESS = {
     "hex_exporter_loop_heartbeat_timestamp_seconds",
     "hex_exporter_ledger_created_timestamp_seconds",
     "hex_exporter_ledger_durable",
+    "hex_exporter_ledger_read_timestamp_seconds",
     "hex_exporter_page_build_seconds",
     "hex_exporter_page_series",
     "hex_exporter_page_duplicate_series",

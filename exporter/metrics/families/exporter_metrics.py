@@ -7,9 +7,10 @@ from exporter.metrics.page import Family
 from exporter.view import ProcessStatus, Snapshot
 
 
-def ledger_families(created_ms: int, is_durable: bool) -> Iterator[Family]:
-    """Since when there are facts, and whether they reach the disk."""
+def ledger_families(created_ms: int, read_ms: int, is_durable: bool) -> Iterator[Family]:
+    """Since when there are facts, how old those of the page may be, and whether new ones reach the disk."""
     yield Family(METRICS["hex_exporter_ledger_created_timestamp_seconds"], [((), created_ms / 1000)])
+    yield Family(METRICS["hex_exporter_ledger_read_timestamp_seconds"], [((), read_ms / 1000)])
     yield Family(METRICS["hex_exporter_ledger_durable"], [((), int(is_durable))])
 
 

@@ -40,7 +40,7 @@ from dashboards.panel_parts import (
 )
 from dashboards.panels import bands, bars, curve, figure, table
 from dashboards.promql import gauge
-from dashboards.week_panels import week_table
+from dashboards.week_panels import week_bars
 
 _USED, _LIMIT = gauge("hex_budget_used", ONE), gauge("hex_budget_limit", ONE)
 
@@ -290,17 +290,16 @@ def _mapping() -> dict[str, Any]:
 
 
 def _hours() -> Any:
-    return week_table(
+    return week_bars(
         11,
         "When the runs start",
         about(
             "Runs of the last 7 x 24 hours by weekday and hour of the configured time zone.",
-            normal="office hours, and a column or two where schedules fire.",
-            act="A dark column at night: schedules whose results no one reads before morning. See **Schedules**.",
+            normal="office hours, and a bar or two where schedules fire.",
+            act="A tall bar at night: schedules whose results no one reads before morning. See **Schedules**.",
         ),
         "hex_week_hour_runs",
         empty="The last seven days have not been read completely yet",
-        colour="continuous-blues",
     )
 
 

@@ -183,7 +183,7 @@ def _basis() -> Any:
 def _sessions() -> Any:
     return _money(
         14,
-        "App sessions in 7 days, at most",
+        "App sessions in 7 days, at most, all teams",
         about(
             "Hex bills sessions of apps and notebooks and shows none of them: compute on this board is a lower bound. "
             "This is an estimate from above of what apps that rerun for each viewer add: each view as long as a usual "

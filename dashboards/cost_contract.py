@@ -45,7 +45,7 @@ def renewal() -> Any:
     """The time until the renewal."""
     return figure(
         24,
-        "Renewal in",
+        "Renewed in, all teams",
         about(
             "Time until the contract is renewed.",
             normal="months.",

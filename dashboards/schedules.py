@@ -23,7 +23,7 @@ from dashboards.panel_parts import (
 )
 from dashboards.panels import bars, figure, table
 from dashboards.promql import age, chosen, gauge, money, named, projects, views
-from dashboards.week_panels import week_table
+from dashboards.week_panels import week_bars
 
 _PLANNED = gauge("hex_project_scheduled_week_runs")
 _WEEKLY = views("7d")
@@ -182,17 +182,16 @@ def _cadences() -> Any:
 
 
 def _collisions() -> Any:
-    return week_table(
+    return week_bars(
         11,
         "When schedules fire together, all teams",
         about(
             "Runs that the enabled schedules start in this week, by weekday and hour of the configured time zone.",
             normal="spread over the hours before people come in.",
-            act="One dark column: everything starts at once and waits for kernels. Move some by an hour.",
+            act="One tall bar: everything starts at once and waits for kernels. Move some by an hour.",
         ),
         "hex_week_hour_scheduled_runs",
         empty="No schedule",
-        colour="continuous-purples",
     )
 
 

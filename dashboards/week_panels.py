@@ -1,18 +1,17 @@
-"""A week hour by hour: this one and the last as curves, and a table of weekdays and hours."""
+"""A week hour by hour: this one and the last as curves, and bars of hours made of weekdays."""
 
 from typing import Any
 
-from grafana_foundation_sdk.builders import (
-    common,
-    dashboard,
-)
-from grafana_foundation_sdk.builders import table as tables
+from grafana_foundation_sdk.builders import barchart, common
 from grafana_foundation_sdk.builders import trend as trends
 from grafana_foundation_sdk.models import common as commons
-from grafana_foundation_sdk.models import dashboard as models
 
-from dashboards.panel_parts import CALM, COUNT, PLAIN, Query, dress, painted, properties_of, texts_of_values, transform
+from dashboards.panel_parts import CALM, COUNT, PLAIN, Query, dress, painted, properties_of, transform
 from dashboards.promql import gauge
+
+_HOUR = "Hour"
+_COLOURS = ("super-light-blue", "light-blue", "blue", "semi-dark-blue", "dark-blue", "purple", "dark-purple")
+"""From Monday on; the days at the end of the week differ most."""
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -56,27 +55,43 @@ def week_curve(id: int, title: str, description: str, *, empty: str) -> Any:
     return panel
 
 
-def week_table(id: int, title: str, description: str, metric: str, *, empty: str, colour: str) -> Any:
-    """A week at a glance: weekdays down, hours across, the darker the more. `metric` has both as labels."""
+def week_bars(id: int, title: str, description: str, metric: str, *, empty: str) -> Any:
+    """A week at a glance: a bar for each hour, its weekdays upon each other. `metric` has both as labels.
+
+    All hours are in sight at any width; a table of weekdays and hours would need 1,250 pixels.
+    """
     days = [
         f'label_replace(sum by (hour) ({gauge(metric, _weekday(day))}), "day", "{number}", "", "")'
         for number, day in enumerate(_WEEKDAYS, start=1)
     ]
-    panel = tables.Panel().cell_height(commons.TableCellHeight.SM).show_header(True).filterable(False)
+    panel = (
+        barchart.Panel()
+        .x_field(_HOUR)
+        .x_tick_label_max_length(2)
+        .stacking(commons.StackingMode.NORMAL)
+        .group_width(0.9)
+        .bar_width(0.97)
+        .fill_opacity(85)
+        .line_width(0)
+        .show_value(commons.VisibilityMode.NEVER)
+        .axis_soft_min(0)
+        .legend(
+            common.VizLegendOptions()
+            .display_mode(commons.LegendDisplayMode.LIST)
+            .placement(commons.LegendPlacement.BOTTOM)
+            .show_legend(True)
+        )
+        .tooltip(common.VizTooltipOptions().mode(commons.TooltipDisplayMode.MULTI).sort(commons.SortOrder.NONE))
+    )
     asked = [Query(" or ".join(days))]
-    dress(panel, id, title, description, asked, unit="none", empty=empty, decimals=0, steps=(), now=True, is_table=True)
-    panel.min(0).align(commons.FieldTextAlignment.CENTER).min_width(28)
-    panel.color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId(colour)))
-    panel.cell_options(commons.TableColoredBackgroundCellOptions(mode=commons.TableCellBackgroundDisplayMode.BASIC))
+    dress(panel, id, title, description, asked, unit=COUNT, empty=empty, decimals=0, steps=(), now=True, is_table=True)
     # Prometheus answers in any order, and "monday" sorts behind "friday": so days are numbers with names.
-    transform(panel, "sortBy", {"fields": {}, "sort": [{"field": "day"}]})
-    transform(panel, "groupingToMatrix", {"columnField": "hour", "rowField": "day", "valueField": "Value"})
-    order = {"day\\hour": 0} | {f"{hour:02}": hour + 1 for hour in range(24)}
-    renamed = {"day\\hour": "Day"}
-    transform(panel, "organize", {"excludeByName": {}, "indexByName": order, "renameByName": renamed})
-    names = {str(number): (day[:3].title(), PLAIN) for number, day in enumerate(_WEEKDAYS, start=1)}
-    shown = {"custom.cellOptions": {"type": "auto"}, "custom.width": 55, "mappings": [texts_of_values(names)]}
-    panel.override_by_name("Day", properties_of(shown))
+    transform(panel, "sortBy", {"fields": {}, "sort": [{"field": "hour"}]})
+    transform(panel, "groupingToMatrix", {"columnField": "day", "rowField": "hour", "valueField": "Value"})
+    order = {"hour\\day": 0} | {str(number): number for number in range(1, len(_WEEKDAYS) + 1)}
+    transform(panel, "organize", {"excludeByName": {}, "indexByName": order, "renameByName": {"hour\\day": _HOUR}})
+    for number, (day, colour) in enumerate(zip(_WEEKDAYS, _COLOURS, strict=True), start=1):
+        panel.override_by_name(str(number), properties_of(painted(colour) | {"displayName": day[:3].title()}))
     return panel
 
 

@@ -120,7 +120,7 @@ def _projects_over_time() -> Any:
         ),
         [Query(named, "{{name}}")],
         unit=COUNT,
-        empty="No data",
+        empty="No connection's projects are known",
         draw="steps",
         calcs=("lastNotNull", "diff"),
     )

@@ -237,7 +237,7 @@ def _active() -> Any:
         ),
         [Query(gauge("hex_runs_active"), "{{state}}")],
         unit=COUNT,
-        empty="No data",
+        empty="No runs were read yet",
         draw="steps",
         colors={"running": CALM, "pending": WARN},
     )

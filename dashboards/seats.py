@@ -173,7 +173,7 @@ def _trend() -> Any:
         ),
         [Query(_SEATS, "{{role}}")],
         unit=COUNT,
-        empty="No data",
+        empty="No users were read yet",
         draw="steps",
         calcs=("lastNotNull", "diff"),
     )
@@ -192,7 +192,7 @@ def _idle_trend() -> Any:
         ),
         [Query(f"{paid} - {idle}", "used"), Query(idle, "idle")],
         unit=COUNT,
-        empty="No data",
+        empty="No seat has a price",
         draw="steps",
         stacked=True,
         area=True,

@@ -179,7 +179,7 @@ def _backlog() -> Any:
             ),
         ],
         unit=COUNT,
-        empty="No data",
+        empty="Nothing was read yet",
         draw="steps",
         colors={"overdue": WARN, "history not complete": CALM},
     )

@@ -42,6 +42,7 @@ teams:
 prices: {plan: team, run_usd: 0.05, overrides: {team: {explorer_month: 12}}}
 compute: {default: large}
 seats: {reviewed_on: 2026-09-01}
+contract: {seats: {editor: 20}, credits_month: 2000, commit_usd_year: 90000, renews_on: 2027-03-01}
 sources:
   - {match: {title: "R*"}, name: revenue, file: {paths: [/data/revenue.csv]}}
   - {match: {title: "*"}, name: warehouse, http: {url: "http://localhost/_simulator/sources/{project_id}"}}

@@ -220,6 +220,10 @@ class TestPanels:
             if panel["type"] == "stat" and panel["options"]["colorMode"] == "value":
                 assert {one["color"] for one in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]} == {"text"}
 
+    def test_an_empty_panel_says_why(self, board):
+        for panel in panels_of(board):
+            assert panel["fieldConfig"]["defaults"]["noValue"] not in ("", "No data", "-"), panel["title"]
+
     def test_what_does_not_act_on_team_and_owner_says_so(self, board):
         names = {one["name"] for one in board["templating"]["list"]}
         for panel in panels_of(board) if "team" in names else ():

@@ -173,7 +173,8 @@ def _ranked() -> Any:
             "The largest findings: what it is, its team, what it costs a month, what acting on it would save, "
             "and what to do. Findings that overlap each show their whole saving, so that the column adds up to more "
             "than the figure above. The saving of a second connection to the same database is on the database's bill: "
-            "such connections are ranked by the cost of what runs through them, which is no saving.",
+            "such connections are ranked by the cost of what runs through them, which is no saving. Compute profiles "
+            "and caches are judged by the settings of published versions (`collect.exports`).",
             normal="few lines, and none of them old.",
             act="Act on the first line. Its name links to the board with details, `In Hex` to where you change it.",
         ),
@@ -331,7 +332,7 @@ BOARD = board(
     "hex-savings",
     "What can be switched off, and what has that brought?",
     [
-        header("audit", "prices", "users", "tables", "sources"),
+        header("audit", "prices", "users", "tables", "exports", "sources"),
         (4, _figures()),
         (15, [(24, _ranked())]),
     ],

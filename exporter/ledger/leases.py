@@ -4,20 +4,21 @@ No session locks: a connection pool between may give each transaction another se
 owner's own transaction, so that a replica that was paused, cut off or slow changes nothing, whatever it believes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from sqlalchemy import Connection, Row, delete, select, update
 
-from exporter.errors import LeaseLostError
-from exporter.ledger.codec import encode
+from exporter.errors import LeaseLostError, LedgerError
+from exporter.ledger.codec import decode, encode
 from exporter.ledger.engines import DatabaseClock
 from exporter.ledger.lease_plan import GONE_MS, MOVE_EVERY_MS, Board, Lease, Move, Replica
 from exporter.ledger.lease_schema import LEASES, REPLICAS
-from exporter.ledger.schema import META, upsert
+from exporter.ledger.schema import META, NOTES, upsert
 from exporter.ledger.store import Store
 
 _MOVED = "lease_moved_ms"
+_FOLLOWED_AT = "followed_at"
 _FORGET_MS = 3_600_000  # so long a replica that is gone can still be named
 
 
@@ -80,6 +81,32 @@ class Leases:
             new = [_unowned(workspace, now_ms) for workspace in sorted(me.workspaces - known)]
             upsert(connection, LEASES, new, keep=("owner", "epoch", "changed_ms"), add=("version",))
             return self._board(connection, now_ms)
+
+    def join(self, addresses: Mapping[str, str]) -> None:
+        """Say at which Hex each workspace is followed, by its name.
+
+        Raises LedgerError where a living replica follows one of that name at another: each would count into the other's
+        sums. So two clusters on one schema are refused.
+        """
+        with self._store.lease_transaction() as connection:
+            connection.execute(select(META.c.key).where(META.c.key == "schema_version").with_for_update())
+            alive = REPLICAS.c.renewed_ms > self._now_ms(connection) - GONE_MS
+            others = connection.execute(select(REPLICAS.c.replica).where(alive, REPLICAS.c.replica != self.replica))
+            names = ", ".join(sorted(others.scalars()))
+            wanted = select(NOTES.c.workspace, NOTES.c.value).where(NOTES.c.key == _FOLLOWED_AT)
+            known = {row.workspace: decode(row.value, str) for row in connection.execute(wanted)}
+            for workspace, address in addresses.items():
+                if names and known.get(workspace, address) != address:
+                    raise LedgerError(
+                        f"workspace {workspace}: {names} on this ledger follows {known[workspace]} by that name, and "
+                        f"this process {address}: give each cluster a schema of its own by storage.schema, "
+                        "or stop the others first"
+                    )
+            rows = [
+                {"workspace": workspace, "key": _FOLLOWED_AT, "value": encode(address)}
+                for workspace, address in addresses.items()
+            ]
+            upsert(connection, NOTES, rows)
 
     def board(self) -> Board:
         """The replicas and leases of now."""

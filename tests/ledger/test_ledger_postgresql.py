@@ -13,7 +13,10 @@ from exporter.config import Config, Storage, Workspace
 from exporter.errors import LedgerError, LedgerTooNewError
 from exporter.facts import Group
 from exporter.ledger import Ledger, WorkspaceLedger, open_ledger
-from exporter.ledger.engines import postgresql
+from exporter.ledger.engines import database_clock, postgresql
+from exporter.ledger.lease_plan import Replica
+from exporter.ledger.leases import Leases
+from exporter.ledger.opening import open_store
 from exporter.metrics import Collector, Status
 
 SERIES = ("hex_exporter_bad_items_total", ("runs",))
@@ -178,6 +181,21 @@ class TestOpening:
     )
     def test_no_message_has_the_password(self, manual_clock: ManualClock, url: str) -> None:
         assert "r3t" not in refusal(url, manual_clock)
+
+
+def test_two_clusters_on_one_schema_are_refused_while_both_live(url: str, manual_clock: ManualClock) -> None:
+    stores = [open_store(url, clock=manual_clock) for _ in range(2)]
+    here, there = (Leases(store, name, database_clock) for store, name in zip(stores, "ab", strict=True))
+    here.join({"acme": "https://app.hex.tech/api/v1"})
+    here.beat(Replica(name="a"))
+
+    with pytest.raises(LedgerError, match=r"a on this ledger follows https://app.* give each cluster a schema"):
+        there.join({"acme": "https://eu.hex.tech/api/v1", "labs": "https://eu.hex.tech/api/v1"})
+    there.join({"acme": "https://app.hex.tech/api/v1", "labs": "https://eu.hex.tech/api/v1"})
+    here.hand_over((), leaves=True)
+    there.join({"acme": "https://eu.hex.tech/api/v1"})
+    for store in stores:
+        store.close()
 
 
 class TestAway:

@@ -7,6 +7,7 @@ _BY_STATE = {
     "08": "the connection was lost: nothing was half written, and it continues when the database is back",
     "25006": "the server only reads, as a standby does: point storage.url at the primary, "
     "with several hosts by target_session_attrs=read-write",
+    "25P03": "this program stood still in the middle of a transaction, which is undone whole: give it more CPU",
     "28": "the login of {user} was refused: correct the user and the password in storage.url, or pg_hba.conf",
     "3D000": "there is no such database: create it with CREATE DATABASE, or correct storage.url",
     "3F000": "there is no such schema: name one in storage.url by ?options=-csearch_path%3DNAME",

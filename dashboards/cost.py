@@ -162,7 +162,7 @@ def _basis() -> Any:
     share = {one: gauge("hex_cost_basis_ratio", f'basis="{one}"') for one in ("exact", "configured", "assumed")}
     return figure(
         13,
-        "Run minutes of this week, priced by, all teams",
+        "This week's run minutes priced by, all teams",
         about(
             "Compute costs by the profile that the version that ran is published with, which its export shows. "
             "`compute.profiles` in the configuration always applies; where neither says, a profile is assumed.",

@@ -135,6 +135,8 @@ def _triggered(simulation: Simulation) -> tuple[Sequence[str], str]:
         for one in simulation.projects
         if one.is_runnable and one.project_id not in planted and one is not simulation.planted
     ]
+    # A small workspace may have nothing but what was planted.
+    runnable = runnable or [one for one in simulation.projects if one.is_runnable]
     triggered, others = runnable[:_TRIGGERED_PROJECTS], runnable[_TRIGGERED_PROJECTS:]
     to_run = min(others or runnable, key=lambda one: one.median_seconds)
     return [one.project_id for one in triggered], to_run.project_id

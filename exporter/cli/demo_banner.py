@@ -30,7 +30,7 @@ def banner(
         [
             *(f"  {name:<10} {where}" for name, where in addresses),
             "",
-            "Open the overview. Then paste into another terminal, in this folder:",
+            "Open the overview. After two minutes, when all is read, paste into another terminal, in this folder:",
             "",
             *(f"  {line}" for line in lines),
             *([again] if project_id is not None else [""]),

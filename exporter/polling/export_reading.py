@@ -17,6 +17,7 @@ MOST_VERSIONS = 5
 """So many versions with runs are read of a project: who publishes every hour needs no more for a price."""
 
 _NAMES_EVERY_MS = 60_000  # which versions runs name is a query over two weeks of runs
+_LISTED_EVERY_MS = 60_000  # going through every project for each request would take longer the more there are
 _QUEUED_MS = HOUR_MS  # a run that was queued before the project was published has the version before
 _LATER_FIRST_MS = HOUR_MS
 _LATER_LONGEST_MS = 24 * HOUR_MS
@@ -35,7 +36,8 @@ class ExportReader:
         self._ledger = ledger
         self._every_ms = round(HOUR_MS / (requests_per_hour * SHARE))
         self._next_ms = 0
-        self._has_more = False
+        self._waiting: list[tuple[Project, str]] = []
+        self._listed_at_ms: int | None = None
         self._later: dict[_Key, tuple[int, int]] = {}
         self._logged: set[_Key] = set()
         self._named: dict[str, tuple[RunVersion, ...]] = {}
@@ -45,7 +47,7 @@ class ExportReader:
 
     def load(self) -> None:
         """Go on from what the ledger knows."""
-        self._named_at_ms = self._adopted_at = None
+        self._named_at_ms = self._adopted_at = self._listed_at_ms = None
         self._next_ms = 0
 
     def look(self, projects: Iterable[KnownProject], since_ms: int, now_ms: int) -> None:
@@ -53,7 +55,7 @@ class ExportReader:
         if self._named_at_ms is None or not 0 <= now_ms - self._named_at_ms < _NAMES_EVERY_MS:
             self._named = self._ledger.versions.named_by_runs(since_ms)
             self._named_at_ms = now_ms
-            self._adopted_at = None
+            self._adopted_at = self._listed_at_ms = None
         if self._adopted_at != self._ledger.versions.revision:
             for known in projects:
                 self._adopt(known.project, now_ms)
@@ -67,24 +69,31 @@ class ExportReader:
         """
         if self._next_ms - now_ms > 0 and self._next_ms - now_ms <= self._every_ms:
             return None
-        best: tuple[int, int, ApiRequest] | None = None
+        if self._listed_at_ms is None or not 0 <= now_ms - self._listed_at_ms < _LISTED_EVERY_MS:
+            self._waiting = self._list(projects, now_ms)
+            self._listed_at_ms = now_ms
+        while self._waiting:
+            project, version = self._waiting.pop()
+            if self._is_due(project, version, now_ms):
+                return ApiRequest(Endpoint.EXPORT, project.project_id, version=version)
+        return None
+
+    def _list(self, projects: Iterable[KnownProject], now_ms: int) -> list[tuple[Project, str]]:
+        """The versions that are due, the first to request at the end."""
+        due: list[tuple[tuple[bool, int, int], Project, str]] = []
         for known in projects:
             named = self._named.get(known.project.project_id, ())
             run_ms = sum(one.run_ms for one in named)
             for place, version in enumerate(self._wanted(known.project, named)):
                 if self._is_due(known.project, version, now_ms):
-                    rank = (min(place, 1), -run_ms)
-                    if best is None or rank < best[:2]:
-                        request = ApiRequest(Endpoint.EXPORT, known.project.project_id, version=version)
-                        best = (*rank, request)
-                    break
-        self._has_more = best is not None
-        return None if best is None else best[2]
+                    due.append(((place > 0, -run_ms, place), known.project, version))
+        due.sort(key=lambda one: one[0], reverse=True)
+        return [(project, version) for _, project, version in due]
 
     @property
     def wake_ms(self) -> int:
         """When the next version may be requested, NEVER_MS if none was wanted at the last look."""
-        return self._next_ms if self._has_more else NEVER_MS
+        return self._next_ms if self._waiting else NEVER_MS
 
     def sent(self, request: ApiRequest, now_ms: int) -> None:
         """A request leaves."""

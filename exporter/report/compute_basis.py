@@ -57,8 +57,8 @@ def profile_remarks(profiles: Mapping[str, ProjectProfiles]) -> Iterator[str]:
         names = sorted({one.current.name for one in assumed})
         of = f"{len(assumed)} of {len(profiles)} published projects"
         yield (
-            f"{ASSUMED_PROFILE}: {of} are taken to run on {' or '.join(names)} until their versions are read "
-            "(collect.exports); compute.profiles says otherwise"
+            f"{ASSUMED_PROFILE}: {of} are taken to run on {' or '.join(names)}, as no version that was "
+            "read names their profile (collect.exports); compute.profiles can name it"
         )
 
 

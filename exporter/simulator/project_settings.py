@@ -10,7 +10,7 @@ Version = int | str
 """The number of a published version, or `draft`."""
 
 COMPUTE_USD: Mapping[str, tuple[str, float]] = {"Revenue*": ("4XL", 2.58), "Leads*": ("Large", 0.32)}
-"""What the demo's workspace pays, as cli/demo.yml has it: by the titles that run on a paid profile, an hour."""
+"""Titles that run on a paid compute profile in every version: as an invoice calls it, and what an hour costs."""
 
 PROFILES = ("xs", "small", "medium", "medium", "medium", "medium", "large")
 """What projects run on whose titles the price list does not name: one in seven pays for it."""

@@ -101,9 +101,9 @@ def test_a_token_that_may_not_export_is_left_in_peace(exporting, follow, status)
     exporting.answer = lambda project_id, version: httpx.Response(status, json={"message": "no", "code": "FORBIDDEN"})
     following = follow(exporting.transport, collect=EXPORTS, per_hour=40)
 
-    asyncio.run(following.run_for(24 * HOUR))
+    asyncio.run(following.run_for(8 * HOUR))
 
-    assert 0 < len(exporting.wanted) < 20
+    assert 0 < len(exporting.wanted) < 12
     assert following.known.collectors()["export"].last_status == status
     assert exporting.asked("projects/p0/runs") > 5
 
@@ -139,3 +139,16 @@ def test_a_bad_version_is_requested_again_later_and_stops_nothing(exporting, fol
     assert capsys.readouterr().out.count("A version of a project cannot be read") == 1
     if bad.status_code == 200:
         assert following.counted("hex_exporter_bad_items_total")[("export",)] > 1
+
+
+def test_where_every_fifth_fails_each_version_comes_in_the_end(exporting, follow):
+    for number in range(12):
+        exporting.add_project(f"p{number}")
+    failure = httpx.Response(500, json={"message": "no", "code": "INTERNAL_SERVER_ERROR"})
+    exporting.answer = lambda project_id, _: failure if len(exporting.wanted) % 5 == 0 else exported(project_id)
+    following = follow(exporting.transport, collect=EXPORTS, per_hour=60)
+
+    asyncio.run(following.run_for(6 * HOUR))
+
+    assert all(following.known.versions.of(f"p{number}") for number in range(12))
+    assert len(exporting.wanted) == 12 + 2  # the fifth and the tenth again, and none twice

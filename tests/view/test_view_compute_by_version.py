@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from helpers.wasteful import MovingClock, config_of, follow
 
-from exporter.insight import period_at
+from exporter.insight import period_at, period_before
 from exporter.metrics import Collector, Status
 from exporter.simulator.project_settings import profile_at
-from exporter.view import sessions_of_7d
+from exporter.view import Bookkeeper, sessions_of_7d
 
 PUBLISHED = 25  # of the 30 projects; the others are drafts, or archived
 NOW = 1_795_608_000.0  # Wednesday, 25 November 2026, 12:00 UTC
@@ -103,3 +103,34 @@ def test_app_sessions_are_estimated_from_apps_that_rerun_and_are_in_no_bill(worl
     assert (sessions.views > 0, sessions.views <= views) == (True, True)
     paid = sum(total.compute_micro_usd for total in week.profiles.values())
     assert week.costs["compute"] == paid
+
+
+def test_a_quarter_is_exact_where_versions_are_known_and_says_for_how_many_runs_they_are_not(world: Any) -> None:
+    simulation, following = world
+    config, known = config_of(), following.known
+    snapshot, _ = account(following)
+    bookkeeper = Bookkeeper(known, config)
+    projects = {one.project_id: one for one in simulation.projects}
+    period = period_at(snapshot.now_ms, "week", config.week("w"))
+    exact_micro = exact_runs = 0
+    for _ in range(13):
+        week = bookkeeper.at_end_of(snapshot.stored, period).week
+        runs = [run for run in known.runs_between(*period) if run.status != "unable_to_allocate_kernel"]
+        read = [run for run in runs if has_profile(known, run)]
+        truth = sum(
+            cost_micro(profile_at(simulation.seed, projects[run.project_id], int(run.version)), run.duration_ms or 0)
+            for run in read
+        )
+        exact = [total for (_, profile), total in week.profiles.items() if profile.basis == "exact"]
+        assert sum(one.compute_micro_usd for one in exact) == truth
+        assert sum(one.runs for one in exact) == len(read)
+        assert sum(one.runs for one in week.profiles.values()) == len(runs)
+        exact_micro, exact_runs = exact_micro + truth, exact_runs + len(read)
+        period = period_before(period, "week", config.week("w"))
+    assert exact_micro > 1_000_000
+    assert exact_runs > 1000
+
+
+def has_profile(known: Any, run: Any) -> bool:
+    version = known.versions.of(run.project_id).get(run.version)
+    return version is not None and version.facts.profile is not None

@@ -3,7 +3,8 @@
 `--weeks N` seeded weeks with kills, 429s, broken pages and clock steps against the truth (the promise is 1,000; each
 takes a few seconds). `--scrapes N` scrapes while runs come and go (10,000). `--hours N` of a workspace of 2,000
 published projects on a virtual clock: 1 in 20 hourly, 1 in 4 daily, the rest weekly or by API about once a week; from a
-run's end to its count, against asking every project in turn at the same 30 requests a minute.
+run's end to its count, against asking every project in turn at the same 30 requests a minute; and the same while the
+versions of all projects are read.
 """
 
 import argparse
@@ -55,7 +56,10 @@ def main() -> None:
     wanted = parser.parse_args()
     exact_weeks(wanted.weeks)
     complete_scrapes(wanted.scrapes)
-    time_to_count(wanted.hours)
+    without = time_to_count(wanted.hours)
+    with_exports = time_to_count(wanted.hours, exports=True)
+    verdict = "kept" if with_exports <= 1.1 * without else "NOT KEPT"
+    print(f"the same while exports are read: {with_exports / without:.2f} times   <= 1.10: {verdict}")
 
 
 def exact_weeks(weeks: int) -> None:
@@ -179,6 +183,10 @@ class Workspace:
             more = first + 100 < PROJECTS
             pagination = {"after": str(first + 100) if more else None}
             return _json({"values": self.listing[first : first + 100], "pagination": pagination})
+        if path == "projects/export":
+            project_id = msgspec.json.decode(request.content)["projectId"]
+            content = f"meta: {{projectId: {project_id}, kernelSize: large}}\ncells: []\n"
+            return _json({"filename": "a.hex.yaml", "content": content})
         if path.endswith("/runs"):
             return _json(self._runs(path.split("/")[1], int(params["offset"])))
         return _json({"values": [], "org": {"id": "org"}, "pagination": {"after": None}})
@@ -199,6 +207,7 @@ class Workspace:
                     "runTrigger": trigger,
                     "startTime": stamp(start),
                     "endTime": stamp(end) if end <= now else None,
+                    "projectVersion": "1",
                 }
                 for start, end, run_id in page
             ],
@@ -206,8 +215,11 @@ class Workspace:
         }
 
 
-def time_to_count(hours: float) -> None:
-    """Print how long runs waited to be counted, by kind of project, and what taking turns would have cost."""
+def time_to_count(hours: float, *, exports: bool = False) -> float:
+    """Print how long runs waited to be counted, by kind of project, and what taking turns would have cost.
+
+    The 95th percentile of the waits, in seconds; `exports`: while the version of each project is read as well.
+    """
     clock = ManualClock()
     clock.step(NOW + 9 * HOUR - clock.now())
     measured_from = clock.now() + WARM_UP_HOURS * HOUR
@@ -218,12 +230,14 @@ def time_to_count(hours: float) -> None:
         workspace.transport,
         "sqlite://",
         RateLimit(per_minute=PER_MINUTE, per_hour=60 * PER_MINUTE, share=1.0),
-        Collect(users=False, groups=False, connections=False, threads=False, queried_tables=False),
+        Collect(users=False, groups=False, connections=False, threads=False, queried_tables=False, exports=exports),
         TokenSource(value="hxtw_" + "ab" * 48),
     )
     began = time.process_time()
     asyncio.run(_measure(following, workspace, until))
-    requests = sum(following.counted("hex_api_requests_total").values())
+    counted = following.counted("hex_api_requests_total")
+    requests = sum(counted.values())
+    print(f"  {sum(count for (endpoint, *_), count in counted.items() if endpoint == 'export'):,} of them exports")
     spent = time.process_time() - began
 
     waits: dict[str, list[float]] = defaultdict(list)
@@ -247,6 +261,7 @@ def time_to_count(hours: float) -> None:
         f"p95 {_minutes(waited, 95)}, a {ratio:.1f}th of taking turns   <= a 6th: {verdict}"
     )
     following.ledger.close()
+    return _percentile(waited, 95)
 
 
 async def _measure(following: Following, workspace: Workspace, until: float) -> None:
@@ -269,6 +284,7 @@ def _know(following: Following, workspace: Workspace) -> None:
                 trigger=trigger,
                 start_ms=round(start * 1000),
                 end_ms=round(end * 1000),
+                version="1",
             )
             for start, end, run_id in workspace.listed(project_id)
             if end * 1000 < now_ms

@@ -59,7 +59,7 @@ class Store:
         self._is_closed = False
         self._forgetting: list[Callable[[], None]] = []
         self.fence: Fence | None = None
-        self.database_clock = database.clock
+        self.database_clock = None if self.is_read_only else database.clock
         self.version = 0
         self.reached_ms = self.now_ms()
         """When it was last read or written."""

@@ -13,6 +13,10 @@ from exporter.facts import Group, Run, Seat
 from exporter.ledger import RunProgress, copy_ledger, open_ledger
 from exporter.ledger import copying as copying_module
 from exporter.ledger.copying import TABLES
+from exporter.ledger.engines import database_clock
+from exporter.ledger.lease_plan import Replica
+from exporter.ledger.leases import Leases
+from exporter.ledger.opening import open_store
 
 Make = Callable[..., Run]
 
@@ -132,6 +136,18 @@ def test_a_source_that_is_written_is_refused(
     with pytest.raises(LedgerBusyError):
         copy_ledger(source, postgres_ledgers.empty(), clock=manual_clock, on_progress=nothing)
     writer.close()
+
+
+def test_a_source_that_a_replica_serves_is_refused(
+    postgres_ledgers: PostgresLedgers, tmp_path: Path, manual_clock: ManualClock
+) -> None:
+    source = postgres_ledgers.empty()
+    store = open_store(source, clock=manual_clock)
+    Leases(store, "a", database_clock).beat(Replica(name="a"))
+
+    with pytest.raises(LedgerError, match="in use by a: stop every `serve` on it first"):
+        copy_ledger(source, f"sqlite:///{tmp_path / 'ledger.db'}", clock=manual_clock, on_progress=nothing)
+    store.close()
 
 
 def test_a_ledger_is_not_copied_onto_itself(tmp_path: Path, manual_clock: ManualClock, make_run: Make) -> None:

@@ -68,7 +68,7 @@ class PostgresDatabase(Database):
         self._settings = self._local_settings(_STATEMENT_SECONDS, _LOCK_SECONDS, idle_seconds)
         event.listen(engine, "begin", self._begin)
         event.listen(engine, "before_cursor_execute", _with_collation, retval=True)
-        self.clock = None if read_only else database_clock
+        self.clock = database_clock
 
     @staticmethod
     def is_url(url: str) -> bool:

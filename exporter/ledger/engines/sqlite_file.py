@@ -1,5 +1,6 @@
 """A SQLite file that is replaced if it is damaged, and a ledger in memory."""
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +35,7 @@ class SqliteFile(Database):
         self._ready = ready
         self._prepare = prepare
         self._lock = lock
+        self._opening = threading.Lock()
         self._reads_quiet_file = ready is None and sqlite.is_quiet(path)
         self.replaced: str | None = None
         """What people should know, where a damaged file was found here and has been replaced."""
@@ -50,15 +52,13 @@ class SqliteFile(Database):
             return ready()
 
     def current_reader(self) -> Engine | None:
-        """The engine to read with, a new one if a writer has come since: a quiet file was read without locks.
-
-        Called under the store's turn.
-        """
-        assert self.reader is not None
+        """The engine to read with, a new one if a writer has come since: a quiet file was read without locks."""
         if self._reads_quiet_file and not sqlite.is_quiet(self._path):
-            self.reader.dispose()
-            self.reader = sqlite.reader_engine(self._path, self._prepare)
-            self._reads_quiet_file = False
+            with self._opening:
+                if self._reads_quiet_file and self.reader is not None:
+                    self.reader.dispose()
+                    self.reader = sqlite.reader_engine(self._path, self._prepare)
+                    self._reads_quiet_file = False
         return self.reader
 
     def is_damaged(self, error: Exception) -> bool:

@@ -3,6 +3,7 @@
 from exporter.check.gateway_check import gateway_faults, gateway_web_file
 from exporter.check.ignore_check import ignore_notes
 from exporter.check.source_check import source_answers, source_faults
+from exporter.check.warehouse_check import warehouse_answers, warehouse_grants
 from exporter.check.workspace_check import (
     ENDPOINT_GIVES,
     duration_text,
@@ -23,6 +24,8 @@ __all__ = [
     "probe",
     "source_answers",
     "source_faults",
+    "warehouse_answers",
+    "warehouse_grants",
     "workspace_faults",
     "workspace_figures",
     "workspace_notes",

@@ -17,6 +17,8 @@ from exporter.check import (
     probe,
     source_answers,
     source_faults,
+    warehouse_answers,
+    warehouse_grants,
     workspace_faults,
     workspace_figures,
     workspace_notes,
@@ -83,7 +85,14 @@ async def _check(
                 console.print(escape(f"asks   {sentence}"))
             else:
                 faults.append(sentence)
+        answers = warehouse_answers(config, workspace.name, clock, environ)
+        for is_right, sentence in await asyncio.to_thread(list, answers):
+            if is_right:
+                console.print(escape(f"asks   {sentence}"))
+            else:
+                faults.append(sentence)
         _print_faults(faults, console)
+        _print_notes(warehouse_grants(config, workspace.name), console)
         _print_notes(workspace_notes(found, config, tokens[workspace.name], clock), console)
         status = 1 if faults else status
     _print_notes(ignore_notes(all_found, config, clock), console)

@@ -38,6 +38,7 @@ from exporter.config.urls import (
     normal_public_url,
     without_secrets,
 )
+from exporter.config.warehouse_settings import Warehouse, WarehousePrices
 from exporter.config.yaml_document import read_document
 
 __all__ = [
@@ -92,6 +93,8 @@ __all__ = [
     "Team",
     "Thresholds",
     "UnfitError",
+    "Warehouse",
+    "WarehousePrices",
     "Week",
     "Workspace",
     "guess",

@@ -57,6 +57,7 @@ from exporter.config.settings import (
 )
 from exporter.config.source_settings import FileSource, HttpSource, Source, SqlSource
 from exporter.config.urls import base_url, ledger_url, listen_address, person_url, proxy, public_url, source_url
+from exporter.config.warehouse_schema import warehouses
 from exporter.config.workspace_patterns import refuse_unmatched_workspaces
 from exporter.errors import ConfigError
 
@@ -123,6 +124,7 @@ def schema(folder: Path, default: Config, teams: Sequence[Team] = ()) -> Keys[Co
                 SeriesLimits, {"projects_with_series": integer(1, 1_000_000), "connection_runs": integer(1, 1_000_000)}
             ),
             "sources": Items(_source(folder, teams), check=_check_source_names),
+            "warehouses": warehouses(folder),
             "gateway": _gateway(folder, teams),
             "audit": Keys(
                 Audit, {"unused_after": duration(), "failed_runs": integer(1, 1000), "top": integer(1, 1000)}

@@ -20,6 +20,7 @@ from exporter.config.price_settings import Compute, Prices, price_history
 from exporter.config.route_settings import Route
 from exporter.config.source_settings import Source
 from exporter.config.urls import is_postgres, without_secrets
+from exporter.config.warehouse_settings import Warehouse
 from exporter.errors import ConfigError, ConfigProblem
 from exporter.facts import Project
 
@@ -150,6 +151,7 @@ class Config(Struct, frozen=True, kw_only=True):
     labels: Labels = Labels()
     limits: SeriesLimits = SeriesLimits()
     sources: tuple[Source, ...] = ()
+    warehouses: tuple[Warehouse, ...] = ()
     gateway: Gateway | None = None
     audit: Audit = Audit()
     ignore: tuple[Ignore, ...] = ()
@@ -172,6 +174,10 @@ class Config(Struct, frozen=True, kw_only=True):
     def source_of(self, workspace_name: str, project: Project) -> Source | None:
         """The first source that matches the project, None if it has none."""
         return next((source for source in self.sources if source.match.matches(workspace_name, project)), None)
+
+    def warehouses_of(self, workspace_name: str) -> tuple[Warehouse, ...]:
+        """The warehouses behind the workspace."""
+        return tuple(one for one in self.warehouses if matches_glob(one.workspace, workspace_name))
 
     def week(self, workspace_name: str) -> Week:
         """The first week whose glob matches the workspace; without one, Monday to Sunday in UTC."""

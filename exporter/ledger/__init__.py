@@ -20,6 +20,7 @@ from exporter.ledger.run_sums import RunAmount
 from exporter.ledger.schema import SCHEMA_VERSION
 from exporter.ledger.series_limit import OTHER, PROJECT_METRICS, SOURCE_METRICS
 from exporter.ledger.source_states import SourceRepository, SourceState, Span
+from exporter.ledger.warehouse_hours import WarehouseKey, WarehouseState, WarehouseSums
 from exporter.ledger.workspace import WorkspaceLedger
 
 __all__ = [
@@ -58,6 +59,9 @@ __all__ = [
     "Span",
     "StoredAdjustment",
     "StoredClosing",
+    "WarehouseKey",
+    "WarehouseState",
+    "WarehouseSums",
     "WorkspaceLedger",
     "WriterLock",
     "copy_ledger",

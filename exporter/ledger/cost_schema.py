@@ -4,7 +4,16 @@ from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
 
 from exporter.ledger.schema import METADATA
 
-__all__ = ["ADJUSTMENTS", "CLOSINGS", "COUNTER_HOURS", "CREDIT_GROWTH", "METADATA", "PROJECT_VERSIONS", "SEAT_CHANGES"]
+__all__ = [
+    "ADJUSTMENTS",
+    "CLOSINGS",
+    "COUNTER_HOURS",
+    "CREDIT_GROWTH",
+    "METADATA",
+    "PROJECT_VERSIONS",
+    "SEAT_CHANGES",
+    "WAREHOUSE_HOURS",
+]
 
 SEAT_CHANGES = Table(
     "seat_changes",
@@ -82,3 +91,32 @@ CREDIT_GROWTH = Table(
 )
 """What each AI thread has grown by between two looks: credits as they were used, and which look saw it."""
 Index("credit_growth_by_end", CREDIT_GROWTH.c.workspace, CREDIT_GROWTH.c.until_ms)
+
+WAREHOUSE_HOURS = Table(
+    "warehouse_hours",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("warehouse", Text, primary_key=True),
+    Column("hour_ms", BigInteger, primary_key=True),
+    Column("part", Text, primary_key=True),
+    Column("project_id", Text, primary_key=True),
+    Column("context", Text, primary_key=True),
+    Column("cell_id", Text, primary_key=True),
+    Column("connection", Text, primary_key=True),
+    Column("queries", BigInteger, nullable=False),
+    Column("elapsed_ms", BigInteger, nullable=False),
+    Column("cache_hits", BigInteger, nullable=False),
+    Column("cache_judged", BigInteger, nullable=False),
+    Column("credits_micro", BigInteger, nullable=False),
+    Column("bytes_billed", BigInteger, nullable=False),
+    Column("slot_ms", BigInteger, nullable=False),
+    Column("usd_micro", BigInteger, nullable=False),
+    Column("unpriced", BigInteger, nullable=False),
+    Column("counted_queries", BigInteger, nullable=False),
+    Column("counted_ms", BigInteger, nullable=False),
+    Column("counted_hits", BigInteger, nullable=False),
+)
+"""Closed hours of a warehouse's log, replaced whole. `part`: query (of a project), unattributed, idle or other.
+
+The `counted_` columns are what the counters have got of the row: they never fall.
+"""

@@ -17,6 +17,7 @@ from exporter.ledger import (
     version_9,
     version_10,
     version_11,
+    version_12,
 )
 from exporter.ledger.engines import place, table_names
 from exporter.ledger.lease_schema import METADATA
@@ -76,7 +77,24 @@ def _from_10(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-STEPS: tuple[Step, ...] = (_from_1, _from_2, _from_3, _from_4, _from_5, _from_6, _from_7, _from_8, _from_9, _from_10)
+def _from_11(connection: Connection) -> None:
+    for statement in version_12.TABLES:
+        connection.exec_driver_sql(statement)
+
+
+STEPS: tuple[Step, ...] = (
+    _from_1,
+    _from_2,
+    _from_3,
+    _from_4,
+    _from_5,
+    _from_6,
+    _from_7,
+    _from_8,
+    _from_9,
+    _from_10,
+    _from_11,
+)
 """`STEPS[n - 1]` turns version n into n + 1. A step is never edited once released; it may not import `schema`."""
 
 OLDEST_READABLE = 1
@@ -100,6 +118,7 @@ def cover(raw: sqlite3.Connection) -> None:
         (9, version_9.TABLES),
         (10, version_10.TABLES),
         (11, version_11.TABLES),
+        (12, version_12.TABLES),
     )
     for table in (table for number, tables in added if found[0] < number for table in tables):
         raw.execute(table.replace("CREATE TABLE", "CREATE TEMPORARY TABLE", 1))

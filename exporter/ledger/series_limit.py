@@ -14,6 +14,13 @@ CACHE_METRICS = ("hex_cache_lookups_total", "hex_cache_hits_total", "hex_cache_s
 SOURCE_METRICS = ("hex_source_checked_runs_total", "hex_source_unchanged_runs_total")
 """What is counted of each project whose source is watched."""
 
+WAREHOUSE_METRICS = (
+    "hex_warehouse_queries_total",
+    "hex_warehouse_seconds_total",
+    "hex_warehouse_result_cache_hits_total",
+)
+"""What is counted of each project's queries in a warehouse."""
+
 PROJECT_METRICS = frozenset(
     {
         "hex_runs_total",
@@ -22,6 +29,7 @@ PROJECT_METRICS = frozenset(
         "hex_missed_schedules_total",
         *CACHE_METRICS,
         *SOURCE_METRICS,
+        *WAREHOUSE_METRICS,
     }
 )
 """Counters whose first label is project_id: a project without its own series adds to `other`."""

@@ -229,6 +229,7 @@ class WorkspaceLedger(WorkspaceReader):
             self.sources.prune(transaction, before_ms)
             self.findings.prune(transaction, before_ms)
             self.credits.prune(transaction, before_ms)
+            self.warehouses.prune(transaction, before_ms)
             self.gateway.prune(transaction, max(before_ms, gateway_ms))
             return self._runs.prune(transaction, before_ms)
 

@@ -23,6 +23,7 @@ from exporter.ledger.series_limit import OTHER
 from exporter.ledger.source_states import SourceRepository
 from exporter.ledger.store import Store
 from exporter.ledger.thread_growth import CreditRepository
+from exporter.ledger.warehouse_hours import WarehouseRepository
 from exporter.ledger.workspace_counters import WorkspaceCounters
 
 SKEW = "clock_skew"
@@ -38,8 +39,9 @@ _FACTS = {"users": Seat, "groups": Group, "connections": Connection, "threads": 
 class WorkspaceReader:
     """What is known of one workspace, each answer as of the last committed transaction.
 
-    `sources`, `gateway`, `findings`, `run_sums`, `credits`, `closings` and `versions` are the parts of those who
-    watch sources, answer run requests, look for savings, follow AI credits, close weeks and months, and read exports.
+    `sources`, `gateway`, `findings`, `run_sums`, `credits`, `closings`, `versions` and `warehouses` are the parts of
+    those who watch sources, answer run requests, look for savings, follow AI credits, close weeks and months, read
+    exports, and read query logs.
     Times are milliseconds since
     the epoch; those of facts are Hex's.
     """
@@ -61,6 +63,7 @@ class WorkspaceReader:
         self.credits = CreditRepository(store, name)
         self.closings = ClosingRepository(store, name)
         self.versions = ProjectVersions(store, name)
+        self.warehouses = WarehouseRepository(store, name, self._counters.count, self._key_values)
         store.when_lost(self._reload)
 
     @property

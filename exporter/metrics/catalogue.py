@@ -758,6 +758,69 @@ GROUPS = (
         ),
     ),
     Group(
+        "Warehouse",
+        (
+            _gauge(
+                "hex_warehouse_log_success",
+                "workspace warehouse",
+                "1: the last look at the warehouse's query log read all that was new; 0: it failed.",
+            ),
+            _gauge(
+                "hex_warehouse_log_complete_until_timestamp_seconds",
+                "workspace warehouse",
+                "Every query that Hex sent and that ended before then is in the figures of this warehouse. Hours are "
+                "read when they are closed, and later than that by what the vendor's log is late.",
+            ),
+            _counter(
+                "hex_warehouse_queries_total",
+                "workspace project_id context warehouse",
+                "Queries that Hex sent for the project and that ended since first contact, by the context that Hex's "
+                "comment gives: scheduled_run, app_view, logic_view or what else it says.",
+            ),
+            _counter(
+                "hex_warehouse_seconds_total",
+                "workspace project_id context warehouse",
+                "Time from start to end of these queries, waiting in the warehouse included.",
+                divisor=1000,
+            ),
+            _counter(
+                "hex_warehouse_result_cache_hits_total",
+                "workspace project_id context warehouse",
+                "Of these queries, those that the warehouse answered from its own result cache. Always 0 where its "
+                "log has no such flag (Snowflake).",
+            ),
+            _counter(
+                "hex_warehouse_unattributed_queries_total",
+                "workspace warehouse",
+                "Queries with Hex's marker whose comment cannot be read without a guess: cut off, broken, or two that "
+                "differ.",
+            ),
+            _gauge(
+                "hex_project_warehouse_week_usd",
+                "workspace project_id",
+                "What the project's queries of the current week cost in the warehouse, in dollars of the warehouse's "
+                "bill, not Hex's. Absent without a price, and until the log of every warehouse reaches the week.",
+            ),
+            _gauge(
+                "hex_project_warehouse_previous_week_usd",
+                "workspace project_id",
+                "The same of the week before the current one. Absent until the logs reach its end.",
+            ),
+            _gauge(
+                "hex_warehouse_week_usd",
+                "workspace warehouse part",
+                "What the warehouse cost in the current week: query (for projects of Hex), unattributed (sent by Hex, "
+                "comment not readable), idle (billed while no query ran), other (queries of others). idle and other "
+                "only where the log says what was billed; then the parts add up to that bill.",
+            ),
+            _gauge(
+                "hex_warehouse_previous_week_usd",
+                "workspace warehouse part",
+                "The same of the week before the current one. Absent until the logs reach its end.",
+            ),
+        ),
+    ),
+    Group(
         "Run gateway",
         (
             _counter(

@@ -22,6 +22,7 @@ from exporter.metrics.families.schedules import schedule_families
 from exporter.metrics.families.seats import seat_families
 from exporter.metrics.families.sources import source_families
 from exporter.metrics.families.stored_counters import counter_families
+from exporter.metrics.families.warehouse import warehouse_families
 from exporter.metrics.families.weeks import week_families
 from exporter.metrics.page import Family
 from exporter.metrics.process import Process
@@ -45,6 +46,7 @@ CONCEPTS: tuple[Callable[[Snapshot], Iterable[Family]], ...] = (
     credit_families,
     contract_families,
     source_families,
+    warehouse_families,
     gateway_families,
     finding_families,
     api_families,

@@ -13,8 +13,11 @@ from exporter.polling import Poller, WorkspaceClock
 from exporter.service.period_closing import PeriodClosing
 from exporter.sources import SourceMonitor
 from exporter.view import PeriodCloser
+from exporter.warehouse import WarehouseMonitor
 
 _AGREED_WITHIN_SECONDS = 60.0
+
+Worker = SourceMonitor | WarehouseMonitor | Auditor | PeriodClosing
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Workers:
 
     pollers: tuple[Poller, ...] = ()
     monitors: tuple[SourceMonitor, ...] = ()
+    warehouses: tuple[WarehouseMonitor, ...] = ()
     auditors: tuple[Auditor, ...] = ()
     closings: tuple[PeriodClosing, ...] = ()
     clocks: tuple[WorkspaceClock, ...] = ()
@@ -40,11 +44,9 @@ class Workers:
     def begin(self) -> None:
         """Have each do its work in a task of its own."""
         self.tasks.extend(asyncio.ensure_future(poller.run()) for poller in self.pollers)
-        for clock, monitor, auditor, closing in zip(
-            self.clocks, self.monitors, self.auditors, self.closings, strict=True
-        ):
-            for worker in (monitor, auditor, closing):
-                self.tasks.append(asyncio.ensure_future(_once_agreed(clock, worker)))
+        of_each = zip(self.monitors, self.warehouses, self.auditors, self.closings, strict=True)
+        for clock, workers in zip(self.clocks, of_each, strict=True):
+            self.tasks.extend(asyncio.ensure_future(_once_agreed(clock, worker)) for worker in workers)
 
     async def end(self) -> None:
         """Drop what is under way and close every connection."""
@@ -56,7 +58,9 @@ class Workers:
             await companion.aclose()
 
 
-async def _once_agreed(clock: WorkspaceClock, worker: SourceMonitor | Auditor | PeriodClosing) -> None:
+async def _once_agreed(
+    clock: WorkspaceClock, worker: SourceMonitor | WarehouseMonitor | Auditor | PeriodClosing
+) -> None:
     """Have a worker begin that notes when it saw what, once the time is agreed or Hex does not answer."""
     await clock.agreed(_AGREED_WITHIN_SECONDS)
     await worker.run()
@@ -83,6 +87,10 @@ def make_workers(assignment: Assignment, ledger: Ledger, clock_of: Callable[[str
         ),
         monitors=tuple(
             SourceMonitor(name, config, ledger.workspace(name), clock_of(name), assignment.environ)
+            for name in assignment.tokens
+        ),
+        warehouses=tuple(
+            WarehouseMonitor(name, config, ledger.workspace(name), clock_of(name), assignment.environ)
             for name in assignment.tokens
         ),
         auditors=tuple(Auditor(ledger.workspace(name), config, clock_of(name)) for name in assignment.tokens),

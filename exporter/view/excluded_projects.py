@@ -49,6 +49,10 @@ def without(stored: Stored, excluded: frozenset[str]) -> Stored:
         counted_7d={series: amount for series, amount in stored.counted_7d.items() if series[1][0] not in excluded},
         active_runs=tuple(run for run in stored.active_runs if run.project_id not in excluded),
         last_runs={key: at_ms for key, at_ms in stored.last_runs.items() if key[0] not in excluded},
+        warehouse_week={key: sums for key, sums in stored.warehouse_week.items() if key[1].project_id not in excluded},
+        warehouse_previous_week={
+            key: sums for key, sums in stored.warehouse_previous_week.items() if key[1].project_id not in excluded
+        },
         counters=tuple(
             one for one in stored.counters if one.metric not in PROJECT_METRICS or one.labels[0] not in excluded
         ),

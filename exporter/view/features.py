@@ -24,6 +24,7 @@ FEATURES = (
     "budgets",
     "gateway",
     "sources",
+    "warehouse",
     "audit",
 )
 
@@ -175,6 +176,18 @@ def _sources(snapshot: "Snapshot") -> FeatureState:
     return FeatureState("reading", "the first probe")
 
 
+def _warehouse(snapshot: "Snapshot") -> FeatureState:
+    names = [one.name for one in snapshot.config.warehouses_of(snapshot.name)]
+    if not names:
+        return FeatureState("not_configured", "warehouses")
+    states = [state for name in names if (state := snapshot.stored.warehouse_states.get(name)) is not None]
+    if any(state.failure is not None for state in states):
+        return FeatureState("failing", "a query log that can be read: hex-exporter check")
+    if len(states) < len(names):
+        return FeatureState("reading", "the first closed hour of every warehouse's query log")
+    return _ON
+
+
 def _audit(snapshot: "Snapshot") -> FeatureState:
     audit = snapshot.status.audit
     if audit is None:
@@ -195,5 +208,6 @@ _STATES: "Mapping[str, Callable[[Snapshot], FeatureState]]" = {
     "budgets": _budgets,
     "gateway": _gateway,
     "sources": _sources,
+    "warehouse": _warehouse,
     "audit": _audit,
 }

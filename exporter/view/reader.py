@@ -95,6 +95,9 @@ class Reader:
             counted_7d=recently.counted,
             previous_week_by_now=recently.previous_by_now,
             unknown_projects=ledger.unknown_projects,
+            warehouse_states=ledger.warehouses.states(),
+            warehouse_week=ledger.warehouses.between(*bounds),
+            warehouse_previous_week=ledger.warehouses.between(*previous),
         )
         return without(stored, excluded)
 

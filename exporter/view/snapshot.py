@@ -17,6 +17,9 @@ from exporter.ledger import (
     Listing,
     RunAmount,
     SourceState,
+    WarehouseKey,
+    WarehouseState,
+    WarehouseSums,
 )
 from exporter.view.accounts import Accounts
 from exporter.view.attribution import NOW, Attribution
@@ -48,7 +51,8 @@ class Stored:
     counters that runs cannot give grew by since the hour seven days ago, by metric and labels. `excluded` has the ids
     of projects that are left out of all of it; `versions` are those of each project that were read, by number, and
     `settings` those that projects are published with; `excluded_projects` is how many of them are listed.
-    `unknown_projects` is how many the listing has that cannot be read and were never known.
+    `unknown_projects` is how many the listing has that cannot be read and were never known. The `warehouse_` weeks are
+    by warehouse and key, without hours.
     """
 
     first_contact_ms: int | None
@@ -78,6 +82,9 @@ class Stored:
     excluded: frozenset[str] = frozenset()
     excluded_projects: int = 0
     unknown_projects: int = 0
+    warehouse_states: Mapping[str, WarehouseState] = field(default_factory=dict)
+    warehouse_week: Mapping[tuple[str, WarehouseKey], WarehouseSums] = field(default_factory=dict)
+    warehouse_previous_week: Mapping[tuple[str, WarehouseKey], WarehouseSums] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,184 @@
+"""What Hex's queries cost in each warehouse, by closed hour, project, context, cell and connection."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+from sqlalchemy import delete, func, select
+
+from exporter.ledger.codec import storable
+from exporter.ledger.cost_schema import WAREHOUSE_HOURS
+from exporter.ledger.histograms import Amounts
+from exporter.ledger.key_values import KeyValues
+from exporter.ledger.schema import upsert
+from exporter.ledger.series_limit import WAREHOUSE_METRICS
+from exporter.ledger.store import Store, Transaction
+
+QUERIES, SECONDS, HITS = WAREHOUSE_METRICS
+UNATTRIBUTED = "hex_warehouse_unattributed_queries_total"
+
+
+class WarehouseKey(NamedTuple):
+    """What a sum is about. `part`: query, unattributed, idle or other; all but `query` have no project."""
+
+    hour_ms: int
+    part: str
+    project_id: str = ""
+    context: str = ""
+    cell_id: str = ""
+    connection: str = ""
+
+
+@dataclass(slots=True)
+class WarehouseSums:
+    """What was used: money in millionths, credits in millionths.
+
+    `cache_judged` are the queries of which the log says whether the warehouse's cache answered, `unpriced` those
+    whose dollars are not known.
+    """
+
+    queries: int = 0
+    elapsed_ms: int = 0
+    cache_hits: int = 0
+    cache_judged: int = 0
+    credits_micro: int = 0
+    bytes_billed: int = 0
+    slot_ms: int = 0
+    usd_micro: int = 0
+    unpriced: int = 0
+
+
+class WarehouseState(NamedTuple):
+    """How the log of a warehouse is read: until when it is complete, and why the last look failed, if it did."""
+
+    complete_until_ms: int | None = None
+    failure: str | None = None
+
+
+_NAMES = "warehouses"
+_KEY = WarehouseKey._fields
+_SUMS = tuple(WarehouseSums.__dataclass_fields__)
+_COUNTED = ("counted_queries", "counted_ms", "counted_hits")
+
+
+class WarehouseRepository:
+    """The warehouses behind one workspace. Reads may come from any thread."""
+
+    def __init__(
+        self,
+        store: Store,
+        workspace: str,
+        count: Callable[[Transaction, Amounts, int], None],
+        key_values: KeyValues,
+    ) -> None:
+        self._store = store
+        self._workspace = workspace
+        self._count = count
+        self._key_values = key_values
+
+    def replace(
+        self,
+        warehouse: str,
+        span: tuple[int, int],
+        hours: Mapping[WarehouseKey, WarehouseSums],
+        now_ms: int,
+        count_from_ms: int | None,
+    ) -> None:
+        """The hours of `span` are these and no others; the log is complete up to its end.
+
+        One transaction: the same hours again change nothing. What grew is counted, of hours since `count_from_ms`.
+        """
+        column = WAREHOUSE_HOURS.c
+        mine = (column.workspace == self._workspace) & (column.warehouse == warehouse)
+        within = mine & (column.hour_ms >= span[0]) & (column.hour_ms < span[1])
+        new = {_stored(key): sums for key, sums in hours.items()}
+        with self._store.transaction(self._workspace) as transaction:
+            counted: dict[WarehouseKey, tuple[int, ...]] = {}
+            wanted = select(*(column[name] for name in (*_KEY, *_COUNTED))).where(within)
+            for row in transaction.connection.execute(wanted):
+                counted[WarehouseKey(*row[: len(_KEY)])] = tuple(row[len(_KEY) :])
+            rows, amounts = [], defaultdict[tuple[str, tuple[str, ...]], int](int)
+            for key in new.keys() | {key for key, known in counted.items() if any(known)}:
+                sums, before = new.get(key, WarehouseSums()), counted.get(key, (0, 0, 0))
+                after = before
+                if count_from_ms is not None and key.hour_ms >= count_from_ms:
+                    after = tuple(map(max, before, (sums.queries, sums.elapsed_ms, sums.cache_hits)))
+                    _add(amounts, key, warehouse, [one - other for one, other in zip(after, before, strict=True)])
+                rows.append(
+                    {"workspace": self._workspace, "warehouse": warehouse}
+                    | key._asdict()
+                    | asdict(sums)
+                    | dict(zip(_COUNTED, after, strict=True))
+                )
+            transaction.connection.execute(delete(WAREHOUSE_HOURS).where(within))
+            upsert(transaction.connection, WAREHOUSE_HOURS, rows)
+            self._count(transaction, amounts, now_ms)
+            known = self._state_within(transaction, warehouse).complete_until_ms
+            until_ms = span[1] if known is None else max(known, span[1])
+            self._note_state(transaction, warehouse, WarehouseState(until_ms))
+
+    def record_failure(self, warehouse: str, reason: str) -> None:
+        """The log could not be read; `reason` holds no secret."""
+        with self._store.transaction(self._workspace) as transaction:
+            until_ms = self._state_within(transaction, warehouse).complete_until_ms
+            self._note_state(transaction, warehouse, WarehouseState(until_ms, reason))
+
+    def state(self, warehouse: str) -> WarehouseState:
+        """How the log of the warehouse is read."""
+        return WarehouseState(*(self._key_values.read(_note(warehouse)) or ()))
+
+    def states(self) -> Mapping[str, WarehouseState]:
+        """How the log of each warehouse is read that was ever looked at."""
+        return {name: self.state(name) for name in self._key_values.read(_NAMES) or ()}
+
+    def between(self, start_ms: int, end_ms: int) -> Mapping[tuple[str, WarehouseKey], WarehouseSums]:
+        """By warehouse, and by all but the hour (which is 0), what the hours of [start, end) used."""
+        column = WAREHOUSE_HOURS.c
+        by = [column.warehouse, *(column[name] for name in _KEY[1:])]
+        wanted = (
+            select(*by, *(func.sum(column[name]) for name in _SUMS))
+            .where(column.workspace == self._workspace, column.hour_ms >= start_ms, column.hour_ms < end_ms)
+            .group_by(*by)
+        )
+        width = len(by)
+        with self._store.reading() as connection:
+            rows = connection.execute(wanted).all()
+        return {
+            (row[0], WarehouseKey(0, *row[1:width])): WarehouseSums(*(int(value) for value in row[width:]))
+            for row in rows
+        }
+
+    def prune(self, transaction: Transaction, before_ms: int) -> None:
+        """Forget the hours before then."""
+        column = WAREHOUSE_HOURS.c
+        old = (column.workspace == self._workspace) & (column.hour_ms < before_ms)
+        transaction.connection.execute(delete(WAREHOUSE_HOURS).where(old))
+
+    def _note_state(self, transaction: Transaction, warehouse: str, state: WarehouseState) -> None:
+        self._key_values.write(transaction, _note(warehouse), list(state))
+        names = self._key_values.within(transaction, _NAMES) or []
+        if warehouse not in names:
+            self._key_values.write(transaction, _NAMES, [*names, warehouse])
+
+    def _state_within(self, transaction: Transaction, warehouse: str) -> WarehouseState:
+        return WarehouseState(*(self._key_values.within(transaction, _note(warehouse)) or ()))
+
+
+def _add(
+    amounts: "defaultdict[tuple[str, tuple[str, ...]], int]", key: WarehouseKey, warehouse: str, grown: list[int]
+) -> None:
+    if key.part == "query":
+        labels = (key.project_id, key.context, warehouse)
+        for metric, amount in zip((QUERIES, SECONDS, HITS), grown, strict=True):
+            amounts[metric, labels] += amount
+    elif key.part == "unattributed":
+        amounts[UNATTRIBUTED, (warehouse,)] += grown[0]
+
+
+def _stored(key: WarehouseKey) -> WarehouseKey:
+    return WarehouseKey(key.hour_ms, *map(storable, key[1:]))
+
+
+def _note(warehouse: str) -> str:
+    return f"warehouse:{warehouse}"

@@ -1,0 +1,59 @@
+"""The statement that reads a warehouse's query log: one file of SQL for each vendor, or the owner's own relation."""
+
+from functools import cache
+from importlib.resources import files
+
+from exporter.config import Warehouse
+
+LATENCY_SECONDS = {"snowflake": 2700, "bigquery": 600, "databricks": 3600, "redshift": 600, "table": 0}
+"""How late a query may be in the log: what the vendor says, or ten minutes where it says little."""
+
+OVERLAP_SECONDS = {"snowflake": 172_800, "bigquery": 10_800, "databricks": 10_800, "redshift": 10_800, "table": 10_800}
+"""What is read again each time: money comes to Snowflake's log up to 8 hours late, queries to the others' by less."""
+
+_QUOTES = {"bigquery": "`", "databricks": "`", "mysql": "`"}
+_ENDS = {"sqlite": "substr(query_text, -4096)"}
+
+GRANTS = {
+    "snowflake": (
+        "grant database role snowflake.governance_viewer to role HEX_EXPORTER;",
+        "grant database role snowflake.usage_viewer to role HEX_EXPORTER;",
+        "grant usage on warehouse MONITORING to role HEX_EXPORTER;",
+    ),
+    "bigquery": (
+        "gcloud projects add-iam-policy-binding PROJECT --member=MEMBER --role=roles/bigquery.resourceViewer",
+        "gcloud projects add-iam-policy-binding PROJECT --member=MEMBER --role=roles/bigquery.jobUser",
+    ),
+    "databricks": (
+        "grant use schema on schema system.query to `hex-exporter`;",
+        "grant select on table system.query.history to `hex-exporter`;",
+        "grant use schema on schema system.billing to `hex-exporter`;",
+        "grant select on table system.billing.usage to `hex-exporter`;",
+    ),
+    "redshift": ("alter user hex_exporter syslog access unrestricted;",),
+    "table": ("grant select on RELATION to hex_exporter;",),
+}
+"""What an administrator has to run, by kind."""
+
+
+def statement(warehouse: Warehouse, dialect: str) -> str:
+    """The SQL with the parameters `from_ms` and `until_ms`, for a connection of this dialect."""
+    if warehouse.relation is None:
+        return _file(warehouse.kind).replace("{region}", warehouse.region)
+    quote = _QUOTES.get(dialect, '"')
+    parts = warehouse.relation.split(".")
+    quoted = ".".join(f"{quote}{part}{quote}" if "-" in part else part for part in parts)
+    tail = _ENDS.get(dialect, "right(query_text, 4096)")
+    return _file("relation").replace("{relation}", quoted).replace("{tail}", tail)
+
+
+def grants(warehouse: Warehouse) -> tuple[str, ...]:
+    """What an administrator has to run so that the log can be read."""
+    if warehouse.relation is not None:
+        return tuple(line.replace("RELATION", warehouse.relation) for line in GRANTS["table"])
+    return GRANTS[warehouse.kind]
+
+
+@cache
+def _file(name: str) -> str:
+    return (files("exporter.warehouse") / "sql" / f"{name}.sql").read_text("utf-8")

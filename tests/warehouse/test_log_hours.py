@@ -1,0 +1,79 @@
+"""Sums by hour: each query once, money exact, and parts that add up to the bill."""
+
+import pytest
+from query_log import HOUR_MS, commented
+
+from exporter.config import WarehousePrices
+from exporter.ledger import WarehouseKey
+from exporter.warehouse import LogRow, sums_by_hour
+
+SNOW = WarehousePrices(credit_micro_usd=3_000_000)
+
+
+def row(query_id="q", end_ms=1000, text=None, **fields):
+    plain = {"cache_hit": None, "credits": None, "bytes_billed": None, "slot_ms": None, "usd": None}
+    text = commented() if text is None else text
+    return LogRow("query", query_id, end_ms - 500, end_ms, text, **{**plain, **fields})
+
+
+def whole(part, end_ms, credits):
+    return LogRow(part, f"{part}-1", end_ms, end_ms, None, None, credits, None, None, None)
+
+
+KEY = WarehouseKey(0, "query", "p1", "scheduled_run", "c1", "Snow")
+
+
+def test_a_repeated_row_is_taken_once_and_an_hour_belongs_to_the_end():
+    hours = sums_by_hour([row("a"), row("a"), row("b"), row("a", HOUR_MS)], SNOW)
+    assert {key.hour_ms: one.queries for key, one in hours.items()} == {0: 2, HOUR_MS: 1}
+    assert hours[KEY].elapsed_ms == 1000
+
+
+def test_money_is_rounded_once_for_a_key_and_not_for_each_query():
+    hours = sums_by_hour([row(str(number), credits=1e-7) for number in range(1000)], SNOW)
+    assert hours[KEY].usd_micro == 300  # each alone would be 0
+    assert hours[KEY].credits_micro == 100
+
+
+@pytest.mark.parametrize(
+    ("prices", "fields", "micro_usd"),
+    [
+        (SNOW, {"credits": "0.1"}, 300_000),
+        (WarehousePrices(dbu_micro_usd=700_000), {"credits": 2}, 1_400_000),
+        (WarehousePrices(tib_micro_usd=6_250_000), {"bytes_billed": 10 << 20}, 60),
+        (WarehousePrices(slot_hour_micro_usd=60_000), {"slot_ms": 1_800_000}, 30_000),
+        (WarehousePrices(), {"usd": "0.000002"}, 2),
+    ],
+)
+def test_each_vendor_has_its_own_unit(prices, fields, micro_usd):
+    one = sums_by_hour([row(**fields)], prices)[KEY]
+    assert (one.usd_micro, one.unpriced) == (micro_usd, 0)
+
+
+@pytest.mark.parametrize("fields", [{"credits": "1"}, {"bytes_billed": 5}, {"usd": "nonsense"}, {"usd": float("nan")}])
+def test_without_a_price_a_query_is_counted_and_not_priced(fields):
+    one = sums_by_hour([row(**fields)], WarehousePrices())[KEY]
+    assert (one.queries, one.usd_micro, one.unpriced) == (1, 0, 1)
+
+
+def test_the_parts_add_up_to_the_bill():
+    rows = [
+        whole("bill", 0, "1"),
+        whole("idle", 0, "0.25"),
+        row("a", credits="0.3000001"),
+        row("b", credits="0.1", text="-- Hex query metadata: {cut"),
+    ]
+    hours = sums_by_hour(rows, SNOW)
+    assert {key.part: one.usd_micro for key, one in hours.items()} == {
+        "query": 900_000,
+        "unattributed": 300_000,
+        "idle": 750_000,
+        "other": 1_050_000,
+    }
+    assert sum(one.usd_micro for one in hours.values()) == 3_000_000
+    assert sum(one.queries for one in hours.values()) == 2
+
+
+def test_a_rate_has_only_queries_whose_log_has_the_flag():
+    one = sums_by_hour([row("a", cache_hit=True), row("b", cache_hit=False), row("c")], SNOW)[KEY]
+    assert (one.cache_hits, one.cache_judged) == (1, 2)

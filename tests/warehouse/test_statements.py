@@ -1,0 +1,48 @@
+"""The statements: each dialect's own words, and the owner's relation in the dialect of the connection."""
+
+import pytest
+
+from exporter.config import Warehouse
+from exporter.sources.read_only_sql import check_reading
+from exporter.warehouse import LogRow, grants, statement
+
+KINDS = ("snowflake", "bigquery", "databricks", "redshift")
+
+
+def warehouse(kind="table", **fields):
+    return Warehouse(name="w", kind=kind, url_env="U", **fields)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_statement_reads_a_window_of_marked_queries_and_does_not_find_itself(kind):
+    sql = statement(warehouse(kind), kind)
+    check_reading(sql.replace("`", ""))
+    assert ":from_ms" in sql
+    assert ":until_ms" in sql
+    assert "4096" in sql
+    assert "Hex query metadata:" not in sql
+    assert "{" not in sql
+    first = sql[: sql.lower().rindex("order by")]
+    assert all(f"as {column}" in first for column in LogRow._fields)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_statement_is_one_of_its_dialect(kind):
+    sqlglot = pytest.importorskip("sqlglot")
+    assert len(sqlglot.parse(statement(warehouse(kind), kind), dialect=kind)) == 1
+
+
+def test_a_relation_takes_the_place_of_the_log_of_any_vendor():
+    for kind in KINDS:
+        assert "from SECURITY.PUBLIC.HEX_QUERIES\n" in statement(
+            warehouse(kind, relation="SECURITY.PUBLIC.HEX_QUERIES"), kind
+        )
+    assert "from `my-project.d.v`" in statement(warehouse("bigquery", relation="my-project.d.v"), "bigquery").replace(
+        "`my-project`.d.v", "`my-project.d.v`"
+    )
+    assert grants(warehouse(relation="a.b")) == ("grant select on a.b to hex_exporter;",)
+
+
+def test_a_relation_that_is_no_table_is_refused():
+    with pytest.raises(ValueError, match="relation is not a table"):
+        warehouse(relation="t; drop table x")

@@ -22,12 +22,13 @@ from exporter.config import (
     Source,
     Storage,
     Team,
+    Warehouse,
     Week,
     Workspace,
 )
 from exporter.facts import Connection, Identity, Project, ProjectVersion, QueriedTable, Run, Schedule, Seat, Thread
 from exporter.insight.savings.finding import Audit, Finding, NotJudged, Saving, Total
-from exporter.ledger import KnownFinding, RunProgress, open_ledger
+from exporter.ledger import KnownFinding, RunProgress, WarehouseKey, WarehouseSums, open_ledger
 from exporter.ledger.histograms import observed
 from exporter.metrics import Collector, GatewayState, Status
 
@@ -141,6 +142,7 @@ def fill(world: World) -> World:
         ),
         compute_lists=(Compute(profiles=(Profile(match=Match(project_id="orders"), profile="4xl"),)),),
         sources=(ORDERS,),
+        warehouses=(Warehouse(name="snow", kind="snowflake", url_env="SNOWFLAKE_URL"),),
         gateway=Gateway(),
         budgets=(DEFAULT_BUDGET, Budget(name="agents", unit="ai_credits", limit=100, period="month")),
     )
@@ -207,6 +209,13 @@ def fill(world: World) -> World:
     for digest in ("before", "after"):
         world.acme.sources.record(key, digest, world.now_ms - 1000, world.now_ms)
     world.acme.sources.record_judged("orders", key, world.now_ms, {"scheduled": (3, 2)}, world.now_ms)
+    now_ms = world.now_ms - world.now_ms % HOUR_MS
+    hours = {
+        WarehouseKey(at_ms, part, *rest): WarehouseSums(queries=2, elapsed_ms=3_500, cache_hits=1, usd_micro=1_500_000)
+        for at_ms in (now_ms - 8 * DAY_MS, now_ms - HOUR_MS)
+        for part, *rest in (("query", "orders", "scheduled_run", "c1", "Warehouse"), ("unattributed",))
+    }
+    world.acme.warehouses.replace("snow", (now_ms - 9 * DAY_MS, now_ms), hours, world.now_ms, 0)
     found = KnownFinding(kind="abandoned_project", subject="orders", first_seen_ms=1, last_seen_ms=world.now_ms)
     world.acme.findings.write(
         [found], {"idle_paid_seat": 1_250_000}, world.now_ms, {("idle_paid_seat", "billed"): 1_250_000}

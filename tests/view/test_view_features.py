@@ -41,6 +41,7 @@ def test_with_a_token_and_nothing_else_what_comes_is_reading_and_the_rest_names_
         "budgets": "not_configured",
         "gateway": "not_configured",
         "sources": "not_configured",
+        "warehouse": "not_configured",
         "audit": "reading",
     }
     assert (found["prices"][1], found["budgets"][1], found["gateway"][1]) == ("prices.plan", "budgets", "gateway")

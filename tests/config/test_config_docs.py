@@ -142,6 +142,11 @@ def test_a_default_written_out_is_the_default(load, key):
         assert load(f"sources: [{{{entry}}}]").sources == (
             Source(match=Match(title="a"), file=FileSource(paths=("/b",))),
         )
+    elif key.startswith("warehouses."):
+        entry = "name: a, kind: bigquery, url_env: U"
+        assert load(f"warehouses: [{{{entry}, {key.removeprefix('warehouses.')}: {written}}}]") == load(
+            f"warehouses: [{{{entry}}}]"
+        )
     else:
         assert load(with_setting(key, written)) == without_setting(key)
 

@@ -246,16 +246,17 @@ def _waits() -> Any:
 def _spared() -> Any:
     return curve(
         13,
-        "What Hex was spared, and what it refused",
+        "What Hex was spared, and what was refused",
         about(
             "Reads that the gateway answered itself: `remembered` a final state, `recent` one read a moment ago, "
-            "`shared_page` one page for all runs of a project; and the refusals that it waited out.",
+            "`shared_page` one page for all runs of a project; the refusals that it waited out; and the requests that a spent budget held back.",
             normal="mostly polls of clients.",
             act="Growing refusals: **API and exporter** shows what else sends requests.",
         ),
         [
             Query(f"sum by (reason) ({growth('hex_gateway_saved_calls_total')})", "{{reason}}"),
             Query(f"sum by (reason) ({growth('hex_gateway_absorbed_total')})", "{{reason}}"),
+            Query(f"sum by (outcome) ({growth('hex_gateway_braked_total')})", "budget spent: {{outcome}}"),
         ],
         unit=COUNT,
         empty="Nothing was read through the gateway in this time",

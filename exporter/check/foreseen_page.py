@@ -5,6 +5,7 @@ from exporter.check.workspace_findings import Findings
 from exporter.clock import Clock
 from exporter.config import Config
 from exporter.facts import TRIGGERS, Project, QueriedTable, Run
+from exporter.gateway import braked_series
 from exporter.hexapi import Endpoint
 from exporter.ledger import SOURCE_METRICS, RunProgress, WorkspaceLedger, open_ledger
 from exporter.metrics import Status, build_page, collect
@@ -41,6 +42,7 @@ async def foreseen_series(found: Findings, config: Config, clock: Clock) -> int:
         has_gateway = gateway is not None and config.gateway_workspace.name == found.workspace
         if has_gateway:
             known.foresee_gateway(now_ms)
+            known.foresee("hex_gateway_braked_total", braked_series(config), now_ms)
         status.update(
             found.workspace,
             planned_requests_per_hour=found.planned_per_hour,

@@ -5,7 +5,17 @@ from exporter.config.budget_settings import DEFAULT_BUDGET, Budget, BudgetMatch,
 from exporter.config.collect_settings import Collect, Exports, listings_seconds, shortest_max_age_seconds
 from exporter.config.contract_settings import DOLLARS, Chargeback, Contract, Currency, SharedBy
 from exporter.config.error_wording import guess, invalid, kind, printable
-from exporter.config.gateway_settings import AllowedCaller, Failures, Gateway, Policy, Queue, RunLimits, Sample
+from exporter.config.gateway_settings import (
+    AllowedCaller,
+    BrakeExcept,
+    BudgetBrake,
+    Failures,
+    Gateway,
+    Policy,
+    Queue,
+    RunLimits,
+    Sample,
+)
 from exporter.config.load import TOKEN_VARIABLE, load_config
 from exporter.config.match import Match, matches_glob
 from exporter.config.overview_settings import Overview
@@ -51,7 +61,9 @@ __all__ = [
     "AllowedCaller",
     "Audit",
     "Book",
+    "BrakeExcept",
     "Budget",
+    "BudgetBrake",
     "BudgetMatch",
     "Chargeback",
     "Collect",

@@ -85,6 +85,37 @@ class Sample(Struct, frozen=True, kw_only=True):
             )
 
 
+Then = Literal["cached_only", "queue", "refuse"]
+"""What happens to a request that needs a run when the budget is spent."""
+
+THENS: tuple[Then, ...] = ("cached_only", "queue", "refuse")
+
+Severity = Literal["info", "warning", "critical"]
+
+SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
+
+
+class BrakeExcept(Struct, frozen=True, kw_only=True):
+    """What passes a brake: projects that match, and callers by the SHA-256 of their token in lower-case hexadecimal."""
+
+    match: Match | None = None
+    tokens: tuple[str, ...] = ()
+
+
+class BudgetBrake(Struct, frozen=True, kw_only=True):
+    """What happens to requests that need a run once a budget of runs has reached one of its thresholds.
+
+    A result that is younger than `max_stale_seconds` answers them, whatever the source says (None: with `cached_only`
+    one within the policy's `max_age`, else none does). Without one they wait (`queue`) or are refused.
+    """
+
+    budget: str
+    at: Severity = "critical"
+    then: Then = "cached_only"
+    max_stale_seconds: float | None = field(default=None, name="max_stale")
+    left_out: BrakeExcept = field(default=BrakeExcept(), name="except")
+
+
 class Policy(Struct, frozen=True, kw_only=True):
     """What applies to run requests of the projects that match; durations in seconds.
 
@@ -95,6 +126,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     `join_window_seconds` before the request came. `day_changes`: the notebooks show another day after midnight of the
     week's zone, so that no result from before answers. The other two booleans are what a request that says nothing
     means; None: what Hex makes of it. `failures`: when a project that always fails is no longer run; None: it is.
+    `when_budget_spent`: what happens once a budget is spent; None: nothing.
     `writeback`: of a project that writes to a database when it runs, `run` each request, or answer it as any other.
     Raises ValueError for intervals
     that no result can live to see, and for a sample of projects that are not named.
@@ -113,12 +145,21 @@ class Policy(Struct, frozen=True, kw_only=True):
     failures: Failures | None = None
     sample: Sample | None = None
     writeback: Writeback = "run"
+    when_budget_spent: BudgetBrake | None = None
 
     def __post_init__(self) -> None:
         intervals = {"min_interval": self.min_interval_seconds, "unchanged_for": self.unchanged_for_seconds}
         for key, seconds in intervals.items():
             if seconds is not None and seconds > self.max_age_seconds:
                 raise ValueError(f"{key} is longer than max_age; write at most {self.max_age_seconds:g}s")
+        brake = self.when_budget_spent
+        if brake is not None and brake.max_stale_seconds is not None:
+            shortest = max(self.min_interval_seconds, self.unchanged_for_seconds or 0.0)
+            if brake.max_stale_seconds < shortest:
+                raise ValueError(
+                    f"max_stale of when_budget_spent is shorter than min_interval or unchanged_for, within which a "
+                    f"result answers anyway; write at least {shortest:g}s"
+                )
         if self.sample is not None and not _names_projects(self.match):
             raise ValueError("sample would apply to every project; add a match with a pattern other than * on projects")
 
@@ -159,6 +200,12 @@ class Gateway(Struct, frozen=True, kw_only=True):
                 "public_url is not encrypted, and callers send their Hex tokens there; write https://, "
                 "or add allow_insecure: true"
             )
+
+    @property
+    def braking_budgets(self) -> tuple[str, ...]:
+        """The names of the budgets by which policies brake, each once."""
+        brakes = (policy.when_budget_spent for policy in self.policies)
+        return tuple(dict.fromkeys(brake.budget for brake in brakes if brake is not None))
 
     def policy(self, workspace_name: str, project: Project) -> Policy:
         """The first policy that matches the project; without one, the defaults."""

@@ -10,8 +10,12 @@ from exporter.config.collect_settings import LISTINGS, Collect, Exports, shortes
 from exporter.config.error_wording import printable
 from exporter.config.gateway_settings import (
     JOINS,
+    SEVERITIES,
+    THENS,
     WRITEBACKS,
     AllowedCaller,
+    BrakeExcept,
+    BudgetBrake,
     Failures,
     Gateway,
     Policy,
@@ -198,6 +202,16 @@ def _source(folder: Path, teams: Sequence[Team]) -> Keys[Source]:
 def _gateway(folder: Path, teams: Sequence[Team]) -> Keys[Gateway]:
     waiting = integer(1, 10_000)
     sample = Keys(Sample, {"header": text(), "parameter": text(), "value": value()})
+    brake = Keys(
+        BudgetBrake,
+        {
+            "budget": text(),
+            "at": choice({one: one for one in SEVERITIES}),
+            "then": choice({one: one for one in THENS}),
+            "max_stale": duration(),
+            "except": Keys(BrakeExcept, {"match": match(teams), "tokens": Items(sha256(), noun="token's SHA-256")}),
+        },
+    )
     policy = Keys(
         Policy,
         {
@@ -214,6 +228,7 @@ def _gateway(folder: Path, teams: Sequence[Team]) -> Keys[Gateway]:
             "use_cached_sql_results": truth(),
             "failures": Keys(Failures, {"most": integer(1, 100), "within": duration()}),
             "sample": sample,
+            "when_budget_spent": brake,
         },
     )
     caller = Keys(AllowedCaller, {"token_sha256": sha256(), "certificate": text(), "weight": integer(1, 100)})
@@ -252,6 +267,7 @@ def _check_storage(spot: Spot, storage: Storage) -> None:
 def _check_whole(spot: Spot, config: Config) -> None:
     refuse_unmatched_workspaces(spot, [workspace.name for workspace in config.workspaces])
     _find_gateway_workspace(spot, config)
+    _check_brakes(spot.at("gateway"), config)
     _check_max_age(spot.at("collect"), config)
     if config.chargeback is not None and not config.teams:
         spot.at("chargeback").refuse("there is no team to charge; add teams")
@@ -277,6 +293,24 @@ def _find_gateway_workspace(spot: Spot, config: Config) -> None:
         _ = config.gateway_workspace
     except ConfigError as error:
         spot.at("gateway").at("workspace").refuse(error.problems[0].message)
+
+
+def _check_brakes(spot: Spot, config: Config) -> None:
+    """Policies brake by budgets of runs that the gateway's workspace has."""
+    if config.gateway is None or (len(config.workspaces) > 1 and config.gateway.workspace is None):
+        return
+    try:
+        budgets = {one.name: one for one in config.budgets_of(config.gateway_workspace.name)}
+    except ConfigError:
+        return  # it has been refused already
+    known = ", ".join(name for name, one in budgets.items() if one.unit == "runs") or "none; add one"
+    for name in config.gateway.braking_budgets:
+        if name not in budgets:
+            said = f'when_budget_spent names a budget "{printable(name)}" that there is not; those of runs are: {known}'
+            spot.at("policies").refuse(said)
+        elif budgets[name].unit != "runs":
+            said = f"when_budget_spent names {printable(name)}, whose unit is {budgets[name].unit}, and brakes by runs only"
+            spot.at("policies").refuse(f"{said}; those of runs are: {known}")
 
 
 def _check_source_names(sources: Sequence[tuple[Spot, Source]]) -> None:

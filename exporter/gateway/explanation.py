@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from exporter.config import Config
+from exporter.gateway.cache.budget_use import Spent, is_of, read_use, spent, uncounted
 from exporter.gateway.cache.hits import Hit, find_hit, join_refusal
 from exporter.gateway.cache.results import Results
 from exporter.gateway.cache.run_key import RunKey, run_key
@@ -30,6 +31,38 @@ def explain(
     config: Config, ledger: WorkspaceLedger, project_id: str, inputs: Mapping[str, object], now_ms: int
 ) -> Explanation | None:
     """What a request with these input parameters would be answered; None for a project that is not in the ledger."""
+    found = _without_brake(config, ledger, project_id, inputs, now_ms)
+    if found is None or found.outcome not in ("miss", "bypass"):
+        return found
+    held = _held_by(config, ledger, project_id, now_ms)
+    if held is None:
+        return found
+    then = {"queue": "a request waits, then it is refused", "refuse": "a request is refused"}
+    what = then.get(held.brake.then, "a request gets the last result within max_stale, else it is refused")
+    return Explanation("refused", f"{held.sentence}: {what}", None, found.unseen)
+
+
+def _held_by(config: Config, ledger: WorkspaceLedger, project_id: str, now_ms: int) -> Spent | None:
+    """The budget that holds the project's requests back now, by what the ledger has of runs."""
+    listed = ledger.project(project_id)
+    assert config.gateway is not None
+    assert listed is not None
+    brake = config.gateway.policy(ledger.name, listed.project).when_budget_spent
+    budgets = {one.name: one for one in config.budgets_of(ledger.name)}
+    budget = None if brake is None else budgets.get(brake.budget)
+    if brake is None or budget is None or not is_of(budget, ledger.name, listed.project):
+        return None
+    match = brake.left_out.match
+    if match is not None and match.matches(ledger.name, listed.project):
+        return None
+    use = read_use(config, ledger, budget, now_ms)
+    return spent(brake, use, use.counted + uncounted(use, ledger.gateway.runs(use.period[0]), ledger))
+
+
+def _without_brake(
+    config: Config, ledger: WorkspaceLedger, project_id: str, inputs: Mapping[str, object], now_ms: int
+) -> Explanation | None:
+    """What it would be answered while no budget is spent."""
     assert config.gateway is not None
     listed = ledger.project(project_id)
     if listed is None:

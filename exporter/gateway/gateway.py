@@ -25,6 +25,7 @@ from exporter.gateway.routing.error_bodies import refusal, too_many
 from exporter.gateway.routing.headers import to_upstream
 from exporter.gateway.routing.target import Operation
 from exporter.gateway.runs.admission import Admission
+from exporter.gateway.runs.budget_brake import BudgetBrakes
 from exporter.gateway.runs.cancels import Cancel, Cancels
 from exporter.gateway.runs.completion_poller import CompletionPoller
 from exporter.gateway.runs.dispatcher import Dispatcher
@@ -110,7 +111,14 @@ class Gateway:
         lookups = Lookups(context, self._rules, self._authorizer, self._registry, results, self._looks, self._polls)
         self._dispatcher = Dispatcher(context, self._registry, lookups, limits, self._callers)
         keys = RequestKeys(context, self._registry, inherited.keys)
-        self._admission = Admission(context, lookups, self._registry, self._dispatcher, self._failed, keys)
+        brakes = BudgetBrakes(
+            context,
+            self._rules,
+            self._registry,
+            length=settings.queue.length,
+            per_caller=settings.queue.per_caller,
+        )
+        self._admission = Admission(context, lookups, self._registry, self._dispatcher, self._failed, keys, brakes)
         self._cancels = Cancels(context, self._registry)
         self._decisions = RunDecisions(context.journal, context.clock)
 

@@ -4,6 +4,7 @@ import structlog
 
 from exporter.config import Config
 from exporter.errors import LedgerError
+from exporter.gateway.cache.budget_use import braked_series
 from exporter.gateway.context import GatewayContext, GatewayHost
 from exporter.gateway.gateway import RUNS_HELD_UNTIL_MS, Gateway, Inherited
 from exporter.gateway.journal import Journal
@@ -52,6 +53,7 @@ async def _read(config: Config, host: GatewayHost, journal: Journal) -> Inherite
     try:
         secret = await journal.write(ledger.gateway.secret)
         await journal.write(ledger.foresee_gateway, now_ms)
+        await journal.write(ledger.foresee, "hex_gateway_braked_total", braked_series(config), now_ms)
         runs = await journal.read(ledger.gateway.runs, now_ms - _longest_ms(config))
         attached = await journal.read(ledger.gateway.attached)
         keys = await journal.read(ledger.gateway.requests.keys, now_ms - KEEP_KEYS_MS)
@@ -65,5 +67,7 @@ async def _read(config: Config, host: GatewayHost, journal: Journal) -> Inherite
 def _longest_ms(config: Config) -> int:
     """How far back a run can matter: as long as a result may be given, or a run may run."""
     assert config.gateway is not None
-    ages = (policy.max_age_seconds for policy in config.gateway.policies)
+    policies = config.gateway.policies
+    ages = [policy.max_age_seconds for policy in policies]
+    ages += [one.when_budget_spent.max_stale_seconds or 0.0 for one in policies if one.when_budget_spent is not None]
     return min(round(max([_SHORTEST_MEMORY_SECONDS, LEASE_SECONDS, *ages]) * 1000), KEEP_MS)

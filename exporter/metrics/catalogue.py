@@ -856,6 +856,12 @@ GROUPS = (
                 "that says no more kernels may start.",
             ),
             _counter(
+                "hex_gateway_braked_total",
+                "workspace budget outcome",
+                "Run requests that the brake of a spent budget (`when_budget_spent`) held back: cached (answered with "
+                "the last result), waited (ran after a wait), refused (429).",
+            ),
+            _counter(
                 "hex_gateway_saved_calls_total",
                 "workspace reason",
                 "Reads that were answered without a request to Hex: remembered, a final state; recent, a state read "

@@ -1,7 +1,7 @@
 """What applies to a project at this moment: its policy by the configuration in force, and the state of its source."""
 
 from exporter.clock import Clock
-from exporter.config import Config, Policy
+from exporter.config import Budget, Config, Policy
 from exporter.facts import Project
 from exporter.gateway.cache.writeback import side_effect
 from exporter.ledger import WorkspaceLedger
@@ -29,6 +29,11 @@ class ProjectRules:
         versions are not read, so that nothing is known.
         """
         return side_effect(self.config, self._ledger, project, self.policy(project))
+
+    @property
+    def budgets(self) -> tuple[Budget, ...]:
+        """The budgets of the workspace."""
+        return self.config.budgets_of(self._workspace_name)
 
     @property
     def timezone(self) -> str:

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from exporter.gateway.access.caller import Caller
+from exporter.gateway.cache.budget_use import Spent
 from exporter.gateway.cache.hits import Hit, Miss
 from exporter.gateway.cache.idempotency import HEADER as IDEMPOTENCY_HEADER
 from exporter.gateway.cache.idempotency import IdempotencyKey
@@ -13,6 +14,7 @@ from exporter.gateway.decisions import RunDecisions
 from exporter.gateway.routing.answers import Answer
 from exporter.gateway.routing.error_bodies import refusal, too_many
 from exporter.gateway.runs.active_run import ActiveRun, RunOrder
+from exporter.gateway.runs.budget_brake import BudgetBrakes
 from exporter.gateway.runs.dispatcher import Dispatcher
 from exporter.gateway.runs.failed_runs import FailedRuns
 from exporter.gateway.runs.lookups import AuthorizedRunRequest, Join, Lookups
@@ -21,6 +23,9 @@ from exporter.gateway.runs.registry import RunRegistry
 from exporter.gateway.runs.request_keys import GivenRun, KeyState, RequestKeys
 from exporter.gateway.upstream.deadline import first_of
 from exporter.ledger import GatewayRun
+
+_LOOK_SECONDS = 1.0
+"""How often a request that waits for its budget looks whether it may run."""
 
 _OWN_HEADERS = frozenset({b"content-type", b"accept", b"accept-encoding", b"cache-control", IDEMPOTENCY_HEADER})
 
@@ -51,6 +56,7 @@ class Admission:
         dispatcher: Dispatcher,
         failed: FailedRuns,
         keys: RequestKeys,
+        brakes: BudgetBrakes,
     ) -> None:
         self._context = context
         self._lookups = lookups
@@ -58,6 +64,7 @@ class Admission:
         self._dispatcher = dispatcher
         self._failed = failed
         self._keys = keys
+        self._brakes = brakes
         self._decisions = RunDecisions(context.journal, context.clock)
 
     async def answer(self, authorized: AuthorizedRunRequest, patience_seconds: float) -> Answer:
@@ -129,6 +136,8 @@ class Admission:
                     reason = found.reason
             if refused := self._refuse_failing(request):
                 return refused
+        if held := await self._brake(request):
+            return held
         run = self._registry.enqueue(self._lookups.key_now(request.key), request.order, reason, request.arrived_at)
         if isinstance(run, Refused):
             retry_after = max(float(run.retry_after_seconds), self._dispatcher.held_seconds())
@@ -136,6 +145,31 @@ class Admission:
             return self._refuse(request, answer, f"the queue is full: {run.reason}")
         self._keys.expect(request.idempotency_key, run)
         return run
+
+    async def _brake(self, request: _Request) -> Answer | None:
+        """The answer to a request that its budget holds back; None as soon as it may run."""
+        key, clock = request.key, self._context.clock
+        last: Spent | None = None
+        while (spent := await self._brakes.spent(key, request.order)) is not None:
+            longest = spent.brake.max_stale_seconds
+            if longest is None and spent.brake.then == "cached_only":
+                longest = key.policy.max_age_seconds
+            if longest is not None and request.order.bypass in (None, "Cache-Control"):
+                found = await self._lookups.stale(key, request.caller, longest, request.give_up_at)
+                if found is not None:
+                    await self._keys.bind(request.idempotency_key, found.run)
+                    self._brakes.count(spent, "cached")
+                    return self._hit(found.run, request, f"{spent.sentence}; {found.reason}")
+            patience = request.give_up_at - clock.monotonic()
+            wait = min(_LOOK_SECONDS, patience)
+            may_wait = spent.brake.then == "queue" and patience > 0
+            if not may_wait or not await self._brakes.wait(request.caller, wait):
+                self._brakes.count(spent, "refused")
+                return self._refuse(request, self._brakes.refusal(spent, key), spent.sentence)
+            last = spent
+        if last is not None:
+            self._brakes.count(last, "waited")
+        return None
 
     def _refuse_failing(self, request: _Request) -> Answer | None:
         """The refusal of a project that always fails, by its policy."""

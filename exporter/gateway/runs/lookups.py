@@ -132,6 +132,21 @@ class Lookups:
         age = self._context.clock.monotonic() - run.sent_at
         return Join(run, f"the same run is running, sent {max(0.0, age):.0f} s ago")
 
+    async def stale(self, key: RunKey, caller: Caller, max_age_seconds: float, give_up_at: float) -> Hit | None:
+        """The last result of the request that is younger than this and that the caller may have, whatever its source.
+
+        Raises NoRoomError and NoAnswerError as `Upstream.ask` does.
+        """
+        now_ms = self._context.now_ms()
+        ages = ((run, (now_ms - run.sent_ms) / 1000) for run in self._results.of(key.request))
+        young = [one for one in ages if 0 <= one[1] < max_age_seconds and one[0].is_sampled == key.is_sampled]
+        if not young or not await self._may_have(key, caller, young[0][0], give_up_at):
+            return None
+        complete = await self.with_answer(young[0][0], caller, give_up_at)
+        if complete is None or self._rules.side_effect(key.project):
+            return None
+        return Hit(complete, f"the last result, sent {young[0][1]:.0f} s ago, is within max_stale", False)
+
     async def with_answer(self, record: GatewayRun, caller: Caller, give_up_at: float) -> GatewayRun | None:
         """The run with what Hex answered to its start; None where that is lost and Hex does not show the run now.
 

@@ -32,6 +32,10 @@ class RunIndex:
         """A run by Hex's id, None if it is not known to be the gateway's (any more)."""
         return self._known.get(run_id)
 
+    def all_sent(self) -> tuple[ActiveRun, ...]:
+        """The runs that were sent and are remembered, over or not, each once."""
+        return tuple({**self._unfinished, **dict.fromkeys(self._known.values())})
+
     def run_ids(self) -> frozenset[str]:
         """The ids of all runs that are known to be the gateway's."""
         return frozenset(self._known)

@@ -1,0 +1,83 @@
+"""How many runs a budget has used, and whether that holds requests back: read from the ledger, judged purely."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import product
+
+from exporter.config import Budget, BudgetBrake, Config
+from exporter.facts import Project
+from exporter.insight import UNBILLED, Period, period_at
+from exporter.ledger import GatewayRun, WorkspaceLedger
+
+BRAKED = ("cached", "waited", "refused")
+"""What becomes of a request that is held back: it gets an earlier result, runs after a wait, or gets a 429."""
+
+_DRY = "dry_run"
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetUse:
+    """The runs of a budget in a period as the ledger has them: how many, and the ids of all runs in it."""
+
+    budget: Budget
+    period: Period
+    counted: int
+    run_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """A budget that has reached the brake's threshold: so many runs used, and when its next period begins."""
+
+    brake: BudgetBrake
+    budget: Budget
+    used: int
+    resets_ms: int
+
+    @property
+    def sentence(self) -> str:
+        """The clause for reasons."""
+        where = f"{self.used} of {self.budget.limit:g} runs used"
+        return f"the budget {self.budget.name} is spent to {self.brake.at}: {where}"
+
+
+def braked_series(config: Config) -> list[tuple[str, str]]:
+    """The labels, budget and outcome, of what can be counted of the brakes of the configured policies."""
+    budgets = () if config.gateway is None else config.gateway.braking_budgets
+    return list(product(budgets, BRAKED))
+
+
+def read_use(config: Config, ledger: WorkspaceLedger, budget: Budget, now_ms: int) -> BudgetUse:
+    """What the ledger has of the budget's runs of now's period. Raises LedgerError."""
+    period = period_at(now_ms, budget.period, config.week(ledger.name))
+    projects = {one.project.project_id: one.project for one in ledger.projects(include_gone=True)}
+    counted, run_ids = 0, set()
+    for run in ledger.runs_between(*period):
+        run_ids.add(run.run_id)
+        is_meant = run.status != UNBILLED and is_of(budget, ledger.name, projects.get(run.project_id), run.trigger)
+        counted += is_meant
+    return BudgetUse(budget, period, counted, frozenset(run_ids))
+
+
+def uncounted(use: BudgetUse, runs: Iterable[GatewayRun], ledger: WorkspaceLedger) -> int:
+    """How many runs that the gateway has sent belong to the budget and are not among those of the ledger."""
+    found = 0
+    for run in runs:
+        is_new = run.run_id not in use.run_ids and run.state not in ("not_started", "unknown")
+        if not is_new or run.status in (_DRY, UNBILLED) or not use.period[0] <= run.sent_ms < use.period[1]:
+            continue
+        known = ledger.project(run.project_id)
+        found += is_of(use.budget, ledger.name, None if known is None else known.project)
+    return found
+
+
+def is_of(budget: Budget, workspace: str, project: Project | None, trigger: str = "api") -> bool:
+    """Whether a run belongs to the budget; of a project that is not known, only to one of all projects."""
+    is_meant = budget.match.is_of_workspaces if project is None else budget.match.matches(workspace, project)
+    return is_meant and budget.match.matches_trigger(trigger)
+
+
+def spent(brake: BudgetBrake, use: BudgetUse, used: int) -> Spent | None:
+    """The budget, if so many runs have reached the brake's threshold."""
+    threshold = use.budget.limit * getattr(use.budget.thresholds, brake.at)
+    return Spent(brake, use.budget, used, use.period[1]) if used >= threshold else None

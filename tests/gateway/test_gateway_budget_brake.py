@@ -1,0 +1,178 @@
+"""The brake: once a budget is spent, what needs a run gets the last result, waits, or gets a 429."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from gateway_world import ALICE, BOB, World, cache, completed, opened, play_all, together
+from helpers.virtual import LoopClock, in_virtual_time
+
+from exporter.config import BrakeExcept, Budget, BudgetBrake, Match, Policy, load_config
+from exporter.errors import ConfigError
+from exporter.gateway import explain
+
+pytestmark = pytest.mark.usefixtures("all_runs_complete")
+
+
+def live(
+    story: Any, *, limit: int = 3, then: Any = "refuse", policy: dict[str, Any] | None = None, **more: Any
+) -> None:
+    """A workspace whose budget of runs has this limit, none used."""
+    brake = BudgetBrake(budget="weekly-runs", then=then, **more)
+
+    async def within(clock: LoopClock) -> None:
+        async with opened(clock, policies=(Policy(when_budget_spent=brake, **(policy or {})),)) as world:
+            used = world.now_ms and sum(1 for _ in world.ledger.runs_between(0, None))
+            budget = Budget(name="weekly-runs", unit="runs", limit=used + limit)
+            world.config = msgspec.structs.replace(world.config, budgets=(budget,))
+            world.gateway.assign(world.config)
+            await story(world, world.projects)
+
+    in_virtual_time(within)
+
+
+def test_requests_at_the_border_start_as_many_runs_as_are_left() -> None:
+    async def story(world: World, projects: list[str]) -> None:
+        answers = await together(*(world.run(project) for project in projects[:6]))
+        codes = sorted(answer.status_code for answer in answers)
+        assert codes == [201] * 3 + [429] * 3
+        assert world.started() == 3
+        assert await world.counted("hex_gateway_braked_total") == {("weekly-runs", "refused"): 3}
+
+        refused = next(answer for answer in answers if answer.status_code == 429)
+        body = refused.json()
+        assert (body["budget"], body["used"], body["limit"]) == ("weekly-runs", 3, 3)
+        assert "owner" in body
+        assert 3600 < int(refused.headers["Retry-After"]) <= 7 * 86_400
+        assert "the budget weekly-runs is spent" in refused.headers["X-Hex-Exporter-Reason"]
+
+    live(story)
+
+
+def test_a_run_is_counted_once_when_the_exporter_has_read_it() -> None:
+    async def story(world: World, projects: list[str]) -> None:
+        for project in projects[:2]:
+            await completed(world, project)
+            world.read_runs(project)
+        before = sum(1 for _ in world.ledger.runs_between(0, None))
+        budget = Budget(name="weekly-runs", unit="runs", limit=_of_this_week(world) + 1)
+        world.config = msgspec.structs.replace(world.config, budgets=(budget,))
+        world.gateway.assign(world.config)
+        assert before >= 2
+        assert (await world.run(projects[2])).status_code == 201
+        assert (await world.run(projects[3])).status_code == 429
+
+    live(story, limit=10)
+
+
+def _of_this_week(world: World) -> int:
+    from exporter.insight import period_at
+
+    period = period_at(world.now_ms, "week", world.config.week("w"))
+    return sum(run.status != "unable_to_allocate_kernel" for run in world.ledger.runs_between(*period))
+
+
+def test_no_cache_does_not_pass_and_gets_the_last_result_within_max_stale() -> None:
+    async def story(world: World, projects: list[str]) -> None:
+        first = await completed(world, projects[0])
+        for headers in ({}, {"Cache_Control": "no-cache"}):
+            again = await world.run(projects[0], **headers)
+            assert cache(again) == "hit"
+            assert again.json()["runId"] == first.json()["runId"]
+            assert "max_stale" in again.headers["X-Hex-Exporter-Reason"]
+        assert (await world.run(projects[0], {"inputParams": {"n": 1}})).status_code == 429
+        await world.clock.sleep(3600)
+        assert (await world.run(projects[0])).status_code == 429
+        assert world.started() == 1
+        assert await world.counted("hex_gateway_braked_total") == {
+            ("weekly-runs", "cached"): 2,
+            ("weekly-runs", "refused"): 2,
+        }
+
+    live(story, limit=1, then="cached_only", max_stale_seconds=1800)
+
+
+def test_one_that_waits_runs_once_the_budget_is_larger_and_else_is_refused() -> None:
+    async def story(world: World, projects: list[str]) -> None:
+        assert (await world.run(projects[0])).status_code == 201
+
+        async def raise_it() -> None:
+            await world.clock.sleep(10)
+            budget = Budget(name="weekly-runs", unit="runs", limit=100)
+            world.gateway.assign(msgspec.structs.replace(world.config, budgets=(budget,)))
+
+        answers = await together(world.run(projects[1]), raise_it())
+        assert cache(answers[0]) == "miss"
+        assert (await world.counted("hex_gateway_braked_total")) == {("weekly-runs", "waited"): 1}
+        world.gateway.assign(world.config)
+        began = world.clock.monotonic()
+        assert (await world.run(projects[2])).status_code == 429
+        assert world.clock.monotonic() - began == pytest.approx(50, abs=3)
+
+    live(story, limit=1, then="queue")
+
+
+def test_projects_and_tokens_that_are_excepted_pass() -> None:
+    async def story(world: World, projects: list[str]) -> None:
+        assert (await world.run(projects[1])).status_code == 429
+        assert (await world.run(projects[1], token=BOB)).status_code == 201
+        brake = BudgetBrake(
+            budget="weekly-runs", then="refuse", left_out=BrakeExcept(match=Match(project_id=projects[2]))
+        )
+        gateway = msgspec.structs.replace(world.config.gateway, policies=(Policy(when_budget_spent=brake),))
+        world.gateway.assign(msgspec.structs.replace(world.config, gateway=gateway))
+        assert (await world.run(projects[2], token=ALICE)).status_code == 201
+        assert (await world.run(projects[3], token=BOB)).status_code == 429
+
+    live(story, limit=0, left_out=BrakeExcept(tokens=(hashlib.sha256(BOB.encode()).hexdigest(),)))
+
+
+def test_a_dry_run_passes() -> None:
+    async def story(world: World, projects: list[str]) -> None:
+        assert (await world.run(projects[0], {"dryRun": True})).status_code == 201
+
+    live(story, limit=0)
+
+
+def test_explain_says_so() -> None:
+    async def story(world: World, projects: list[str]) -> None:
+        assert explain(world.config, world.ledger, projects[0], {}, world.now_ms).outcome == "miss"  # type: ignore[union-attr]
+        assert (await world.run(projects[1])).status_code == 201
+        found = explain(world.config, world.ledger, projects[0], {}, world.now_ms)
+        assert found is not None
+        assert found.outcome == "refused"
+        assert "the budget weekly-runs is spent to critical: 1 of 1 runs used" in found.reason
+
+    live(story, limit=1)
+
+
+def test_without_a_brake_a_spent_budget_changes_nothing() -> None:
+    async def story(world: World, projects: list[str]) -> None:
+        budget = Budget(name="weekly-runs", unit="runs", limit=0.5)
+        world.gateway.assign(msgspec.structs.replace(world.config, budgets=(budget,)))
+        assert (await world.run(projects[0])).status_code == 201
+
+    play_all(story)
+
+
+@pytest.mark.parametrize(
+    ("brake", "said"),
+    [
+        ("{budget: other}", "those of runs are: weekly-runs"),
+        ("{budget: money}", "those of runs are: weekly-runs"),
+        ("{budget: weekly-runs, then: stop}", "cached_only"),
+        ("{budget: weekly-runs, at: never}", "critical"),
+        ("{budget: weekly-runs, max_stale: 1m}", "at least 3600s"),
+        ("{then: refuse}", "budget"),
+    ],
+)
+def test_bad_input_is_refused_at_start_with_what_to_write(brake: str, said: str) -> None:
+    text = (
+        "budgets: [{name: weekly-runs, unit: runs, limit: 5}, {name: money, unit: usd, limit: 5}]\n"
+        f"gateway: {{policies: [{{min_interval: 1h, when_budget_spent: {brake}}}]}}\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_config(text, source="x.yml", environ={"HEX_API_TOKEN": ALICE}, state_dir=Path("/tmp"))
+    assert said in str(caught.value)

@@ -249,7 +249,8 @@ def _spared() -> Any:
         "What Hex was spared, and what was refused",
         about(
             "Reads that the gateway answered itself: `remembered` a final state, `recent` one read a moment ago, "
-            "`shared_page` one page for all runs of a project; the refusals that it waited out; and the requests that a spent budget held back.",
+            "`shared_page` one page for all runs of a project; the refusals that it waited out; and the requests that "
+            "a spent budget held back.",
             normal="mostly polls of clients.",
             act="Growing refusals: **API and exporter** shows what else sends requests.",
         ),

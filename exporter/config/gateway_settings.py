@@ -96,9 +96,9 @@ SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 
 
 class BrakeExcept(Struct, frozen=True, kw_only=True):
-    """What passes a brake: projects that match, and callers by the SHA-256 of their token in lower-case hexadecimal."""
+    """What passes a brake: projects that match any of `match`, and callers by their token's SHA-256 in hexadecimal."""
 
-    match: Match | None = None
+    match: tuple[Match, ...] = ()
     tokens: tuple[str, ...] = ()
 
 

@@ -22,6 +22,11 @@ def match(teams: Teams) -> Keys[Match]:
     return Keys(Match, _readers(teams))
 
 
+def matches_without_except(teams: Teams) -> "LeftOut":
+    """Reads one match, or a list of them, none of which leaves anything out again."""
+    return LeftOut(Keys(Match, {**_patterns(), "team": _team_pattern(teams)}))
+
+
 def budget_match(teams: Teams) -> Keys[BudgetMatch]:
     """Reads the match of a budget, which may also be about triggers."""
     return Keys(BudgetMatch, {**_readers(teams), "trigger": trigger_pattern()})

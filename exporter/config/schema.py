@@ -23,7 +23,7 @@ from exporter.config.gateway_settings import (
     RunLimits,
     Sample,
 )
-from exporter.config.match_schema import match, refuse_no_pattern, team
+from exporter.config.match_schema import match, matches_without_except, refuse_no_pattern, team
 from exporter.config.money_schema import budget, chargeback, check_price_days, compute, contract, currency, prices
 from exporter.config.overview_settings import Overview
 from exporter.config.readers import Items, Keys, Reader, Spot
@@ -209,7 +209,9 @@ def _gateway(folder: Path, teams: Sequence[Team]) -> Keys[Gateway]:
             "at": choice({one: one for one in SEVERITIES}),
             "then": choice({one: one for one in THENS}),
             "max_stale": duration(),
-            "except": Keys(BrakeExcept, {"match": match(teams), "tokens": Items(sha256(), noun="token's SHA-256")}),
+            "except": Keys(
+                BrakeExcept, {"match": matches_without_except(teams), "tokens": Items(sha256(), noun="digest")}
+            ),
         },
     )
     policy = Keys(
@@ -309,7 +311,7 @@ def _check_brakes(spot: Spot, config: Config) -> None:
             said = f'when_budget_spent names a budget "{printable(name)}" that there is not; those of runs are: {known}'
             spot.at("policies").refuse(said)
         elif budgets[name].unit != "runs":
-            said = f"when_budget_spent names {printable(name)}, whose unit is {budgets[name].unit}, and brakes by runs only"
+            said = f"when_budget_spent names {printable(name)}, whose unit is {budgets[name].unit}, not runs"
             spot.at("policies").refuse(f"{said}; those of runs are: {known}")
 
 

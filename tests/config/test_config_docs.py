@@ -64,7 +64,8 @@ def keys_of(node: yaml.Node, name: str = "") -> set[str]:
     for key, value in node.value:
         dotted = f"{name}.{STANDS_FOR.get(name, key.value)}".removeprefix(".")
         # What is left out has the keys of the match around it.
-        found |= {dotted} if dotted.endswith((".match.except", ".except.except")) else {dotted} | keys_of(value, dotted)
+        is_left_out = dotted.endswith((".match.except", ".except.except", ".except.match"))
+        found |= {dotted} if is_left_out else {dotted} | keys_of(value, dotted)
     return found
 
 

@@ -119,7 +119,7 @@ def test_projects_and_tokens_that_are_excepted_pass() -> None:
         assert (await world.run(projects[1])).status_code == 429
         assert (await world.run(projects[1], token=BOB)).status_code == 201
         brake = BudgetBrake(
-            budget="weekly-runs", then="refuse", left_out=BrakeExcept(match=Match(project_id=projects[2]))
+            budget="weekly-runs", then="refuse", left_out=BrakeExcept(match=(Match(project_id=projects[2]),))
         )
         gateway = msgspec.structs.replace(world.config.gateway, policies=(Policy(when_budget_spent=brake),))
         world.gateway.assign(msgspec.structs.replace(world.config, gateway=gateway))

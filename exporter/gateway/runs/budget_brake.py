@@ -95,8 +95,8 @@ class BudgetBrakes:
     def _passes(self, key: RunKey, caller: Caller) -> bool:
         brake = key.policy.when_budget_spent
         assert brake is not None
-        match, tokens = brake.left_out.match, brake.left_out.tokens
-        if match is not None and match.matches(self._context.ledger.name, key.project):
+        matches, tokens = brake.left_out.match, brake.left_out.tokens
+        if any(one.matches(self._context.ledger.name, key.project) for one in matches):
             return True
         token = caller.authorization.partition(b" ")[2].strip()
         return bool(tokens) and hashlib.sha256(token).hexdigest() in tokens

@@ -47,6 +47,7 @@ class Traffic:
         self._count("hex_gateway_saved_calls_total", ("remembered",), self._rng.randrange(30))
         self._count("hex_gateway_saved_calls_total", ("shared_page",), self._rng.randrange(20))
         self._count("hex_gateway_absorbed_total", ("rate_limit",), int(self._rng.random() < 0.1))
+        self._count("hex_gateway_braked_total", ("weekly-runs", "cached"), int(self._rng.random() < 0.1))
         self._count("hex_gateway_requests_total", ("bypass",), int(self._rng.random() < 0.2))
         self._count("hex_findings_realised_usd_total", ("idle_paid_seat",), 25_000)
         self._count("hex_findings_realised_money_usd_total", ("idle_paid_seat", "billed"), 25_000)

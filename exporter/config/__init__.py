@@ -2,6 +2,7 @@
 
 from exporter.config.audit_settings import Audit, Ignore
 from exporter.config.budget_settings import DEFAULT_BUDGET, Budget, BudgetMatch, PeriodKind, Thresholds
+from exporter.config.cluster_settings import Cluster
 from exporter.config.collect_settings import Collect, Exports, listings_seconds, shortest_max_age_seconds
 from exporter.config.contract_settings import DOLLARS, Chargeback, Contract, Currency, SharedBy
 from exporter.config.error_wording import guess, invalid, kind, printable
@@ -42,6 +43,7 @@ from exporter.config.urls import (
     host_and_port,
     is_plain_to_others,
     is_public,
+    normal_advertised,
     normal_ledger_url,
     normal_person_url,
     normal_proxy,
@@ -66,6 +68,7 @@ __all__ = [
     "BudgetBrake",
     "BudgetMatch",
     "Chargeback",
+    "Cluster",
     "Collect",
     "Compute",
     "Config",
@@ -119,6 +122,7 @@ __all__ = [
     "listings_seconds",
     "load_config",
     "matches_glob",
+    "normal_advertised",
     "normal_ledger_url",
     "normal_person_url",
     "normal_proxy",

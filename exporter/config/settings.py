@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from exporter.config.audit_settings import Audit, Ignore
 from exporter.config.budget_settings import DEFAULT_BUDGET, Budget
+from exporter.config.cluster_settings import Cluster
 from exporter.config.collect_settings import Collect, Exports
 from exporter.config.contract_settings import DOLLARS, Chargeback, Contract, Currency
 from exporter.config.error_wording import guess, printable
@@ -153,6 +154,7 @@ class Config(Struct, frozen=True, kw_only=True):
     sources: tuple[Source, ...] = ()
     warehouses: tuple[Warehouse, ...] = ()
     gateway: Gateway | None = None
+    cluster: Cluster | None = None
     audit: Audit = Audit()
     ignore: tuple[Ignore, ...] = ()
     overview: Overview = Overview()

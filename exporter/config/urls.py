@@ -190,6 +190,25 @@ def listen_address() -> Scalar[str]:
     return Scalar("HOST:PORT such as 127.0.0.1:9892", parse)
 
 
+def advertised_address() -> Scalar[str]:
+    """Where other machines reach this one, see `normal_advertised`."""
+
+    def parse(text: str, tag: str) -> str:
+        if tag not in ("str", "int"):
+            raise ValueError
+        return normal_advertised(text)
+
+    return Scalar("HOST:PORT such as 10.0.0.7:9892", parse)
+
+
+def normal_advertised(text: str) -> str:
+    """The `HOST:PORT` as it is; raises UnfitError for one that no other machine can connect to."""
+    host, port = host_and_port(text)
+    if host in ("", "0.0.0.0", "::") or port == 0:  # noqa: S104 - refused here, not listened on
+        raise UnfitError("replicas cannot connect to that; write the host and the port by which they reach this one")
+    return text
+
+
 def host_and_port(text: str) -> tuple[str, int]:
     """The parts of `HOST:PORT`, `[IPV6]:PORT` or `:PORT`; raises UnfitError."""
     host, colon, port = text.rpartition(":")

@@ -16,6 +16,7 @@ _GUESS_LIMIT_SECONDS = HOUR_SECONDS
 _GUESS_START_SECONDS = MINUTE_SECONDS
 _SHORTEST_SLEEP_SECONDS = 0.001  # a wait that rounding leaves over must not become a busy loop
 _LONGEST_SLEEP_SECONDS = 5.0
+_LOOK_AGAIN_SECONDS = 1.0
 
 
 class Pace:
@@ -24,9 +25,10 @@ class Pace:
     At most `per_minute * share` requests, rounded down but never below one, leave in any 60 seconds, likewise in any
     hour. What is sent on for callers (`Tier.CALLERS`) stays within what the limits leave (see `rate_tiers`), first
     come, first served; own requests take turns in no particular order. A cool-down stops both tiers; `on_cool_down`
-    receives its end, in epoch milliseconds, whenever that moves. Time is the steady clock's; the wall clock serves only
-    to write a cool-down down and to take it up again. Safe to share between threads and event loops; `on_cool_down`
-    runs in the thread that brought the news.
+    receives its end, in epoch milliseconds, whenever that moves. `may_send` returns for how many seconds requests may
+    leave at all, 0 or less: none may now (another process may have begun to send). Time is the steady clock's; the
+    wall clock serves only to write a cool-down down and to take it up again. Safe to share between threads and event
+    loops; `on_cool_down` runs in the thread that brought the news.
     """
 
     def __init__(
@@ -38,10 +40,12 @@ class Pace:
         clock: Clock,
         rng: random.Random,
         on_cool_down: Callable[[int], None] | None = None,
+        may_send: Callable[[], float] | None = None,
     ) -> None:
         self._clock = clock
         self._rng = rng
         self._on_cool_down = on_cool_down
+        self._may_send = may_send
         self._lock = threading.Lock()
         self._notifying = threading.Lock()
         self._tiers = RateTiers(per_minute=per_minute, per_hour=per_hour, share=share)
@@ -166,6 +170,8 @@ class Pace:
                 self._held_until = max(self._held_until, steady + remaining)
 
     def _wait_seconds(self, tier: Tier, moment: float, ahead: int | None = None) -> float:
+        if self._may_send is not None and self._may_send() <= 0:
+            return _LOOK_AGAIN_SECONDS
         return max(0.0, self._held_until - moment, self._tiers.wait_seconds(tier, moment, ahead))
 
     def _guess(self) -> float:

@@ -1,4 +1,4 @@
-"""What is known, durable: the only room with SQL. One writer, any number of readers."""
+"""What is known, durable: the only room with SQL. One writer of each workspace, any number of readers."""
 
 from exporter.insight.savings import KnownFinding
 from exporter.ledger.closings import ClosingRepository, StoredAdjustment, StoredClosing
@@ -9,6 +9,19 @@ from exporter.ledger.gateway_requests import KEEP_KEYS_MS, MOST_KEYS, GatewayDec
 from exporter.ledger.gateway_runs import KEEP_MS, GatewayRun, GatewayRunRepository
 from exporter.ledger.held_counters import HOLD_MS, CounterValue
 from exporter.ledger.histograms import BOUNDS_MS, Amounts, observed
+from exporter.ledger.lease_plan import (
+    BEAT_SECONDS,
+    HELD_SECONDS,
+    Board,
+    Lease,
+    Move,
+    Replica,
+    hand_overs,
+    move,
+    strays,
+    takes,
+)
+from exporter.ledger.leases import Leases
 from exporter.ledger.ledger import Ledger, open_ledger
 from exporter.ledger.listings import CollectorState, Listing
 from exporter.ledger.opening import refusal as storage_refusal
@@ -24,7 +37,9 @@ from exporter.ledger.warehouse_hours import WarehouseKey, WarehouseState, Wareho
 from exporter.ledger.workspace import WorkspaceLedger
 
 __all__ = [
+    "BEAT_SECONDS",
     "BOUNDS_MS",
+    "HELD_SECONDS",
     "HOLD_MS",
     "KEEP_KEYS_MS",
     "KEEP_MS",
@@ -37,6 +52,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "SOURCE_METRICS",
     "Amounts",
+    "Board",
     "ClosingRepository",
     "CollectorState",
     "Copied",
@@ -48,8 +64,12 @@ __all__ = [
     "KnownFinding",
     "KnownProject",
     "KnownVersion",
+    "Lease",
+    "Leases",
     "Ledger",
     "Listing",
+    "Move",
+    "Replica",
     "RequestKey",
     "RunAmount",
     "RunProgress",
@@ -65,8 +85,12 @@ __all__ = [
     "WorkspaceLedger",
     "WriterLock",
     "copy_ledger",
+    "hand_overs",
     "is_given_up",
+    "move",
     "observed",
     "open_ledger",
     "storage_refusal",
+    "strays",
+    "takes",
 ]

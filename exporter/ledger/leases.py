@@ -65,9 +65,13 @@ class Leases:
         store.fence = self.fence
 
     def beat(self, me: Replica) -> Board:
-        """Say that this replica lives, and what it knows; the replicas and leases as they are then."""
+        """Say that this replica lives, and what it knows; the replicas and leases as they are then.
+
+        The ledger's clock is set by the database's.
+        """
         with self._store.lease_transaction() as connection:
             now_ms = self._now_ms(connection)
+            self._store.ahead_ms += self._store.now_ms() - now_ms
             row = {
                 "replica": me.name,
                 "renewed_ms": now_ms,

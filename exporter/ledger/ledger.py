@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from exporter.clock import Clock
 from exporter.errors import LedgerError
+from exporter.ledger.leases import Leases
 from exporter.ledger.opening import open_store
 from exporter.ledger.store import Store
 from exporter.ledger.workspace import WorkspaceLedger
@@ -51,6 +52,19 @@ class Ledger:
         with suppress(LedgerError), self._store.reading() as connection:
             connection.execute(select(1))
         return self._store.reached_ms
+
+    @property
+    def now_ms(self) -> int:
+        """The wall clock that the ledger goes by; where it is shared, the database's."""
+        return self._store.now_ms()
+
+    def leases(self, replica: str) -> Leases | None:
+        """The leases that replicas of one ledger share it by; None where this process is its only writer.
+
+        Nothing is written of a workspace from now on but while this replica owns it.
+        """
+        clock = self._store.database_clock
+        return None if clock is None else Leases(self._store, replica, clock)
 
     @property
     def version(self) -> int:

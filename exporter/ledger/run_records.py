@@ -28,7 +28,7 @@ class Runs:
         self._mine = RUNS.c.workspace == workspace
         self._written_days: Counter[int] = Counter()
         self._everything_written = 0
-        store.when_lost(self._forget_everything)
+        store.when_lost(self.forget_everything)
 
     def revision(self, start_ms: int, end_ms: int) -> int:
         """A number that grows when this process writes a run placed in [start, end), and maybe at other times."""
@@ -115,7 +115,7 @@ class Runs:
                 or_(RUNS.c.ended_ms < before_ms, RUNS.c.is_gone == true()),
             )
         )
-        transaction.after_commit(self._forget_everything)
+        transaction.after_commit(self.forget_everything)
         return deleted.rowcount
 
     def oldest_kept_ms(self) -> int | None:
@@ -217,7 +217,8 @@ class Runs:
         with self._store.reading() as connection:
             return {(project, status): start for project, status, start in connection.execute(statement)}
 
-    def _forget_everything(self) -> None:
+    def forget_everything(self) -> None:
+        """Let every revision be a new one: any run may have been written."""
         self._everything_written += 1
 
     def _known(self, connection: Connection, run_ids: Iterable[str]) -> dict[str, KnownRun]:

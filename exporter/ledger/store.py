@@ -45,7 +45,7 @@ class Store:
     `problem` is one sentence on what is wrong with the ledger, None if nothing is; `opening_problem` is the part of it
     that stays. `version` grows with each committed change, and with each loss. `fence` is checked at the beginning of
     every transaction of a workspace, None where this process is the only writer. `database_clock` is there where
-    several processes may write it.
+    several processes may write it; `ahead_ms` is then how far this machine's clock is ahead of the database's.
     """
 
     def __init__(self, database: Database, clock: Clock, *, opening_problem: str | None = None) -> None:
@@ -59,6 +59,7 @@ class Store:
         self._is_closed = False
         self._forgetting: list[Callable[[], None]] = []
         self.fence: Fence | None = None
+        self.ahead_ms = 0
         self.database_clock = None if self.is_read_only else database.clock
         self.version = 0
         self.reached_ms = self.now_ms()
@@ -92,8 +93,8 @@ class Store:
         return self.database.writer is None
 
     def now_ms(self) -> int:
-        """The wall clock."""
-        return now_ms(self._clock)
+        """The wall clock; where the ledger is shared, the database's."""
+        return now_ms(self._clock) - self.ahead_ms
 
     def when_lost(self, forget: Callable[[], None]) -> None:
         """Have `forget` called when what is remembered may differ from what is stored, in the thread that writes.

@@ -234,8 +234,11 @@ class WorkspaceLedger(WorkspaceReader):
             return self._runs.prune(transaction, before_ms)
 
     def note_skew(self, skew_ms: int, at_ms: int) -> None:
-        """Keep how far this machine's clock is ahead of the agreed time, which was `at_ms` then."""
-        self.set_value(SKEW, (skew_ms, at_ms))
+        """Keep how far this machine's clock is ahead of the agreed time, which was `at_ms` then.
+
+        Kept is how far the database's is, which every replica can compare its own with.
+        """
+        self.set_value(SKEW, (skew_ms - self._store.ahead_ms, at_ms))
 
     def disbelieve_after(self, at_ms: int) -> bool:
         """Forget when things were read, where that is said to be after this moment: the time was wrong then.

@@ -83,9 +83,9 @@ class WorkspaceReader:
 
     @property
     def noted_skew(self) -> tuple[int, int] | None:
-        """How far the machine's clock was ahead of the agreed time, in milliseconds, and that time; None: not known."""
+        """How far this machine's clock was ahead of the agreed time, in milliseconds, and that time; None: unknown."""
         noted = self._key_values.read(SKEW)
-        return None if noted is None else (int(noted[0]), int(noted[1]))
+        return None if noted is None else (int(noted[0]) + self._store.ahead_ms, int(noted[1]))
 
     @property
     def unknown_projects(self) -> int:
@@ -222,8 +222,14 @@ class WorkspaceReader:
         """The small JSON value under the key, None if there is none."""
         return self._key_values.read(key)
 
+    def refresh(self) -> None:
+        """Read again what is mirrored in memory: another replica has written the workspace. Raises LedgerError."""
+        self._reload()
+        self._runs.forget_everything()
+        self._store.changed_elsewhere()
+
     def _reload(self) -> None:
-        """Read again what is mirrored in memory: another file has taken the place of a damaged one."""
+        """Read again what is mirrored in memory: others have written, or another file has come."""
         self._projects.load()
         self._counters.load()
         self._requests.load()

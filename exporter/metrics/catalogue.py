@@ -1135,6 +1135,34 @@ GROUPS = (
                 "workspace",
                 "This machine's clock minus the time that Hex's answers agree on, 0 up to 3 seconds; absent before.",
             ),
+            _gauge(
+                "hex_exporter_lease_owner",
+                "workspace",
+                "1: this replica owns the workspace, polls it and runs its gateway; 0: another does. Absent where one "
+                "process is alone with its ledger.",
+            ),
+            _gauge(
+                "hex_exporter_lease_epoch",
+                "workspace",
+                "How many owners the workspace has had; what an owner of an earlier epoch writes is refused.",
+            ),
+            _counter(
+                "hex_exporter_lease_changes_total",
+                "workspace",
+                "How often another replica became the owner: one left, was lost, or joined.",
+            ),
+            _gauge(
+                "hex_exporter_page_lag_seconds",
+                "workspace",
+                "How far this page may be behind the ledger: 0 where this replica owns the workspace.",
+            ),
+            _gauge("hex_exporter_replicas", "", "Replicas on this ledger that have renewed themselves lately."),
+            _gauge(
+                "hex_exporter_replica_configurations",
+                "",
+                "Different configurations among these replicas: 1 is right; with more, each workspace goes by its "
+                "owner's.",
+            ),
             _counter(
                 "hex_exporter_bad_items_total",
                 "workspace endpoint",

@@ -11,7 +11,12 @@ from exporter.metrics.families.budgets import budget_families
 from exporter.metrics.families.connections import connection_families
 from exporter.metrics.families.contract import contract_families
 from exporter.metrics.families.costs import cost_families
-from exporter.metrics.families.exporter_metrics import exporter_families, ledger_families, progress_families
+from exporter.metrics.families.exporter_metrics import (
+    exporter_families,
+    lease_families,
+    ledger_families,
+    progress_families,
+)
 from exporter.metrics.families.findings import finding_families
 from exporter.metrics.families.gateway import gateway_families
 from exporter.metrics.families.health import health_families
@@ -51,6 +56,7 @@ CONCEPTS: tuple[Callable[[Snapshot], Iterable[Family]], ...] = (
     finding_families,
     api_families,
     progress_families,
+    lease_families,
 )
 """What is said of each workspace, concept by concept."""
 

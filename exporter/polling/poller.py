@@ -2,7 +2,7 @@
 
 import random
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import httpx
@@ -64,6 +64,7 @@ class Poller:
         clock: WorkspaceClock,
         rng: random.Random,
         transport: httpx.AsyncBaseTransport | None = None,
+        may_send: Callable[[], float] | None = None,
     ) -> None:
         """Neither reads the ledger nor connects to Hex."""
         self.workspace = workspace.name
@@ -80,6 +81,7 @@ class Poller:
             clock=clock,
             rng=rng,
             on_cool_down=self._on_cool_down,
+            may_send=may_send,
         )
         self._client = HexClient(
             base_url=workspace.base_url,

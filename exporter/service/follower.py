@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 
@@ -28,8 +28,10 @@ from exporter.metrics import (
     exporter_families,
 )
 from exporter.polling import Poller, PollReport, WorkspaceClock
+from exporter.service.lease_keeper import LeaseKeeper, Standing, make_keeper
 from exporter.service.overview_page import OverviewPage
-from exporter.service.workers import Assignment, Workers, make_workers
+from exporter.service.owned_workspaces import OwnedWorkspaces
+from exporter.service.workers import Assignment, Workers
 from exporter.view import Snapshot
 
 _log = structlog.get_logger()
@@ -46,8 +48,10 @@ class Follower:
     """Polls in a thread of its own, so that a scrape never waits for SQLite or for a page being built.
 
     `start` returns at once; `opened` says when the ledger is open, or why it is not, `showed` when the page first
-    shows what the ledger knows, and `followed`, with the ledger, when every workspace has its pace. `assign` puts
-    another configuration in force; `stop` ends the thread. `gateways` return their state, by workspace, for the page.
+    shows what the ledger knows, and `followed`, with the ledger, when every workspace that is followed has its pace.
+    `assign` puts another configuration in force; `stop` ends the thread. `gateways` return their state, by workspace,
+    for the page. Where replicas share the ledger, `address` is where this one's gateway is reached, `leaving` ends what
+    works on a workspace that another is to own, and `on_owners` are called when that may have changed.
     All may be used from any thread.
     """
 
@@ -71,7 +75,10 @@ class Follower:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
         self._stopping = False
-        self._workers = Workers()
+        self._owned: OwnedWorkspaces | None = None
+        self.address = ""
+        self.leaving: dict[str, Callable[[], Future[None]]] = {}
+        self.on_owners: list[Callable[[], None]] = []
         self._alive_at = time.monotonic()
 
     def start(self) -> None:
@@ -116,7 +123,25 @@ class Follower:
 
     def reports(self) -> dict[str, PollReport]:
         """How the loop of each workspace is doing."""
-        return {poller.workspace: poller.report for poller in self._workers.pollers}
+        return {name: workers.poller.report for name, workers in self._workers.items()}
+
+    @property
+    def standing(self) -> Standing | None:
+        """Who owns what, as last seen; None where this process is alone with its ledger."""
+        return None if self._owned is None else self._owned.standing
+
+    @property
+    def replica(self) -> str | None:
+        """What this replica is called, None where there is only one."""
+        return None if self._owned is None else self._owned.name
+
+    def owns(self, workspace: str) -> bool:
+        """Whether this process follows the workspace now."""
+        return workspace in self._workers
+
+    @property
+    def _workers(self) -> Mapping[str, Workers]:
+        return {} if self._owned is None else self._owned.workers
 
     def pace(self, workspace: str) -> Pace:
         """What every request to the workspace waits for at this moment; RuntimeError before it is followed."""
@@ -136,16 +161,14 @@ class Follower:
         return asyncio.run_coroutine_threadsafe(self._probe_source(workspace, key), self._loop)
 
     async def _probe_source(self, workspace: str, key: str) -> bool:
-        for monitor in self._workers.monitors:
-            if monitor.workspace == workspace:
-                return await monitor.look(key)
-        return False
+        workers = self._workers.get(workspace)
+        return workers is not None and await workers.monitor.look(key)
 
     def _poller_of(self, workspace: str) -> Poller:
-        for poller in self._workers.pollers:
-            if poller.workspace == workspace:
-                return poller
-        raise RuntimeError(f"{workspace}: not followed yet")
+        workers = self._workers.get(workspace)
+        if workers is None:
+            raise RuntimeError(f"{workspace}: not followed yet, or by another replica")
+        return workers.poller
 
     def _wake(self) -> None:
         if self._loop is not None and not self._loop.is_closed():
@@ -153,7 +176,9 @@ class Follower:
 
     def _run(self) -> None:
         try:
-            ledger = open_ledger(self._assignment.config.storage.url, clock=self._ledger_clock)
+            config = self._assignment.config
+            ledger = open_ledger(config.storage.url, clock=self._ledger_clock)
+            keeper = make_keeper(ledger, config, self.address, self._wake, lambda: self.health()[0])
         except LedgerError as error:
             self.opened.set_exception(error)
             self.followed.set_exception(error)
@@ -162,25 +187,30 @@ class Follower:
             _log.error("The ledger is not as it should be", problem=ledger.problem)
         self.opened.set_result(ledger)
         try:
-            asyncio.run(self._follow(ledger))
+            asyncio.run(self._follow(ledger, keeper))
         finally:
             ledger.close()
 
-    async def _follow(self, ledger: Ledger) -> None:
+    async def _follow(self, ledger: Ledger, keeper: LeaseKeeper | None) -> None:
         self._loop = asyncio.get_running_loop()
+        owned = self._owned = OwnedWorkspaces(ledger, self.clock_of, keeper, self.leaving, self.on_owners)
         self._assume_skews(ledger)
         publishing = asyncio.ensure_future(self._publish(ledger))
         # The first page comes before the clients, which take longer to make than it does.
         await asyncio.sleep(0)
-        await self._begin(ledger)
+        if keeper is not None:
+            keeper.start()
+        await self._begin(ledger, owned)
         while not self._stopping:
             self._changed.clear()
             while self._wanted and not self._stopping:
-                await self._reload(ledger, *self._wanted.popleft())
-            await self._changed.wait()
+                await self._reload(owned, *self._wanted.popleft())
+            if not self._stopping:
+                await owned.settle()
+                await self._changed.wait()
         publishing.cancel()
         await asyncio.gather(publishing, return_exceptions=True)
-        await self._workers.end()
+        await owned.end()
 
     def _assume_skews(self, ledger: Ledger) -> None:
         """Have the first page go by what was noted of the machine's clock; without it, by that clock."""
@@ -189,12 +219,12 @@ class Follower:
                 if noted := ledger.workspace(name).noted_skew:
                     self.clock_of(name).assume(*noted)
 
-    async def _begin(self, ledger: Ledger) -> None:
+    async def _begin(self, ledger: Ledger, owned: OwnedWorkspaces) -> None:
         """Follow the first assignment, as soon as the ledger can be read."""
         while not self._stopping:
             self._changed.clear()
             try:
-                await self._put_in_force(self._assignment, ledger)
+                await owned.put_in_force(self._assignment)
             except LedgerError as error:
                 self._conditions.report("begin", "The ledger cannot be read", level="error", reason=str(error))
                 with suppress(TimeoutError):
@@ -204,27 +234,17 @@ class Follower:
                 self.followed.set_result(ledger)
                 return
 
-    async def _reload(self, ledger: Ledger, assignment: Assignment, outcome: "Future[None]") -> None:
+    async def _reload(self, owned: OwnedWorkspaces, assignment: Assignment, outcome: "Future[None]") -> None:
         """Put another assignment in force, or say why it cannot be: the one in force goes on then."""
         if not outcome.set_running_or_notify_cancel():
             return
         try:
-            await self._put_in_force(assignment, ledger)
+            await owned.put_in_force(assignment)
+            self._assignment = assignment
         except Exception as error:
             outcome.set_exception(error)
         else:
             outcome.set_result(None)
-
-    async def _put_in_force(self, assignment: Assignment, ledger: Ledger) -> None:
-        """Replace the workers by those of this assignment; nothing has changed if they cannot be made."""
-        made = make_workers(assignment, ledger, self.clock_of)
-        # The new pace is in force at once: requests for others are counted by it from here on.
-        replaced, self._workers, self._assignment = self._workers, made, assignment
-        made.begin()
-        try:
-            await replaced.end()
-        except Exception:
-            _log.exception("A connection of the configuration before cannot be closed")
 
     async def _publish(self, ledger: Ledger) -> None:
         """Build the page after each change, though not more than a tenth of the time, and for its own metrics' sake."""
@@ -246,17 +266,23 @@ class Follower:
                     self.showed.set_result(None)
                     # The template of the overview takes a while to load: the first scrape comes before it.
                     await self._clock.sleep(_SHORTEST_PAUSE_SECONDS)
-                self._overview.build(config, snapshots, self.reports(), ledger.problem)
+                self._overview.build(config, snapshots, self.reports(), ledger.problem, self.standing)
                 del snapshots  # large, and not needed until the next
             page = self._publisher.page
             self._status.page_built(taken, page.series, page.duplicates)
             await self._clock.sleep(max(_SHORTEST_PAUSE_SECONDS, _PAUSE_PER_BUILD_SECOND * taken))
             while (
-                ledger.version == version
+                self._refreshed(ledger) == version
                 and self._assignment.config is config
                 and time.monotonic() - began < _OWN_METRICS_SECONDS
             ):
                 await self._clock.sleep(_LOOK_SECONDS)
+
+    def _refreshed(self, ledger: Ledger) -> int:
+        """The version of the ledger, once what other replicas have written is read."""
+        if self._owned is not None:
+            self._owned.refresh()
+        return ledger.version
 
     def _skew_ms(self, workspace: str) -> int | None:
         clock = self.clock_of(workspace)
@@ -271,6 +297,8 @@ class Follower:
         """Publish the metrics; returns what they were made of."""
         now_ms = round(self._clock.now() * 1000)
         self._status.beat(now_ms)
+        if self._owned is not None and (shared := self._owned.states()):
+            self._status.shared(*shared)
         for name, report in self.reports().items():
             self._status.update(
                 name,
@@ -279,14 +307,15 @@ class Follower:
                 overdue_projects=report.overdue_projects,
                 clock_skew_seconds=report.clock_skew_seconds,
             )
-        for auditor in self._workers.auditors:
-            self._status.update(auditor.workspace, audit=auditor.audit)
+        for name, workers in self._workers.items():
+            self._status.update(name, audit=workers.auditor.audit)
         for name, state in list(self.gateways.items()):
             self._status.update(name, gateway=state())
         for workspace in config.workspaces:
             # What cannot be released stays at 0; the ledger reports its own trouble.
             with suppress(LedgerError):
-                ledger.workspace(workspace.name).release_holds(round(self._ledger_clock.now() * 1000))
+                if self.standing is None or self.owns(workspace.name):
+                    ledger.workspace(workspace.name).release_holds(ledger.now_ms)
         skews_ms = {one.name: self._skew_ms(one.name) for one in config.workspaces}
         snapshots = list(collector.snapshots(config, now_ms, skews_ms))
         self._publisher.publish(builder.build(collector.families(snapshots)))

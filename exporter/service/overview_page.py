@@ -7,8 +7,10 @@ import structlog
 
 from exporter import __version__
 from exporter.config import Config
+from exporter.ledger import Lease
 from exporter.overview import Boards, Frame, render_overview, workspace_figures
 from exporter.polling import PollReport
+from exporter.service.lease_keeper import Standing, difference
 from exporter.view import Snapshot
 
 DOCS_URL = "https://github.com/hex-exporter/hex-exporter"
@@ -44,15 +46,27 @@ class OverviewPage:
         return render_overview(replace(self._frame, states=states, reasons=dict.fromkeys(states, ())), ())
 
     def build(
-        self, config: Config, snapshots: Iterable[Snapshot], reports: Mapping[str, PollReport], problem: str | None
+        self,
+        config: Config,
+        snapshots: Iterable[Snapshot],
+        reports: Mapping[str, PollReport],
+        problem: str | None,
+        standing: Standing | None = None,
     ) -> None:
-        """Show this; `problem` is what is wrong with the ledger. A page that cannot be made leaves the last one."""
+        """Show this; `problem` is what is wrong with the ledger, `standing` who owns what where replicas share it.
+
+        A page that cannot be made leaves the last one.
+        """
+        board = None if standing is None else standing.board
+        problems = [] if problem is None else [f"The ledger is not as it should be: {problem}"]
+        if board is not None and board.configurations > 1:
+            problems.append(f"Replicas differ in their configuration: {difference(board)}.")
         names = [workspace.name for workspace in config.workspaces]
         frame = replace(
             self._frame,
             boards=Boards(grafana_url=self._grafana_url or config.overview.grafana_url or ""),
-            problems=() if problem is None else (f"The ledger is not as it should be: {problem}",),
-            states={name: _state(reports.get(name)) for name in names},
+            problems=tuple(problems),
+            states={name: _state(reports.get(name), None if board is None else board.lease(name)) for name in names},
             reasons={name: reports[name].problems if name in reports else () for name in names},
         )
         try:
@@ -62,10 +76,12 @@ class OverviewPage:
             _log.exception("The overview cannot be made; the last one stays")
 
 
-def _state(report: PollReport | None) -> str:
+def _state(report: PollReport | None, lease: Lease | None) -> str:
     if report is None:
-        return "not followed yet"
+        owner = None if lease is None else lease.owner
+        return "not followed yet" if owner is None or lease is None else f"owned by {owner} (epoch {lease.epoch})"
     parts = [
+        *([] if lease is None else [f"owned by {lease.owner}, this replica (epoch {lease.epoch})"]),
         "followed" if report.is_followed else "not followed",
         f"{report.planned_requests_per_hour:.0f} of {report.allowed_requests_per_hour} requests an hour",
     ]

@@ -1,4 +1,4 @@
-"""The workers of one assignment: what polls, monitors, audits and closes each workspace, in the follower's thread."""
+"""The workers of one workspace: what polls, monitors, audits and closes it, in the follower's thread."""
 
 import asyncio
 import random
@@ -17,7 +17,7 @@ from exporter.warehouse import WarehouseMonitor
 
 _AGREED_WITHIN_SECONDS = 60.0
 
-Worker = SourceMonitor | WarehouseMonitor | Auditor | PeriodClosing
+_Worker = SourceMonitor | WarehouseMonitor | Auditor | PeriodClosing
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,72 +31,64 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """What follows every workspace of one assignment, audits it, and closes its weeks and months."""
+    """What follows one workspace of an assignment, audits it, and closes its weeks and months."""
 
-    pollers: tuple[Poller, ...] = ()
-    monitors: tuple[SourceMonitor, ...] = ()
-    warehouses: tuple[WarehouseMonitor, ...] = ()
-    auditors: tuple[Auditor, ...] = ()
-    closings: tuple[PeriodClosing, ...] = ()
-    clocks: tuple[WorkspaceClock, ...] = ()
+    poller: Poller
+    monitor: SourceMonitor
+    warehouse: WarehouseMonitor
+    auditor: Auditor
+    closing: PeriodClosing
+    clock: WorkspaceClock
     tasks: list[asyncio.Future[None]] = field(default_factory=list)
 
     def begin(self) -> None:
         """Have each do its work in a task of its own."""
-        self.tasks.extend(asyncio.ensure_future(poller.run()) for poller in self.pollers)
-        of_each = zip(self.monitors, self.warehouses, self.auditors, self.closings, strict=True)
-        for clock, workers in zip(self.clocks, of_each, strict=True):
-            self.tasks.extend(asyncio.ensure_future(_once_agreed(clock, worker)) for worker in workers)
+        self.tasks.append(asyncio.ensure_future(self.poller.run()))
+        for worker in (self.monitor, self.warehouse, self.auditor, self.closing):
+            self.tasks.append(asyncio.ensure_future(_once_agreed(self.clock, worker)))
 
     async def end(self) -> None:
         """Drop what is under way and close every connection."""
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
-        companions: tuple[Poller | SourceMonitor, ...] = (*self.pollers, *self.monitors)
-        for companion in companions:
-            await companion.aclose()
+        await self.poller.aclose()
+        await self.monitor.aclose()
 
 
-async def _once_agreed(
-    clock: WorkspaceClock, worker: SourceMonitor | WarehouseMonitor | Auditor | PeriodClosing
-) -> None:
+async def _once_agreed(clock: WorkspaceClock, worker: _Worker) -> None:
     """Have a worker begin that notes when it saw what, once the time is agreed or Hex does not answer."""
     await clock.agreed(_AGREED_WITHIN_SECONDS)
     await worker.run()
 
 
-def make_workers(assignment: Assignment, ledger: Ledger, clock_of: Callable[[str], WorkspaceClock]) -> Workers:
-    """Workers that know what the ledger knows, and have not begun; each goes by its workspace's clock.
+def make_workers(
+    name: str,
+    assignment: Assignment,
+    ledger: Ledger,
+    clock: WorkspaceClock,
+    may_send: Callable[[], float] | None = None,
+) -> Workers:
+    """The workers of a workspace, which know what the ledger knows and have not begun; they go by its clock.
 
-    Raises LedgerError.
+    `may_send` is for how many seconds requests may still be sent, as `Pace` has it. Raises LedgerError.
     """
-    config = assignment.config
-    workspaces = {one.name: one for one in config.workspaces}
+    config, known = assignment.config, ledger.workspace(name)
     made = Workers(
-        pollers=tuple(
-            Poller(
-                workspaces[name],
-                config,
-                token,
-                ledger.workspace(name),
-                clock=clock_of(name),
-                rng=random.Random(),  # noqa: S311 - jitter
-            )
-            for name, token in assignment.tokens.items()
+        poller=Poller(
+            next(one for one in config.workspaces if one.name == name),
+            config,
+            assignment.tokens[name],
+            known,
+            clock=clock,
+            rng=random.Random(),  # noqa: S311 - jitter
+            may_send=may_send,
         ),
-        monitors=tuple(
-            SourceMonitor(name, config, ledger.workspace(name), clock_of(name), assignment.environ)
-            for name in assignment.tokens
-        ),
-        warehouses=tuple(
-            WarehouseMonitor(name, config, ledger.workspace(name), clock_of(name), assignment.environ)
-            for name in assignment.tokens
-        ),
-        auditors=tuple(Auditor(ledger.workspace(name), config, clock_of(name)) for name in assignment.tokens),
-        closings=tuple(PeriodClosing(PeriodCloser(ledger, name, config), clock_of(name)) for name in assignment.tokens),
-        clocks=tuple(map(clock_of, assignment.tokens)),
+        monitor=SourceMonitor(name, config, known, clock, assignment.environ),
+        warehouse=WarehouseMonitor(name, config, known, clock, assignment.environ),
+        auditor=Auditor(known, config, clock),
+        closing=PeriodClosing(PeriodCloser(ledger, name, config), clock),
+        clock=clock,
     )
-    for poller in made.pollers:
-        poller.load()
+    made.poller.load()
     return made

@@ -25,7 +25,7 @@ from exporter.view.recent_runs import SPAN_MS, WeekHour, by_week_hour, users_of_
 from exporter.view.rolling_runs import FAILED_STATUSES, RollingRuns
 from exporter.view.shown_names import project_url, subject_name, workspace_url
 from exporter.view.snapshot import Snapshot
-from exporter.view.status import GatewayState, ProcessStatus, Status, WorkspaceStatus
+from exporter.view.status import ClusterState, GatewayState, LeaseState, ProcessStatus, Status, WorkspaceStatus
 from exporter.view.teams import team_of_person
 from exporter.view.version_settings import published_settings
 from exporter.view.week_hours import WeekCurve
@@ -42,10 +42,12 @@ __all__ = [
     "Bookkeeper",
     "Books",
     "ClosedPeriod",
+    "ClusterState",
     "CreditAccount",
     "CreditKind",
     "FeatureState",
     "GatewayState",
+    "LeaseState",
     "OwnerLabel",
     "PeriodCloser",
     "ProcessStatus",

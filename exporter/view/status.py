@@ -19,6 +19,19 @@ class GatewayState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseState:
+    """Who owns a workspace: the name of the replica, whether that is this one, and how many owners there were.
+
+    `page_lag_seconds` is how far the page may be behind the ledger: 0 where this replica is the owner.
+    """
+
+    owner: str | None
+    is_mine: bool
+    epoch: int
+    page_lag_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspaceStatus:
     """The process's view of one workspace; None where it has none yet.
 
@@ -31,6 +44,15 @@ class WorkspaceStatus:
     clock_skew_seconds: float | None = None
     gateway: GatewayState | None = None
     audit: Audit | None = None
+    lease: LeaseState | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterState:
+    """The replicas that live, this one included, and how many different configurations they have."""
+
+    replicas: int
+    configurations: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +67,7 @@ class ProcessStatus:
     page_build_seconds: float | None = None
     page_series: int | None = None
     page_duplicates: int | None = None
+    cluster: ClusterState | None = None
     workspaces: Mapping[str, WorkspaceStatus] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -81,6 +104,18 @@ class Status:
                 self._current, page_build_seconds=seconds, page_series=series, page_duplicates=duplicates
             )
 
+    def shared(self, cluster: ClusterState, leases: Mapping[str, LeaseState]) -> None:
+        """Who owns what: the process has no view of its own of a workspace that another replica owns."""
+        with self._guard:
+            known = self._current.workspaces
+            workspaces = {
+                name: replace(known.get(name, WorkspaceStatus()) if lease.is_mine else WorkspaceStatus(), lease=lease)
+                for name, lease in leases.items()
+            }
+            self._current = replace(
+                self._current, cluster=cluster, workspaces=MappingProxyType({**known, **workspaces})
+            )
+
     def update(
         self,
         workspace: str,
@@ -102,6 +137,7 @@ class Status:
                 clock_skew_seconds=_either(clock_skew_seconds, known.clock_skew_seconds),
                 gateway=known.gateway if gateway is None else gateway,
                 audit=known.audit if audit is None else audit,
+                lease=known.lease,
             )
             workspaces = MappingProxyType({**self._current.workspaces, workspace: news})
             self._current = replace(self._current, workspaces=workspaces)

@@ -31,6 +31,7 @@ from exporter.insight.savings.finding import Audit, Finding, NotJudged, Saving, 
 from exporter.ledger import KnownFinding, RunProgress, WarehouseKey, WarehouseSums, open_ledger
 from exporter.ledger.histograms import observed
 from exporter.metrics import Collector, GatewayState, Status
+from exporter.view import ClusterState, LeaseState
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -243,6 +244,9 @@ def fill(world: World) -> World:
     world.status.reloaded(True, world.now_ms)
     world.status.beat(world.now_ms)
     world.status.page_built(0.004, 200, 0)
+    world.status.shared(
+        ClusterState(replicas=2, configurations=1), {"acme": LeaseState(owner="a", is_mine=True, epoch=3)}
+    )
     world.status.update(
         "acme",
         planned_requests_per_hour=90,

@@ -79,6 +79,8 @@ OF_THE_PROCESS = {
     "hex_exporter_page_build_seconds",
     "hex_exporter_page_series",
     "hex_exporter_page_duplicate_series",
+    "hex_exporter_replicas",
+    "hex_exporter_replica_configurations",
 }
 
 

@@ -32,6 +32,7 @@ _RECONNECT_SECONDS = 2.0
 _STATEMENT_SECONDS = 30
 _LOCK_SECONDS = 10
 _IDLE_SECONDS = 60
+_WRITER_IDLE_SECONDS = 5  # a replica that is paused in the middle of a write keeps no other from taking over
 _COMMAND_IDLE_SECONDS = 3600  # a report that somebody pages through
 _MIGRATION_SECONDS = 600
 _MIGRATING = 0x6865785F6C656467  # "hex_ledg": the advisory lock under which a ledger is made and migrated
@@ -66,6 +67,7 @@ class PostgresDatabase(Database):
         super().__init__(_name(parameters, self.schema), None if read_only else engine, reader)
         idle_seconds = _COMMAND_IDLE_SECONDS if read_only else _IDLE_SECONDS
         self._settings = self._local_settings(_STATEMENT_SECONDS, _LOCK_SECONDS, idle_seconds)
+        self._writing = self._local_settings(_STATEMENT_SECONDS, _LOCK_SECONDS, _WRITER_IDLE_SECONDS)
         event.listen(engine, "begin", self._begin)
         event.listen(engine, "before_cursor_execute", _with_collation, retval=True)
         self.clock = database_clock
@@ -112,7 +114,8 @@ class PostgresDatabase(Database):
         return isinstance(error, DBAPIError) and error.connection_invalidated
 
     def _begin(self, connection: Connection) -> None:
-        connection.exec_driver_sql(self._settings)
+        is_reading = connection.get_execution_options().get("postgresql_readonly", False)
+        connection.exec_driver_sql(self._settings if is_reading else self._writing)
 
     def _local_settings(self, statement_seconds: int, lock_seconds: int, idle_seconds: int) -> str:
         settings = [

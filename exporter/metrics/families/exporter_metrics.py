@@ -25,9 +25,29 @@ def exporter_families(status: ProcessStatus) -> Iterator[Family]:
         ("hex_exporter_page_series", status.page_series),
         ("hex_exporter_page_duplicate_series", status.page_duplicates),
     )
+    if status.cluster is not None:
+        figures += (
+            ("hex_exporter_replicas", status.cluster.replicas),
+            ("hex_exporter_replica_configurations", status.cluster.configurations),
+        )
     for metric, figure in figures:
         if figure is not None:
             yield Family(METRICS[metric], [((), figure)])
+
+
+def lease_families(snapshot: Snapshot) -> Iterator[Family]:
+    """Which replica follows the workspace; nothing where one process is alone with its ledger."""
+    lease = snapshot.status.lease
+    if lease is None:
+        return
+    figures: tuple[tuple[str, float], ...] = (
+        ("hex_exporter_lease_owner", int(lease.is_mine)),
+        ("hex_exporter_lease_epoch", lease.epoch),
+        ("hex_exporter_lease_changes_total", max(0, lease.epoch - 1)),
+        ("hex_exporter_page_lag_seconds", lease.page_lag_seconds),
+    )
+    for metric, figure in figures:
+        yield Family(METRICS[metric], [((snapshot.name,), figure)])
 
 
 def progress_families(snapshot: Snapshot) -> Iterator[Family]:

@@ -103,6 +103,10 @@ class App:
         """Have requests answered by this handler from now on."""
         self._handler = handler
 
+    def close(self) -> None:
+        """Have requests answered with a 503 again."""
+        self._handler = None
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI has it."""
         if scope["type"] != "http":

@@ -37,6 +37,7 @@ class GatewayServer:
         self._clock = follower.clock_of(self._name)
         self._app = App()
         self._gateway: Gateway | None = None
+        self._working: asyncio.Task[None] | None = None
         settings = config.gateway
         self._server = Server(
             self._app,
@@ -78,7 +79,28 @@ class GatewayServer:
     async def _work(self) -> None:
         with suppress(LedgerError):  # without a ledger the process ends and says why
             ledger = await asyncio.wrap_future(self._follower.followed)
-            await self._work_with(ledger.workspace(self._name))
+            loop, changed = asyncio.get_running_loop(), asyncio.Event()
+
+            def look() -> None:
+                loop.call_soon_threadsafe(changed.set)
+
+            self._follower.on_owners.append(look)
+            self._follower.leaving[self._name] = lambda: asyncio.run_coroutine_threadsafe(self._leave(), loop)
+            while True:
+                changed.clear()
+                if self._follower.owns(self._name):
+                    self._working = asyncio.ensure_future(self._work_with(ledger.workspace(self._name)))
+                    try:
+                        await asyncio.wait({self._working})
+                    finally:
+                        await self._leave()
+                await changed.wait()
+
+    async def _leave(self) -> None:
+        """Close the gateway, because the process ends or another replica is to own the workspace."""
+        if self._working is not None and not self._working.done():
+            self._working.cancel()
+            await asyncio.wait({self._working})
 
     async def _work_with(self, ledger: WorkspaceLedger) -> None:
         if self._clock.is_doubtful:
@@ -102,6 +124,9 @@ class GatewayServer:
         except Exception:
             _log.exception("The gateway has stopped")
         finally:
+            self._app.close()
+            self._follower.gateways.pop(self._name, None)
             if self._gateway is not None:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._gateway.aclose(), _STOP_SECONDS)
+                self._gateway = None

@@ -9,7 +9,7 @@ import structlog
 
 from exporter.conditions import Conditions
 from exporter.errors import LedgerError
-from exporter.ledger import Ledger, Move
+from exporter.ledger import Board, Ledger, Move
 from exporter.polling import WorkspaceClock
 from exporter.service.lease_keeper import LeaseKeeper, Standing
 from exporter.service.workers import Assignment, Workers, make_workers
@@ -114,15 +114,20 @@ class OwnedWorkspaces:
         board, lag_seconds = self._keeper.standing.board, self._keeper.age_seconds()
         states = {
             lease.workspace: LeaseState(
-                owner=None if (owner := board.owner(lease.workspace)) is None else owner.name,
+                owner=self._owner(board, lease.workspace),
                 is_mine=lease.workspace in self.workers,
-                epoch=lease.epoch,
+                epoch=self._epochs.get(lease.workspace, lease.epoch),
                 page_lag_seconds=0.0 if lease.workspace in self.workers else lag_seconds,
             )
             for lease in board.leases
             if lease.workspace in self._keeper.me.workspaces
         }
         return ClusterState(replicas=len(board.living), configurations=board.configurations), states
+
+    def _owner(self, board: Board, workspace: str) -> str | None:
+        """The owner's name; this replica may have taken the lease just after it saw the board."""
+        owner = board.owner(workspace)
+        return self.name if workspace in self.workers else None if owner is None else owner.name
 
     async def end(self) -> None:
         """Follow nothing any more, and let other replicas take over at once."""

@@ -15,7 +15,7 @@ from exporter.errors import LeaseLostError, LedgerError
 from exporter.facts import Project
 from exporter.hexapi import TokenSource
 from exporter.ledger import Ledger, Replica, open_ledger
-from exporter.ledger.lease_plan import GONE_MS, MOVE_EVERY_MS
+from exporter.ledger.lease_plan import GONE_MS
 from exporter.ledger.opening import open_store
 from exporter.polling import WorkspaceClock
 from exporter.service.lease_keeper import LeaseKeeper, difference, digest_of, make_keeper
@@ -86,14 +86,12 @@ def play(tmp_path: Path, manual_clock: ManualClock) -> Iterator[Callable[[Scenar
     return lambda scenario: asyncio.run(played(scenario))
 
 
-def test_the_first_replica_follows_all_and_gives_one_to_the_second_after_it_has_ended_its_work(play, manual_clock):
+def test_the_first_replica_follows_all_and_gives_one_to_the_second_after_it_has_ended_its_work(play):
     async def scenario(first: Process, second: Process) -> None:
         await first.turn()
         assert set(first.owned.workers) == set(NAMES)
         await second.turn()
         assert set(second.owned.workers) == set()
-        manual_clock.advance(MOVE_EVERY_MS / 1000)
-        second.keeper.beat()
         await first.turn()
         await second.turn()
 

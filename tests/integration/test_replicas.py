@@ -1,4 +1,4 @@
-"""Two `serve` on one PostgreSQL ledger: the owner is killed, or paused, and the other follows Hex on, nothing doubled."""
+"""Two `serve` on one PostgreSQL ledger: the owner is killed, or paused, and the other follows Hex on; nothing doubles."""
 
 import re
 import signal

@@ -1,4 +1,4 @@
-"""Two `serve` on one PostgreSQL ledger: the owner is killed, or paused, and the other follows Hex on; nothing doubles."""
+"""Two `serve` on one PostgreSQL ledger: the owner is killed or paused, the other follows Hex on, nothing is doubled."""
 
 import re
 import signal

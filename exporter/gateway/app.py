@@ -103,6 +103,11 @@ class App:
         """Have requests answered by this handler from now on."""
         self._handler = handler
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a handler answers."""
+        return self._handler is not None
+
     def close(self) -> None:
         """Have requests answered with a 503 again."""
         self._handler = None

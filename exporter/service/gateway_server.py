@@ -2,14 +2,16 @@
 
 import asyncio
 import random
+from collections.abc import Mapping
 from contextlib import suppress
 
 import structlog
 
 from exporter.check import gateway_web_file
-from exporter.config import Config
+from exporter.config import Config, Route, UnfitError, normal_advertised
 from exporter.errors import ConfigError, ConfigProblem, LedgerError
-from exporter.gateway import App, Gateway, GatewayHost, open_gateway
+from exporter.gateway import App, ClusterView, Gateway, GatewayHost, OwnerForwarding, open_gateway
+from exporter.hexapi import TokenSource
 from exporter.ledger import WorkspaceLedger
 from exporter.service.follower import Follower
 from exporter.web import Address, ConnectionLimits, Server
@@ -39,8 +41,9 @@ class GatewayServer:
         self._gateway: Gateway | None = None
         self._working: asyncio.Task[None] | None = None
         settings = config.gateway
+        self._forwarding = self._make_forwarding(config)
         self._server = Server(
-            self._app,
+            self._forwarding or self._app,
             listen=[settings.listen_address],
             web_file=gateway_web_file(settings),
             limits=ConnectionLimits(
@@ -51,6 +54,19 @@ class GatewayServer:
             takes_whole_urls=False,
             answers_half_closed=False,
         )
+
+    def address(self, environ: Mapping[str, str]) -> str:
+        """Where other replicas reach it, empty if that is not configured. Raises ConfigError."""
+        cluster = self._config.cluster
+        if cluster is None:
+            return ""
+        advertised = cluster.advertise
+        if cluster.advertise_env is not None:
+            try:
+                advertised = normal_advertised(environ.get(cluster.advertise_env, ""))
+            except UnfitError as unfit:
+                raise ConfigError(ConfigProblem(cluster.advertise_env, str(unfit))) from None
+        return "" if advertised is None else f"{self._server.scheme}://{advertised}"
 
     def bind(self) -> Address:
         """Take the address and return it as it is; raises ConfigError if it cannot be had."""
@@ -75,6 +91,26 @@ class GatewayServer:
         finally:
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)
+            if self._forwarding is not None:
+                await self._forwarding.aclose()
+
+    def _make_forwarding(self, config: Config) -> OwnerForwarding | None:
+        cluster = config.cluster
+        if cluster is None or cluster.secret_file is None or config.gateway is None:
+            return None
+        view = ClusterView(
+            is_open=lambda: self._app.is_open,
+            owner_address=self._owner_address,
+            secret=TokenSource(cluster.secret_file, setting="cluster.secret_file", holds="secret of the cluster"),
+            wait_seconds=config.gateway.queue.wait_seconds,
+        )
+        return OwnerForwarding(self._app, view, route=Route(ca_file=cluster.ca_file))
+
+    def _owner_address(self) -> str | None:
+        """Where the gateway of the workspace's owner is, None if that is not known, or this one."""
+        standing = self._follower.standing
+        owner = None if standing is None else standing.board.owner(self._name)
+        return None if owner is None or owner.name == self._follower.replica else owner.address or None
 
     async def _work(self) -> None:
         with suppress(LedgerError):  # without a ledger the process ends and says why

@@ -234,11 +234,13 @@ class Service:
         # Most have none, and loading it takes a good part of the time that a start may take.
         from exporter.service.gateway_server import GatewayServer
 
-        return GatewayServer(config, self._follower)
+        server = GatewayServer(config, self._follower)
+        self._follower.address = server.address(self._assignment.environ)
+        return server
 
 
 def _lasting(config: Config) -> object:
     """What of a gateway stays as it was at the start, whatever is read again."""
     if config.gateway is None:
         return None
-    return structs.replace(config.gateway, policies=()), config.gateway_workspace
+    return structs.replace(config.gateway, policies=()), config.gateway_workspace, config.cluster

@@ -73,6 +73,7 @@ def make_keeper(
                 "postgresql:// one, or remove cluster and run a single process"
             )
         return None
+    leases.join({one.name: one.base_url for one in config.workspaces})
     names = frozenset(one.name for one in config.workspaces)
     me = Replica(name=name, address=address, configuration=digest_of(config), workspaces=names)
     return LeaseKeeper(leases, me, on_change, is_alive)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from exporter.config.audit_settings import Audit, Ignore
 from exporter.config.budget_settings import Budget
-from exporter.config.cluster_settings import Cluster
+from exporter.config.cluster_schema import check_cluster, cluster
 from exporter.config.collect_settings import LISTINGS, Collect, Exports, shortest_max_age_seconds
 from exporter.config.error_wording import printable
 from exporter.config.gateway_settings import (
@@ -61,16 +61,7 @@ from exporter.config.settings import (
     Workspace,
 )
 from exporter.config.source_settings import FileSource, HttpSource, Source, SqlSource
-from exporter.config.urls import (
-    advertised_address,
-    base_url,
-    ledger_url,
-    listen_address,
-    person_url,
-    proxy,
-    public_url,
-    source_url,
-)
+from exporter.config.urls import base_url, ledger_url, listen_address, person_url, proxy, public_url, source_url
 from exporter.config.warehouse_schema import warehouses
 from exporter.config.workspace_patterns import refuse_unmatched_workspaces
 from exporter.errors import ConfigError
@@ -140,7 +131,7 @@ def schema(folder: Path, default: Config, teams: Sequence[Team] = ()) -> Keys[Co
             "sources": Items(_source(folder, teams), check=_check_source_names),
             "warehouses": warehouses(folder),
             "gateway": _gateway(folder, teams),
-            "cluster": _cluster(folder),
+            "cluster": cluster(folder),
             "audit": Keys(
                 Audit, {"unused_after": duration(), "failed_runs": integer(1, 1000), "top": integer(1, 1000)}
             ),
@@ -265,18 +256,6 @@ def _gateway(folder: Path, teams: Sequence[Team]) -> Keys[Gateway]:
     )
 
 
-def _cluster(folder: Path) -> Keys[Cluster]:
-    return Keys(
-        Cluster,
-        {
-            "advertise": advertised_address(),
-            "advertise_env": variable(),
-            "secret_file": path(folder),
-            "ca_file": authorities(folder),
-        },
-    )
-
-
 def _ignore() -> Keys[Ignore]:
     return Keys(Ignore, {"kind": finding_kind(), "subject": text(), "reason": text(), "until": day()})
 
@@ -294,22 +273,9 @@ def _check_whole(spot: Spot, config: Config) -> None:
     _find_gateway_workspace(spot, config)
     _check_brakes(spot.at("gateway"), config)
     _check_max_age(spot.at("collect"), config)
-    _check_cluster(spot.at("cluster"), config)
+    check_cluster(spot.at("cluster"), config)
     if config.chargeback is not None and not config.teams:
         spot.at("chargeback").refuse("there is no team to charge; add teams")
-
-
-def _check_cluster(spot: Spot, config: Config) -> None:
-    """Replicas share a ledger that more than one process can write, and a secret where they pass requests on."""
-    if config.cluster is None:
-        return
-    if config.storage.is_file:
-        spot.refuse(
-            "replicas share one ledger, and a SQLite ledger has one writer; set storage.url to a postgresql:// one, "
-            "or remove cluster and run a single process"
-        )
-    elif config.gateway is not None and config.cluster.secret_file is None:
-        spot.refuse("replicas pass requests to the gateway on to its owner; add secret_file, the same on all of them")
 
 
 def _check_max_age(spot: Spot, config: Config) -> None:

@@ -8,9 +8,10 @@ from gateway_world import ALICE, World, cache, completed, file_source, play
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.config import Policy
+from exporter.config import Failures, Policy
 from exporter.facts import ExportedCell, ProjectVersion
 from exporter.gateway import explain
+from exporter.simulator.timeline import Timeline
 
 SOURCE = file_source(every_seconds=300)
 
@@ -59,6 +60,38 @@ def test_one_of_which_nothing_was_read_runs_while_it_may_be_read() -> None:
         assert cache(await world.run(project)) == "hit"
 
     play(story, sources=(SOURCE,), exports=True)
+
+
+def test_it_may_still_be_read_while_hex_only_fails() -> None:
+    async def story(world: World, project: str) -> None:
+        world.ledger.record_collector("export", False, world.now_ms, 500)
+        assert [cache(one) for one in await twice(world, project)] == ["bypass", "bypass"]
+
+    play(story, sources=(SOURCE,), exports=True)
+
+
+@pytest.mark.parametrize("exports", [True, False])
+def test_what_is_known_to_write_runs_also_where_versions_are_read_no_more(exports: bool) -> None:
+    async def story(world: World, project: str) -> None:
+        known_version(world, project, writes=True)
+        world.ledger.record_collector("export", False, world.now_ms, 403)
+        assert [cache(one) for one in await twice(world, project)] == ["bypass", "bypass"]
+
+    play(story, sources=(SOURCE,), exports=exports)
+
+
+def test_one_that_always_fails_is_not_run_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(world: World, project: str) -> None:
+        known_version(world, project, writes=True)
+        planned = Timeline.plan
+        monkeypatch.setattr(Timeline, "plan", lambda *known: planned(*known)._replace(outcome="errored"))
+        for _ in range(2):
+            answer = await world.run(project)
+            assert await world.ended(project, answer.json()["runId"]) == "ERRORED"
+        assert (await world.run(project)).status_code == 429
+        assert cache(await world.run(project, Cache_Control="no-cache")) == "bypass"
+
+    play(story, exports=True, policies=(Policy(failures=Failures(most=2, within_seconds=3600)),))
 
 
 def test_a_policy_may_let_writes_be_left_out() -> None:

@@ -6,21 +6,29 @@ from exporter.config import Config, Policy
 from exporter.facts import Project
 from exporter.ledger import KnownVersion, WorkspaceLedger
 
+_REFUSALS = (401, 402, 403, 404)
+"""The statuses with which Hex says that exports are not for this token or plan."""
+
 
 def side_effect(config: Config, ledger: WorkspaceLedger, project: Project, policy: Policy) -> str | None:
     """Why each request for the project has to run: its published version writes, or is not known not to.
 
-    None where it writes nothing, where the policy lets a write be left out, and where versions are not read: then
-    nothing is known.
+    None where it writes nothing, where the policy lets a write be left out, and where nothing is known of it and
+    nothing can be: versions are not read, or Hex refuses them.
     """
-    state = ledger.collectors().get("export")
-    are_versions_read = config.collect.exports and (state is None or state.success)
-    if policy.writeback == "skip_ok" or not are_versions_read:
+    if policy.writeback == "skip_ok":
         return None
     writes = published_writes(project, ledger.versions.of(project.project_id))
-    if writes is None:
+    if writes is None and may_be_read(config, ledger):
         return "writeback: whether its published version writes to a database is not known"
     return "writeback: its published version writes to a database" if writes else None
+
+
+def may_be_read(config: Config, ledger: WorkspaceLedger) -> bool:
+    """Whether versions are read, and Hex has not refused them: while it only fails, they may still come."""
+    state = ledger.collectors().get("export")
+    is_refused = state is not None and not state.success and state.last_status in _REFUSALS
+    return config.collect.exports and not is_refused
 
 
 def published_writes(project: Project, versions: Mapping[str, KnownVersion]) -> bool | None:

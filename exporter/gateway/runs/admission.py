@@ -134,8 +134,10 @@ class Admission:
                     return self._joined(found, request)
                 case Miss():
                     reason = found.reason
-            if refused := self._refuse_failing(request):
-                return refused
+        # A caller that wants a run whatever is known gets one; one whose project has to run each time did not ask.
+        is_wanted = request.order.bypass is not None and not request.order.bypass.startswith("writeback")
+        if not is_wanted and (refused := self._refuse_failing(request)):
+            return refused
         if held := await self._brake(request):
             return held
         run = self._registry.enqueue(self._lookups.key_now(request.key), request.order, reason, request.arrived_at)

@@ -49,11 +49,19 @@ class WarehouseSums:
     unpriced: int = 0
 
 
+Sums = Mapping[tuple[str, WarehouseKey], WarehouseSums]
+"""By warehouse and key, whose hour is 0."""
+
+
 class WarehouseState(NamedTuple):
-    """How the log of a warehouse is read: until when it is complete, and why the last look failed, if it did."""
+    """How the log of a warehouse is read: until when it is complete, and why the last look failed, if it did.
+
+    `read_ms` is when hours of it were last replaced: while it stays, so do the sums.
+    """
 
     complete_until_ms: int | None = None
     failure: str | None = None
+    read_ms: int | None = None
 
 
 _NAMES = "warehouses"
@@ -76,6 +84,7 @@ class WarehouseRepository:
         self._workspace = workspace
         self._count = count
         self._key_values = key_values
+        self._weeks: dict[tuple[int, int], tuple[object, Sums]] = {}
 
     def replace(
         self,
@@ -116,13 +125,13 @@ class WarehouseRepository:
             self._count(transaction, amounts, now_ms)
             known = self._state_within(transaction, warehouse).complete_until_ms
             until_ms = span[1] if known is None else max(known, span[1])
-            self._note_state(transaction, warehouse, WarehouseState(until_ms))
+            self._note_state(transaction, warehouse, WarehouseState(until_ms, None, now_ms))
 
     def record_failure(self, warehouse: str, reason: str) -> None:
         """The log could not be read; `reason` holds no secret."""
         with self._store.transaction(self._workspace) as transaction:
-            until_ms = self._state_within(transaction, warehouse).complete_until_ms
-            self._note_state(transaction, warehouse, WarehouseState(until_ms, reason))
+            known = self._state_within(transaction, warehouse)
+            self._note_state(transaction, warehouse, known._replace(failure=reason))
 
     def state(self, warehouse: str) -> WarehouseState:
         """How the log of the warehouse is read."""
@@ -132,7 +141,7 @@ class WarehouseRepository:
         """How the log of each warehouse is read that was ever looked at."""
         return {name: self.state(name) for name in self._key_values.read(_NAMES) or ()}
 
-    def between(self, start_ms: int, end_ms: int) -> Mapping[tuple[str, WarehouseKey], WarehouseSums]:
+    def between(self, start_ms: int, end_ms: int) -> Sums:
         """By warehouse, and by all but the hour (which is 0), what the hours of [start, end) used."""
         column = WAREHOUSE_HOURS.c
         by = [column.warehouse, *(column[name] for name in _KEY[1:])]
@@ -148,6 +157,18 @@ class WarehouseRepository:
             (row[0], WarehouseKey(0, *row[1:width])): WarehouseSums(*(int(value) for value in row[width:]))
             for row in rows
         }
+
+    def week(self, start_ms: int, end_ms: int) -> Sums:
+        """As `between`, kept while no hour is replaced, by whichever process: a page is built many times an hour."""
+        read = tuple((name, state.complete_until_ms, state.read_ms) for name, state in self.states().items())
+        known = self._weeks.get((start_ms, end_ms))
+        if known is not None and known[0] == read:
+            return known[1]
+        sums = self.between(start_ms, end_ms)
+        # This week and the one before: older ones are not looked at again.
+        self._weeks = {span: one for span, one in self._weeks.items() if span[1] >= start_ms}
+        self._weeks[start_ms, end_ms] = (read, sums)
+        return sums
 
     def prune(self, transaction: Transaction, before_ms: int) -> None:
         """Forget the hours before then."""

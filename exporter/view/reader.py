@@ -96,8 +96,8 @@ class Reader:
             previous_week_by_now=recently.previous_by_now,
             unknown_projects=ledger.unknown_projects,
             warehouse_states=ledger.warehouses.states(),
-            warehouse_week=ledger.warehouses.between(*bounds),
-            warehouse_previous_week=ledger.warehouses.between(*previous),
+            warehouse_week=ledger.warehouses.week(*bounds),
+            warehouse_previous_week=ledger.warehouses.week(*previous),
         )
         return without(stored, excluded)
 

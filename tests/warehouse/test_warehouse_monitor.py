@@ -57,7 +57,7 @@ def test_closed_hours_are_read_and_the_open_one_waits(story):
     story.log.add(NOW_MS - HOUR_MS, query_id="a")
     story.log.add(NOW_MS, query_id="b")
     assert story.look() == {("query", "p1"): (1, 300_000)}
-    assert story.known.warehouses.state("snow") == (NOW_MS, None)
+    assert story.known.warehouses.state("snow") == (NOW_MS, None, NOW_MS)
 
 
 def test_late_and_repeated_rows_and_second_looks_change_no_total(story):
@@ -88,6 +88,17 @@ def test_a_crash_between_two_windows_leaves_whole_hours_and_the_next_look_the_sa
     assert story.look() == {("query", "p1"): (5, 1_500_000)}
 
 
+def test_a_week_is_as_the_last_look_left_it(story):
+    week = (NOW_MS - 24 * HOUR_MS, NOW_MS)
+    story.log.add(NOW_MS - HOUR_MS, query_id="a")
+    story.look()
+    assert sum(one.queries for one in story.known.warehouses.week(*week).values()) == 1
+    story.log.add(NOW_MS - HOUR_MS, query_id="late")
+    story.clock.advance(60)
+    story.look()
+    assert sum(one.queries for one in story.known.warehouses.week(*week).values()) == 2
+
+
 def test_a_view_that_lost_its_rows_is_a_failure_and_takes_no_money_away(story):
     story.log.add(NOW_MS - HOUR_MS, query_id="a")
     first = story.look()
@@ -100,7 +111,7 @@ def test_a_log_that_cannot_be_read_is_a_failure_with_a_reason_and_keeps_its_wate
     story.look()
     story.log.path.unlink()
     story.look()
-    until_ms, failure = story.known.warehouses.state("snow")
+    until_ms, failure, _ = story.known.warehouses.state("snow")
     assert until_ms == NOW_MS
     assert failure
 

@@ -94,6 +94,30 @@ def test_one_that_always_fails_is_not_run_each_time(monkeypatch: pytest.MonkeyPa
     play(story, exports=True, policies=(Policy(failures=Failures(most=2, within_seconds=3600)),))
 
 
+@pytest.mark.parametrize("is_published", [True, False])
+def test_requests_that_wait_while_it_comes_to_write_run_each_on_their_own(
+    monkeypatch: pytest.MonkeyPatch, is_published: bool
+) -> None:
+    async def story(world: World, project: str) -> None:
+        known_version(world, project, writes=False)
+        other = world.projects[4]
+        await world.run(other)
+        waiting = [asyncio.ensure_future(world.run(project)) for _ in range(2)]
+        await asyncio.sleep(2)
+        if is_published:
+            monkeypatch.setattr(world.simulation, "published_ms", lambda *_: world.now_ms - 1000)
+            url = f"/api/v1/projects/{project}"
+            assert (await world.client.get(url, headers={"Authorization": f"Bearer {ALICE}"})).status_code == 200
+        else:
+            known_version(world, project, writes=True)
+        answers = await asyncio.gather(*waiting)
+        assert len({answer.json()["runId"] for answer in answers}) == 2
+        assert not {"hit", "joined"} & {cache(answer) for answer in answers}
+        assert world.started(project) == 2
+
+    play(story, exports=True, concurrency=1, run_seconds=10.0)
+
+
 def test_a_policy_may_let_writes_be_left_out() -> None:
     async def story(world: World, project: str) -> None:
         known_version(world, project, writes=True)

@@ -218,14 +218,23 @@ class Admission:
         if isinstance(outcome, GatewayRun):
             await self._keys.bind(request.idempotency_key, outcome)
             return self._hit(outcome, request, requests.reason)
+        is_first = requests.claim()
+        if not is_first and (effect := self._lookups.side_effect(request.key)):
+            return await self._run_alone(request, effect)
         await self._keys.bind(request.idempotency_key, outcome.sent)
-        if requests.claim():
+        if is_first:
             self._registry.give(outcome, request.caller.name, is_first=True)
             is_bypass = request.order.bypass is not None
             project_id, caller = request.key.project_id, request.caller.name
             self._decisions.started(project_id, caller, outcome.run_id, requests.reason, is_bypass=is_bypass)
             return _given(outcome, "bypass" if is_bypass else "miss", requests.reason)
         return self._joined(Join(outcome, requests.reason), request)
+
+    async def _run_alone(self, request: _Request, effect: str) -> Answer:
+        """The answer of a run of its own, for a request that waited for one that has turned out to write."""
+        alone = replace(request, order=replace(request.order, bypass=effect, is_exclusive=True))
+        found = await self._found_or_queued(alone)
+        return found if isinstance(found, Answer) else await self._wait_and_leave(found, alone)
 
     def _come_back(self, run: ActiveRun, request: _Request) -> Answer:
         """The answer to a request that has waited for as long as it may."""

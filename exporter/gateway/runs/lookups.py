@@ -85,6 +85,11 @@ class Lookups:
         """The same, as its source is at this moment."""
         return key.with_source(self._rules.source(key.project))
 
+    def side_effect(self, key: RunKey) -> str | None:
+        """Why no run of others answers the request: a run of the project writes, as it came or as shown since."""
+        newest = self._authorizer.newest(key.project)
+        return self._rules.side_effect(key.project) or self._rules.side_effect(newest)
+
     async def find(self, key: RunKey, caller: Caller, arrived_at: float, give_up_at: float) -> Hit | Join | Miss:
         """The earlier or running run that answers the request and that the caller may have, or why there is none.
 
@@ -125,7 +130,7 @@ class Lookups:
         key = self._as_seen(key, is_seen)
         if refusal := join_refusal(key, run.sent, later, self._context.now_ms()):
             return Miss(refusal)
-        if effect := self._rules.side_effect(key.project):
+        if effect := self.side_effect(key):
             return Miss(effect)
         if not run.is_joinable:
             return Miss("the last run is over by now")
@@ -143,7 +148,7 @@ class Lookups:
         if not young or not await self._may_have(key, caller, young[0][0], give_up_at):
             return None
         complete = await self.with_answer(young[0][0], caller, give_up_at)
-        if complete is None or self._rules.side_effect(key.project):
+        if complete is None or self.side_effect(key):
             return None
         return Hit(complete, f"the last result, sent {young[0][1]:.0f} s ago, is within max_stale", False)
 
@@ -175,7 +180,7 @@ class Lookups:
         hit = self._find_hit(key)
         if isinstance(hit, Miss):
             return hit
-        if effect := self._rules.side_effect(key.project):
+        if effect := self.side_effect(key):
             return Miss(effect)
         if hit.run.run_id != complete.run_id:
             return Miss("a later run has completed meanwhile, and whether the caller may have it is not known")

@@ -33,7 +33,7 @@ class Cluster:
 
     `config` is the text of the exporter's configuration file, None for one that names the token only.
     `gateway_port`: where the run gateway listens, None without one. `gateway_web_config`: where its web configuration
-    is expected, None where it is not served over TLS.
+    is expected, None where it is not served over TLS. `replicas` above 1 share a PostgreSQL ledger.
     """
 
     image: str = "hex-exporter"
@@ -42,3 +42,4 @@ class Cluster:
     config: str | None = None
     gateway_port: int | None = None
     gateway_web_config: PurePosixPath | None = None
+    replicas: int = 1

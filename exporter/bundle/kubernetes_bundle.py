@@ -6,10 +6,12 @@ from exporter.bundle.addresses import Addresses, Cluster
 from exporter.bundle.kubernetes_exporter import (
     CONFIG,
     NAME,
+    SHARED_CONFIG,
     TOKEN_SECRET,
     WEB_CONFIG,
     WEB_CONFIG_KEY,
     deployment,
+    disruption_budget,
     history_job,
     network_policy,
     services,
@@ -25,20 +27,24 @@ def kubernetes_files(packaged: PackagedFiles, addresses: Addresses, cluster: Clu
     """Each file's name and text. The configuration becomes a ConfigMap whose name has a hash of it."""
     resources = {
         "exporter.yaml": yaml_text(
-            volume(),
+            *([volume()] if cluster.replicas == 1 else [disruption_budget(cluster)]),
             deployment(cluster),
             *services(cluster),
             comment=f"Needs the secret {TOKEN_SECRET}: see README.md.",
         ),
-        "history.yaml": yaml_text(history_job(cluster, addresses), comment="Never runs by itself: see README.md."),
         "networkpolicy.yaml": yaml_text(network_policy(cluster)),
         "servicemonitor.yaml": yaml_text(monitor(addresses, cluster)),
         "prometheusrule.yaml": yaml_text(rules(packaged, addresses, cluster)),
         "alertmanagerconfig.yaml": yaml_text(receivers(packaged, addresses, cluster)),
     }
+    if cluster.replicas == 1:  # it writes beside the ledger, and replicas have no volume
+        resources["history.yaml"] = yaml_text(
+            history_job(cluster, addresses), comment="Never runs by itself: see README.md."
+        )
     if packaged.dashboards:
         resources["dashboards.yaml"] = yaml_text(*dashboards(packaged, cluster))
-    configs = {"config.yml": yaml_text(CONFIG) if cluster.config is None else cluster.config}
+    default = CONFIG if cluster.replicas == 1 else SHARED_CONFIG
+    configs = {"config.yml": yaml_text(default) if cluster.config is None else cluster.config}
     if cluster.gateway_web_config is not None:
         configs[WEB_CONFIG_KEY] = yaml_text(WEB_CONFIG)
     kustomization = {

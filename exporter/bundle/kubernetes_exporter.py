@@ -14,8 +14,17 @@ STATE = "/var/lib/hex-exporter"
 USER = 10001
 """The user of the image; the volume belongs to its group."""
 
+LEDGER_SECRET = "hex-ledger"  # noqa: S105 - a name
+LEDGER_VARIABLE = "HEX_LEDGER_URL"
+CLUSTER_SECRET = "hex-cluster"  # noqa: S105 - a name
+CLUSTER_FOLDER = "/run/secrets/hex-cluster"
+ADVERTISE_VARIABLE = "HEX_EXPORTER_ADVERTISE"
+
 CONFIG = {"workspaces": [{"name": "default", "token_file": "/run/secrets/hex/token"}]}
 """The configuration of a cluster for which none was given."""
+
+SHARED_CONFIG = {**CONFIG, "storage": {"url_env": LEDGER_VARIABLE}}
+"""The same for replicas."""
 
 WEB_CONFIG_KEY = "web.yml"
 WEB_CONFIG = {"tls_server_config": {"cert_file": "tls.crt", "key_file": "tls.key"}}
@@ -47,8 +56,43 @@ def volume() -> Manifest:
     return manifest("v1", "PersistentVolumeClaim", spec=claim)
 
 
+def disruption_budget(cluster: Cluster) -> Manifest:
+    """Nodes are drained one replica after the other."""
+    spec = {"maxUnavailable": 1, "selector": {"matchLabels": dict(OWN_LABELS)}}
+    return manifest("policy/v1", "PodDisruptionBudget", spec=spec)
+
+
 def deployment(cluster: Cluster) -> Manifest:
-    """One replica that is gone before the next comes: the ledger has one writer."""
+    """One replica that is gone before the next comes, as a ledger in a file has one writer; or several on PostgreSQL."""
+    return _single(cluster) if cluster.replicas == 1 else _replicated(cluster)
+
+
+def _replicated(cluster: Cluster) -> Manifest:
+    """Replicas on nodes of their own where there are enough; the ledger's address is in a secret, and no volume."""
+    made = _single(cluster)
+    spec = made["spec"]
+    pod = spec["template"]["spec"]
+    [container] = pod["containers"]
+    ledger = {"secretKeyRef": {"name": LEDGER_SECRET, "key": "url"}}
+    container["env"] = [{"name": LEDGER_VARIABLE, "valueFrom": ledger}]
+    pod["volumes"] = [one for one in pod["volumes"] if one["name"] != "state"]
+    container["volumeMounts"] = [one for one in container["volumeMounts"] if one["name"] != "state"]
+    if cluster.gateway_port is not None:
+        container["env"] += [
+            {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+            {"name": ADVERTISE_VARIABLE, "value": f"$(POD_IP):{cluster.gateway_port}"},
+        ]
+        container["volumeMounts"].append({"name": "cluster", "mountPath": CLUSTER_FOLDER, "readOnly": True})
+        pod["volumes"].append({"name": "cluster", "secret": {"secretName": CLUSTER_SECRET}})
+    apart = {"labelSelector": {"matchLabels": dict(OWN_LABELS)}, "topologyKey": "kubernetes.io/hostname"}
+    preferred = [{"weight": 100, "podAffinityTerm": apart}]
+    pod["affinity"] = {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}}
+    spec["replicas"] = cluster.replicas
+    spec["strategy"] = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    return made
+
+
+def _single(cluster: Cluster) -> Manifest:
     ports: list[Manifest] = [{"name": "metrics", "containerPort": PORT}]
     if cluster.gateway_port is not None:
         ports.append({"name": "gateway", "containerPort": cluster.gateway_port})

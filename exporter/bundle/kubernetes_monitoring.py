@@ -31,12 +31,19 @@ def monitor(addresses: Addresses, cluster: Cluster) -> Manifest:
         "honorLabels": True,
         "relabelings": [
             {"targetLabel": "job", "replacement": addresses.job},
-            {"targetLabel": "instance", "replacement": NAME},
+            _instance(cluster),
             {"action": "labeldrop", "regex": "|".join(CHANGING)},
         ],
     }
     spec = {"selector": {"matchLabels": dict(OWN_LABELS)}, "endpoints": [endpoint]}
     return _selected(manifest("monitoring.coreos.com/v1", "ServiceMonitor", spec=spec), cluster)
+
+
+def _instance(cluster: Cluster) -> dict[str, Any]:
+    """One pod after the other is one instance; replicas are several at a time."""
+    if cluster.replicas == 1:
+        return {"targetLabel": "instance", "replacement": NAME}
+    return {"targetLabel": "instance", "sourceLabels": ["pod"]}
 
 
 def rules(packaged: PackagedFiles, addresses: Addresses, cluster: Cluster) -> Manifest:

@@ -2,7 +2,17 @@
 
 from exporter.bundle.addresses import Addresses, Cluster
 from exporter.bundle.alertmanager_resource import SECRET
-from exporter.bundle.kubernetes_exporter import GATEWAY, HISTORY, NAME, STATE, TLS_SECRET, TOKEN_SECRET
+from exporter.bundle.kubernetes_exporter import (
+    CLUSTER_SECRET,
+    GATEWAY,
+    HISTORY,
+    LEDGER_SECRET,
+    LEDGER_VARIABLE,
+    NAME,
+    STATE,
+    TLS_SECRET,
+    TOKEN_SECRET,
+)
 
 
 def kubernetes_readme(addresses: Addresses, cluster: Cluster) -> str:
@@ -20,7 +30,7 @@ Written by `hex-exporter bundle --kubernetes`; write it again after an update (`
     kubectl create secret generic {SECRET} {of} \\
       --from-literal=pagerduty_routing_key=... --from-literal=slack_url=https://hooks.slack.com/services/...
 
-{_gateway_secret(cluster, of)}## 2. Apply
+{_ledger_secret(cluster, of)}{_gateway_secret(cluster, of)}## 2. Apply
 
     kubectl apply -k . {of}
     kubectl rollout status deployment/{NAME} {of}
@@ -32,7 +42,25 @@ Written by `hex-exporter bundle --kubernetes`; write it again after an update (`
 and open http://127.0.0.1:9891/: the page shows the workspace within a minute. In Prometheus, Status > Targets has the
 target `{addresses.job}`, and the query `hex_up` is 1. {_alerts(cluster)}
 
-## 4. The weeks before
+{_history(addresses, cluster, of)}
+## Change the configuration
+
+Edit `config.yml` here and apply again: the ConfigMap has a new name then, and the pod is replaced. Counters continue.
+"""
+
+
+def _history(addresses: Addresses, cluster: Cluster, of: str) -> str:
+    if cluster.replicas > 1:
+        return f"""## 4. The weeks before
+
+Once, and before Prometheus has scraped for long, the history can be imported, from a machine that reaches the database:
+
+    hex-exporter history --config.file=config.yml --job={addresses.job} --instance={NAME} --output=history.om
+    promtool tsdb create-blocks-from openmetrics --max-block-duration=240h history.om blocks
+
+Copy the folders in `blocks` into the data folder of Prometheus (`kubectl cp`), whose retention has to be long enough.
+"""
+    return f"""## 4. The weeks before
 
 Once, and before Prometheus has scraped for long, the history can be imported. The Job writes it beside the ledger:
 
@@ -44,10 +72,23 @@ Once, and before Prometheus has scraped for long, the history can be imported. T
 
 Copy the folders in `blocks` into the data folder of Prometheus (`kubectl cp`), whose retention has to be long enough.
 Job and instance of the imported series are those of the ServiceMonitor, so that both are one series.
+"""
 
-## Change the configuration
 
-Edit `config.yml` here and apply again: the ConfigMap has a new name then, and the pod is replaced. Counters continue.
+def _ledger_secret(cluster: Cluster, of: str) -> str:
+    if cluster.replicas == 1:
+        return ""
+    secret = f"""The replicas share a ledger in PostgreSQL, whose address the configuration takes from `{LEDGER_VARIABLE}`:
+
+    kubectl create secret generic {LEDGER_SECRET} {of} --from-literal=url=postgresql://USER:PASSWORD@HOST/DATABASE
+
+"""
+    if cluster.gateway_port is None:
+        return secret
+    return f"""{secret}and pass requests to the gateway on to one another, known by a secret:
+
+    kubectl create secret generic {CLUSTER_SECRET} {of} --from-literal=secret="$(openssl rand -hex 32)"
+
 """
 
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
-from exporter.bundle import Addresses, Cluster, write_bundle
+from exporter.bundle import ADVERTISE_VARIABLE, CLUSTER_FOLDER, LEDGER_VARIABLE, Addresses, Cluster, write_bundle
 from exporter.config import Config, UnfitError, host_and_port, load_config, normal_person_url
 from exporter.errors import ConfigError, ConfigProblem
 
 ONLY_FOLDER = ("target", "alertmanager", "prometheus_url", "is_default_datasource", "has_grafana_alerts")
 """What manifests have no use for: the operator finds the exporter and its programs by labels."""
 
-ONLY_KUBERNETES = ("image", "labels", "namespace")
+ONLY_KUBERNETES = ("image", "labels", "namespace", "replicas")
 
 _TAKEN = ("/", "/etc/hex-exporter", "/run/secrets/hex", "/var/lib/hex-exporter")
 """Where the pod has its configuration, its token and its ledger."""
@@ -69,7 +69,11 @@ def _cluster(options: Mapping[str, Any], text: str | None, config: Config | None
     if web_config is not None and (Path(web_config).parent == folder or str(Path(web_config).parent) in _TAKEN):
         problem = "its certificate is mounted beside it, in a folder of its own; write /run/secrets/tls/web.yml"
         raise ConfigError(ConfigProblem("gateway.web_config_file", problem))
+    replicas: int = options["replicas"]
+    if replicas > 1 and config is not None:
+        _check_shared(config)
     return Cluster(
+        replicas=replicas,
         image=_checked("image", options, _image),
         namespace=None if options["namespace"] is None else _checked("namespace", options, _namespace),
         labels=dict(_label(written) for written in options["labels"]),
@@ -77,6 +81,17 @@ def _cluster(options: Mapping[str, Any], text: str | None, config: Config | None
         gateway_port=None if gateway is None else host_and_port(gateway.listen_address)[1],
         gateway_web_config=None if web_config is None else PurePosixPath(web_config),
     )
+
+
+def _check_shared(config: Config) -> None:
+    """Raise ConfigError for a configuration that replicas cannot share."""
+    if config.storage.url_env != LEDGER_VARIABLE:
+        problem = f"replicas share a ledger whose address is in a secret; write storage: {{url_env: {LEDGER_VARIABLE}}}"
+        raise ConfigError(ConfigProblem("storage", problem))
+    cluster = config.cluster
+    if config.gateway is not None and (cluster is None or cluster.advertise_env != ADVERTISE_VARIABLE):
+        wanted = f"{{advertise_env: {ADVERTISE_VARIABLE}, secret_file: {CLUSTER_FOLDER}/secret}}"
+        raise ConfigError(ConfigProblem("cluster", f"replicas have a gateway each; write cluster: {wanted}"))
 
 
 def _configuration(file: Path | None) -> tuple[str | None, Config | None]:
@@ -87,7 +102,8 @@ def _configuration(file: Path | None) -> tuple[str | None, Config | None]:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise ConfigError(ConfigProblem(str(file), f"cannot be read: {reason}; name the exporter's file")) from None
-    return text, load_config(text, source=str(file), environ={}, state_dir=Path("/var/lib/hex-exporter"))
+    environ = {LEDGER_VARIABLE: "postgresql://ledger/hex"}  # its address is in a secret of the cluster
+    return text, load_config(text, source=str(file), environ=environ, state_dir=Path("/var/lib/hex-exporter"))
 
 
 def _checked(name: str, options: Mapping[str, Any], check: Callable[[str], str]) -> str:

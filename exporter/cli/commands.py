@@ -256,6 +256,14 @@ def run(
 )
 @click.option("--image", metavar="NAME", default=f"hex-exporter:{__version__}", help="The image for Kubernetes.")
 @click.option("--kubernetes", "is_kubernetes", is_flag=True, help="Write manifests instead.")
+@click.option(
+    "--replicas",
+    type=click.IntRange(1, 100),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="How many pods; more than one share a ledger in PostgreSQL.",
+)
 @click.option("--namespace", metavar="NAME", help="Where the manifests go; alerts have it as a label.")
 @click.option(
     "--label",

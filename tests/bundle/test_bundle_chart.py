@@ -81,7 +81,12 @@ def test_it_gives_the_objects_of_the_bundle(run: Helm, bundle: Any, values: Path
     config.write_text(yaml.safe_dump(given["config"]))
     options = [f"--label={key}={value}" for key, value in given["labels"].items()]
     options += [f"--job={given['job']}", f"--grafana-url={given['grafanaUrl']}", f"--runbook-url={given['runbookUrl']}"]
-    options += ["--namespace=observability", "--image=hex-exporter:1.2", f"--config.file={config}"]
+    options += [
+        "--namespace=observability",
+        "--image=hex-exporter:1.2",
+        f"--config.file={config}",
+        f"--replicas={given['replicas']}",
+    ]
     folder = tmp_path / "k"
     written = bundle(folder, "--kubernetes", *options)
     assert written.returncode == 0, written.stderr

@@ -3,6 +3,7 @@
 kubernetes_fields.txt restates the schemas. The chart's objects are those of the bundle: test_bundle_chart.py.
 """
 
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -24,10 +25,12 @@ CLUSTER = Cluster(
 
 @pytest.fixture(scope="module")
 def manifests() -> dict[str, dict[str, Any]]:
-    """The objects by kind and name."""
-    files = kubernetes_files(read_packaged_files(), Addresses(), CLUSTER)
+    """The objects by kind and name, those of replicas with their number."""
+    packaged = read_packaged_files()
+    several = kubernetes_files(packaged, Addresses(), replace(CLUSTER, replicas=3))
+    files = {**kubernetes_files(packaged, Addresses(), CLUSTER), "3.yaml": several["exporter.yaml"]}
     return {
-        f"{one['kind']} {one['metadata']['name']}": one
+        f"{one['kind']} {one['metadata']['name']}{' of 3' if name == '3.yaml' else ''}": one
         for name, text in files.items()
         if name.endswith(".yaml") and name != "kustomization.yaml"
         for one in yaml.load_all(text, yaml.CSafeLoader)

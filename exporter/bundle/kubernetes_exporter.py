@@ -63,7 +63,7 @@ def disruption_budget(cluster: Cluster) -> Manifest:
 
 
 def deployment(cluster: Cluster) -> Manifest:
-    """One replica that is gone before the next comes, as a ledger in a file has one writer; or several on PostgreSQL."""
+    """One replica that is gone before the next comes, as a file has one writer; or several on PostgreSQL."""
     return _single(cluster) if cluster.replicas == 1 else _replicated(cluster)
 
 

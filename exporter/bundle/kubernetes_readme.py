@@ -78,7 +78,7 @@ Job and instance of the imported series are those of the ServiceMonitor, so that
 def _ledger_secret(cluster: Cluster, of: str) -> str:
     if cluster.replicas == 1:
         return ""
-    secret = f"""The replicas share a ledger in PostgreSQL, whose address the configuration takes from `{LEDGER_VARIABLE}`:
+    secret = f"""The replicas share a ledger in PostgreSQL; the configuration has its address from `{LEDGER_VARIABLE}`:
 
     kubectl create secret generic {LEDGER_SECRET} {of} --from-literal=url=postgresql://USER:PASSWORD@HOST/DATABASE
 

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from exporter import __version__
 from exporter.cli import main
+from exporter.config import load_config
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
@@ -33,7 +34,7 @@ def bundled(tmp_path: Path) -> Path:
 
 def test_images_are_pinned_by_version() -> None:
     for name, service in SERVICES.items():
-        assert re.fullmatch(r"[\w/-]+:v?\d+\.\d+\.\d+", service["image"]), name
+        assert re.fullmatch(r"[\w/-]+:v?\d+\.\d+(\.\d+)?", service["image"]), name
     assert SERVICES["exporter"]["image"] == f"hex-exporter:{__version__}"
     assert SERVICES["import"]["image"] == SERVICES["prometheus"]["image"]
 
@@ -92,13 +93,25 @@ def test_the_history_is_imported_under_the_labels_of_live_scraping(bundled: Path
     assert SERVICES["prometheus"]["depends_on"]["import"]["condition"] == "service_completed_successfully"
 
 
+def test_two_replicas_share_one_ledger_and_one_prometheus_scrapes_both() -> None:
+    [scraped] = yaml.safe_load(COMPOSE["configs"]["prometheus-ha"]["content"])["scrape_configs"]
+    targets = {target.rpartition(":")[2] for target in scraped["static_configs"][0]["targets"]}
+    replicas = [SERVICES[name] for name in ("replica-1", "replica-2")]
+
+    assert targets == {one["command"][-1].rpartition(":")[2] for one in replicas}
+    assert len({one["environment"]["HEX_LEDGER_URL"] for one in replicas}) == 1
+    text = COMPOSE["configs"]["ha"]["content"]
+    environ = {"HEX_LEDGER_URL": replicas[0]["environment"]["HEX_LEDGER_URL"]}
+    assert not load_config(text, source="ha.yml", environ=environ, state_dir=Path("/state")).storage.is_file
+
+
 def test_retention_is_longer_than_the_history() -> None:
     [retention] = [part for part in SERVICES["prometheus"]["command"] if "retention" in part]
 
     assert int(re.findall(r"=(\d+)d", retention)[0]) > 365
 
 
-@pytest.mark.parametrize("name", ["exporter", "bundle", "history", "import"])
+@pytest.mark.parametrize("name", ["exporter", "bundle", "history", "import", "replica-1", "replica-2"])
 def test_scripts_are_right_for_a_posix_shell(name: str) -> None:
     script = SERVICES[name]["command"][0].replace("$$", "$")
 

@@ -4,11 +4,13 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import msgspec
 import pytest
 from click.testing import CliRunner
+from helpers.manual_clock import ManualClock
 
 from exporter.cli.commands import main
 from exporter.config import Collect, Config, Match, load_config
@@ -35,11 +37,13 @@ prices: {plan: team, run_usd: 0.05}
 """
 
 
-@pytest.fixture
-def folder(tmp_path: Path, manual_clock: Any) -> Path:
-    """A ledger as a server leaves it on Wednesday, 18 November 2026, and its configuration."""
-    (tmp_path / "hex.yml").write_text(CONFIG)
-    ledger = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=manual_clock)
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger as a server leaves it on Wednesday, 18 November 2026, and its configuration; each test has a copy."""
+    folder = tmp_path_factory.mktemp("written")
+    manual_clock = ManualClock()
+    (folder / "hex.yml").write_text(CONFIG)
+    ledger = open_ledger(f"sqlite:///{folder / 'ledger.db'}", clock=manual_clock)
     now_ms = round(manual_clock.now() * 1000)
     acme = ledger.workspace("acme")
     acme.first_contact(now_ms)
@@ -68,7 +72,12 @@ def folder(tmp_path: Path, manual_clock: Any) -> Path:
         ]
         acme.record_runs(project_id, runs, progress, now_ms)
     ledger.close()
-    return tmp_path
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path, written: Path) -> Path:
+    return copytree(written, tmp_path, dirs_exist_ok=True)
 
 
 @pytest.fixture

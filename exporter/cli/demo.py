@@ -137,9 +137,9 @@ def _triggered(simulation: Simulation) -> tuple[Sequence[str], str]:
     ]
     # A small workspace may have nothing but what was planted.
     runnable = runnable or [one for one in simulation.projects if one.is_runnable]
-    triggered, others = runnable[:_TRIGGERED_PROJECTS], runnable[_TRIGGERED_PROJECTS:]
-    to_run = min(others or runnable, key=lambda one: one.median_seconds)
-    return [one.project_id for one in triggered], to_run.project_id
+    to_run = min(runnable, key=lambda one: one.median_seconds)
+    others = [one for one in runnable if one is not to_run] or [to_run]
+    return [one.project_id for one in others[:_TRIGGERED_PROJECTS]], to_run.project_id
 
 
 async def _nothing() -> None:

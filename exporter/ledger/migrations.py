@@ -3,7 +3,8 @@
 import sqlite3
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Dialect, Engine, select
+from sqlalchemy.schema import CreateIndex, CreateTable, DDLElement
 
 from exporter.errors import LedgerError, LedgerTooNewError
 from exporter.ledger import (
@@ -167,6 +168,20 @@ def migrate(
         migrate_within(connection, now_ms, name, steps, target)
 
 
+# A dialect is an engine's own, and SQLAlchemy would write the same text for each ledger that is opened.
+_SCHEMAS: dict[str, tuple[str, ...]] = {}
+
+
+def _schema(dialect: Dialect) -> tuple[str, ...]:
+    """What makes every table and its indexes, in the words of this kind of database."""
+    if dialect.name not in _SCHEMAS:
+        tables = METADATA.sorted_tables
+        indexes = [index for table in tables for index in sorted(table.indexes, key=lambda index: str(index.name))]
+        made: list[DDLElement] = [*map(CreateTable, tables), *map(CreateIndex, indexes)]
+        _SCHEMAS[dialect.name] = tuple(str(one.compile(dialect=dialect)) for one in made)
+    return _SCHEMAS[dialect.name]
+
+
 def migrate_within(
     connection: Connection, now_ms: int, name: str, steps: Sequence[Step] = STEPS, target: int = SCHEMA_VERSION
 ) -> None:
@@ -178,7 +193,8 @@ def migrate_within(
     if version > target:
         raise too_new(name, version, target)
     if version == 0:
-        METADATA.create_all(connection, checkfirst=False)
+        for statement in _schema(connection.dialect):
+            connection.exec_driver_sql(statement)
         new = [{"key": "schema_version", "value": target}, {"key": "created_ms", "value": now_ms}]
         upsert(connection, META, new)
         return

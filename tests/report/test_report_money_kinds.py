@@ -5,10 +5,12 @@ import io
 import json
 from decimal import Decimal
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from helpers.manual_clock import ManualClock
 
 from exporter.cli.commands import main
 from exporter.config import Config, load_config
@@ -36,12 +38,13 @@ DAILY_MS = 1_234_567  # how long each run takes
 RATE = Decimal("2.58")
 
 
-@pytest.fixture
-def config(tmp_path: Path, manual_clock: Any) -> Config:
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ledger on Wednesday, 18 November 2026 at noon UTC: a run of each of two projects on each of 60 days."""
-    file = tmp_path / "hex.yml"
+    folder, manual_clock = tmp_path_factory.mktemp("written"), ManualClock()
+    file = folder / "hex.yml"
     file.write_text(CONFIG)
-    ledger = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=manual_clock)
+    ledger = open_ledger(f"sqlite:///{folder / 'ledger.db'}", clock=manual_clock)
     now_ms = round(manual_clock.now() * 1000)
     acme = ledger.workspace("acme")
     acme.first_contact(now_ms)
@@ -70,6 +73,13 @@ def config(tmp_path: Path, manual_clock: Any) -> Config:
         ]
         acme.record_runs(project.project_id, runs, progress, now_ms)
     ledger.close()
+    return folder
+
+
+@pytest.fixture
+def config(tmp_path: Path, written: Path) -> Config:
+    """Of a copy: each test has a ledger of its own."""
+    file = copytree(written, tmp_path, dirs_exist_ok=True) / "hex.yml"
     return load_config(file.read_bytes(), source=str(file), environ={}, state_dir=tmp_path)
 
 

@@ -3,11 +3,13 @@
 import asyncio
 import json
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
 from audited_workspace import CONFIG, record
 from click.testing import CliRunner
+from helpers.manual_clock import ManualClock
 
 from exporter.audit.auditor import Auditor
 from exporter.cli.commands import main
@@ -19,17 +21,25 @@ from exporter.report.week_forms import WEEK_FORMS
 from exporter.report.week_report import week_reports
 
 
-@pytest.fixture
-def config(tmp_path: Path, manual_clock: Any) -> Config:
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ledger as a server leaves it on Wednesday, 18 November 2026, an audit in it, and its configuration."""
-    file = tmp_path / "hex.yml"
+    folder, manual_clock = tmp_path_factory.mktemp("written"), ManualClock()
+    file = folder / "hex.yml"
     file.write_text(CONFIG)
-    config = load_config(file.read_bytes(), source=str(file), environ={}, state_dir=tmp_path)
+    config = load_config(file.read_bytes(), source=str(file), environ={}, state_dir=folder)
     ledger = open_ledger(config.storage.url, clock=manual_clock)
     record(ledger, round(manual_clock.now() * 1000))
     asyncio.run(Auditor(ledger.workspace("acme"), config, manual_clock).once())
     ledger.close()
-    return config
+    return folder
+
+
+@pytest.fixture
+def config(tmp_path: Path, written: Path) -> Config:
+    """Of a copy: each test has a ledger of its own."""
+    file = copytree(written, tmp_path, dirs_exist_ok=True) / "hex.yml"
+    return load_config(file.read_bytes(), source=str(file), environ={}, state_dir=tmp_path)
 
 
 @pytest.fixture

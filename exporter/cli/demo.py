@@ -13,7 +13,7 @@ import click
 from exporter.cli.demo_banner import banner, own_program
 from exporter.cli.demo_traffic import trigger
 from exporter.clock import SystemClock
-from exporter.config import Config, Week
+from exporter.config import Config, Week, state_dir
 from exporter.errors import ConfigError, ConfigProblem, LedgerBusyError, LedgerError
 from exporter.hexapi import TokenSource
 from exporter.insight import local_day, period_at, period_before
@@ -25,7 +25,6 @@ from exporter.service import (
     configure_logs,
     end_quietly_on_signals,
     read_config,
-    state_dir,
 )
 from exporter.simulator import Fault, Faults, RateLimits, Simulation, Tokens, create_app, invoice_csv
 from exporter.web import Server, bind, parse_address

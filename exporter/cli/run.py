@@ -11,7 +11,8 @@ from rich.console import Console
 from exporter.cli.run_destination import find_destination
 from exporter.cli.run_inputs import read_inputs
 from exporter.cli.run_progress import Progress
-from exporter.client import RunApi, RunCommand
+from exporter.client import RunApi
+from exporter.client.run_command import RunCommand
 from exporter.clock import SystemClock
 from exporter.config import Route, Sample
 from exporter.service import configure_logs

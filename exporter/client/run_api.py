@@ -1,4 +1,4 @@
-"""Two calls of Hex's API, by way of a gateway: start a run, and read its status."""
+"""The calls of Hex's API that start a run and follow it, by way of a gateway or straight at Hex."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -42,6 +42,10 @@ class LaterError(ApiError):
         )
 
 
+class UnreachableError(UnavailableError):
+    """Nothing was sent: no connection could be made."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A good answer: its JSON object, and what the gateway says it did, empty if it is none."""
@@ -58,15 +62,23 @@ class Reply:
 class RunApi:
     """Sends requests to one gateway, or to Hex itself."""
 
-    def __init__(self, destination: Destination) -> None:
+    def __init__(
+        self,
+        destination: Destination,
+        *,
+        setting: str = "--gateway",
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
         self._url = destination.url
         self._token = destination.token
         self._http = Exchanger(
             headers={"Accept": "application/json", "Accept-Encoding": "gzip"},
             connect_seconds=_CONNECT_SECONDS,
             route=destination.route,
-            setting="--gateway",
+            setting=setting,
+            transport=transport,
         )
+        self._setting = setting
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -88,6 +100,17 @@ class RunApi:
         path = f"/api/v1/projects/{quote(project_id, safe='')}/runs/{quote(run_id, safe='')}"
         return await self._send(self._http.request("GET", self._url + path), "run_status", (200,), seconds)
 
+    async def cancel(self, project_id: str, run_id: str, seconds: float) -> None:
+        """Have Hex end a run. Raises as `start` does."""
+        path = f"/api/v1/projects/{quote(project_id, safe='')}/runs/{quote(run_id, safe='')}"
+        request = self._http.request("DELETE", self._url + path)
+        await self._send(request, "cancel_run", (200, 202, 204), seconds)
+
+    async def read(self, path: str, params: Mapping[str, Any], seconds: float) -> Reply:
+        """What Hex answers to a read of this path below `/api/v1/`. Raises as `start` does."""
+        request = self._http.request("GET", f"{self._url}/api/v1/{path}", params=dict(params))
+        return await self._send(request, path.partition("/")[0], (200,), seconds)
+
     async def _send(self, request: httpx.Request, endpoint: str, good: tuple[int, ...], seconds: float) -> Reply:
         secret = self._token.read()
         answer = await self._http.exchange(
@@ -97,11 +120,14 @@ class RunApi:
             authorization=Authorization(secret, "Bearer"),
         )
         if isinstance(answer, NoAnswer):
-            raise UnavailableError(endpoint, self._reason(answer, seconds))
+            kind = UnavailableError if answer.was_sent else UnreachableError
+            raise kind(endpoint, self._reason(answer, seconds))
         if answer.body is None:
             raise BadAnswerError(endpoint, answer.flaw or "no body")
         if answer.status not in good:
             raise _refusal(endpoint, answer, answer.body, secret)
+        if not answer.body:
+            return Reply({}, "")
         try:
             fields = mapping(parse_json(answer.body))
         except ValueError:
@@ -110,7 +136,7 @@ class RunApi:
 
     def _reason(self, answer: NoAnswer, seconds: float) -> str:
         if not answer.was_sent:
-            return f"{self._url} cannot be reached ({answer.reason}); is that the gateway's address, and does it run?"
+            return f"{self._url} cannot be reached ({answer.reason}); is {self._setting} right, and does it run?"
         return f"no answer within {seconds:.0f} s" if answer.code == "timeout" else answer.reason
 
 

@@ -2,7 +2,7 @@
 
 from exporter.service.logs import configure_logs
 from exporter.service.serve import Service, WebFlags, end_quietly_on_signals, run_serve
-from exporter.service.settings import read_config, state_dir, token_of, tokens_of
+from exporter.service.settings import read_config, token_of, tokens_of
 from exporter.service.workers import Assignment
 
 __all__ = [
@@ -13,7 +13,6 @@ __all__ = [
     "end_quietly_on_signals",
     "read_config",
     "run_serve",
-    "state_dir",
     "token_of",
     "tokens_of",
 ]

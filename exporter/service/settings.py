@@ -1,65 +1,29 @@
 """From arguments and environment to a checked configuration and the tokens that it names."""
 
-import os
-import pwd
 from collections.abc import Mapping
 from pathlib import Path
 
 import structlog
 
-from exporter.config import Config, Workspace, load_config
+from exporter.config import Config, Workspace, read_config_file
 from exporter.errors import ConfigError, ConfigProblem
 from exporter.hexapi import TokenSource
 
 _log = structlog.get_logger()
 
 
-def state_dir(environ: Mapping[str, str]) -> Path:
-    """Where state is kept by default: `$XDG_STATE_HOME/hex-exporter`, else under the home folder.
-
-    A relative path in either is ignored, as the XDG Base Directory Specification has it: the ledger would be wherever
-    the process was started. Without any home it is `/var/lib/hex-exporter`.
-    """
-    root = _absolute(environ.get("XDG_STATE_HOME"))
-    if root is None:
-        home = _absolute(environ.get("HOME")) or _home_of_user()
-        root = Path("/var/lib") if home is None else home / ".local/state"
-    return root / "hex-exporter"
-
-
-def _absolute(path: str | None) -> Path | None:
-    return Path(path) if path and os.path.isabs(path) else None
-
-
-def _home_of_user() -> Path | None:
-    try:
-        return _absolute(pwd.getpwuid(os.getuid()).pw_dir)
-    except KeyError:
-        return None  # a container that runs as a number only
-
-
 def read_config(path: Path | None, environ: Mapping[str, str]) -> Config:
     """The configuration of a file, or the default one for None; raises ConfigError with every mistake."""
-    text = None if path is None else _read(path)
-    source = "defaults" if path is None else str(path)
-    config = load_config(text, source=source, environ=environ, state_dir=state_dir(environ))
+    config = read_config_file(path, environ)
     _log.debug(
         "config_read",
-        file=source,
+        file="defaults" if path is None else str(path),
         workspaces=",".join(workspace.name for workspace in config.workspaces),
         budgets=len(config.budgets),
         sources=len(config.sources),
         gateway=None if config.gateway is None else config.gateway.listen_address,
     )
     return config
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        problem = f"cannot be read ({error.strerror}); name a YAML file that this user may read"
-        raise ConfigError(ConfigProblem(str(path), problem)) from error
 
 
 def token_of(workspace: Workspace, environ: Mapping[str, str]) -> TokenSource:

@@ -2,8 +2,8 @@
 
 import hashlib
 
+from exporter import strict_json
 from exporter.gateway.cache.run_request import RunRequest
-from exporter.gateway.routing import strict_json
 
 
 def request_digest(project_id: str, version: str, request: RunRequest) -> str:

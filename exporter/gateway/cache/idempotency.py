@@ -4,8 +4,8 @@ import hashlib
 import re
 from dataclasses import dataclass
 
+from exporter import strict_json
 from exporter.gateway.cache.run_request import RunRequest, RunRequestError
-from exporter.gateway.routing import strict_json
 from exporter.gateway.upstream.upstream import RawHeaders
 
 HEADER = b"idempotency-key"

@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from exporter import strict_json
 from exporter.config import Policy, Sample
-from exporter.gateway.routing import strict_json
 from exporter.gateway.routing.headers import is_json
-from exporter.gateway.routing.strict_json import JsonError, Number
 from exporter.gateway.upstream.upstream import RawHeaders
+from exporter.strict_json import JsonError, Number
 
 BODY_LIMIT_BYTES = 1024 * 1024
 

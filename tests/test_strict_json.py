@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exporter.gateway.routing.strict_json import (
+from exporter.strict_json import (
     DEPTH_LIMIT,
     VALUES_LIMIT,
     JsonError,

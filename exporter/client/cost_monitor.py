@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from exporter.client.hex_client import HexClient
 from exporter.clock import Clock, SystemClock
+from exporter.errors import RefusedError
 
 BUDGET = 500
 """Runs a week, the exporter's default."""
@@ -117,7 +119,12 @@ def _runs_by_api(client: HexClient, start_ms: int) -> Iterable[str]:
 def _runs_of(client: HexClient, project_id: str, start_ms: int) -> Iterable[str]:
     offset = 0
     while True:
-        page = client.call(client.asynchronous.read(f"projects/{project_id}/runs", limit=_PAGE, offset=offset))
+        try:
+            page = client.call(client.asynchronous.read(f"projects/{project_id}/runs", limit=_PAGE, offset=offset))
+        except RefusedError as error:
+            if error.status == HTTPStatus.UNPROCESSABLE_ENTITY:  # never published: it has no runs
+                return
+            raise
         runs = _items(page, "runs")
         for run in runs:
             started = run.get("startTime")

@@ -279,7 +279,7 @@ async def _made(base_url: str | None, token: str | None, settings: Mapping[str, 
 
 def _run(project_id: str, reply: Reply, run_id: str) -> Run:
     status = reply.text("status").lower() or "pending"
-    return Run(project_id, run_id, reply.text("runUrl"), status, reply.outcome)
+    return Run(project_id, run_id, reply.text("runUrl"), status, reply.outcome, bool(reply.text("endTime")))
 
 
 def _seconds(later: LaterError) -> float:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from exporter.errors import HexExporterError
-from exporter.facts import TERMINAL_STATUSES
+from exporter.facts import ACTIVE_STATUSES, TERMINAL_STATUSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,8 +11,8 @@ class Run:
     """A run of a project.
 
     `status` is Hex's in lower case: pending, running, or how it ended (completed, errored, killed,
-    unable_to_allocate_kernel); one that is not known is taken for running. `outcome` is what a gateway said it did:
-    hit, joined, miss or bypass; empty where there is none.
+    unable_to_allocate_kernel); one that is not known is that of a running run until `has_end`. `outcome` is what a
+    gateway said it did: hit, joined, miss or bypass; empty where there is none.
     """
 
     project_id: str
@@ -20,11 +20,12 @@ class Run:
     url: str
     status: str
     outcome: str = ""
+    has_end: bool = False
 
     @property
     def is_over(self) -> bool:
         """Whether it has ended, well or not."""
-        return self.status in TERMINAL_STATUSES
+        return self.status in TERMINAL_STATUSES or (self.status not in ACTIVE_STATUSES and self.has_end)
 
     @property
     def is_completed(self) -> bool:

@@ -5,7 +5,6 @@ in the state that it had when that run was sent, and was in no other whenever it
 """
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -19,6 +18,7 @@ from exporter.client.result_memory import FileMemory, Memory, ProcessMemory, Rem
 from exporter.client.run import Run
 from exporter.client.source_states import SourceState, source_digest
 from exporter.errors import ApiError
+from exporter.request_digest import request_digest
 
 Fingerprint = Callable[[str, str, Mapping[str, Any]], str]
 """Of project id, published version and inputs, the same text if, and only if, one run answers both requests."""
@@ -39,9 +39,9 @@ class RunResult:
 
 
 def request_fingerprint(project_id: str, version: str, inputs: Mapping[str, Any]) -> str:
-    """The default: key order and number forms (`1`, `1.0`) do not matter."""
+    """The default, and that of the gateway: key order and number forms (`1`, `1.0`) do not matter."""
     values = {str(key): _json(value) for key, value in inputs.items()}
-    return hashlib.sha256(strict_json.canonical(["run", project_id, version, values])).hexdigest()
+    return request_digest(project_id, version, {"inputParams": values} if values else {})
 
 
 class AsyncRunOptimizer:

@@ -4,7 +4,6 @@ from exporter.config.audit_settings import Audit, Ignore
 from exporter.config.budget_settings import DEFAULT_BUDGET, Budget, BudgetMatch, PeriodKind, Thresholds
 from exporter.config.cluster_settings import Cluster
 from exporter.config.collect_settings import Collect, Exports, listings_seconds, shortest_max_age_seconds
-from exporter.config.collect_settings import Collect, listings_seconds, shortest_max_age_seconds
 from exporter.config.config_file import read_config_file, state_dir
 from exporter.config.contract_settings import DOLLARS, Chargeback, Contract, Currency, SharedBy
 from exporter.config.error_wording import guess, invalid, kind, printable

@@ -34,6 +34,7 @@ class HexOfStates:
         self.polls: dict[str, int] = {}
         self.published = "2026-11-01T00:00:00.000Z"
         self.most_active = 0
+        self.end: str | None = None
         self.transport = httpx.MockTransport(self._answer)
 
     def client(self, **settings: Any) -> AsyncHexClient:
@@ -66,7 +67,9 @@ class HexOfStates:
             return httpx.Response(404, json={"reason": "no such run"})
         state = self._state(run_id, 1)
         self.polls[run_id] += 1
-        return _answered(state, lambda: httpx.Response(200, json={"runId": run_id, "status": state}))
+        return _answered(
+            state, lambda: httpx.Response(200, json={"runId": run_id, "status": state, "endTime": self.end})
+        )
 
     def _start(self, request: httpx.Request) -> httpx.Response:
         def begin() -> httpx.Response:

@@ -81,11 +81,8 @@ def test_by_metrics_it_is_what_the_page_says() -> None:
 
 def test_by_the_ledger_it_is_what_the_report_says(tmp_path: Path, manual_clock: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr("exporter.client.ledger_report.SystemClock", lambda: manual_clock)
-    (tmp_path / "hex.yml").write_text(
-        f"storage: {{url: 'sqlite:///{tmp_path}/ledger.db'}}
-budgets: [{{name: b, unit: runs, limit: 7}}]
-"
-    )
+    text = f"storage: {{url: 'sqlite:///{tmp_path}/ledger.db'}}\nbudgets: [{{name: b, unit: runs, limit: 7}}]"
+    (tmp_path / "hex.yml").write_text(text)
     now_ms = round(manual_clock.now() * 1000)
     ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db", clock=manual_clock)
     workspace = ledger.workspace("default")

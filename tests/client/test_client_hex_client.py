@@ -47,9 +47,12 @@ class TestRun:
         with pytest.raises(RunFailedError, match=found.status):
             found.raise_for_status()
 
-    def test_a_state_that_is_not_known_is_no_end(self, hex_api: HexOfStates) -> None:
+    def test_a_state_that_is_not_known_is_no_end_until_the_run_has_one(self, hex_api: HexOfStates) -> None:
         hex_api.states = ["HIBERNATING", "COMPLETED"]
         assert run(hex_api).is_completed
+        hex_api.states, hex_api.end = ["EVICTED"], "2026-11-28T12:00:00Z"
+        with pytest.raises(RunFailedError, match="evicted"):
+            run(hex_api).raise_for_status()
 
     @pytest.mark.parametrize("busy", [409, 429, 503])
     def test_a_refusal_that_says_when_is_waited_out(self, hex_api: HexOfStates, busy: int) -> None:

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from exporter.config import Workspace
+from exporter.config import Workspace, state_dir
 from exporter.errors import ConfigError
-from exporter.service.settings import read_config, state_dir, token_of, tokens_of
+from exporter.service.settings import read_config, token_of, tokens_of
 
 
 class TestStateDir:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from exporter.client.quiet_logs import keep_output_clean
 from exporter.clock import SystemClock
 from exporter.config import Config, read_config_file
 from exporter.facts import Project
@@ -15,6 +16,7 @@ def configured_probe(
     config_file: Path, project_id: str, workspace: str | None, environ: Mapping[str, str]
 ) -> Callable[[], str]:
     """As `configured_source`."""
+    keep_output_clean()
     config = read_config_file(config_file, environ)
     name = workspace or config.workspaces[0].name
     if config.source_of(name, Project(project_id=project_id)) is None:

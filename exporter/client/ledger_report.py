@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from exporter.client.cost_monitor import WeeklyReport
+from exporter.client.quiet_logs import keep_output_clean
 from exporter.clock import SystemClock
 from exporter.config import read_config_file
 from exporter.ledger import open_ledger
@@ -12,6 +13,7 @@ from exporter.report import week_reports
 
 def ledger_report(config_file: Path, workspace: str | None, environ: Mapping[str, str]) -> WeeklyReport:
     """The report of one workspace, by default the first. Raises ConfigError and LedgerError."""
+    keep_output_clean()
     config, clock = read_config_file(config_file, environ), SystemClock()
     name = workspace or config.workspaces[0].name
     ledger = open_ledger(config.storage.url, clock=clock, read_only=True)

@@ -4,10 +4,10 @@ from exporter.audit import Auditor
 from exporter.check.workspace_findings import Findings
 from exporter.clock import Clock
 from exporter.config import Config
-from exporter.facts import TRIGGERS, Project, QueriedTable, Run
+from exporter.facts import TRIGGERS, Project, ProjectVersion, QueriedTable, Run
 from exporter.gateway import braked_series
 from exporter.hexapi import Endpoint
-from exporter.ledger import SOURCE_METRICS, RunProgress, WorkspaceLedger, open_ledger
+from exporter.ledger import LATEST, SOURCE_METRICS, RunProgress, WorkspaceLedger, open_ledger
 from exporter.metrics import Status, build_page, collect
 from exporter.view import GatewayState
 
@@ -16,6 +16,7 @@ _WEEK_MS = 168 * _HOUR_MS
 _STATUSES = ("completed", "completed", "completed", "errored", "killed")
 """Of the runs of a project: each status has a series of its own. The first two are of the week before."""
 _BEFORE = 2
+_PAID_PROFILE = "large"  # one project on paid compute is enough for each project to have a series of what Hex bills
 
 
 async def foreseen_series(found: Findings, config: Config, clock: Clock) -> int:
@@ -31,7 +32,7 @@ async def foreseen_series(found: Findings, config: Config, clock: Clock) -> int:
         _record_listings(known, found, config, now_ms)
         for number, project in enumerate(one for one in found.polled if one.state == "published"):
             _record_project(known, found, config, project, now_ms)
-            if Endpoint.QUERIED_TABLES in found.answered and found.connections:
+            if found.answered & {Endpoint.QUERIED_TABLES, Endpoint.CELLS} and found.connections:
                 connection = found.connections[number % len(found.connections)]
                 tables = [QueriedTable(connection_id=connection.connection_id, table="t")]
                 known.record_tables(project.project_id, tables, now_ms)
@@ -93,6 +94,9 @@ def _record_project(known: WorkspaceLedger, found: Findings, config: Config, pro
         for number, status in enumerate(_STATUSES)
     ]
     known.record_runs(project_id, runs, RunProgress(known_until_ms=now_ms, known_from_ms=0), now_ms)
+    if config.collect.exports and Endpoint.EXPORT in found.answered:
+        version = ProjectVersion(project_id=project_id, version=LATEST, profile=_PAID_PROFILE)
+        known.record_version(version, project.published_ms, now_ms)
     if (source := config.source_of(found.workspace, project)) is not None:
         known.sources.record(source.key(project_id), "0", now_ms, now_ms)
         for metric in SOURCE_METRICS:

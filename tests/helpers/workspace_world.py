@@ -206,6 +206,7 @@ def fill(world: World) -> World:
     world.acme.count("hex_missed_schedules_total", ("orders",))
     world.acme.set_cool_down(world.now_ms + 30_000)
     world.acme.foresee_gateway(world.now_ms)
+    world.acme.foresee("hex_gateway_braked_total", [("weekly-runs", "refused")], world.now_ms)
     key = ORDERS.key("orders")
     for digest in ("before", "after"):
         world.acme.sources.record(key, digest, world.now_ms - 1000, world.now_ms)

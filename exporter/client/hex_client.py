@@ -195,9 +195,13 @@ class AsyncHexClient:
             except LaterError as later:
                 await self.clock.sleep(_seconds(later))
             except ApiError as error:
-                if error.status != HTTPStatus.CONFLICT or error.retry_after_seconds is None:
+                if error.status == HTTPStatus.CONFLICT and error.retry_after_seconds is not None:
+                    await self.clock.sleep(error.retry_after_seconds)
+                elif error.status == HTTPStatus.SERVICE_UNAVAILABLE and error.is_from_hex:
+                    # Hex's own says that no kernel is free, and that no run was started; another's may mean anything.
+                    await self.clock.sleep(_DEFAULT_WAIT_SECONDS)
+                else:
                     raise
-                await self.clock.sleep(error.retry_after_seconds)
 
 
 class HexClient:

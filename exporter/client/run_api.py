@@ -30,7 +30,7 @@ _CONNECT_SECONDS = 10.0  # a gateway is near: a wrong address shows soon, howeve
 
 
 class LaterError(ApiError):
-    """A 429, or a 503 that says when to come again, or is Hex's own."""
+    """A 429, or a 503 that says when to come again."""
 
     def __init__(self, refusal: ApiError) -> None:
         super().__init__(
@@ -144,8 +144,6 @@ def _refusal(endpoint: str, answer: Answer[bytes], body: bytes, secret: Secret) 
     # A run is waited for where the server's own clock is: `now` matters only for a date without a `Date`.
     refusal = api_error(endpoint, answer.status, body, answer.headers, secret, 0.0)
     is_later = answer.status == HTTPStatus.TOO_MANY_REQUESTS or (
-        # Hex's own 503 says that no kernel is free, and that no run was started; another's may come from anywhere.
-        answer.status == HTTPStatus.SERVICE_UNAVAILABLE
-        and (refusal.retry_after_seconds is not None or refusal.is_from_hex)
+        answer.status == HTTPStatus.SERVICE_UNAVAILABLE and refusal.retry_after_seconds is not None
     )
     return LaterError(refusal) if is_later else refusal

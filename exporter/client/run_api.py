@@ -136,7 +136,8 @@ class RunApi:
 
     def _reason(self, answer: NoAnswer, seconds: float) -> str:
         if not answer.was_sent:
-            return f"{self._url} cannot be reached ({answer.reason}); is {self._setting} right, and does it run?"
+            whose = "the gateway's" if self._setting == "--gateway" else "Hex's or a gateway's"
+            return f"{self._url} cannot be reached ({answer.reason}); is that {whose} address, and does it run?"
         return f"no answer within {seconds:.0f} s" if answer.code == "timeout" else answer.reason
 
 

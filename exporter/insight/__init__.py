@@ -50,7 +50,7 @@ from exporter.insight.schedule_firings import (
     project_firings,
     scheduled_week_runs,
 )
-from exporter.insight.seat_costs import roles_of, seats_share, unpriced_keys
+from exporter.insight.seat_costs import roles_of, seat_months, seats_share, unpriced_keys
 from exporter.insight.seat_history import SeatHistory, SeatSpan, SeatUse, seat_uses, seats_as_listed, seats_cost
 from exporter.insight.tariffs import MICRO, Tariff, Tariffs, tariff
 
@@ -131,6 +131,7 @@ __all__ = [
     "scheduled_week_runs",
     "seat_items",
     "seat_kind_month",
+    "seat_months",
     "seat_uses",
     "seats_as_listed",
     "seats_cost",

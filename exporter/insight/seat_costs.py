@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from exporter.config import Book
-from exporter.facts import Seat
+from exporter.facts import ROLES, Seat
 from exporter.insight.calendar_period import Period, days_in_month, days_of
 from exporter.insight.tariffs import Tariff
 
@@ -12,6 +12,15 @@ from exporter.insight.tariffs import Tariff
 def roles_of(seats: Iterable[Seat]) -> Mapping[str, int]:
     """How many seats there are of each role."""
     return Counter(seat.role for seat in seats)
+
+
+def seat_months(tariff: Tariff, seats: Iterable[Seat]) -> Mapping[str, int]:
+    """What a seat of each role costs a month on the plan, in millionths of a dollar, where that has a price."""
+    plan = tariff.prices.plan
+    if plan is None:
+        return {}
+    prices = {role: tariff.seat_month_micro_usd(plan, role) for role in (*ROLES, *roles_of(seats))}
+    return {role: price for role, price in prices.items() if price is not None}
 
 
 def seats_month(tariff: Tariff, plan: str, roles: Mapping[str, int]) -> int | None:

@@ -1,7 +1,6 @@
 """Keeping a workspace's accounts: what its runs, seats and threads add to, by budget and by component of cost."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -10,7 +9,7 @@ import structlog
 
 from exporter.config import DEFAULT_BUDGET, Budget, Config
 from exporter.errors import LedgerError
-from exporter.facts import ROLES, Project, Seat
+from exporter.facts import Project, Seat
 from exporter.insight import (
     BudgetStatus,
     Consumer,
@@ -34,6 +33,7 @@ from exporter.insight import (
     plan_months,
     pool_milli,
     roles_of,
+    seat_months,
     seat_uses,
     seats_as_listed,
     seats_cost,
@@ -47,6 +47,7 @@ from exporter.insight import (
 from exporter.ledger import KnownProject, KnownVersion, Listing, WorkspaceLedger
 from exporter.view.accounts import Accounts, WeekAccount
 from exporter.view.budget_consumers import BudgetConsumers
+from exporter.view.budget_spent import BillSpent, RunsSpent
 from exporter.view.completeness import awaited, complete_since_ms, is_mostly_unreadable, unreadable
 from exporter.view.compute_profiles import project_profiles
 from exporter.view.contract_book import ContractBook, compute_cost
@@ -157,11 +158,11 @@ class Bookkeeper:
                 return None
             mine = mine_of[index]
             born_ms = min((known.project.created_ms or 0 for known in mine), default=now_ms)
-            runs = _RunsSpent(self._usage, index, known_since_ms(mine), born_ms)
+            runs = RunsSpent(self._usage, index, known_since_ms(mine), born_ms)
             return (
                 runs
                 if budget.unit != "bill_usd"
-                else _BillSpent(runs, lambda period: credits_of(period).get("ai_credits"))
+                else BillSpent(runs, lambda period: credits_of(period).get("ai_credits"))
             )
 
         def seats_of(period: Period) -> tuple[SeatUse, ...] | None:
@@ -229,7 +230,7 @@ class Bookkeeper:
             months=(account,) if len(months) == 1 else tuple(map(week_account, months)),
             previous_week=week_account(previous_week),
             run_money=run_money,
-            seat_months={} if seats is None else self._seat_months(tariff, seats),
+            seat_months={} if seats is None else seat_months(tariff, seats),
             plan_months={} if seats is None else self._plan_months(tariff, seats, used_credits, now_ms),
             unmatched=tuple(unmatched(self._budgets, self._name, [known.project for known in stored.projects])),
             unpriced=(
@@ -330,14 +331,6 @@ class Bookkeeper:
         borders = [period[0], *(at_ms for at_ms in changes if period[0] < at_ms < period[1]), period[1]]
         yield from zip(pairwise(borders), self._prices_of(period), strict=True)
 
-    def _seat_months(self, tariff: Tariff, seats: Sequence[Seat]) -> Mapping[str, int]:
-        plan = tariff.prices.plan
-        if plan is None:
-            return {}
-        roles = dict.fromkeys((*ROLES, *roles_of(seats)))
-        prices = {role: tariff.seat_month_micro_usd(plan, role) for role in roles}
-        return {role: price for role, price in prices.items() if price is not None}
-
     def _plan_months(
         self, tariff: Tariff, seats: Sequence[Seat], use: CreditUse | None, now_ms: int
     ) -> Mapping[str, int]:
@@ -353,39 +346,3 @@ class Bookkeeper:
         if accounts.fit is not None and not self._has_compared:
             self._has_compared = True
             _log.info("The default budget and the last weeks", workspace=self._name, comparison=accounts.fit)
-
-
-@dataclass(frozen=True, slots=True)
-class _RunsSpent:
-    """What runs used of the budget of an index; `known_since_ms` None: nothing can be said."""
-
-    usage: DailyUsage
-    index: int
-    known_since_ms: int | None
-    born_ms: int
-
-    def between(self, start_ms: int, end_ms: int) -> int:
-        return self.usage.between(self.index, start_ms, end_ms)
-
-    def is_known_from(self, start_ms: int) -> bool:
-        return self.known_since_ms is not None and self.known_since_ms <= start_ms
-
-    def existed_by(self, at_ms: int) -> bool:
-        return self.born_ms <= at_ms
-
-
-@dataclass(frozen=True, slots=True)
-class _BillSpent:
-    """What Hex bills for compute and AI credits, where these are known; seats are added by whole periods."""
-
-    runs: _RunsSpent
-    credits_micro_usd: Callable[[Period], int | None]
-
-    def between(self, start_ms: int, end_ms: int) -> int:
-        return self.runs.between(start_ms, end_ms) + (self.credits_micro_usd((start_ms, end_ms)) or 0)
-
-    def is_known_from(self, start_ms: int) -> bool:
-        return self.runs.is_known_from(start_ms)
-
-    def existed_by(self, at_ms: int) -> bool:
-        return self.runs.existed_by(at_ms)

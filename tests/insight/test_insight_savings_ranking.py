@@ -115,7 +115,7 @@ class TestNothingKnown:
         assert all(one.why and one.needs and not one.is_partial for one in audited.not_judged)
 
     def test_an_empty_workspace_has_every_kind_judged_and_none_found(self):
-        audited = audit(world())
+        audited = audit(world(settings={}))
 
         assert set(audited.totals) == set(FINDING_KINDS)
         assert {one.findings for one in audited.totals.values()} == {0}

@@ -6,8 +6,8 @@ Every sentence says what is wrong, and after `; ` what to do.
 import pytest
 
 TOP = (
-    "workspaces, storage, collect, exports, week, budgets, teams, prices, compute, contract, chargeback, currency, seats, "
-    "labels, limits, sources, warehouses, gateway, cluster, audit, ignore, overview"
+    "workspaces, storage, collect, exports, week, budgets, teams, prices, compute, contract, chargeback, currency, "
+    "seats, labels, limits, sources, warehouses, gateway, cluster, audit, ignore, overview"
 )
 MATCH = "workspace, project_id, title, owner, group, category, project_status, collection"
 DURATION = "a duration such as 90s, 15m, 24h or 400d"

@@ -75,14 +75,13 @@ class PeriodCloser:
         """Close or adjust at most one period; whether there may be more to do at once. Raises LedgerError."""
         threads = self._ledger.collectors().get("threads")
         self._forget_credits(threads)
-        are_versions_read = self._look_at_versions(now_ms)
+        if not self._look_at_versions(now_ms):
+            return False
         closed = self._ledger.closings.periods()
         until_ms = self._known_until_ms(threads, now_ms) or 0
         for kind, period in self._over(now_ms):
             mark = self._ledger.runs_revision(*period)
-            if self._looked.get(period) == mark or not are_versions_read:
-                continue
-            if period not in closed and until_ms < period[1]:
+            if self._looked.get(period) == mark or (period not in closed and until_ms < period[1]):
                 continue
             # Only now: a whole workspace is read for it, and most looks find nothing to do.
             stored = self._reader.read(self._week, now_ms, self._config.collect)

@@ -1,10 +1,11 @@
 """What runs used, by local day, read from the ledger once and again only when the day's runs have changed."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import NamedTuple
+from operator import is_not
+from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from exporter.config import Budget
@@ -22,6 +23,8 @@ from exporter.insight import (
     midnight_ms,
 )
 from exporter.ledger import WorkspaceLedger
+
+Key = TypeVar("Key", bound=Hashable)
 
 RunKind = tuple[str, str, str]
 """Project id, trigger and status."""
@@ -83,6 +86,14 @@ class _Day:
     tallies: tuple[Tally, ...]
 
 
+class _Sums(NamedTuple):
+    """The sums over these days."""
+
+    days: list[_Day]
+    totals: Mapping[RunKind, Total]
+    profiles: Mapping[ProfileOfRuns, Total]
+
+
 class DailyUsage:
     """The runs of one workspace, for one set of budgets and prices. For one thread at a time."""
 
@@ -97,8 +108,8 @@ class DailyUsage:
         self._monthly_since_ms = 0
         self._days: dict[date, _Day] = {}
         self._current: dict[date, _Day] = {}
-        self._sums: dict[tuple[int, int], tuple[list[_Day], dict[RunKind, Total]]] = {}
-        self._current_sums: dict[tuple[int, int], tuple[list[_Day], dict[RunKind, Total]]] = {}
+        self._sums: dict[tuple[int, int], _Sums] = {}
+        self._current_sums: dict[tuple[int, int], _Sums] = {}
         self._amounts: dict[tuple[int, int, int], tuple[Mapping[RunKind, Total], Mapping[ProjectWay, int]]] = {}
         self._bounds = lru_cache(maxsize=512)(self._bounds_of)
 
@@ -120,28 +131,22 @@ class DailyUsage:
 
     def totals(self, start_ms: int, end_ms: int) -> Mapping[RunKind, Total]:
         """The sums over the local days of [start, end), which begins and ends at midnights. Raises LedgerError."""
-        days = [self._day(day) for day in days_of((start_ms, end_ms), self._timezone)]
-        period = (start_ms, end_ms)
-        summed, sums = self._current_sums.get(period) or self._sums.get(period, ([], {}))
-        if len(summed) != len(days) or any(one is not other for one, other in zip(summed, days, strict=True)):
-            sums = {}
-            for day in days:
-                for kind, total in day.totals.items():
-                    known = sums.get(kind)
-                    sums[kind] = total if known is None else known.plus(total)
-        self._current_sums[period] = (days, sums)
-        return sums
+        return self._summed((start_ms, end_ms)).totals
 
     def profiles(self, start_ms: int, end_ms: int) -> Mapping[ProfileOfRuns, Total]:
         """What runs add up to by the compute profile that they had, over the same days as `totals`.
 
         Without those that got no kernel. Raises LedgerError.
         """
-        sums: dict[ProfileOfRuns, Total] = {}
-        for day in days_of((start_ms, end_ms), self._timezone):
-            for key, total in self._day(day).profiles.items():
-                sums[key] = sums.get(key, Total()).plus(total)
-        return sums
+        return self._summed((start_ms, end_ms)).profiles
+
+    def _summed(self, period: tuple[int, int]) -> "_Sums":
+        days = [self._day(day) for day in days_of(period, self._timezone)]
+        known = self._current_sums.get(period) or self._sums.get(period)
+        if known is None or len(known.days) != len(days) or any(map(is_not, known.days, days)):
+            known = _Sums(days, _added(day.totals for day in days), _added(day.profiles for day in days))
+        self._current_sums[period] = known
+        return known
 
     def amounts(self, budget: int, start_ms: int, end_ms: int) -> Mapping[ProjectWay, int]:
         """What each project used of the budget of this index by trigger, over the same days as `totals`, if not 0.
@@ -281,6 +286,15 @@ class _Kind:
 
 
 _NOTHING = Share(ProjectProfiles(), ())
+
+
+def _added(days: Iterable[Mapping[Key, Total]]) -> dict[Key, Total]:
+    sums: dict[Key, Total] = {}
+    for day in days:
+        for key, total in day.items():
+            known = sums.get(key)
+            sums[key] = total if known is None else known.plus(total)
+    return sums
 
 
 def _amount(unit: str, runs: int, duration_ms: int, compute: int, own: int) -> int:

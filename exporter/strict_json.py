@@ -79,9 +79,22 @@ def canonical(value: object) -> bytes:
     return _text(value, sorted, lambda number: number.canonical).encode("ascii")
 
 
-def plain(value: bool | int | float | str) -> object:
-    """A value of Python's as `read` would have it; a float must be finite."""
-    return value if isinstance(value, bool | str) else Number(json.dumps(value, allow_nan=False))
+def plain(value: object, otherwise: Callable[[object], object] = lambda value: value) -> object:
+    """A value of Python's as `read` would have it; a float must be finite.
+
+    Keys become text and tuples lists; `otherwise` gives what stands for a value that JSON does not have.
+    """
+    match value:
+        case None | bool() | str():
+            return value
+        case int() | float():
+            return Number(json.dumps(value, allow_nan=False))
+        case list() | tuple():
+            return [plain(one, otherwise) for one in value]
+        case dict():
+            return {str(key): plain(one, otherwise) for key, one in value.items()}
+        case _:
+            return otherwise(value)
 
 
 def _text(value: object, order: Callable[[dict[str, object]], list[str]], number: Callable[[Number], str]) -> str:

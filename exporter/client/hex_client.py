@@ -16,12 +16,11 @@ from exporter.client.destination import Destination
 from exporter.client.run import Run, RunInDoubtError, RunTimeoutError
 from exporter.client.run_api import LaterError, Reply, RunApi, UnreachableError
 from exporter.clock import Clock, SystemClock
+from exporter.config import BASE_URL_VARIABLE, PUBLIC_BASE_URL, TOKEN_VARIABLE
 from exporter.errors import ApiError, BadAnswerError, UnavailableError
 from exporter.hexapi import TokenSource
 
 Result = TypeVar("Result")
-
-BASE_URL = "https://app.hex.tech/api/v1"
 
 _POLL_SECONDS = 3.0
 """How often the status of a run is read: prompt for whoever waits, and 20 requests a minute at most."""
@@ -53,10 +52,10 @@ class AsyncHexClient:
     ) -> None:
         """Reads the environment; sends nothing. Raises ValueError without a token."""
         if token is None and token_file is None:
-            token = os.environ.get("HEX_API_TOKEN")
+            token = os.environ.get(TOKEN_VARIABLE)
             if not token:
-                raise ValueError("no token: give token or token_file, or set HEX_API_TOKEN")
-        url = (base_url or os.environ.get("HEX_BASE_URL") or BASE_URL).rstrip("/").removesuffix("/api/v1")
+                raise ValueError(f"no token: give token or token_file, or set {TOKEN_VARIABLE}")
+        url = (base_url or os.environ.get(BASE_URL_VARIABLE) or PUBLIC_BASE_URL).rstrip("/").removesuffix("/api/v1")
         source = TokenSource(file=token_file) if token is None else TokenSource(value=token)
         self.clock = clock or SystemClock()
         self._api = RunApi(Destination(url, source), setting="base_url", transport=transport)

@@ -40,8 +40,8 @@ class RunResult:
 
 def request_fingerprint(project_id: str, version: str, inputs: Mapping[str, Any]) -> str:
     """The default, and that of the gateway: key order and number forms (`1`, `1.0`) do not matter."""
-    values = {str(key): _json(value) for key, value in inputs.items()}
-    return request_digest(project_id, version, {"inputParams": values} if values else {})
+    meaning = {"inputParams": strict_json.plain(dict(inputs))} if inputs else {}
+    return request_digest(project_id, version, meaning)
 
 
 class AsyncRunOptimizer:
@@ -181,11 +181,3 @@ def _memory(given: Memory | str | Path | None) -> Memory:
     if given is None:
         return ProcessMemory()
     return FileMemory(given) if isinstance(given, str | Path) else given
-
-
-def _json(value: Any) -> object:
-    if isinstance(value, list | tuple):
-        return [_json(one) for one in value]
-    if isinstance(value, dict):
-        return {str(key): _json(one) for key, one in value.items()}
-    return strict_json.plain(value) if isinstance(value, int | float) and not isinstance(value, bool) else value

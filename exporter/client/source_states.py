@@ -32,7 +32,7 @@ async def source_digest(source: SourceState) -> str | None:
         state = source
     if state is None:
         return None
-    text = state if isinstance(state, bytes) else strict_json.canonical(_plain(state))
+    text = state if isinstance(state, bytes) else strict_json.canonical(strict_json.plain(state, repr))
     return hashlib.sha256(type(state).__name__.encode() + b"\0" + text).hexdigest()
 
 
@@ -46,16 +46,3 @@ def configured_source(config_file: str | Path, project_id: str, *, workspace: st
     from exporter.client.configured_probe import configured_probe
 
     return configured_probe(Path(config_file), project_id, workspace, dict(os.environ))
-
-
-def _plain(state: Any) -> object:
-    """The state in what JSON has."""
-    if state is None or isinstance(state, bool | str):
-        return state
-    if isinstance(state, int | float):
-        return strict_json.plain(state)
-    if isinstance(state, list | tuple):
-        return [_plain(one) for one in state]
-    if isinstance(state, dict):
-        return {str(key): _plain(one) for key, one in state.items()}
-    return repr(state)

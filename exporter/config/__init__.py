@@ -18,7 +18,7 @@ from exporter.config.gateway_settings import (
     RunLimits,
     Sample,
 )
-from exporter.config.load import TOKEN_VARIABLE, load_config
+from exporter.config.load import BASE_URL_VARIABLE, TOKEN_VARIABLE, load_config
 from exporter.config.match import Match, matches_glob
 from exporter.config.overview_settings import Overview
 from exporter.config.price_book import BOOKS, Book, Plan, read_book
@@ -28,6 +28,7 @@ from exporter.config.readers import Keys, Scalar, Spot
 from exporter.config.route_settings import FROM_ENVIRONMENT, Route
 from exporter.config.scalars import integer, path, text, truth
 from exporter.config.settings import (
+    PUBLIC_BASE_URL,
     Config,
     Labels,
     RateLimit,
@@ -55,11 +56,13 @@ from exporter.config.warehouse_settings import Warehouse, WarehousePrices
 from exporter.config.yaml_document import read_document
 
 __all__ = [
+    "BASE_URL_VARIABLE",
     "BOOKS",
     "DEFAULT_BUDGET",
     "DOLLARS",
     "FROM_ENVIRONMENT",
     "PROJECT_PLACEHOLDER",
+    "PUBLIC_BASE_URL",
     "TOKEN_VARIABLE",
     "AllowedCaller",
     "Audit",

@@ -22,14 +22,12 @@ def ledger_report(config_file: Path, workspace: str | None, environ: Mapping[str
     finally:
         ledger.close()
     tables = {table.name: table for table in report.tables}
-    totals = dict(zip(tables["total"].columns, tables["total"].rows[0], strict=True))
-    projects = (dict(zip(tables["project"].columns, row, strict=True)) for row in tables["project"].rows)
-    budgets = (dict(zip(tables["budget"].columns, row, strict=True)) for row in tables["budget"].rows)
-    budget = next((one for one in budgets if (one["unit"], one["period"]) == ("runs", "week")), {})
+    totals = tables["total"].records[0]
+    budget = next((one for one in tables["budget"].records if (one["unit"], one["period"]) == ("runs", "week")), {})
     limit, used, forecast = (_number(budget.get(one)) for one in ("limit", "used", "forecast"))
     return WeeklyReport(
         total_runs=int(totals["runs"] or 0),
-        by_project={str(one["project"]): int(one["runs"]) for one in projects if one["runs"]},
+        by_project={str(one["project"]): int(one["runs"]) for one in tables["project"].records if one["runs"]},
         budget=limit,
         left=None if limit is None or used is None else limit - used,
         forecast=forecast,

@@ -66,9 +66,7 @@ def _as_csv(reports: Sequence[TableReport]) -> str:
 
 def _as_json(reports: Sequence[TableReport]) -> str:
     def plain(report: TableReport) -> dict[str, object]:
-        tables = {
-            table.name: [dict(zip(table.columns, row, strict=True)) for row in table.rows] for table in report.tables
-        }
+        tables = {table.name: table.records for table in report.tables}
         return {"workspace": report.workspace, **report.facts, **tables, "remarks": list(report.remarks)}
 
     return json.dumps([plain(report) for report in reports], indent=2, ensure_ascii=False)

@@ -186,7 +186,5 @@ def _since(findings: Sequence[ShownFinding], since_ms: int) -> int:
     return sum(1 for one in findings if one.first_seen_ms is not None and one.first_seen_ms >= since_ms)
 
 
-def _rows(table: Table | None) -> Iterator[Mapping[str, Cell]]:
-    if table is not None:
-        for row in table.rows:
-            yield dict(zip(table.columns, row, strict=True))
+def _rows(table: Table | None) -> Sequence[Mapping[str, Cell]]:
+    return () if table is None else table.records

@@ -62,10 +62,7 @@ def _as_json(all_reports: Sequence[WeekReport]) -> str:
             "runs_complete_until": None
             if report.known_until_ms is None
             else datetime.fromtimestamp(report.known_until_ms / 1000, UTC).isoformat(),
-            **{
-                table.name: [dict(zip(table.columns, row, strict=True)) for row in table.rows]
-                for table in report.tables
-            },
+            **{table.name: table.records for table in report.tables},
             "remarks": list(report.all_remarks),
         }
 

@@ -24,6 +24,11 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     for_programs: frozenset[str] = frozenset()
 
+    @property
+    def records(self) -> list[dict[str, Cell]]:
+        """The rows, each by the names of its columns."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
 
 WITHOUT_TEAM = "(no team)"
 """Stands for the projects and people of no team."""

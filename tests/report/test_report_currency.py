@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_report_money_kinds import CONFIG, config  # noqa: F401  # two editors and two projects with a run a day
+from test_report_money_kinds import CONFIG, config, written  # noqa: F401  # two editors, two projects, a run a day
 
 from exporter.config import Config, load_config
 from exporter.ledger import open_ledger

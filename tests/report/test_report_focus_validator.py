@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from test_report_money_kinds import config  # noqa: F401  # the ledger that is billed
+from test_report_money_kinds import config, written  # noqa: F401  # the ledger that is billed
 
 from exporter.cli.commands import main
 

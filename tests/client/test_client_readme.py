@@ -37,7 +37,7 @@ def test_the_first_call_runs_and_the_second_is_a_hit(tmp_path: Path, capsys: Any
         _fill(f"sqlite:///{tmp_path}/ledger.db", project_id, clock)
         for before, after in (
             ("http://127.0.0.1:9890", url),
-            ("46d91d14-74a8-401e-a103-58c927a3b842", project_id),
+            ("e393c007-24bc-4ef7-a015-e9e213c28f30", project_id),
             ('"~/.local/state/hex-exporter/demo/demo.yml"', repr(str(demo))),
         ):
             assert before in code

@@ -11,7 +11,7 @@ from grafana_foundation_sdk.models import common as commons
 
 from dashboards.panel_parts import BAD, GOOD, PLAIN, WARN, Query, about, dress, last_value, link
 from dashboards.panels import figure
-from dashboards.promql import WORKSPACE, age, not_on
+from dashboards.promql import WORKSPACE, age, all_on, not_on
 
 
 def header(*features: str, needs: bool = True) -> tuple[int, list[tuple[int, Any]]]:
@@ -25,10 +25,10 @@ def header(*features: str, needs: bool = True) -> tuple[int, list[tuple[int, Any
 
 def everywhere_header(*features: str) -> tuple[int, list[tuple[int, Any]]]:
     """The first row of the board of all workspaces, each of which has its own age."""
-    return 2, [(24, _missing(features, "{{workspace}}, {{feature}}: {{state}}", ""))]
+    return 2, [(24, _missing(features, "{{workspace}}, {{feature}}: {{state}}", "", "{{workspace}}: "))]
 
 
-def _missing(features: Sequence[str], named: str, where: str = WORKSPACE) -> Any:
+def _missing(features: Sequence[str], named: str, where: str = WORKSPACE, whose: str = "") -> Any:
     panel = (
         stats.Panel()
         .graph_mode(commons.BigValueGraphMode.NONE)
@@ -48,9 +48,12 @@ def _missing(features: Sequence[str], named: str, where: str = WORKSPACE) -> Any
             normal="nothing.",
             act="Set the key, or grant the token the scope: docs/configuration.md has both.",
         ),
-        [Query(not_on(features, where), named)],
+        [
+            Query(not_on(features, where), named),
+            Query(all_on(features, where), f"{whose}Nothing: all that this board needs is on"),
+        ],
         unit="none",
-        empty="Nothing: all that this board needs is on",
+        empty="Not known: Prometheus has no series of an exporter",
         decimals=0,
         steps=((PLAIN, None),),
         now=True,

@@ -65,7 +65,7 @@ def _figures() -> list[tuple[int, Any]]:
         ),
         [Query(verdict(ONE))],
         unit=COUNT,
-        empty="Not known: the period has not been read completely",
+        empty="Not known",
         mappings=VERDICTS,
         filled=True,
     )
@@ -79,7 +79,7 @@ def _figures() -> list[tuple[int, Any]]:
         ),
         by_unit(_USED),
         unit=COUNT,
-        empty="Not read yet",
+        empty="Not known",
     )
     left = figure(
         3,
@@ -91,7 +91,7 @@ def _figures() -> list[tuple[int, Any]]:
         ),
         [*by_unit(chosen(f"{_LIMIT} - {_USED}")), *by_unit(default(f"{_LIMIT} - {_USED}"), **painted(CLEAR))],
         unit=COUNT,
-        empty="Not read yet",
+        empty="Not known",
         steps=((BAD, None), (PLAIN, 0)),
         links=[link("What can be switched off?", "hex-savings")],
     )
@@ -105,7 +105,7 @@ def _figures() -> list[tuple[int, Any]]:
         ),
         by_unit(FORECAST),
         unit=COUNT,
-        empty="After the first whole week",
+        empty="Not known",
     )
     resets = figure(
         5,
@@ -172,7 +172,7 @@ def _shares() -> Any:
             *graded(f"({FORECAST} / ({_LIMIT} > 0))", "Heading for", GOOD, GOOD, NOTE, WARN),
         ],
         unit="percentunit",
-        empty="No figures of this budget yet",
+        empty="No figures of a budget",
         high=1.5,
         tall=True,
     )
@@ -227,7 +227,7 @@ def _projects() -> Any:
             Column("By schedule", expr=_used_by('trigger="scheduled"'), width=110),
             Column("By API", expr=_used_by('trigger="api"'), width=70),
         ],
-        empty="Nothing is used of this budget yet, or its period is not known",
+        empty="Nothing is known to be used of a budget",
         sort_by="Growth",
         needs="title",
     )
@@ -299,7 +299,7 @@ def _hours() -> Any:
             act="A tall bar at night: schedules whose results no one reads before morning. See **Schedules**.",
         ),
         "hex_week_hour_runs",
-        empty="The last seven days have not been read completely yet",
+        empty="The last seven days are not known completely",
     )
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from dashboards.board import TEAM_AND_OWNER, Section, board, chosen_variable
 from dashboards.board_header import header
-from dashboards.cost_contract import contract, renewal
+from dashboards.cost_contract import contract
 from dashboards.panel_parts import (
     BAD,
     COUNT,
@@ -84,17 +84,19 @@ def _figures() -> list[tuple[int, Any]]:
         ),
         (
             5,
-            _money(
+            figure(
                 5,
-                "Estimate per view",
+                "Cost per view",
                 about(
-                    "This week's own estimate over the app views of 7 days: what a view is worth by it.",
+                    "This week's billed compute, and your own estimate, over the app views of 7 days.",
                     normal="cents. Early in the week it reads low: the views are those of 7 whole days.",
                     act="Dollars: results are refreshed far more often than they are read. See **Schedules**.",
                 ),
-                f"{estimate} / ({views} > 0)",
-                empty="No views, or no estimate",
+                [Query(f"{one} / ({views} > 0)", kind) for kind, one in (("billed", cost), ("estimate", estimate))],
+                unit=USD,
+                empty="No views in 7 days",
                 decimals=3,
+                named=True,
             ),
         ),
     ]
@@ -263,7 +265,7 @@ def _plans() -> Any:
         [Query(f"sort_desc({gauge('hex_plan_month_usd')})", "{{plan}}")],
         unit=USD,
         decimals=2,
-        empty=_UNPRICED,
+        empty="Not known: needs a plan and the users",
     )
 
 
@@ -303,7 +305,7 @@ def _grants() -> Any:
             Column("Top-ups ahead", expr=gauge("hex_ai_top_ups_expected"), width=120, properties={"decimals": 0}),
             Column("They cost", expr=gauge("hex_ai_top_ups_expected_usd"), unit=USD, width=110),
         ],
-        empty="Not known",
+        empty="Not known: needs a plan, the users and their threads",
         sort_by="Used",
     )
 
@@ -335,7 +337,7 @@ BOARD = board(
     ],
     [
         Section("By team and owner", [(9, [(12, _whose(10, "team", "team")), (12, _whose(11, "owner", "owner"))])]),
-        Section("Contract, all teams", [(8, [(18, contract()), (6, renewal())])], collapsed=True),
+        Section("Contract, all teams", [(8, [(24, contract())])], collapsed=True),
         Section(
             "Plans and AI credits, all teams",
             [(8, [(12, _credits()), (12, _plans())]), (8, [(12, _credit_days()), (12, _grants())])],

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from dashboards.panel_parts import PLAIN, USD, WARN, Column, Query, about
-from dashboards.panels import figure, table
+from dashboards.panel_parts import PLAIN, USD, WARN, Column, about, tinted
+from dashboards.panels import table
 from dashboards.promql import gauge
 
 _CREDITS, _COMMIT, _SEATS = "AI credits a month", "USD a year", "all seats"
@@ -12,17 +12,20 @@ _CREDITS, _COMMIT, _SEATS = "AI credits a month", "USD a year", "all seats"
 def contract() -> Any:
     """One row for each thing that was bought, whatever its unit; the true-up of seats is one for all kinds."""
     seats_owed = _owed("seats", _SEATS)
+    rows = f"{_parts('')} or {seats_owed}"
+    renewal = gauge("hex_contract_renewal_timestamp_seconds")
     return table(
         23,
         "Contract, all teams",
         about(
             "What the contract has bought, what is used of it (credits and the bill are lower bounds), what will be by "
             "the end of the month or year at this pace, and the true-up: what is owed beyond it (of all seats: until "
-            "the renewal).",
+            "the renewal), and the time until the contract is renewed.",
             normal="used and expected a little below bought, no true-up.",
-            act="Used far below bought: `hex-exporter report` says what idle seats save, and from when.",
+            act="Used far below bought: `hex-exporter report` says what idle seats save, and from when. "
+            "Renewed in weeks: decide on seats and credits now.",
         ),
-        f"{_parts('')} or {seats_owed}",
+        rows,
         [
             Column("What", label="component", properties={"custom.minWidth": 130}),
             Column("Bought", expr=_parts(""), width=95, properties={"decimals": 0}),
@@ -34,27 +37,17 @@ def contract() -> Any:
                 unit=USD,
                 width=105,
             ),
+            Column(
+                "Renewed in",
+                expr=f"0 * ({rows}) + on (workspace) group_left () ({renewal} - time())",
+                unit="s",
+                width=115,
+                properties=tinted((WARN, None), (PLAIN, 60 * 86400)),
+            ),
         ],
-        empty="No contract",
+        empty="No contract: `contract` in the configuration",
         sort_by="What",
         descending=False,
-    )
-
-
-def renewal() -> Any:
-    """The time until the renewal."""
-    return figure(
-        24,
-        "Renewed in, all teams",
-        about(
-            "Time until the contract is renewed.",
-            normal="months.",
-            act="Weeks: decide on seats and credits now; the table beside shows what was used.",
-        ),
-        [Query(f"{gauge('hex_contract_renewal_timestamp_seconds')} - time()")],
-        unit="s",
-        empty="No contract",
-        steps=((WARN, None), (PLAIN, 60 * 86400)),
     )
 
 

@@ -23,17 +23,29 @@ from dashboards.panel_parts import (
     project_column,
 )
 from dashboards.panels import curve, figure, table
-from dashboards.promql import age, gauge, growth, increase, money, part_increase, titled
+from dashboards.promql import (
+    age,
+    gauge,
+    growth,
+    increase,
+    money,
+    none_without,
+    or_none,
+    or_none_without,
+    part_increase,
+    titled,
+)
 
 _OUTCOMES = {"hit": GOOD, "joined": "light-green", "miss": CALM, "bypass": "purple", "refused": BAD}
-_NO_GATEWAY = "No gateway"
 _NO_REQUEST = "No run was requested in this time"
+_DOLLARS = {"unit": USD, "decimals": 2}
 _DASHED = {"custom.lineStyle": {"fill": "dash", "dash": [8, 6]}, "custom.lineWidth": 1}
 
 
 _LOOKUPS, _HITS = gauge("hex_project_gateway_lookups_7d"), gauge("hex_project_gateway_hits_7d")
 _HITS_OR_0 = f"{_HITS} or 0 * {_LOOKUPS}"
 _ALL_LOOKUPS, _ALL_HITS = gauge("hex_gateway_lookups_7d"), gauge("hex_gateway_hits_7d")
+_GATEWAY = "gateway"
 
 
 def _of_two_weeks(this_week: str, week_before: str) -> str:
@@ -55,36 +67,23 @@ def _figures() -> list[tuple[int, Any]]:
         "Hit rate, 7 days",
         about(
             "Run requests of 7 days that started no run, because the data had not changed since the last result or the "
-            "same run was active already, as a part of those for which the gateway looked for a result: the lookups.",
+            "same run was active already, as a part of those for which the gateway looked for a result: the lookups. "
+            "And what they would have cost, each at the mean cost of its project's runs of this week and the last: "
+            "billed compute, and your own estimate, which no one bills.",
             normal="as high as the data allows: hourly requests for data that changes daily give 95 %.",
             act="Low with many lookups: see `Projects at the gateway` for those without a source, and `Sources`. No "
             "lookups although clients start runs: they still call Hex directly. Change their base URL.",
         ),
         [
             Query(f"{_ALL_HITS} / ({_ALL_LOOKUPS} > 0)", "of lookups", {"unit": "percentunit", "decimals": 1}),
-            Query(_ALL_HITS, "hits"),
-            Query(_ALL_LOOKUPS, "lookups"),
+            Query(or_none_without(_GATEWAY, _ALL_HITS), "hits"),
+            Query(or_none_without(_GATEWAY, _ALL_LOOKUPS), "lookups"),
+            *(Query(f"sum({_saved_usd(kind)})", f"{kind}, saved", _DOLLARS) for kind in ("billed", "estimate")),
         ],
         unit=COUNT,
-        empty="No lookups",
+        empty="Not known",
         named=True,
         links=[link("Which runs are these?", "hex-runs")],
-    )
-    cost = figure(
-        4,
-        "They would have cost, 7 days",
-        about(
-            "The runs saved in 7 days, each at the mean cost of its project's runs of this week and the last: billed "
-            "compute, and your own estimate, which no one bills.",
-            normal="its share of the compute cost of a week.",
-            act="Compare it with **Cost and plan**.",
-        ),
-        [Query(f"sum({_saved_usd(kind)})", kind) for kind in ("billed", "estimate")],
-        named=True,
-        unit=USD,
-        decimals=2,
-        empty="No price",
-        links=[link("What does the rest cost?", "hex-cost")],
     )
     waits = figure(
         5,
@@ -94,9 +93,9 @@ def _figures() -> list[tuple[int, Any]]:
             normal="a few.",
             act="Many: `gateway.concurrency` exceeds the kernels, or another program uses the limit.",
         ),
-        [Query(absorbed)],
+        [Query(or_none_without(_GATEWAY, absorbed))],
         unit=COUNT,
-        empty="No gateway",
+        empty="Not known",
     )
     old = figure(
         6,
@@ -106,12 +105,12 @@ def _figures() -> list[tuple[int, Any]]:
             normal="0, always: HexGatewayStaleHit pages otherwise.",
             act="Follow its runbook.",
         ),
-        [Query(stale)],
+        [Query(or_none_without(_GATEWAY, stale))],
         unit=COUNT,
-        empty="No gateway",
+        empty="Not known",
         steps=((PLAIN, None), (BAD, 0.5)),
     )
-    return [(9, rate), (7, cost), (4, waits), (4, old)]
+    return [(14, rate), (5, waits), (5, old)]
 
 
 def _outcomes() -> Any:
@@ -126,8 +125,8 @@ def _outcomes() -> Any:
         ),
         [
             Query(
-                f"sum by (outcome) ({growth('hex_gateway_requests_total', matcher('outcome', outcome))})",
-                "{{outcome}}",
+                or_none_without(_GATEWAY, f"sum({growth('hex_gateway_requests_total', matcher('outcome', outcome))})"),
+                outcome,
                 painted(color),
             )
             for outcome, color in _OUTCOMES.items()
@@ -153,7 +152,7 @@ def _rate() -> Any:
         [
             Query(f"{_ALL_HITS} / ({_ALL_LOOKUPS} > 0)", "Hit rate", painted(GOOD) | {"custom.lineWidth": 3, "max": 1}),
             Query(
-                _ALL_LOOKUPS,
+                or_none_without(_GATEWAY, _ALL_LOOKUPS),
                 "Lookups",
                 painted("text")
                 | {"unit": COUNT, "custom.lineWidth": 1, "custom.axisPlacement": "right", "decimals": 0},
@@ -210,12 +209,16 @@ def _queue() -> Any:
             act="Long for hours: runs became slower, or there are more requests than the limit allows.",
         ),
         [
-            Query(gauge("hex_gateway_queue_length"), "Waiting", painted(WARN) | {"custom.fillOpacity": 20}),
-            Query(gauge("hex_gateway_active_runs"), "Running", painted(CALM)),
+            Query(
+                or_none_without(_GATEWAY, gauge("hex_gateway_queue_length")),
+                "Waiting",
+                painted(WARN) | {"custom.fillOpacity": 20},
+            ),
+            Query(or_none_without(_GATEWAY, gauge("hex_gateway_active_runs")), "Running", painted(CALM)),
             Query(gauge("hex_gateway_active_runs_limit"), "May run", painted("text") | _DASHED),
         ],
         unit=COUNT,
-        empty=_NO_GATEWAY,
+        empty="Not known",
         draw="steps",
     )
 
@@ -255,7 +258,12 @@ def _spared() -> Any:
             act="Growing refusals: **API and exporter** shows what else sends requests.",
         ),
         [
-            Query(f"sum by (reason) ({growth('hex_gateway_saved_calls_total')})", "{{reason}}"),
+            Query(
+                or_none(
+                    f"sum by (reason) ({growth('hex_gateway_saved_calls_total')})", none_without(_GATEWAY), "reason"
+                ),
+                "{{reason}}",
+            ),
             Query(f"sum by (reason) ({growth('hex_gateway_absorbed_total')})", "{{reason}}"),
             Query(f"sum by (outcome) ({growth('hex_gateway_braked_total')})", "budget spent: {{outcome}}"),
         ],
@@ -279,7 +287,8 @@ BOARD = board(
         (10, [(24, _projects())]),
     ],
     [
-        Section("What it would save", [(6, [(7, repeated()), (17, sources())]), (9, [(24, would_save())])]),
+        Section("What was not needed", [(9, [(7, repeated()), (17, would_save())])]),
+        Section("Sources", [(6, [(24, sources())])], collapsed=True),
         Section("Queue and waits", [(9, [(8, _queue()), (8, _waits()), (8, _spared())])], collapsed=True),
     ],
 )

@@ -95,20 +95,27 @@ def repeated() -> Any:
 
 
 def would_save() -> Any:
-    """The projects whose runs repeated unchanged data most often."""
-    unchanged = titled(f"({gauge('hex_project_source_unchanged_runs_7d')} > 0)")
+    """The projects whose runs repeated unchanged data, or were not viewed, most often."""
+    reasons = (
+        ("hex_project_source_unchanged_runs_7d", "repeated unchanged data"),
+        ("hex_project_unviewed_runs_7d", "unviewed"),
+    )
+    needless = " or ".join(
+        f'label_replace({titled(f"({gauge(metric)} > 0)")}, "why", "{why}", "", "")' for metric, why in reasons
+    )
     return bars(
         17,
-        "What the gateway would save: runs that repeated unchanged data, 7 days",
+        "Not needed by project, 7 days",
         about(
-            "Observed runs of 7 days that repeated unchanged data, by project, the twelve largest.",
+            "Runs of 7 days that repeated unchanged data, which a gateway would have saved, and those whose result no "
+            "one had viewed before the next one: by project, the twelve largest.",
             normal="short bars.",
-            act="Send these run requests through the gateway, or schedule them as rarely as their data "
-            "changes. Click a bar for its project.",
+            act="Unchanged data: send these run requests through the gateway. Unviewed: a rarer schedule loses "
+            "nothing. Click a bar for its project.",
         ),
-        [Query(f"sort_desc(topk(12, {unchanged}))", "{{title}}")],
+        [Query(f"sort_desc(topk(12, {needless}))", "{{title}}, {{why}}")],
         unit=COUNT,
-        empty="No checked run repeated unchanged data in 7 days",
+        empty="No run since the first contact was known not to be needed",
         steps=((NOTE, None),),
         links=[TO_PROJECT_OF_SERIES],
     )

@@ -107,6 +107,15 @@ def tinted(*steps: tuple[str, float | None]) -> dict[str, Any]:
     }
 
 
+def graded(*steps: tuple[str, float | None]) -> dict[str, Any]:
+    """Properties of one number among others of a figure: its part of the tile is filled when something is wrong."""
+    filled = plain_without_data([(FILLED[color] if color in ALARMS else CLEAR, value) for color, value in steps])
+    return {
+        "color": {"mode": "thresholds"},
+        "thresholds": {"mode": "absolute", "steps": [{"color": color, "value": value} for color, value in filled]},
+    }
+
+
 def painted(color: str) -> dict[str, Any]:
     """Properties of what has one colour."""
     return {"color": {"mode": "fixed", "fixedColor": color}}

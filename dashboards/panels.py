@@ -62,7 +62,7 @@ def figure(
 
     `named` shows beside each number what it is, by its legend; `stacked` has one below the other.
     """
-    warns = any(color in ALARMS for color, _ in steps)
+    warns = any(color in ALARMS for color, _ in steps) or any("thresholds" in one.properties for one in asked)
     kept = FILLED if filled else {color: FILLED[color] for color in ALARMS}
     steps = [(kept.get(color, CLEAR) if warns else PLAIN, value) for color, value in steps]
     if mappings:

@@ -7,7 +7,7 @@ from dashboards.board_header import header
 from dashboards.panel_parts import COUNT, USD, Column, Query, about, link
 from dashboards.panels import figure, table
 from dashboards.project_charts import ONE, charts
-from dashboards.promql import WORKSPACE, age, gauge, money, views
+from dashboards.promql import WORKSPACE, age, gauge, money, or_none_without, views
 from dashboards.savings import KINDS
 
 _COMPLETED = 'status="completed"'
@@ -94,16 +94,17 @@ def _figures() -> list[tuple[int, Any]]:
                 8,
                 "Per run and view",
                 about(
-                    "This week's estimate over this week's runs, and over the app views of 7 days.",
+                    "This week's billed compute, and your estimate, over this week's runs and the app views of 7 days.",
                     normal="cents, and steady.",
                     act="A run that costs more: it is longer, or its compute profile larger. No view: is it needed?",
                 ),
                 [
-                    Query(f"{costs['this week', 'estimate']} / ({week} > 0)", "a run", cents),
-                    Query(f"{costs['this week', 'estimate']} / ({views('7d', ONE)} > 0)", "a view", cents),
+                    Query(f"{costs['this week', kind]} / ({amount} > 0)", f"{kind}, {one}", cents)
+                    for kind in ("billed", "estimate")
+                    for one, amount in (("a run", week), ("a view", views("7d", ONE)))
                 ],
                 unit=USD,
-                empty="No price",
+                empty="No run this week and no view in 7 days",
                 decimals=3,
                 named=True,
                 stacked=True,
@@ -189,8 +190,8 @@ def _at_the_gateway() -> Any:
             act="Runs that repeat unchanged data and no requests: send its runs through the gateway.",
         ),
         [
-            Query(lookups, "requests"),
-            Query(f"{hits} or 0 * {lookups}", "hits"),
+            Query(or_none_without("gateway", lookups), "requests"),
+            Query(or_none_without("gateway", f"{hits} or 0 * {lookups}"), "hits"),
             Query(gauge("hex_project_source_unchanged_runs_7d", ONE), "repeated unchanged data"),
             Query(age("hex_source_changed_timestamp_seconds", ONE), "data changed, ago", {"unit": "s"}),
         ],
@@ -273,7 +274,7 @@ def _findings() -> Any:
                 properties={"custom.minWidth": 260, "custom.cellOptions": {"type": "auto", "wrapText": True}},
             ),
         ],
-        empty="No finding",
+        empty="No finding is known",
         sort_by="Less of your estimate",
     )
 

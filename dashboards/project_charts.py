@@ -11,6 +11,8 @@ ONE = 'project_id="$project"'
 
 UNREAD = "Not known"
 
+_COMPLETED = 'status="completed"'
+
 
 def _amount(id: int, title: str, description: str, expr: str, legend: str, unit: str, **more: Any) -> Any:
     return curve(
@@ -31,6 +33,7 @@ def _amount(id: int, title: str, description: str, expr: str, legend: str, unit:
 def charts() -> tuple[Any, Any, Any, Any]:
     """Runs by trigger, runs by end, time of a run, and the runs of the week as they add up."""
     runs = growth("hex_runs_total", ONE)
+    completed = f"sum by (status) ({growth('hex_runs_total', ONE, _COMPLETED)})"
     seconds = growth("hex_run_seconds_total", ONE)
     return (
         _amount(
@@ -54,7 +57,7 @@ def charts() -> tuple[Any, Any, Any, Any]:
                 normal="completed.",
                 act="Errored again and again: it costs money without a result until it is repaired.",
             ),
-            f"sum by (status) ({runs}) > 0",
+            f"sum by (status) ({runs}) > 0 or 0 * {completed}",
             "{{status}}",
             COUNT,
             colors={"completed": GOOD} | STATUSES,

@@ -82,6 +82,30 @@ def not_on(features: Sequence[str], where: str = "") -> str:
     return f'label_replace(max by ({labels}) (hex_feature_state{{{inside}}}), "state", "$1 $2", "state", "(.*)_(.*)")'
 
 
+def all_on(features: Sequence[str], where: str = "") -> str:
+    """0 for each workspace that has all of the features on."""
+    inside = ", ".join(one for one in (where, f'feature=~"{"|".join(features)}"') if one)
+    states = f"hex_feature_state{{{inside}}}"
+    missing = f'hex_feature_state{{{inside}, state!="on"}}'
+    return f"0 * max by (workspace) ({states}) unless on (workspace) max by (workspace) ({missing})"
+
+
+def or_none_without(feature: str, expr: str) -> str:
+    """The amount, or 0 where the feature is not configured."""
+    return f"({expr} or {none_without(feature)})"
+
+
+def none_without(feature: str) -> str:
+    """0 where the feature is not configured: what does not exist has done nothing."""
+    states = f'hex_feature_state{{{WORKSPACE}, feature="{feature}", state=~"off|not_configured"}}'
+    return f"0 * max by (workspace) ({states})"
+
+
+def or_none(expr: str, zero: str, label: str, name: str = "none") -> str:
+    """The series, or where there are none the zero, by that name in the label that the legend shows."""
+    return f'{expr} or on () label_replace({zero}, "{label}", "{name}", "", "")'
+
+
 def part_increase(name: str, part: str, *matchers: str, window: str = "$__rate_interval") -> str:
     """The same for a part of a histogram: `bucket`, `sum` or `count`."""
     labels = METRICS[name].labels

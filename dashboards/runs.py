@@ -16,6 +16,7 @@ from dashboards.panel_parts import (
     Column,
     Query,
     about,
+    graded,
     meter,
     project_column,
     tinted,
@@ -37,6 +38,7 @@ _BY_NOW = gauge("hex_project_previous_week_runs_by_now")
 def _figures() -> list[tuple[int, Any]]:
     week, then = f"sum({chosen(_WEEK)})", f"sum({chosen(_BY_NOW)})"
     ended, failed = (f"sum({chosen(gauge(f'hex_project_{one}_runs_7d'))})" for one in ("ended", "failed"))
+    active = chosen(age("hex_runs_active_oldest_start_timestamp_seconds"))
     return [
         (
             8,
@@ -82,16 +84,23 @@ def _figures() -> list[tuple[int, Any]]:
             8,
             figure(
                 5,
-                "Oldest active run",
+                "Running now",
                 about(
-                    "The age of the oldest run that has not ended.",
-                    normal="minutes. Empty: nothing runs.",
+                    "Projects with a run that has not ended, and the age of the oldest of these runs.",
+                    normal="minutes.",
                     act="Hours: cancel it in Hex; a run that hangs uses its kernel until it is killed.",
                 ),
-                [Query(f"max({chosen(age('hex_runs_active_oldest_start_timestamp_seconds'))})")],
-                unit="s",
-                empty="Nothing runs",
-                steps=((PLAIN, None), (NOTE, 3600), (BAD, 4 * 3600)),
+                [
+                    Query(f"count({active}) or 0 * count({projects()})", "projects"),
+                    Query(
+                        f"max({active})",
+                        "oldest run",
+                        {"unit": "s"} | graded((PLAIN, None), (NOTE, 3600), (BAD, 4 * 3600)),
+                    ),
+                ],
+                unit=COUNT,
+                empty="Not known",
+                named=True,
             ),
         ),
     ]

@@ -6,7 +6,7 @@ from dashboards.board import Section, board
 from dashboards.board_header import header
 from dashboards.panel_parts import COUNT, GOOD, NOTE, PLAIN, USD, WARN, Column, Query, about, link, meter, tinted
 from dashboards.panels import curve, figure, table
-from dashboards.promql import WORKSPACE, age, gauge, growth, increase, money
+from dashboards.promql import WORKSPACE, age, gauge, growth, increase, money, or_none
 from exporter.facts import FINDING_KINDS, finding_kind_words
 
 KINDS = {kind: finding_kind_words(kind).capitalize() for kind in FINDING_KINDS}
@@ -22,7 +22,6 @@ BOARD_OF = {
 }
 """The board with details, by the type of a finding's subject."""
 
-_UNPRICED = "No price"
 _NO_AUDIT = "No audit"
 _BY = "workspace, kind, subject"
 _OPEN = link("More on this", "${__data.fields.board}", project="${__data.fields.subject:percentencode}")
@@ -62,7 +61,7 @@ def _figures() -> list[tuple[int, Any]]:
                 named=True,
                 unit=USD,
                 decimals=2,
-                empty="No audit",
+                empty=_NO_AUDIT,
                 links=[link("What is the bill?", "hex-cost")],
             ),
         ),
@@ -79,14 +78,15 @@ def _figures() -> list[tuple[int, Any]]:
                 ),
                 [
                     Query(
-                        f"sum by (money) ({increase('hex_findings_realised_money_usd_total', window='30d')})",
+                        f"sum by (money) ({increase('hex_findings_realised_money_usd_total', window='30d')})"
+                        f" or 0 * sum by (money) ({gauge('hex_findings_saving_month_money_usd')})",
                         "{{money}}",
                     )
                 ],
                 named=True,
                 unit=USD,
                 decimals=2,
-                empty="Nothing yet",
+                empty=_NO_AUDIT,
                 steps=((GOOD, None),),
             ),
         ),
@@ -106,7 +106,7 @@ def _figures() -> list[tuple[int, Any]]:
                     Query(f"count({judged} == 0) or 0 * count({judged})", "kinds not judged"),
                 ],
                 unit=COUNT,
-                empty="No audit",
+                empty=_NO_AUDIT,
                 named=True,
             ),
         ),
@@ -122,7 +122,7 @@ def _figures() -> list[tuple[int, Any]]:
                 ),
                 [Query(age("hex_findings_last_audit_timestamp_seconds"))],
                 unit="s",
-                empty="No audit",
+                empty=_NO_AUDIT,
                 steps=((PLAIN, None), (NOTE, 2 * 3600), (WARN, 6 * 3600)),
             ),
         ),
@@ -220,7 +220,7 @@ def _ranked() -> Any:
             Column("board", label="board", properties={"custom.hidden": True}),
             Column("order", expr=_order(), properties={"custom.hidden": True}),
         ],
-        empty="No findings",
+        empty="No finding is known",
         sort_by="Rank",
         descending=False,
         ranked_by="order",
@@ -284,7 +284,7 @@ def _by_team() -> Any:
             Column("Compute this week", expr=cost, unit=USD, width=135),
             Column("Runs this week", expr=runs, width=120),
         ],
-        empty="No finding has a team",
+        empty="No finding is known",
         sort_by="You pay less",
     )
 
@@ -301,7 +301,7 @@ def _over_time() -> Any:
         [Query(f"sum by (kind, money) ({gauge('hex_findings_saving_month_money_usd')}) > 0", "{{kind}}, {{money}}")],
         unit=USD,
         decimals=0,
-        empty=_UNPRICED,
+        empty="No saving in this time",
         draw="steps",
         area=True,
         names=_KINDS_OF_MONEY,
@@ -317,10 +317,20 @@ def _realised() -> Any:
             normal="grows with every finding that someone acts on.",
             act="A fall: what was switched off is back, and the table above lists it again with its age.",
         ),
-        [Query(f"sum by (kind, money) ({growth('hex_findings_realised_money_usd_total')})", "{{kind}}, {{money}}")],
+        [
+            Query(
+                or_none(
+                    f"label_join(sum by (kind, money) ({growth('hex_findings_realised_money_usd_total')}), "
+                    '"what", ", ", "kind", "money")',
+                    f"0 * sum({gauge('hex_findings')})",
+                    "what",
+                ),
+                "{{what}}",
+            )
+        ],
         unit=USD,
         decimals=2,
-        empty="Nothing in this time",
+        empty="No audit in this time",
         draw="bars",
         min_step="1d",
         points=31,

@@ -9,7 +9,6 @@ from dashboards.panels import curve, figure, table
 from dashboards.promql import age, gauge, increase, money
 
 _SEATS, _IDLE, _PRICE = gauge("hex_seats"), gauge("hex_seats_inactive"), gauge("hex_seat_month_usd")
-_UNPRICED = "No prices"
 _UNREAD = "No users"
 
 
@@ -35,32 +34,33 @@ def _figures() -> list[tuple[int, Any]]:
             ),
         ),
         (
-            7,
+            8,
             figure(
                 3,
-                "Paid, and no login",
+                "No login",
                 about(
-                    "Paid seats of people who have not logged in for `seats.inactive_after`, or never, and what they "
-                    "cost a month.",
-                    normal="0.",
+                    "People who have not logged in for `seats.inactive_after`, or never; those of them in a role that "
+                    "costs money, and what they cost a month.",
+                    normal="no paid seat.",
                     act="See beside it whom the audit would remove, and the table of people.",
                 ),
                 [
-                    Query(idle, "seats"),
+                    Query(f"sum({_IDLE})", "people"),
+                    Query(idle, "paid seats"),
                     Query(f"sum({_IDLE} * on (workspace, role) {_PRICE})", "a month", {"unit": USD, "decimals": 2}),
                 ],
                 unit=COUNT,
-                empty="No prices",
+                empty=_UNREAD,
                 named=True,
             ),
         ),
         (
-            7,
+            6,
             figure(
                 4,
                 "To give up, by the audit",
                 about(
-                    "Those of them that **Savings** lists: it leaves out who edited or started a project by hand "
+                    "The paid seats that **Savings** lists: it leaves out who edited or started a project by hand "
                     "meanwhile, and the last admin. What giving them up saves a month.",
                     normal="0.",
                     act="Give them a free role or remove them, in Hex under Settings, Users.",
@@ -180,23 +180,27 @@ def _trend() -> Any:
 
 
 def _idle_trend() -> Any:
-    paid = f"sum({_SEATS} and on (workspace, role) ({_PRICE} > 0))"
-    idle = f"sum({_IDLE} and on (workspace, role) ({_PRICE} > 0))"
+    others = f"sum({_IDLE} unless on (workspace, role) ({_PRICE} > 0))"
     return curve(
         9,
-        "Paid seats, used and idle",
+        "Seats, used and idle",
         about(
-            "Seats that cost money, split by whether their people logged in within `seats.inactive_after`.",
+            "All seats, split by whether their people logged in within `seats.inactive_after`, and the idle ones by "
+            "whether their role is known to cost money.",
             normal="no orange.",
             act="An orange band that stays: these seats are paid and not used.",
         ),
-        [Query(f"{paid} - {idle}", "used"), Query(idle, "idle")],
+        [
+            Query(f"sum({_SEATS}) - sum({_IDLE})", "used"),
+            Query(f"sum({_IDLE} and on (workspace, role) ({_PRICE} > 0))", "idle, paid"),
+            Query(others, "idle, free or without a price"),
+        ],
         unit=COUNT,
-        empty="No seat has a price",
+        empty=_UNREAD,
         draw="steps",
         stacked=True,
         area=True,
-        colors={"used": CALM, "idle": WARN},
+        colors={"used": CALM, "idle, paid": WARN, "idle, free or without a price": PLAIN},
     )
 
 

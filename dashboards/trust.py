@@ -4,7 +4,7 @@ from typing import Any
 
 from dashboards.board import Section, board
 from dashboards.board_header import header
-from dashboards.panel_parts import BAD, CALM, COUNT, GOOD, NOTE, PLAIN, WARN, Column, Query, about, tinted
+from dashboards.panel_parts import BAD, CALM, COUNT, GOOD, NOTE, PLAIN, WARN, Column, Query, about, graded, tinted
 from dashboards.panels import curve, figure, table
 from dashboards.promql import WORKSPACE, age, gauge, increase
 from dashboards.trust_requests import failures, latency, limited, requests
@@ -64,7 +64,7 @@ def _figures() -> list[tuple[int, Any]]:
                 ),
                 [Query(f"{requests} / sum({gauge('hex_api_allowed_requests_per_hour')})")],
                 unit="percentunit",
-                empty="No request was sent yet",
+                empty="Not known",
                 steps=((GOOD, None), (NOTE, 0.8), (WARN, 1.0)),
             ),
         ),
@@ -80,7 +80,7 @@ def _figures() -> list[tuple[int, Any]]:
                 ),
                 [Query(f"sum({increase('hex_api_rate_limited_total', window='24h')})")],
                 unit=COUNT,
-                empty="No request was sent yet",
+                empty="Not known",
                 steps=((GOOD, None), (NOTE, 1), (WARN, 50)),
             ),
         ),
@@ -288,35 +288,31 @@ def _yes_no(yes: str, no: str) -> dict[str, Any]:
     return {"custom.cellOptions": {"type": "color-text"}, "mappings": [{"type": "value", "options": texts}]}
 
 
-def _skew() -> Any:
+def _clock_and_token() -> Any:
     return figure(
         17,
-        "Clock skew",
+        "Clock and token",
         about(
-            "This machine's clock less the clock of Hex.",
-            normal="within two seconds.",
-            act="Minutes: set up NTP. Runs near the turn of the week may be counted in the wrong one.",
+            "This machine's clock less the clock of Hex; and until the token expires, if it does.",
+            normal="within two seconds, and weeks.",
+            act="Minutes: set up NTP. Runs near the turn of the week may be counted in the wrong one. Token: make a "
+            "new one in Hex in time, and replace the file: the exporter reads it again.",
         ),
-        [Query(gauge("hex_exporter_clock_skew_seconds"))],
+        [
+            Query(
+                gauge("hex_exporter_clock_skew_seconds"),
+                "clock skew",
+                graded((WARN, None), (GOOD, -3), (WARN, 3)),
+            ),
+            Query(
+                f"{gauge('hex_token_expiry_timestamp_seconds')} - time()",
+                "token ends in",
+                graded((BAD, None), (WARN, 7 * 86400), (PLAIN, 14 * 86400)),
+            ),
+        ],
         unit="s",
         empty="Hex has not answered yet",
-        steps=((WARN, None), (GOOD, -3), (WARN, 3)),
-    )
-
-
-def _token() -> Any:
-    return figure(
-        18,
-        "Token ends in",
-        about(
-            "Until the token in use expires.",
-            normal="weeks. Empty: the token does not expire.",
-            act="Make a new one in Hex in time, and replace the file: the exporter reads it again.",
-        ),
-        [Query(f"{gauge('hex_token_expiry_timestamp_seconds')} - time()")],
-        unit="s",
-        empty="Never",
-        steps=((BAD, None), (WARN, 7 * 86400), (PLAIN, 14 * 86400)),
+        named=True,
     )
 
 
@@ -332,7 +328,7 @@ BOARD = board(
     [
         Section(
             "Answers of Hex",
-            [(4, [(12, _skew()), (12, _token())]), (7, [(8, limited()), (8, failures()), (8, latency())])],
+            [(7, [(6, _clock_and_token()), (6, limited()), (6, failures()), (6, latency())])],
         ),
         Section("The exporter", [(7, [(8, _backlog()), (8, _memory()), (8, _scrape())])], collapsed=True),
     ],

@@ -4,7 +4,7 @@ from typing import Any
 
 from dashboards.panel_parts import BAD, COUNT, NOTE, Query, about
 from dashboards.panels import curve
-from dashboards.promql import gauge, growth, increase, part_increase
+from dashboards.promql import gauge, growth, increase, or_none, part_increase
 
 
 def requests() -> Any:
@@ -27,7 +27,7 @@ def requests() -> Any:
             Query(gauge("hex_api_allowed_requests_per_hour"), "allowed", _line(BAD)),
         ],
         unit=COUNT,
-        empty="No request was sent in this time",
+        empty="Not known in this time",
         stacked=True,
         area=True,
     )
@@ -70,17 +70,21 @@ def failures() -> Any:
         "Requests that failed",
         about(
             "Requests in each interval without a usable answer, by status; 429 has its own panel.",
-            normal="empty.",
+            normal="none.",
             act="401: the token. 403: its rights. 5xx, timeout, error: Hex or the network.",
         ),
         [
             Query(
-                f"sum by (code) ({increase('hex_api_requests_total', NOT_FINE)}) > 0",
+                or_none(
+                    f"sum by (code) ({increase('hex_api_requests_total', NOT_FINE)}) > 0",
+                    f"0 * sum({increase('hex_api_requests_total')})",
+                    "code",
+                ),
                 "{{code}}",
             )
         ],
         unit=COUNT,
-        empty="Every request was answered in this time",
+        empty="Not known in this time",
         draw="bars",
         stacked=True,
         min_step="1m",
@@ -105,7 +109,7 @@ def latency() -> Any:
         [Query(f"histogram_quantile(0.95, sum by (le, endpoint) ({buckets}))", "{{endpoint}}")],
         unit="s",
         decimals=None,
-        empty="No request was sent in this time",
+        empty="Not known in this time",
         min_step="1m",
         points=100,
         span_gaps=True,

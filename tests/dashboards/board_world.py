@@ -24,6 +24,7 @@ from exporter.view import FAILED_STATUSES
 CONTACT = 1_795_078_800  # Thursday, 19 November 2026, 09:00 UTC
 LIVE_SECONDS = 4 * 3600
 SCRAPE_SECONDS = 300
+FIRST_AUDIT_SECONDS = 900  # the longest that an auditor waits for what is to be judged; then every hour
 PAST_DAYS = 9
 JOB, INSTANCES = "hex", ("localhost:9891", "other:9891")
 
@@ -62,10 +63,15 @@ week: {timezone: Europe/Zurich}
 class World:
     """What there is to import, and what is true of it at `end`."""
 
-    texts: tuple[str, str]
+    texts: tuple[str, ...]
     end: int
     choices: Mapping[str, tuple[str, ...]]
     facts: Mapping[str, float] = field(default_factory=dict)
+
+
+def scraped_only(world: World) -> World:
+    """The same without an import."""
+    return World(world.texts[1:], world.end, world.choices, world.facts)
 
 
 def two_of(world: World) -> World:
@@ -139,7 +145,7 @@ async def _follow(
         )
         if traffic is not None:
             traffic.pass_by(now_ms)
-        if (at - CONTACT) % 3600 < SCRAPE_SECONDS:
+        if (at - CONTACT) % 3600 == FIRST_AUDIT_SECONDS:
             await auditor.once()
         state = None if traffic is None else GatewayState(traffic.waiting, traffic.running)
         status.update(workspace.name, gateway=state, audit=auditor.audit)

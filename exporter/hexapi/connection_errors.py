@@ -1,5 +1,6 @@
 """Why no connection came about, in one phrase that names the host, the setting and what to try."""
 
+import os
 import socket
 import ssl
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from exporter.hexapi.proxy import proxy_of
 from exporter.hexapi.routed_transport import RouteError
 
 _NEEDS_CREDENTIALS = "407"
+_PORTS = {"http": 80, "https": 443}
 
 
 def reason_of(error: Exception, url: httpx.URL, route: Route, setting: str) -> str:
@@ -45,6 +47,15 @@ def reason_of(error: Exception, url: httpx.URL, route: Route, setting: str) -> s
     if isinstance(error, httpx.ProxyError):
         hint = f"; its credentials go in {keys.credentials}" if _NEEDS_CREDENTIALS in str(error) else ""
         return f"the proxy {proxy} opens no way to {url.host} ({error}){hint}"
+    errno = next((one.errno for one in chain if isinstance(one, OSError) and one.errno), None)
+    if isinstance(error, httpx.ConnectError) and errno is not None:
+        said = os.strerror(errno).lower()
+        if proxy is not None:
+            return f"the proxy {proxy} does not answer ({said}): is {keys.proxy} right?"
+        return (
+            f"{url.host}:{url.port or _PORTS[url.scheme]} does not answer ({said}): is {setting} right? "
+            f"Where a proxy is the only way out, give it in {keys.proxy}"
+        )
     said = f"{type(error).__name__}: {error}".removesuffix(": ")
     return f"{said} (by the proxy {proxy})" if proxy is not None else said
 

@@ -36,7 +36,9 @@ class TestReasons:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
 
-        assert f"(by the proxy http://127.0.0.1:{port})" in reason(ask(Route(proxy=f"http://127.0.0.1:{port}")))
+        assert f"the proxy http://127.0.0.1:{port} does not answer (connection refused): is proxy right?" in reason(
+            ask(Route(proxy=f"http://127.0.0.1:{port}"))
+        )
 
     def test_flags_are_named_as_flags(self) -> None:
         found = reason(ask(Route(), "https://no-such-host.invalid/", setting="--gateway"))

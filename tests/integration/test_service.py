@@ -215,7 +215,7 @@ class TestWithoutHex:
 
     def test_hex_is_away(self, tmp_path):
         with Exporter(tmp_path, NOWHERE) as exporter:
-            self.assert_served_without_hex(exporter, "ConnectError")
+            self.assert_served_without_hex(exporter, "does not answer .connection refused.")
 
     def test_hex_is_slow(self, tmp_path):
         with (

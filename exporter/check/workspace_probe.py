@@ -1,4 +1,4 @@
-"""Asks a workspace once, each endpoint, and tells what this token may read and what following it costs."""
+"""Asks a workspace once, each endpoint, and reports what this token may read and what following it costs."""
 
 import random
 from collections.abc import Awaitable, Callable, Mapping
@@ -33,8 +33,8 @@ _MOST_PAGES = 50
 _NOTICED_SECONDS = 5.0
 
 
-def _untold(seconds: float, why: str) -> None:
-    """Nobody waits at a terminal."""
+def _no_progress(seconds: float, why: str) -> None:
+    """For callers without a terminal."""
 
 
 async def probe(
@@ -42,11 +42,11 @@ async def probe(
     config: Config,
     token: TokenSource,
     clock: Clock,
-    tell: Callable[[float, str], None] = _untold,
+    report_wait: Callable[[float, str], None] = _no_progress,
 ) -> Findings:
     """Ask each endpoint once, whole listings up to 5,000 projects, within the configured share of the limits.
 
-    `tell` hears before each wait that a person would notice how many seconds it takes, and why.
+    `report_wait` hears before each wait that a person would notice how many seconds it takes, and why.
     """
     found = Findings(workspace=workspace.name)
     limit = workspace.rate_limit
@@ -63,7 +63,7 @@ async def probe(
 
     async def ask(what: ApiRequest) -> Page:
         if (seconds := pace.wait_seconds()) >= _NOTICED_SECONDS:
-            tell(seconds, f"{_why_waiting(pace, clock)}; {what.endpoint.value} is asked next")
+            report_wait(seconds, f"{_why_waiting(pace, clock)}; {what.endpoint.value} is requested next")
         return await client.fetch(what)
 
     try:

@@ -173,7 +173,7 @@ class AsyncHexClient:
             self._starting -= 1
 
     async def _take_place(self) -> None:
-        """Wait until fewer runs than may be are active; those that nobody waits for are looked at."""
+        """Wait until fewer runs than may be are active; those that no one waits for are looked at."""
         async with self._line:
             while len(self._active) + self._starting >= self._concurrency:
                 for (project_id, run_id), is_watched in list(self._active.items()):

@@ -53,7 +53,7 @@ class RunCommand:
         """What an interruption leaves as it is."""
 
     async def run(self, body: Mapping[str, Any], headers: Mapping[str, str], *, waits: bool) -> int:
-        """Ask, say what came of it, and with `waits` follow the run to its end; the exit status. Raises ApiError."""
+        """Ask, say the outcome, and with `waits` follow the run to its end; the exit status. Raises ApiError."""
         try:
             self._progress.doing("requesting a run")
             started = await self._patiently(lambda: self._api.start(self._project_id, body, headers, self._left))

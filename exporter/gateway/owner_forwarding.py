@@ -195,9 +195,9 @@ class OwnerForwarding:
 def _as_it_came(scope: Scope) -> Scope:
     """The request as the first replica got it."""
     headers = [one for one in scope["headers"] if one[0] not in _OURS]
-    told = next((value for name, value in scope["headers"] if name == _ORIGIN), b"")
+    written = next((value for name, value in scope["headers"] if name == _ORIGIN), b"")
     try:
-        origin = msgspec.json.decode(told, type=Origin)
+        origin = msgspec.json.decode(written, type=Origin)
     except msgspec.DecodeError:
         return {**scope, "headers": headers}
     state = {**(scope.get("state") or {}), "certificate_names": origin.certificate_names}

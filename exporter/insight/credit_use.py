@@ -71,8 +71,8 @@ def growth_span(
         return None if changed_ms is None else (changed_ms, changed_ms)
     since_ms = min(since_ms, at_ms)
     # A change before the last look cannot have been the one: the total was late, or it moves no date.
-    is_told = changed_ms is not None and (changed_ms > since_ms or looked_ms is None)
-    return since_ms, max(since_ms, changed_ms) if is_told and changed_ms is not None else at_ms
+    is_in_span = changed_ms is not None and (changed_ms > since_ms or looked_ms is None)
+    return since_ms, max(since_ms, changed_ms) if is_in_span and changed_ms is not None else at_ms
 
 
 class CreditUse:

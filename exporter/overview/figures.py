@@ -14,7 +14,7 @@ TOP = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetFigures:
-    """One budget, in its unit. `is_default`: nobody chose its limit, so that nothing is judged by it.
+    """One budget, in its unit. `is_default`: no one chose its limit, so that nothing is judged by it.
 
     `level` is the highest of `info`, `warning` and `critical` that its use has reached, empty for none.
     `is_exceeded_by_forecast` None: there is no forecast.

@@ -144,7 +144,7 @@ class Availability:
         """Hex is away, slow or lying: what failed waits for a while, the rest goes on."""
         endpoint, project_id = request.endpoint, request.project_id
         self.revision += 1
-        self._told(endpoint, error, now_ms)
+        self._report_refusal(endpoint, error, now_ms)
         self._report(endpoint, project_id, str(error))
         is_endpoint_down = error.status is None or error.status >= 500
         if project_id is not None and endpoint is not Endpoint.EXPORT:
@@ -175,7 +175,7 @@ class Availability:
         """
         endpoint, project_id = request.endpoint, request.project_id
         self.revision += 1
-        self._told(endpoint, error, now_ms)
+        self._report_refusal(endpoint, error, now_ms)
         if project_id is not None:
             self._recovered(endpoint, project_id)
         if endpoint is Endpoint.RUNS and project_id is not None:
@@ -233,7 +233,7 @@ class Availability:
     def _record_failure(self, endpoint: Endpoint, error: ApiError, now_ms: int) -> None:
         self._ledger.record_collector(endpoint.value, False, now_ms, error.status)
 
-    def _told(self, endpoint: Endpoint, error: ApiError, now_ms: int) -> None:
+    def _report_refusal(self, endpoint: Endpoint, error: ApiError, now_ms: int) -> None:
         if error.retry_after_seconds is not None:
             self._told_until_ms[endpoint] = now_ms + min(round(error.retry_after_seconds * 1000), HOUR_MS)
 

@@ -52,8 +52,8 @@ def digest_of(config: Config) -> str:
     """What two replicas have in common if their configurations are the same, whatever address each advertises."""
     storage = msgspec.structs.replace(config.storage, url="")  # which may have a password
     shared = msgspec.structs.replace(config, cluster=None, storage=storage)
-    told = msgspec.json.encode(shared, enc_hook=str, order="deterministic")
-    return hashlib.sha256(told).hexdigest()[:16]
+    payload = msgspec.json.encode(shared, enc_hook=str, order="deterministic")
+    return hashlib.sha256(payload).hexdigest()[:16]
 
 
 def make_keeper(

@@ -125,7 +125,7 @@ def start_run(call: Call) -> Answer:
     """RunProject."""
     project = call.project()
     try:
-        asked = msgspec.json.decode(call.body, type=RunRequest) if call.body.strip() else RunRequest()
+        request = msgspec.json.decode(call.body, type=RunRequest) if call.body.strip() else RunRequest()
     except msgspec.DecodeError as error:
         raise RefusalError(400, f"Invalid body: {error}") from None
     if not project.is_runnable:
@@ -133,10 +133,10 @@ def start_run(call: Call) -> Answer:
     if call.kernels is not None and call.simulation.kernels_of(call.token.account) >= call.kernels:
         raise RefusalError(503, "Kernel limit reached: too many runs are active")
 
-    if asked.dryRun:
+    if request.dryRun:
         run_id, version = identifier("dry", project.project_id, call.now_ms), 1
     else:
-        updates = bool(asked.updateCache or asked.updatePublishedResults)
+        updates = bool(request.updateCache or request.updatePublishedResults)
         run = call.simulation.start_run(project, caller=call.token.account, updates_results=updates)
         run_id, version = run.run_id, run.version
     return 201, {
@@ -146,7 +146,7 @@ def start_run(call: Call) -> Answer:
         "runStatusUrl": f"{call.base}/api/v1/projects/{project.project_id}/runs/{run_id}",
         "traceId": run_id.replace("-", ""),
         "projectVersion": version if call.state == "july" else str(version),
-        "notifications": asked.notifications or [],
+        "notifications": request.notifications or [],
     }
 
 

@@ -103,7 +103,7 @@ class Limiter:
             window.seconds - (monotonic - count.since) for window, count in counts if count.used >= window.requests
         ]
         if waits:
-            raise RefusalError(429, "Too Many Requests", self._told(max(waits), now))
+            raise RefusalError(429, "Too Many Requests", self._limit_headers(max(waits), now))
         for _, count in counts:
             count.used += 1
         return self._announced(counts, monotonic)
@@ -114,7 +114,7 @@ class Limiter:
             count = self._counts[account, name, window] = _Count(monotonic)
         return count
 
-    def _told(self, wait_seconds: float, now: float) -> dict[str, str]:
+    def _limit_headers(self, wait_seconds: float, now: float) -> dict[str, str]:
         return retry_after_headers(self.limits.retry_after, wait_seconds, now)
 
     def _announced(self, counts: list[tuple[Window, _Count]], monotonic: float) -> dict[str, str]:

@@ -74,7 +74,7 @@ class Simulation:
         self._by_age = sorted(population, key=lambda project: (-project.created_ms, project.project_id))
         self.by_id: Mapping[str, SimulatedProject] = {project.project_id: project for project in population}
         self._timelines = {project.project_id: Timeline(seed, project, self.calendar) for project in population}
-        self._asked: dict[str, list[PlannedRun]] = {}
+        self._requested: dict[str, list[PlannedRun]] = {}
         self._changed: dict[str, PlannedRun] = {}
         self._renewing: set[str] = set()
         self._callers: dict[str, str] = {}
@@ -91,8 +91,8 @@ class Simulation:
     def newest(self, project_id: str, now_ms: int | None = None) -> Iterator[PlannedRun]:
         """The runs that the API lists for a project at an instant, the latest start first."""
         now_ms = self.now_ms if now_ms is None else now_ms
-        asked = [run for run in self._asked.get(project_id, ()) if run.queued_ms <= now_ms]
-        runs = self._timelines[project_id].newest(now_ms, asked)
+        requested = [run for run in self._requested.get(project_id, ()) if run.queued_ms <= now_ms]
+        runs = self._timelines[project_id].newest(now_ms, requested)
         if not self._changed:
             return runs
         return (self._changed.get(run.run_id, run) for run in runs)
@@ -120,13 +120,13 @@ class Simulation:
     def start_run(self, project: SimulatedProject, *, caller: str = "", updates_results: bool = False) -> PlannedRun:
         """Start a run as RunProject does: pending, then running, then ended after its time."""
         now_ms = self.now_ms
-        number = sum(map(len, self._asked.values()))
+        number = sum(map(len, self._requested.values()))
         dice = chance(self.seed, "asked", number, now_ms)
         timeline = self._timelines[project.project_id]
         run = timeline.plan(dice, f"asked{number}", "api", now_ms, now_ms + _START_WAIT_MS)
         if self._run_seconds is not None:
             run = run._replace(end_ms=run.start_ms + int(self._run_seconds * 1000))
-        self._asked.setdefault(project.project_id, []).append(run)
+        self._requested.setdefault(project.project_id, []).append(run)
         self._callers[run.run_id] = caller
         if updates_results:
             self._renewing.add(run.run_id)
@@ -145,7 +145,7 @@ class Simulation:
         now_ms = self.now_ms
         return sum(
             1
-            for runs in self._asked.values()
+            for runs in self._requested.values()
             for run in runs
             if self._callers[run.run_id] == caller and self._changed.get(run.run_id, run).end_ms > now_ms
         )

@@ -50,7 +50,7 @@ class Passwords:
             if len(self._pending) >= _PENDING_LIMIT:
                 raise BusyError
             loop = asyncio.get_running_loop()
-            check = loop.run_in_executor(self._threads, _matches, password, hashed or _nobody(users))
+            check = loop.run_in_executor(self._threads, _matches, password, hashed or _unknown_user_hash(users))
             self._pending[key] = check
             check.add_done_callback(lambda _: self._pending.pop(key, None))
         is_right = await asyncio.shield(check) and hashed is not None
@@ -83,7 +83,7 @@ def _matches(password: bytes, hashed: str) -> bool:
         return False
 
 
-def _nobody(users: Mapping[str, str]) -> str:
+def _unknown_user_hash(users: Mapping[str, str]) -> str:
     """A hash that no password has, as costly as the costliest user's."""
     cost = max(hashed[4:6] for hashed in users.values())
     return f"$2b${cost}${'.' * 53}"

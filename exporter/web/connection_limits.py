@@ -65,8 +65,8 @@ class Connections:
             Phase.IDLE: limits.idle_seconds,
         }
         self._stays: dict[ConnectedClient, _Stay] = {}
-        self._nobody = asyncio.Event()
-        self._nobody.set()
+        self._without_connections = asyncio.Event()
+        self._without_connections.set()
 
     def __len__(self) -> int:
         return len(self._stays)
@@ -80,13 +80,13 @@ class Connections:
         if client not in self._stays and len(self._stays) >= self._most:
             self.make_room()
         self._stays[client] = _Stay(phase, self._monotonic())
-        self._nobody.clear()
+        self._without_connections.clear()
 
     def leave(self, client: ConnectedClient) -> None:
         """Note that a connection is closed."""
         self._stays.pop(client, None)
         if not self._stays:
-            self._nobody.set()
+            self._without_connections.set()
 
     def make_room(self) -> bool:
         """Close the connection that has been quiet longest; whether there was one."""
@@ -107,7 +107,7 @@ class Connections:
         for client in list(self._stays):
             client.dismiss()
         try:
-            await asyncio.wait_for(self._nobody.wait(), seconds)
+            await asyncio.wait_for(self._without_connections.wait(), seconds)
         except TimeoutError:
             for client in list(self._stays):
                 client.abort()

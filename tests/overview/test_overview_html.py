@@ -148,7 +148,7 @@ def test_a_limit_that_nobody_chose_is_never_shown_as_exceeded(world: Any) -> Non
         attributes["class"] for tag, attributes in found.tags if tag == "rect" and "fill" in str(attributes["class"])
     ]
     assert fills == ["fill "]
-    assert "a default that nobody chose" in found.text
+    assert "a default that no one chose" in found.text
 
 
 def test_before_there_are_figures_the_state_is_shown() -> None:

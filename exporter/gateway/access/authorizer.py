@@ -100,9 +100,9 @@ class Authorizer:
             return True
         old = {one for one in self._demand.lately(caller.name) if not self._is_fresh(caller, one)}
         pages = max(1, math.ceil(len(self._ledger.projects()) / SHAPES[Endpoint.PROJECTS].limit))
-        return len(self._being_asked(caller) | old) > pages + 1 and pages <= MOST_PAGES
+        return len(self._being_listed(caller) | old) > pages + 1 and pages <= MOST_PAGES
 
-    def _being_asked(self, caller: Caller) -> frozenset[str]:
+    def _being_listed(self, caller: Caller) -> frozenset[str]:
         return frozenset(project_id for name, project_id in self._asking.open_keys() if name == caller.name)
 
     async def _visible(self, caller: Caller, patience_seconds: float) -> VisibleProjects:
@@ -118,7 +118,7 @@ class Authorizer:
 
     async def _list(self, caller: Caller, patience_seconds: float) -> VisibleProjects:
         def take(projects: Sequence[Project], at: float) -> None:
-            wanted = self._being_asked(caller) | self._demand.lately(caller.name)
+            wanted = self._being_listed(caller) | self._demand.lately(caller.name)
             for project in projects:
                 project_id = project.project_id.lower()
                 if project_id in wanted:

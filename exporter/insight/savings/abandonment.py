@@ -1,7 +1,7 @@
 """Projects that run although everybody has left them, and schedules that only fail."""
 
 from exporter.facts import Project
-from exporter.insight.savings.app_views import are_views_told, is_unviewed, view_facts
+from exporter.insight.savings.app_views import are_views_known, is_unviewed, view_facts
 from exporter.insight.savings.audit_context import SCHEDULED, AuditContext, plain
 from exporter.insight.savings.candidate import Found, project_candidate, unready
 from exporter.insight.savings.finding import Fact
@@ -46,7 +46,7 @@ def is_abandoned(context: AuditContext, project: Project) -> bool:
     touched = (project.created_ms, project.edited_ms, project.published_ms, *starts)
     return (
         context.input.seats is not None
-        and are_views_told(project)
+        and are_views_known(project)
         and is_unviewed(context, project)
         and all(context.is_quiet_since(at_ms, span_ms) for at_ms in touched)
         and all(context.is_idle(seat) for seat in context.seats_by_address.get(plain(project.owner), ()))

@@ -9,7 +9,7 @@ _WEEK_DAYS = 7
 _REFRESH = "app_refresh"
 
 
-def are_views_told(project: Project) -> bool:
+def are_views_known(project: Project) -> bool:
     """Whether Hex shows anything of its views; a project of which it shows nothing is not one without views."""
     shown = (project.viewed_ms, project.views_30d, project.views_14d, project.views_7d, project.views_all)
     return any(value is not None for value in shown)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from exporter.facts import Project
 from exporter.insight.savings.abandonment import WHERE, is_abandoned
 from exporter.insight.savings.app_views import (
-    are_views_told,
+    are_views_known,
     is_unviewed,
     is_younger_than_a_week,
     view_facts,
@@ -53,9 +53,9 @@ def frequency(context: AuditContext) -> Found:
     unseen = unwatched = young = 0
     for project in context.scheduled_projects:
         young += is_younger_than_a_week(context, project)
-        unseen += not are_views_told(project)
+        unseen += not are_views_known(project)
         unwatched += _source(context, project) is None
-        if are_views_told(project) and is_unviewed(context, project):
+        if are_views_known(project) and is_unviewed(context, project):
             if not is_abandoned(context, project):
                 yield _unviewed(context, project)
         elif excess := _excess(context, project):

@@ -259,7 +259,7 @@ class TestWaits:
         waits = [line for line in output.splitlines() if line.startswith("waits")]
         assert waits[0] == (
             "waits  1.0 hours: rate_limit lets 60 requests a minute and 4 an hour go, and one run of this check is a "
-            "dozen or more; groups is asked next"
+            "dozen or more; groups is requested next"
         )
         assert output.index("waits") < output.index("endpoint")
 

@@ -438,3 +438,13 @@ class TestDisk:
 
         assert "cannot be written" in problem
         assert (is_durable, counted) == (False, 0)
+
+
+def test_a_statement_is_compiled_once_for_all_ledgers(tmp_path, manual_clock, monkeypatch):
+    fill(tmp_path / "first.db", manual_clock)
+
+    def compiled(*_known: object, **_options: object) -> None:
+        raise AssertionError("a statement was compiled again")
+
+    monkeypatch.setattr("sqlalchemy.sql.elements.ClauseElement._compiler", compiled)
+    fill(tmp_path / "second.db", manual_clock)

@@ -3,15 +3,21 @@
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from functools import cache, partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Dialect, Engine, Pool, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool, StaticPool
+from sqlalchemy.util import LRUCache
 
 TROUBLE = (DBAPIError, sqlite3.Error, OSError)
 """What the disk, the file or SQLite may raise."""
+
+_Connect = Callable[[], DBAPIConnection]
+"""What a pool makes connections by; the types of sqlite3 differ from SQLAlchemy's in names only."""
 
 Preparation = Callable[[sqlite3.Connection], None]
 """What is done with each connection that is made."""
@@ -24,7 +30,7 @@ def writer_engine(path: Path) -> Engine:
     """The one connection that writes the file, made readable only to its owner if it is new."""
     if not path.exists():
         path.touch(mode=0o600)
-    engine = _engine(f"{path.absolute().as_uri()}?mode=rw", "BEGIN IMMEDIATE")
+    engine = _file_engine(f"{path.absolute().as_uri()}?mode=rw", "BEGIN IMMEDIATE")
     # FULL: after a power cut a released counter must not be held again, nor a served sum be lower; it costs one
     # fsync a commit, and there are a few commits for each request to Hex.
     _on_connect(engine, "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL")
@@ -36,7 +42,7 @@ def reader_engine(path: Path, prepare: Preparation | None = None) -> Engine:
 
     `prepare` is called with each connection that is made.
     """
-    engine = _engine(_reading(path), "BEGIN", most_connections=8)
+    engine = _file_engine(_reading(path), "BEGIN", most_connections=8)
     if prepare is not None:
         event.listen(engine, "connect", lambda raw, _entry: prepare(raw))
     return engine
@@ -44,12 +50,8 @@ def reader_engine(path: Path, prepare: Preparation | None = None) -> Engine:
 
 def memory_engine(copy_of: Path | None = None) -> Engine:
     """A ledger in memory, beginning as a copy of the file if that can be read whole, else empty."""
-    engine = create_engine(
-        "sqlite://",
-        poolclass=StaticPool,
-        creator=lambda: sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False),
-    )
-    _begin_with(engine, "BEGIN IMMEDIATE")
+    connect = partial(sqlite3.connect, ":memory:", isolation_level=None, check_same_thread=False)
+    engine = _engine(StaticPool(cast("_Connect", connect), dialect=_dialect()), "BEGIN IMMEDIATE")
     if copy_of is not None:
         _fill(engine, copy_of)
     return engine
@@ -122,26 +124,35 @@ def _primary_code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
-def _engine(uri: str, begin: str, most_connections: int = 1) -> Engine:
-    engine = create_engine(
-        "sqlite://",
-        poolclass=QueuePool,
-        pool_size=1,
-        max_overflow=most_connections - 1,
-        creator=lambda: sqlite3.connect(
-            uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        ),
+def _file_engine(uri: str, begin: str, most_connections: int = 1) -> Engine:
+    connect = partial(
+        sqlite3.connect, uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
-    _begin_with(engine, begin)
-    return engine
+    pool = QueuePool(cast("_Connect", connect), pool_size=1, max_overflow=most_connections - 1, dialect=_dialect())
+    return _engine(pool, begin)
 
 
-def _begin_with(engine: Engine, begin: str) -> None:
-    """Let SQLAlchemy's transactions be SQLite's, tables included, which sqlite3 by itself does not do."""
+@cache
+def _dialect() -> Dialect:
+    """Asks the library once what it can do, instead of once for each engine."""
+    engine = create_engine("sqlite://")
+    with engine.connect():
+        return engine.dialect
+
+
+_COMPILED: LRUCache[Any, Any] = LRUCache(500)
+"""The text of each statement, for every engine; of more than SQLAlchemy's own number the least used is forgotten."""
+
+
+def _engine(pool: Pool, begin: str) -> Engine:
+    """An engine whose transactions are SQLite's, tables included, which sqlite3 by itself does not do."""
+    engine = Engine(pool, _dialect(), make_url("sqlite://"), execution_options={"compiled_cache": _COMPILED})
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
+
+    return engine
 
 
 def _on_connect(engine: Engine, *statements: str) -> None:

@@ -2,7 +2,7 @@
 
 from exporter.warehouse.comment import Comment, parse_comment
 from exporter.warehouse.log_hours import LogRow, sums_by_hour
-from exporter.warehouse.log_reading import read_hours, windows
+from exporter.warehouse.log_reading import log_row, read_hours, windows
 from exporter.warehouse.statements import grants, statement
 from exporter.warehouse.warehouse_monitor import WarehouseMonitor
 
@@ -11,6 +11,7 @@ __all__ = [
     "LogRow",
     "WarehouseMonitor",
     "grants",
+    "log_row",
     "parse_comment",
     "read_hours",
     "statement",

@@ -14,23 +14,26 @@ from exporter.warehouse.statements import LATENCY_SECONDS, OVERLAP_SECONDS, stat
 
 _FETCHED_AT_ONCE = 1000
 _FIRST_DAYS = 15  # the week before this one, and a day for its time zone
-_MOST_OF_ONE_LOOK_MS = 24 * HOUR_MS
+_DAY_MS = 24 * HOUR_MS
 
 
 def windows(warehouse: Warehouse, complete_until_ms: int | None, clock: Clock) -> Iterator[tuple[int, int]]:
     """The spans of whole hours to read now, the oldest first: none is longer than a day.
 
-    From the watermark minus the overlap, 15 days ago at the first time, to now minus the log's latency. A watermark
-    of the future, which a wrong clock left, counts as now.
+    From the watermark minus the overlap, 15 days ago at the first time, to now minus the log's latency. Once a day
+    two days are read again, for rows that came later than the vendor says. A watermark of the future, which a wrong
+    clock left, counts as now.
     """
     now_ms = round(clock.now() * 1000)
     until_ms = _whole(now_ms - LATENCY_SECONDS[warehouse.kind] * 1000)
-    at_ms = _whole(now_ms - _FIRST_DAYS * 24 * HOUR_MS)
+    at_ms = _whole(now_ms - _FIRST_DAYS * _DAY_MS)
     if complete_until_ms is not None:
-        again_ms = min(complete_until_ms, until_ms) - OVERLAP_SECONDS[warehouse.kind] * 1000
-        at_ms = max(at_ms, _whole(again_ms))
+        overlap_ms = OVERLAP_SECONDS[warehouse.kind] * 1000
+        if complete_until_ms // _DAY_MS != until_ms // _DAY_MS:
+            overlap_ms = max(overlap_ms, 2 * _DAY_MS)
+        at_ms = max(at_ms, _whole(min(complete_until_ms, until_ms) - overlap_ms))
     while at_ms < until_ms:
-        end_ms = min(at_ms + _MOST_OF_ONE_LOOK_MS, until_ms)
+        end_ms = min(at_ms + _DAY_MS, until_ms)
         yield at_ms, end_ms
         at_ms = end_ms
 
@@ -48,11 +51,11 @@ def read_hours(
         wanted = text(statement(warehouse, connection.dialect.name))
         options = {"stream_results": True, "max_row_buffer": _FETCHED_AT_ONCE}
         result = connection.execution_options(**options).execute(wanted, {"from_ms": span[0], "until_ms": span[1]})
-        return sums_by_hour(map(_row, result.yield_per(_FETCHED_AT_ONCE)), warehouse.prices)
+        return sums_by_hour(map(log_row, result.yield_per(_FETCHED_AT_ONCE)), warehouse.prices)
 
 
-def _row(row: Sequence[Any]) -> LogRow:
-    """Raises ProbeError for a row without a time or an id, which a log does not have."""
+def log_row(row: Sequence[Any]) -> LogRow:
+    """A row as the statements give it. Raises ProbeError for a row without a time or an id, which a log does not have."""
     part, query_id, start_ms, end_ms, query_text, cache_hit, credits, bytes_billed, slot_ms, usd = row
     try:
         end = int(str(end_ms).partition(".")[0])

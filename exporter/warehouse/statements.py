@@ -8,8 +8,8 @@ from exporter.config import Warehouse
 LATENCY_SECONDS = {"snowflake": 2700, "bigquery": 600, "databricks": 3600, "redshift": 600, "table": 0}
 """How late a query may be in the log: what the vendor says, or ten minutes where it says little."""
 
-OVERLAP_SECONDS = {"snowflake": 172_800, "bigquery": 10_800, "databricks": 10_800, "redshift": 10_800, "table": 10_800}
-"""What is read again each time: money comes to Snowflake's log up to 8 hours late, queries to the others' by less."""
+OVERLAP_SECONDS = {"snowflake": 43_200, "bigquery": 10_800, "databricks": 43_200, "redshift": 10_800, "table": 10_800}
+"""What is read again each time: money comes up to 8 hours late where it is in a log of its own, queries by less."""
 
 _QUOTES = {"bigquery": "`", "databricks": "`", "mysql": "`"}
 _ENDS = {"sqlite": "substr(query_text, -4096)"}

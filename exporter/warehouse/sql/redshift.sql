@@ -1,5 +1,5 @@
 with finished as (
-    select query_id, start_time, end_time, result_cache_hit, query_text
+    select distinct query_id, start_time, end_time, result_cache_hit, query_text
     from sys_query_history
     where end_time >= timestamp 'epoch' + :from_ms / 1000 * interval '1 second'
       and end_time < timestamp 'epoch' + :until_ms / 1000 * interval '1 second'
@@ -10,8 +10,11 @@ numbered as (
         pieces.sequence,
         pieces.text,
         row_number() over (partition by pieces.query_id order by pieces.sequence desc) as from_end
-    from sys_query_text as pieces
-    join finished on finished.query_id = pieces.query_id
+    from (
+        select distinct query_id, sequence, text
+        from sys_query_text
+        where query_id in (select query_id from finished)
+    ) as pieces
 ),
 ends as (
     select query_id, listagg(text, '') within group (order by sequence) as query_text

@@ -1,0 +1,114 @@
+"""Each vendor's log as the simulated workspace fills it: what is read is what was true, to the micro-dollar."""
+
+import random
+from collections import defaultdict
+from fractions import Fraction
+
+import pytest
+from query_log import HOUR_MS
+from vendor_database import VendorDatabase
+
+from exporter.config import WarehousePrices
+from exporter.ledger import WarehouseKey
+from exporter.simulator import Simulation, VendorLog
+from exporter.warehouse import windows
+from tests.helpers.manual_clock import ManualClock
+
+END_MS = 1_800_000_000_000 - 1_800_000_000_000 % HOUR_MS
+START_MS = END_MS - 31 * HOUR_MS
+LATEST_MS = END_MS + 24 * HOUR_MS
+"""By then every row is there."""
+
+PRICES = {
+    "snowflake": WarehousePrices(credit_micro_usd=3_000_000),
+    "bigquery": WarehousePrices(tib_micro_usd=6_250_000),
+    "databricks": WarehousePrices(dbu_micro_usd=700_000),
+    "redshift": WarehousePrices(),
+}
+KINDS = tuple(PRICES)
+
+
+@pytest.fixture(scope="module")
+def simulation():
+    clock = ManualClock(LATEST_MS / 1000)
+    return Simulation(7, 40, clock=clock)
+
+
+@pytest.fixture(scope="module")
+def logs(simulation):
+    """By vendor the log and its rows, which no test changes."""
+    made = {kind: VendorLog(simulation, kind) for kind in KINDS}
+    return {kind: (log, list(log.entries(START_MS, END_MS))) for kind, log in made.items()}
+
+
+def dollars(used, prices):
+    """Millionths, rounded once for a key."""
+    unit = prices.credit_micro_usd or prices.dbu_micro_usd
+    if unit is not None:
+        return round(used.credits * unit)
+    return round(Fraction(used.bytes_billed * (prices.tib_micro_usd or 0), 1 << 40))
+
+
+def expected(log, kind, start_ms=START_MS, end_ms=END_MS):
+    """The truth by the ledger's key: calls, time, hits, judged, micro-dollars, bytes, slots, unpriced."""
+    found, parts, bills = {}, defaultdict(int), {}
+    for key, used in log.truth(start_ms, end_ms).items():
+        usd = dollars(used, PRICES[kind])
+        if key.part == "bill":
+            bills[key.hour_ms] = usd
+            continue
+        parts[key.hour_ms] += usd
+        sums = (used.queries, used.elapsed_ms, used.hits, used.judged, usd, used.bytes_billed, used.slot_ms)
+        found[WarehouseKey(*key)] = (*sums, used.unknown)
+    for hour_ms, usd in bills.items():
+        found[WarehouseKey(hour_ms, "other")] = (0, 0, 0, 0, usd - parts[hour_ms], 0, 0, 0)
+    return found
+
+
+def plain(hours):
+    return {
+        key: (
+            *(one.queries, one.elapsed_ms, one.cache_hits, one.cache_judged),
+            *(one.usd_micro, one.bytes_billed, one.slot_ms, one.unpriced),
+        )
+        for key, one in hours.items()
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_read_is_the_truth_to_the_micro_dollar(logs, kind):
+    log, entries = logs[kind]
+    shuffled = random.Random(3).sample(entries, len(entries))
+    database = VendorDatabase(kind, PRICES[kind])
+    database.add(shuffled)
+    truth = expected(log, kind)
+    assert plain(database.read(START_MS, END_MS)) == truth
+    assert sum(sums[0] for sums in truth.values()) > 100
+    assert {key.part for key in truth} >= {"query", "unattributed"}
+    assert kind == "redshift" or sum(sums[4] for sums in truth.values()) > 1000
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_neither_the_windows_nor_the_zone_of_the_session_change_what_is_read(logs, kind):
+    log, entries = logs[kind]
+    database = VendorDatabase(kind, PRICES[kind], timezone="Asia/Kolkata")
+    database.add(entries)
+    assert plain(database.read(START_MS, END_MS, hours=5)) == expected(log, kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_looks_while_the_log_fills_come_to_the_truth(logs, kind):
+    """Rows come out of order and money hours after them: what a look misses, a later one reads."""
+    log, entries = logs[kind]
+    database, known, clock = VendorDatabase(kind, PRICES[kind]), {}, ManualClock(START_MS / 1000)
+    waiting, until_ms = sorted(entries, key=lambda entry: entry.visible_ms), None
+    while clock.now() * 1000 < LATEST_MS + 24 * HOUR_MS:
+        clock.advance(5 * 3600)
+        now_ms = clock.now() * 1000
+        database.add(entry for entry in waiting if entry.visible_ms <= now_ms)
+        waiting = [entry for entry in waiting if entry.visible_ms > now_ms]
+        for span in windows(database.warehouse, until_ms or START_MS, clock):
+            known = {key: one for key, one in known.items() if not span[0] <= key.hour_ms < span[1]}
+            known |= database.read(*span)
+            until_ms = span[1]
+    assert plain(known) == expected(log, kind)

@@ -55,7 +55,7 @@ def read_hours(
 
 
 def log_row(row: Sequence[Any]) -> LogRow:
-    """A row as the statements give it. Raises ProbeError for a row without a time or an id, which a log does not have."""
+    """A row as the statements give it. Raises ProbeError for one without a time or an id, which a log does not have."""
     part, query_id, start_ms, end_ms, query_text, cache_hit, credits, bytes_billed, slot_ms, usd = row
     try:
         end = int(str(end_ms).partition(".")[0])

@@ -1,6 +1,7 @@
 """The queries that the simulated workspace sends: one past however it is cut, and nothing from nowhere."""
 
 from collections import Counter, defaultdict
+from itertools import pairwise
 
 import pytest
 
@@ -16,8 +17,8 @@ def simulation(make_simulation):
 def test_windows_of_any_length_give_the_same_queries(simulation):
     end_ms = simulation.now_ms - simulation.now_ms % HOUR_MS
     start_ms = end_ms - DAY_MS
-    cut = [at_ms for at_ms in range(start_ms, end_ms, 5 * HOUR_MS)] + [end_ms]
-    pieces = [one for span in zip(cut, cut[1:], strict=False) for one in hex_queries(simulation, *span)]
+    cut = [*range(start_ms, end_ms, 5 * HOUR_MS), end_ms]
+    pieces = [one for span in pairwise(cut) for one in hex_queries(simulation, *span)]
     assert pieces == hex_queries(simulation, start_ms, end_ms)
     assert {one.context for one in pieces} >= {"SCHEDULED_RUN", "APP_VIEW", "LOGIC_VIEW"}
     assert len({one.query_id for one in pieces}) == len(pieces)

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from exporter.check.gateway_check import gateway_notes
 from exporter.check.money_check import budget_notes, price_notes
 from exporter.check.source_check import source_figure, source_notes
+from exporter.check.trigger_check import trigger_notes
 from exporter.check.workspace_findings import Findings
 from exporter.check.workspace_probe import SCOPES
 from exporter.clock import Clock
@@ -100,6 +101,7 @@ def workspace_notes(found: Findings, config: Config, token: TokenSource, clock: 
             yield f"team {team.name!r} matches no project"
     yield from source_notes(found.projects, config, found.workspace)
     yield from gateway_notes(found.projects, config, found.workspace)
+    yield from trigger_notes(found.projects, config, found.workspace)
     yield from price_notes(found, config, clock)
     yield from budget_notes(found, config, clock)
 

@@ -40,6 +40,7 @@ from exporter.config.settings import (
     Workspace,
 )
 from exporter.config.source_settings import FileSource, HttpSource, Source, SqlSource
+from exporter.config.trigger_settings import QuietTime, Trigger
 from exporter.config.urls import (
     PROJECT_PLACEHOLDER,
     host_and_port,
@@ -95,6 +96,7 @@ __all__ = [
     "Problems",
     "Profile",
     "Queue",
+    "QuietTime",
     "RateLimit",
     "RejectedError",
     "Route",
@@ -111,6 +113,7 @@ __all__ = [
     "Storage",
     "Team",
     "Thresholds",
+    "Trigger",
     "UnfitError",
     "Warehouse",
     "WarehousePrices",

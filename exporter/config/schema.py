@@ -61,6 +61,7 @@ from exporter.config.settings import (
     Workspace,
 )
 from exporter.config.source_settings import FileSource, HttpSource, Source, SqlSource
+from exporter.config.trigger_schema import check_triggers, triggers
 from exporter.config.urls import base_url, ledger_url, listen_address, person_url, proxy, public_url, source_url
 from exporter.config.warehouse_schema import warehouses
 from exporter.config.workspace_patterns import refuse_unmatched_workspaces
@@ -131,6 +132,7 @@ def schema(folder: Path, default: Config, teams: Sequence[Team] = ()) -> Keys[Co
             "sources": Items(_source(folder, teams), check=_check_source_names),
             "warehouses": warehouses(folder),
             "gateway": _gateway(folder, teams),
+            "triggers": triggers(folder, teams),
             "cluster": cluster(folder),
             "audit": Keys(
                 Audit, {"unused_after": duration(), "failed_runs": integer(1, 1000), "top": integer(1, 1000)}
@@ -272,6 +274,7 @@ def _check_whole(spot: Spot, config: Config) -> None:
     refuse_unmatched_workspaces(spot, [workspace.name for workspace in config.workspaces])
     _find_gateway_workspace(spot, config)
     _check_brakes(spot.at("gateway"), config)
+    check_triggers(spot.at("triggers"), config)
     _check_max_age(spot.at("collect"), config)
     check_cluster(spot.at("cluster"), config)
     if config.chargeback is not None and not config.teams:

@@ -20,6 +20,7 @@ from exporter.config.overview_settings import Overview
 from exporter.config.price_settings import Compute, Prices, price_history
 from exporter.config.route_settings import Route
 from exporter.config.source_settings import Source
+from exporter.config.trigger_settings import Trigger
 from exporter.config.urls import is_postgres, without_secrets
 from exporter.config.warehouse_settings import Warehouse
 from exporter.errors import ConfigError, ConfigProblem
@@ -154,6 +155,7 @@ class Config(Struct, frozen=True, kw_only=True):
     sources: tuple[Source, ...] = ()
     warehouses: tuple[Warehouse, ...] = ()
     gateway: Gateway | None = None
+    triggers: tuple[Trigger, ...] = ()
     cluster: Cluster | None = None
     audit: Audit = Audit()
     ignore: tuple[Ignore, ...] = ()
@@ -176,6 +178,10 @@ class Config(Struct, frozen=True, kw_only=True):
     def source_of(self, workspace_name: str, project: Project) -> Source | None:
         """The first source that matches the project, None if it has none."""
         return next((source for source in self.sources if source.match.matches(workspace_name, project)), None)
+
+    def trigger_of(self, workspace_name: str, project: Project) -> Trigger | None:
+        """The first trigger that matches the project, None if it has none."""
+        return next((trigger for trigger in self.triggers if trigger.matches(workspace_name, project)), None)
 
     def warehouses_of(self, workspace_name: str) -> tuple[Warehouse, ...]:
         """The warehouses behind the workspace."""

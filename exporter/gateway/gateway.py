@@ -40,9 +40,11 @@ from exporter.gateway.runs.request_keys import RequestKeys
 from exporter.gateway.runs.run_limits import RunLimits
 from exporter.gateway.runs.steadiness import Steadiness
 from exporter.gateway.runs.usual_durations import UsualDurations
+from exporter.gateway.trigger_requests import TriggerRequests
 from exporter.gateway.upstream.deadline import first_of
 from exporter.gateway.upstream.upstream import NoAnswerError, NoRoomError, RawHeaders, Request
 from exporter.ledger import GatewayRun, RequestKey
+from exporter.triggers import RunAnswer, RunRequest
 from exporter.view import GatewayState
 
 RUNS_HELD_UNTIL_MS = "gateway_runs_held_until_ms"
@@ -120,6 +122,7 @@ class Gateway:
         )
         self._admission = Admission(context, lookups, self._registry, self._dispatcher, self._failed, keys, brakes)
         self._cancels = Cancels(context, self._registry)
+        self._triggers = TriggerRequests(context, self._callers, self._registry, self._answer)
         self._decisions = RunDecisions(context.journal, context.clock)
 
         now_ms = context.now_ms()
@@ -220,6 +223,10 @@ class Gateway:
         if target.operation is Operation.PROJECT and target.project_id is not None:
             self._authorizer.learn(caller, target.project_id, reply)
         return passed_on(reply)
+
+    async def trigger(self, request: RunRequest) -> RunAnswer:
+        """What one of the exporter's own triggers is answered; for the event loop that the gateway runs on."""
+        return await self._triggers.ask(request)
 
     async def source(self, project_id: str, authorization: bytes, peer: str) -> Answer:
         """The state of a project's source, for a caller to whom Hex shows the project."""

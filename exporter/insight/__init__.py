@@ -48,6 +48,7 @@ from exporter.insight.schedule_firings import (
     missed_firings,
     next_firing,
     project_firings,
+    replaced_firings,
     scheduled_week_runs,
 )
 from exporter.insight.seat_costs import roles_of, seat_months, seats_share, unpriced_keys
@@ -125,6 +126,7 @@ __all__ = [
     "pool_milli",
     "previous_week_bounds",
     "project_firings",
+    "replaced_firings",
     "roles_of",
     "ruled_out",
     "same_moment",

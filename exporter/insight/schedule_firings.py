@@ -75,6 +75,11 @@ def project_firings(project: Project, start_ms: int, end_ms: int) -> list[int]:
     )
 
 
+def replaced_firings(project: Project, start_ms: int, end_ms: int) -> list[int]:
+    """Every firing of the project's schedules in [start, end), enabled or not: what they would start if they were."""
+    return sorted(at_ms for schedule in project.schedules for at_ms in firings(schedule, start_ms, end_ms))
+
+
 def scheduled_week_runs(project: Project, week_start_ms: int) -> int:
     """How many runs the project's enabled schedules start in the 168 hours from this instant."""
     return len(project_firings(project, week_start_ms, week_start_ms + WEEK_MS))

@@ -33,6 +33,7 @@ from exporter.ledger.run_sums import RunAmount
 from exporter.ledger.schema import SCHEMA_VERSION
 from exporter.ledger.series_limit import OTHER, PROJECT_METRICS, SOURCE_METRICS
 from exporter.ledger.source_states import SourceRepository, SourceState, Span
+from exporter.ledger.trigger_states import TriggerRepository, TriggerState
 from exporter.ledger.warehouse_hours import WarehouseKey, WarehouseState, WarehouseSums
 from exporter.ledger.workspace import WorkspaceLedger
 
@@ -79,6 +80,8 @@ __all__ = [
     "Span",
     "StoredAdjustment",
     "StoredClosing",
+    "TriggerRepository",
+    "TriggerState",
     "WarehouseKey",
     "WarehouseState",
     "WarehouseSums",

@@ -11,10 +11,14 @@ REQUEST_DURATION_BOUNDS_MS = (50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30
 QUEUE_BOUNDS_MS = (100, 500, 1_000, 5_000, 10_000, 30_000, 60_000, 300_000)
 """Upper bounds of hex_gateway_queue_seconds in milliseconds, +Inf not among them."""
 
+TRIGGER_LAG_BOUNDS_MS = (60_000, 300_000, 600_000, 1_800_000, 3_600_000, 7_200_000, 14_400_000, 43_200_000, 86_400_000)
+"""Upper bounds of hex_trigger_lag_seconds in milliseconds, +Inf not among them."""
+
 BOUNDS_MS = {
     "hex_run_duration_seconds": RUN_DURATION_BOUNDS_MS,
     "hex_api_request_duration_seconds": REQUEST_DURATION_BOUNDS_MS,
     "hex_gateway_queue_seconds": QUEUE_BOUNDS_MS,
+    "hex_trigger_lag_seconds": TRIGGER_LAG_BOUNDS_MS,
 }
 """The bounds of each histogram that the ledger keeps, by metric."""
 

@@ -14,6 +14,9 @@ CACHE_METRICS = ("hex_cache_lookups_total", "hex_cache_hits_total", "hex_cache_s
 SOURCE_METRICS = ("hex_source_checked_runs_total", "hex_source_unchanged_runs_total")
 """What is counted of each project whose source is watched."""
 
+TRIGGER_METRICS = ("hex_triggers_total", "hex_trigger_replaced_runs_total")
+"""What is counted of each project that is run when its source has changed."""
+
 WAREHOUSE_METRICS = (
     "hex_warehouse_queries_total",
     "hex_warehouse_seconds_total",
@@ -29,6 +32,7 @@ PROJECT_METRICS = frozenset(
         "hex_missed_schedules_total",
         *CACHE_METRICS,
         *SOURCE_METRICS,
+        *TRIGGER_METRICS,
         *WAREHOUSE_METRICS,
     }
 )

@@ -23,6 +23,7 @@ from exporter.ledger.series_limit import OTHER
 from exporter.ledger.source_states import SourceRepository
 from exporter.ledger.store import Store
 from exporter.ledger.thread_growth import CreditRepository
+from exporter.ledger.trigger_states import TriggerRepository
 from exporter.ledger.warehouse_hours import WarehouseRepository
 from exporter.ledger.workspace_counters import WorkspaceCounters
 
@@ -39,11 +40,10 @@ _FACTS = {"users": Seat, "groups": Group, "connections": Connection, "threads": 
 class WorkspaceReader:
     """What is known of one workspace, each answer as of the last committed transaction.
 
-    `sources`, `gateway`, `findings`, `run_sums`, `credits`, `closings`, `versions` and `warehouses` are the parts of
-    those who watch sources, answer run requests, look for savings, follow AI credits, close weeks and months, read
-    exports, and read query logs.
-    Times are milliseconds since
-    the epoch; those of facts are Hex's.
+    `sources`, `gateway`, `triggers`, `findings`, `run_sums`, `credits`, `closings`, `versions` and `warehouses` are the
+    parts of those who watch sources, answer run requests, run on change, look for savings, follow AI credits, close
+    weeks and months, read exports, and read query logs. Times are milliseconds since the epoch; those of facts are
+    Hex's.
     """
 
     def __init__(self, store: Store, name: str) -> None:
@@ -63,6 +63,7 @@ class WorkspaceReader:
         self.credits = CreditRepository(store, name)
         self.closings = ClosingRepository(store, name)
         self.versions = ProjectVersions(store, name)
+        self.triggers = TriggerRepository(store, name, self._counters.count, self._key_values)
         self.warehouses = WarehouseRepository(store, name, self._counters.count, self._key_values)
         store.when_lost(self._reload)
 
@@ -235,5 +236,6 @@ class WorkspaceReader:
         self._requests.load()
         self.sources.load()
         self.gateway.load()
+        self.triggers.load()
         self.credits.load()
         self.versions.load()

@@ -906,6 +906,36 @@ GROUPS = (
         ),
     ),
     Group(
+        "Triggers",
+        (
+            _counter(
+                "hex_triggers_total",
+                "workspace project_id outcome",
+                "What the project's trigger (`triggers`) led to: started, a run for a change or for `latest`; joined "
+                "or hit, another run has read the change; dry_run, a run would have started; retried, another attempt "
+                "after a failed run; failed, the last attempt failed too; stopped, Hex refuses these runs; unknown, "
+                "it cannot be known whether the run was started.",
+            ),
+            _counter(
+                "hex_trigger_replaced_runs_total",
+                "workspace project_id",
+                "Runs that the project's schedules, enabled or not, would have started between its triggered runs, or "
+                "those that would have been, beyond one for each of them.",
+            ),
+            _histogram(
+                "hex_trigger_lag_seconds",
+                "workspace",
+                "From when a change of a source was seen to the end of the run that has read it, of completed runs.",
+            ),
+            _gauge(
+                "hex_trigger_stopped",
+                "workspace project_id",
+                "1: Hex refuses the runs of the project's trigger (a token without the scope, an input that the "
+                "project does not have), so that none is started until that is mended; 0: it does not.",
+            ),
+        ),
+    ),
+    Group(
         "Savings",
         (
             _gauge(

@@ -27,6 +27,7 @@ from exporter.metrics.families.schedules import schedule_families
 from exporter.metrics.families.seats import seat_families
 from exporter.metrics.families.sources import source_families
 from exporter.metrics.families.stored_counters import counter_families
+from exporter.metrics.families.triggers import trigger_families
 from exporter.metrics.families.warehouse import warehouse_families
 from exporter.metrics.families.weeks import week_families
 from exporter.metrics.page import Family
@@ -51,6 +52,7 @@ CONCEPTS: tuple[Callable[[Snapshot], Iterable[Family]], ...] = (
     credit_families,
     contract_families,
     source_families,
+    trigger_families,
     warehouse_families,
     gateway_families,
     finding_families,

@@ -32,6 +32,7 @@ from exporter.service.lease_keeper import LeaseKeeper, Standing, make_keeper
 from exporter.service.overview_page import OverviewPage
 from exporter.service.owned_workspaces import OwnedWorkspaces
 from exporter.service.workers import Assignment, Workers
+from exporter.triggers import Ask, RunAnswer, RunRequest
 from exporter.view import Snapshot
 
 _log = structlog.get_logger()
@@ -50,8 +51,9 @@ class Follower:
     `start` returns at once; `opened` says when the ledger is open, or why it is not, `showed` when the page first
     shows what the ledger knows, and `followed`, with the ledger, when every workspace that is followed has its pace.
     `assign` puts another configuration in force; `stop` ends the thread. `gateways` return their state, by workspace,
-    for the page. Where replicas share the ledger, `address` is where this one's gateway is reached, `leaving` ends what
-    works on a workspace that another is to own, and `on_owners` are called when that may have changed.
+    for the page; `starters` have the gateway of a workspace start what a trigger wants, while it is open. Where
+    replicas share the ledger, `address` is where this one's gateway is reached, `leaving` ends what works on a
+    workspace that another is to own, and `on_owners` are called when that may have changed.
     All may be used from any thread.
     """
 
@@ -62,6 +64,7 @@ class Follower:
         self.showed: Future[None] = Future()
         self.followed: Future[Ledger] = Future()
         self.gateways: dict[str, Callable[[], GatewayState]] = {}
+        self.starters: dict[str, Callable[[RunRequest], Future[RunAnswer]]] = {}
         self._assignment = assignment
         self._wanted: deque[tuple[Assignment, Future[None]]] = deque()
         self._publisher = publisher
@@ -164,6 +167,17 @@ class Follower:
         workers = self._workers.get(workspace)
         return workers is not None and await workers.monitor.look(key)
 
+    def _ask_run(self, workspace: str) -> Ask:
+        """What asks the workspace's gateway for the runs of triggers, once it is open."""
+
+        async def ask(request: RunRequest) -> RunAnswer:
+            start = self.starters.get(workspace)
+            if start is None:
+                return RunAnswer(kind="wait", message="the gateway is not open")
+            return await asyncio.wrap_future(start(request))
+
+        return ask
+
     def _poller_of(self, workspace: str) -> Poller:
         workers = self._workers.get(workspace)
         if workers is None:
@@ -193,7 +207,9 @@ class Follower:
 
     async def _follow(self, ledger: Ledger, keeper: LeaseKeeper | None) -> None:
         self._loop = asyncio.get_running_loop()
-        owned = self._owned = OwnedWorkspaces(ledger, self.clock_of, keeper, self.leaving, self.on_owners)
+        owned = self._owned = OwnedWorkspaces(
+            ledger, self.clock_of, keeper, self.leaving, self.on_owners, self._ask_run
+        )
         self._assume_skews(ledger)
         publishing = asyncio.ensure_future(self._publish(ledger))
         # The first page comes before the clients, which take longer to make than it does.

@@ -155,6 +155,10 @@ class GatewayServer:
             gateway.assign(self._config)  # which may have been reloaded meanwhile
             self._gateway = gateway
             self._follower.gateways[self._name] = lambda: gateway.state
+            loop = asyncio.get_running_loop()
+            self._follower.starters[self._name] = lambda request: asyncio.run_coroutine_threadsafe(
+                gateway.trigger(request), loop
+            )
             self._app.open(gateway)
             await gateway.run()
         except Exception:
@@ -162,6 +166,7 @@ class GatewayServer:
         finally:
             self._app.close()
             self._follower.gateways.pop(self._name, None)
+            self._follower.starters.pop(self._name, None)
             if self._gateway is not None:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._gateway.aclose(), _STOP_SECONDS)

@@ -13,6 +13,7 @@ from exporter.ledger import Board, Ledger, Move
 from exporter.polling import WorkspaceClock
 from exporter.service.lease_keeper import LeaseKeeper, Standing
 from exporter.service.workers import Assignment, Workers, make_workers
+from exporter.triggers import Ask
 from exporter.view import ClusterState, LeaseState
 
 _log = structlog.get_logger()
@@ -26,7 +27,7 @@ class OwnedWorkspaces:
 
     `keeper` knows what this process owns, None where it is alone with its ledger. `leaving` has, by workspace, what
     is to be ended before another replica gets it; `on_change` is called whenever this process begins or ceases to
-    follow a workspace.
+    follow a workspace. `ask_run` returns what asks the gateway of a workspace for the runs of its triggers.
     """
 
     def __init__(
@@ -36,10 +37,12 @@ class OwnedWorkspaces:
         keeper: LeaseKeeper | None,
         leaving: Mapping[str, Callable[[], Future[None]]],
         on_change: Sequence[Callable[[], None]],
+        ask_run: Callable[[str], Ask],
     ) -> None:
         self.workers: Mapping[str, Workers] = {}
         self._leaving = leaving
         self._on_change = on_change
+        self._ask_run = ask_run
         self._ledger = ledger
         self._clock_of = clock_of
         self._assignment: Assignment | None = None
@@ -153,7 +156,7 @@ class OwnedWorkspaces:
         """The workers of one workspace, which may be written from now on."""
         keeper = self._keeper
         if keeper is None:
-            return make_workers(name, assignment, self._ledger, self._clock_of(name))
+            return make_workers(name, assignment, self._ledger, self._clock_of(name), ask_run=self._ask_run(name))
         epoch = keeper.standing.owned[name]
         if self._epochs.get(name) != epoch:
             known = self._ledger.workspace(name)
@@ -167,7 +170,14 @@ class OwnedWorkspaces:
                 keeper.shut(name)
                 raise
             self._epochs[name] = epoch
-        return make_workers(name, assignment, self._ledger, self._clock_of(name), keeper.seconds_held)
+        return make_workers(
+            name,
+            assignment,
+            self._ledger,
+            self._clock_of(name),
+            keeper.seconds_held,
+            ask_run=self._ask_run(name),
+        )
 
     async def _give(self, keeper: LeaseKeeper, move: Move) -> None:
         name = move.lease.workspace

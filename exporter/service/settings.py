@@ -8,6 +8,7 @@ import structlog
 from exporter.config import Config, Workspace, read_config_file
 from exporter.errors import ConfigError, ConfigProblem
 from exporter.hexapi import TokenSource
+from exporter.sources import Credential, ProbeError
 
 _log = structlog.get_logger()
 
@@ -42,7 +43,7 @@ def token_of(workspace: Workspace, environ: Mapping[str, str]) -> TokenSource:
 
 
 def tokens_of(config: Config, environ: Mapping[str, str]) -> dict[str, TokenSource]:
-    """The token of each workspace; raises ConfigError with all that are missing."""
+    """The token of each workspace; raises ConfigError with all that are missing, those of triggers included."""
     tokens: dict[str, TokenSource] = {}
     problems: list[ConfigProblem] = []
     for workspace in config.workspaces:
@@ -50,6 +51,13 @@ def tokens_of(config: Config, environ: Mapping[str, str]) -> dict[str, TokenSour
             tokens[workspace.name] = token_of(workspace, environ)
         except ConfigError as error:
             problems += error.problems
+    for number, trigger in enumerate(config.triggers):
+        try:
+            if not trigger.dry_run:
+                Credential(environ, env=trigger.token_env, file=trigger.token_file).read()
+        except ProbeError as error:
+            problem = f"{error}; it needs a token that may run the projects, or dry_run: true"
+            problems.append(ConfigProblem(f"triggers[{number}]", problem))
     if problems:
         raise ConfigError(*problems)
     return tokens

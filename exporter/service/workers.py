@@ -12,12 +12,13 @@ from exporter.ledger import Ledger
 from exporter.polling import Poller, WorkspaceClock
 from exporter.service.period_closing import PeriodClosing
 from exporter.sources import SourceMonitor
+from exporter.triggers import Ask, TriggerRunner
 from exporter.view import PeriodCloser
 from exporter.warehouse import WarehouseMonitor
 
 _AGREED_WITHIN_SECONDS = 60.0
 
-_Worker = SourceMonitor | WarehouseMonitor | Auditor | PeriodClosing
+_Worker = SourceMonitor | WarehouseMonitor | Auditor | PeriodClosing | TriggerRunner
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +32,21 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """What follows one workspace of an assignment, audits it, and closes its weeks and months."""
+    """What follows one workspace of an assignment, audits it, runs it on change, and closes its weeks and months."""
 
     poller: Poller
     monitor: SourceMonitor
     warehouse: WarehouseMonitor
     auditor: Auditor
     closing: PeriodClosing
+    triggers: TriggerRunner
     clock: WorkspaceClock
     tasks: list[asyncio.Future[None]] = field(default_factory=list)
 
     def begin(self) -> None:
         """Have each do its work in a task of its own."""
         self.tasks.append(asyncio.ensure_future(self.poller.run()))
-        for worker in (self.monitor, self.warehouse, self.auditor, self.closing):
+        for worker in (self.monitor, self.warehouse, self.auditor, self.closing, self.triggers):
             self.tasks.append(asyncio.ensure_future(_once_agreed(self.clock, worker)))
 
     async def end(self) -> None:
@@ -53,6 +55,7 @@ class Workers:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         await self.poller.aclose()
+        await self.triggers.aclose()
         await self.monitor.aclose()
 
 
@@ -68,12 +71,16 @@ def make_workers(
     ledger: Ledger,
     clock: WorkspaceClock,
     may_send: Callable[[], float] | None = None,
+    *,
+    ask_run: Ask,
 ) -> Workers:
     """The workers of a workspace, which know what the ledger knows and have not begun; they go by its clock.
 
-    `may_send` is for how many seconds requests may still be sent, as `Pace` has it. Raises LedgerError.
+    `ask_run` has the workspace's gateway start what its triggers want. `may_send` is for how many seconds requests may
+    still be sent, as `Pace` has it. Raises LedgerError.
     """
     config, known = assignment.config, ledger.workspace(name)
+    monitor = SourceMonitor(name, config, known, clock, assignment.environ)
     made = Workers(
         poller=Poller(
             next(one for one in config.workspaces if one.name == name),
@@ -84,10 +91,11 @@ def make_workers(
             rng=random.Random(),  # noqa: S311 - jitter
             may_send=may_send,
         ),
-        monitor=SourceMonitor(name, config, known, clock, assignment.environ),
+        monitor=monitor,
         warehouse=WarehouseMonitor(name, config, known, clock, assignment.environ),
         auditor=Auditor(known, config, clock),
         closing=PeriodClosing(PeriodCloser(ledger, name, config), clock),
+        triggers=TriggerRunner(name, config, known, clock, assignment.environ, look=monitor.look, ask=ask_run),
         clock=clock,
     )
     made.poller.load()

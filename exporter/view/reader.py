@@ -88,6 +88,7 @@ class Reader:
             counters=(*ledger.counters(), *ledger.workspace_runs()),
             cool_down_until_ms=ledger.cool_down_until_ms,
             sources=ledger.sources.states(),
+            triggers=ledger.triggers.states(),
             findings=ledger.findings.known(),
             recent=recently.runs,
             curve=recently.curve,

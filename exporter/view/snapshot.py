@@ -17,6 +17,7 @@ from exporter.ledger import (
     Listing,
     RunAmount,
     SourceState,
+    TriggerState,
     WarehouseKey,
     WarehouseState,
     WarehouseSums,
@@ -82,6 +83,7 @@ class Stored:
     excluded: frozenset[str] = frozenset()
     excluded_projects: int = 0
     unknown_projects: int = 0
+    triggers: Mapping[str, TriggerState] = field(default_factory=dict)
     warehouse_states: Mapping[str, WarehouseState] = field(default_factory=dict)
     warehouse_week: Mapping[tuple[str, WarehouseKey], WarehouseSums] = field(default_factory=dict)
     warehouse_previous_week: Mapping[tuple[str, WarehouseKey], WarehouseSums] = field(default_factory=dict)

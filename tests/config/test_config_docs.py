@@ -22,6 +22,7 @@ from exporter.config import (
     SqlSource,
     Storage,
     Team,
+    Trigger,
     Workspace,
 )
 from exporter.config.docs import key_types, renewed_page
@@ -36,10 +37,11 @@ ROWS = {
     key: (kind, default)
     for key, kind, default in re.findall(r"^\| `([A-Za-z0-9_.]+)` \| (.+?) \| (.+?) \| .+ \|$", PAGE, re.M)
 }
-LISTS = ("workspaces", "budgets", "sources", "gateway.callers", "gateway.policies")
+LISTS = ("workspaces", "budgets", "sources", "triggers", "gateway.callers", "gateway.policies")
 REQUIRED = {
     "budgets": "name: b, unit: runs, limit: 500",
     "sources": "match: {title: a}",
+    "triggers": "match: {title: a}",
     "sources.sql": "url_env: A, query: b",
     "gateway.callers": "certificate: a",
     "sources.http": "url: https://a.example",
@@ -64,7 +66,8 @@ def keys_of(node: yaml.Node, name: str = "") -> set[str]:
     for key, value in node.value:
         dotted = f"{name}.{STANDS_FOR.get(name, key.value)}".removeprefix(".")
         # What is left out has the keys of the match around it.
-        is_left_out = dotted.endswith((".match.except", ".except.except", ".except.match"))
+        # The names of inputs are those of the project.
+        is_left_out = dotted.endswith((".match.except", ".except.except", ".except.match", ".inputs"))
         found |= {dotted} if is_left_out else {dotted} | keys_of(value, dotted)
     return found
 
@@ -78,6 +81,8 @@ def with_setting(key: str, written: str) -> str:
         text = ", ".join(filter(None, (REQUIRED.get(dotted), text)))
         name = mappings.pop()
         text = f"{name}: [{{{text}}}]" if dotted in LISTS else f"{name}: {{{text}}}"
+    if key.startswith("triggers."):
+        text += "\nsources: [{match: {title: a}, file: {paths: [a]}}]"
     return text
 
 
@@ -92,6 +97,9 @@ def without_setting(key: str) -> Config:
         )
     if key.startswith("sources.sql."):
         return msgspec.structs.replace(DEFAULT, sources=(Source(match=match, sql=SqlSource(url_env="A", query="b")),))
+    if key.startswith("triggers."):
+        sources = (Source(match=match, file=FileSource(paths=("a",))),)
+        return msgspec.structs.replace(DEFAULT, sources=sources, triggers=(Trigger(match=match),))
     if key.startswith("contract."):
         return msgspec.structs.replace(DEFAULT, contracts=(Contract(credits_month=1),))
     if key.startswith("gateway.callers."):
@@ -103,7 +111,7 @@ def without_setting(key: str) -> Config:
 
 def of_match(key: str) -> str | None:
     """The row that says what a pattern of a match means: it stands once, for wherever a match may stand."""
-    found = re.fullmatch(r"(?:[a-z_.]+\.match|collect\.except)\.([a-z_]+)", key)
+    found = re.fullmatch(r"(?:[a-z_.]+\.match|(?:collect|triggers)\.except)\.([a-z_]+)", key)
     return found and f"match.{found[1]}"
 
 

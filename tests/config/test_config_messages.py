@@ -7,7 +7,7 @@ import pytest
 
 TOP = (
     "workspaces, storage, collect, exports, week, budgets, teams, prices, compute, contract, chargeback, currency, "
-    "seats, labels, limits, sources, warehouses, gateway, cluster, audit, ignore, overview"
+    "seats, labels, limits, sources, warehouses, gateway, triggers, cluster, audit, ignore, overview"
 )
 MATCH = "workspace, project_id, title, owner, group, category, project_status, collection"
 DURATION = "a duration such as 90s, 15m, 24h or 400d"

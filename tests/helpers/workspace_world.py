@@ -22,6 +22,7 @@ from exporter.config import (
     Source,
     Storage,
     Team,
+    Trigger,
     Warehouse,
     Week,
     Workspace,
@@ -145,6 +146,7 @@ def fill(world: World) -> World:
         sources=(ORDERS,),
         warehouses=(Warehouse(name="snow", kind="snowflake", url_env="SNOWFLAKE_URL"),),
         gateway=Gateway(),
+        triggers=(Trigger(match=ORDERS.match),),
         budgets=(DEFAULT_BUDGET, Budget(name="agents", unit="ai_credits", limit=100, period="month")),
     )
     daily = Schedule(cadence="daily", enabled=True, cron="5 9 * * *")
@@ -231,6 +233,11 @@ def fill(world: World) -> World:
             ("hex_gateway_requests_total", ("hit",)): 3,
         }
         | observed("hex_gateway_queue_seconds", (), 2_500)
+        | {
+            ("hex_triggers_total", ("orders", "dry_run")): 3,
+            ("hex_trigger_replaced_runs_total", ("orders",)): 21,
+        }
+        | observed("hex_trigger_lag_seconds", (), 400_000)
     )
     world.read_runs(
         "orders",

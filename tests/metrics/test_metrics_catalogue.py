@@ -66,7 +66,12 @@ hex_findings_saving_month_runs{kind}
 hex_finding_saving_month_usd{kind,subject}
 hex_findings_realised_usd_total{kind}""".splitlines()
 
-HISTOGRAMS = {"hex_run_duration_seconds", "hex_api_request_duration_seconds", "hex_gateway_queue_seconds"}
+HISTOGRAMS = {
+    "hex_run_duration_seconds",
+    "hex_api_request_duration_seconds",
+    "hex_gateway_queue_seconds",
+    "hex_trigger_lag_seconds",
+}
 
 OF_THE_PROCESS = {
     "hex_exporter_build_info",

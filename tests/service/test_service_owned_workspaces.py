@@ -21,12 +21,18 @@ from exporter.polling import WorkspaceClock
 from exporter.service.lease_keeper import LeaseKeeper, difference, digest_of, make_keeper
 from exporter.service.owned_workspaces import OwnedWorkspaces
 from exporter.service.workers import Assignment
+from exporter.triggers import RunAnswer, RunRequest
 
 NAMES = ("acme", "labs", "shop")
 CONFIG = Config(
     workspaces=tuple(Workspace(name=name, base_url="http://127.0.0.1:9/api/v1", token_env="T") for name in NAMES),
     storage=Storage(url="sqlite://"),
 )
+
+
+async def unasked(request: RunRequest) -> RunAnswer:
+    """No trigger is configured."""
+    raise AssertionError(request)
 
 
 class Process:
@@ -45,7 +51,7 @@ class Process:
         self.left: list[str] = []
         clocks = {workspace: WorkspaceClock(SystemClock()) for workspace in NAMES}  # its workers really wait
         leaving = {workspace: self._leaving(workspace) for workspace in NAMES}
-        self.owned = OwnedWorkspaces(self.ledger, clocks.__getitem__, self.keeper, leaving, [])
+        self.owned = OwnedWorkspaces(self.ledger, clocks.__getitem__, self.keeper, leaving, [], lambda _: unasked)
 
     async def turn(self) -> None:
         """Renew, and go by what that shows."""

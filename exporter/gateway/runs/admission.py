@@ -20,7 +20,7 @@ from exporter.gateway.runs.failed_runs import FailedRuns
 from exporter.gateway.runs.lookups import AuthorizedRunRequest, Join, Lookups
 from exporter.gateway.runs.queue import KEPT_SECONDS, Refused
 from exporter.gateway.runs.registry import RunRegistry
-from exporter.gateway.runs.request_keys import GivenRun, KeyState, RequestKeys
+from exporter.gateway.runs.request_keys import GIVEN_BEFORE, OTHER_REQUEST, GivenRun, KeyState, RequestKeys
 from exporter.gateway.upstream.deadline import first_of
 from exporter.ledger import GatewayRun
 
@@ -98,7 +98,7 @@ class Admission:
                 return given
             case KeyState.OTHER_REQUEST:
                 message = "The Idempotency-Key was sent with another request before; use a new key for a new request"
-                return self._fail(request, refusal(422, message), "its idempotency key is that of another request")
+                return self._fail(request, refusal(422, message), OTHER_REQUEST)
             case KeyState.IN_DOUBT:
                 message = "Whether the run of this Idempotency-Key was started is not known yet; repeat the request"
                 answer = refusal(409, message, retry_after_seconds=5)
@@ -114,11 +114,10 @@ class Admission:
         if complete is None:
             answer = refusal(409, "Hex does not show the run of this Idempotency-Key now", retry_after_seconds=5)
             return self._fail(request, answer, "Hex does not show the run of its idempotency key")
-        reason = "its idempotency key was given this run before"
         active = self._registry.run(complete.run_id or "")
         if active is not None and not active.is_over:
-            return self._joined(Join(active, reason), request)
-        return self._hit(complete, request, reason)
+            return self._joined(Join(active, GIVEN_BEFORE), request)
+        return self._hit(complete, request, GIVEN_BEFORE)
 
     async def _found_or_queued(self, request: _Request) -> Answer | ActiveRun:
         """The answer that is there already, or the run that the request waits for, to be left by it."""

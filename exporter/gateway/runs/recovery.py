@@ -23,10 +23,11 @@ _TRIGGERS = ("api", UNKNOWN_TRIGGER)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The run that an intent became, or (None) why that cannot be known."""
+    """The run that an intent became, or (None) why that cannot be known. `was_not_started`: there is none in Hex."""
 
     run: Run | None
     why: str = ""
+    was_not_started: bool = False
 
 
 def window(intent: GatewayRun) -> tuple[int, int]:
@@ -55,7 +56,7 @@ def verdict(
         return Verdict(candidates[0])
     if known_ms >= until_ms:
         why = f"{len(candidates)} runs match" if candidates else "no run matches"
-        return Verdict(None, why)
+        return Verdict(None, why, was_not_started=not candidates)
     if now_ms - intent.sent_ms > _LONGEST_MS:
         return Verdict(None, "the runs of the project are not known up to then")
     return None

@@ -16,6 +16,10 @@ from exporter.gateway.runs.active_run import ActiveRun, RunState
 from exporter.gateway.runs.registry import RunRegistry
 from exporter.ledger import KEEP_KEYS_MS, MOST_KEYS, GatewayRun, RequestKey
 
+GIVEN_BEFORE = "its idempotency key was given this run before"
+OTHER_REQUEST = "its idempotency key is that of another request"
+"""The reasons for two of the answers that follow from a key."""
+
 _LOOK_SECONDS = 1.0
 """How often a request looks whether the run of its key has been found."""
 

@@ -1,0 +1,155 @@
+"""Triggers through the real gateway, against a simulated Hex: one run for one change, whatever crashes."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import pytest
+from gateway_world import World, file_source, opened
+from helpers.virtual import LoopClock, in_virtual_time
+
+from exporter.config import Config, Match, Policy, Trigger
+from exporter.ledger import TriggerState
+from exporter.simulator import Fault
+from exporter.triggers import LOOK_SECONDS, TriggerRunner
+
+TOKEN = "hxtp_" + "c3" * 48
+SOURCE = file_source(every_seconds=60)
+
+pytestmark = pytest.mark.usefixtures("all_runs_complete", "quiet")
+
+
+class Triggered:
+    """The project of a story, its source's data, and what triggers it, in the world of a gateway."""
+
+    def __init__(self, world: World, project_id: str, trigger: Trigger) -> None:
+        self.world = world
+        self.project_id = project_id
+        self.key = SOURCE.key(project_id)
+        self.world.data[self.key] = "0"
+        self.trigger = trigger
+        self.changes = 0
+        self._working: list[asyncio.Task[Any]] = []
+
+    def begin(self) -> None:
+        """The triggers of a new process begin, beside a monitor of sources and a reader of runs."""
+        settings: Config = _with(self.world.config, self.trigger)
+        world = self.world
+        self.runner = TriggerRunner(
+            "w", settings, world.ledger, world.clock, {"T": TOKEN}, look=world.look, ask=lambda one: self.ask(one)
+        )
+        self._working = [asyncio.ensure_future(one) for one in (self._probe(), self._read(), self._live())]
+
+    async def ask(self, request: Any) -> Any:
+        return await self.world.gateway.trigger(request)
+
+    async def kill(self) -> None:
+        """End it as SIGKILL does: what is asked for is not waited for."""
+        for task in [*self._working, *self.runner._busy.values()]:
+            task.cancel()
+        await asyncio.gather(*self._working, return_exceptions=True)
+
+    def change(self) -> None:
+        self.changes += 1
+        self.world.data[self.key] = str(self.changes)
+
+    @property
+    def state(self) -> TriggerState:
+        return self.world.ledger.triggers.states()[self.project_id]
+
+    @property
+    def started(self) -> int:
+        return self.world.started(self.project_id)
+
+    async def counted(self) -> Counter[str]:
+        found = await self.world.counted("hex_triggers_total")
+        return Counter({labels[1]: value for labels, value in found.items()})
+
+    async def _live(self) -> None:
+        while True:
+            self.runner.step()
+            await self.world.clock.sleep(LOOK_SECONDS)
+
+    async def _probe(self) -> None:
+        while True:
+            await self.world.look(self.key)
+            await asyncio.sleep(60)
+
+    async def _read(self) -> None:
+        while True:
+            self.world.read_runs(self.project_id)
+            await asyncio.sleep(30)
+
+
+def _with(config: Config, trigger: Trigger) -> Config:
+    return msgspec.structs.replace(config, triggers=(trigger,))
+
+
+def play(
+    story: Callable[[Triggered], Awaitable[None]], *, policies: tuple[Policy, ...] = (), runs: int = 20, **more: Any
+) -> None:
+    async def live(clock: LoopClock) -> None:
+        async with opened(
+            clock, sources=(SOURCE,), has_monitor=True, policies=policies, run_seconds=runs, projects=12
+        ) as world:
+            project_id = world.projects[0]
+            settings = {"dry_run": False, "token_env": "T", "settle_seconds": 120.0} | more
+            story_of = Triggered(world, project_id, Trigger(match=Match(project_id=project_id), **settings))
+            story_of.begin()
+            try:
+                await story(story_of)
+            finally:
+                await story_of.kill()
+
+    in_virtual_time(live)
+
+
+def test_a_change_is_run_once_with_the_token_and_the_inputs_of_the_trigger() -> None:
+    async def story(one: Triggered) -> None:
+        await asyncio.sleep(600)
+        assert one.started == 0
+        for number in (1, 2):
+            one.change()
+            await asyncio.sleep(900)
+            assert one.started == number
+        assert await one.counted() == {"started": 2}
+        tokens = {headers["authorization"] for method, _, headers in one.world.sent if method == "POST"}
+        assert tokens == {f"Bearer {TOKEN}"}
+
+    play(story, inputs=(("region", "north"),))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_crashes_a_change_has_one_run_neither_two_nor_none(seed: int) -> None:
+    """25 crashes of each seed: before, while and after the run is sent, with answers that never came."""
+
+    async def story(one: Triggered) -> None:
+        world, rng = one.world, random.Random(seed)
+        await asyncio.sleep(5)
+        for number in range(1, 26):
+            world.faults.clear()
+            one.change()
+            await world.look(one.key)
+            if rng.random() < 0.7:
+                kind, seconds = rng.choice([("drip", 0.05), ("slow", 4)])
+                world.faults.add(Fault(kind=kind, endpoint="run_project", count=1, seconds=seconds))
+            await asyncio.sleep(20 + rng.random() * 10)
+            await one.kill()
+            await world.kill()
+            await asyncio.sleep(rng.choice([0, 5, 60]))
+            world.faults.clear()
+            await world.restart()
+            one.begin()
+            for _ in range(90):
+                await asyncio.sleep(15)
+                if one.state.phase == "idle" and one.state.digest == str(one.changes):
+                    break
+            await asyncio.sleep(30)
+            assert one.started == number
+            assert one.state.phase == "idle"
+
+    play(story, settle_seconds=20.0, runs=5)

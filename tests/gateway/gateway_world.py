@@ -174,7 +174,7 @@ class World:
 
     def started(self, project_id: str | None = None) -> int:
         """How many runs Hex has started."""
-        asked = self.simulation._asked
+        asked = self.simulation._requested
         return sum(len(runs) for one, runs in asked.items() if project_id in (None, one))
 
     def asked(self, endpoint: str, code: str | None = None) -> int:

@@ -66,7 +66,7 @@ def test_100_clients_over_20_fingerprints_start_20_runs_three_at_a_time() -> Non
             assert most == 3
             assert len({client.run_id for client in clients}) == FINGERPRINTS
             runs = {
-                run.run_id: run.seen(world.now_ms).status for one in world.simulation._asked.values() for run in one
+                run.run_id: run.seen(world.now_ms).status for one in world.simulation._requested.values() for run in one
             }
             assert all(client.end.lower() == runs[client.run_id] for client in clients)
             assert world.asked("run_project", "429") + world.asked("run_status", "429") == 0
@@ -104,7 +104,7 @@ def test_ten_projects_triggered_each_minute_for_an_hour_run_when_their_source_ch
             assert len(clients) == 600
             assert {status for client in clients for status in client.statuses} == {201}
             assert not any(code == "429" for _, code in world.service.tally)
-            results = {run.run_id for runs in world.simulation._asked.values() for run in runs}
+            results = {run.run_id for runs in world.simulation._requested.values() for run in runs}
             assert all(client.run_id in results and client.end == "COMPLETED" for client in clients)
             hits, lookups = await world.counted("hex_cache_hits_total"), await world.counted("hex_cache_lookups_total")
             assert world.started() == 30
@@ -131,7 +131,7 @@ def test_all_ten_at_once_by_a_client_that_never_polls_are_served_as_well() -> No
             assert [answer.status_code for answer in answers] == [201] * 600
             assert world.started() == 30
             assert not any(code == "429" for _, code in world.service.tally)
-            runs = {run.run_id: run for runs in world.simulation._asked.values() for run in runs}
+            runs = {run.run_id: run for runs in world.simulation._requested.values() for run in runs}
             assert {runs[answer.json()["runId"]].seen(world.now_ms).status for answer in answers} == {"completed"}
             # One question about all projects in a minute, and about each run until it has ended.
             assert world.asked("project") + world.asked("projects") <= 65

@@ -60,11 +60,11 @@ class Workplace:
 
     def started(self) -> int:
         """How many runs Hex has started for requests."""
-        return sum(len(runs) for runs in self.simulation._asked.values())
+        return sum(len(runs) for runs in self.simulation._requested.values())
 
     def ends(self, project_id: str) -> list[str]:
         """How the project's requested runs have ended so far, in the order in which they were started."""
-        runs = (self.simulation._changed.get(run.run_id, run) for run in self.simulation._asked[project_id])
+        runs = (self.simulation._changed.get(run.run_id, run) for run in self.simulation._requested[project_id])
         return [run.seen(self.simulation.now_ms).status for run in runs]
 
 

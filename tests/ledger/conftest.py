@@ -1,5 +1,7 @@
 """Fixtures of the ledger's tests: a ledger in a file or in PostgreSQL that can be closed and opened again."""
 
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -97,3 +99,18 @@ def make_run() -> Callable[..., Run]:
         return Run(run_id=run_id, **{**facts, **changes})  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.db"
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that another user may read but not write."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    folder.chmod(0o700)
+    shutil.rmtree(folder)

@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from gateway_world import World, file_source, opened
+from gateway_world import BOB, World, file_source, opened
 from helpers.virtual import LoopClock, in_virtual_time
 
-from exporter.config import Config, Match, Policy, Trigger
+from exporter.config import Config, Failures, Match, Policy, Trigger
 from exporter.ledger import TriggerState
 from exporter.simulator import Fault
+from exporter.simulator.timeline import Timeline
 from exporter.triggers import LOOK_SECONDS, TriggerRunner
 
 TOKEN = "hxtp_" + "c3" * 48
@@ -153,3 +154,77 @@ def test_whatever_crashes_a_change_has_one_run_neither_two_nor_none(seed: int) -
             assert one.state.phase == "idle"
 
     play(story, settle_seconds=20.0, runs=5)
+
+
+@pytest.mark.parametrize("status", ["401", "403", "404", "422"])
+def test_what_hex_refuses_stops_the_trigger_once(status: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A token that is none or lacks the scope, a project that is not there, an input that the project does not have."""
+
+    async def story(one: Triggered) -> None:
+        await asyncio.sleep(10)
+        one.world.faults.add(Fault(kind=status, endpoint="run_project"))
+        one.change()
+        await asyncio.sleep(900)
+        assert one.started == 0
+        assert one.world.asked("run_project", status) == 1
+        assert await one.counted() == {"stopped": 1}
+        assert f"Hex answered {status}" in one.state.stopped
+
+    play(story)
+    assert capsys.readouterr().out.count("Hex refuses its runs") == 1
+
+
+def test_hex_out_of_order_is_waited_for_and_one_run_comes_of_the_change() -> None:
+    async def story(one: Triggered) -> None:
+        await asyncio.sleep(10)
+        one.world.faults.add(Fault(kind="429", endpoint="run_project", count=3, retry_after=20))
+        one.world.faults.add(Fault(kind="500", endpoint="run_project", count=1))
+        one.change()
+        await asyncio.sleep(1500)
+        assert one.started == 1
+        assert await one.counted() == {"started": 1}
+
+    play(story)
+
+
+def test_a_run_of_a_caller_that_has_read_the_change_is_shared() -> None:
+    async def story(one: Triggered) -> None:
+        world = one.world
+        await asyncio.sleep(10)
+        one.change()
+        await world.look(one.key)
+        answer = await world.run(one.project_id, token=BOB)
+        assert answer.status_code == 201
+        await asyncio.sleep(300)
+        assert one.started == 1
+        assert await one.counted() == {"hit": 1}
+
+    play(story, policies=(Policy(shared=True),))
+
+
+def test_a_result_that_a_policy_gives_by_its_age_is_not_taken_for_the_change() -> None:
+    async def story(one: Triggered) -> None:
+        await asyncio.sleep(10)
+        one.change()
+        await asyncio.sleep(300)
+        one.change()
+        await asyncio.sleep(500)
+        assert one.started == 1, "min_interval of the policy answers with the first run"
+        await asyncio.sleep(400)
+        assert one.started == 2
+
+    play(story, policies=(Policy(min_interval_seconds=900.0),))
+
+
+def test_a_project_that_always_fails_is_not_run_at_each_trigger(monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = Timeline.plan
+    monkeypatch.setattr(Timeline, "plan", lambda *known: planned(*known)._replace(outcome="errored"))
+
+    async def story(one: Triggered) -> None:
+        for _ in range(4):
+            one.change()
+            await asyncio.sleep(360)
+        assert one.started == 3
+        assert (await one.counted())["failed"] == 1
+
+    play(story, policies=(Policy(failures=Failures(most=3, within_seconds=86_400.0)),), settle_seconds=20.0)

@@ -26,7 +26,17 @@ from exporter.service import (
     end_quietly_on_signals,
     read_config,
 )
-from exporter.simulator import Fault, Faults, RateLimits, Simulation, Tokens, create_app, invoice_csv
+from exporter.simulator import (
+    Fault,
+    Faults,
+    QueryLogTables,
+    RateLimits,
+    Simulation,
+    Tokens,
+    VendorLog,
+    create_app,
+    invoice_csv,
+)
 from exporter.web import Server, bind, parse_address
 
 PLANT_EVERY_SECONDS = 5.0
@@ -40,6 +50,11 @@ _TOKEN = "hxtw_" + "de" * 48
 
 _ZONE = "Europe/Zurich"
 """As in demo.yml: a month begins at its midnight."""
+
+_WAREHOUSE_URL_FILE = "warehouse-url"
+
+_FILL_SECONDS = 20.0
+"""So that an hour that is over is whole in the warehouses' logs when they are looked at."""
 
 _NOW_AND_THEN_429 = Fault(kind="429", retry_after=3, probability=0.0002)
 
@@ -74,6 +89,7 @@ def run_demo(
     hex_server.bind()
 
     invoice = _write_invoice(folder, simulation)
+    logs = _query_logs(folder / f"warehouse-{projects}-{seed}.db", simulation)
     service = Service(lambda: _assignment(config_file, environ))
     server, health_server = service.server(web), service.health_server(web)
     paths = web.paths()
@@ -101,8 +117,9 @@ counter shows 0 for its first 90 seconds; reading the history takes about a minu
     )
     sys.stdout.flush()
     try:
-        client = _nothing() if gateway_url is None else trigger(gateway_url, _TOKEN, triggered)
-        asyncio.run(_serve(service, [hex_server, server, health_server], client))
+        works = [_fill(logs, simulation)]
+        works += [] if gateway_url is None else [trigger(gateway_url, _TOKEN, triggered)]
+        asyncio.run(_serve(service, [hex_server, server, health_server], works))
     finally:
         lock.release()
 
@@ -139,18 +156,33 @@ def _triggered(simulation: Simulation) -> tuple[Sequence[str], str]:
     return [one.project_id for one in others[:_TRIGGERED_PROJECTS]], to_run.project_id
 
 
-async def _nothing() -> None:
-    """What a client does without a gateway."""
+def _query_logs(file: Path, simulation: Simulation) -> QueryLogTables:
+    """The logs of two warehouses behind the simulated Hex, filled with their past, and their address beside them."""
+    (file.parent / _WAREHOUSE_URL_FILE).write_text(f"sqlite:///{file}", "utf-8")
+    logs = {
+        "snowflake_queries": VendorLog(simulation, "snowflake", ["Snowflake*"]),
+        "bigquery_queries": VendorLog(simulation, "bigquery", ["Marketing events"]),
+    }
+    tables = QueryLogTables(file, logs)
+    tables.fill(simulation.now_ms)
+    return tables
 
 
-async def _serve(service: Service, servers: Sequence[Server], client: Coroutine[None, None, None]) -> None:
-    """Serve until a signal, with the client at work meanwhile."""
-    asking = asyncio.ensure_future(client)
+async def _fill(logs: QueryLogTables, simulation: Simulation) -> None:
+    """Write what Hex sent to its warehouses since, until cancelled."""
+    while True:
+        await asyncio.sleep(_FILL_SECONDS)
+        logs.fill(simulation.now_ms)
+
+
+async def _serve(service: Service, servers: Sequence[Server], works: Sequence[Coroutine[None, None, None]]) -> None:
+    """Serve until a signal, with the clients and the warehouses at work meanwhile."""
+    working = asyncio.gather(*works, return_exceptions=True)
     try:
         await service.run(servers)
     finally:
-        asking.cancel()
-        await asyncio.gather(asking, return_exceptions=True)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
 
 
 def _lock(folder: Path) -> WriterLock:
@@ -182,6 +214,7 @@ def _write_config(folder: Path, hex_address: str, url: str) -> Path:
         "STORAGE_URL": url,
         "TOKEN_FILE": str(folder / "token"),
         "GATEWAY_ADDRESS": _free("127.0.0.1:9892"),
+        "WAREHOUSE_URL_FILE": str(folder / _WAREHOUSE_URL_FILE),
     }
     for name, value in values.items():
         template = template.replace(name, value)

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import takewhile
 from random import Random
 from typing import NamedTuple
@@ -72,10 +72,14 @@ class HexQuery(NamedTuple):
         return self.work_ms == 0
 
 
-def hex_queries(simulation: Simulation, start_ms: int, end_ms: int) -> list[HexQuery]:
-    """Every query that ended in [start, end), in the order of their ends."""
+def hex_queries(
+    simulation: Simulation, start_ms: int, end_ms: int, connections: Collection[str] | None = None
+) -> list[HexQuery]:
+    """Every query that ended in [start, end), in the order of their ends; by default on every connection."""
     found: list[HexQuery] = []
     for project in simulation.projects:
+        if connections is not None and project.connection.name not in connections:
+            continue
         found += (one for one in _sent(simulation, project, start_ms, end_ms) if start_ms <= one.end_ms < end_ms)
     return sorted(found)
 

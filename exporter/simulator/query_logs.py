@@ -21,6 +21,12 @@ _MICRO = 1_000_000
 _MIB = 1 << 20
 _LEAST_BYTES = 10 * _MIB
 _SLOTS = 8
+_HOUR_CREDITS = 4
+"""What a medium warehouse is billed."""
+
+_MOST_IDLE = 60_000
+"""Millionths of a credit for the minute until a warehouse is suspended."""
+
 _LEAST_ATTRIBUTED_MS = 100
 """Snowflake leaves out what is shorter."""
 
@@ -94,7 +100,7 @@ class _Hour:
         self.hour_ms = hour_ms
         self.queries: list[HexQuery] = []
         self.others = [(identifier(seed, warehouse, hour_ms, turn), dice.randrange(1, 60_000)) for turn in range(2)]
-        self.idle = dice.randrange(500_000)
+        self.idle = dice.randrange(_MOST_IDLE)
         self.dbus = dice.randrange(1 * _MICRO, 3 * _MICRO)
 
     @property
@@ -182,9 +188,8 @@ class VendorLog:
         names = [name for name in names if any(fnmatchcase(name, pattern) for pattern in self._connections)]
         at = [(name, at_ms) for at_ms in range(start_ms, end_ms, HOUR_MS) for name in names]
         hours = {one: _Hour(simulation.seed, *one) for one in at}
-        for query in hex_queries(simulation, start_ms, end_ms):
-            if query.connection in names:
-                hours[query.connection, query.end_ms - query.end_ms % HOUR_MS].queries.append(query)
+        for query in hex_queries(simulation, start_ms, end_ms, names):
+            hours[query.connection, query.end_ms - query.end_ms % HOUR_MS].queries.append(query)
         return hours
 
     def _cost(self, hour: _Hour, query: HexQuery) -> _Cost:
@@ -285,12 +290,12 @@ def _redshift(hour: _Hour) -> Iterator[tuple[int, str, Row]]:
 
 
 def _credits(work_ms: int) -> int | None:
-    """Millionths of a credit on a warehouse of one credit an hour, None for what Snowflake attributes nothing to."""
-    return work_ms * _MICRO // HOUR_MS if work_ms > _LEAST_ATTRIBUTED_MS else None
+    """Millionths of a credit, None for what Snowflake attributes nothing to."""
+    return work_ms * _HOUR_CREDITS * _MICRO // HOUR_MS if work_ms > _LEAST_ATTRIBUTED_MS else None
 
 
 def _bytes(work_ms: int) -> int:
-    return max(_LEAST_BYTES, work_ms * _MIB) if work_ms else 0
+    return max(_LEAST_BYTES, work_ms * _MIB // 8) if work_ms else 0
 
 
 def _is_script(query: HexQuery) -> bool:

@@ -8,10 +8,12 @@ import pytest
 from query_log import HOUR_MS
 from vendor_database import VendorDatabase
 
-from exporter.config import WarehousePrices
+from exporter.config import Warehouse, WarehousePrices
+from exporter.hexapi import Secret
 from exporter.ledger import WarehouseKey
-from exporter.simulator import Simulation, VendorLog
-from exporter.warehouse import windows
+from exporter.simulator import QueryLogTables, Simulation, VendorLog
+from exporter.sources import Address
+from exporter.warehouse import read_hours, windows
 from tests.helpers.manual_clock import ManualClock
 
 END_MS = 1_800_000_000_000 - 1_800_000_000_000 % HOUR_MS
@@ -112,3 +114,16 @@ def test_looks_while_the_log_fills_come_to_the_truth(logs, kind):
             known |= database.read(*span)
             until_ms = span[1]
     assert plain(known) == expected(log, kind)
+
+
+def test_a_table_that_fills_as_time_goes_on_is_read_to_the_micro_dollar(simulation, tmp_path):
+    """The file as the demo has it: filled now and then, by a process that was killed and started again meanwhile."""
+    file, log = tmp_path / "log.db", VendorLog(simulation, "snowflake", ["Snowflake*"])
+    warehouse = Warehouse(name="w", kind="table", url_env="U", relation="hex_queries", prices=PRICES["snowflake"])
+    for at_ms in range(START_MS, END_MS, 7 * HOUR_MS // 2):
+        QueryLogTables(file, {"hex_queries": log}).fill(at_ms)
+    tables = QueryLogTables(file, {"hex_queries": log})
+    for at_ms in (END_MS - 1, END_MS, END_MS + 600_000):
+        tables.fill(at_ms)
+    known = read_hours(warehouse, Address(Secret(f"sqlite:///{file}")), (START_MS, END_MS))
+    assert plain(known) == expected(log, "snowflake")

@@ -4,7 +4,7 @@ from typing import Any
 
 from dashboards.board import Section, board
 from dashboards.board_header import header
-from dashboards.gateway_sources import matcher, repeated, sources, would_save
+from dashboards.gateway_sources import matcher, repeated, sources, triggers, would_save
 from dashboards.panel_parts import (
     BAD,
     CALM,
@@ -289,6 +289,7 @@ BOARD = board(
     [
         Section("What was not needed", [(9, [(7, repeated()), (17, would_save())])]),
         Section("Sources", [(6, [(24, sources())])], collapsed=True),
+        Section("Triggers", [(9, [(24, triggers())])], collapsed=True),
         Section("Queue and waits", [(9, [(8, _queue()), (8, _waits()), (8, _spared())])], collapsed=True),
     ],
 )

@@ -16,8 +16,8 @@ from dashboards.panel_parts import (
     link,
     tinted,
 )
-from dashboards.panels import bars, figure, table
-from dashboards.promql import age, gauge, titled
+from dashboards.panels import bars, curve, figure, table
+from dashboards.promql import age, gauge, growth, none_without, or_none, part_increase, titled
 
 NO_SOURCE = "No source"
 
@@ -67,6 +67,46 @@ def sources() -> Any:
         ],
         empty=NO_SOURCE,
         sort_by="Unknown",
+    )
+
+
+def triggers() -> Any:
+    """What triggers led to, what schedules would have run meanwhile, and how old a change was when its run ended."""
+    buckets = part_increase("hex_trigger_lag_seconds", "bucket")
+    return curve(
+        18,
+        "Triggers",
+        about(
+            "What the triggers led to: `started` a run for a change, `hit` and `joined` another run had read it, "
+            "`dry_run` a run would have started, and what failed or is refused. Dashed: the runs that the projects' "
+            "schedules would have started beyond these. On the right: from when a change was seen to the end of its "
+            "run, for 95 of 100.",
+            normal="one start for each load of the data; more dashed than started is what a trigger saves.",
+            act="`failed` or `stopped`: see HexTriggerFailing and HexTriggerStopped. Only `dry_run`: write "
+            "`dry_run: false` and switch the schedules off.",
+        ),
+        [
+            Query(
+                or_none(f"sum by (outcome) ({growth('hex_triggers_total')})", none_without("gateway"), "outcome"),
+                "{{outcome}}",
+            ),
+            Query(
+                f"sum({growth('hex_trigger_replaced_runs_total')})",
+                "schedules would have run",
+                {"custom.lineStyle": {"fill": "dash", "dash": [8, 6]}},
+            ),
+            Query(
+                f"histogram_quantile(0.95, sum by (le) ({buckets}))",
+                "change to result, p95",
+                {"unit": "s", "custom.axisPlacement": "right"},
+            ),
+        ],
+        unit=COUNT,
+        empty="No trigger was due in this time",
+        min_step="1h",
+        points=84,
+        span_gaps=True,
+        colors={"failed": BAD, "stopped": BAD, "retried": WARN, "started": GOOD},
     )
 
 

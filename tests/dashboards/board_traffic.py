@@ -49,6 +49,10 @@ class Traffic:
         self._count("hex_gateway_absorbed_total", ("rate_limit",), int(self._rng.random() < 0.1))
         self._count("hex_gateway_braked_total", ("weekly-runs", "cached"), int(self._rng.random() < 0.1))
         self._count("hex_gateway_requests_total", ("bypass",), int(self._rng.random() < 0.2))
+        for outcome in ("dry_run", "started"):
+            self._count("hex_triggers_total", (published[0].project.project_id, outcome), 1)
+        self._count("hex_trigger_replaced_runs_total", (published[0].project.project_id,), 3)
+        self._ledger.count_many(observed("hex_trigger_lag_seconds", (), 420_000), now_ms)
         self._count("hex_findings_realised_usd_total", ("idle_paid_seat",), 25_000)
         self._count("hex_findings_realised_money_usd_total", ("idle_paid_seat", "billed"), 25_000)
         self.running = self._rng.randrange(4)

@@ -29,6 +29,7 @@ FINDING_KINDS = (
     "unviewed_schedule",
     "over_refreshed",
     "over_scheduled",
+    "replaceable_schedule",
     "failing_schedule",
     "duplicate_projects",
     "idle_paid_seat",

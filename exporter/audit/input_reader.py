@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from exporter.audit.source_changes import source_uses
 from exporter.config import Config
@@ -77,6 +77,7 @@ def read_audit_input(
         failed_runs=config.audit.failed_runs,
         contract=contract if contract is not None and not is_over(contract, now_ms, week.timezone) else None,
         settings=view.settings(known),
+        triggers=_triggers(config, name, projects),
         profiles={key: one.current.name for key, one in profiles.items() if one.current.basis != "assumed"},
     )
 
@@ -234,6 +235,14 @@ def _teams(config: Config, name: str, projects: Iterable[Project], seats: Iterab
     teams = {project.project_id: config.team_of(name, project) for project in projects}
     teams.update((seat.user_id, team_of_person(config, name, seat.email)) for seat in seats)
     return {subject: team for subject, team in teams.items() if team}
+
+
+def _triggers(config: Config, name: str, projects: Iterable[Project]) -> Mapping[str, Literal["on", "dry"]]:
+    """Whether the trigger of each project that has one is on, or only a dry run."""
+    if not config.triggers:
+        return {}
+    found = {one.project_id: config.trigger_of(name, one) for one in projects}
+    return {key: "dry" if trigger.dry_run else "on" for key, trigger in found.items() if trigger is not None}
 
 
 def is_settled(ledger: WorkspaceLedger, config: Config, now_ms: int) -> bool:

@@ -15,6 +15,7 @@ from exporter.report.audit_tables import (
     known_days,
     not_judged_lines,
     overlap_lines,
+    paste_lines,
     summary,
     team_table,
     title,
@@ -78,6 +79,9 @@ def markdown_lines(report: AuditReport, *, most: int | None = None) -> Iterator[
         if table is not None and most is None:
             yield from markdown_table(table, report.timezone, report.currency)
             yield ""
+    if most is None and (pasted := [*paste_lines(report)]):
+        _, heading, _, *text = pasted
+        yield from (heading, "", "```yaml", *text, "```", "")
     for line in (*overlap_lines(report), *not_judged_lines(report.not_judged), *report.remarks):
         yield f"- {for_markdown(line)}"
 
@@ -175,6 +179,7 @@ def _finding(report: AuditReport, shown: ShownFinding) -> dict[str, object]:
         "why": finding.why,
         "action": finding.action,
         "where": finding.where,
+        "paste": finding.paste,
         "moves": [
             {"project": move.project_id, "from": move.cron, "to": move.to_cron, "timezone": move.timezone}
             for move in finding.moves

@@ -203,3 +203,12 @@ def _fact(report: AuditReport, fact: Fact) -> str:
         return f"{fact.name}: {report.day(round(float(fact.value or 0))) if known else 'never'}"
     value = f"{fact.value:.10g}" if isinstance(fact.value, float) else fact.value
     return f"{fact.name}: {'not known' if value is None else value} {fact.unit}".rstrip()
+
+
+def paste_lines(report: AuditReport) -> Iterator[str]:
+    """What is to be added to the configuration for the findings that are shown, as YAML; none for other kinds."""
+    found = [one.finding.paste for one in report.findings if one.finding.paste]
+    if found:
+        yield from ("", "To paste into the configuration, first as dry runs:", "", "triggers:")
+        for text in found:
+            yield from (f"  {line}" for line in text.splitlines())

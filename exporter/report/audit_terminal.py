@@ -14,6 +14,7 @@ from exporter.report.audit_tables import (
     not_judged_lines,
     overlap_lines,
     parts,
+    paste_lines,
     summary,
     team_table,
     title,
@@ -44,7 +45,7 @@ def _written(reports: Sequence[AuditReport], *, has_details: bool) -> str:
         for part in summary(report).split("; "):
             lines += sentence_lines(part, width, "  ")
         shown = _details(report, width) if has_details else _short(report, width)
-        lines += [*shown, "", *_notes(report, width), ""]
+        lines += [*shown, *paste_lines(report), "", *_notes(report, width), ""]
     return "\n".join(lines).rstrip()
 
 

@@ -64,6 +64,10 @@ _BECAUSE = {
     "over_scheduled": "refreshed every six hours, as its source changes, but viewed about twice a week",
 }
 
+_REPLACEABLE = "replaceable_schedule"
+_OFTEN = {"over_refreshed": True, "over_scheduled": False, "office": False}
+"""The sorts whose schedules fire often, and whether they do so without need."""
+
 _WEEKS = 4
 _FEWEST_RUNS = 5
 _SHORT_MS = 10 * 60_000
@@ -91,6 +95,7 @@ def planted(
     projects, published = tuple(projects), tuple(published)
     return (
         *_projects(projects),
+        *_replaceable(projects),
         *_pairs(projects),
         *_collisions(projects),
         *_seats(people),
@@ -122,7 +127,12 @@ def _of_runs(
     runs = _runs_per_week(project)
     sort = SORTS[project.sort]
     # What is not needed is all but one run for each change, or for each view.
-    needed = {"over_refreshed": sort.source_changes, "over_scheduled": sort.views}.get(kind, 0.0)
+    needed_by_kind = {
+        "over_refreshed": sort.source_changes,
+        "over_scheduled": sort.views,
+        _REPLACEABLE: sort.source_changes,
+    }
+    needed = needed_by_kind.get(kind, 0.0)
     saved = max(0.0, runs - needed) if is_waste else runs
     return Waste(
         kind=kind,
@@ -132,6 +142,15 @@ def _of_runs(
         seconds_per_week=saved * _mean_seconds(project),
         is_waste=is_waste,
     )
+
+
+def _replaceable(projects: tuple[SimulatedProject, ...]) -> Iterator[Waste]:
+    """Schedules that fire far more often than the source changes; one that fires as often only looks so."""
+    for project in projects:
+        if project.sort in _OFTEN:
+            is_waste = _OFTEN[project.sort]
+            because = "its source changes about once a week" if is_waste else "its source changes as often as it fires"
+            yield _of_runs(_REPLACEABLE, project, (project.project_id,), because, is_waste=is_waste)
 
 
 def _pairs(projects: tuple[SimulatedProject, ...]) -> Iterator[Waste]:

@@ -87,8 +87,10 @@ class TestOfASimulatedWorkspace:
         assert abs(source.changes - truth.changes) <= 1
         assert source.checked_runs > 150
         assert source.unchanged_runs == pytest.approx(truth.unchanged_runs, abs=6)
-        (finding,) = [one for one in audited(ledger, config, now_ms).findings if one.subject == project.project_id]
-        assert (finding.kind, finding.confidence) == ("over_refreshed", "measured")
+        findings = [one for one in audited(ledger, config, now_ms).findings if one.subject == project.project_id]
+        kinds = {(one.kind, one.confidence) for one in findings}
+        assert kinds == {("over_refreshed", "measured"), ("replaceable_schedule", "measured")}
+        assert [one.counted_by for one in findings if one.counted.runs] == [None], "the runs count once"
 
     def test_totals_never_exceed_what_is_spent(self, world: Any) -> None:
         _, ledger, config, now_ms = world

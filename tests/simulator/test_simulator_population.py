@@ -205,7 +205,7 @@ class TestWaste:
             *("abandoned_project", "failing_schedule", "unviewed_schedule", "over_refreshed", "duplicate_projects"),
             *("colliding_schedules", "idle_paid_seat", "costly_role", "unused_connection", "overlapping_connections"),
             *("over_scheduled", "costly_plan", "recurring_threads", "sql_on_paid_compute", "oversized_compute"),
-            *("uncached_app", "query_cache_off", "repeated_queries"),
+            *("uncached_app", "query_cache_off", "repeated_queries", "replaceable_schedule"),
         }
 
     def test_every_kind_has_a_near_miss(self, simulation):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from exporter.config import Contract
 from exporter.facts import Connection, Project, ProjectVersion, QueriedTable, Seat, Thread
@@ -68,6 +68,7 @@ class AuditInput:
     by collector (projects, users, connections, queried_tables, threads, runs, exports) why it cannot be read, where
     that is known. `contract` is one that goes on: None once it is to be renewed. `settings` are those that projects are
     published with, `profiles` the compute profiles that they run on; both by project id, without what is not known.
+    `triggers` says by project id whether its trigger is on or only a dry run.
     """
 
     now_ms: int
@@ -93,3 +94,4 @@ class AuditInput:
     contract: Contract | None = None
     settings: Mapping[str, ProjectVersion] | None = None
     profiles: Mapping[str, str] = field(default_factory=dict)
+    triggers: Mapping[str, Literal["on", "dry"]] = field(default_factory=dict)

@@ -79,6 +79,7 @@ def project_candidate(
     action: str,
     where: str,
     others: tuple[str, ...] = (),
+    paste: str = "",
 ) -> Candidate:
     """A finding on one project's schedules that would save so much of its runs; `others` are concerned too.
 
@@ -103,6 +104,7 @@ def project_candidate(
             why=why,
             action=action,
             where=where,
+            paste=paste,
         ),
         claims={project.project_id: claim},
     )

@@ -78,7 +78,8 @@ class Finding:
     subject costs a month now. `counted_by` is the kind and subject of the larger finding that counts its runs, None
     where it counts by itself. `at_renewal` is what it counts from the renewal of a contract on, where that has paid
     until then. `team` is empty where there is none. `ignored` is the reason of the entry that ignores
-    it, with `ignored_until` the last day of that.
+    it, with `ignored_until` the last day of that. `paste` is YAML for the configuration, empty where nothing is to be
+    added to it.
     """
 
     kind: str
@@ -99,6 +100,7 @@ class Finding:
     action: str
     where: str
     moves: tuple[Move, ...] = ()
+    paste: str = ""
     ignored: str | None = None
     ignored_until: date | None = None
 

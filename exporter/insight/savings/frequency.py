@@ -29,7 +29,7 @@ _FEWEST_COMPARED = 5
 _SHORTEST_WATCH_MS = 7 * DAY_MS
 
 
-class _Excess(NamedTuple):
+class Excess(NamedTuple):
     """The part of the scheduled runs that is not needed, and what shows it."""
 
     kind: str
@@ -54,7 +54,7 @@ def frequency(context: AuditContext) -> Found:
     for project in context.scheduled_projects:
         young += is_younger_than_a_week(context, project)
         unseen += not are_views_known(project)
-        unwatched += _source(context, project) is None
+        unwatched += source_use(context, project) is None
         if are_views_known(project) and is_unviewed(context, project):
             if not is_abandoned(context, project):
                 yield _unviewed(context, project)
@@ -77,7 +77,7 @@ def _unviewed(context: AuditContext, project: Project) -> Candidate:
     )
 
 
-def _candidate(context: AuditContext, project: Project, excess: _Excess) -> Candidate:
+def _candidate(context: AuditContext, project: Project, excess: Excess) -> Candidate:
     return project_candidate(
         context,
         excess.kind,
@@ -91,18 +91,19 @@ def _candidate(context: AuditContext, project: Project, excess: _Excess) -> Cand
     )
 
 
-def _excess(context: AuditContext, project: Project) -> _Excess | None:
+def _excess(context: AuditContext, project: Project) -> Excess | None:
     firings = context.week_runs(project)
     if firings < _FEWEST_WEEK_RUNS:
         return None
-    source = _source(context, project)
-    by_source = None if source is None else _beyond_source(source, firings)
+    source = source_use(context, project)
+    by_source = None if source is None else beyond_source(source, firings)
     # Views come before guesses at the source, so that a finding keeps its kind when a young ledger learns more.
     by_use = by_source or _beyond_views(context, project, firings)
     return by_use or (_beyond_last_views(context, project, firings) if source is None else None)
 
 
-def _beyond_source(source: SourceUse, firings: float) -> _Excess | None:
+def beyond_source(source: SourceUse, firings: float) -> Excess | None:
+    """What of so many firings a week repeats an unchanged source; None unless that is most of them."""
     changes = source.changes * WEEK_MS / (source.until_ms - source.since_ms)
     if firings < TOO_OFTEN * changes:
         return None
@@ -113,7 +114,7 @@ def _beyond_source(source: SourceUse, firings: float) -> _Excess | None:
         facts.append(Fact("repeated an unchanged source", source.unchanged_runs, f"of {source.checked_runs} runs"))
         if share < 1 - 1 / TOO_OFTEN:
             return None
-    return _Excess(
+    return Excess(
         OVER_REFRESHED,
         share,
         tuple(facts),
@@ -123,12 +124,12 @@ def _beyond_source(source: SourceUse, firings: float) -> _Excess | None:
     )
 
 
-def _beyond_last_views(context: AuditContext, project: Project, firings: float) -> _Excess | None:
+def _beyond_last_views(context: AuditContext, project: Project, firings: float) -> Excess | None:
     unviewed, views = context.use(project.project_id).unviewed_week, week_views(context, project)
     share = min(1.0, unviewed / firings) if unviewed is not None else 0.0
     if unviewed is None or share < 1 - 1 / TOO_OFTEN:
         return None
-    return _Excess(
+    return Excess(
         OVER_REFRESHED,
         share,
         (Fact("refreshed again before anybody looked", round(unviewed, 1), "runs a week"),),
@@ -138,11 +139,11 @@ def _beyond_last_views(context: AuditContext, project: Project, firings: float) 
     )
 
 
-def _beyond_views(context: AuditContext, project: Project, firings: float) -> _Excess | None:
+def _beyond_views(context: AuditContext, project: Project, firings: float) -> Excess | None:
     views = week_views(context, project)
     if views is None or not views or firings < TOO_OFTEN * views:
         return None
-    return _Excess(
+    return Excess(
         OVER_SCHEDULED,
         1 - views / firings,
         (),
@@ -152,7 +153,8 @@ def _beyond_views(context: AuditContext, project: Project, firings: float) -> _E
     )
 
 
-def _source(context: AuditContext, project: Project) -> SourceUse | None:
+def source_use(context: AuditContext, project: Project) -> SourceUse | None:
+    """How the project's source was seen to change, None unless it was watched for a week."""
     source = context.input.sources.get(project.project_id)
     return source if source is not None and source.until_ms - source.since_ms >= _SHORTEST_WATCH_MS else None
 

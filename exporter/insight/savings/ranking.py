@@ -22,12 +22,14 @@ from exporter.insight.savings.plan_choice import costly_plan, current_month
 from exporter.insight.savings.pricing import added
 from exporter.insight.savings.recurring_threads import recurring_threads
 from exporter.insight.savings.repeated_queries import repeated_queries
+from exporter.insight.savings.replaceable_schedules import replaceable_schedules
 from exporter.insight.savings.unused_connections import OVERLAPPING, overlapping_connections, unused_connections
 from exporter.insight.seat_costs import roles_of, unpriced_keys
 
 _FINDERS = (
     abandoned,
     frequency,
+    replaceable_schedules,
     failing,
     duplicates,
     idle_seats,

@@ -12,6 +12,7 @@ import click
 
 from exporter.cli.demo_banner import banner, own_program
 from exporter.cli.demo_traffic import trigger
+from exporter.cli.demo_triggers import demo_triggers, load_order, load_orders, remember_changes
 from exporter.clock import SystemClock
 from exporter.config import Config, Week, state_dir
 from exporter.errors import ConfigError, ConfigProblem, LedgerBusyError, LedgerError
@@ -75,6 +76,7 @@ def run_demo(
     configure_logs(log_level, log_format)
     folder = storage if storage is not None else state_dir(environ) / "demo"
     lock = _lock(folder)  # held until the process ends: nothing of a demo that runs is overwritten
+    is_new = config_file is None
     if config_file is None:
         hex_address = _free("127.0.0.1:9890")
         config_file = _write_config(folder, hex_address, f"sqlite:///{folder / f'ledger-{projects}-{seed}.db'}")
@@ -88,6 +90,12 @@ def run_demo(
     hex_server = Server(app, listen=[hex_address], flag=f"{config_file}: workspaces[0].base_url")
     hex_server.bind()
 
+    triggered, to_run = _triggered(simulation)
+    triggers = demo_triggers(simulation, [*triggered, to_run])
+    if is_new:
+        config_file.write_text(triggers.configured(config_file.read_text("utf-8"), folder), "utf-8")
+    load_order(folder)
+    remember_changes(read_config(config_file, environ), simulation, triggers.hourly)
     invoice = _write_invoice(folder, simulation)
     logs = _query_logs(folder / f"warehouse-{projects}-{seed}.db", simulation)
     service = Service(lambda: _assignment(config_file, environ))
@@ -101,7 +109,6 @@ def run_demo(
         ("Hex API", f"http://{hex_address}/api/v1 (any token)"),
         ("ledger", ledger_url.removeprefix("sqlite:///")),
     ]
-    triggered, to_run = _triggered(simulation)
     gateway_url = None
     if service.gateway is not None:
         gateway_url = f"http://{service.gateway.bind()}/api/v1"
@@ -117,7 +124,7 @@ counter shows 0 for its first 90 seconds; reading the history takes about a minu
     )
     sys.stdout.flush()
     try:
-        works = [_fill(logs, simulation)]
+        works = [_fill(logs, simulation), load_orders(folder)]
         works += [] if gateway_url is None else [trigger(gateway_url, _TOKEN, triggered)]
         asyncio.run(_serve(service, [hex_server, server, health_server], works))
     finally:

@@ -209,6 +209,6 @@ def paste_lines(report: AuditReport) -> Iterator[str]:
     """What is to be added to the configuration for the findings that are shown, as YAML; none for other kinds."""
     found = [one.finding.paste for one in report.findings if one.finding.paste]
     if found:
-        yield from ("", "To paste into the configuration, first as dry runs:", "", "triggers:")
+        yield from ("", "To paste into the configuration:", "", "triggers:")
         for text in found:
             yield from (f"  {line}" for line in text.splitlines())

@@ -59,10 +59,12 @@ def test_what_only_looks_so(evidence):
     assert REPLACEABLE not in found(evidence)
 
 
-def test_with_a_dry_run_there_is_nothing_to_paste():
-    one = finding(audit(hourly(triggers={"p": "dry"})), "replaceable_schedule")
+def test_after_a_dry_run_the_trigger_to_paste_runs():
+    one = finding(audit(hourly(triggers={"p": "dry"}, viewed_ms=days_ago(60), views_30d=0)), "replaceable_schedule")
 
-    assert one.paste == ""
+    text = f"gateway: {{}}\nsources: [{{match: {{title: '*'}}, file: {{paths: [a]}}}}]\ntriggers:\n{one.paste}"
+    (trigger,) = load_config(text, source="c.yml", environ={}, state_dir=Path()).triggers
+    assert not trigger.dry_run
     assert "dry_run: false" in one.action
 
 

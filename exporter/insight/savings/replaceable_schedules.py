@@ -33,16 +33,19 @@ def replaceable_schedules(context: AuditContext) -> Found:
             continue
         unwatched += source_use(context, project) is None
         is_unseen = are_views_known(project) and is_unviewed(context, project)
-        # What no one looks at is better switched off than run on change.
-        if not is_unseen and not is_abandoned(context, project):
+        # What no one looks at is better switched off than run on change, unless a dry run says that it is wanted.
+        if mode == "dry" or not (is_unseen or is_abandoned(context, project)):
             yield from _replaced(context, project, is_dry=mode == "dry")
     if unwatched:
         why = f"{unwatched} scheduled projects have no source that was probed for a week"
         yield NotJudged(kind=REPLACEABLE, why=why, needs="sources", is_partial=True)
 
 
-def trigger_text(project: Project, week_firings: float) -> str:
-    """The trigger in the place of the project's schedules, as an entry of `triggers` in YAML, to be pasted."""
+def trigger_text(project: Project, week_firings: float, *, is_dry: bool = True) -> str:
+    """The trigger in the place of the project's schedules, as an entry of `triggers` in YAML, to be pasted.
+
+    It is a dry run first; with `is_dry` False it runs, and needs a token.
+    """
     interval_ms = round(WEEK_MS / max(week_firings, 1.0))
     unit, length_ms = next((one for one in _UNITS if interval_ms >= one[1]), _UNITS[-1])
     interval = f"{max(1, interval_ms // length_ms)}{unit}"
@@ -50,7 +53,8 @@ def trigger_text(project: Project, week_firings: float) -> str:
     # A comment ends with its line; what a title holds besides has been made one printable line.
     return (
         f"- match: {{project_id: {json.dumps(project.project_id)}}}  # {title}\n"
-        f"  settle: 5m\n  min_interval: {interval}\n  dry_run: true"
+        f"  settle: 5m\n  min_interval: {interval}\n"
+        + ("  dry_run: true" if is_dry else "  dry_run: false\n  token_file: trigger-token  # may run projects")
     )
 
 
@@ -61,7 +65,7 @@ def _replaced(context: AuditContext, project: Project, *, is_dry: bool) -> Itera
         return
     action = "let a trigger run it when its data changes, and switch its schedule off"
     if is_dry:
-        action = "write dry_run: false for its trigger, and switch its schedule off"
+        action = "write dry_run: false for its trigger, which is a dry run, and switch its schedule off"
     yield project_candidate(
         context,
         REPLACEABLE,
@@ -72,7 +76,7 @@ def _replaced(context: AuditContext, project: Project, *, is_dry: bool) -> Itera
         why="its schedule fires whether or not its source has changed, by probes of it",
         action=action,
         where=WHERE,
-        paste="" if is_dry else trigger_text(project, week_firings),
+        paste=trigger_text(project, week_firings, is_dry=not is_dry),
     )
 
 

@@ -5,18 +5,15 @@ from pathlib import Path
 from typing import Literal
 
 from exporter.config.audit_settings import Audit, Ignore
+from exporter.config.brake_schema import budget_brake, check_brakes
 from exporter.config.budget_settings import Budget
 from exporter.config.cluster_schema import check_cluster, cluster
 from exporter.config.collect_settings import LISTINGS, Collect, Exports, shortest_max_age_seconds
 from exporter.config.error_wording import printable
 from exporter.config.gateway_settings import (
     JOINS,
-    SEVERITIES,
-    THENS,
     WRITEBACKS,
     AllowedCaller,
-    BrakeExcept,
-    BudgetBrake,
     Failures,
     Gateway,
     Policy,
@@ -24,7 +21,7 @@ from exporter.config.gateway_settings import (
     RunLimits,
     Sample,
 )
-from exporter.config.match_schema import match, matches_without_except, refuse_no_pattern, team
+from exporter.config.match_schema import match, refuse_no_pattern, team
 from exporter.config.money_schema import budget, chargeback, check_price_days, compute, contract, currency, prices
 from exporter.config.overview_settings import Overview
 from exporter.config.readers import Items, Keys, Reader, Spot
@@ -206,18 +203,6 @@ def _source(folder: Path, teams: Sequence[Team]) -> Keys[Source]:
 def _gateway(folder: Path, teams: Sequence[Team]) -> Keys[Gateway]:
     waiting = integer(1, 10_000)
     sample = Keys(Sample, {"header": text(), "parameter": text(), "value": value()})
-    brake = Keys(
-        BudgetBrake,
-        {
-            "budget": text(),
-            "at": choice({one: one for one in SEVERITIES}),
-            "then": choice({one: one for one in THENS}),
-            "max_stale": duration(),
-            "except": Keys(
-                BrakeExcept, {"match": matches_without_except(teams), "tokens": Items(sha256(), noun="digest")}
-            ),
-        },
-    )
     policy = Keys(
         Policy,
         {
@@ -234,7 +219,7 @@ def _gateway(folder: Path, teams: Sequence[Team]) -> Keys[Gateway]:
             "use_cached_sql_results": truth(),
             "failures": Keys(Failures, {"most": integer(1, 100), "within": duration()}),
             "sample": sample,
-            "when_budget_spent": brake,
+            "when_budget_spent": budget_brake(teams),
         },
     )
     caller = Keys(AllowedCaller, {"token_sha256": sha256(), "certificate": text(), "weight": integer(1, 100)})
@@ -273,7 +258,7 @@ def _check_storage(spot: Spot, storage: Storage) -> None:
 def _check_whole(spot: Spot, config: Config) -> None:
     refuse_unmatched_workspaces(spot, [workspace.name for workspace in config.workspaces])
     _find_gateway_workspace(spot, config)
-    _check_brakes(spot.at("gateway"), config)
+    check_brakes(spot, config)
     check_triggers(spot.at("triggers"), config)
     _check_max_age(spot.at("collect"), config)
     check_cluster(spot.at("cluster"), config)
@@ -301,24 +286,6 @@ def _find_gateway_workspace(spot: Spot, config: Config) -> None:
         _ = config.gateway_workspace
     except ConfigError as error:
         spot.at("gateway").at("workspace").refuse(error.problems[0].message)
-
-
-def _check_brakes(spot: Spot, config: Config) -> None:
-    """Policies brake by budgets of runs that the gateway's workspace has."""
-    if config.gateway is None or (len(config.workspaces) > 1 and config.gateway.workspace is None):
-        return
-    try:
-        budgets = {one.name: one for one in config.budgets_of(config.gateway_workspace.name)}
-    except ConfigError:
-        return  # it has been refused already
-    known = ", ".join(name for name, one in budgets.items() if one.unit == "runs") or "none; add one"
-    for name in config.gateway.braking_budgets:
-        if name not in budgets:
-            said = f'when_budget_spent names a budget "{printable(name)}" that there is not; those of runs are: {known}'
-            spot.at("policies").refuse(said)
-        elif budgets[name].unit != "runs":
-            said = f"when_budget_spent names {printable(name)}, whose unit is {budgets[name].unit}, not runs"
-            spot.at("policies").refuse(f"{said}; those of runs are: {known}")
 
 
 def _check_source_names(sources: Sequence[tuple[Spot, Source]]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from exporter.config.brake_schema import budget_brake
 from exporter.config.error_wording import invalid, kind, printable, tag
 from exporter.config.match import Match
 from exporter.config.match_schema import match, refuse_no_pattern
@@ -38,6 +39,7 @@ def triggers(folder: Path, teams: Sequence[Team]) -> Items[Trigger]:
             "dry_run": truth(),
             "token_file": path(folder),
             "token_env": variable(),
+            "when_budget_spent": budget_brake(teams),
         },
         check=lambda spot, one: refuse_no_pattern([(spot.at("match"), one.match)]),
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct, field
 
+from exporter.config.gateway_settings import BudgetBrake
 from exporter.config.match import Match
 from exporter.facts import Project
 
@@ -36,7 +37,8 @@ class Trigger(Struct, frozen=True, kw_only=True):
     `latest_seconds`: a run comes at least so often, change or not; None: never without a change. `quiet`: when nothing
     is started, in the zone of the week. `inputs`: the parameters of the run by name. `attempts`: how often a run that
     fails is started in all. `dry_run`: what would run is only reported. The token is where `token_file` or `token_env`
-    says. Raises ValueError for what contradicts itself.
+    says. `when_budget_spent` applies in the place of that of the gateway's policy; whatever it says, the run waits.
+    Raises ValueError for what contradicts itself.
     """
 
     match: Match
@@ -50,6 +52,7 @@ class Trigger(Struct, frozen=True, kw_only=True):
     dry_run: bool = True
     token_file: str | None = None
     token_env: str | None = None
+    when_budget_spent: BudgetBrake | None = None
 
     def __post_init__(self) -> None:
         if self.token_file is not None and self.token_env is not None:
@@ -59,6 +62,13 @@ class Trigger(Struct, frozen=True, kw_only=True):
         if self.latest_seconds is not None and self.latest_seconds < max(self.min_interval_seconds, 60.0):
             shortest = max(self.min_interval_seconds, 60.0)
             raise ValueError(f"latest is shorter than min_interval or a minute; write at least {shortest:g}s")
+        brake = self.when_budget_spent
+        stale = None if brake is None else brake.max_stale_seconds
+        if stale is not None and stale < self.settle_seconds:
+            raise ValueError(
+                f"max_stale of when_budget_spent is shorter than settle, so that no result would ever be fresh enough; "
+                f"write at least {self.settle_seconds:g}s"
+            )
         if covers_day(self.quiet):
             raise ValueError("quiet covers the whole day, so that nothing would ever run; leave some time out")
 

@@ -26,6 +26,7 @@ from exporter.gateway.routing.headers import HeaderError, authorization
 from exporter.gateway.routing.links import moved, rewrite
 from exporter.gateway.routing.target import Target, TargetError, parse_target
 from exporter.gateway.upstream.upstream import NoAnswerError, NoRoomError, RawHeaders
+from exporter.triggers import RunRequest
 
 _API = "/api/v1"
 _SOURCE = re.compile(rb"/gateway/v1/projects/([^/]*)/source\Z")
@@ -49,7 +50,8 @@ _log = structlog.get_logger()
 class Incoming:
     """A request that has come whole: its token is well-formed, its target checked; `peer` is the caller's address.
 
-    `waited_seconds` is how long it has been kept waiting already, for its token to be accepted.
+    `waited_seconds` is how long it has been kept waiting already, for its token to be accepted. `trigger` is what one
+    of the exporter's own triggers wants, None for a request of others.
     """
 
     target: Target
@@ -59,6 +61,7 @@ class Incoming:
     body: bytes = field(repr=False)
     peer: str
     waited_seconds: float = 0.0
+    trigger: RunRequest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,7 +40,7 @@ from exporter.gateway.runs.request_keys import RequestKeys
 from exporter.gateway.runs.run_limits import RunLimits
 from exporter.gateway.runs.steadiness import Steadiness
 from exporter.gateway.runs.usual_durations import UsualDurations
-from exporter.gateway.trigger_requests import TriggerRequests
+from exporter.gateway.trigger_requests import TriggerRequests, policy_for
 from exporter.gateway.upstream.deadline import first_of
 from exporter.gateway.upstream.upstream import NoAnswerError, NoRoomError, RawHeaders, Request
 from exporter.ledger import GatewayRun, RequestKey
@@ -276,7 +276,7 @@ class Gateway:
         project = await self._authorizer.project(caller, project_id, patience_seconds)
         if isinstance(project, Answer):
             return replace(project, reason=f"Hex answered {project.status} when the caller was to be shown the project")
-        policy = self._rules.policy(project)
+        policy = policy_for(self._rules.policy(project), incoming.trigger)
         applied = request.under(policy, incoming.headers)
         if applied.bypass is None:
             applied = replace(applied, bypass=self._rules.side_effect(project))
@@ -287,6 +287,7 @@ class Gateway:
         return AuthorizedRunRequest(
             caller=caller,
             project=project,
+            policy=policy,
             request=applied,
             url=target.upstream_url(self.upstream_base),
             headers=to_upstream(incoming.headers, without=() if policy.sample is None else (policy.sample.header,)),

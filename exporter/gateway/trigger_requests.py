@@ -5,7 +5,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import msgspec
+from msgspec import structs
 
+from exporter.config import Policy
 from exporter.gateway.access.callers import Callers
 from exporter.gateway.app import Incoming
 from exporter.gateway.context import GatewayContext
@@ -60,6 +62,7 @@ class TriggerRequests:
                 headers=headers,
                 body=body,
                 peer="",
+                trigger=request,
             )
             answer = await self._answer(incoming)
         except TargetError as error:
@@ -115,6 +118,18 @@ class TriggerRequests:
         known_ms = None if known is None else known.progress.known_until_ms
         found = verdict(intent, runs, self._registry.run_ids(), known_ms, self._context.now_ms())
         return found is not None and found.was_not_started
+
+
+def policy_for(policy: Policy, trigger: RunRequest | None) -> Policy:
+    """The policy of a project as it applies to a request: that of a trigger waits where a budget is spent.
+
+    A result from before would not be what the trigger wants, so it gets the refusal, and asks again.
+    """
+    if trigger is None:
+        return policy
+    brake = trigger.brake or policy.when_budget_spent
+    held = None if brake is None else structs.replace(brake, then="refuse", max_stale_seconds=None)
+    return structs.replace(policy, when_budget_spent=held)
 
 
 def _message(answer: Answer) -> str:

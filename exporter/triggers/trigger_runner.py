@@ -11,7 +11,7 @@ import structlog
 from exporter import strict_json
 from exporter.clock import Clock
 from exporter.conditions import Conditions
-from exporter.config import Config, Trigger
+from exporter.config import BudgetBrake, Config, Trigger
 from exporter.errors import LedgerError
 from exporter.facts import Project
 from exporter.hexapi import Secret
@@ -33,7 +33,7 @@ _log = structlog.get_logger()
 class RunRequest:
     """A run to be started. `name` identifies the request: the same one gives the same run. `inputs` by name.
 
-    `is_forced`: no earlier result answers it.
+    `is_forced`: no earlier result answers it. `brake`: the trigger's own, None where that of the policy applies.
     """
 
     project_id: str
@@ -41,6 +41,7 @@ class RunRequest:
     token: Secret = field(repr=False)
     inputs: Mapping[str, object]
     is_forced: bool = False
+    brake: BudgetBrake | None = None
 
 
 Ask = Callable[[RunRequest], Awaitable[RunAnswer]]
@@ -222,6 +223,7 @@ class TriggerRunner:
                 token=self._token(trigger),
                 inputs={name: list(one) if isinstance(one, tuple) else one for name, one in trigger.inputs},
                 is_forced=state.cause == "latest",
+                brake=trigger.when_budget_spent,
             )
             answer = await self._ask(request)
         except ProbeError as error:

@@ -56,6 +56,8 @@ def test_a_quiet_time_may_pass_midnight(load, time, inside, outside):
         ("attempts: 0", "a whole number from 1"),
         ("settel: 5m", "did you mean settle"),
         ("token_file: hxtw_0123", "this is a token"),
+        ("when_budget_spent: {budget: weakly-runs}", "there is not; those of runs are: weekly-runs"),
+        ("settle: 10m, when_budget_spent: {budget: weekly-runs, max_stale: 5m}", "write at least 600s"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_what_to_do(mistakes, entry, said):

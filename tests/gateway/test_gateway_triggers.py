@@ -11,7 +11,7 @@ import pytest
 from gateway_world import BOB, World, file_source, opened
 from helpers.virtual import LoopClock, in_virtual_time
 
-from exporter.config import Config, Failures, Match, Policy, Trigger
+from exporter.config import Budget, BudgetBrake, Config, Failures, Match, Policy, Trigger
 from exporter.ledger import TriggerState
 from exporter.simulator import Fault
 from exporter.simulator.timeline import Timeline
@@ -228,3 +228,31 @@ def test_a_project_that_always_fails_is_not_run_at_each_trigger(monkeypatch: pyt
         assert (await one.counted())["failed"] == 1
 
     play(story, policies=(Policy(failures=Failures(most=3, within_seconds=86_400.0)),), settle_seconds=20.0)
+
+
+@pytest.mark.parametrize("is_own", [True, False], ids=["of the trigger", "of the policy"])
+def test_a_spent_budget_holds_runs_back_until_it_is_not_any_more_and_loses_no_change(*, is_own: bool) -> None:
+    brake = BudgetBrake(budget="weekly-runs", then="cached_only", max_stale_seconds=3600.0)
+
+    async def story(one: Triggered) -> None:
+        world = one.world
+        used = sum(1 for _ in world.ledger.runs_between(0, None))
+        _limit(world, used + 1)
+        for _ in range(3):
+            one.change()
+            await asyncio.sleep(300)
+        assert one.started == 1
+        _limit(world, used + 100)
+        await asyncio.sleep(3700)
+        assert one.started == 2, "the changes of meanwhile share a run"
+        assert one.state.digest == str(one.changes)
+
+    if is_own:
+        play(story, when_budget_spent=brake, settle_seconds=20.0)
+    else:
+        play(story, policies=(Policy(when_budget_spent=brake),), settle_seconds=20.0)
+
+
+def _limit(world: World, runs: int) -> None:
+    world.config = msgspec.structs.replace(world.config, budgets=(Budget(name="weekly-runs", unit="runs", limit=runs),))
+    world.gateway.assign(world.config)

@@ -43,8 +43,10 @@ class Spent:
 
 def braked_series(config: Config) -> list[tuple[str, str]]:
     """The labels, budget and outcome, of what can be counted of the brakes of the configured policies."""
-    budgets = () if config.gateway is None else config.gateway.braking_budgets
-    return list(product(budgets, BRAKED))
+    if config.gateway is None:
+        return []
+    own = (one.when_budget_spent.budget for one in config.triggers if one.when_budget_spent is not None)
+    return list(product(dict.fromkeys((*config.gateway.braking_budgets, *own)), BRAKED))
 
 
 def read_use(config: Config, ledger: WorkspaceLedger, budget: Budget, now_ms: int) -> BudgetUse:

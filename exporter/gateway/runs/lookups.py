@@ -6,6 +6,7 @@ running run by a question of the last two seconds. Where that cannot be had, the
 
 from dataclasses import dataclass, field, replace
 
+from exporter.config import Policy
 from exporter.facts import Project
 from exporter.gateway.access.authorizer import Authorizer
 from exporter.gateway.access.caller import Caller
@@ -30,13 +31,16 @@ RUNNING_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizedRunRequest:
-    """A run request of a caller to whom Hex has shown the project. `headers` are those that may go on to Hex.
+    """A run request of a caller to whom Hex has shown the project, and the policy that applies to it.
+
+    `headers` are those that may go on to Hex.
 
     `arrived_at` is when it came, by the steady clock.
     """
 
     caller: Caller
     project: Project
+    policy: Policy
     request: RunRequest
     url: str = field(repr=False)
     headers: RawHeaders = field(repr=False)
@@ -79,7 +83,7 @@ class Lookups:
     def key(self, authorized: AuthorizedRunRequest) -> RunKey:
         """What is requested, as it is at this moment under the project's policy."""
         project, rules = authorized.project, self._rules
-        return run_key(project, authorized.request, rules.policy(project), rules.source(project), rules.timezone)
+        return run_key(project, authorized.request, authorized.policy, rules.source(project), rules.timezone)
 
     def key_now(self, key: RunKey) -> RunKey:
         """The same, as its source is at this moment."""

@@ -17,6 +17,9 @@ ORDERS = "orders.csv"
 _LOAD_SECONDS = 240.0
 """How often rows are loaded into the file: a run of the two projects follows within a minute."""
 
+_FIRST_LOAD_SECONDS = 90.0
+"""By then the source has been seen: what changes before is no change."""
+
 _ON_CHANGE = 2
 _WATCHED_MS = 28 * 86_400_000
 _PROBE_MS = 60_000
@@ -64,9 +67,10 @@ def demo_triggers(simulation: Simulation, taken: Collection[str]) -> DemoTrigger
 
 async def load_orders(folder: Path) -> None:
     """Append a row to the file now and then, until cancelled."""
+    await asyncio.sleep(_FIRST_LOAD_SECONDS)
     while True:
-        await asyncio.sleep(_LOAD_SECONDS)
         load_order(folder)
+        await asyncio.sleep(_LOAD_SECONDS)
 
 
 def load_order(folder: Path) -> None:

@@ -17,7 +17,7 @@ from exporter.gateway.runs.recovery import verdict, window
 from exporter.gateway.runs.registry import RunRegistry
 from exporter.gateway.runs.request_keys import GIVEN_BEFORE, OTHER_REQUEST
 from exporter.gateway.upstream.upstream import NoAnswerError, NoRoomError
-from exporter.ledger import KEEP_MS, GatewayRun
+from exporter.ledger import KEEP_KEYS_MS, KEEP_MS, GatewayRun
 from exporter.redaction import redact
 from exporter.triggers import RunAnswer, RunRequest
 
@@ -45,6 +45,8 @@ class TriggerRequests:
     async def ask(self, request: RunRequest) -> RunAnswer:
         """What the gateway answers by now: a run, that Hex refuses such runs, or that it has to be asked again."""
         token = request.token.reveal().encode()
+        if known := await self._known_from_long_ago(request, self._callers.name(token)):
+            return known
         authorization = b"Bearer " + token
         headers = [
             (b"authorization", authorization),
@@ -73,6 +75,20 @@ class TriggerRequests:
         except NoAnswerError as error:
             return RunAnswer(kind="wait", message=str(error))
         return await self._meaning(request.project_id, self._callers.name(token), answer)
+
+    async def _known_from_long_ago(self, request: RunRequest, caller: str) -> RunAnswer | None:
+        """What became of a request that is older than its key is remembered, None where nothing was sent for it."""
+        ledger, since_ms = self._context.ledger, request.named_ms
+        if self._context.now_ms() - since_ms < KEEP_KEYS_MS // 2:
+            return None
+        sent = await self._context.journal.read(ledger.gateway.runs, since_ms)
+        mine = [one for one in sent if (one.project_id, one.caller) == (request.project_id, caller)]
+        last = next((one for one in reversed(mine) if one.state != "not_started"), None)
+        if last is None:
+            return None
+        if last.state == "started":
+            return RunAnswer(kind="run", run=last)
+        return await self._of_unknown(last, "whether its run was started is not known")
 
     async def _meaning(self, project_id: str, caller: str, answer: Answer) -> RunAnswer:
         status, message = answer.status, _message(answer)
@@ -104,7 +120,10 @@ class TriggerRequests:
         ledger, now_ms = self._context.ledger, self._context.now_ms()
         sent = await self._context.journal.read(ledger.gateway.runs, now_ms - KEEP_MS)
         mine = [one for one in sent if one.state == "unknown" and (one.project_id, one.caller) == (project_id, caller)]
-        if mine and await self._was_never_started(mine[-1]):
+        return await self._of_unknown(mine[-1], message) if mine else RunAnswer(kind="lost", message=message)
+
+    async def _of_unknown(self, intent: GatewayRun, message: str) -> RunAnswer:
+        if await self._was_never_started(intent):
             return RunAnswer(kind="void", message="Hex has not started it")
         return RunAnswer(kind="lost", message=message)
 

@@ -24,10 +24,11 @@ class TriggerState(Struct, frozen=True, kw_only=True):
 
     `source_key`, `span` and `digest` are the state of the source that was handled last. `since_ms`: since when the
     trigger is known, `ran_ms`: when it last ran, or would have. Of the request under way: `name` identifies it, also
-    across restarts; `cause` says why it is due, `due_span` and `due_digest` for which state of the source, and
-    `changed_ms` since when that was seen; `attempt` counts the runs that were started for it, `tries` the answers in a
-    row that were to wait, and `not_before_ms` is when to ask again; `run_id` is the run that it was given. `stopped`
-    says why nothing is done any more, as long as the trigger's `signature` is the same.
+    across restarts, and it was made at `named_ms` or later; `cause` says why it is due, `due_span` and `due_digest` for
+    which state of the source, and `changed_ms` since when that was seen; `attempt` counts the runs that were started
+    for it, `tries` the answers in a row that were to wait, and `not_before_ms` is when to ask again; `run_id` is the
+    run that it was given. `stopped` says why nothing is done any more, as long as the trigger's `signature` is the
+    same.
     """
 
     phase: TriggerPhase = "idle"
@@ -37,6 +38,7 @@ class TriggerState(Struct, frozen=True, kw_only=True):
     since_ms: int = 0
     ran_ms: int | None = None
     name: str = ""
+    named_ms: int = 0
     cause: Literal["change", "latest"] = "change"
     due_span: int = 0
     due_digest: str | None = None

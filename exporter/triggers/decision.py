@@ -217,7 +217,7 @@ def _due(
 def _named(state: TriggerState, now_ms: int, wait_ms: int = 0) -> TriggerState:
     """A new request: whatever came of the one before, this one may start a run."""
     name = f"trigger-{now_ms}-{state.due_span}-{state.attempt}-{state.tries}"
-    return structs.replace(state, name=name, tries=state.tries + 1, not_before_ms=now_ms + wait_ms)
+    return structs.replace(state, name=name, named_ms=now_ms, tries=state.tries + 1, not_before_ms=now_ms + wait_ms)
 
 
 def _given(state: TriggerState, run: GatewayRun, answer: RunAnswer, now_ms: int) -> Step:

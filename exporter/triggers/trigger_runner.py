@@ -33,7 +33,8 @@ _log = structlog.get_logger()
 class RunRequest:
     """A run to be started. `name` identifies the request: the same one gives the same run. `inputs` by name.
 
-    `is_forced`: no earlier result answers it. `brake`: the trigger's own, None where that of the policy applies.
+    `is_forced`: no earlier result answers it. `named_ms`: since when the request may have been made. `brake`: the
+    trigger's own, None where that of the policy applies.
     """
 
     project_id: str
@@ -41,6 +42,7 @@ class RunRequest:
     token: Secret = field(repr=False)
     inputs: Mapping[str, object]
     is_forced: bool = False
+    named_ms: int = 0
     brake: BudgetBrake | None = None
 
 
@@ -223,6 +225,7 @@ class TriggerRunner:
                 token=self._token(trigger),
                 inputs={name: list(one) if isinstance(one, tuple) else one for name, one in trigger.inputs},
                 is_forced=state.cause == "latest",
+                named_ms=state.named_ms,
                 brake=trigger.when_budget_spent,
             )
             answer = await self._ask(request)

@@ -256,3 +256,30 @@ def test_a_spent_budget_holds_runs_back_until_it_is_not_any_more_and_loses_no_ch
 def _limit(world: World, runs: int) -> None:
     world.config = msgspec.structs.replace(world.config, budgets=(Budget(name="weekly-runs", unit="runs", limit=runs),))
     world.gateway.assign(world.config)
+
+
+@pytest.mark.parametrize("is_received", [True, False])
+def test_a_crash_that_lasts_for_days_makes_one_run_too(*, is_received: bool) -> None:
+    """The key of the request is forgotten by then, and its run is not."""
+
+    async def story(one: Triggered) -> None:
+        world = one.world
+        await asyncio.sleep(5)
+        one.change()
+        kind, seconds = ("drip", 10.0) if is_received else ("slow", 300.0)
+        world.faults.add(Fault(kind=kind, endpoint="run_project", count=1, seconds=seconds))
+        await asyncio.sleep(120)
+        assert len(world.ledger.gateway.runs(0)) == 1
+        await one.kill()
+        await world.kill()
+        assert one.started == int(is_received)
+        world.faults.clear()
+        await asyncio.sleep(2 * 86_400)
+        await world.restart()
+        world.read_runs(one.project_id)
+        one.begin()
+        await asyncio.sleep(900)
+        assert one.started == 1
+        assert one.state.phase == "idle"
+
+    play(story, settle_seconds=20.0)

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from exporter.config.match import Match, matches_glob
 
-Unit = Literal["runs", "usd", "bill_usd", "compute_minutes", "ai_credits"]
+Unit = Literal["runs", "usd", "bill_usd", "warehouse_usd", "compute_minutes", "ai_credits"]
 
 PeriodKind = Literal["week", "month"]
 
@@ -44,8 +44,10 @@ class Budget(Struct, frozen=True, kw_only=True):
     """A limit on what the matching runs use in each calendar week or month of the configured time zone.
 
     `limit` is in the unit: runs, dollars, minutes of run time, credits. `usd` is what runs cost by compute and by the
-    owners' own estimate, `bill_usd` what Hex bills: seats, compute and AI credits. Raises ValueError for AI credits, or
-    the bill, of some projects: Hex reports credits by thread, and threads, like seats, belong to no project.
+    owners' own estimate, with `warehouse` also what queries cost in the warehouses, which is all that `warehouse_usd`
+    is. `bill_usd` is seats, compute, AI credits, and the warehouses where their logs are read. Raises ValueError for AI
+    credits, or the bill, of some projects: Hex reports credits by thread, and threads, like seats, belong to no
+    project; and for `warehouse` with a unit other than usd.
     """
 
     name: str
@@ -54,12 +56,20 @@ class Budget(Struct, frozen=True, kw_only=True):
     match: BudgetMatch = BudgetMatch()
     thresholds: Thresholds = Thresholds()
     period: PeriodKind = "week"
+    warehouse: bool = False
 
     def __post_init__(self) -> None:
         is_of_some = self.match.trigger is not None or not self.match.is_of_workspaces
         if self.unit in _OF_NO_PROJECT and is_of_some:
             what = _OF_NO_PROJECT[self.unit]
             raise ValueError(f"{self.unit} cannot be matched to runs, as {what}; match by workspace only")
+        if self.warehouse and self.unit != "usd":
+            raise ValueError("warehouse adds the warehouses' money to a budget in usd; set unit: usd, or leave it out")
+
+    @property
+    def has_warehouse_money(self) -> bool:
+        """Whether what queries cost in the warehouses adds to it."""
+        return self.warehouse or self.unit in ("warehouse_usd", "bill_usd")
 
     def is_for(self, workspace: str) -> bool:
         """Whether this workspace has the budget; every workspace that does has it on its own."""

@@ -21,6 +21,7 @@ from exporter.config.scalars import (
     factor,
     integer,
     text,
+    truth,
 )
 from exporter.config.settings import Team
 
@@ -28,6 +29,7 @@ _UNITS: Mapping[str, Unit] = {
     "runs": "runs",
     "usd": "usd",
     "bill_usd": "bill_usd",
+    "warehouse_usd": "warehouse_usd",
     "compute_minutes": "compute_minutes",
     "ai_credits": "ai_credits",
 }
@@ -48,6 +50,7 @@ def budget(teams: Sequence[Team]) -> Keys[Budget]:
             "match": budget_match(teams),
             "thresholds": Keys(Thresholds, {"info": part, "warning": part, "critical": part}),
             "period": choice(_PERIODS),
+            "warehouse": truth(),
         },
     )
 

@@ -63,8 +63,8 @@ class _Spent:
 
 def _spent(past: Past, index: int) -> _Spent | None:
     budget, used = past.budgets[index], past.used[index]
-    if budget.unit == "bill_usd":
-        return None  # who had a seat is known of today only
+    if budget.has_warehouse_money:
+        return None  # who had a seat is known of today only, and logs of warehouses go back two weeks
     if isinstance(used, CreditUse):
         return None if used.since_ms is None else _Spent(used, 0, used.since_ms)
     if budget.unit == "usd" and not past.run_money:

@@ -211,8 +211,8 @@ class _Fold:
         started.own_micro_usd.append(cost.own_micro_usd)
         for slots, budget, project_ids in self._budgets:
             if run.project_id in project_ids and budget.match.matches_trigger(run.trigger):
-                amounts = {"runs": 1, "usd": micro_usd, "bill_usd": 0, "compute_minutes": duration_ms}
-                slots.add(start_ms, amounts[budget.unit])
+                amounts = {"runs": 1, "usd": micro_usd, "compute_minutes": duration_ms}
+                slots.add(start_ms, amounts.get(budget.unit, 0))
 
     def _prices_at(self, at_ms: int) -> Tariff:
         """What applies at an instant; runs come in order, so that most are of the day of the one before."""

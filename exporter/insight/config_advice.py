@@ -37,7 +37,7 @@ def unpriced(
         yield f"projects are ranked by runs and minutes: {turns}"
         if not has_paid_compute:
             for budget in budgets:
-                if budget.unit == "usd":
+                if budget.unit == "usd" and not budget.warehouse:
                     yield f"budget {budget.name!r} counts dollars and no run costs any: set prices.run_usd or compute"
 
 

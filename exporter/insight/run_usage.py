@@ -13,6 +13,7 @@ UNITS: Mapping[str, int] = {
     "runs": 1,
     "usd": 1_000_000,
     "bill_usd": 1_000_000,
+    "warehouse_usd": 1_000_000,
     "compute_minutes": 60_000,
     "ai_credits": 1_000,
 }

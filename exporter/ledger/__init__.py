@@ -35,6 +35,13 @@ from exporter.ledger.series_limit import OTHER, PROJECT_METRICS, SOURCE_METRICS
 from exporter.ledger.source_states import SourceRepository, SourceState, Span
 from exporter.ledger.trigger_states import TriggerRepository, TriggerState
 from exporter.ledger.warehouse_hours import WarehouseKey, WarehouseState, WarehouseSums
+from exporter.ledger.warehouse_hours import (
+    REPLACED_BACK_MS,
+    WarehouseHour,
+    WarehouseKey,
+    WarehouseState,
+    WarehouseSums,
+)
 from exporter.ledger.workspace import WorkspaceLedger
 
 __all__ = [
@@ -50,6 +57,7 @@ __all__ = [
     "OTHER",
     "PROJECT_METRICS",
     "QUARTER_MS",
+    "REPLACED_BACK_MS",
     "SCHEMA_VERSION",
     "SOURCE_METRICS",
     "Amounts",
@@ -82,6 +90,7 @@ __all__ = [
     "StoredClosing",
     "TriggerRepository",
     "TriggerState",
+    "WarehouseHour",
     "WarehouseKey",
     "WarehouseState",
     "WarehouseSums",

@@ -49,12 +49,29 @@ class WarehouseSums:
     unpriced: int = 0
 
 
+REPLACED_BACK_MS = 3 * 86_400_000
+"""How far before a log's watermark its hours may still be replaced; older ones stay as they are."""
+
+
+class WarehouseHour(NamedTuple):
+    """What one hour of a warehouse used for a project and context; money in millionths of a dollar."""
+
+    warehouse: str
+    hour_ms: int
+    part: str
+    project_id: str
+    context: str
+    queries: int
+    usd_micro: int
+    unpriced: int
+
+
 Sums = Mapping[tuple[str, WarehouseKey], WarehouseSums]
 """By warehouse and key, whose hour is 0."""
 
 
 class WarehouseState(NamedTuple):
-    """How the log of a warehouse is read: until when it is complete, and why the last look failed, if it did.
+    """How the log of a warehouse is read: since and until when it is complete, and why the last look failed, if it did.
 
     `read_ms` is when hours of it were last replaced: while it stays, so do the sums.
     """
@@ -62,6 +79,7 @@ class WarehouseState(NamedTuple):
     complete_until_ms: int | None = None
     failure: str | None = None
     read_ms: int | None = None
+    complete_since_ms: int | None = None
 
 
 _NAMES = "warehouses"
@@ -123,9 +141,13 @@ class WarehouseRepository:
             transaction.connection.execute(delete(WAREHOUSE_HOURS).where(within))
             upsert(transaction.connection, WAREHOUSE_HOURS, rows)
             self._count(transaction, amounts, now_ms)
-            known = self._state_within(transaction, warehouse).complete_until_ms
-            until_ms = span[1] if known is None else max(known, span[1])
-            self._note_state(transaction, warehouse, WarehouseState(until_ms, None, now_ms))
+            known = self._state_within(transaction, warehouse)
+            until_ms, since_ms = known.complete_until_ms, known.complete_since_ms
+            # What a log no longer had after a long pause was never read.
+            is_gap = until_ms is not None and until_ms < span[0]
+            since_ms = span[0] if since_ms is None or is_gap else min(since_ms, span[0])
+            until_ms = span[1] if until_ms is None else max(until_ms, span[1])
+            self._note_state(transaction, warehouse, WarehouseState(until_ms, None, now_ms, since_ms))
 
     def record_failure(self, warehouse: str, reason: str) -> None:
         """The log could not be read; `reason` holds no secret."""
@@ -157,6 +179,30 @@ class WarehouseRepository:
             (row[0], WarehouseKey(0, *row[1:width])): WarehouseSums(*(int(value) for value in row[width:]))
             for row in rows
         }
+
+    def hours(self, start_ms: int, end_ms: int, project_id: str | None = None) -> list[WarehouseHour]:
+        """What each hour of [start, end) used, of one project or of all, without cells and connections."""
+        column = WAREHOUSE_HOURS.c
+        by = (column.warehouse, column.hour_ms, column.part, column.project_id, column.context)
+        wanted = (
+            select(*by, *(func.sum(one) for one in (column.queries, column.usd_micro, column.unpriced)))
+            .where(column.workspace == self._workspace, column.hour_ms >= start_ms, column.hour_ms < end_ms)
+            .group_by(*by)
+        )
+        if project_id is not None:
+            wanted = wanted.where(column.project_id == project_id)
+        with self._store.reading() as connection:
+            rows = connection.execute(wanted).all()
+        return [WarehouseHour(*row[:5], *map(int, row[5:])) for row in rows]
+
+    def usd_micro(self, start_ms: int, end_ms: int) -> int:
+        """All money of the hours of [start, end), in millionths of a dollar."""
+        column = WAREHOUSE_HOURS.c
+        wanted = select(func.sum(column.usd_micro)).where(
+            column.workspace == self._workspace, column.hour_ms >= start_ms, column.hour_ms < end_ms
+        )
+        with self._store.reading() as connection:
+            return int(connection.execute(wanted).scalar() or 0)
 
     def week(self, start_ms: int, end_ms: int) -> Sums:
         """As `between`, kept while no hour is replaced, by whichever process: a page is built many times an hour."""

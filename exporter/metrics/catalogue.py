@@ -595,7 +595,8 @@ GROUPS = (
                 "workspace component",
                 "Cost of the current week in dollars. seats: the whole week's share of the monthly prices; compute: "
                 "run minutes by profile, a lower bound; ai_credits: beyond those of the seats, by calendar month; "
-                "own_estimate: what runs and warehouse minutes cost by the configuration, not part of Hex's bill. "
+                "own_estimate: what runs and warehouse minutes cost by the configuration, not part of Hex's bill; "
+                "warehouse: what Hex's queries and idle time cost in the warehouses, another bill. "
                 "A component without its prices is absent.",
             ),
             _gauge(
@@ -644,8 +645,9 @@ GROUPS = (
             _gauge(
                 "hex_project_cost_week_money_usd",
                 "workspace project_id money",
-                "What the project's runs of the current week cost by kind of money, in dollars: billed (compute, a "
-                "lower bound) and estimate (own). A kind in which no run has a price is absent.",
+                "What the project cost in the current week by kind of money, in dollars: billed (compute of its runs, "
+                "a lower bound), other (its queries in the warehouses) and estimate (own, of its runs). A kind in "
+                "which nothing has a price is absent.",
             ),
             _gauge(
                 "hex_project_cost_previous_week_money_usd",

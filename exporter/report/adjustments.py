@@ -9,7 +9,13 @@ from zoneinfo import ZoneInfo
 from exporter.config import Currency
 from exporter.facts import Project
 from exporter.insight import MICRO, Money, money_of, period_at
-from exporter.report.charges import Charge, charges_of_runs, sums_by_profile, sums_by_project
+from exporter.report.charges import (
+    Charge,
+    charges_of_runs,
+    charges_of_warehouses,
+    sums_by_profile,
+    sums_by_project,
+)
 from exporter.report.week_tables import Cell, Table
 from exporter.view import Adjustment, ClosedPeriod, Snapshot, Total, WeekAccount
 
@@ -83,6 +89,8 @@ def correction_charges(snapshot: Snapshot, closed: ClosedPeriod) -> Iterator[Cha
                 reason=adjustment.reason,
             )
             yield from _project_corrections(snapshot, part, blank)
+            for charge in charges_of_warehouses(snapshot, part, month):
+                yield replace(charge, corrected_ms=adjustment.at_ms, reason=adjustment.reason)
             for component in ("seats", "ai_credits"):
                 # Parts are rounded one by one: the last takes what the whole differs by.
                 micro_usd = left[component] if is_last else part.costs.get(component, 0)

@@ -32,13 +32,23 @@ def chargeback_tables(snapshot: Snapshot, charges: Sequence[Charge]) -> Iterator
     keys = _keys(billed, chargeback.shared_by)
     shares = dict(zip(teams, apportioned(shared, [keys[team] for team in teams]), strict=True))
     size = {"runs": 1, "minutes": 60_000, "seats": MICRO}[chargeback.shared_by]
+    queries = _queries(teams, [one for one in charges if one.component == "warehouse"], keys)
     rows: list[tuple[Cell, ...]] = []
     for team in teams:
         own = [direct[component][team] for component in ("compute", "seats", "ai_credits")]
-        rows.append(
-            (team, *(one / MICRO for one in (*own, shares[team], sum(own) + shares[team])), round(keys[team] / size, 3))
-        )
-    yield Table("chargeback", ("chargeback", *COLUMNS, chargeback.shared_by), tuple(rows))
+        money = [*own, shares[team], sum(own) + shares[team], *([queries[team]] if queries else [])]
+        rows.append((team, *(one / MICRO for one in money), round(keys[team] / size, 3)))
+    columns = (*COLUMNS, "warehouse_usd") if queries else COLUMNS
+    yield Table("chargeback", ("chargeback", *columns, chargeback.shared_by), tuple(rows))
+
+
+def _queries(teams: Sequence[str], charges: Sequence[Charge], keys: Mapping[str, int]) -> Mapping[str, int]:
+    """What the teams' queries cost in the warehouses, each with its share of what no team has; another bill."""
+    own = Counter[str]()
+    for charge in charges:
+        own[charge.team if charge.team in teams else ""] += charge.micro_usd
+    shares = apportioned(own.pop("", 0), [keys[team] for team in teams])
+    return {team: own[team] + share for team, share in zip(teams, shares, strict=True)} if charges else {}
 
 
 COLUMNS = ("compute_usd", "seats_usd", "ai_credits_usd", "shared_usd", "billed_usd")

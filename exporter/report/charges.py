@@ -19,9 +19,9 @@ from exporter.insight import (
     local_day,
     period_at,
 )
-from exporter.view import Accounts, Snapshot, Total, WeekAccount
+from exporter.view import Accounts, Snapshot, Total, WarehouseTotal, WeekAccount
 
-Component = Literal["seats", "compute", "ai_credits", "own_estimate"]
+Component = Literal["seats", "compute", "ai_credits", "warehouse", "own_estimate"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,7 @@ class Charge:
     closed period was found to differ by it, which may be below 0. `list_unit_micro` and `unit_micro` are the price of
     one on Hex's list and in this workspace, of an hour for compute; None: not known. `commitment` is the id of what
     a contract has of it, empty where there is none. `basis` is what the compute profile rests on, None: not known.
+    `provider` is who bills it, empty for Hex and for the owners' own estimate.
     """
 
     component: Component
@@ -54,6 +55,7 @@ class Charge:
     reason: str = ""
     commitment: str = ""
     basis: Basis | None = None
+    provider: str = ""
 
 
 def charges(snapshot: Snapshot, accounts: Accounts) -> Iterator[Charge]:
@@ -95,6 +97,40 @@ def _charges(snapshot: Snapshot, accounts: Accounts) -> Iterator[Charge]:
         yield from _project_charges(snapshot, part, month)
     if "ai_credits" in accounts.week.costs:
         yield from _credit_charges(accounts, parts)
+    if "warehouse" in accounts.week.costs:
+        for part, month in parts:
+            yield from charges_of_warehouses(snapshot, part, month)
+
+
+_PROVIDERS = {"snowflake": "Snowflake", "bigquery": "Google Cloud", "databricks": "Databricks", "redshift": "AWS"}
+
+
+def charges_of_warehouses(snapshot: Snapshot, part: WeekAccount, month: Period) -> Iterator[Charge]:
+    """What each project's queries cost in each warehouse; idle time and what is unattributed by themselves."""
+    kinds = {one.name: one.kind for one in snapshot.config.warehouses_of(snapshot.name)}
+    known = {each.project.project_id: each.project for each in snapshot.stored.projects}
+    sums: dict[tuple[str, str, str], WarehouseTotal] = {}
+    for use, total in part.warehouse.items():
+        key = (use.warehouse, use.part, use.project_id)
+        sums[key] = sums.get(key, WarehouseTotal()).plus(total)
+    for (warehouse, what, project_id), total in sums.items():
+        project = known.get(project_id) or Project(project_id=project_id)
+        is_idle = what == "idle"
+        if any(total):
+            yield Charge(
+                component="warehouse",
+                period=part.period,
+                month=month,
+                micro_usd=total.micro_usd,
+                resource_id=project_id or warehouse,
+                resource_name=project.title if project_id else warehouse,
+                team=snapshot.team_of(project) if project_id else "",
+                owner=snapshot.owner_label(project.owner) if project_id else "",
+                quantity=total.hours if is_idle else total.queries,
+                unit="Hours" if is_idle else "Queries",
+                sku=f"warehouse-{what}",
+                provider=_PROVIDERS.get(kinds.get(warehouse, ""), warehouse),
+            )
 
 
 def _seat_charges(snapshot: Snapshot, accounts: Accounts, parts: list[tuple[WeekAccount, Period]]) -> Iterator[Charge]:

@@ -26,7 +26,7 @@ def with_commitments(snapshot: Snapshot, charges: Iterable[Charge]) -> Iterator[
     name = f"contract-{contract.renews_on}"
     bought = Counter(dict(contract.seats))
     for charge in charges:
-        is_within = year[0] <= charge.period[0] < year[1] and charge.component != "own_estimate"
+        is_within = year[0] <= charge.period[0] < year[1] and charge.component not in ("own_estimate", "warehouse")
         kind = kinds.get(charge.sku.removeprefix("seat-"), "") if charge.component == "seats" else ""
         holder = holders[kind, charge.period[0]]
         is_bought = bool(kind) and (charge.resource_id in holder or len(holder) < bought[kind])

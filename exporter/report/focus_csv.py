@@ -1,9 +1,10 @@
 """A week's bill as CSV in the columns of FOCUS, the FinOps Open Cost and Usage Specification, version 1.2.
 
 Beside the columns that it demands are those that show who caused which part. List prices are the price book's,
-contracted ones those of the configuration; units are those of the list. The owners' own estimate was never billed and
-costs nothing: it is in x_OwnEstimate only, so that no sum of a column of FOCUS has it. What was found to differ from a
-closed period stands beside it as a Correction with its date.
+contracted ones those of the configuration; units are those of the list. Queries in warehouses are charges of their
+provider, at the mean price of one. The owners' own estimate was never billed and costs nothing: it is in x_OwnEstimate
+only, so that no sum of a column of FOCUS has it. What was found to differ from a closed period stands beside it as a
+Correction with its date.
 """
 
 import csv
@@ -76,10 +77,12 @@ _SERVICES = {
     "seats": ("Hex seats", "Analytics", "Business Intelligence", "User", "Seats"),
     "compute": ("Hex compute", "Analytics", "Business Intelligence", "Project", "Kernel run time"),
     "ai_credits": ("Hex AI credits", "AI and Machine Learning", "Generative AI", "", "AI credits beyond the grants"),
+    "warehouse": ("Warehouse", "Databases", "Data Warehouses", "Project", "Queries from Hex"),
     "own_estimate": ("Own estimate", "Other", "Other (Other)", "Project", "Runs"),
 }
 """By component: the service, its category and subcategory, the type of resource, and what is metered."""
 
+_OF_NO_PROJECT = frozenset({"warehouse-idle", "warehouse-unattributed"})
 _HOUR_SECONDS = 3600
 _MONEY = (
     "BilledCost",
@@ -141,7 +144,8 @@ def _row(workspace: str, account: str, charge: Charge) -> Mapping[str, object]:
     service, category, subcategory, resource_type, meter = _SERVICES[charge.component]
     is_own = charge.component == "own_estimate"
     is_seat = charge.component == "seats"
-    provider = "Own estimate" if is_own else "Hex"
+    provider = charge.provider or ("Own estimate" if is_own else "Hex")
+    resource_type = "Warehouse" if charge.sku in _OF_NO_PROJECT else resource_type
     cost = "0" if is_own else dollars(charge.micro_usd)
     quantity, priced = _plain(Decimal(str(charge.quantity))), _pricing_quantity(charge)
     list_cost, list_unit = cost, _unit_price(charge, priced)

@@ -21,6 +21,7 @@ from exporter.report.report_period import ReportPeriod, WantedPeriod, report_per
 from exporter.report.table_wording import local
 from exporter.report.team_week import with_savings
 from exporter.report.unit_costs import unit_cost_tables
+from exporter.report.warehouse_tables import warehouse_remarks, warehouse_tables
 from exporter.report.week_tables import Table, tables
 from exporter.view import Accounts, ClosedPeriod, Snapshot, as_closed
 
@@ -147,6 +148,7 @@ def _report(
         remarks.append(f"{left_out} projects are left out by collect.match or collect.except")
     if accounts is not None:
         remarks += compute_remarks(snapshot, accounts.week)
+        remarks += warehouse_remarks(snapshot, accounts)
         remarks += [*accounts.assumed, *accounts.unmatched, *accounts.unpriced]
     remarks += credit_remarks(snapshot, currency, now_ms)
     remarks += contract_remarks(snapshot, known, currency)
@@ -164,6 +166,7 @@ def _report(
             with_savings(table, snapshot, all_charges, known, today) if table.name == "team" else table
             for table in (
                 *tables(snapshot, accounts, is_over=is_over),
+                *warehouse_tables(accounts),
                 *credit_tables(snapshot, None if closed is None else closed.at_ms, now_ms),
                 *contract_tables(snapshot, known),
                 *chargeback_tables(snapshot, all_charges),
@@ -185,6 +188,7 @@ _ORDER = (
     "budget",
     "total",
     "component",
+    "warehouse",
     "team",
     "project",
     "trigger",

@@ -1,7 +1,8 @@
 """A workspace's week as tables: what `report` prints, taken from the same accounts as the metrics."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exporter.facts import TERMINAL_STATUSES, TRIGGERS
 from exporter.insight import COMPONENTS, MICRO, UNBILLED, Money, local_day, ruled_out, tariff
@@ -67,16 +68,18 @@ def tables(snapshot: Snapshot, accounts: Accounts, *, is_over: bool) -> Iterator
     projects = {known.project.project_id: known.project for known in snapshot.stored.projects}
     teams = {one: snapshot.team_of(project) for one, project in projects.items()}
     if snapshot.config.teams:
-        yield comparison("team", lambda kind: teams.get(kind[0]) or WITHOUT_TEAM)
+        by_team = comparison("team", lambda kind: teams.get(kind[0]) or WITHOUT_TEAM)
+        yield _with_queries(by_team, accounts, lambda project_id: teams.get(project_id) or WITHOUT_TEAM)
     facts = {one: (project.title, snapshot.owner_label(project.owner), teams[one]) for one, project in projects.items()}
     rows = _compared(now, before, lambda kind: kind[0], accounts.run_money)
     basis = basis_by_project(snapshot, accounts.week)
+    by_project = _with_queries(Table("project", ("project", *_MEASURES), rows), accounts, lambda project_id: project_id)
     yield Table(
         "project",
-        ("project", "title", "owner", "team", *_MEASURES, "basis"),
+        ("project", "title", "owner", "team", *by_project.columns[1:], "basis"),
         tuple(
             (row[0], *facts.get(str(row[0]), ("", "", "")), *row[1:], basis.get(str(row[0]), LOWER_BOUND))
-            for row in rows
+            for row in by_project.rows
         ),
         _BOTH_KINDS,
     )
@@ -141,6 +144,44 @@ def _compared(
 
 
 _RUN_MONEY: tuple[Money, ...] = ("billed", "estimate")
+
+
+_OF_QUERIES = ("warehouse_usd", "previous_warehouse_usd")
+
+
+def _with_queries(table: Table, accounts: Accounts, key: Callable[[str], str]) -> Table:
+    """The table with what the queries of each row cost, by a part of the project; as it is without warehouses.
+
+    Rows that only had queries are added, and the costliest with all that is known of them stay first.
+    """
+    weeks = (accounts.week, accounts.previous_week)
+    if not any("warehouse" in week.costs for week in weeks):
+        return table
+    sums = [_queries_by(week, key) for week in weeks]
+    width = len(table.columns) - 1
+    rows = {str(row[0]): row for row in table.rows}
+    nothing: tuple[Cell, ...] = (*[None if any(row[1] is None for row in table.rows) else 0] * width,)
+    for name in dict.fromkeys(name for one in sums if one is not None for name in one):
+        rows.setdefault(name, (name, *nothing))
+    extended = [
+        (*row, *(None if one is None else one.get(name, 0) / MICRO for one in sums)) for name, row in rows.items()
+    ]
+    usd = table.columns.index("usd")
+
+    def rank(row: tuple[Cell, ...]) -> tuple[float, float, str]:
+        return -float(row[usd] or 0) - float(row[-2] or 0), -float(row[1] or 0), str(row[0])
+
+    return replace(table, columns=(*table.columns, *_OF_QUERIES), rows=tuple(sorted(extended, key=rank)))
+
+
+def _queries_by(week: WeekAccount, key: Callable[[str], str]) -> Mapping[str, int] | None:
+    if "warehouse" not in week.costs:
+        return None
+    sums = Counter[str]()
+    for use, total in week.warehouse.items():
+        if use.part == "query":
+            sums[key(use.project_id)] += total.micro_usd
+    return sums
 
 
 def _grouped(totals: Totals, key: Callable[[RunKind], str]) -> dict[str, Total] | None:

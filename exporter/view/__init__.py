@@ -28,6 +28,7 @@ from exporter.view.snapshot import Snapshot
 from exporter.view.status import ClusterState, GatewayState, LeaseState, ProcessStatus, Status, WorkspaceStatus
 from exporter.view.teams import team_of_person
 from exporter.view.version_settings import published_settings
+from exporter.view.warehouse_book import WarehouseTotal, WarehouseTotals, WarehouseUse, trigger_of
 from exporter.view.week_hours import WeekCurve
 
 __all__ = [
@@ -58,6 +59,9 @@ __all__ = [
     "Span",
     "Status",
     "Total",
+    "WarehouseTotal",
+    "WarehouseTotals",
+    "WarehouseUse",
     "WeekAccount",
     "WeekCurve",
     "WeekHour",
@@ -80,6 +84,7 @@ __all__ = [
     "sessions_of_7d",
     "subject_name",
     "team_of_person",
+    "trigger_of",
     "unreadable",
     "users_of_connections",
     "workspace_url",

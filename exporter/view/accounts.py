@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from exporter.insight import BudgetStatus, Consumer, ContractStatus, Money, Period, SeatUse, money_of
 from exporter.view.ai_credits import CreditAccount
 from exporter.view.daily_usage import ProfileOfRuns, RunKind, Total
+from exporter.view.warehouse_book import WarehouseTotals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +16,8 @@ class WeekAccount:
     Runs by kind, None until it is completely known; each component's cost that is known; the AI credits used, in
     thousandths, None where threads cannot be read; the seats that were held, with what each cost; of a
     closed period what was used by then of the budgets of the period, by name. `profiles`: what runs add up to by
-    project and the compute profile that they had; periods that an earlier version closed have none.
+    project and the compute profile that they had; periods that an earlier version closed have none. `warehouse` is
+    what the component of that name is made of.
     """
 
     period: Period
@@ -25,6 +27,7 @@ class WeekAccount:
     seats: tuple[SeatUse, ...] = ()
     budgets: Mapping[str, float] = field(default_factory=dict)
     profiles: Mapping[ProfileOfRuns, Total] = field(default_factory=dict)
+    warehouse: WarehouseTotals = field(default_factory=dict)
 
     @property
     def money(self) -> Mapping[Money, int]:

@@ -1,6 +1,6 @@
 """Keeping a workspace's accounts: what its runs, seats and threads add to, by budget and by component of cost."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -9,7 +9,7 @@ import structlog
 
 from exporter.config import DEFAULT_BUDGET, Budget, Config
 from exporter.errors import LedgerError
-from exporter.facts import Project, Seat
+from exporter.facts import Seat
 from exporter.insight import (
     BudgetStatus,
     Consumer,
@@ -44,21 +44,19 @@ from exporter.insight import (
     with_seats,
     with_unheld_seats,
 )
-from exporter.ledger import KnownProject, KnownVersion, Listing, WorkspaceLedger
+from exporter.ledger import KnownProject, Listing, WorkspaceLedger
 from exporter.view.accounts import Accounts, WeekAccount
 from exporter.view.budget_consumers import BudgetConsumers
-from exporter.view.budget_spent import BillSpent, RunsSpent
+from exporter.view.budget_spent import BillSpent, BothSpent, BudgetUses, RunsSpent
 from exporter.view.completeness import awaited, complete_since_ms, is_mostly_unreadable, unreadable
-from exporter.view.compute_profiles import project_profiles
 from exporter.view.contract_book import ContractBook, compute_cost
 from exporter.view.credit_book import KEPT_MS, CreditBook
 from exporter.view.daily_usage import LEFT_OUT, DailyUsage, Share
+from exporter.view.project_shares import ProjectShares
 from exporter.view.snapshot import Stored
+from exporter.view.warehouse_book import WarehouseBook, money_of_warehouses
 
 Item = TypeVar("Item")
-
-_VERSIONS_EVERY_MS = 60_000
-"""While versions of many projects are being read, each makes weeks of runs be priced again: not more often."""
 
 Span = tuple[Period, Period]
 """A period, and the one that it is compared with."""
@@ -76,12 +74,10 @@ class Bookkeeper:
         self._week = config.week(self._name)
         self._budgets = config.budgets_of(self._name)
         self._tariffs = Tariffs(config.price_history(self._name))
-        self._compute = config.compute(self._name)
         self._usage = DailyUsage(ledger, self._week.timezone, self._tariffs, self._budgets)
-        self._consumers = BudgetConsumers(self._usage, self._week)
-        self._shares: Mapping[str, tuple[Project, Share]] = {}
-        self._versions: Mapping[str, Mapping[str, KnownVersion]] = {}
-        self._versions_looked_ms: int | None = None
+        self._warehouses = WarehouseBook(ledger, config)
+        self._consumers = BudgetConsumers(BudgetUses(self._usage, self._warehouses), self._week)
+        self._shares = ProjectShares(config, self._name)
         self._terms = config.contract(ledger.name)
         self._credits = CreditBook(ledger, config.collect, self._week, self._terms)
         self._contract = ContractBook(ledger, config)
@@ -112,8 +108,7 @@ class Bookkeeper:
         return self._keep(stored, period[1] - 1, (period, period))
 
     def _keep(self, stored: Stored, now_ms: int, span: Span | None = None) -> Accounts:
-        self._look_at_versions(stored.versions, now_ms)
-        shares = self._shares_of(stored.projects)
+        shares = self._shares.of(stored.projects, stored.versions, now_ms)
         this_week = period_at(now_ms, "week", self._week)
         week, previous_week = span or (this_week, period_before(this_week, "week", self._week))
         detailed_since_ms = min(previous_week[0], period_before(this_week, "week", self._week)[0])
@@ -121,10 +116,11 @@ class Bookkeeper:
         if any(budget.period == "month" for budget in self._budgets):
             month = period_at(now_ms, "month", self._week)
             monthly_since_ms = min(monthly_since_ms, period_before(month, "month", self._week)[0])
-        self._usage.renew(
-            shares | dict.fromkeys(stored.excluded, LEFT_OUT),
-            detailed_since_ms=detailed_since_ms,
-            monthly_since_ms=monthly_since_ms,
+        kept_since_ms = now_ms - round(self._config.storage.keep_runs_seconds * 1000)
+        all_shares = shares | dict.fromkeys(stored.excluded, LEFT_OUT)
+        self._usage.renew(all_shares, detailed_since_ms=detailed_since_ms, monthly_since_ms=monthly_since_ms)
+        self._warehouses.renew(
+            stored.warehouse_states, all_shares, detailed_since_ms=detailed_since_ms, kept_since_ms=kept_since_ms
         )
         tariff = self._tariffs.on(local_day(now_ms, self._week.timezone))
         has_paid_compute = self._has_paid_compute((previous_week[0], week[1]), shares)
@@ -136,7 +132,6 @@ class Bookkeeper:
         used_credits = self._credits.use(stored, now_ms)
         if history is not None and stored.users is not None and now_ms < stored.users.at_ms:
             seats = history.at(now_ms)  # the books of the past have the seats of then
-        kept_since_ms = now_ms - round(self._config.storage.keep_runs_seconds * 1000)
 
         refused_share = self._config.collect.refused_share
         mine_of = {
@@ -154,16 +149,17 @@ class Bookkeeper:
         def spent(index: int, budget: Budget) -> Spent | None:
             if budget.unit == "ai_credits":
                 return None if used_credits is None else self._credits.spent(used_credits, now_ms)
-            if budget.unit == "usd" and not run_money:
+            queries = self._warehouses.spent(index, now_ms) if budget.has_warehouse_money else None
+            if budget.unit == "warehouse_usd" or (budget.unit == "usd" and not run_money):
+                return queries
+            if budget.warehouse and queries is None:
                 return None
             mine = mine_of[index]
             born_ms = min((known.project.created_ms or 0 for known in mine), default=now_ms)
             runs = RunsSpent(self._usage, index, known_since_ms(mine), born_ms)
-            return (
-                runs
-                if budget.unit != "bill_usd"
-                else BillSpent(runs, lambda period: credits_of(period).get("ai_credits"))
-            )
+            if budget.unit == "bill_usd":
+                return BillSpent(runs, lambda period: credits_of(period).get("ai_credits"), queries)
+            return runs if queries is None else BothSpent(runs, queries)
 
         def seats_of(period: Period) -> tuple[SeatUse, ...] | None:
             if history is None:
@@ -176,14 +172,18 @@ class Bookkeeper:
             return dict(self._credits_cost(history, used_credits, period, now_ms))
 
         def status(index: int, budget: Budget) -> BudgetStatus:
-            found = budget_status(budget, spent(index, budget), self._week, now_ms)
+            used, at_ms = spent(index, budget), now_ms
+            if budget.unit != "bill_usd" and budget.has_warehouse_money and used is not None:
+                # Up to where the logs reach: the last hour is not one without queries.
+                at_ms = min(now_ms, self._warehouses.until_ms or now_ms)
+            found = budget_status(budget, used, self._week, at_ms)
             if budget.unit != "bill_usd":
                 return found
             before = period_before(found.period, budget.period, self._week)
             uses = (seats_of(found.period), seats_of(before))
             return with_seats(found, *(None if one is None else seats_cost(one) for one in uses))
 
-        def week_account(period: Period) -> WeekAccount:
+        def week_account(period: Period, whole: Period | None = None) -> WeekAccount:
             since_ms = known_since_ms(stored.projects)
             totals = self._usage.totals(*period) if since_ms is not None and since_ms <= period[0] else None
             costs: dict[str, int] = {}
@@ -195,6 +195,9 @@ class Bookkeeper:
             if uses is not None:
                 costs["seats"] = seats_cost(uses)
             costs |= credits_of(period)
+            queries = self._warehouses.totals(period) if self._warehouses.knows(whole or period, now_ms) else None
+            if queries is not None and (of_queries := money_of_warehouses(queries)) is not None:
+                costs["warehouse"] = of_queries
             credits_milli = None if used_credits is None else used_credits.between(*period)
             return WeekAccount(
                 period=period,
@@ -203,6 +206,7 @@ class Bookkeeper:
                 credits_milli=credits_milli,
                 seats=uses or (),
                 profiles={} if totals is None else self._usage.profiles(*period),
+                warehouse=queries or {},
             )
 
         def billed(period: Period) -> int | None:
@@ -227,7 +231,7 @@ class Bookkeeper:
             consumers=tuple(used_by.values()),
             unreadable_projects=tuple(len(unreadable(mine_of[index])) for index in mine_of),
             week=account,
-            months=(account,) if len(months) == 1 else tuple(map(week_account, months)),
+            months=(account,) if len(months) == 1 else tuple(week_account(month, week) for month in months),
             previous_week=week_account(previous_week),
             run_money=run_money,
             seat_months={} if seats is None else seat_months(tariff, seats),
@@ -250,33 +254,6 @@ class Bookkeeper:
         if status.budget.unit != "ai_credits":
             return self._consumers.of_runs(index, status, now_ms)
         return () if credits is None else self._consumers.of_credits(status, credits, now_ms)
-
-    def _shares_of(self, projects: Iterable[KnownProject]) -> dict[str, Share]:
-        """What each project's runs add to; found out again only for a project that has changed."""
-        after: dict[str, tuple[Project, Share]] = {}
-        for known in projects:
-            project = known.project
-            before = self._shares.get(project.project_id)
-            is_same = before is not None and (before[0] is project or before[0] == project)
-            after[project.project_id] = before if before is not None and is_same else (project, self._share(project))
-        self._shares = after
-        return {project_id: share for project_id, (_, share) in after.items()}
-
-    def _look_at_versions(self, versions: Mapping[str, Mapping[str, KnownVersion]], now_ms: int) -> None:
-        """Take up versions that were read since the last look."""
-        looked_ms = self._versions_looked_ms
-        if looked_ms is not None and 0 <= now_ms - looked_ms < _VERSIONS_EVERY_MS:
-            return
-        self._versions_looked_ms = now_ms
-        before = self._versions
-        self._shares = {key: one for key, one in self._shares.items() if before.get(key) is versions.get(key)}
-        self._versions = versions
-
-    def _share(self, project: Project) -> Share:
-        versions = self._versions.get(project.project_id, {})
-        profiles = project_profiles(self._compute, self._name, project, versions)
-        fitting = (index for index, budget in enumerate(self._budgets) if budget.match.matches(self._name, project))
-        return Share(profiles, tuple(fitting))
 
     def _prices_of(self, period: Period) -> tuple[Tariff, ...]:
         zone = self._week.timezone

@@ -19,7 +19,7 @@ from exporter.insight import (
     period_before,
     same_moment,
 )
-from exporter.view.daily_usage import DailyUsage
+from exporter.view.budget_spent import BudgetUses
 
 _MINUTE_MS = 60_000
 
@@ -30,8 +30,8 @@ Events = list[tuple[int, int]]
 class BudgetConsumers:
     """Finds them anew each time, and reads the runs of a project only where they changed. For one thread at a time."""
 
-    def __init__(self, usage: DailyUsage, week: Week) -> None:
-        self._usage = usage
+    def __init__(self, uses: BudgetUses, week: Week) -> None:
+        self._uses = uses
         self._week = week
         self._spans: dict[tuple[int, str], _Spans] = {}
         self._credits: dict[str, tuple[CreditUse, tuple[object, ...], tuple[Consumer, ...]]] = {}
@@ -42,11 +42,11 @@ class BudgetConsumers:
             return ()
         budget, period = status.budget, status.period
         earlier = period_before(period, budget.period, self._week)
-        used = self._usage.amounts(index, *period)
+        used = self._uses.amounts(index, period)
         before: Counter[str] | None = None
         if status.previous_used is not None:
             before = Counter()
-            for (project_id, _), amount in self._usage.amounts(index, *earlier).items():
+            for (project_id, _), amount in self._uses.amounts(index, earlier).items():
                 before[project_id] += amount
         totals: Counter[str] = Counter()
         for (project_id, _), amount in used.items():
@@ -56,7 +56,7 @@ class BudgetConsumers:
             stamp = (period, totals[project_id], None if before is None else before[project_id])
             known = self._spans.get((index, project_id))
             if known is None or known.stamp != stamp:
-                events = self._usage.events(index, project_id, earlier[0], period[1])
+                events = self._uses.events(index, project_id, earlier[0], period[1])
                 known = self._spans[index, project_id] = _Spans(stamp, *self._split(events, period, earlier))
             return known.growth(now_ms)
 

@@ -17,6 +17,7 @@ from exporter.ledger import StoredAdjustment, StoredClosing
 from exporter.view.accounts import Accounts, WeekAccount
 from exporter.view.attribution import NOW, Attribution, ProjectThen
 from exporter.view.daily_usage import Total
+from exporter.view.warehouse_book import WarehouseTotal, WarehouseTotals, WarehouseUse
 
 Key = TypeVar("Key", bound=Hashable)
 Amount = TypeVar("Amount")
@@ -104,6 +105,8 @@ def reason(delta: Books, *, is_basis_changed: bool) -> str:
         found.append("compute profiles became known")
     if delta.whole.credits_milli:
         found.append("AI credits were found")
+    if delta.whole.warehouse:
+        found.append("a warehouse's log was completed")
     if is_basis_changed:
         found.append("prices, settings or the program were changed")
     return f"{' and '.join(found) or 'costs that could not be computed became known'} after the close"
@@ -169,6 +172,7 @@ def _with_what_is_unknown(now: Books, closed: Books) -> Books:
             costs={**known.costs, **one.costs},
             credits_milli=known.credits_milli if one.credits_milli is None else one.credits_milli,
             seats=one.seats if "seats" in one.costs else known.seats,
+            warehouse=one.warehouse if "warehouse" in one.costs else known.warehouse,
         )
 
     months = {one.period: one for one in closed.months}
@@ -203,7 +207,15 @@ def _account(first: WeekAccount, second: WeekAccount | None, sign: int) -> WeekA
         credits_milli=None if used == [None, None] else (used[0] or 0) + sign * (used[1] or 0),
         seats=tuple(one for one in seats.values() if one.days or one.months or one.weight),
         profiles=_sums(first.profiles, second.profiles, sign),
+        warehouse=_queries(first.warehouse, second.warehouse, sign),
     )
+
+
+def _queries(first: WarehouseTotals, second: WarehouseTotals, sign: int) -> WarehouseTotals:
+    def join(a: WarehouseTotal | None, b: WarehouseTotal | None) -> WarehouseTotal:
+        return (a or WarehouseTotal()).plus(b or WarehouseTotal(), sign)
+
+    return {use: total for use, total in _merged(first, second, join).items() if any(total)}
 
 
 def _sums(first: Mapping[Key, Total], second: Mapping[Key, Total], sign: int) -> dict[Key, Total]:
@@ -233,7 +245,8 @@ def _merged(
 class _Plain(msgspec.Struct):
     """An account as it is kept: `totals` are rows of project, trigger, status and sums.
 
-    `profiles` are rows of project, compute profile, what that rests on, and sums; closes of earlier versions have none.
+    `profiles` are rows of project, compute profile, what that rests on, and sums, `warehouse` of warehouse, part,
+    project, context and sums; closes of earlier versions have none.
     """
 
     period: tuple[int, int]
@@ -243,6 +256,7 @@ class _Plain(msgspec.Struct):
     seats: list[tuple[str, str, str, int, int, int]]
     budgets: dict[str, float] = {}
     profiles: list[tuple[str, str, Basis, list[int]]] = []
+    warehouse: list[tuple[str, str, str, str, list[int]]] = []
 
 
 class _Body(msgspec.Struct):
@@ -258,7 +272,14 @@ def _plain(account: WeekAccount) -> _Plain:
     seats = [(*one,) for one in account.seats]
     profiles = [(project_id, *profile, list(total)) for (project_id, profile), total in account.profiles.items()]
     return _Plain(
-        account.period, totals, dict(account.costs), account.credits_milli, seats, dict(account.budgets), profiles
+        account.period,
+        totals,
+        dict(account.costs),
+        account.credits_milli,
+        seats,
+        dict(account.budgets),
+        profiles,
+        [(*use, list(total)) for use, total in account.warehouse.items()],
     )
 
 
@@ -279,4 +300,5 @@ def _account_of(plain: _Plain) -> WeekAccount:
         profiles={
             (project_id, ComputeProfile(name, basis)): Total(*sums) for project_id, name, basis, sums in plain.profiles
         },
+        warehouse={WarehouseUse(*use): WarehouseTotal(*sums) for *use, sums in plain.warehouse},
     )

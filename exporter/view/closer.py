@@ -10,7 +10,7 @@ import structlog
 import exporter
 from exporter.config import Config, PeriodKind
 from exporter.insight import BudgetStatus, Period, local_day, period_at, period_before
-from exporter.ledger import CollectorState, Ledger, WorkspaceLedger
+from exporter.ledger import REPLACED_BACK_MS, CollectorState, Ledger, WarehouseState, WorkspaceLedger
 from exporter.view.accounts import Accounts, WeekAccount
 from exporter.view.attribution import attribution_of
 from exporter.view.bookkeeping import Bookkeeper
@@ -52,8 +52,9 @@ def basis_of(config: Config, workspace: str) -> str:
 class PeriodCloser:
     """Closes the periods of one workspace, under one configuration. For one thread at a time.
 
-    A period is closed as soon as it is over, all its runs are known, and AI threads were looked at after its end; a
-    project whose runs Hex refuses to show at the moment, or threads that were not listed lately, do not hold it up.
+    A period is closed as soon as it is over, all its runs are known, AI threads were looked at after its end, and logs
+    of warehouses reach it; a project whose runs Hex refuses to show at the moment, threads that were not listed lately,
+    or a log that cannot be read, do not hold it up.
     What comes later is an adjustment.
     """
 
@@ -65,8 +66,10 @@ class PeriodCloser:
         self._basis = basis_of(config, workspace)
         # What budgets used is kept with the close only: it follows from the runs, and takes reading.
         self._bookkeeper = Bookkeeper(self._ledger, msgspec.structs.replace(config, budgets=()))
-        self._looked: dict[Period, int] = {}
-        """The revision of the runs of each period when it was looked at last."""
+        self._looked: dict[Period, tuple[int, int]] = {}
+        """The revision of the runs of each period, and what it cost in the warehouses, when it was looked at last."""
+        self._warehouses: list[WarehouseState] = []
+        self._warehouse_money: dict[Period, int] = {}
         self._credits_ms: int | None = None
         self._versions: tuple[int, int] | None = None
         """The revision of the versions that were read, and when it was first seen."""
@@ -75,12 +78,13 @@ class PeriodCloser:
         """Close or adjust at most one period; whether there may be more to do at once. Raises LedgerError."""
         threads = self._ledger.collectors().get("threads")
         self._forget_credits(threads)
+        self._look_at_warehouses()
         if not self._look_at_versions(now_ms):
             return False
         closed = self._ledger.closings.periods()
         until_ms = self._known_until_ms(threads, now_ms) or 0
         for kind, period in self._over(now_ms):
-            mark = self._ledger.runs_revision(*period)
+            mark = self._ledger.runs_revision(*period), self._money_of(period)
             if self._looked.get(period) == mark or (period not in closed and until_ms < period[1]):
                 continue
             # Only now: a whole workspace is read for it, and most looks find nothing to do.
@@ -114,6 +118,22 @@ class PeriodCloser:
         if from_ms is not None:
             self._looked = {period: mark for period, mark in self._looked.items() if period[1] <= from_ms}
 
+    def _look_at_warehouses(self) -> None:
+        """Forget what the periods cost of which a look at a log may have replaced hours."""
+        names = (one.name for one in self._config.warehouses_of(self._ledger.name))
+        states = [self._ledger.warehouses.state(name) for name in names]
+        if states != self._warehouses:
+            from_ms = min((one.complete_until_ms or 0 for one in self._warehouses), default=0) - REPLACED_BACK_MS
+            self._warehouses = states
+            self._warehouse_money = {one: sums for one, sums in self._warehouse_money.items() if one[1] <= from_ms}
+
+    def _money_of(self, period: Period) -> int:
+        if not self._warehouses:
+            return 0
+        if period not in self._warehouse_money:
+            self._warehouse_money[period] = self._ledger.warehouses.usd_micro(*period)
+        return self._warehouse_money[period]
+
     def _look_at_versions(self, now_ms: int) -> bool:
         """Whether no version of a project was read lately; each period is looked at again once that is so."""
         exports = self._ledger.collectors().get("export")
@@ -129,8 +149,14 @@ class PeriodCloser:
         return not 0 <= now_ms - since_ms < _VERSIONS_QUIET_MS
 
     def _known_until_ms(self, threads: CollectorState | None, now_ms: int) -> int | None:
-        """Up to when runs are known of all projects that Hex does not refuse to show, and AI credits if read lately."""
+        """Up to when runs are known of all projects that Hex does not refuse to show.
+
+        And AI credits if they were read lately, and logs of warehouses that can be read.
+        """
         runs_ms = self._runs_known_until_ms()
+        logs_ms = [one.complete_until_ms for one in self._warehouses if one.failure is None]
+        known_ms = [at_ms for at_ms in logs_ms if at_ms is not None]
+        runs_ms = None if runs_ms is None else min(runs_ms, *known_ms) if known_ms else runs_ms
         looked_ms = None if threads is None or not threads.success else threads.last_success_ms
         if runs_ms is None or looked_ms is None or not self._config.collect.is_fresh(looked_ms, now_ms):
             return runs_ms

@@ -259,8 +259,9 @@ class DailyUsage:
         known = self._routes.get((project_id, trigger))
         if known is None:
             share = self._shares.get(project_id, _NOTHING)
-            fitting = (index for index in share.budgets if self._budgets[index].match.matches_trigger(trigger))
-            known = tuple((self._budgets[index].unit, index) for index in fitting)
+            matching = (index for index in share.budgets if self._budgets[index].match.matches_trigger(trigger))
+            units = ((self._budgets[index].unit, index) for index in matching)
+            known = tuple((unit, index) for unit, index in units if unit != "warehouse_usd")
             self._routes[project_id, trigger] = known
         return known
 

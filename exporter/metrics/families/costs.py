@@ -1,5 +1,6 @@
 """What the workspace costs, in dollars: by component, by kind of money, by project, by seat and by plan."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from exporter.insight import COMPONENTS, MICRO, MONEY
@@ -43,9 +44,11 @@ def cost_families(snapshot: Snapshot) -> Iterator[Family]:
 
 
 def _by_project(snapshot: Snapshot, accounts: Accounts, week: WeekAccount) -> tuple[list[Sample], list[Sample]]:
-    """What the runs of each project cost, and the same by kind of money; nothing where runs have no price at all."""
+    """What the runs of each project cost, and the same by kind of money, with other bills; nothing without prices."""
+    other = queries_by_project(snapshot, week)
+    others: list[Sample] = [((snapshot.name, one, "other"), micro / MICRO) for one, micro in other.items()]
     if week.totals is None or not accounts.is_run_priced:
-        return [], []
+        return [], others
     nothing = (0,) * len(accounts.run_money)
     costs = {snapshot.series_of(known.project.project_id): nothing for known in snapshot.awaited}
     for (project_id, _, _), total in week.totals.items():
@@ -54,7 +57,20 @@ def _by_project(snapshot: Snapshot, accounts: Accounts, week: WeekAccount) -> tu
         costs[series] = tuple(map(int.__add__, costs.get(series, nothing), mine))
     both: list[Sample] = [((snapshot.name, series), sum(parts) / MICRO) for series, parts in costs.items()]
     return both, [
-        ((snapshot.name, series, kind), part / MICRO)
-        for series, parts in costs.items()
-        for kind, part in zip(accounts.run_money, parts, strict=True)
+        *(
+            ((snapshot.name, series, kind), part / MICRO)
+            for series, parts in costs.items()
+            for kind, part in zip(accounts.run_money, parts, strict=True)
+        ),
+        *others,
     ]
+
+
+def queries_by_project(snapshot: Snapshot, week: WeekAccount) -> Counter[str]:
+    """What the queries of each series of projects cost in the warehouses; empty where that is not known."""
+    sums = Counter[str]()
+    if "warehouse" in week.costs:
+        for use, total in week.warehouse.items():
+            if use.part == "query":
+                sums[snapshot.series_of(use.project_id)] += total.micro_usd
+    return sums

@@ -18,7 +18,14 @@ from dashboards.promql import gauge
 
 ONE = 'budget="$budget"'
 
-UNITS = {"runs": COUNT, "usd": USD, "bill_usd": USD, "compute_minutes": "m", "ai_credits": COUNT}
+UNITS = {
+    "runs": COUNT,
+    "usd": USD,
+    "bill_usd": USD,
+    "warehouse_usd": USD,
+    "compute_minutes": "m",
+    "ai_credits": COUNT,
+}
 
 BY = "workspace, budget, unit"
 

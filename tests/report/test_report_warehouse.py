@@ -1,4 +1,4 @@
-"""Warehouse money in reports, bills, budgets and closed weeks: every part from the facts, to the millionth of a dollar."""
+"""Warehouse money in reports, bills and budgets: every part from the facts, to the millionth of a dollar."""
 
 import csv
 import io

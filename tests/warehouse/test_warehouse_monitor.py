@@ -57,7 +57,7 @@ def test_closed_hours_are_read_and_the_open_one_waits(story):
     story.log.add(NOW_MS - HOUR_MS, query_id="a")
     story.log.add(NOW_MS, query_id="b")
     assert story.look() == {("query", "p1"): (1, 300_000)}
-    assert story.known.warehouses.state("snow") == (NOW_MS, None, NOW_MS)
+    assert story.known.warehouses.state("snow") == (NOW_MS, None, NOW_MS, NOW_MS - 15 * 24 * HOUR_MS)
 
 
 def test_late_and_repeated_rows_and_second_looks_change_no_total(story):
@@ -111,7 +111,7 @@ def test_a_log_that_cannot_be_read_is_a_failure_with_a_reason_and_keeps_its_wate
     story.look()
     story.log.path.unlink()
     story.look()
-    until_ms, failure, _ = story.known.warehouses.state("snow")
+    until_ms, failure, *_ = story.known.warehouses.state("snow")
     assert until_ms == NOW_MS
     assert failure
 

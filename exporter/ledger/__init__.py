@@ -34,7 +34,6 @@ from exporter.ledger.schema import SCHEMA_VERSION
 from exporter.ledger.series_limit import OTHER, PROJECT_METRICS, SOURCE_METRICS
 from exporter.ledger.source_states import SourceRepository, SourceState, Span
 from exporter.ledger.trigger_states import TriggerRepository, TriggerState
-from exporter.ledger.warehouse_hours import WarehouseKey, WarehouseState, WarehouseSums
 from exporter.ledger.warehouse_hours import (
     REPLACED_BACK_MS,
     WarehouseHour,

@@ -25,6 +25,7 @@ from dashboards.panel_parts import (
 from dashboards.panels import curve, figure, table
 from dashboards.promql import (
     age,
+    bucket_increase,
     gauge,
     growth,
     increase,
@@ -32,7 +33,6 @@ from dashboards.promql import (
     none_without,
     or_none,
     or_none_without,
-    part_increase,
     titled,
 )
 
@@ -125,7 +125,9 @@ def _outcomes() -> Any:
         ),
         [
             Query(
-                or_none_without(_GATEWAY, f"sum({growth('hex_gateway_requests_total', matcher('outcome', outcome))})"),
+                or_none_without(
+                    _GATEWAY, f"sum({growth('hex_gateway_requests_total', matcher('outcome', outcome))})", ahead=True
+                ),
                 outcome,
                 painted(color),
             )
@@ -224,7 +226,7 @@ def _queue() -> Any:
 
 
 def _waits() -> Any:
-    buckets = part_increase("hex_gateway_queue_seconds", "bucket")
+    buckets = bucket_increase("hex_gateway_queue_seconds")
     return curve(
         12,
         "How long requests waited",
@@ -260,7 +262,9 @@ def _spared() -> Any:
         [
             Query(
                 or_none(
-                    f"sum by (reason) ({growth('hex_gateway_saved_calls_total')})", none_without(_GATEWAY), "reason"
+                    f"sum by (reason) ({growth('hex_gateway_saved_calls_total')})",
+                    none_without(_GATEWAY, ahead=True),
+                    "reason",
                 ),
                 "{{reason}}",
             ),
@@ -283,11 +287,10 @@ BOARD = board(
     [
         header("gateway", "sources"),
         (4, _figures()),
-        (9, [(12, _outcomes()), (12, _rate())]),
-        (10, [(24, _projects())]),
+        (8, [(6, repeated()), (18, would_save())]),
     ],
     [
-        Section("What was not needed", [(9, [(7, repeated()), (17, would_save())])]),
+        Section("Run requests", [(9, [(12, _outcomes()), (12, _rate())]), (8, [(24, _projects())])]),
         Section("Sources", [(6, [(24, sources())])], collapsed=True),
         Section("Triggers", [(9, [(24, triggers())])], collapsed=True),
         Section("Queue and waits", [(9, [(8, _queue()), (8, _waits()), (8, _spared())])], collapsed=True),

@@ -17,7 +17,7 @@ from dashboards.panel_parts import (
     tinted,
 )
 from dashboards.panels import bars, curve, figure, table
-from dashboards.promql import age, gauge, growth, none_without, or_none, part_increase, titled
+from dashboards.promql import age, bucket_increase, gauge, growth, none_without, or_none, titled
 
 NO_SOURCE = "No source"
 
@@ -72,7 +72,7 @@ def sources() -> Any:
 
 def triggers() -> Any:
     """What triggers led to, what schedules would have run meanwhile, and how old a change was when its run ended."""
-    buckets = part_increase("hex_trigger_lag_seconds", "bucket")
+    buckets = bucket_increase("hex_trigger_lag_seconds")
     return curve(
         18,
         "Triggers",

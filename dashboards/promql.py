@@ -16,13 +16,15 @@ _CHOSEN = f'{WORKSPACE}, team=~"$team", owner=~"$owner"'
 _OTHER = f'max by (workspace, project_id) (hex_project_week_runs{{{_CHOSEN}, project_id="other"}}) * 0 + 1'
 
 
-def gauge(name: str, *matchers: str, offset: str = "", last: str = "") -> str:
+def gauge(name: str, *matchers: str, offset: str = "", last: str = "", ahead: bool = False) -> str:
     """Every series of a gauge of the chosen workspace, once; `last`: its last value in that time, also if gone now.
 
-    Raises KeyError for a name the catalogue lacks.
+    `ahead` has its last value in the interval that begins here. Raises KeyError for a name the catalogue lacks.
     """
     labels = METRICS[name].labels
     series = _selected(name, labels, matchers)
+    if ahead:
+        last, offset = "$__interval", "-$__interval"
     shift = f" offset {offset}" if offset else ""
     value = f"last_over_time({series}[{last}]{shift})" if last else f"{series}{shift}"
     return f"max by ({', '.join(labels)}) ({value})" if labels else f"max({value})"
@@ -59,10 +61,14 @@ def growth(name: str, *matchers: str) -> str:
     return f"({last} - ({once('last_over_time', '')} or {first}) >= 0 or {last})"
 
 
-def increase(name: str, *matchers: str, window: str = "$__rate_interval") -> str:
-    """By how much each series of a counter has grown in the window, once."""
+def increase(name: str, *matchers: str, window: str = "$__rate_interval", ahead: bool = False) -> str:
+    """By how much each series of a counter has grown in the window, once; `ahead` in the interval that begins here.
+
+    For bars `growth` has whole numbers, but reads three times as much.
+    """
     labels = METRICS[name].labels
-    return f"max by ({', '.join(labels)}) (increase({_selected(name, labels, matchers)}[{window}]))"
+    shift = " offset -$__interval" if ahead else ""
+    return f"max by ({', '.join(labels)}) (increase({_selected(name, labels, matchers)}[{window}]{shift}))"
 
 
 def everywhere(name: str, *matchers: str) -> str:
@@ -90,15 +96,20 @@ def all_on(features: Sequence[str], where: str = "") -> str:
     return f"0 * max by (workspace) ({states}) unless on (workspace) max by (workspace) ({missing})"
 
 
-def or_none_without(feature: str, expr: str) -> str:
+def or_none_without(feature: str, expr: str, *, ahead: bool = False) -> str:
     """The amount, or 0 where the feature is not configured."""
-    return f"({expr} or {none_without(feature)})"
+    return f"({expr} or {none_without(feature, ahead=ahead)})"
 
 
-def none_without(feature: str) -> str:
-    """0 where the feature is not configured: what does not exist has done nothing."""
+def none_without(feature: str, *, ahead: bool = False) -> str:
+    """0 where the feature is not configured: what does not exist has done nothing.
+
+    `ahead` looks at the interval that begins here.
+    """
     states = f'hex_feature_state{{{WORKSPACE}, feature="{feature}", state=~"off|not_configured"}}'
-    return f"0 * max by (workspace) ({states})"
+    return (
+        f"0 * max by (workspace) ({f'last_over_time({states}[$__interval] offset -$__interval)' if ahead else states})"
+    )
 
 
 def or_none(expr: str, zero: str, label: str, name: str = "none") -> str:
@@ -106,11 +117,11 @@ def or_none(expr: str, zero: str, label: str, name: str = "none") -> str:
     return f'{expr} or on () label_replace({zero}, "{label}", "{name}", "", "")'
 
 
-def part_increase(name: str, part: str, *matchers: str, window: str = "$__rate_interval") -> str:
-    """The same for a part of a histogram: `bucket`, `sum` or `count`."""
+def bucket_increase(name: str, *matchers: str) -> str:
+    """By how much each bucket of a histogram grows in the interval that begins here, up to this moment."""
     labels = METRICS[name].labels
-    kept = (*labels, "le") if part == "bucket" else labels
-    return f"max by ({', '.join(kept)}) (increase({_selected(f'{name}_{part}', labels, matchers)}[{window}]))"
+    series = f"{_selected(f'{name}_bucket', labels, matchers)}[$__rate_interval] offset -$__interval"
+    return f"max by ({', '.join((*labels, 'le'))}) (increase({series}))"
 
 
 def projects() -> str:

@@ -22,7 +22,7 @@ from dashboards.panel_parts import (
     tinted,
 )
 from dashboards.panels import bars, curve, figure, table
-from dashboards.promql import age, chosen, gauge, growth, named, part_increase, projects, views
+from dashboards.promql import age, bucket_increase, chosen, gauge, growth, named, projects, views
 from dashboards.week_panels import week_curve
 
 FAILED = 'status=~"errored|killed|unable_to_allocate_kernel"'
@@ -189,7 +189,7 @@ def _projects() -> Any:
 
 
 def _durations() -> Any:
-    buckets = part_increase("hex_run_duration_seconds", "bucket", 'status="completed"')
+    buckets = bucket_increase("hex_run_duration_seconds", 'status="completed"')
     return curve(
         10,
         "How long runs take, all teams",

@@ -322,7 +322,7 @@ def _realised() -> Any:
                 or_none(
                     f"label_join(sum by (kind, money) ({growth('hex_findings_realised_money_usd_total')}), "
                     '"what", ", ", "kind", "money")',
-                    f"0 * sum({gauge('hex_findings')})",
+                    f"0 * {gauge('hex_findings_last_audit_timestamp_seconds', ahead=True)}",
                     "what",
                 ),
                 "{{what}}",

@@ -213,7 +213,7 @@ def _credits() -> Any:
             normal="office hours.",
             act="A source that grows without end is a program: see the threads of that source in Hex.",
         ),
-        [Query(f"sum by (source) ({increase('hex_ai_credits_total')})", "{{source}}")],
+        [Query(f"sum by (source) ({increase('hex_ai_credits_total', ahead=True)})", "{{source}}")],
         unit=COUNT,
         empty="No credits in this time",
         draw="bars",

@@ -4,7 +4,7 @@ from typing import Any
 
 from dashboards.panel_parts import BAD, COUNT, NOTE, Query, about
 from dashboards.panels import curve
-from dashboards.promql import gauge, growth, increase, or_none, part_increase
+from dashboards.promql import bucket_increase, gauge, growth, increase, or_none
 
 
 def requests() -> Any:
@@ -76,8 +76,8 @@ def failures() -> Any:
         [
             Query(
                 or_none(
-                    f"sum by (code) ({increase('hex_api_requests_total', NOT_FINE)}) > 0",
-                    f"0 * sum({increase('hex_api_requests_total')})",
+                    f"sum by (code) ({increase('hex_api_requests_total', NOT_FINE, ahead=True)}) > 0",
+                    f"0 * max({gauge('hex_up', ahead=True)})",
                     "code",
                 ),
                 "{{code}}",
@@ -97,7 +97,7 @@ NOT_FINE = 'code!~"2..|429"'
 
 def latency() -> Any:
     """How long Hex takes to answer."""
-    buckets = part_increase("hex_api_request_duration_seconds", "bucket")
+    buckets = bucket_increase("hex_api_request_duration_seconds")
     return curve(
         11,
         "How long Hex takes to answer",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from board_world import CONTACT, TOKEN_ONLY, World, live_through, scraped_only, two_of
+from board_world import CONTACT, SCRAPE_SECONDS, TOKEN_ONLY, World, live_through, scraped_only, two_of
 from boardbook import panels_of, queries_of
 from helpers.history_server import Server, create_blocks, serving
 
@@ -45,22 +45,49 @@ def server(world: World, prometheus: Path, promtool: Path, tmp_path: Path) -> It
         yield running
 
 
-def filled(query: str, **choice: str) -> str:
+def filled(query: str, step: int = HOUR, **choice: str) -> str:
     values = {"workspace": "acme", "team": ".*", "owner": ".*", **choice}
-    for name, value in {"__rate_interval": "1h15s", "__interval": "1h", "__range": "7d", **values}.items():
+    rate = max(step + SCRAPE_SECONDS, 4 * SCRAPE_SECONDS)
+    for name, value in {"__rate_interval": f"{rate}s", "__interval": f"{step}s", "__range": "7d", **values}.items():
         query = query.replace(f"${name}", value)
     assert not re.search(r"\$[a-z_{]", query)
     return query
 
 
-def asker(server: Server, world: World, **choice: str) -> Callable[[dict[str, Any]], list[Any]]:
-    """Asks what one target of a panel asks, as Grafana would, of the last day."""
+STEPS = [(25, 20), (45, 30), (90, 60), (210, 120), (450, 300), (750, 600), (1050, 900), (1500, 1200), (2700, 1800)]
+STEPS += [(5400, 3600), (9000, 7200), (16200, 10800), (32400, 21600), (86400, 43200), (604800, 86400)]
+"""Up to how many seconds Grafana takes which step."""
 
-    def ask(target: dict[str, Any]) -> list[Any]:
-        query = filled(target["expr"], **choice)
-        if target.get("instant"):
-            return server.ask("query", query=query, time=world.end)["result"]
-        return server.ask("query_range", query=query, start=world.end - 7 * DAY, end=world.end, step=HOUR)["result"]
+DAYS = {"now-24h": 1, "now-7d": 7, "now-14d": 14, "now-30d": 30, "now/w": 7}
+
+WIDE = 1000
+"""The points of a curve that is as wide as a screen."""
+
+
+def step_of(panel: dict[str, Any], seconds: int) -> int:
+    """The seconds between the points of a panel that shows so many seconds."""
+    least = panel.get("interval") or "15s"
+    shortest = int(least[:-1]) * {"s": 1, "m": 60, "h": HOUR, "d": DAY}[least[-1]]
+    wanted = seconds / (panel.get("maxDataPoints") or WIDE)
+    return max(next(step for limit, step in STEPS if wanted < limit), shortest)
+
+
+def asker(server: Server, world: World, board: dict[str, Any], **choice: str) -> Callable[[dict[str, Any]], list[Any]]:
+    """Asks what a panel asks, as Grafana would: a list of answers, at whole steps of the board's own time."""
+    seconds = DAYS[board["time"]["from"]] * DAY
+
+    def ask(panel: dict[str, Any]) -> list[Any]:
+        step = step_of(panel, seconds)
+        first, last = (at // step * step for at in (world.end - seconds, world.end))
+        answers = []
+        for target in panel["targets"]:
+            query = filled(target["expr"], step, **choice)
+            if target.get("instant"):
+                answer = server.ask("query", query=query, time=world.end)
+            else:
+                answer = server.ask("query_range", query=query, start=first, end=last, step=step)
+            answers.append(answer["result"])
+        return answers
 
     return ask
 
@@ -74,9 +101,9 @@ def first_choice(board: dict[str, Any], world: World) -> dict[str, str]:
 def test_every_panel_of_every_board_has_data(boards: dict[str, Any], server: Server, world: World) -> None:
     empty = []
     for uid, board in boards.items():
-        ask = asker(server, world, **first_choice(board, world))
+        ask = asker(server, world, board, **first_choice(board, world))
         for panel in panels_of(board):
-            answers = [ask(target) for target in panel["targets"]]
+            answers = ask(panel)
             # Every column of a table, at least one of the graded or alternative queries of another panel.
             is_filled = all(answers) if panel["type"] == "table" else any(answers)
             if not is_filled and panel["title"] not in MAY_BE_EMPTY:
@@ -93,10 +120,9 @@ def test_no_query_fails_whatever_is_chosen(boards: dict[str, Any], server: Serve
         for name in names or {""}:
             for value in world.choices.get(name, ("",)):
                 choice = first_choice(board, world) | ({name: value} if name else {})
-                ask = asker(server, world, **choice)
+                ask = asker(server, world, board, **choice)
                 for panel in panels_of(board):
-                    for target in panel["targets"]:
-                        ask(target)
+                    ask(panel)
         for where, query in queries_of(board):
             if where.startswith(("annotation", "variable")):
                 choice = first_choice(board, world)
@@ -109,8 +135,8 @@ def test_figures_are_the_ledgers_although_two_exporters_say_them(
 ) -> None:
     def shown(uid: str, title: str) -> float:
         (panel,) = [one for one in panels_of(boards[uid]) if one["title"] == title]
-        ask = asker(server, world, **first_choice(boards[uid], world))
-        result, *_ = [one for target in panel["targets"] for one in ask(target)]
+        ask = asker(server, world, boards[uid], **first_choice(boards[uid], world))
+        result, *_ = [one for answer in ask(panel) for one in answer]
         return float(result["value"][1])
 
     facts = world.facts
@@ -121,8 +147,9 @@ def test_figures_are_the_ledgers_although_two_exporters_say_them(
     assert facts["failed"]
     assert shown("hex-runs", "Failed, 7 days") == facts["failed"]
     hit_rate = next(one for one in panels_of(boards["hex-gateway"]) if one["title"] == "Hit rate, 7 days")
-    ask = asker(server, world, **first_choice(boards["hex-gateway"], world))
-    rates = {target["legendFormat"]: float(ask(target)[0]["value"][1]) for target in hit_rate["targets"]}
+    ask = asker(server, world, boards["hex-gateway"], **first_choice(boards["hex-gateway"], world))
+    legends = (target["legendFormat"] for target in hit_rate["targets"])
+    rates = {legend: float(answer[0]["value"][1]) for legend, answer in zip(legends, ask(hit_rate), strict=True)}
     assert rates["hits"] == facts["hits"]
     assert rates["of lookups"] == facts["hits"] / rates["lookups"]
     assert shown("hex-seats", "Seats") == facts["seats"]
@@ -133,8 +160,8 @@ def test_figures_are_the_ledgers_although_two_exporters_say_them(
 def test_rows_of_the_project_table_are_projects_once(boards: dict[str, Any], server: Server, world: World) -> None:
     board = boards["hex-runs"]
     (panel,) = [one for one in panels_of(board) if one["title"] == "Projects"]
-    ask = asker(server, world, **first_choice(board, world))
-    rows, this_week, *_ = (ask(target) for target in panel["targets"])
+    ask = asker(server, world, board, **first_choice(board, world))
+    rows, this_week, *_ = ask(panel)
 
     ids = [row["metric"]["project_id"] for row in rows]
     assert len(ids) == len(set(ids))
@@ -186,8 +213,8 @@ def test_no_query_fails_in_any_world(
     empty: dict[tuple[str, str], str] = {}
     with serving(prometheus, tmp_path) as server:
         for uid, board in boards.items():
-            ask = asker(server, world, **first_choice(board, world))
-            answers = {panel["title"]: [ask(target) for target in panel["targets"]] for panel in panels_of(board)}
+            ask = asker(server, world, board, **first_choice(board, world))
+            answers = {panel["title"]: ask(panel) for panel in panels_of(board)}
             for panel in panels_of(board):
                 if not any(answers[panel["title"]][: 1 if panel["type"] == "table" else None]):
                     empty[uid, panel["title"]] = panel["fieldConfig"]["defaults"]["noValue"]

@@ -120,7 +120,7 @@ def _projects_over_time() -> Any:
         ),
         [Query(named, "{{name}}")],
         unit=COUNT,
-        empty="No connection's projects are known",
+        empty="Not known in this time",
         draw="steps",
         calcs=("lastNotNull", "diff"),
     )

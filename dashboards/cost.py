@@ -152,7 +152,7 @@ def _trend() -> Any:
         [Query(gauge("hex_cost_previous_week_usd", 'component!="seats"'), "{{component}}")],
         unit=USD,
         decimals=2,
-        empty=_UNPRICED,
+        empty="Not known in this time",
         draw="steps",
         stacked=True,
         area=True,
@@ -236,20 +236,27 @@ def _projects() -> Any:
 
 
 def _whose(id: int, label: str, name: str) -> Any:
-    cost = named(gauge("hex_project_cost_week_money_usd"), label)
-    whose = f'label_replace(sum by ({label}, money) ({cost}), "{label}", "none", "{label}", "")'
-    return bars(
+    def by(expr: str) -> str:
+        return f'label_replace(sum by (workspace, {label}) ({named(expr, label)}), "{label}", "none", "{label}", "")'
+
+    return table(
         id,
         f"By {name}",
         about(
-            f"This week's runs by {name}: billed compute and, as bars apart, your own estimate; the ten largest.",
+            f"This week's runs by {name}: billed compute, your own estimate, and how many they are.",
             normal="in proportion to what each gets out of it.",
             act=f"Choose one {name} at the top of the board to see only its projects.",
         ),
-        [Query(f"sort_desc(topk(10, {whose} > 0))", f"{{{{{label}}}}}, {{{{money}}}}")],
-        unit=USD,
-        decimals=2,
-        empty=_UNPRICED,
+        by(_RUNS),
+        [
+            Column(name.capitalize(), label=label, properties={"custom.minWidth": 120}),
+            Column("Billed", expr=by(_WEEK), unit=USD, width=125, properties=meter()),
+            Column("Estimate", expr=by(_ESTIMATE), unit=USD, width=125, properties=meter()),
+            Column("Runs", expr=by(_RUNS), width=75),
+        ],
+        empty="Not known",
+        sort_by="Billed",
+        then_by="Runs",
     )
 
 
@@ -321,7 +328,7 @@ def _credit_days() -> Any:
         ),
         [Query(gauge("hex_ai_credits_7d"), "seven days"), Query(gauge("hex_ai_credits_7d_usual"), "usual")],
         unit=COUNT,
-        empty="Not known",
+        empty="Not known in this time",
     )
 
 

@@ -137,7 +137,7 @@ def repeated() -> Any:
 def would_save() -> Any:
     """The projects whose runs repeated unchanged data, or were not viewed, most often."""
     reasons = (
-        ("hex_project_source_unchanged_runs_7d", "repeated unchanged data"),
+        ("hex_project_source_unchanged_runs_7d", "data unchanged"),
         ("hex_project_unviewed_runs_7d", "unviewed"),
     )
     needless = " or ".join(

@@ -92,14 +92,14 @@ def _figures() -> list[tuple[int, Any]]:
             4,
             figure(
                 8,
-                "Per run and view",
+                "Cost of one",
                 about(
                     "This week's billed compute, and your estimate, over this week's runs and the app views of 7 days.",
                     normal="cents, and steady.",
                     act="A run that costs more: it is longer, or its compute profile larger. No view: is it needed?",
                 ),
                 [
-                    Query(f"{costs['this week', kind]} / ({amount} > 0)", f"{kind}, {one}", cents)
+                    Query(f"{costs['this week', kind]} / ({amount} > 0)", f"{one}, {kind}", cents)
                     for kind in ("billed", "estimate")
                     for one, amount in (("a run", week), ("a view", views("7d", ONE)))
                 ],
@@ -134,9 +134,9 @@ def _figures() -> list[tuple[int, Any]]:
             4,
             figure(
                 12,
-                "Last success, ago",
+                "Last success",
                 about(
-                    "Since the last run that completed started, and since the published result was last refreshed.",
+                    "How long ago the last run that completed started, and the published result was refreshed.",
                     normal="less than the interval of its schedule, and about as often as it is viewed.",
                     act="Longer: the runs fail. Refreshed minutes ago, viewed weeks ago: too often.",
                 ),
@@ -257,13 +257,13 @@ def _findings() -> Any:
         [
             Column("What", label="kind", width=230, properties={"mappings": [{"type": "value", "options": kinds}]}),
             Column(
-                "You pay less",
+                "Billed, less",
                 expr=money("hex_finding_saving_month_money_usd", "billed", subject),
                 unit=USD,
                 width=110,
             ),
             Column(
-                "Less of your estimate",
+                "Estimate, less",
                 expr=money("hex_finding_saving_month_money_usd", "estimate", subject),
                 unit=USD,
                 width=150,
@@ -275,12 +275,12 @@ def _findings() -> Any:
             ),
         ],
         empty="No finding is known",
-        sort_by="Less of your estimate",
+        sort_by="Estimate, less",
     )
 
 
 def _boards() -> Any:
-    by_trigger, by_end, duration, week = charts()
+    by_trigger, by_end, duration = charts()
     return board(
         "hex-project",
         "What does this project cost and give?",
@@ -289,7 +289,7 @@ def _boards() -> Any:
             (3, [(24, _title())]),
             (6, _figures()),
             (6, [(5, _week_of_seven()), (5, _at_the_gateway()), (14, _findings())]),
-            (8, [(12, week), (12, by_trigger)]),
+            (8, [(24, by_trigger)]),
         ],
         [
             Section("Schedules and connections", [(5, [(14, _schedules()), (10, _connections())])]),

@@ -1,15 +1,13 @@
-"""One project: its runs by trigger and end, how long they take, and the week as it adds up."""
+"""One project: its runs by trigger and end, and how long they take."""
 
 from typing import Any
 
-from dashboards.panel_parts import CALM, COUNT, GOOD, PLAIN, Query, about
+from dashboards.panel_parts import COUNT, GOOD, Query, about
 from dashboards.panels import curve
-from dashboards.promql import gauge, growth
+from dashboards.promql import growth
 from dashboards.runs import STATUSES, TRIGGERS
 
 ONE = 'project_id="$project"'
-
-UNREAD = "Not known"
 
 _COMPLETED = 'status="completed"'
 
@@ -30,8 +28,8 @@ def _amount(id: int, title: str, description: str, expr: str, legend: str, unit:
     )
 
 
-def charts() -> tuple[Any, Any, Any, Any]:
-    """Runs by trigger, runs by end, time of a run, and the runs of the week as they add up."""
+def charts() -> tuple[Any, Any, Any]:
+    """Runs by trigger, runs by end, and the time of a run."""
     runs = growth("hex_runs_total", ONE)
     completed = f"sum by (status) ({growth('hex_runs_total', ONE, _COMPLETED)})"
     seconds = growth("hex_run_seconds_total", ONE)
@@ -84,22 +82,5 @@ def charts() -> tuple[Any, Any, Any, Any]:
             span_gaps=True,
             marks=True,
             colors=TRIGGERS,
-        ),
-        curve(
-            19,
-            "Runs of the week as they add up",
-            about(
-                "This week's runs against the same hours of last week.",
-                normal="close to the grey line.",
-                act="Where the two lines diverge, something changed.",
-            ),
-            [
-                Query(gauge("hex_project_week_runs", ONE, last="2h"), "this week", {"custom.lineWidth": 3}),
-                Query(gauge("hex_project_week_runs", ONE, offset="1w", last="2h"), "a week earlier"),
-            ],
-            unit=COUNT,
-            empty=UNREAD,
-            draw="steps",
-            colors={"this week": CALM, "a week earlier": PLAIN},
         ),
     )

@@ -35,8 +35,8 @@ _KINDS_OF_MONEY = {
 def _saves(metric: str) -> tuple[Column, Column]:
     """What is saved a month of the bill, and of the owners' own estimate."""
     return (
-        Column("You pay less", expr=money(metric, "billed"), unit=USD, width=120, properties=meter(color=GOOD)),
-        Column("Less of your estimate", expr=money(metric, "estimate"), unit=USD, width=150),
+        Column("Billed, less", expr=money(metric, "billed"), unit=USD, width=120, properties=meter(color=GOOD)),
+        Column("Estimate, less", expr=money(metric, "estimate"), unit=USD, width=120),
     )
 
 
@@ -180,12 +180,17 @@ def _ranked() -> Any:
         ),
         _found(),
         [
-            Column("What", label="kind", width=185, properties={"mappings": _kinds()}),
-            Column("Which", label="name", width=190, properties={"links": [_OPEN]}),
+            Column("What", label="kind", width=170, properties={"mappings": _kinds()}),
+            Column(
+                "Which",
+                label="name",
+                width=185,
+                properties={"links": [_OPEN], "custom.cellOptions": {"type": "auto", "wrapText": True}},
+            ),
             Column(
                 "What to do",
                 label="action",
-                properties={"custom.minWidth": 300, "custom.cellOptions": {"type": "auto", "wrapText": True}},
+                properties={"custom.minWidth": 250, "custom.cellOptions": {"type": "auto", "wrapText": True}},
             ),
             Column(
                 "In Hex",
@@ -199,9 +204,8 @@ def _ranked() -> Any:
                     "noValue": "–",
                 },
             ),
-            Column("Team", label="team", width=95, properties={"noValue": "–"}),
             *_saves("hex_finding_saving_month_money_usd"),
-            Column("Runs a month", expr=gauge("hex_finding_saving_month_runs"), unit=COUNT, width=105),
+            Column("Runs, less", expr=gauge("hex_finding_saving_month_runs"), unit=COUNT, width=95),
             Column(
                 "Billed now",
                 expr=money("hex_finding_cost_month_money_usd", "billed", 'kind!="overlapping_connections"'),
@@ -209,6 +213,7 @@ def _ranked() -> Any:
                 width=95,
             ),
             Column("Runs through it", expr=gauge("hex_finding_cost_month_usd", _THROUGH), unit=USD, width=125),
+            Column("Team", label="team", width=95, properties={"noValue": "–"}),
             Column(
                 "Known for",
                 expr=age("hex_finding_first_seen_timestamp_seconds"),
@@ -257,17 +262,22 @@ def _by_kind() -> Any:
             ),
         ],
         empty=_NO_AUDIT,
-        sort_by="You pay less",
+        sort_by="Billed, less",
     )
+
+
+def _team_or_none(expr: str) -> str:
+    """The series by team, those without one by a name: a label that is empty has no column."""
+    return f'label_replace({expr}, "team", "No team", "team", "")'
 
 
 def _by_team() -> Any:
     team = "topk by (workspace, project_id) (1, hex_project_info{" + WORKSPACE + "})"
     cost, runs = (
-        f"sum by (workspace, team) ({series} * on (workspace, project_id) group_left (team) {team})"
+        _team_or_none(f"sum by (workspace, team) ({series} * on (workspace, project_id) group_left (team) {team})")
         for series in (money("hex_project_cost_week_money_usd", "billed"), gauge("hex_project_week_runs"))
     )
-    no_team = {"type": "special", "options": {"match": "empty", "result": {"text": "No team", "index": 0}}}
+    saved, estimate = (_team_or_none(money("hex_team_saving_month_money_usd", kind)) for kind in ("billed", "estimate"))
     return table(
         10,
         "By team",
@@ -276,16 +286,17 @@ def _by_team() -> Any:
             normal="savings are a small part of four weeks' cost.",
             act="Send each team its part: `hex-exporter audit` and `hex-exporter report` show teams too.",
         ),
-        f"sum by (workspace, team) ({gauge('hex_team_findings')})",
+        _team_or_none(f"sum by (workspace, team) ({gauge('hex_team_findings')})"),
         [
-            Column("Team", label="team", properties={"mappings": [no_team], "custom.minWidth": 90}),
-            *_saves("hex_team_saving_month_money_usd"),
-            Column("Findings", expr=gauge("hex_team_findings"), width=85),
-            Column("Compute this week", expr=cost, unit=USD, width=135),
-            Column("Runs this week", expr=runs, width=120),
+            Column("Team", label="team", properties={"custom.minWidth": 90}),
+            Column("Billed, less", expr=saved, unit=USD, width=120, properties=meter(color=GOOD)),
+            Column("Estimate, less", expr=estimate, unit=USD, width=120),
+            Column("Findings", expr=_team_or_none(gauge("hex_team_findings")), width=85),
+            Column("Compute this week", expr=cost, unit=USD, width=165),
+            Column("Runs this week", expr=runs, width=140),
         ],
         empty="No finding is known",
-        sort_by="You pay less",
+        sort_by="Billed, less",
     )
 
 
@@ -347,7 +358,7 @@ BOARD = board(
         (15, [(24, _ranked())]),
     ],
     [
-        Section("By team and by kind", [(12, [(13, _by_kind()), (11, _by_team())])]),
+        Section("By team and by kind", [(7, [(24, _by_team())]), (12, [(24, _by_kind())])]),
         Section("Over time", [(9, [(12, _over_time()), (12, _realised())])], collapsed=True),
     ],
     time=("now-30d", "now"),

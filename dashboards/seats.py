@@ -83,9 +83,9 @@ def _figures() -> list[tuple[int, Any]]:
             4,
             figure(
                 5,
-                "Last review, ago",
+                "Last review",
                 about(
-                    "Time since the last review of the seats: `seats.reviewed_on` in the configuration.",
+                    "How long ago the seats were last reviewed: `seats.reviewed_on` in the configuration.",
                     normal="within 90 days.",
                     act="Review the people below, then set `seats.reviewed_on` to today.",
                 ),
@@ -173,7 +173,7 @@ def _trend() -> Any:
         ),
         [Query(_SEATS, "{{role}}")],
         unit=COUNT,
-        empty="No users were read yet",
+        empty="Not known in this time",
         draw="steps",
         calcs=("lastNotNull", "diff"),
     )
@@ -196,7 +196,7 @@ def _idle_trend() -> Any:
             Query(others, "idle, free or without a price"),
         ],
         unit=COUNT,
-        empty=_UNREAD,
+        empty="Not known in this time",
         draw="steps",
         stacked=True,
         area=True,
@@ -229,9 +229,10 @@ BOARD = board(
     [
         header("users", "prices"),
         (4, _figures()),
-        (10, [(11, _roles()), (13, _people())]),
+        (10, [(24, _people())]),
     ],
     [
+        Section("By role", [(9, [(24, _roles())])]),
         Section("Over time", [(8, [(12, _idle_trend()), (12, _trend())])]),
         Section("AI credits", [(8, [(24, _credits())])], collapsed=True),
     ],

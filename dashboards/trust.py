@@ -322,13 +322,14 @@ BOARD = board(
     [
         header(*FEATURES, needs=False),
         (4, _figures()),
-        (9, [(14, requests()), (10, _collectors())]),
-        (8, [(10, _features()), (14, _exporters())]),
+        (9, [(24, requests())]),
+        (8, [(12, _features()), (12, _collectors())]),
+        (4, [(24, _exporters())]),
     ],
     [
         Section(
             "Answers of Hex",
-            [(7, [(6, _clock_and_token()), (6, limited()), (6, failures()), (6, latency())])],
+            [(7, [(5, _clock_and_token()), (6, limited()), (6, failures()), (7, latency())])],
         ),
         Section("The exporter", [(7, [(8, _backlog()), (8, _memory()), (8, _scrape())])], collapsed=True),
     ],

@@ -1,17 +1,17 @@
 """What the last audit found: by kind, and the largest findings by their subjects."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from exporter.facts import FINDING_KINDS
-from exporter.insight import MICRO, Money
+from exporter.insight import MICRO, Money, tariff
 from exporter.insight.savings import Audit, Finding, Total
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family
 from exporter.view import Snapshot, subject_name
 
 SAVED_MONEY: tuple[Money, ...] = ("billed", "estimate")
-"""What can be saved; what is on the bill of a database is not seen here."""
+"""What can be saved, the estimate only where there is one; what is on the bill of a database is not seen here."""
 
 
 def finding_families(snapshot: Snapshot) -> Iterator[Family]:
@@ -22,12 +22,13 @@ def finding_families(snapshot: Snapshot) -> Iterator[Family]:
     name = snapshot.name
     yield Family(METRICS["hex_findings_last_audit_timestamp_seconds"], [((name,), audit.now_ms / 1000)])
     yield Family(METRICS["hex_findings_judged"], [((name, kind), int(kind in audit.totals)) for kind in FINDING_KINDS])
-    yield from _by_kind(name, audit)
-    yield from _by_team(name, audit)
-    yield from _top(snapshot, audit)
+    saved = SAVED_MONEY if tariff(snapshot.config.prices(name)).has_own_estimate else SAVED_MONEY[:1]
+    yield from _by_kind(name, audit, saved)
+    yield from _by_team(name, audit, saved)
+    yield from _top(snapshot, audit, saved)
 
 
-def _by_kind(name: str, audit: Audit) -> Iterator[Family]:
+def _by_kind(name: str, audit: Audit, saved: Sequence[Money]) -> Iterator[Family]:
     totals = audit.totals
     ignored = Counter(finding.kind for finding in audit.ignored)
     savings = {kind: _saving_micro(total, audit) for kind, total in totals.items()}
@@ -43,7 +44,7 @@ def _by_kind(name: str, audit: Audit) -> Iterator[Family]:
             ((name, kind, money), (totals[kind].saving.money(money) or 0) / MICRO)
             for kind, micro in savings.items()
             if micro is not None
-            for money in SAVED_MONEY
+            for money in saved
         ],
     )
     yield Family(
@@ -52,13 +53,13 @@ def _by_kind(name: str, audit: Audit) -> Iterator[Family]:
     )
 
 
-def _by_team(name: str, audit: Audit) -> Iterator[Family]:
+def _by_team(name: str, audit: Audit, saved: Sequence[Money]) -> Iterator[Family]:
     """By the team of each subject, what totals count of it."""
     money: dict[tuple[str, Money], int] = {}
     runs: dict[str, float] = defaultdict(float)
     for finding in audit.findings:
         runs[finding.team] += finding.counted.runs
-        for kind in SAVED_MONEY:
+        for kind in saved:
             part = finding.counted.money(kind)
             if part is not None:
                 money[finding.team, kind] = money.get((finding.team, kind), 0) + part
@@ -84,7 +85,7 @@ def _saving_micro(total: Total, audit: Audit) -> int | None:
     return total.saving.micro
 
 
-def _top(snapshot: Snapshot, audit: Audit) -> Iterator[Family]:
+def _top(snapshot: Snapshot, audit: Audit, saved: Sequence[Money]) -> Iterator[Family]:
     """The largest findings, as many as `audit.top`; those of an owner not where owners are not shown."""
     name = snapshot.name
     shown = [
@@ -140,7 +141,7 @@ def _top(snapshot: Snapshot, audit: Audit) -> Iterator[Family]:
             [
                 ((name, finding.kind, subject, kind), part / MICRO)
                 for (finding, subject), saving in zip(shown, savings, strict=True)
-                for kind in SAVED_MONEY
+                for kind in saved
                 if (part := saving.money(kind)) is not None
             ],
         )

@@ -87,7 +87,9 @@ def triggers() -> Any:
         ),
         [
             Query(
-                or_none(f"sum by (outcome) ({growth('hex_triggers_total')})", none_without("gateway"), "outcome"),
+                or_none(
+                    f"sum by (outcome) ({growth('hex_triggers_total')})", none_without("gateway", ahead=True), "outcome"
+                ),
                 "{{outcome}}",
             ),
             Query(

@@ -292,7 +292,7 @@ BOARD = board(
     [
         Section("Run requests", [(9, [(12, _outcomes()), (12, _rate())]), (8, [(24, _projects())])]),
         Section("Sources", [(6, [(24, sources())])], collapsed=True),
-        Section("Triggers", [(9, [(24, triggers())])], collapsed=True),
+        Section("Triggers", [(4, [(24, triggers())])], collapsed=True),
         Section("Queue and waits", [(9, [(8, _queue()), (8, _waits()), (8, _spared())])], collapsed=True),
     ],
 )

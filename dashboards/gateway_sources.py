@@ -16,8 +16,8 @@ from dashboards.panel_parts import (
     link,
     tinted,
 )
-from dashboards.panels import bars, curve, figure, table
-from dashboards.promql import age, bucket_increase, gauge, growth, none_without, or_none, titled
+from dashboards.panels import bars, figure, table
+from dashboards.promql import age, bucket_increase, gauge, increase, none_without, or_none, titled
 
 NO_SOURCE = "No source"
 
@@ -72,43 +72,28 @@ def sources() -> Any:
 
 def triggers() -> Any:
     """What triggers led to, what schedules would have run meanwhile, and how old a change was when its run ended."""
-    buckets = bucket_increase("hex_trigger_lag_seconds")
-    return curve(
+    outcomes = f"sum by (outcome) ({increase('hex_triggers_total', window='24h')})"
+    lag = f"sum by (le) ({bucket_increase('hex_trigger_lag_seconds', window='24h')})"
+    return figure(
         18,
-        "Triggers",
+        "Triggers, 24 h",
         about(
             "What the triggers led to: `started` a run for a change, `hit` and `joined` another run had read it, "
-            "`dry_run` a run would have started, and what failed or is refused. Dashed: the runs that the projects' "
-            "schedules would have started beyond these. On the right: from when a change was seen to the end of its "
-            "run, for 95 of 100.",
-            normal="one start for each load of the data; more dashed than started is what a trigger saves.",
+            "`dry_run` a run would have started, and what failed or is refused. Then the runs that the projects' "
+            "schedules would have started beyond these; and from when a change was seen to the end of its run, for 95 "
+            "of 100.",
+            normal="one start for each load of the data; what schedules would have run beyond it is what is saved.",
             act="`failed` or `stopped`: see HexTriggerFailing and HexTriggerStopped. Only `dry_run`: write "
             "`dry_run: false` and switch the schedules off.",
         ),
         [
-            Query(
-                or_none(
-                    f"sum by (outcome) ({growth('hex_triggers_total')})", none_without("gateway", ahead=True), "outcome"
-                ),
-                "{{outcome}}",
-            ),
-            Query(
-                f"sum({growth('hex_trigger_replaced_runs_total')})",
-                "schedules would have run",
-                {"custom.lineStyle": {"fill": "dash", "dash": [8, 6]}},
-            ),
-            Query(
-                f"histogram_quantile(0.95, sum by (le) ({buckets}))",
-                "change to result, p95",
-                {"unit": "s", "custom.axisPlacement": "right"},
-            ),
+            Query(or_none(outcomes, none_without("gateway"), "outcome"), "{{outcome}}"),
+            Query(f"sum({increase('hex_trigger_replaced_runs_total', window='24h')})", "schedules would have run"),
+            Query(f"histogram_quantile(0.95, {lag})", "change to result, p95", {"unit": "s"}),
         ],
         unit=COUNT,
-        empty="No trigger was due in this time",
-        min_step="1h",
-        points=84,
-        span_gaps=True,
-        colors={"failed": BAD, "stopped": BAD, "retried": WARN, "started": GOOD},
+        empty="No trigger was due in 24 hours",
+        named=True,
     )
 
 

@@ -117,10 +117,11 @@ def or_none(expr: str, zero: str, label: str, name: str = "none") -> str:
     return f'{expr} or on () label_replace({zero}, "{label}", "{name}", "", "")'
 
 
-def bucket_increase(name: str, *matchers: str) -> str:
-    """By how much each bucket of a histogram grows in the interval that begins here, up to this moment."""
+def bucket_increase(name: str, *matchers: str, window: str = "") -> str:
+    """By how much each bucket of a histogram has grown in the window, or in the interval that begins here."""
     labels = METRICS[name].labels
-    series = f"{_selected(f'{name}_bucket', labels, matchers)}[$__rate_interval] offset -$__interval"
+    span = f"[{window}]" if window else "[$__rate_interval] offset -$__interval"
+    series = f"{_selected(f'{name}_bucket', labels, matchers)}{span}"
     return f"max by ({', '.join((*labels, 'le'))}) (increase({series}))"
 
 

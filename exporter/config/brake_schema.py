@@ -31,7 +31,7 @@ def budget_brake(teams: Sequence[Team]) -> Keys[BudgetBrake]:
 
 
 def check_brakes(spot: Spot, config: Config) -> None:
-    """Policies and triggers brake by budgets of runs that there are, for the gateway's workspace if there is one."""
+    """Policies and triggers brake by budgets that there are, for the gateway's workspace if there is one."""
     try:
         budgets = config.budgets if config.gateway is None else config.budgets_of(config.gateway_workspace.name)
     except ConfigError:
@@ -44,12 +44,8 @@ def check_brakes(spot: Spot, config: Config) -> None:
 
 
 def _check_budgets(spot: Spot, budgets: Iterable[Budget], names: Iterable[str]) -> None:
-    units = {one.name: one.unit for one in budgets}
-    known = ", ".join(name for name, unit in units.items() if unit == "runs") or "none; add one"
+    known = [one.name for one in budgets]
     for name in names:
-        if name not in units:
-            said = f'when_budget_spent names a budget "{printable(name)}" that there is not; those of runs are: {known}'
-            spot.refuse(said)
-        elif units[name] != "runs":
-            said = f"when_budget_spent names {printable(name)}, whose unit is {units[name]}, not runs"
-            spot.refuse(f"{said}; those of runs are: {known}")
+        if name not in known:
+            said = f'when_budget_spent names a budget "{printable(name)}" that there is not'
+            spot.refuse(f"{said}; those of the workspace are: {', '.join(known) or 'none; add one'}")

@@ -103,7 +103,7 @@ class BrakeExcept(Struct, frozen=True, kw_only=True):
 
 
 class BudgetBrake(Struct, frozen=True, kw_only=True):
-    """What happens to requests that need a run once a budget of runs has reached one of its thresholds.
+    """What happens to requests that need a run once a budget has reached one of its thresholds.
 
     A result that is younger than `max_stale_seconds` answers them, whatever the source says (None: with `cached_only`
     one within the policy's `max_age`, else none does). Without one they wait (`queue`) or are refused.

@@ -43,6 +43,7 @@ async def open_gateway(config: Config, host: GatewayHost) -> Gateway:
         rng=host.rng,
         expect_run=host.expect_run,
         probe_source=host.probe_source,
+        budgets_used=host.budgets_used,
     )
     return Gateway(context, config, inherited)
 

@@ -15,6 +15,7 @@ from exporter.conditions import Conditions
 from exporter.config import Config
 from exporter.errors import LedgerError
 from exporter.hexapi import Pace
+from exporter.insight import Period
 from exporter.ledger import Ledger, open_ledger
 from exporter.metrics import (
     METRICS,
@@ -50,10 +51,10 @@ class Follower:
 
     `start` returns at once; `opened` says when the ledger is open, or why it is not, `showed` when the page first
     shows what the ledger knows, and `followed`, with the ledger, when every workspace that is followed has its pace.
-    `assign` puts another configuration in force; `stop` ends the thread. `gateways` return their state, by workspace,
-    for the page; `starters` have the gateway of a workspace start what a trigger wants, while it is open. Where
-    replicas share the ledger, `address` is where this one's gateway is reached, `leaving` ends what works on a
-    workspace that another is to own, and `on_owners` are called when that may have changed.
+    `assign` puts another configuration in force; `stop` ends the thread. By workspace, `gateways` return their state
+    for the page, `budgets_used` is what the page shows of budgets, and `starters` have an open gateway start what a
+    trigger wants. Where replicas share the ledger, `address` is where this one's gateway is reached, `leaving` ends
+    what works on a workspace that another is to own, and `on_owners` are called when that may have changed.
     All may be used from any thread.
     """
 
@@ -64,6 +65,7 @@ class Follower:
         self.showed: Future[None] = Future()
         self.followed: Future[Ledger] = Future()
         self.gateways: dict[str, Callable[[], GatewayState]] = {}
+        self.budgets_used: dict[str, Mapping[str, tuple[Period, float]]] = {}
         self.starters: dict[str, Callable[[RunRequest], Future[RunAnswer]]] = {}
         self._assignment = assignment
         self._wanted: deque[tuple[Assignment, Future[None]]] = deque()
@@ -335,4 +337,13 @@ class Follower:
         skews_ms = {one.name: self._skew_ms(one.name) for one in config.workspaces}
         snapshots = list(collector.snapshots(config, now_ms, skews_ms))
         self._publisher.publish(builder.build(collector.families(snapshots)))
+        for one in snapshots:
+            self.budgets_used[one.name] = _used(one)
         return snapshots
+
+
+def _used(snapshot: Snapshot) -> Mapping[str, tuple[Period, float]]:
+    """What is known to be used of each budget in its period, by name."""
+    accounts = snapshot.accounts
+    known = () if accounts is None else accounts.budgets
+    return {one.budget.name: (one.period, one.used) for one in known if one.used is not None}

@@ -148,6 +148,7 @@ class GatewayServer:
             clock=self._clock,
             rng=random.Random(),  # noqa: S311 - jitter
             expect_run=lambda project_id: self._follower.expect_run(self._name, project_id),
+            budgets_used=lambda: self._follower.budgets_used.get(self._name, {}),
             probe_source=lambda key: asyncio.wrap_future(self._follower.probe_source(self._name, key)),
         )
         try:

@@ -56,7 +56,7 @@ def test_a_quiet_time_may_pass_midnight(load, time, inside, outside):
         ("attempts: 0", "a whole number from 1"),
         ("settel: 5m", "did you mean settle"),
         ("token_file: hxtw_0123", "this is a token"),
-        ("when_budget_spent: {budget: weakly-runs}", "there is not; those of runs are: weekly-runs"),
+        ("when_budget_spent: {budget: weakly-runs}", "there is not; those of the workspace are: weekly-runs"),
         ("settle: 10m, when_budget_spent: {budget: weekly-runs, max_stale: 5m}", "write at least 600s"),
     ],
 )

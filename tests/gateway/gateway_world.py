@@ -82,6 +82,7 @@ class World:
         self.book: Ledger = open_ledger(url, clock=clock)
         self.list_projects()
         self.expected_runs: list[str] = []
+        self.used: dict[str, tuple[tuple[int, int], float]] = {}
         self.pace = self._new_pace()
         self._started: list[asyncio.Task[None]] = []
         self.app = App()
@@ -108,6 +109,7 @@ class World:
             clock=self.clock,
             rng=random.Random(self.now_ms),
             expect_run=self.expected_runs.append,
+            budgets_used=lambda: self.used,
             transport=self.transport,
             **({"probe_source": self.look} if self.has_monitor else {}),
         )

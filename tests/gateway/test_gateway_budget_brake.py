@@ -1,5 +1,6 @@
 """The brake: once a budget is spent, what needs a run gets the last result, waits, or gets a 429."""
 
+import asyncio
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ import msgspec
 import pytest
 from gateway_world import ALICE, BOB, World, cache, completed, opened, play_all, together
 from helpers.virtual import LoopClock, in_virtual_time
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from exporter.config import BrakeExcept, Budget, BudgetBrake, Match, Policy, load_config
 from exporter.errors import ConfigError
@@ -20,7 +23,7 @@ def live(
     story: Any, *, limit: int = 3, then: Any = "refuse", policy: dict[str, Any] | None = None, **more: Any
 ) -> None:
     """A workspace whose budget of runs has this limit, none used."""
-    brake = BudgetBrake(budget="weekly-runs", then=then, **more)
+    brake = BudgetBrake(**{"budget": "weekly-runs", "then": then} | more)
 
     async def within(clock: LoopClock) -> None:
         async with opened(clock, policies=(Policy(when_budget_spent=brake, **(policy or {})),)) as world:
@@ -160,8 +163,7 @@ def test_without_a_brake_a_spent_budget_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("brake", "said"),
     [
-        ("{budget: other}", "those of runs are: weekly-runs"),
-        ("{budget: money}", "those of runs are: weekly-runs"),
+        ("{budget: other}", "those of the workspace are: weekly-runs, money"),
         ("{budget: weekly-runs, then: stop}", "cached_only"),
         ("{budget: weekly-runs, at: never}", "critical"),
         ("{budget: weekly-runs, max_stale: 1m}", "at least 3600s"),
@@ -176,3 +178,56 @@ def test_bad_input_is_refused_at_start_with_what_to_write(brake: str, said: str)
     with pytest.raises(ConfigError) as caught:
         load_config(text, source="x.yml", environ={"HEX_API_TOKEN": ALICE}, state_dir=Path("/tmp"))
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("unit", "noun"), [("usd", "USD"), ("compute_minutes", "compute minutes"), ("ai_credits", "AI credits")]
+)
+def test_a_budget_of_another_unit_brakes_by_what_the_exporter_shows(unit: Any, noun: str) -> None:
+    async def story(world: World, projects: list[str]) -> None:
+        budget = Budget(name="spend", unit=unit, limit=10)
+        world.config = msgspec.structs.replace(world.config, budgets=(budget,))
+        world.gateway.assign(world.config)
+        week = (world.now_ms - 1000, world.now_ms + 120_000)
+        assert (await world.run(projects[0])).status_code == 201, "nothing is known to be used"
+        world.used = {"spend": (week, 9.9)}
+        assert (await world.run(projects[1])).status_code == 201
+        world.used = {"spend": (week, 10.5)}
+        refused = await world.run(projects[2])
+        assert refused.status_code == 429
+        assert f"10.5 of 10 {noun} used" in refused.headers["X-Hex-Exporter-Reason"]
+        assert (refused.json()["budget"], refused.json()["used"]) == ("spend", 10.5)
+        assert int(refused.headers["Retry-After"]) == pytest.approx(120, abs=10)
+        await asyncio.sleep(121)
+        assert (await world.run(projects[2])).status_code == 201, "what was used of the last period says nothing"
+
+    live(story, budget="spend")
+
+
+@pytest.mark.slow
+@settings(max_examples=20, deadline=None)
+@given(
+    left=st.integers(0, 4),
+    waves=st.lists(st.lists(st.tuples(st.integers(0, 7), st.booleans()), max_size=6), min_size=1, max_size=3),
+    then=st.sampled_from(["refuse", "queue", "cached_only"]),
+    is_read=st.booleans(),
+)
+def test_however_requests_come_at_the_border_no_run_is_started_beyond_the_limit(
+    left: int, waves: list[list[tuple[int, bool]]], then: Any, is_read: bool
+) -> None:
+    """Requests of eight projects in waves, some with no-cache, while the exporter reads the runs or does not."""
+
+    async def story(world: World, projects: list[str]) -> None:
+        asked: set[str] = set()
+        for wave in waves:
+            fresh = {True: {"Cache_Control": "no-cache"}, False: {}}
+            answers = await together(*(world.run(projects[number], **fresh[forced]) for number, forced in wave))
+            asked |= {projects[number] for number, _ in wave}
+            assert {answer.status_code for answer in answers} <= {201, 429}
+            if is_read:
+                for project in asked:
+                    world.read_runs(project)
+            assert world.started() <= left
+            assert world.started() >= min(left, len(asked))
+
+    live(story, limit=left, then=then)

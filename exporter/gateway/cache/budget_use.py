@@ -1,4 +1,4 @@
-"""How many runs a budget has used, and whether that holds requests back: read from the ledger, judged purely."""
+"""How much of a budget is used, and whether that holds requests back: read from the ledger, judged purely."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,30 +14,38 @@ BRAKED = ("cached", "waited", "refused")
 
 _DRY = "dry_run"
 
+_NOUNS = {
+    "runs": "runs",
+    "usd": "USD",
+    "bill_usd": "USD of the bill",
+    "compute_minutes": "compute minutes",
+    "ai_credits": "AI credits",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class BudgetUse:
-    """The runs of a budget in a period as the ledger has them: how many, and the ids of all runs in it."""
+    """What was used of a budget in a period as the ledger has it; of one of runs with the ids of all runs in it."""
 
     budget: Budget
     period: Period
-    counted: int
-    run_ids: frozenset[str]
+    counted: float
+    run_ids: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """A budget that has reached the brake's threshold: so many runs used, and when its next period begins."""
+    """A budget that has reached the brake's threshold: what is used, in its unit, and when its next period begins."""
 
     brake: BudgetBrake
     budget: Budget
-    used: int
+    used: float
     resets_ms: int
 
     @property
     def sentence(self) -> str:
         """The clause for reasons."""
-        where = f"{self.used} of {self.budget.limit:g} runs used"
+        where = f"{self.used:g} of {self.budget.limit:g} {_NOUNS[self.budget.unit]} used"
         return f"the budget {self.budget.name} is spent to {self.brake.at}: {where}"
 
 
@@ -79,7 +87,7 @@ def is_of(budget: Budget, workspace: str, project: Project | None, trigger: str 
     return is_meant and budget.match.matches_trigger(trigger)
 
 
-def spent(brake: BudgetBrake, use: BudgetUse, used: int) -> Spent | None:
-    """The budget, if so many runs have reached the brake's threshold."""
+def spent(brake: BudgetBrake, use: BudgetUse, used: float) -> Spent | None:
+    """The budget, if so much has reached the brake's threshold."""
     threshold = use.budget.limit * getattr(use.budget.thresholds, brake.at)
     return Spent(brake, use.budget, used, use.period[1]) if used >= threshold else None

@@ -49,8 +49,10 @@ class BudgetBrakes:
         budget = next((one for one in self._rules.budgets if one.name == brake.budget), None)
         if budget is None or not is_of(budget, self._context.ledger.name, key.project):
             return None
-        use = await self._use(budget)
-        found = None if use is None else spent(brake, use, use.counted + self._under_way(use))
+        # What a run costs is known once it has ended: of other units than runs, none that is under way is counted.
+        use = await self._use(budget) if budget.unit == "runs" else self._shown(budget)
+        under_way = 0 if use is None or budget.unit != "runs" else self._under_way(use)
+        found = None if use is None else spent(brake, use, use.counted + under_way)
         return None if found is None or self._shares(key, order) else found
 
     async def wait(self, caller: Caller, seconds: float) -> bool:
@@ -100,6 +102,13 @@ class BudgetBrakes:
             return True
         token = caller.authorization.partition(b" ")[2].strip()
         return bool(tokens) and hashlib.sha256(token).hexdigest() in tokens
+
+    def _shown(self, budget: Budget) -> BudgetUse | None:
+        """What the exporter shows as used of a budget, None where it knows nothing of this period."""
+        shown = self._context.budgets_used().get(budget.name)
+        if shown is None or not shown[0][0] <= self._context.now_ms() < shown[0][1]:
+            return None
+        return BudgetUse(budget, *shown)
 
     async def _use(self, budget: Budget) -> BudgetUse | None:
         """The ledger's count, read anew where it is old; the last one where the ledger cannot be read."""

@@ -822,6 +822,23 @@ GROUPS = (
                 "What the warehouse cost in the week before the current one, by the same parts. Absent until the logs "
                 "reach its end.",
             ),
+            _gauge(
+                "hex_warehouse_context_week_usd",
+                "workspace context",
+                "What the queries of the current week cost in the warehouses, by the context that Hex's comment gives: "
+                "the ten costliest, the rest as other. Absent like hex_project_warehouse_week_usd.",
+            ),
+            _gauge(
+                "hex_warehouse_connection_week_usd",
+                "workspace connection_id",
+                "What the queries of the current week cost in the warehouses, by the Hex connection whose name the "
+                "comment gives; unknown: no connection has that name.",
+            ),
+            _gauge(
+                "hex_warehouse_cell_week_usd",
+                "workspace project_id cell_id url",
+                "What the ten costliest cells of the current week cost in the warehouses; url leads to the cell.",
+            ),
         ),
     ),
     Group(

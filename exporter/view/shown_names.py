@@ -11,6 +11,11 @@ def project_url(snapshot: Snapshot, project_id: str) -> str:
     return f"{workspace_url(snapshot)}/hex/{quote(project_id, safe='')}"
 
 
+def cell_url(snapshot: Snapshot, project_id: str, cell_id: str) -> str:
+    """Where people find a cell of the project's notebook in Hex."""
+    return f"{project_url(snapshot, project_id)}/draft/logic?selectedCellId={quote(cell_id, safe='')}"
+
+
 def workspace_url(snapshot: Snapshot) -> str:
     """Where people find the workspace: the host that the API has, and the organisation if it is known."""
     base = urlsplit(snapshot.workspace.base_url)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from exporter.insight import MICRO
 from exporter.ledger import WarehouseKey, WarehouseSums
 from exporter.metrics.catalogue import METRICS
+from exporter.metrics.families.warehouse_shares import share_families
 from exporter.metrics.page import Family, Sample
 from exporter.view import Snapshot
 
@@ -31,14 +32,16 @@ def warehouse_families(snapshot: Snapshot) -> Iterator[Family]:
         ("previous_week", stored.previous_week[1], stored.warehouse_previous_week),
     ):
         if len(until_ms) == len(names) and min(until_ms.values()) >= needed_ms:
-            yield from _money(snapshot, metric, {key: sums for key, sums in week.items() if key[0] in until_ms})
+            known = {key: sums for key, sums in week.items() if key[0] in until_ms}
+            yield from _money(snapshot, metric, known)
+            if metric == "week":
+                yield from share_families(snapshot, {key: sums for key, sums in known.items() if _is_priced(sums)})
 
 
 def _money(snapshot: Snapshot, metric: str, week: Mapping[tuple[str, WarehouseKey], WarehouseSums]) -> Iterator[Family]:
     projects, parts = Counter[str](), Counter[tuple[str, str]]()
     for (warehouse, key), sums in week.items():
-        # Only of queries is it known whether they have a price; an hour as a whole has money or none.
-        if sums.unpriced and sums.unpriced == sums.queries:
+        if not _is_priced(sums):
             continue
         parts[warehouse, key.part] += sums.usd_micro
         if key.part == "query":
@@ -49,3 +52,8 @@ def _money(snapshot: Snapshot, metric: str, week: Mapping[tuple[str, WarehouseKe
         METRICS[f"hex_warehouse_{metric}_usd"],
         [((snapshot.name, warehouse, part), usd / MICRO) for (warehouse, part), usd in parts.items()],
     )
+
+
+def _is_priced(sums: WarehouseSums) -> bool:
+    """Only of queries is it known whether they have a price; an hour as a whole has money or none."""
+    return not sums.unpriced or sums.unpriced != sums.queries

@@ -1,0 +1,45 @@
+"""The week's money of Hex's queries in the warehouses by what they were for: context, connection, costliest cells."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from exporter.insight import MICRO
+from exporter.ledger import WarehouseKey, WarehouseSums
+from exporter.metrics.catalogue import METRICS
+from exporter.metrics.page import Family
+from exporter.view import Snapshot, cell_url
+
+_MOST_CONTEXTS = 10
+_MOST_CELLS = 10
+
+
+def share_families(snapshot: Snapshot, week: Mapping[tuple[str, WarehouseKey], WarehouseSums]) -> Iterator[Family]:
+    """Of queries that have a price. Contexts beyond the ten largest share a series, as do unknown connections."""
+    name = snapshot.name
+    listing = snapshot.stored.connections
+    ids = {} if listing is None else {one.name: one.connection_id for one in listing.items}
+    contexts, connections, cells = Counter[str](), Counter[str](), Counter[tuple[str, str]]()
+    for (_, key), sums in week.items():
+        if key.part == "query":
+            contexts[key.context] += sums.usd_micro
+            connections[ids.get(key.connection, "unknown")] += sums.usd_micro
+            if key.cell_id and sums.usd_micro:
+                cells[key.project_id, key.cell_id] += sums.usd_micro
+    largest = dict(contexts.most_common(_MOST_CONTEXTS))
+    if rest := contexts.total() - sum(largest.values()):
+        largest["other"] = largest.get("other", 0) + rest
+    yield Family(
+        METRICS["hex_warehouse_context_week_usd"],
+        [((name, context), usd / MICRO) for context, usd in largest.items()],
+    )
+    yield Family(
+        METRICS["hex_warehouse_connection_week_usd"],
+        [((name, connection_id), usd / MICRO) for connection_id, usd in connections.items()],
+    )
+    yield Family(
+        METRICS["hex_warehouse_cell_week_usd"],
+        [
+            ((name, project_id, cell_id, cell_url(snapshot, project_id, cell_id)), usd / MICRO)
+            for (project_id, cell_id), usd in cells.most_common(_MOST_CELLS)
+        ],
+    )

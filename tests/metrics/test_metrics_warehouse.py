@@ -1,0 +1,28 @@
+"""The week's money in the warehouses by context, connection and cell."""
+
+from exporter.config import Warehouse
+from exporter.facts import Connection
+from exporter.ledger import WarehouseKey, WarehouseSums
+
+HOUR_MS = 3_600_000
+CELL = "/hex/p1/draft/logic?selectedCellId=c1"
+
+
+def test_money_is_given_by_what_it_was_for_and_leads_to_the_cell(world):
+    world.configure(warehouses=(Warehouse(name="snow", kind="snowflake", url_env="U"),))
+    connections = [Connection(connection_id="id", name="Snow", connection_type="snowflake")]
+    world.acme.record_connections(connections, world.now_ms)
+    hour_ms = world.now_ms - world.now_ms % HOUR_MS
+    hours = {
+        WarehouseKey(hour_ms, "query", "p1", "scheduled_run", "c1", "Snow"): WarehouseSums(1, usd_micro=2_000_000),
+        WarehouseKey(hour_ms, "query", "p1", "app_view", "c1", "gone"): WarehouseSums(1, usd_micro=1_000_000),
+        WarehouseKey(hour_ms, "query", "p2", "app_view", "", "Snow"): WarehouseSums(1, unpriced=1),
+        WarehouseKey(hour_ms, "idle"): WarehouseSums(usd_micro=9_000_000),
+    }
+    world.acme.warehouses.replace("snow", (hour_ms - 400 * HOUR_MS, hour_ms + HOUR_MS), hours, world.now_ms, 0)
+    figures = world.figures()
+    assert figures["hex_warehouse_context_week_usd"] == {("scheduled_run",): 2, ("app_view",): 1}
+    assert figures["hex_warehouse_connection_week_usd"] == {("id",): 2, ("unknown",): 1}
+    [((project_id, cell_id, url), usd)] = figures["hex_warehouse_cell_week_usd"].items()
+    assert (project_id, cell_id, usd) == ("p1", "c1", 3)
+    assert url.endswith(CELL)

@@ -58,8 +58,23 @@ def manual_clock() -> ManualClock:
     return ManualClock()
 
 
+def _usual_logs() -> None:
+    """Lines of debug take a tenth of the time where each request writes some: a test of them asks for them."""
+    structlog.reset_defaults()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("info"))
+
+
+_usual_logs()
+
+
 @pytest.fixture(autouse=True)
 def usual_logs() -> Iterator[None]:
     """Commands change the logs of the whole process; what a test of one changed is put back."""
     yield
-    structlog.reset_defaults()
+    _usual_logs()
+
+
+@pytest.fixture
+def debug_logs() -> None:
+    """Lines of debug are written."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("debug"))

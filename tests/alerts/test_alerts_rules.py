@@ -10,6 +10,9 @@ LONG = "year"
 """A test over a whole year: a promtool of Prometheus 2.53 or later takes ten times as long for it as an older one, and
 calendars are the same in all."""
 
+ENDS = (SUITES[0], SUITES[-1])
+"""The oldest and the newest see what the rules do; the one between them only reads them."""
+
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 

@@ -40,6 +40,7 @@ def reason(following, seconds: float) -> str | None:
     return read_audit_input(following.known, following.config, now_ms).missing.get("users")
 
 
+@pytest.mark.slow
 def test_a_refusal_that_was_lifted_is_not_the_reason_of_a_later_failure(hex_workspace, following):
     hex_workspace.answers["users"] = httpx.Response(403, json={"reason": "no"})
     assert reason(following, HOUR / 2) == "Hex answered 403"
@@ -51,6 +52,7 @@ def test_a_refusal_that_was_lifted_is_not_the_reason_of_a_later_failure(hex_work
     assert reason(following, 2 * HOUR) == "the last attempt failed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [402, 403])
 def test_a_refusal_that_lasts_is_the_reason(hex_workspace, following, status):
     hex_workspace.answers["users"] = httpx.Response(status, json={"reason": "no"})

@@ -76,6 +76,7 @@ class TestOfASimulatedWorkspace:
             one.connection_id for one in simulation.links
         }
 
+    @pytest.mark.slow
     def test_a_probed_source_is_measured(self, world: Any) -> None:
         simulation, ledger, config, now_ms = world
         project = next(one for one in simulation.projects if one.sort == "over_refreshed")

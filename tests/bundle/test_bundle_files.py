@@ -30,6 +30,7 @@ def read(path: Path) -> Any:
 
 
 class TestFiles:
+    @pytest.mark.slow
     def test_are_those_of_the_repository(self, folder: Path) -> None:
         for source, target in (
             (ROOT / "dashboards", folder / "grafana" / "dashboards"),
@@ -143,6 +144,7 @@ class TestFolder:
         )
         assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
+    @pytest.mark.slow
     def test_that_is_not_empty_is_written_to_by_force(self, bundle: Any, tmp_path: Path) -> None:
         (tmp_path / "mine").write_text("precious")
 

@@ -34,6 +34,7 @@ def alerts() -> dict[str, Any]:
     return {rule["alert"]: rule for group in groups for rule in group["rules"] if "alert" in rule}
 
 
+@pytest.mark.slow
 def test_every_alert_is_there_with_the_same_query_time_and_labels(provisioned: Any) -> None:
     found, wanted = rules_of(provisioned), alerts()
 

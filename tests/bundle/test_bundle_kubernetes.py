@@ -76,6 +76,7 @@ def test_the_exporter_runs_once_with_a_volume_and_without_rights(manifests: list
     assert {mount["name"] for mount in container["volumeMounts"]} == volumes.keys()
 
 
+@pytest.mark.slow
 def test_volume_user_and_port_are_those_of_the_image(manifests: list[dict[str, Any]]) -> None:
     dockerfile = (ROOT / "Dockerfile").read_text()
     [deployment] = of_kind(manifests, "Deployment")
@@ -206,6 +207,7 @@ def test_what_is_selected_by_labels_has_those_that_were_given(manifests: list[di
     assert all({"release": "prom", "team": "data"}.items() <= one["metadata"]["labels"].items() for one in selected)
 
 
+@pytest.mark.slow
 def test_without_labels_the_readme_says_why_nothing_would_be_scraped(bundle: Any, tmp_path: Path) -> None:
     assert bundle(tmp_path / "k", "--kubernetes").returncode == 0
 
@@ -240,6 +242,7 @@ def test_kustomize_gives_the_configuration_a_name_with_a_hash(folder: Path, kube
     assert {one["metadata"]["namespace"] for one in rendered(folder)} == {"observability"}
 
 
+@pytest.mark.slow
 def test_a_gateway_has_a_port_a_service_and_its_certificate(bundle: Any, tmp_path: Path) -> None:
     file = tmp_path / "hex.yml"
     file.write_text(

@@ -37,6 +37,7 @@ def manifests() -> dict[str, dict[str, Any]]:
     }
 
 
+@pytest.mark.slow
 def test_an_api_server_would_take_every_object(manifests: dict[str, dict[str, Any]]) -> None:
     assert {name: found for name, one in manifests.items() if (found := faults(one))} == {}
     assert {one["kind"] for one in manifests.values()} == {name for name, fields in FIELDS.items() if "kind" in fields}

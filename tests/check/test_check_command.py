@@ -13,6 +13,7 @@ from exporter.simulator import RateLimits, Simulation, Token, Tokens, create_app
 
 
 class TestGoodToken:
+    @pytest.mark.slow
     def test_everything_is_right(self, check):
         status, output = check()
 
@@ -24,6 +25,7 @@ class TestGoodToken:
         assert "until this week is complete" in output
         assert TOKEN not in output
 
+    @pytest.mark.slow
     def test_every_endpoint_is_asked_and_told(self, check):
         _, output = check()
 
@@ -31,12 +33,14 @@ class TestGoodToken:
             [line] = [line for line in output.splitlines() if line.startswith(f"{endpoint} ")]
             assert " yes " in line
 
+    @pytest.mark.slow
     def test_estimated_series_are_those_of_the_page(self, check):
         _, output = check()
 
         [line] = [line for line in output.splitlines() if line.startswith("gives")]
         assert int(line.split()[2].replace(",", "")) > 500
 
+    @pytest.mark.slow
     def test_the_way_is_said(self, check, monkeypatch):
         monkeypatch.delenv("http_proxy", raising=False)
         monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
@@ -52,6 +56,7 @@ class TestGoodToken:
             "way    through the proxy http://other.example:1",
         ]
 
+    @pytest.mark.slow
     def test_nothing_is_written(self, check, tmp_path):
         check()
 
@@ -123,6 +128,7 @@ class TestWhatIsWrong:
         assert status == 1
         assert any("needs the scope: read projects" in line for line in wrong(output))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("endpoint", ["users", "groups", "connections", "threads", "export"])
     def test_other_scope_is_missing_and_only_noted(self, check, endpoint):
         check.fault("403", endpoint=endpoint)
@@ -154,6 +160,7 @@ class TestWhatIsWrong:
         assert status == 1
         assert any("users cannot be read to the end of the listing" in line for line in wrong(output))
 
+    @pytest.mark.slow
     def test_polling_costs_more_than_is_allowed(self, check):
         check.lead_to(create_app(Simulation(1, 60, clock=SystemClock()), limits=RateLimits.off()))
 
@@ -214,11 +221,13 @@ class TestWhatIsWrong:
 
 
 class TestNotes:
+    @pytest.mark.slow
     def test_personal_token_sees_less(self, check):
         _, output = check(token=PERSONAL_TOKEN)
 
         assert any("personal token" in line for line in notes(output))
 
+    @pytest.mark.slow
     def test_token_that_expires_soon(self, check):
         now_ms = round(SystemClock().now() * 1000)
         token = Token(account="a", is_workspace=True, expires_ms=now_ms + 5 * 86_400_000)
@@ -230,6 +239,7 @@ class TestNotes:
         assert status == 0
         assert any("the token expires in 5 days" in line for line in notes(output))
 
+    @pytest.mark.slow
     def test_items_that_cannot_be_read(self, check):
         check.fault("bad_item", endpoint="users")
 
@@ -238,6 +248,7 @@ class TestNotes:
         assert status == 0
         assert any("of the users cannot be read" in line for line in notes(output))
 
+    @pytest.mark.slow
     def test_team_that_matches_nothing(self, check):
         status, output = check('teams: [{name: nobody, match: {title: "no such title"}}]')
 
@@ -253,6 +264,7 @@ class TestWaits:
         monkeypatch.setattr("exporter.cli.check.SystemClock", lambda: manual_clock)
         return manual_clock
 
+    @pytest.mark.slow
     def test_are_said_before_they_begin(self, check, hours):
         _, output = check(rate_limit="per_minute: 60, per_hour: 4, share: 1")
 
@@ -263,6 +275,7 @@ class TestWaits:
         )
         assert output.index("waits") < output.index("endpoint")
 
+    @pytest.mark.slow
     def test_after_a_429_are_said_too(self, check, hours):
         check.fault("429", endpoint="users", retry_after=40, count=1)
 
@@ -270,6 +283,7 @@ class TestWaits:
 
         assert any(line.startswith("waits  under a minute: Hex wants no requests") for line in output.splitlines())
 
+    @pytest.mark.slow
     def test_that_nobody_would_notice_are_not_said(self, check):
         _, output = check()
 
@@ -277,6 +291,7 @@ class TestWaits:
 
 
 class TestWhatIsLeftOut:
+    @pytest.mark.slow
     def test_how_many_projects_are_followed(self, check):
         _, everything = check()
 
@@ -287,6 +302,7 @@ class TestWhatIsLeftOut:
         assert 0 < int(line.split()[1]) < 12
         assert cost(output) < cost(everything)
 
+    @pytest.mark.slow
     def test_nothing_that_is_followed_is_wrong(self, check):
         status, output = check("collect: {match: {title: none}}")
 
@@ -295,6 +311,7 @@ class TestWhatIsLeftOut:
 
 
 class TestFlagsOfTheServer:
+    @pytest.mark.slow
     def test_where_the_metrics_are(self, check):
         _, output = check(web={"external_url": "https://proxy.example/hex/", "telemetry_path": "/m"})
 

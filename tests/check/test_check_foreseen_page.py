@@ -14,6 +14,7 @@ from exporter.hexapi import HexClient, TokenSource
 from exporter.metrics import Status, build_page, collect
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("projects", [12, 40])
 @pytest.mark.parametrize("is_enterprise", [True, False])
 def test_the_series_foreseen_are_those_that_come(
@@ -36,6 +37,7 @@ def test_the_series_foreseen_are_those_that_come(
     assert found.series == pytest.approx(come, rel=0.03)
 
 
+@pytest.mark.slow
 def test_the_requests_foreseen_are_those_that_are_planned(manual_clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     simulation, following = follow(manual_clock, projects=40)
     config = msgspec.structs.replace(config_of(simulation), workspaces=(following.workspace,))

@@ -9,6 +9,7 @@ from checking import notes, wrong
 
 
 class TestSources:
+    @pytest.mark.slow
     def test_that_can_be_asked_are_counted(self, check, tmp_path):
         (tmp_path / "rates.csv").write_text("a")
 
@@ -49,6 +50,7 @@ class TestSources:
         assert "hidden" not in output
         assert "Nothing is wrong" not in output
 
+    @pytest.mark.slow
     def test_are_probed_with_the_digest_of_the_rows_and_the_time(self, check, tmp_path):
         with closing(sqlite3.connect(tmp_path / "orders.db")) as database:
             database.execute("create table orders (id integer)")
@@ -68,6 +70,7 @@ class TestSources:
         assert first
         assert f"state {first[1]}" not in later
 
+    @pytest.mark.slow
     def test_that_answer_with_an_error_are_wrong(self, check, tmp_path):
         (tmp_path / "orders.db").touch()
 
@@ -92,6 +95,7 @@ class TestSources:
         assert "source a: not asked (--offline)" in output
         assert "workspace w: not asked (--offline)" in output
 
+    @pytest.mark.slow
     def test_that_need_tables_which_nobody_collects_are_wrong(self, check):
         status, output = check(
             "sources: [{name: a, match: {title: '*'}, sql: {url_env: D, connection: 'W*'}}]\n"
@@ -106,6 +110,7 @@ class TestSources:
 
 
 class TestIgnored:
+    @pytest.mark.slow
     def test_that_is_over_or_matches_nothing_is_noted(self, check):
         _, output = check(
             "ignore:\n- {kind: idle_paid_seat, subject: '*', reason: a, until: 2020-01-31}\n"

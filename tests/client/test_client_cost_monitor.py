@@ -35,6 +35,7 @@ def test_what_was_recorded_is_counted_by_project_and_week() -> None:
     assert report.forecast == pytest.approx(4 * (WEEK[1] - WEEK[0]) / (NOON * 1000 - WEEK[0]))
 
 
+@pytest.mark.slow
 def test_by_the_api_it_is_every_run_of_every_project() -> None:
     clock = Clock(NOON)
     simulation = Simulation(1, 12, clock=clock)

@@ -159,6 +159,7 @@ _STATES = st.sampled_from(("PENDING", "RUNNING", "NEW_STATE", 500, 429, 503))
 _ENDS = st.sampled_from(("COMPLETED", "ERRORED", "KILLED", "UNABLE_TO_ALLOCATE_KERNEL"))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(_ANSWERS, max_size=5), st.lists(_STATES, max_size=6), _ENDS)
 def test_one_call_starts_at_most_one_run_whatever_is_answered(starts: list[Any], states: list[Any], end: str) -> None:

@@ -183,6 +183,7 @@ _EVENTS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(_EVENTS)
 def test_no_hit_is_ever_older_than_a_change_and_no_call_starts_two_runs(events: list[Any]) -> None:

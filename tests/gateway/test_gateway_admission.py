@@ -16,6 +16,7 @@ from exporter.config import Queue
 
 
 class TestQueue:
+    @pytest.mark.slow
     def test_a_waiting_caller_hears_nothing_for_50_seconds_then_when_to_come_back_to_its_place(self) -> None:
         async def story(world: World, projects: list[str]) -> None:
             first = await world.run(projects[3])

@@ -46,6 +46,7 @@ def questions(world: World) -> tuple[int, int]:
     return world.asked("project"), world.asked("projects")
 
 
+@pytest.mark.slow
 def test_hits_on_many_projects_cost_one_question() -> None:
     async def story(world: World, projects: list[str]) -> None:
         assert await all_run(world, projects) == [201] * 8
@@ -67,6 +68,7 @@ def test_two_projects_are_read_one_by_one() -> None:
     play(story, many=2)
 
 
+@pytest.mark.slow
 def test_a_new_version_is_seen_by_way_of_the_listing() -> None:
     async def story(world: World, projects: list[str]) -> None:
         await all_run(world, projects)
@@ -82,6 +84,7 @@ def test_a_new_version_is_seen_by_way_of_the_listing() -> None:
     play(story)
 
 
+@pytest.mark.slow
 def test_a_listing_proves_nothing_for_another_token() -> None:
     async def story(world: World, projects: list[str]) -> None:
         await all_run(world, projects)
@@ -94,6 +97,7 @@ def test_a_listing_proves_nothing_for_another_token() -> None:
     play(story, tokens=Tokens(known))
 
 
+@pytest.mark.slow
 def test_a_project_that_the_listing_hides_is_not_there_for_the_caller() -> None:
     known = {ALICE: Token(account=ALICE, is_workspace=True)}
 
@@ -113,6 +117,7 @@ def test_a_project_that_the_listing_hides_is_not_there_for_the_caller() -> None:
     play(story, tokens=Tokens(known))
 
 
+@pytest.mark.slow
 def test_a_token_whose_right_to_one_project_has_ended_is_refused_it(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(world: World, projects: list[str]) -> None:
         await all_run(world, projects)
@@ -150,6 +155,7 @@ def test_a_bad_listing_keeps_no_caller_from_a_result(kind: str) -> None:
     play(story)
 
 
+@pytest.mark.slow
 def test_a_slow_listing_is_waited_for_once_and_not_again() -> None:
     async def story(world: World, projects: list[str]) -> None:
         world.faults.add(Fault(kind="slow", endpoint="projects", seconds=45))
@@ -191,6 +197,7 @@ def test_a_workspace_of_many_pages_is_not_listed_for_a_few_projects() -> None:
     play(story, projects=350)
 
 
+@pytest.mark.slow
 def test_a_429_of_a_listing_is_waited_out() -> None:
     async def story(world: World, projects: list[str]) -> None:
         world.faults.add(Fault(kind="429", endpoint="projects", count=1, retry_after=15))
@@ -201,6 +208,7 @@ def test_a_429_of_a_listing_is_waited_out() -> None:
     play(story)
 
 
+@pytest.mark.slow
 def test_who_may_run_but_not_read_gets_hexs_answer() -> None:
     known = {
         ALICE: Token(account=ALICE, is_workspace=True),

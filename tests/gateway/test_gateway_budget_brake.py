@@ -54,6 +54,7 @@ def test_requests_at_the_border_start_as_many_runs_as_are_left() -> None:
     live(story)
 
 
+@pytest.mark.slow
 def test_a_run_is_counted_once_when_the_exporter_has_read_it() -> None:
     async def story(world: World, projects: list[str]) -> None:
         for project in projects[:2]:
@@ -77,6 +78,7 @@ def _of_this_week(world: World) -> int:
     return sum(run.status != "unable_to_allocate_kernel" for run in world.ledger.runs_between(*period))
 
 
+@pytest.mark.slow
 def test_no_cache_does_not_pass_and_gets_the_last_result_within_max_stale() -> None:
     async def story(world: World, projects: list[str]) -> None:
         first = await completed(world, projects[0])
@@ -97,6 +99,7 @@ def test_no_cache_does_not_pass_and_gets_the_last_result_within_max_stale() -> N
     live(story, limit=1, then="cached_only", max_stale_seconds=1800)
 
 
+@pytest.mark.slow
 def test_one_that_waits_runs_once_the_budget_is_larger_and_else_is_refused() -> None:
     async def story(world: World, projects: list[str]) -> None:
         assert (await world.run(projects[0])).status_code == 201

@@ -22,6 +22,7 @@ def polls(world: World) -> Counter[str]:
     return Counter(asked)
 
 
+@pytest.mark.slow
 def test_a_crowd_that_only_starts_runs_is_served_three_at_a_time_without_a_429() -> None:
     async def live(clock: LoopClock) -> None:
         async with opened(clock, run_seconds=10) as world:

@@ -104,6 +104,7 @@ def test_a_run_that_hex_has_started_is_found_and_not_sent_again() -> None:
     play_all(story)
 
 
+@pytest.mark.slow
 def test_a_run_that_cannot_be_found_is_unknown_and_not_sent_again() -> None:
     async def story(world: World, projects: list[str]) -> None:
         await crashed_while_sending(world, projects[3], is_received=False)

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from exporter.config import Policy, Queue
 from exporter.simulator import Fault
 
-pytestmark = pytest.mark.usefixtures("all_runs_complete")
+pytestmark = pytest.mark.usefixtures("all_runs_complete", "debug_logs")
 
 SOURCE = file_source()
 
@@ -50,6 +50,7 @@ def test_a_run_its_hit_and_the_change_of_its_source() -> None:
     assert changed == ("miss", "the source changed 0 s ago")
 
 
+@pytest.mark.slow
 def test_a_project_without_a_source_and_one_that_was_not_probed_lately() -> None:
     async def story(world: World, project: str) -> None:
         for _ in range(2):

@@ -57,6 +57,7 @@ class TestRunsInDoubt:
 
         play_all(story)
 
+    @pytest.mark.slow
     def test_while_hex_shows_a_run_that_it_may_be_the_place_is_kept(self) -> None:
         async def story(world: World, projects: list[str]) -> None:
             break_starts(world, reaches_hex=True)
@@ -68,6 +69,7 @@ class TestRunsInDoubt:
 
         play_all(story, run_seconds=100, queue=Queue(wait_seconds=300))
 
+    @pytest.mark.slow
     def test_without_a_listing_it_is_free_after_half_a_minute_and_retry_after_says_so(self) -> None:
         async def story(world: World, projects: list[str]) -> None:
             await world.run(projects[9])
@@ -85,6 +87,7 @@ class TestRunsInDoubt:
 
         play_all(story)
 
+    @pytest.mark.slow
     def test_after_a_restart_too(self) -> None:
         async def story(world: World, projects: list[str]) -> None:
             await world.run(projects[9])
@@ -116,6 +119,7 @@ class TestRunsThatNoOnePolls:
 
         play_all(story)
 
+    @pytest.mark.slow
     def test_a_run_whose_end_cannot_be_seen_yields_its_place_past_the_usual_duration(self) -> None:
         known = {name: Token(account=name, is_workspace=True) for name in (ALICE, BOB)}
 
@@ -136,6 +140,7 @@ class TestRunsThatNoOnePolls:
 
         play_all(story, tokens=Tokens(known), run_seconds=20)
 
+    @pytest.mark.slow
     def test_a_run_that_hex_shows_as_running_keeps_its_place_however_long(self) -> None:
         async def story(world: World, projects: list[str]) -> None:
             for project in projects[:3]:
@@ -187,6 +192,7 @@ class TestPlacesByCaller:
 
         play(story, policies=(Policy(shared=True),))
 
+    @pytest.mark.slow
     def test_one_token_from_five_addresses_has_the_places_of_one(self) -> None:
         async def story(world: World, projects: list[str]) -> None:
             for project in projects[:3]:
@@ -233,6 +239,7 @@ class TestPlacesByCaller:
 
 
 class TestFailures:
+    @pytest.mark.slow
     def test_a_project_that_always_fails_is_refused_with_the_last_errors_address(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -280,6 +287,7 @@ class TestFailures:
 
 
 class TestCallsAndWaits:
+    @pytest.mark.slow
     def test_ten_projects_missed_in_one_second_take_one_listing_and_ten_starts(self) -> None:
         async def story(world: World, projects: list[str]) -> None:
             answers = await together(*(world.run(project) for project in projects[:10]))
@@ -313,6 +321,7 @@ class TestCallsAndWaits:
 
         play(story)
 
+    @pytest.mark.slow
     def test_cancels_come_before_all_that_waits_for_the_rate(self) -> None:
         async def story(world: World, projects: list[str]) -> None:
             run_id = (await world.run(projects[0])).json()["runId"]
@@ -394,6 +403,7 @@ class TestRights:
 
         play(story, sources=(source,), tokens=Tokens(known))
 
+    @pytest.mark.slow
     def test_the_proof_is_renewed_by_a_dry_run_with_the_callers_token(self) -> None:
         source = file_source(every_seconds=86_400)
 

@@ -123,6 +123,7 @@ class TestFiles:
 
         play(story, sources=(SOURCE,))
 
+    @pytest.mark.slow
     def test_nor_one_that_was_written_at_some_time_since(self) -> None:
         async def story(world: World, project: str) -> None:
             key = SOURCE.key(project)
@@ -238,6 +239,7 @@ class TestJoinPolicies:
 
         play(story, run_seconds=500, sources=(SOURCE,), has_monitor=True)
 
+    @pytest.mark.slow
     def test_with_a_source_that_is_the_same_it_joins_at_any_time(self) -> None:
         async def story(world: World, project: str) -> None:
             world.probe(SOURCE, project, "state-1")
@@ -303,6 +305,7 @@ class TestDays:
 
 
 class TestClocks:
+    @pytest.mark.slow
     def test_a_step_back_and_forward_hides_no_change(self) -> None:
         async def story(world: World, project: str) -> None:
             world.probe(SOURCE, project, "state-1")

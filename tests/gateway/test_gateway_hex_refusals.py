@@ -68,6 +68,7 @@ class TestRefusalsOfHex:
 
         play_all(story)
 
+    @pytest.mark.slow
     def test_a_full_kernel_pool_is_waited_out_with_growing_pauses(self) -> None:
         async def story(world: World, projects: list[str]) -> None:
             world.service.limiter.limits = RateLimits(kernels=1)
@@ -157,6 +158,7 @@ class TestRefusalsOfHex:
 
         play_all(story)
 
+    @pytest.mark.slow
     def test_the_documented_limits_of_runproject_are_kept_without_a_429(self) -> None:
         async def story(world: World, projects: list[str]) -> None:
             answers = await asyncio.gather(*(world.run(projects[n % 10], {"viewId": str(n)}) for n in range(65)))
@@ -188,6 +190,7 @@ class TestOddAnswers:
 
         play(story, run_seconds=10_000)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("kind", ["garbage", "truncation"])
     def test_a_start_that_names_no_run_may_have_started_one_and_is_in_doubt(self, kind: str) -> None:
         async def story(world: World, project: str) -> None:

@@ -57,6 +57,7 @@ class TestHits:
 
         play(story)
 
+    @pytest.mark.slow
     def test_a_changed_source_runs_again(self) -> None:
         async def story(world: World, project: str) -> None:
             world.probe(SOURCE, project, "state-1")
@@ -106,6 +107,7 @@ class TestHits:
 
         play(story, sources=(SOURCE,))
 
+    @pytest.mark.slow
     def test_a_result_older_than_max_age_is_not_given(self) -> None:
         async def story(world: World, project: str) -> None:
             world.probe(SOURCE, project, "state-1")
@@ -134,6 +136,7 @@ class TestHits:
 
         play(story, sources=(SOURCE,))
 
+    @pytest.mark.slow
     def test_other_parameters_or_another_view_run_again(self) -> None:
         async def story(world: World, project: str) -> None:
             world.probe(SOURCE, project, "state-1")
@@ -145,6 +148,7 @@ class TestHits:
 
         play(story, sources=(SOURCE,))
 
+    @pytest.mark.slow
     def test_a_run_that_failed_answers_no_request(self) -> None:
         async def story(world: World, project: str) -> None:
             world.probe(SOURCE, project, "state-1")
@@ -181,6 +185,7 @@ class TestHits:
 
 
 class TestVersions:
+    @pytest.mark.slow
     def test_a_version_published_after_the_first_look_runs_again(self) -> None:
         async def story(world: World, project: str) -> None:
             world.probe(SOURCE, project, "state-1")

@@ -23,6 +23,7 @@ def run_id(answer: httpx.Response) -> str:
     return str(answer.json()["runId"])
 
 
+@pytest.mark.slow
 def test_no_cache_repeated_while_hex_is_slow_makes_one_run() -> None:
     async def story(world: World, project: str) -> None:
         world.faults.add(Fault(kind="slow", endpoint="run_project", count=1, seconds=18))

@@ -45,6 +45,7 @@ class TestBypass:
 
         play(story, sources=(SOURCE,))
 
+    @pytest.mark.slow
     def test_a_run_that_was_requested_with_no_cache_answers_later_requests(self) -> None:
         async def story(world: World, project: str) -> None:
             world.probe(SOURCE, project, "state-1")
@@ -152,6 +153,7 @@ class TestJoins:
 
         play(story, sources=(SOURCE,), concurrency=1)
 
+    @pytest.mark.slow
     def test_requests_that_a_change_of_the_source_has_made_the_same_start_one_run(self) -> None:
         async def story(world: World, project: str) -> None:
             others = world.projects[4:6]

@@ -105,6 +105,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(value=VALUES, indent=st.none() | st.just(1), ascii_only=st.booleans())
 @settings(max_examples=200, deadline=None)
 def test_it_does_what_a_parser_would_do(value: Any, indent: int | None, ascii_only: bool) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from gateway_world import (
     World,
     cache,
@@ -16,6 +17,7 @@ SOURCE = file_source(every_seconds=300)
 
 
 class TestPolicies:
+    @pytest.mark.slow
     def test_min_interval_answers_whatever_the_source_says(self) -> None:
         async def story(world: World, project: str) -> None:
             world.probe(SOURCE, project, "state-1")
@@ -30,6 +32,7 @@ class TestPolicies:
 
         play(story, sources=(SOURCE,), policies=(Policy(min_interval_seconds=3_600),))
 
+    @pytest.mark.slow
     def test_unchanged_for_stands_in_for_a_source(self) -> None:
         async def story(world: World, project: str) -> None:
             await completed(world, project)
@@ -48,6 +51,7 @@ class TestPolicies:
 
         play(story, sources=(SOURCE,), policies=(Policy(unchanged_for_seconds=600),))
 
+    @pytest.mark.slow
     def test_a_sampled_result_never_answers_a_full_request(self) -> None:
         sample = Sample(header="X-Hex-Trial", parameter="sample_rows", value=1000)
 

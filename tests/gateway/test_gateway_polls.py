@@ -80,6 +80,7 @@ def test_polls_leave_room_for_other_requests() -> None:
     play(story, run_seconds=10_000)
 
 
+@pytest.mark.slow
 def test_one_page_serves_all_active_runs_of_a_project() -> None:
     async def story(world: World, projects: list[str]) -> None:
         runs = [

@@ -158,6 +158,7 @@ def test_every_test_that_holds_one_is_there(named: str) -> None:
     assert re.search(rf"def {name}\(", path.read_text("utf-8")), path
 
 
+@pytest.mark.slow
 def test_what_changed_and_changed_back_between_two_probes_is_not_seen() -> None:
     async def story(world: World, project: str) -> None:
         key = SOURCE.key(project)

@@ -43,6 +43,7 @@ class TestRights:
         known = {ALICE: Token(account=ALICE, is_workspace=True), BOB: Token(account=BOB, is_workspace=True)}
         return Tokens(known | more)
 
+    @pytest.mark.slow
     def test_a_token_that_hex_does_not_know_gets_hexs_401_at_every_step(self) -> None:
         async def story(world: World, project: str) -> None:
             world.probe(SOURCE, project, "state-1")

@@ -23,6 +23,7 @@ def refusal_of_a_run(seconds: float, *, count: int = 1) -> Fault:
     return Fault(kind="429", endpoint="run_project", count=count, retry_after=seconds)
 
 
+@pytest.mark.slow
 def test_reads_polls_hits_and_cancels_go_on_while_no_run_may_be_sent() -> None:
     async def story(world: World, projects: list[str]) -> None:
         known, running, refused = projects[3], projects[4], projects[5]
@@ -49,6 +50,7 @@ def test_reads_polls_hits_and_cancels_go_on_while_no_run_may_be_sent() -> None:
     play_all(story, sources=(SOURCE,), run_seconds=100)
 
 
+@pytest.mark.slow
 def test_of_runs_that_wait_together_only_those_that_left_are_refused() -> None:
     async def story(world: World, projects: list[str]) -> None:
         world.faults.add(refusal_of_a_run(30, count=3))
@@ -60,6 +62,7 @@ def test_of_runs_that_wait_together_only_those_that_left_are_refused() -> None:
     play_all(story, concurrency=3, run_seconds=1, queue=Queue(wait_seconds=200))
 
 
+@pytest.mark.slow
 def test_no_run_is_sent_after_a_restart_either_until_hex_wants_one() -> None:
     async def story(world: World, project: str) -> None:
         world.faults.add(refusal_of_a_run(900))
@@ -75,6 +78,7 @@ def test_no_run_is_sent_after_a_restart_either_until_hex_wants_one() -> None:
     play(story)
 
 
+@pytest.mark.slow
 def test_a_dry_run_that_is_refused_holds_runs_back_and_makes_no_hit() -> None:
     async def story(world: World, project: str) -> None:
         world.probe(SOURCE, project, "a")

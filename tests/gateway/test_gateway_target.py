@@ -34,6 +34,7 @@ class TestHostile:
     def test_the_table_is_long_and_says_nothing_twice(self) -> None:
         assert len(set(HOSTILE)) == len(HOSTILE) >= 60
 
+    @pytest.mark.slow
     @given(
         method=st.sampled_from(["GET", "POST", "DELETE"]),
         path=st.lists(

@@ -3,6 +3,7 @@
 import asyncio
 
 import httpx
+import pytest
 from gateway_world import ALICE, bearer, opened
 from helpers.virtual import LoopClock, in_virtual_time
 from structlog.testing import capture_logs
@@ -10,6 +11,7 @@ from structlog.testing import capture_logs
 from exporter.hexapi import Exchanger
 
 
+@pytest.mark.usefixtures("debug_logs")
 def test_each_request_to_hex_leaves_one_line_at_debug_level_without_token_and_address() -> None:
     async def silent(request: httpx.Request) -> httpx.Response:
         await asyncio.sleep(1000)

@@ -70,6 +70,7 @@ def test_it_may_still_be_read_while_hex_only_fails() -> None:
     play(story, sources=(SOURCE,), exports=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exports", [True, False])
 def test_what_is_known_to_write_runs_also_where_versions_are_read_no_more(exports: bool) -> None:
     async def story(world: World, project: str) -> None:
@@ -192,6 +193,7 @@ _EVENTS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(_EVENTS)
 def test_in_any_order_of_events_no_writeback_project_is_answered_without_a_run_of_its_own(events: list[Any]) -> None:

@@ -45,6 +45,7 @@ def test_the_limit_counts_decoded_bytes(encoding: str) -> None:
         read(fold(bytes(1001)), encoding=encoding, limit_bytes=1000)
 
 
+@pytest.mark.slow
 def test_a_bomb_is_never_unfolded() -> None:
     bomb = gzip.compress(bytes(64 * MIB))
     tracemalloc.start()

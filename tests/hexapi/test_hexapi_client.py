@@ -93,6 +93,7 @@ class TestRequest:
 
 
 class TestLog:
+    @pytest.mark.usefixtures("debug_logs")
     def test_each_request_leaves_one_line_at_debug_level(self, manual_clock: Any, hex_api: respx.MockRouter) -> None:
         hex_api.get("/groups").mock(side_effect=[httpx.Response(200, json=NO_GROUPS), httpx.ConnectError("down")])
         door = Door(manual_clock, workspace="acme")

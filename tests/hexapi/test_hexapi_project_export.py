@@ -193,10 +193,12 @@ class TestBadFiles:
     def test_a_bomb_that_only_names_itself_costs_nothing(self) -> None:
         assert read_export(BOMB, "1", PROJECT).cells is None
 
+    @pytest.mark.slow
     def test_a_file_of_brackets_is_bounded(self) -> None:
         with pytest.raises(BadYamlError, match="parts"):
             read_tree("a: [" + "[]," * 600_000 + "]")
 
+    @pytest.mark.slow
     @given(st.text(max_size=200) | st.recursive(st.none() | st.text(max_size=5), st.lists).map(yaml.safe_dump))
     @settings(max_examples=100)
     def test_any_text_is_a_version_or_a_bad_file(self, content: str) -> None:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -79,6 +80,7 @@ class TestLimits:
 
         assert pace.wait_seconds() == 60
 
+    @pytest.mark.slow
     @given(
         minute=st.integers(2, 10),
         hour=st.integers(2, 40),

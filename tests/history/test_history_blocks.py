@@ -33,6 +33,7 @@ def text(historian: Any) -> str:
     return str(historian.text())
 
 
+@pytest.mark.slow
 def test_each_text_has_its_blocks_samples_and_together_they_have_all(text: str, tmp_path: Path) -> None:
     left = list(write_blocks(text.splitlines(keepends=True), tmp_path / "data", program(tmp_path, COPY)))
 
@@ -51,6 +52,7 @@ def test_each_text_has_its_blocks_samples_and_together_they_have_all(text: str, 
     assert [path.name for path in (tmp_path / "data").iterdir() if path.is_dir()] == []
 
 
+@pytest.mark.slow
 def test_what_promtool_says_is_passed_on(text: str, tmp_path: Path) -> None:
     promtool = program(tmp_path, "#!/bin/sh\necho no space left >&2; exit 1\n")
 

@@ -55,6 +55,7 @@ def hourly_runs(historian: Any, days: int, *, project_id: str = "p1", step_ms: i
 
 
 class TestCounters:
+    @pytest.mark.slow
     def test_a_run_that_got_no_kernel_and_has_no_start_is_there(self, historian: Any) -> None:
         runs = hourly_runs(historian, 3)
         at_ms = historian.contact_ms - DAY_MS
@@ -71,6 +72,7 @@ class TestCounters:
             (project,) = [found for one, found in samples["hex_runs_total"].items() if one[1:] == labels]
             assert list(values.values())[-1] == list(project.values())[-1]
 
+    @pytest.mark.slow
     def test_each_hour_has_what_had_ended_before_it(self, historian: Any) -> None:
         runs = hourly_runs(historian, 3, step_ms=7 * 60_000)
         historian.learn(runs)
@@ -85,6 +87,7 @@ class TestCounters:
             for at_ms, value in list(values.items())[:-1]:
                 assert value == sum(run.end_ms < at_ms for run in mine if run.end_ms is not None)
 
+    @pytest.mark.slow
     def test_the_last_sample_has_all_that_live_counting_will_not_count(self, historian: Any) -> None:
         runs = hourly_runs(historian, 3, step_ms=7 * 60_000)
         under_way = historian.run("late", historian.contact_ms - 60_000, 120_000)
@@ -96,6 +99,7 @@ class TestCounters:
         assert counted == 0
         assert held == len(runs)
 
+    @pytest.mark.slow
     def test_runs_between_the_last_sample_and_first_contact_are_in_it(self, historian: Any) -> None:
         """Imported on the first day it ends three hours ago, and no window over the seam misses a run."""
         runs = hourly_runs(historian, 3, step_ms=7 * 60_000)
@@ -118,6 +122,7 @@ class TestCounters:
         assert first_ms <= start_ms + 60_000 < second_ms
         assert second_ms - first_ms == HOUR_MS
 
+    @pytest.mark.slow
     def test_seconds_and_histogram_tell_the_same_runs(self, historian: Any) -> None:
         runs = hourly_runs(historian, 4)
         historian.learn(runs)
@@ -269,6 +274,7 @@ class TestGauges:
             assert (first_ms - 4 * DAY_MS) % week_ms <= HOUR_MS
         assert ("weekly-runs", "runs") in samples["hex_budget_limit"]
 
+    @pytest.mark.slow
     def test_a_project_has_a_name_since_its_creation(self, historian: Any) -> None:
         created_ms = historian.contact_ms - 2 * DAY_MS
         young = historian.project("young", created_ms=created_ms)

@@ -44,6 +44,7 @@ class TestText:
             for sample in family.samples:
                 assert sample.labels.keys() == {*METRICS[name].labels, "job", "instance"}
 
+    @pytest.mark.slow
     def test_each_series_is_written_in_one_piece_and_in_time_order(self, historian: Any) -> None:
         """Prometheus drops a sample that is older than the one before it, without a word."""
         lines = [line for line in some_weeks(historian).splitlines() if not line.startswith("#")]
@@ -80,6 +81,7 @@ class TestText:
         assert not {name for name in samples if name.startswith(("hex_seat", "hex_connection", "hex_api", "hex_up"))}
         assert not samples & {"hex_project_app_views", "hex_unviewed_runs_total", "hex_missed_schedules_total"}
 
+    @pytest.mark.slow
     def test_comes_in_pieces_of_one_series(self, historian: Any) -> None:
         """So that what is in memory does not grow with the number of projects."""
         some_weeks(historian)

@@ -128,6 +128,7 @@ class TestForecast:
 
         assert budget_status(RUNS, spent, WEEK, ms(now)).forecast == 7
 
+    @pytest.mark.slow
     def test_raises_no_alarm_in_a_healthy_office_hours_week(self):
         starts = [
             f"{(datetime(2026, 10, 5) + timedelta(days=day)).date()}T{hour:02}:15"

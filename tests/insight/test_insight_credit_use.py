@@ -66,6 +66,7 @@ class TestUse:
 
         assert [use.between(0, 100), use.between(100, 101), use.between(101, 200)] == [0, 7, 0]
 
+    @pytest.mark.slow
     @given(
         spans=st.lists(
             st.tuples(st.integers(0, 9 * DAY), st.integers(0, 4 * DAY), st.integers(0, 10**7), st.sampled_from("ab")),

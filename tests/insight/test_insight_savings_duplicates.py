@@ -114,6 +114,7 @@ class TestDuplicates:
     def test_siblings_whose_queries_differ_or_have_inputs_are_none(self, one, other):
         assert self.by_cells(one, other).findings == ()
 
+    @pytest.mark.slow
     def test_a_thousand_on_the_same_tables_are_compared_all_the_same(self):
         same = tables("orders", "customers")
         many = [

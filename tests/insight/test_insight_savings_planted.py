@@ -85,6 +85,7 @@ class TestPlanted:
             assert one.confidence in ("measured", "estimated")
             assert all((one.subject_name, one.why, one.action, one.where, one.evidence))
 
+    @pytest.mark.slow
     def test_what_hex_bills_comes_first_and_then_the_largest_by_the_own_estimate(self, workspace, findings):
         """Runs on free compute cost only what their owners say: no seat that is billed may stand behind them."""
         at_stake = [one.cost if one.kind == "overlapping_connections" else one.saving for one in findings]
@@ -99,6 +100,7 @@ class TestPlanted:
 class TestWithLess:
     """With less to go by, less is found, and what is found is still there."""
 
+    @pytest.mark.slow
     def test_without_sources_what_runs_too_often_is_estimated_by_views(self, small):
         wanted, near = planted(small)
         pieces = [one for one in wanted if one.kind in ("over_refreshed", "over_scheduled")]
@@ -123,6 +125,7 @@ class TestPlans:
     def enterprise(self, simulation):
         return read_audit_input(simulation, prices=replace(PRICES, plan="enterprise"))
 
+    @pytest.mark.slow
     def test_enterprise_without_its_features_in_use_costs_more_than_team(self, small):
         wanted, _ = planted(small, "enterprise")
         (piece,) = [one for one in wanted if one.kind == "costly_plan"]

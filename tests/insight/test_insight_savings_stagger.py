@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -49,6 +50,7 @@ def after(slots, moved):
     return [slot._replace(schedule=moved.get(number, slot.schedule)) for number, slot in enumerate(slots)]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(slots=SLOTS, limit=st.integers(1, 4))
 def test_no_peak_rises_and_what_is_told_is_true(slots, limit):
@@ -61,6 +63,7 @@ def test_no_peak_rises_and_what_is_told_is_true(slots, limit):
     assert bool(meeting) == (before > limit)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(slots=SLOTS, limit=st.integers(1, 3))
 def test_every_cadence_stays(slots, limit):

@@ -102,6 +102,7 @@ def test_firings_of_two_schedules_at_one_instant_need_one_run():
     assert missed_firings([0, 0], [1000]) == 0
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(
     due=st.lists(st.integers(0, 10 * DAY_MS), max_size=30),

@@ -51,6 +51,7 @@ def shown(url: str, clock: ManualClock) -> object:
     return facts, ledger.created_ms
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["to postgresql", "to sqlite"])
 def test_a_copy_shows_what_the_ledger_shows(
     way: str, postgres_ledgers: PostgresLedgers, tmp_path: Path, manual_clock: ManualClock, make_run: Make
@@ -66,6 +67,7 @@ def test_a_copy_shows_what_the_ledger_shows(
     open_ledger(target, clock=manual_clock).close()
 
 
+@pytest.mark.slow
 def test_a_copy_that_stopped_goes_on_and_serves_no_one_before(
     postgres_ledgers: PostgresLedgers, tmp_path: Path, manual_clock: ManualClock, make_run: Make, monkeypatch: Any
 ) -> None:
@@ -94,6 +96,7 @@ def test_a_copy_that_stopped_goes_on_and_serves_no_one_before(
     assert shown(target, manual_clock) == shown(source, manual_clock)
 
 
+@pytest.mark.slow
 def test_what_the_source_changed_before_a_copy_goes_on_is_copied_too(
     postgres_ledgers: PostgresLedgers, tmp_path: Path, manual_clock: ManualClock, make_run: Make
 ) -> None:
@@ -114,6 +117,7 @@ def test_what_the_source_changed_before_a_copy_goes_on_is_copied_too(
     assert shown(target, manual_clock) == shown(source, manual_clock)
 
 
+@pytest.mark.slow
 def test_a_target_with_a_ledger_is_left_alone(
     postgres_ledgers: PostgresLedgers, tmp_path: Path, manual_clock: ManualClock, make_run: Make
 ) -> None:

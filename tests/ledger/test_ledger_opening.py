@@ -78,6 +78,7 @@ class TestOneWriter:
         )
         ledger.close()
 
+    @pytest.mark.slow
     def test_the_lock_holds_between_processes_and_ends_with_the_holder(self, path: Path, manual_clock: Any) -> None:
         hold = (
             "import sys, os; from exporter.clock import SystemClock; from exporter.ledger import open_ledger\n"

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -27,6 +28,7 @@ MADE = {"a": START - 100 * HOUR, "b": START + 30 * HOUR, "c": None}
 """Before first contact, after it, and never said."""
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(looks=LOOKS)
 def test_growth_adds_up_to_the_highest_total_and_no_look_changes_what_an_earlier_one_saw(

@@ -1,5 +1,7 @@
 """What runs used, and the number that tells whether that can have changed."""
 
+import pytest
+
 from exporter.insight.run_usage import Use
 from exporter.ledger import open_ledger
 
@@ -74,6 +76,7 @@ class TestRevision:
 
         assert active < ended < bench.workspace.runs_revision(now_ms, now_ms + DAY_MS)
 
+    @pytest.mark.slow
     def test_a_reader_beside_the_writer_sees_the_uses(self, bench, make_run, now_ms, manual_clock):
         bench.begin("p")
         bench.see(make_run("r"))

@@ -237,6 +237,7 @@ def parsed(families: Any) -> dict[tuple[str, ...], float]:
     }
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.dictionaries(st.tuples(label_text, label_text), values, max_size=6))
 def test_what_is_rendered_parses_back_to_itself(samples: dict[tuple[str, str], float]) -> None:

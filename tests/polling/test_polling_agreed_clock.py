@@ -195,6 +195,7 @@ bursts = st.tuples(
 events = st.lists(st.one_of(answers, machine_steps, sleeps, bursts), max_size=40)
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @example([("answer", 0), ("machine", 2_000), ("answer", 297_022), ("sleep", 5_000), ("sleep", 10_500)], 0)
 @given(events, st.sampled_from([0, -90_000, 3 * DAY]))
@@ -224,6 +225,7 @@ def test_law_passing_trouble_changes_nothing_and_time_never_runs_back(happened, 
         assert abs(world.error_ms) <= CLOSE
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(events, st.sampled_from([20_000, -5 * MINUTE, HOUR + 1, -30 * DAY, 900 * DAY]), st.integers(10, 20))
 def test_law_a_true_and_lasting_change_is_adopted(happened, off, count):

@@ -26,6 +26,7 @@ def following(hand_made, follow):
     return followed
 
 
+@pytest.mark.slow
 def test_a_poller_is_made_without_the_ledger_and_says_when_it_cannot_begin(following):
     rename_runs(following, "runs", "elsewhere")
     following.restart()
@@ -51,6 +52,7 @@ def test_a_poller_that_could_not_begin_does_so_once_the_ledger_can_be_read(follo
     assert following.counted() == {("p", "api", "completed"): 1}
 
 
+@pytest.mark.usefixtures("debug_logs")
 def test_each_request_is_planned_in_one_line_with_its_reason(hand_made, follow):
     hand_made.add_project("p")
     following = follow(hand_made.transport)

@@ -53,6 +53,7 @@ class TestUnreadableItems:
         assert following.figures()["hex_up"] == {(): 0}
         assert len([line for line in logs if line.get("what") == "projects"]) == 1
 
+    @pytest.mark.slow
     def test_a_project_that_can_never_be_read_is_counted_and_said(self, hand_made, follow):
         for number in range(12):
             hand_made.add_project(f"p{number}")
@@ -71,6 +72,7 @@ class TestUnreadableItems:
         assert following.figures()["hex_exporter_unreadable_projects"] == {(): 0}
         assert following.poller.report.problems == ()
 
+    @pytest.mark.slow
     def test_a_known_project_that_cannot_be_read_for_once_is_not_counted(self, hand_made, follow):
         for number in range(12):
             hand_made.add_project(f"p{number}")
@@ -121,6 +123,7 @@ class TestEmptyPages:
         assert following.known.projects()[0].progress.known_from_ms != 0
         assert following.poller.report.problems != ()
 
+    @pytest.mark.slow
     def test_empty_runs_pages_without_end_are_not_followed_for_long(self, hand_made, follow):
         hand_made.add_project("p")
         hand_made.answers["projects/p/runs"] = lambda _: httpx.Response(200, json={"runs": [], "nextPage": "https://n"})
@@ -301,6 +304,7 @@ class TestWritesThatFail:
         assert sum(1 for _ in following.known.runs_between(0, None)) == 800
         assert sum(following.counted().values()) == 350
 
+    @pytest.mark.slow
     def test_nothing_is_complete_before_a_page_that_could_not_be_written_is_read_again(
         self, hand_made, follow, clock, monkeypatch
     ):

@@ -102,6 +102,7 @@ def test_archived_project_never_fires():
 RATES = st.dictionaries(st.text(min_size=1, max_size=3), st.floats(0, 50), min_size=1, max_size=40)
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(rates=RATES, per_hour=st.floats(1, 2000))
 def test_turns_cost_no_more_than_their_requests_unless_nobody_would_be_asked_at_all(rates, per_hour):

@@ -41,6 +41,7 @@ def profiles(following, project_id):
     return {version: one.facts.profile for version, one in following.known.versions.of(project_id).items()}
 
 
+@pytest.mark.slow
 def test_a_file_gives_the_profile_of_the_version_that_runs_and_costs_no_request(follow_files, hand_made, tmp_path):
     hand_made.add_project(ORDERS)
     hand_made.add_run(ORDERS, "o-1", NOW - HOUR, end=NOW - HOUR + 60, elapsedTime=60_000, projectVersion="7")
@@ -53,6 +54,7 @@ def test_a_file_gives_the_profile_of_the_version_that_runs_and_costs_no_request(
     assert hand_made.asked("projects/export") == 0
 
 
+@pytest.mark.slow
 def test_with_the_lane_on_a_file_spares_the_request(follow_files, hand_made, tmp_path):
     hand_made.add_project(ORDERS)
     write(tmp_path, "orders.hex.yaml", ORDERS)
@@ -64,6 +66,7 @@ def test_with_the_lane_on_a_file_spares_the_request(follow_files, hand_made, tmp
     assert hand_made.asked("projects/export") == 0
 
 
+@pytest.mark.slow
 def test_a_file_from_before_the_last_publication_is_not_taken_for_it(follow_files, hand_made, tmp_path):
     hand_made.add_project(ORDERS, lastPublishedAt=stamp(NOW - HOUR))
     hand_made.add_run(ORDERS, "o-1", NOW, end=NOW + 60, elapsedTime=60_000, projectVersion="8")
@@ -79,6 +82,7 @@ def test_a_file_from_before_the_last_publication_is_not_taken_for_it(follow_file
     assert profiles(following, ORDERS)["latest"] == "small"
 
 
+@pytest.mark.slow
 def test_bad_files_and_those_of_others_stop_nothing(follow_files, hand_made, tmp_path, capsys):
     hand_made.add_project(ORDERS)
     bad = {
@@ -104,6 +108,7 @@ def test_bad_files_and_those_of_others_stop_nothing(follow_files, hand_made, tmp
     assert capsys.readouterr().out.count("An exported project cannot be read") == len(bad)
 
 
+@pytest.mark.slow
 def test_a_file_is_taken_once_its_project_is_listed(follow_files, hand_made, tmp_path):
     hand_made.add_project("first")
     write(tmp_path, "orders.hex.yaml", ORDERS)

@@ -35,6 +35,7 @@ def exported(project_id, profile="large", **top):
     return httpx.Response(200, json={"filename": "a.hex.yaml", "content": yaml.safe_dump(document)})
 
 
+@pytest.mark.slow
 def test_each_version_is_requested_once_and_the_most_run_time_first(exporting, follow):
     for project_id, seconds in (("short", 10), ("long", 900)):
         exporting.add_project(project_id)
@@ -58,6 +59,7 @@ def test_each_version_is_requested_once_and_the_most_run_time_first(exporting, f
     assert following.known.collectors()["export"].success
 
 
+@pytest.mark.slow
 def test_at_most_a_fifth_of_the_share_goes_to_exports(exporting, follow):
     for number in range(60):
         exporting.add_project(f"p{number}")
@@ -68,6 +70,7 @@ def test_at_most_a_fifth_of_the_share_goes_to_exports(exporting, follow):
     assert 0 < len(exporting.wanted) <= 5 * 20 + 1
 
 
+@pytest.mark.slow
 def test_what_is_published_anew_is_requested_anew(exporting, follow):
     exporting.add_project("orders")
     following = follow(exporting.transport, collect=EXPORTS, per_hour=40)
@@ -80,6 +83,7 @@ def test_what_is_published_anew_is_requested_anew(exporting, follow):
     assert exporting.wanted == [("orders", "latest")] * 2
 
 
+@pytest.mark.slow
 def test_a_number_that_a_run_gives_to_the_latest_version_costs_no_request(exporting, follow):
     exporting.add_project("orders")
     following = follow(exporting.transport, collect=EXPORTS, per_hour=40)
@@ -94,6 +98,7 @@ def test_a_number_that_a_run_gives_to_the_latest_version_costs_no_request(export
     assert following.known.versions.of("orders")["4"].facts.version == "4"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [403, 404, 405])
 def test_a_token_that_may_not_export_is_left_in_peace(exporting, follow, status):
     for number in range(5):
@@ -108,6 +113,7 @@ def test_a_token_that_may_not_export_is_left_in_peace(exporting, follow, status)
     assert exporting.asked("projects/p0/runs") > 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "bad",
     [
@@ -141,6 +147,7 @@ def test_a_bad_version_is_requested_again_later_and_stops_nothing(exporting, fol
         assert following.counted("hex_exporter_bad_items_total")[("export",)] > 1
 
 
+@pytest.mark.slow
 def test_where_every_fifth_fails_each_version_comes_in_the_end(exporting, follow):
     for number in range(12):
         exporting.add_project(f"p{number}")

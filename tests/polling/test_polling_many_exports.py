@@ -34,6 +34,7 @@ def run(project_id: str, number: int) -> Run:
     )
 
 
+@pytest.mark.slow
 def test_each_project_costs_one_request_once(ledger):
     ids = [f"p{number:04}" for number in range(PROJECTS)]
     published = NOW_MS - 24 * HOUR_MS

@@ -1,5 +1,6 @@
 """The next request: listings first, the most overdue first, history breadth first, and nobody waits for ever."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -144,6 +145,7 @@ def test_idle_until_the_first_thing_is_due():
     assert planned([listing(Endpoint.USERS, NOW + 5)], [project("p", NOW + 9)]) == Idle(NOW + 5)
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(st.lists(st.integers(0, 2 * NOW), min_size=1, max_size=20))
 def test_every_due_project_is_asked_within_as_many_turns_as_there_are_projects(due):

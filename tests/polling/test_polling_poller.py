@@ -128,6 +128,7 @@ class TestCounting:
 
         assert following.counted("hex_missed_schedules_total") == {}
 
+    @pytest.mark.slow
     def test_bad_item_is_counted_and_logged_once_and_the_rest_goes_on(self, hand_made, follow, clock):
         hand_made.add_project("p")
         hand_made.projects["bad"] = {"id": {"not": "an id"}, "title": "?"}
@@ -216,6 +217,7 @@ class TestWhatIsAsked:
 
         assert before < hand_made.asked("projects/p/runs") <= before + 2
 
+    @pytest.mark.slow
     def test_projects_are_taken_up_once_a_listing_not_once_a_page(self, hand_made, follow, monkeypatch):
         values = [{"id": f"p{number}", "lastPublishedAt": "2026-01-01T00:00:00Z"} for number in range(5)]
 
@@ -240,6 +242,7 @@ class TestWhatIsAsked:
         assert listings >= 2
         assert len(taken_up) == int(listings)
 
+    @pytest.mark.slow
     def test_queried_tables_are_not_looked_for_while_something_else_is_due(self, hand_made, follow, monkeypatch):
         for number in range(30):
             hand_made.add_project(f"p{number}")
@@ -339,6 +342,7 @@ class TestTrouble:
         assert min(after) - told_at >= 900
         assert following.counted("hex_api_rate_limited_total") == {("runs",): 1}
 
+    @pytest.mark.slow
     def test_403_turns_one_collector_off_and_not_the_others(self, hand_made, follow):
         hand_made.add_project("p")
         hand_made.answers["users"] = refusal(403)
@@ -354,6 +358,7 @@ class TestTrouble:
         assert following.poller.report.is_followed
         assert following.poller.report.problems == ("users: 403 no",)
 
+    @pytest.mark.slow
     def test_project_whose_runs_are_refused_is_left_alone_and_the_others_go_on(self, hand_made, follow, clock):
         hand_made.add_project("secret")
         hand_made.add_project("p")
@@ -393,6 +398,7 @@ class TestTrouble:
         assert len([line for line in logs if line["log_level"] == "warning"]) == 1
         assert following.known.collectors()["projects"].success
 
+    @pytest.mark.slow
     def test_runs_that_a_revoked_token_does_not_get_are_no_success_until_it_is_accepted_again(self, hand_made, follow):
         hand_made.add_project("p")
         following = follow(hand_made.transport)
@@ -437,6 +443,7 @@ class TestTrouble:
         assert not is_up_during
         assert {one.project.project_id for one in following.known.projects()} == {"p", "q"}
 
+    @pytest.mark.slow
     def test_hex_away_from_the_start_is_survived(self, hand_made, follow, clock):
         def away(request: httpx.Request) -> httpx.Response:
             raise httpx.ConnectError("refused", request=request)

@@ -147,6 +147,7 @@ class TestRunsOfSomeProjects:
 
 
 class TestRunsOfEveryProject:
+    @pytest.mark.slow
     def test_every_project_refused_is_said_and_nothing_is_claimed(self, hand_made, follow, clock):
         for number in range(12):
             hand_made.add_project(f"p{number}")
@@ -165,6 +166,7 @@ class TestRunsOfEveryProject:
         assert len([line for line in logs if line["log_level"] == "warning" and line.get("what") == "runs"]) == 1
         assert 12 <= sum(path.endswith("/runs") for _, path in hand_made.requests) < 50
 
+    @pytest.mark.slow
     def test_a_share_of_refused_projects_is_a_failed_collector(self, hand_made, follow):
         for number in range(12):
             hand_made.add_project(f"p{number}")
@@ -212,6 +214,7 @@ class TestRunsOfEveryProject:
 
         assert all(one.progress.last_read_ms is not None for one in following.known.projects())
 
+    @pytest.mark.slow
     def test_html_with_status_200_on_every_runs_page_is_a_failed_collector(self, hand_made, follow):
         for number in range(4):
             hand_made.add_project(f"p{number}")

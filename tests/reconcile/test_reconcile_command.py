@@ -129,6 +129,7 @@ EXACT = invoice(
 
 
 class TestAnInvoice:
+    @pytest.mark.slow
     def test_that_bills_what_the_ledger_has_agrees_line_by_line(self, bench: Bench) -> None:
         found = bench.found(EXACT)
 
@@ -204,6 +205,7 @@ class TestAnInvoice:
 
 
 class TestTheFactor:
+    @pytest.mark.slow
     def test_makes_the_ledger_show_what_was_billed(self, bench: Bench) -> None:
         billed = invoice(("Team plan", "175.50"), ("Advanced compute", "43.21"), ("AI credits", "61.00"))
         before = bench.found(billed)

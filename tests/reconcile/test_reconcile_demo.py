@@ -65,6 +65,7 @@ def test_every_line_is_explained(report: Any) -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_hours_of_sessions_are_those_that_were_billed(report: Any) -> None:
     """Three and a half hours at 2.58 dollars."""
     found = lines(report)

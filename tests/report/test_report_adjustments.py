@@ -127,6 +127,7 @@ def test_a_change_of_prices_that_were_always_so_is_an_adjustment(world: Any) -> 
     assert row["reason"].endswith("prices, settings or the program were changed after the close")
 
 
+@pytest.mark.slow
 def test_who_it_was_stays_as_it_was(world: Any) -> None:
     """Titles, owners, teams and profiles are those of the close: a cost does not move to another team afterwards."""
     teams = (Team(name="sales", match=Match(title="Orders")), Team(name="people", match=Match(owner="*@x")))

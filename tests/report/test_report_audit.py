@@ -93,6 +93,7 @@ class TestFindings:
         assert any("prices.run_usd" in remark for remark in acme["remarks"])
         assert "usd" not in audit_text("table", settings=settings, workspace="acme").splitlines()[2]
 
+    @pytest.mark.slow
     def test_people_are_shown_as_owners_are(self, audit_text: Any, audit_folder: Path) -> None:
         settings = changed(audit_folder, "week:", "labels: {owner: none}\nweek:")
 

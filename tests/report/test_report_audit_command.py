@@ -58,6 +58,7 @@ class TestCommand:
     def ask(self, audit_folder: Path, *flags: str) -> Any:
         return CliRunner().invoke(main, ["audit", "--config.file", str(audit_folder / "hex.yml"), *flags])
 
+    @pytest.mark.slow
     def test_reads_beside_a_writer_and_creates_nothing(self, audit_folder: Path, manual_clock: Any) -> None:
         writer = open_ledger(f"sqlite:///{audit_folder / 'ledger.db'}", clock=manual_clock)
         before = set(audit_folder.iterdir())

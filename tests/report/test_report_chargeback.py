@@ -121,6 +121,7 @@ def test_what_belongs_to_no_team_is_shared_by_the_key(report: Any, shared_by: st
 people = st.sampled_from([ADS, OPS, OTHER, "o2@ops.example"])
 
 
+@pytest.mark.slow
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     st.sampled_from(["runs", "minutes", "seats"]),

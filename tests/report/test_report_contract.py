@@ -234,6 +234,7 @@ def test_without_a_contract_nothing_is_said_of_one(report: Any) -> None:
     assert not any(name.startswith("hex_contract") for name in found["figures"])
 
 
+@pytest.mark.slow
 def test_seats_that_are_bought_and_not_held_are_in_the_bill(report: Any) -> None:
     found = report(ADMIN, BUSY)
 
@@ -251,6 +252,7 @@ def test_seats_that_are_bought_and_not_held_are_in_the_bill(report: Any) -> None
     assert more[("seats",)] == pytest.approx((2 * 4 + 5 * 5) * 75 / 30, abs=1e-6)  # five from Wednesday on
 
 
+@pytest.mark.slow
 def test_the_credits_of_the_contract_are_paid(report: Any) -> None:
     """An explorer's grant is 10: of 40 credits 30 are beyond it, and none beyond the 100 of the contract."""
     seats = (("explorer", False), ADMIN)

@@ -47,6 +47,7 @@ def bill(found: dict[str, str]) -> Decimal:
     return Decimal(str(json.loads(found["json"])[0]["total"][0]["billed_usd"]))
 
 
+@pytest.mark.slow
 def test_people_read_the_currency_and_programs_dollars(shown: Shown) -> None:
     dollars, euros = shown(""), shown(EURO)
 

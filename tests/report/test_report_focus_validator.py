@@ -77,5 +77,7 @@ def test_a_months_bill_breaks_no_rule_of_focus(validator: Path, tmp_path: Path, 
     bill.write_text(result.stdout)
 
     assert failed(validator, bill) - CONTRADICTION == set()
+    if not contract:
+        return  # each look takes twenty seconds, and the lines of a contract are the ones with the most prices
     of_prices = failed(validator, bill, "--applicability-criteria", PRICES)
     assert [rule for rule in of_prices if rule.startswith(("ListUnitPrice", "ContractedUnitPrice", "SkuMeter"))] == []

@@ -190,6 +190,7 @@ def test_csv_has_the_projects_and_no_formulas(bench: Bench) -> None:
     assert rows[1][2] == "'=Leads"
 
 
+@pytest.mark.slow
 def test_the_forms_for_people(bench: Bench) -> None:
     bench.keep(run("a", bench.now_ms - HOUR_MS))
 

@@ -167,6 +167,7 @@ def test_the_digest_begins_with_the_bill(opened: Any, config: Config, manual_clo
     assert lines[2].endswith("Not on Hex's bill: 3.10 USD of own estimate.")
 
 
+@pytest.mark.slow
 def test_compute_is_a_lower_bound_and_profiles_that_no_entry_gives_are_assumed(reported: Any) -> None:
     basis = {row["component"]: row["basis"] for row in reported()["component"]}
 

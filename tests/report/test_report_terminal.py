@@ -78,6 +78,7 @@ COMMANDS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_no_line_is_wider_than_the_terminal(printed: Printed, width: int, command: tuple[str, ...]) -> None:
@@ -87,6 +88,7 @@ def test_no_line_is_wider_than_the_terminal(printed: Printed, width: int, comman
     assert not any(line != line.rstrip() for line in lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("command", COMMANDS[:3], ids=" ".join)
 def test_titles_and_teams_are_there_where_ids_are_not(printed: Printed, width: int, command: tuple[str, ...]) -> None:
@@ -147,6 +149,7 @@ def test_details_are_for_tables(printed: Printed) -> None:
 MONEY = st.one_of(st.none(), st.floats(0, 10**7))
 
 
+@pytest.mark.slow
 @given(
     width=st.integers(80, 200),
     rows=st.lists(

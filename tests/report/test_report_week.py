@@ -238,6 +238,7 @@ class TestCommand:
         assert [report["workspace"] for report in json.loads(result.stdout)] == ["acme", "beta"]
         assert before >= set(folder.iterdir())
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("form", [(), ("--format", "json"), ("--format", "csv"), ("--digest",)])
     @pytest.mark.parametrize(
         ("option", "period"), [("--week", "2019-W02"), ("--month", "2026-09"), ("--from", "2019-01-01")]

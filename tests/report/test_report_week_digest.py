@@ -67,6 +67,7 @@ def section(text: str, name: str) -> list[str]:
 
 
 class TestDigest:
+    @pytest.mark.slow
     def test_is_of_the_last_whole_week(self, told: Any) -> None:
         lines = told().splitlines()
 
@@ -115,6 +116,7 @@ class TestDigest:
         assert "bill not known; runs not known" in beta
         assert "has not listed them yet" in beta
 
+    @pytest.mark.slow
     def test_the_command_prints_it(self, config: Config, tmp_path: Path) -> None:
         command = ["report", "--digest", "--config.file", str(tmp_path / "hex.yml")]
 
@@ -135,6 +137,7 @@ class TestTeams:
 
         return of_week
 
+    @pytest.mark.slow
     def test_each_has_its_runs_cost_seats_and_findings(self, teams: Any) -> None:
         sales, ops = teams()["sales"], teams()["ops"]
 
@@ -164,6 +167,7 @@ class TestTeams:
         assert {row["findings"] for row in report["team"]} == {None}
         assert {row["seats_usd"] is None for row in report["team"]} == {False}
 
+    @pytest.mark.slow
     def test_gone_findings_do_not_count(self, config: Config, manual_clock: Any) -> None:
         ledger = open_ledger(config.storage.url, clock=manual_clock)
         manual_clock.advance(86_400)

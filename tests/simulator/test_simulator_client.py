@@ -77,6 +77,7 @@ class TestTruth:
             (one.connection_id, one.name, one.connection_type) for one in simulation.connections
         }
 
+    @pytest.mark.slow
     def test_the_two_connections_to_one_database_have_one_target(self, api, read):
         (overlap,) = [one for one in api.simulation.waste if one.kind == "overlapping_connections" and one.is_waste]
         (near,) = [one for one in api.simulation.waste if one.kind == "overlapping_connections" and not one.is_waste]

@@ -117,6 +117,7 @@ class TestTruth:
         assert found == expected
         assert truth["total"] == expected.total() > 50
 
+    @pytest.mark.slow
     def test_runs_can_be_told_by_their_end(self, api):
         now_ms = api.simulation.now_ms
         ended = [
@@ -140,6 +141,7 @@ class TestTruth:
     def test_a_time_without_zone_is_refused(self, api, text):
         assert api.get("/_simulator/truth", **{"from": text}).status_code == 400
 
+    @pytest.mark.slow
     def test_the_planted_waste_is_told(self, api):
         waste = api.get("/_simulator/waste").json()["waste"]
 

@@ -42,6 +42,7 @@ def weeks(simulation, number=8):
 
 
 class TestLoad:
+    @pytest.mark.slow
     def test_a_week_has_the_runs_of_a_busy_team_without_the_abandoned_projects(self, simulation):
         for start_ms, end_ms in weeks(simulation):
             runs = Counter(simulation.by_id[run.project_id].sort for run in simulation.runs_between(start_ms, end_ms))
@@ -115,6 +116,7 @@ class TestProjects:
         assert sum(count == 2 for count in tables.values()) == (MIXTURE.count("copy") + MIXTURE.count("sibling")) * 25
         assert max(tables.values()) == 2
 
+    @pytest.mark.slow
     def test_two_thousand_projects_keep_the_shares(self, make_simulation):
         sorts = Counter(project.sort for project in make_simulation(projects=2000).projects)
 
@@ -144,6 +146,7 @@ class TestProjects:
                 runs = len(list(simulation.runs_between(now_ms - 4 * WEEK_MS, now_ms, project_id=project.project_id)))
                 assert project.views.count_between(now_ms - 4 * WEEK_MS, now_ms) > runs
 
+    @pytest.mark.slow
     def test_the_order_is_the_same_in_every_process(self):
         """Nothing depends on the order of a set, which differs from process to process."""
         code = (
@@ -208,6 +211,7 @@ class TestWaste:
             *("uncached_app", "query_cache_off", "repeated_queries", "replaceable_schedule"),
         }
 
+    @pytest.mark.slow
     def test_every_kind_has_a_near_miss(self, simulation):
         planted, near = (
             {one.kind for one in simulation.waste if one.is_waste is is_waste} for is_waste in (True, False)

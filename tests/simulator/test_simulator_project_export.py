@@ -61,6 +61,7 @@ def test_an_unpublished_project_has_only_its_draft(make_api):
     assert api.post("/v1/projects/export", {"projectId": draft.project_id, "version": "latest"}).status_code == 404
 
 
+@pytest.mark.slow
 def test_the_profile_changes_between_versions_and_is_that_of_the_truth(make_api):
     api = make_api()
     seen = set()

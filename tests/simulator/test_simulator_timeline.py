@@ -30,6 +30,7 @@ class TestDeterminism:
             run.run_id for run in all_runs(second, second.now_ms)
         )
 
+    @pytest.mark.slow
     def test_a_workspace_started_anew_later_tells_the_same_past(self, make_simulation, manual_clock):
         """The past is a function of time, not of when the simulator was started or what it was asked before."""
         plant_since_ms = int(manual_clock.now() * 1000) - DAY_MS // 8
@@ -63,6 +64,7 @@ class TestDeterminism:
 
 
 class TestOrder:
+    @pytest.mark.slow
     def test_runs_are_listed_by_falling_start(self, make_simulation):
         simulation = make_simulation(plant_since_ms=make_simulation().now_ms - HOUR_MS)
 
@@ -70,6 +72,7 @@ class TestOrder:
             starts = [run.start_ms for run in simulation.newest(project.project_id)]
             assert starts == sorted(starts, reverse=True)
 
+    @pytest.mark.slow
     def test_no_run_is_listed_twice_and_none_is_lost_where_weeks_meet(self, make_simulation):
         simulation = make_simulation()
         week = simulation.calendar.week_of(simulation.now_ms)
@@ -98,6 +101,7 @@ class TestOrder:
 
 
 class TestLife:
+    @pytest.mark.slow
     def test_a_run_is_pending_then_running_then_ended_under_one_id(self, make_simulation):
         simulation = make_simulation()
         plans = [
@@ -115,6 +119,7 @@ class TestLife:
         assert (ended.status, ended.end_ms, ended.elapsed_ms) == ("completed", run.end_ms, run.end_ms - run.start_ms)
         assert pending.run_id == running.run_id == ended.run_id
 
+    @pytest.mark.slow
     def test_a_run_that_gets_no_kernel_has_no_start(self, make_simulation):
         simulation = make_simulation()
         now_ms = simulation.now_ms
@@ -141,6 +146,7 @@ class TestLife:
         assert all(seen[0] < 2 for seen in watched.values())
         assert {0, 1, 2} == {reached for seen in watched.values() for reached in seen}
 
+    @pytest.mark.slow
     def test_some_completed_runs_have_no_end_as_clients_have_seen(self, make_simulation):
         simulation = make_simulation()
 
@@ -153,6 +159,7 @@ class TestLife:
 
 
 class TestSchedules:
+    @pytest.mark.slow
     def test_runs_start_within_the_documented_delay_of_their_schedule(self, make_simulation):
         simulation = make_simulation()
         now_ms = simulation.now_ms

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from exporter.sources.digest import digest, encoded_row
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.text(), max_size=4), st.lists(st.text(), max_size=4))
 def test_no_two_lists_of_parts_share_a_digest(first, second):

@@ -131,6 +131,7 @@ def test_without_both_the_content_is_the_state(origin):
     assert told(origin, response(body=b"")) != first
 
 
+@pytest.mark.slow
 def test_no_packing_is_asked_for_and_one_that_comes_all_the_same_is_not_unfolded(origin):
     bomb = gzip.compress(bytes(50_000_000), mtime=0)
 
@@ -304,6 +305,7 @@ def test_a_source_has_a_proxy_of_its_own(origin):
     assert proxy.asked == [f"GET {origin.base}/data HTTP/1.1"]
 
 
+@pytest.mark.slow
 def test_a_source_behind_a_proxy_that_inspects_needs_its_authority(tmp_path, monkeypatch):
     company = trustme.CA()
     company.cert_pem.write_to_path(str(tmp_path / "ca.pem"))

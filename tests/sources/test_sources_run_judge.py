@@ -33,6 +33,7 @@ def hourly(world, hours, *, changes=(), trigger="scheduled", project_id="a"):
     asyncio.run(live())
 
 
+@pytest.mark.slow
 def test_each_run_but_the_first_is_checked_and_those_after_a_change_are_no_repetition(manual_clock):
     world = World(manual_clock, http_source())
 
@@ -51,6 +52,7 @@ def test_every_series_of_a_watched_project_is_there_at_0_before_its_first_run(ma
     assert shown == {("a", trigger): 0 for trigger in ("scheduled", "api", "app_refresh")}
 
 
+@pytest.mark.slow
 def test_every_series_is_there_at_0_again_once_a_damaged_ledger_has_been_replaced(manual_clock, tmp_path):
     world = World(manual_clock, http_source(), ledger_url=f"sqlite:///{tmp_path / 'ledger.db'}")
     hourly(world, 3)
@@ -66,6 +68,7 @@ def test_every_series_is_there_at_0_again_once_a_damaged_ledger_has_been_replace
     assert shown == {("a", trigger): 0 for trigger in ("scheduled", "api", "app_refresh")}
 
 
+@pytest.mark.slow
 def test_triggers_and_projects_are_counted_apart(manual_clock):
     world = World(manual_clock, http_source(), projects=("a", "b"))
 
@@ -86,6 +89,7 @@ def test_a_project_without_series_of_its_own_counts_to_other(manual_clock):
     assert world.counted(CHECKED) == {("other", "scheduled"): 2}
 
 
+@pytest.mark.slow
 def test_nothing_is_counted_twice_across_restarts_of_the_watch(manual_clock):
     world = World(manual_clock, http_source())
 
@@ -109,6 +113,7 @@ def test_nothing_is_lost_or_counted_twice_when_the_process_is_killed(manual_cloc
     world.ledger.close()
 
 
+@pytest.mark.slow
 def test_runs_are_judged_when_they_become_known_however_late(manual_clock):
     world = World(manual_clock, http_source())
     starts = []
@@ -128,6 +133,7 @@ def test_runs_are_judged_when_they_become_known_however_late(manual_clock):
     assert world.counted(CHECKED) == {("a", "scheduled"): 4}
 
 
+@pytest.mark.slow
 def test_a_run_in_progress_is_judged_when_it_has_ended(manual_clock):
     world = World(manual_clock, http_source())
 
@@ -193,6 +199,7 @@ def test_a_run_that_comes_weeks_after_the_one_before_is_compared_with_it(manual_
     assert world.counted(UNCHANGED) == {("a", "scheduled"): 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("back", [True, False])
 def test_another_source_for_the_project_judges_no_run_again(manual_clock, back):
     first, second = http_source(title="a"), http_source("https://data.example/items", title="*")
@@ -209,6 +216,7 @@ def test_another_source_for_the_project_judges_no_run_again(manual_clock, back):
     assert before == world.counted(CHECKED) == {("a", "scheduled"): 2}
 
 
+@pytest.mark.slow
 def test_while_a_source_fails_for_long_runs_are_not_checked(manual_clock):
     world = World(manual_clock, http_source())
     hourly(world, 2)

@@ -142,6 +142,7 @@ def test_what_waits_for_a_lane_follows_without_another_look(manual_clock):
     assert len(world.asked) == len(set(world.asked)) == 30
 
 
+@pytest.mark.usefixtures("debug_logs")
 def test_each_probe_leaves_one_line_at_debug_level(manual_clock):
     world = World(manual_clock, http_source(PER_PROJECT), projects=("a",))
 

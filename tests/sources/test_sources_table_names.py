@@ -76,6 +76,7 @@ NAMES = HOSTILE | st.text(max_size=40)
 QUOTED = NAMES.map(lambda name: '"' + name.replace('"', '""') + '"')
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(NAMES | st.lists(QUOTED, min_size=1, max_size=4).map(".".join))
 @example('"a"" ; drop table t; --"')
@@ -95,6 +96,7 @@ def test_the_quoted_name_is_one_identifier_to_sqlite(written):
     assert found == [part.text if part.is_quoted else _folded(part.text, str.upper) for part in table.parts]
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.lists(NAMES | QUOTED, min_size=1, max_size=3).map(".".join))
 @example("a`; select 1; --")

@@ -47,6 +47,7 @@ def cost_micro(profile: str, duration_ms: int) -> int:
     return int(hours.to_integral_value(ROUND_HALF_UP))
 
 
+@pytest.mark.slow
 def test_each_run_costs_what_the_profile_of_its_version_costs(world: Any) -> None:
     simulation, following = world
     snapshot, week = account(following)
@@ -105,6 +106,7 @@ def test_app_sessions_are_estimated_from_apps_that_rerun_and_are_in_no_bill(worl
     assert week.costs["compute"] == paid
 
 
+@pytest.mark.slow
 def test_a_quarter_is_exact_where_versions_are_known_and_says_for_how_many_runs_they_are_not(world: Any) -> None:
     simulation, following = world
     config, known = config_of(), following.known

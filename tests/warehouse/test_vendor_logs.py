@@ -77,6 +77,7 @@ def plain(hours):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_read_is_the_truth_to_the_micro_dollar(logs, kind):
     log, entries = logs[kind]
@@ -90,6 +91,7 @@ def test_what_is_read_is_the_truth_to_the_micro_dollar(logs, kind):
     assert kind == "redshift" or sum(sums[4] for sums in truth.values()) > 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_neither_the_windows_nor_the_zone_of_the_session_change_what_is_read(logs, kind):
     log, entries = logs[kind]
@@ -98,6 +100,7 @@ def test_neither_the_windows_nor_the_zone_of_the_session_change_what_is_read(log
     assert plain(database.read(START_MS, END_MS, hours=5)) == expected(log, kind)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_looks_while_the_log_fills_come_to_the_truth(logs, kind):
     """Rows come out of order and money hours after them: what a look misses, a later one reads."""

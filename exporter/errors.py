@@ -55,6 +55,10 @@ class LedgerBusyError(LedgerError):
     """Another process is the ledger's writer."""
 
 
+class LedgerAwayError(LedgerError):
+    """The ledger's database cannot be used at this moment: the same may succeed later, with nothing changed here."""
+
+
 class LeaseLostError(LedgerError):
     """Another replica owns the workspace by now: nothing was written, and whoever wrote should stop."""
 

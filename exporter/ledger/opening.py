@@ -115,7 +115,7 @@ def _open_postgres(url: str, clock: Clock, *, read_only: bool) -> Store:
         return Store(database, clock)
     except database.trouble as error:
         database.close()
-        raise LedgerError(database.sentence(error, "opened")) from error
+        raise database.failure(error, "opened") from error
     except BaseException:
         database.close()
         raise

@@ -150,7 +150,7 @@ class Store:
             with self._open_writer().begin() as connection:
                 yield connection
         except self.database.trouble as error:
-            raise LedgerError(self.database.sentence(error, "used for leases")) from error
+            raise self.database.failure(error, "used for leases") from error
 
     def changed_elsewhere(self) -> None:
         """Another process has committed something that is read from now on."""
@@ -204,11 +204,11 @@ class Store:
         return writer
 
     def _failure(self, error: Exception, verb: str) -> LedgerError:
-        problem = self.database.sentence(error, verb)
+        failure = self.database.failure(error, verb)
         if self.database.writer is not None and self.database.is_durable:
             self._is_damaged = self._is_damaged or self.database.is_damaged(error)
-            self._problems[verb] = problem
-        return LedgerError(problem)
+            self._problems[verb] = str(failure)
+        return failure
 
     def _read_again(self) -> None:
         """Have what is remembered be what is stored: a commit was under way when the database was lost."""

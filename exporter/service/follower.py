@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 
 import structlog
 
@@ -16,24 +17,21 @@ from exporter.config import Config
 from exporter.errors import LedgerError
 from exporter.hexapi import Pace
 from exporter.insight import Period
-from exporter.ledger import Ledger, open_ledger
+from exporter.ledger import Ledger
 from exporter.metrics import (
-    METRICS,
     Collector,
-    Family,
     GatewayState,
     PageBuilder,
     Publisher,
     Status,
-    build_page,
-    exporter_families,
 )
 from exporter.polling import Poller, PollReport, WorkspaceClock
+from exporter.service.awaited_ledger import StoppedError, await_ledger, down_page
 from exporter.service.lease_keeper import LeaseKeeper, Standing, make_keeper
 from exporter.service.overview_page import OverviewPage
 from exporter.service.owned_workspaces import OwnedWorkspaces
-from exporter.service.workers import Assignment, Workers
-from exporter.triggers import Ask, RunAnswer, RunRequest
+from exporter.service.workers import Assignment, Workers, ask_run
+from exporter.triggers import RunAnswer, RunRequest
 from exporter.view import Snapshot
 
 _log = structlog.get_logger()
@@ -79,7 +77,8 @@ class Follower:
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
-        self._stopping = False
+        self._stop = threading.Event()
+        self._absent: str | None = None
         self._owned: OwnedWorkspaces | None = None
         self.address = ""
         self.leaving: dict[str, Callable[[], Future[None]]] = {}
@@ -88,8 +87,7 @@ class Follower:
 
     def start(self) -> None:
         """Begin to follow; until the ledger is open the page says that no workspace is up."""
-        ups = [((name,), 0) for name in self._assignment.tokens]
-        self._publisher.publish(build_page([Family(METRICS["hex_up"], ups), *exporter_families(self._status.current)]))
+        self._publisher.publish(down_page(self._assignment.tokens, self._status.current))
         self._thread.start()
 
     def assign(self, assignment: Assignment) -> Future[None]:
@@ -105,7 +103,7 @@ class Follower:
 
     def stop(self, timeout_seconds: float) -> None:
         """End the thread; returns when it has ended or the time is up. What is committed stays."""
-        self._stopping = True
+        self._stop.set()
         self._wake()
         self._thread.join(timeout_seconds)
         for _, outcome in self._wanted:
@@ -124,7 +122,7 @@ class Follower:
         """Whether the page shows what the ledger knows."""
         if self.showed.done():
             return True, "OK"
-        return False, "The ledger is being opened."
+        return False, self._absent or "The ledger is being opened."
 
     def reports(self) -> dict[str, PollReport]:
         """How the loop of each workspace is doing."""
@@ -169,17 +167,6 @@ class Follower:
         workers = self._workers.get(workspace)
         return workers is not None and await workers.monitor.look(key)
 
-    def _ask_run(self, workspace: str) -> Ask:
-        """What asks the workspace's gateway for the runs of triggers, once it is open."""
-
-        async def ask(request: RunRequest) -> RunAnswer:
-            start = self.starters.get(workspace)
-            if start is None:
-                return RunAnswer(kind="wait", message="the gateway is not open")
-            return await asyncio.wrap_future(start(request))
-
-        return ask
-
     def _poller_of(self, workspace: str) -> Poller:
         workers = self._workers.get(workspace)
         if workers is None:
@@ -193,12 +180,23 @@ class Follower:
     def _run(self) -> None:
         try:
             config = self._assignment.config
-            ledger = open_ledger(config.storage.url, clock=self._ledger_clock)
-            keeper = make_keeper(ledger, config, self.address, self._wake, lambda: self.health()[0])
+            ledger, keeper = await_ledger(
+                config.storage.url,
+                clock=self._ledger_clock,
+                keep=lambda ledger: make_keeper(ledger, config, self.address, self._wake, lambda: self.health()[0]),
+                on_absent=self._report_absent,
+                stop=self._stop,
+            )
+        except StoppedError:
+            self.opened.cancel()
+            self.followed.cancel()
+            return
         except LedgerError as error:
             self.opened.set_exception(error)
             self.followed.set_exception(error)
             return
+        self._absent = None
+        self._conditions.clear("open")
         if ledger.problem is not None:
             _log.error("The ledger is not as it should be", problem=ledger.problem)
         self.opened.set_result(ledger)
@@ -207,10 +205,19 @@ class Follower:
         finally:
             ledger.close()
 
+    def _report_absent(self, problem: str) -> None:
+        """Show on every page that the ledger is waited for."""
+        self._conditions.report("open", "The ledger is waited for", level="error", reason=problem)
+        self._absent = problem
+        self._alive_at = time.monotonic()
+        self._status.beat(round(self._clock.now() * 1000))
+        self._overview.wait_for_ledger(problem)
+        self._publisher.publish(down_page(self._assignment.tokens, self._status.current, is_absent=True))
+
     async def _follow(self, ledger: Ledger, keeper: LeaseKeeper | None) -> None:
         self._loop = asyncio.get_running_loop()
         owned = self._owned = OwnedWorkspaces(
-            ledger, self.clock_of, keeper, self.leaving, self.on_owners, self._ask_run
+            ledger, self.clock_of, keeper, self.leaving, self.on_owners, partial(ask_run, self.starters)
         )
         self._assume_skews(ledger)
         publishing = asyncio.ensure_future(self._publish(ledger))
@@ -219,11 +226,11 @@ class Follower:
         if keeper is not None:
             keeper.start()
         await self._begin(ledger, owned)
-        while not self._stopping:
+        while not self._stop.is_set():
             self._changed.clear()
-            while self._wanted and not self._stopping:
+            while self._wanted and not self._stop.is_set():
                 await self._reload(owned, *self._wanted.popleft())
-            if not self._stopping:
+            if not self._stop.is_set():
                 await owned.settle()
                 await self._changed.wait()
         publishing.cancel()
@@ -239,7 +246,7 @@ class Follower:
 
     async def _begin(self, ledger: Ledger, owned: OwnedWorkspaces) -> None:
         """Follow the first assignment, as soon as the ledger can be read."""
-        while not self._stopping:
+        while not self._stop.is_set():
             self._changed.clear()
             try:
                 await owned.put_in_force(self._assignment)

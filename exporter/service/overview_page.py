@@ -37,6 +37,13 @@ class OverviewPage:
         self._grafana_url = grafana_url
         self._opening = tuple(workspaces)
 
+    def wait_for_ledger(self, problem: str) -> None:
+        """Show why there is nothing to show yet."""
+        states = dict.fromkeys(self._opening, "The ledger is waited for.")
+        frame = replace(self._frame, states=states, reasons=dict.fromkeys(states, ()))
+        frame = replace(frame, problems=(f"The ledger cannot be opened yet: {problem}",))
+        self._built = render_overview(frame, ())
+
     @property
     def body(self) -> bytes:
         """The page; the first one is made when someone asks, so that no start waits for its template to load."""

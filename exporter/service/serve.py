@@ -182,7 +182,7 @@ class Service:
             loop.add_signal_handler(signal_number, self._stop, loop, signal_number, stop)
         loop.add_signal_handler(signal.SIGHUP, lambda: loop.run_in_executor(None, self.reload))
         self._follower.opened.add_done_callback(
-            lambda opened: loop.call_soon_threadsafe(stop.set) if opened.exception() else None
+            lambda opened: None if opened.cancelled() or not opened.exception() else loop.call_soon_threadsafe(stop.set)
         )
         self._follower.start()
         # Scrapes queue at the bound socket for as long as it usually takes to open a ledger, no longer.
@@ -194,7 +194,7 @@ class Service:
             await asyncio.gather(*serving)
         finally:
             self._follower.stop(_STOP_SECONDS)
-        if self._follower.opened.done():
+        if self._follower.opened.done() and not self._follower.opened.cancelled():
             self._follower.opened.result()
 
     def _stop(self, loop: asyncio.AbstractEventLoop, signal_number: signal.Signals, stop: asyncio.Event) -> None:

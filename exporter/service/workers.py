@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from exporter.audit import Auditor
@@ -12,7 +13,7 @@ from exporter.ledger import Ledger
 from exporter.polling import Poller, WorkspaceClock
 from exporter.service.period_closing import PeriodClosing
 from exporter.sources import SourceMonitor
-from exporter.triggers import Ask, TriggerRunner
+from exporter.triggers import Ask, RunAnswer, RunRequest, TriggerRunner
 from exporter.view import PeriodCloser
 from exporter.warehouse import WarehouseMonitor
 
@@ -100,3 +101,15 @@ def make_workers(
     )
     made.poller.load()
     return made
+
+
+def ask_run(starters: Mapping[str, Callable[[RunRequest], Future[RunAnswer]]], workspace: str) -> Ask:
+    """What asks the workspace's gateway for the runs of triggers, once it is open."""
+
+    async def ask(request: RunRequest) -> RunAnswer:
+        start = starters.get(workspace)
+        if start is None:
+            return RunAnswer(kind="wait", message="the gateway is not open")
+        return await asyncio.wrap_future(start(request))
+
+    return ask

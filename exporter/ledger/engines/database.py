@@ -6,6 +6,8 @@ from sqlalchemy import ColumnElement, Connection, Engine, func, inspect, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from exporter.errors import LedgerAwayError, LedgerError
+
 DatabaseClock = Callable[[], ColumnElement[int]]
 """The time of the database in milliseconds since the epoch, as an expression that it computes itself."""
 
@@ -41,6 +43,15 @@ class Database:
     def sentence(self, error: Exception, verb: str) -> str:
         """The problem in one sentence: the database "cannot be" written or read."""
         return f"{self.name}: cannot be {verb}: {self.reason(error)}"
+
+    def failure(self, error: Exception, verb: str) -> LedgerError:
+        """The problem as an error to raise: LedgerAwayError for one that may be over later."""
+        sentence = self.sentence(error, verb)
+        return LedgerAwayError(sentence) if self.is_away(error) else LedgerError(sentence)
+
+    def is_away(self, error: Exception) -> bool:
+        """Whether this is about the database's moment, so that waiting helps where no setting is wrong."""
+        return False
 
     def is_damaged(self, error: Exception) -> bool:
         """Whether what was stored is lost, so that `replace` is to be called."""

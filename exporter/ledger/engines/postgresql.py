@@ -16,7 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from exporter.errors import LedgerError
 from exporter.ledger.engines.database import Database
-from exporter.ledger.engines.postgresql_errors import sentence_of
+from exporter.ledger.engines.postgresql_errors import AWAY, sentence_of, state_of
 
 if TYPE_CHECKING:
     import psycopg
@@ -108,6 +108,13 @@ class PostgresDatabase(Database):
         original = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
         said = sentence_of(original, user=self._user, schema=self.schema)
         return said.replace(self._secret, "***") if self._secret else said
+
+    def is_away(self, error: Exception) -> bool:
+        """Whether the server is absent, busy, full or a standby: all of which end without a change of settings."""
+        if isinstance(error, PoolTimeoutError):
+            return True
+        original = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+        return state_of(original).startswith(AWAY)
 
     def is_outcome_unknown(self, error: Exception) -> bool:
         """Whether the connection was lost: maybe after the server had committed."""

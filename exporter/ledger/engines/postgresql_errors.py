@@ -23,6 +23,9 @@ _BY_STATE = {
 }
 """Advice by an SQLSTATE, or by its class, the first two letters."""
 
+AWAY = ("08", "25006", "25P03", "40", "53", "55P03", "57")
+"""States, or their classes, that end without a change of the exporter's settings: waiting helps."""
+
 _CONNECTING = (
     (r"password authentication failed|no password supplied|no pg_hba.conf entry|role .* does not exist", "28P01"),
     (r"database .* does not exist|no such database", "3D000"),
@@ -35,11 +38,16 @@ _CONNECTING = (
 
 def sentence_of(error: BaseException, *, user: str, schema: str | None) -> str:
     """What the server or libpq said, and what to do about it, without its details, which hold values of rows."""
-    said, state = _said(error), getattr(error, "sqlstate", None) or connecting_state(error)
+    said, state = _said(error), state_of(error)
     advice = next((_BY_STATE[state[:length]] for length in (5, 2) if state[:length] in _BY_STATE), None)
     if advice is None:
         return said
     return f"{said}: {advice.format(user=user, schema=f'schema {schema}' if schema else 'the schema')}"
+
+
+def state_of(error: BaseException) -> str:
+    """The SQLSTATE of an error, by libpq's words where it has none; empty if there is nothing to go by."""
+    return getattr(error, "sqlstate", None) or connecting_state(error)
 
 
 def connecting_state(error: BaseException) -> str:

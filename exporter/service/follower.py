@@ -286,14 +286,16 @@ class Follower:
                 snapshots = None
             taken = time.monotonic() - began
             if snapshots is not None:
-                self._report_built(taken)
                 if not self.showed.done():
                     self.showed.set_result(None)
                     # The template of the overview takes a while to load: the first scrape comes before it.
                     await self._clock.sleep(_SHORTEST_PAUSE_SECONDS)
                 self._overview.build(config, snapshots, self.reports(), ledger.problem, self.standing)
-                del snapshots  # large, and not needed until the next
             page = self._publisher.page
+            if snapshots is not None:
+                size = len(page.body(openmetrics=False, gzip=False))
+                _log.debug("page_built", bytes=size, series=page.series, milliseconds=round(taken * 1000))
+                del snapshots  # large, and not needed until the next
             self._status.page_built(taken, page.series, page.duplicates)
             await self._clock.sleep(max(_SHORTEST_PAUSE_SECONDS, _PAUSE_PER_BUILD_SECOND * taken))
             while (
@@ -308,15 +310,6 @@ class Follower:
         if self._owned is not None:
             self._owned.refresh()
         return ledger.version
-
-    def _skew_ms(self, workspace: str) -> int | None:
-        clock = self.clock_of(workspace)
-        return None if clock.is_doubtful else clock.ahead_ms
-
-    def _report_built(self, seconds: float) -> None:
-        page = self._publisher.page
-        size = len(page.body(openmetrics=False, gzip=False))
-        _log.debug("page_built", bytes=size, series=page.series, milliseconds=round(seconds * 1000))
 
     def _build(self, ledger: Ledger, collector: Collector, builder: PageBuilder, config: Config) -> Sequence[Snapshot]:
         """Publish the metrics; returns what they were made of."""
@@ -341,7 +334,8 @@ class Follower:
             with suppress(LedgerError):
                 if self.standing is None or self.owns(workspace.name):
                     ledger.workspace(workspace.name).release_holds(ledger.now_ms)
-        skews_ms = {one.name: self._skew_ms(one.name) for one in config.workspaces}
+        clocks = {one.name: self.clock_of(one.name) for one in config.workspaces}
+        skews_ms = {name: None if clock.is_doubtful else clock.ahead_ms for name, clock in clocks.items()}
         snapshots = list(collector.snapshots(config, now_ms, skews_ms))
         self._publisher.publish(builder.build(collector.families(snapshots)))
         for one in snapshots:

@@ -270,8 +270,10 @@ class ProjectVersion:
 
     @property
     def writes_on_runs(self) -> bool | None:
-        """Whether a run writes to a database, None if that is not known. Cells of imported components are not seen."""
-        return None if self.cells is None else _any(cell.writes for cell in self.cells)
+        """Whether a run writes to a database, None if that is not known, as of a component."""
+        if self.cells is None:
+            return None
+        return _any(None if cell.cell_type == "component_import" else cell.writes for cell in self.cells)
 
     @property
     def is_sql_only(self) -> bool | None:

@@ -1,7 +1,9 @@
 """Connections by a configured route: one pool a proxy, and one whose connections are never used twice."""
 
 import asyncio
+import importlib.util
 import ssl
+import sys
 from typing import NamedTuple
 
 import httpx
@@ -10,6 +12,11 @@ from exporter.config import Route
 from exporter.errors import ConfigError
 from exporter.hexapi.proxy import Proxy, proxy_of
 from exporter.hexapi.tls_trust import trusted
+
+if importlib.util.find_spec("sniffio") is None:
+    # httpcore imports it four times a request. Where it is not installed, as with anyio from 4.12 on, Python searches
+    # every folder for it each time, which takes as long as all else; this entry is its word for "it is not there".
+    sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 FRESH = "fresh"
 """The extension of a request that must have a connection of its own."""

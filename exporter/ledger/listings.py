@@ -1,8 +1,8 @@
 """Whole listings as they were read last, what each project queries, and how the collectors fare."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from sqlalchemy import select, update
@@ -51,6 +51,18 @@ class Listings:
     def __init__(self, store: Store, workspace: str) -> None:
         self._store = store
         self._workspace = workspace
+        self.load()
+
+    def load(self) -> None:
+        """Read again what is mirrored in memory: the collectors, which each request of the gateway may look at."""
+        with self._store.reading() as connection:
+            rows = connection.execute(select(COLLECTORS).where(COLLECTORS.c.workspace == self._workspace)).all()
+        self._collectors: Mapping[str, CollectorState] = {
+            row.collector: CollectorState(
+                success=row.is_success, last_success_ms=row.last_success_ms, last_status=row.last_status
+            )
+            for row in rows
+        }
 
     def record(self, transaction: Transaction, collector: str, items: Iterable[object], at_ms: int) -> None:
         """Put a listing in the place of the one before."""
@@ -128,6 +140,14 @@ class Listings:
         }
         upsert(transaction.connection, COLLECTORS, [row], keep=() if is_success else ["last_success_ms"])
 
+        def show() -> None:
+            before = self._collectors.get(collector)
+            last_ms = at_ms if is_success else None if before is None else before.last_success_ms
+            state = CollectorState(success=is_success, last_success_ms=last_ms, last_status=status)
+            self._collectors = {**self._collectors, collector: state}
+
+        transaction.after_commit(show)
+
     def is_any_after(self, at_ms: int) -> bool:
         """Whether a collector is said to have succeeded after this moment."""
         return any((state.last_success_ms or 0) > at_ms for state in self.collectors().values())
@@ -138,16 +158,17 @@ class Listings:
         later = update(COLLECTORS).where(column.workspace == self._workspace, column.last_success_ms > at_ms)
         transaction.connection.execute(later.values(last_success_ms=None))
 
-    def collectors(self) -> dict[str, CollectorState]:
-        """Every collector that was ever tried."""
-        with self._store.reading() as connection:
-            rows = connection.execute(select(COLLECTORS).where(COLLECTORS.c.workspace == self._workspace)).all()
-        return {
-            row.collector: CollectorState(
-                success=row.is_success, last_success_ms=row.last_success_ms, last_status=row.last_status
-            )
-            for row in rows
-        }
+        def show() -> None:
+            self._collectors = {
+                name: replace(state, last_success_ms=None) if (state.last_success_ms or 0) > at_ms else state
+                for name, state in self._collectors.items()
+            }
+
+        transaction.after_commit(show)
+
+    def collectors(self) -> Mapping[str, CollectorState]:
+        """Every collector that was ever tried, never changed in place; never waits."""
+        return self._collectors
 
     def _record_source(
         self,

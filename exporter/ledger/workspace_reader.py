@@ -139,8 +139,8 @@ class WorkspaceReader:
         """Who had which seat when, None before the first listing of users."""
         return self._seats.history()
 
-    def collectors(self) -> dict[str, CollectorState]:
-        """How each collector that was ever tried fares."""
+    def collectors(self) -> Mapping[str, CollectorState]:
+        """How each collector that was ever tried fares; never waits."""
         return self._listings.collectors()
 
     def tables(self) -> dict[str, tuple[QueriedTable, ...]]:
@@ -232,6 +232,7 @@ class WorkspaceReader:
     def _reload(self) -> None:
         """Read again what is mirrored in memory: others have written, or another file has come."""
         self._projects.load()
+        self._listings.load()
         self._counters.load()
         self._requests.load()
         self.sources.load()

@@ -1,6 +1,6 @@
 """Which versions of projects are read, and when: one request each, behind everything else."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import structlog
@@ -15,6 +15,8 @@ SHARE = 0.2
 
 MOST_VERSIONS = 5
 """So many versions with runs are read of a project: who publishes every hour needs no more for a price."""
+
+_MOST_PREFERRED = 1_000  # as many as a workspace has projects that are requested at the gateway, and no more memory
 
 _NAMES_EVERY_MS = 60_000  # which versions runs name is a query over two weeks of runs
 _LISTED_EVERY_MS = 60_000  # going through every project for each request would take longer the more there are
@@ -42,6 +44,7 @@ class ExportReader:
         self._logged: set[_Key] = set()
         self._named: dict[str, tuple[RunVersion, ...]] = {}
         self._named_at_ms: int | None = None
+        self._preferred: dict[str, None] = {}
         self._adopted_at: int | None = None
         """The revision of the known versions when numbers were last given to them."""
 
@@ -61,13 +64,30 @@ class ExportReader:
                 self._adopt(known.project, now_ms)
             self._adopted_at = self._ledger.versions.revision
 
+    def prefer(self, project_id: str) -> None:
+        """Read what is published of this project next: until its cells are known the gateway runs it each time."""
+        if len(self._preferred) < _MOST_PREFERRED:
+            self._preferred[project_id] = None
+
+    def next_preferred(self, known: Mapping[str, KnownProject], now_ms: int) -> ApiRequest | None:
+        """What is published of the project that was preferred first, None if none is due."""
+        if self._is_early(now_ms):
+            return None
+        for project_id in tuple(self._preferred):
+            if (one := known.get(project_id)) is not None:
+                version = self._number_of_published(one.project) or LATEST
+                if one.project.state == "published" and self._is_due(one.project, version, now_ms):
+                    return ApiRequest(Endpoint.EXPORT, project_id, version=version)
+            del self._preferred[project_id]
+        return None
+
     def next_request(self, projects: Iterable[KnownProject], now_ms: int) -> ApiRequest | None:
         """The next version to request as of the last look, None if none is due.
 
         The newest version of every project comes first, then those that runs name; of two projects the one whose runs
         took longer.
         """
-        if self._next_ms - now_ms > 0 and self._next_ms - now_ms <= self._every_ms:
+        if self._is_early(now_ms):
             return None
         if self._listed_at_ms is None or not 0 <= now_ms - self._listed_at_ms < _LISTED_EVERY_MS:
             self._waiting = self._list(projects, now_ms)
@@ -77,6 +97,9 @@ class ExportReader:
             if self._is_due(project, version, now_ms):
                 return ApiRequest(Endpoint.EXPORT, project.project_id, version=version)
         return None
+
+    def _is_early(self, now_ms: int) -> bool:
+        return 0 < self._next_ms - now_ms <= self._every_ms
 
     def _list(self, projects: Iterable[KnownProject], now_ms: int) -> list[tuple[Project, str]]:
         """The versions that are due, the first to request at the end."""
@@ -93,7 +116,7 @@ class ExportReader:
     @property
     def wake_ms(self) -> int:
         """When the next version may be requested, NEVER_MS if none was wanted at the last look."""
-        return self._next_ms if self._waiting else NEVER_MS
+        return self._next_ms if self._waiting or self._preferred else NEVER_MS
 
     def sent(self, request: ApiRequest, now_ms: int) -> None:
         """A request leaves."""

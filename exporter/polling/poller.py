@@ -208,6 +208,8 @@ class Poller:
         while self._started_runs:
             project_id, moment = self._started_runs.popleft()
             self._readers.expect_run(project_id, now_ms - round((self._clock.monotonic() - moment) * 1000))
+        if preferred := self._readers.plan_preferred_export(now_ms):
+            return preferred
         projects = self._readers.project_outlooks(now_ms)
         self._figures = self._readers.figures(projects, now_ms)
         week, _ = week_bounds(now_ms, self._week.timezone, self._week.starts)

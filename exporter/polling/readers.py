@@ -91,6 +91,14 @@ class Readers:
         """The request to send while nothing else is due; None if nothing is to be learned."""
         return plan_detail(projects, self._detail(now_ms), now_ms=now_ms)
 
+    def plan_preferred_export(self, now_ms: int) -> PlannedRequest | None:
+        """The version that the gateway waits for, before anything else is due; at most a fifth of all requests."""
+        exports = self._exports if self._collect.exports else None
+        if exports is None or self._availability.endpoint_until_ms(Endpoint.EXPORT, now_ms) > now_ms:
+            return None
+        request = exports.next_preferred(self._known, now_ms)
+        return None if request is None else PlannedRequest(request, Reason.VERSION_REQUESTED)
+
     def plan_export(self, since_ms: int, now_ms: int) -> PlannedRequest | None:
         """The version to request while nothing else is due, of those published last or with runs since then."""
         if self._exports is None:
@@ -119,7 +127,9 @@ class Readers:
         )
 
     def expect_run(self, project_id: str, started_ms: int) -> None:
-        """A run of the project was started then: read the project when it should have ended."""
+        """A run of the project was started then: read the project when it should have ended, and its version next."""
+        if self._exports is not None:
+            self._exports.prefer(project_id)
         if self._runs is not None:
             self._runs.expect_run(project_id, started_ms)
 

@@ -19,4 +19,5 @@ class Reason(StrEnum):
     HISTORY_LAST_WEEK = "history_last_week"
     HISTORY_REST = "history_rest"
     DETAILS_UNKNOWN = "details_unknown"
+    VERSION_REQUESTED = "version_requested"
     VERSION_UNKNOWN = "version_unknown"

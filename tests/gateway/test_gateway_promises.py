@@ -45,17 +45,15 @@ TESTS: dict[str, tuple[str, ...]] = {
         "gateway/hits: test_a_source_that_changed_and_changed_back_runs_again",
     ),
     "A project whose published version writes to a database when it runs (a WRITEBACK cell) runs at each request, and "
-    "so does one whose cells are not known yet.": (
+    "so does one whose cells are not known yet, or that imports a component, whose cells Hex does not show.": (
         "gateway/writeback: test_a_project_that_writes_or_may_write_runs_each_time",
+        "gateway/writeback: test_what_a_component_does_is_not_seen_and_may_be_a_write",
         "gateway/writeback: test_one_of_which_nothing_was_read_runs_while_it_may_be_read",
         "gateway/writeback: test_in_any_order_of_events_no_writeback_project_is_answered_without_a_run_of_its_own",
     ),
     "With `writeback: skip_ok`, or where the token may not export projects, writes are not looked for.": (
         "gateway/writeback: test_a_policy_may_let_writes_be_left_out",
         "gateway/writeback: test_one_of_which_nothing_was_read_runs_while_it_may_be_read",
-    ),
-    "Cells of imported components are not seen.": (
-        "gateway/writeback: test_cells_of_imported_components_are_not_seen",
     ),
     "A run is joined only if Hex has shown within two seconds that it is running, to this caller or another.": (
         "gateway/fresh_answers: test_a_run_that_has_ended_unseen_is_not_joined",

@@ -1,12 +1,14 @@
 """Projects that write to a database when they run: a hit would skip the write, so that each request runs."""
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
 from gateway_world import ALICE, World, cache, completed, file_source, play
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Engine, event
 
 from exporter.config import Failures, Policy
 from exporter.facts import ExportedCell, ProjectVersion
@@ -160,13 +162,6 @@ def test_a_request_that_waits_for_its_turn_is_given_no_result_once_the_project_w
     play(story, sources=(SOURCE,), exports=True)
 
 
-def test_cells_of_imported_components_are_not_seen() -> None:
-    cell = ExportedCell(cell_id="c", cell_type="component_import", component_id="k", writes=False)
-    version = ProjectVersion(project_id="p", version="1", cells=(cell,))
-
-    assert version.writes_on_runs is False
-
-
 def test_explain_says_so() -> None:
     async def story(world: World, project: str) -> None:
         known_version(world, project, writes=True)
@@ -220,5 +215,42 @@ def test_in_any_order_of_events_no_writeback_project_is_answered_without_a_run_o
                 case "restart":
                     await world.kill()
                     await world.restart()
+
+    play(story, sources=(SOURCE,), exports=True)
+
+
+@pytest.mark.parametrize("exports", [True, False])
+def test_what_a_component_does_is_not_seen_and_may_be_a_write(exports: bool) -> None:
+    async def story(world: World, project: str) -> None:
+        shown = next(one for one in world.simulation.projects if one.project_id == project)
+        cells = (ExportedCell(cell_id="c", cell_type="component_import", component_id="other", writes=False),)
+        version = ProjectVersion(project_id=project, version="latest", cells=cells)
+        world.ledger.record_version(version, world.simulation.published_ms(shown, world.now_ms), world.now_ms)
+        for answer in await twice(world, project):
+            assert cache(answer) == "bypass"
+            assert "component" in answer.headers["X-Hex-Exporter-Reason"]
+
+    play(story, sources=(SOURCE,), exports=exports)
+
+
+def test_a_run_request_reads_nothing_from_the_disk() -> None:
+    """While an import writes the ledger, each read of it would hold every request up."""
+
+    async def story(world: World, project: str) -> None:
+        world.ledger.record_collector("export", False, world.now_ms, 403)
+        await twice(world, project)
+        statements: list[str] = []
+        loop_thread = threading.get_ident()
+
+        def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            if threading.get_ident() == loop_thread:
+                statements.append(statement)
+
+        event.listen(Engine, "before_cursor_execute", note)
+        try:
+            assert cache(await world.run(project)) == "hit"
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
+        assert not statements
 
     play(story, sources=(SOURCE,), exports=True)

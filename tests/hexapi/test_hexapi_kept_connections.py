@@ -1,6 +1,7 @@
 """Kept connections that the other side closes as the next request arrives, over real sockets."""
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -70,6 +71,27 @@ def test_a_read_that_meets_a_closed_connection_is_sent_again_on_a_new_one(method
         assert [isinstance(answer, Answer) and answer.status for answer in answers] == [200] * 5
 
     against(server, use)
+
+
+def test_no_module_is_looked_for_while_a_request_is_sent() -> None:
+    """A library that imports on each request what is not installed has every folder of the path searched."""
+    sought: list[str] = []
+
+    class Seeking:
+        @staticmethod
+        def find_spec(name: str, *_: object) -> None:
+            sought.append(name)
+
+    async def use(http: Exchanger, url: str) -> None:
+        await send(http, url)
+        sys.meta_path.insert(0, Seeking)  # type: ignore[arg-type]
+        try:
+            assert isinstance(await send(http, url), Answer)
+        finally:
+            sys.meta_path.remove(Seeking)  # type: ignore[arg-type]
+
+    against(Closing(later=OK), use)
+    assert not sought
 
 
 def test_the_second_time_takes_no_other_kept_connection() -> None:

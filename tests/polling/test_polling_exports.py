@@ -159,3 +159,42 @@ def test_where_every_fifth_fails_each_version_comes_in_the_end(exporting, follow
 
     assert all(following.known.versions.of(f"p{number}") for number in range(12))
     assert len(exporting.wanted) == 12 + 2  # the fifth and the tenth again, and none twice
+
+
+def test_what_the_gateway_runs_is_read_next(exporting, follow):
+    for number in range(30):
+        exporting.add_project(f"p{number}")
+        exporting.add_run(
+            f"p{number}",
+            f"r{number}",
+            NOW - HOUR,
+            end=NOW - HOUR + 60 * (30 - number),
+            elapsedTime=60_000 * (30 - number),
+            projectVersion="3",
+        )
+    following = follow(exporting.transport, collect=EXPORTS, per_hour=40)
+    asyncio.run(following.run_for(2 * HOUR))
+    assert "p29" not in {project_id for project_id, _ in exporting.wanted}
+    before = len(exporting.wanted)
+
+    following.poller.expect_run("p29")
+    asyncio.run(following.run_for(HOUR // 2))
+
+    assert exporting.wanted[before][0] == "p29"
+    assert len([one for one in exporting.wanted if one[0] == "p29"]) == 1
+
+
+def test_what_the_gateway_runs_waits_for_no_past(exporting, follow):
+    """An import of months keeps the requests busy: the version that decides on hits comes all the same."""
+    for number in range(8):
+        exporting.add_project(f"p{number}")
+        for run in range(250):
+            exporting.add_run(f"p{number}", f"r{number}-{run}", NOW - HOUR * (run + 2), end=NOW - HOUR * (run + 2) + 60)
+    following = follow(exporting.transport, collect=EXPORTS, per_minute=4, per_hour=200)
+    asyncio.run(following.run_for(HOUR // 12))
+    assert not exporting.wanted, "else the past of this test is too short"
+
+    following.poller.expect_run("p7")
+    asyncio.run(following.run_for(HOUR // 30))
+
+    assert exporting.wanted == [("p7", "latest")]

@@ -1,6 +1,6 @@
 """Whether a run of a project does more than give a result: it may write to a database, which a hit would skip."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from exporter.config import Config, Policy
 from exporter.facts import Project
@@ -18,8 +18,11 @@ def side_effect(config: Config, ledger: WorkspaceLedger, project: Project, polic
     """
     if policy.writeback == "skip_ok":
         return None
-    writes = published_writes(project, ledger.versions.of(project.project_id))
-    if writes is None and may_be_read(config, ledger):
+    published = _published(project, ledger.versions.of(project.project_id))
+    writes = _writes(published)
+    if writes is None and any(_imports(known) for known in published):
+        return "writeback: its published version imports a component, which may write to a database"
+    if writes is None and (published or may_be_read(config, ledger)):
         return "writeback: whether its published version writes to a database is not known"
     return "writeback: its published version writes to a database" if writes else None
 
@@ -33,8 +36,19 @@ def may_be_read(config: Config, ledger: WorkspaceLedger) -> bool:
 
 def published_writes(project: Project, versions: Mapping[str, KnownVersion]) -> bool | None:
     """Whether what is published of the project writes when it runs; None if its cells are not known."""
-    published = [known for known in versions.values() if known.published_ms == project.published_ms]
-    if not published or project.published_ms is None:
-        return None
+    return _writes(_published(project, versions))
+
+
+def _published(project: Project, versions: Mapping[str, KnownVersion]) -> list[KnownVersion]:
+    if project.published_ms is None:
+        return []
+    return [known for known in versions.values() if known.published_ms == project.published_ms]
+
+
+def _writes(published: Sequence[KnownVersion]) -> bool | None:
     answers = {known.facts.writes_on_runs for known in published}
-    return True if True in answers else None if None in answers else False
+    return True if True in answers else None if None in answers or not answers else False
+
+
+def _imports(known: KnownVersion) -> bool:
+    return any(cell.cell_type == "component_import" for cell in known.facts.cells or ())

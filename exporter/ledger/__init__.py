@@ -34,6 +34,8 @@ from exporter.ledger.schema import SCHEMA_VERSION
 from exporter.ledger.series_limit import OTHER, PROJECT_METRICS, SOURCE_METRICS
 from exporter.ledger.source_states import SourceRepository, SourceState, Span
 from exporter.ledger.trigger_states import TriggerRepository, TriggerState
+from exporter.ledger.unreadable_runs import UnreadableRuns
+from exporter.ledger.unreadable_runs import bounded as bounded_unreadable_runs
 from exporter.ledger.warehouse_hours import (
     REPLACED_BACK_MS,
     WarehouseHour,
@@ -89,12 +91,14 @@ __all__ = [
     "StoredClosing",
     "TriggerRepository",
     "TriggerState",
+    "UnreadableRuns",
     "WarehouseHour",
     "WarehouseKey",
     "WarehouseState",
     "WarehouseSums",
     "WorkspaceLedger",
     "WriterLock",
+    "bounded_unreadable_runs",
     "copy_ledger",
     "hand_overs",
     "is_given_up",

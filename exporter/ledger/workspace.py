@@ -20,6 +20,7 @@ from exporter.ledger.run_counting import (
     was_unviewed,
 )
 from exporter.ledger.thread_growth import ThreadLook
+from exporter.ledger.unreadable_runs import UNREADABLE_RUNS, UnreadableRuns, rows_of
 from exporter.ledger.workspace_reader import SKEW, UNKNOWN_PROJECTS, WorkspaceReader
 
 
@@ -71,6 +72,14 @@ class WorkspaceLedger(WorkspaceReader):
         """So many items of the listing could not be read, and no project that is known may be meant by them."""
         if count != self.unknown_projects:
             self.set_value(UNKNOWN_PROJECTS, count)
+
+    def record_unreadable_runs(self, project_id: str, rows: Iterable[UnreadableRuns]) -> None:
+        """These, and no others, are the runs of the project that cannot be read."""
+        with self._store.transaction(self.name) as transaction:
+            before = rows_of(self._key_values.within(transaction, UNREADABLE_RUNS))
+            forgotten_ms = self._runs.pruned_before_ms(transaction.connection)
+            kept = [one for one in before if one.project_id != project_id and one.until_ms >= forgotten_ms]
+            self._key_values.write(transaction, UNREADABLE_RUNS, [*kept, *rows])
 
     def record_seats(self, seats: Iterable[Seat], at_ms: int) -> None:
         """A whole listing of users; what differs from the one before applies from now on."""

@@ -24,6 +24,7 @@ from exporter.ledger.source_states import SourceRepository
 from exporter.ledger.store import Store
 from exporter.ledger.thread_growth import CreditRepository
 from exporter.ledger.trigger_states import TriggerRepository
+from exporter.ledger.unreadable_runs import UNREADABLE_RUNS, UnreadableRuns, rows_of
 from exporter.ledger.warehouse_hours import WarehouseRepository
 from exporter.ledger.workspace_counters import WorkspaceCounters
 
@@ -92,6 +93,11 @@ class WorkspaceReader:
     def unknown_projects(self) -> int:
         """How many items of the last listing of projects can be read no more than what they are about is known."""
         return int(self._key_values.read(UNKNOWN_PROJECTS) or 0)
+
+    @property
+    def unreadable_runs(self) -> tuple[UnreadableRuns, ...]:
+        """The runs that Hex lists and that cannot be read, as far as they have not been forgotten."""
+        return rows_of(self._key_values.read(UNREADABLE_RUNS))
 
     def agreed_ms(self, wall_ms: int) -> int:
         """The agreed time when this machine's clock shows `wall_ms`, as far as it was noted within the last hour."""

@@ -583,7 +583,8 @@ GROUPS = (
             _gauge(
                 "hex_budget_unreadable_projects",
                 "workspace budget unit",
-                "Projects of the budget whose runs are refused: the true figures are higher.",
+                "Projects of the budget whose runs are refused, or of which a run of this period or the last cannot be "
+                "read: the true figures are higher.",
             ),
         ),
     ),
@@ -1153,6 +1154,11 @@ GROUPS = (
                 "hex_exporter_unreadable_projects",
                 "workspace",
                 "Projects that the token was never able to read, or not their runs: they are part of no figure.",
+            ),
+            _gauge(
+                "hex_exporter_unreadable_runs",
+                "workspace",
+                "Runs that Hex lists and that cannot be read: they are part of no figure.",
             ),
             _gauge(
                 "hex_exporter_excluded_projects",

@@ -106,6 +106,7 @@ class WorkspaceFigures:
     estimate_saving_micro: int | None
     complete_until_ms: int | None
     unreadable_projects: int
+    unreadable_runs: int
     gaps: tuple[Gap, ...]
     currency: Currency = DOLLARS
 
@@ -135,6 +136,7 @@ def workspace_figures(snapshot: Snapshot) -> WorkspaceFigures:
         estimate_saving_micro=None if audit is None else audit.saving.money("estimate"),
         complete_until_ms=snapshot.complete_until_ms,
         unreadable_projects=len(snapshot.unreadable),
+        unreadable_runs=sum(one.runs for one in snapshot.stored.unreadable_runs),
         gaps=tuple(
             Gap(feature=feature, state=state.replace("_", " "), needs=needs)
             for feature, (state, needs) in snapshot.features.items()

@@ -49,10 +49,20 @@ class HeadRead:
         self._step_backs = 0
         self._stale_pages = 0
         self._gap_ms: int | None = None
+        self._past_ms: int | None = None
 
     def leave_gap(self, since_ms: int) -> None:
         """A run that started then or later cannot be read: nothing is known whole from there on."""
         self._gap_ms = since_ms if self._gap_ms is None else min(self._gap_ms, since_ms)
+
+    def leave_past(self, until_ms: int) -> None:
+        """A run that started before then cannot be read, long ago: what lies behind it comes with the past."""
+        self._past_ms = until_ms if self._past_ms is None else max(self._past_ms, until_ms)
+
+    @property
+    def oldest_ms(self) -> int | None:
+        """The earliest start that has come, None before the first."""
+        return self._oldest_ms
 
     def add(self, page: Page, sent_ms: int) -> None:
         """Take the page that `next` asked for; `sent_ms` is when it was requested, by Hex's clock."""
@@ -108,6 +118,8 @@ class HeadRead:
             is_joined = known_from_ms is not None and self._is_joined()
             # Where Hex has forgotten every run since `known_from_ms`, no older page would ever touch what is known.
             known_from_ms = min(known_from_ms or 0, self._oldest_ms + 1) if is_joined else self._oldest_ms + 1
+        if self._past_ms is not None:
+            known_from_ms = max(known_from_ms or ALL_KNOWN_MS, self._past_ms + 1)
         known_until_ms = max(self._first_sent_ms, self._progress.known_until_ms or 0)
         return replace(
             self._progress,
@@ -191,7 +203,8 @@ def extend_back(progress: RunProgress, page: Page) -> RunProgress | None:
             return None
         return replace(progress, known_from_ms=ALL_KNOWN_MS)
     if not starts:
-        return replace(progress, is_unordered=True)
+        # Where none of the page can be read, no order follows from it.
+        return None if page.bad else replace(progress, is_unordered=True)
     if any(start > oldest + progress.margin_ms for oldest, start in zip(accumulate(starts, min), starts, strict=True)):
         return replace(progress, is_unordered=True)
     if max(starts) < progress.known_from_ms - 1:

@@ -21,7 +21,7 @@ from exporter.polling.request_estimate import (
 from exporter.polling.run_habits import HABIT_DAYS_MS, habits_of
 from exporter.polling.tracked_project import RunsTaken, TrackedProject, active_runs
 from exporter.polling.turn_pacing import TurnPacing
-from exporter.polling.unreadable_runs import UnreadableRuns
+from exporter.polling.unreadable_runs import UnreadableRunsWatch
 
 OVERDUE_MS = 10 * MINUTE_MS
 """A project whose runs are due for longer than this is overdue."""
@@ -57,7 +57,7 @@ class RunReader:
         self.pacing = TurnPacing(requests_per_hour)
         self._active: dict[str, dict[str, int | None]] = {}
         self._unlisted_since_ms: dict[str, int] = {}
-        self._unreadable = UnreadableRuns(ledger)
+        self._unreadable = UnreadableRunsWatch(ledger)
         self._outlooks_at: tuple[int, int] = (0, 0)
 
     def load(self) -> None:
@@ -66,6 +66,7 @@ class RunReader:
         self._expected = {project_id: one.expected_runs for project_id, one in self._tracked.items()}
         self._tracked = {}
         self._habits_at_ms = None
+        self._unreadable.load()
 
     def refresh(self, now_ms: int, listings_per_hour: float, *, details_left: int = 0) -> None:
         """Follow the projects that the ledger lists now; reads under way go on.
@@ -148,7 +149,7 @@ class RunReader:
             return RunsTaken.WELL
         runs = page.only(Run)
         if tracked.read is None and page.request.offset > 0:
-            taken = self._take_older(project_id, tracked, page, runs, now_ms)
+            taken = self._take_older(project_id, tracked, page, runs, sent_ms, now_ms)
         else:
             if tracked.outlook is not None and tracked.outlook.is_turn and tracked.read is None:
                 self.pacing.turn_taken(now_ms)
@@ -299,7 +300,7 @@ class RunReader:
         assert read is not None
         behind = read.behind_what_is_known(runs)
         read.is_deep = read.is_deep or not behind <= self._ledger.known_run_ids(behind)
-        self._unreadable.look(project_id, page, read, sent_ms)
+        self._unreadable.look_at_newest(project_id, page, read, one.progress, sent_ms)
         read.add(page, sent_ms)
         if read.next is not None or read.flaw is not None:
             self._ledger.record_runs(project_id, runs, one.progress, now_ms)
@@ -323,10 +324,14 @@ class RunReader:
         one.end_read(read, progress)
 
     def _take_older(
-        self, project_id: str, one: TrackedProject, page: Page, runs: Sequence[Run], now_ms: int
+        self, project_id: str, one: TrackedProject, page: Page, runs: Sequence[Run], sent_ms: int, now_ms: int
     ) -> RunsTaken:
-        progress = extend_back(one.progress, page)
+        part = self._unreadable.readable_part(project_id, page, one.progress, sent_ms)
+        progress = extend_back(one.progress, part or page)
         self._ledger.record_runs(project_id, runs, progress or one.progress, now_ms)
+        if part is not None:
+            one.progress, one.known_runs = progress or one.progress, None
+            return RunsTaken(older_flaw="a run cannot be read")
         if progress is None:
             one.known_runs = max(0, page.request.offset - 100)
         else:

@@ -159,7 +159,4 @@ def _remarks(snapshot: Snapshot, this: _Sums | None, start_ms: int, oldest_ms: i
         yield f"no run started in the {counted}"
     if this is not None:
         yield _LOWER_BOUND
-    if snapshot.unreadable:
-        yield f"{len(snapshot.unreadable)} projects are not included: Hex has never shown their runs"
-    if left_out := snapshot.stored.excluded_projects:
-        yield f"{left_out} projects are left out by collect.match or collect.except"
+    yield from left_out_remarks(snapshot, (start_ms, snapshot.now_ms))

@@ -17,6 +17,7 @@ from exporter.report.commitments import with_commitments
 from exporter.report.compute_basis import compute_remarks
 from exporter.report.contract_tables import contract_remarks, contract_tables
 from exporter.report.credit_tables import credit_remarks, credit_tables
+from exporter.report.left_out import left_out_remarks
 from exporter.report.report_period import ReportPeriod, WantedPeriod, report_period
 from exporter.report.table_wording import local
 from exporter.report.team_week import with_savings
@@ -144,8 +145,7 @@ def _report(
         remarks.append(f"runs of this {noun} have been forgotten: it began before storage.keep_runs")
     if is_over and noun != "period":
         remarks += closing_remarks(closed, timezone, currency)
-    if left_out := snapshot.stored.excluded_projects:
-        remarks.append(f"{left_out} projects are left out by collect.match or collect.except")
+    remarks += left_out_remarks(snapshot, week)
     if accounts is not None:
         remarks += compute_remarks(snapshot, accounts.week)
         remarks += warehouse_remarks(snapshot, accounts)

@@ -48,7 +48,7 @@ from exporter.ledger import KnownProject, Listing, WorkspaceLedger
 from exporter.view.accounts import Accounts, WeekAccount
 from exporter.view.budget_consumers import BudgetConsumers
 from exporter.view.budget_spent import BillSpent, BothSpent, BudgetUses, RunsSpent
-from exporter.view.completeness import awaited, complete_since_ms, is_mostly_unreadable, unreadable
+from exporter.view.completeness import awaited, complete_since_ms, is_mostly_unreadable, lacking
 from exporter.view.contract_book import ContractBook, compute_cost
 from exporter.view.credit_book import KEPT_MS, CreditBook
 from exporter.view.daily_usage import LEFT_OUT, DailyUsage, Share
@@ -229,7 +229,7 @@ class Bookkeeper:
         return Accounts(
             budgets=budgets,
             consumers=tuple(used_by.values()),
-            unreadable_projects=tuple(len(unreadable(mine_of[index])) for index in mine_of),
+            unreadable_projects=tuple(len(lacking(mine, stored.unreadable_runs, monthly_since_ms)) for mine in mine_of.values()),
             week=account,
             months=(account,) if len(months) == 1 else tuple(week_account(month, week) for month in months),
             previous_week=week_account(previous_week),

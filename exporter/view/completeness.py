@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
-from exporter.ledger import KnownProject
+from exporter.ledger import KnownProject, UnreadableRuns
 
 
 def can_run(known: KnownProject) -> bool:
@@ -18,6 +18,16 @@ def awaited(projects: Iterable[KnownProject]) -> list[KnownProject]:
 def unreadable(projects: Iterable[KnownProject]) -> list[KnownProject]:
     """The projects that can run and whose runs Hex has never shown: no figure includes them."""
     return [known for known in projects if can_run(known) and known.progress.was_never_readable]
+
+
+def lacking(
+    projects: Iterable[KnownProject], unreadable_runs: Iterable[UnreadableRuns], since_ms: int
+) -> list[KnownProject]:
+    """Those that are unreadable, and those of which a run that may have started since then cannot be read."""
+    projects = tuple(projects)
+    ids = {one.project.project_id for one in unreadable(projects)}
+    ids |= {one.project_id for one in unreadable_runs if one.until_ms >= since_ms}
+    return [known for known in projects if known.project.project_id in ids]
 
 
 def is_mostly_unreadable(projects: Collection[KnownProject], share: float) -> bool:

@@ -48,6 +48,7 @@ def without(stored: Stored, excluded: frozenset[str]) -> Stored:
         last_7d={kind: amount for kind, amount in stored.last_7d.items() if kind[0] not in excluded},
         counted_7d={series: amount for series, amount in stored.counted_7d.items() if series[1][0] not in excluded},
         active_runs=tuple(run for run in stored.active_runs if run.project_id not in excluded),
+        unreadable_runs=tuple(one for one in stored.unreadable_runs if one.project_id not in excluded),
         last_runs={key: at_ms for key, at_ms in stored.last_runs.items() if key[0] not in excluded},
         warehouse_week={key: sums for key, sums in stored.warehouse_week.items() if key[1].project_id not in excluded},
         warehouse_previous_week={

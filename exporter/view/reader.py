@@ -96,6 +96,7 @@ class Reader:
             counted_7d=recently.counted,
             previous_week_by_now=recently.previous_by_now,
             unknown_projects=ledger.unknown_projects,
+            unreadable_runs=ledger.unreadable_runs,
             warehouse_states=ledger.warehouses.states(),
             warehouse_week=ledger.warehouses.week(*bounds),
             warehouse_previous_week=ledger.warehouses.week(*previous),

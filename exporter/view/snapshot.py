@@ -18,6 +18,7 @@ from exporter.ledger import (
     RunAmount,
     SourceState,
     TriggerState,
+    UnreadableRuns,
     WarehouseKey,
     WarehouseState,
     WarehouseSums,
@@ -84,6 +85,7 @@ class Stored:
     excluded_projects: int = 0
     unknown_projects: int = 0
     triggers: Mapping[str, TriggerState] = field(default_factory=dict)
+    unreadable_runs: tuple[UnreadableRuns, ...] = ()
     warehouse_states: Mapping[str, WarehouseState] = field(default_factory=dict)
     warehouse_week: Mapping[tuple[str, WarehouseKey], WarehouseSums] = field(default_factory=dict)
     warehouse_previous_week: Mapping[tuple[str, WarehouseKey], WarehouseSums] = field(default_factory=dict)

@@ -274,6 +274,89 @@ class TestARunThatCannotBeReadForLong:
         assert clock.now() - self.until(following) < HOUR
 
 
+class TestARunOfThePastThatCannotBeRead:
+    """Where it lies nothing is known for a day, however deep; then each figure says that it is left out."""
+
+    def broken(self, hand_made, follow, clock, place=130, of=150, every=HOUR):
+        """So many runs, a start each hour, of which one of the last week is broken."""
+        hand_made.add_project("p")
+        for number in range(of):
+            start = clock.now() - (of - number) * every
+            hand_made.add_run("p", f"r{number}", start, end=start + 5)
+        run = hand_made.runs["p"][place]
+        good = dict(run)
+        run["runId"] = None
+        return follow(hand_made.transport, durable=True), run, good
+
+    def since(self, following):
+        (project,) = following.known.projects()
+        return project.progress.complete_from_ms
+
+    def ids(self, following):
+        return {run.run_id for run in following.known.runs_between(0, None)}
+
+    @pytest.mark.parametrize("place", [0, 40, 99, 100, 130, 149])
+    def test_nothing_is_complete_where_it_lies_and_it_is_known_once_it_can_be_read(
+        self, hand_made, follow, clock, place
+    ):
+        following, run, good = self.broken(hand_made, follow, clock, place)
+        go(following, 3 * HOUR)
+        (project,) = following.known.projects()
+        progress = project.progress
+        start_ms = clock.now() * 1000 - (place + 1 + 3) * HOUR * 1000
+        assert progress.complete_from_ms > start_ms or progress.known_until_ms <= start_ms + HOUR * 1000
+        assert following.figures()["hex_exporter_unreadable_runs"] == {(): 1}
+        run.update(good)
+
+        go(following, 2 * HOUR)
+
+        assert len(self.ids(following)) == 150
+        assert self.since(following) == 0
+        assert following.figures()["hex_exporter_unreadable_runs"] == {(): 0}
+
+    def test_after_a_day_it_is_left_out_and_every_figure_says_so(self, hand_made, follow, clock):
+        following, _, _ = self.broken(hand_made, follow, clock)
+        go(following, 20 * HOUR)
+        assert "hex_budget_previous_used" not in following.figures()
+        following.restart()
+        with structlog.testing.capture_logs() as logs:
+            go(following, 6 * HOUR)
+
+        figures = following.figures()
+        assert self.since(following) == 0
+        assert figures["hex_exporter_unreadable_runs"] == {(): 1}
+        assert figures["hex_budget_unreadable_projects"] == {("weekly-runs", "runs"): 1}
+        assert sum(figures[name]["weekly-runs", "runs"] for name in ("hex_budget_used", "hex_budget_previous_used")) == 149
+        assert len([line for line in logs if "left out" in line["event"]]) == 1
+
+    def test_pages_of_which_nothing_can_be_read_are_no_end_and_no_disorder(self, hand_made, follow, clock):
+        following, _, _ = self.broken(hand_made, follow, clock, of=450)
+        broken = hand_made.runs["p"][150:290]
+        good = [dict(run) for run in broken]
+        for run in broken:
+            run["runId"] = None
+        go(following, 3 * HOUR)
+        (project,) = following.known.projects()
+        assert project.progress.known_from_ms > clock.now() * 1000 - 160 * HOUR * 1000
+        assert not project.progress.is_unordered
+        for run, fields in zip(broken, good, strict=True):
+            run.update(fields)
+        hand_made.runs["p"][130]["runId"] = "was broken"
+
+        go(following, 4 * HOUR)
+
+        assert len(self.ids(following)) == 450
+
+    def test_one_of_before_the_last_two_periods_marks_no_budget(self, hand_made, follow, clock):
+        following, _, _ = self.broken(hand_made, follow, clock, place=40, of=50, every=24 * HOUR)
+        go(following, 26 * HOUR)
+
+        figures = following.figures()
+        assert figures["hex_exporter_unreadable_runs"] == {(): 1}
+        assert figures["hex_budget_unreadable_projects"] == {("weekly-runs", "runs"): 0}
+        assert "hex_budget_previous_used" in figures
+
+
 class TestWritesThatFail:
     @pytest.mark.slow
     @pytest.mark.parametrize("seed", range(4))

@@ -32,6 +32,8 @@ def health_families(snapshot: Snapshot) -> Iterator[Family]:
     if snapshot.listed_ms is not None:
         unreadable = len(snapshot.unreadable) + stored.unknown_projects
         yield Family(METRICS["hex_exporter_unreadable_projects"], [((name,), unreadable)])
+        left_out = sum(one.runs for one in stored.unreadable_runs)
+        yield Family(METRICS["hex_exporter_unreadable_runs"], [((name,), left_out)])
 
     for metric, at_ms in (
         ("hex_last_successful_poll_timestamp_seconds", snapshot.past(snapshot.listed_ms)),

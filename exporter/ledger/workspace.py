@@ -77,7 +77,7 @@ class WorkspaceLedger(WorkspaceReader):
         """These, and no others, are the runs of the project that cannot be read."""
         with self._store.transaction(self.name) as transaction:
             before = rows_of(self._key_values.within(transaction, UNREADABLE_RUNS))
-            forgotten_ms = self._runs.pruned_before_ms(transaction.connection)
+            forgotten_ms = self._runs.pruned_before_ms(transaction.connection) or 0
             kept = [one for one in before if one.project_id != project_id and one.until_ms >= forgotten_ms]
             self._key_values.write(transaction, UNREADABLE_RUNS, [*kept, *rows])
 

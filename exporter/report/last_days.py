@@ -12,6 +12,7 @@ from exporter.facts import TERMINAL_STATUSES, TRIGGERS
 from exporter.insight import UNBILLED
 from exporter.ledger import Ledger, RunAmount, WorkspaceLedger
 from exporter.metrics import Collector, Status
+from exporter.report.left_out import left_out_remarks
 from exporter.report.table_report import TableReport
 from exporter.report.table_wording import local
 from exporter.report.week_tables import WITHOUT_TEAM, Cell, Table

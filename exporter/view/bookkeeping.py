@@ -229,7 +229,9 @@ class Bookkeeper:
         return Accounts(
             budgets=budgets,
             consumers=tuple(used_by.values()),
-            unreadable_projects=tuple(len(lacking(mine, stored.unreadable_runs, monthly_since_ms)) for mine in mine_of.values()),
+            unreadable_projects=tuple(
+                len(lacking(mine, stored.unreadable_runs, monthly_since_ms)) for mine in mine_of.values()
+            ),
             week=account,
             months=(account,) if len(months) == 1 else tuple(week_account(month, week) for month in months),
             previous_week=week_account(previous_week),

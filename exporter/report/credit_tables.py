@@ -24,7 +24,9 @@ def credit_tables(snapshot: Snapshot, closed_ms: int | None, now_ms: int) -> Ite
     if account is None:
         return
     before = period_before(account.week, "week", snapshot.config.week(snapshot.name))
-    use = account.use if closed_ms is None else account.use.of(lambda one: one.seen_ms <= closed_ms)
+    if closed_ms is not None:
+        account = account.of(account.use.of(lambda one: one.seen_ms <= closed_ms))
+    use = account.use
     people, last_people = (use.by(lambda one: one.user_id, *week) for week in (account.week, before))
     kinds, last_kinds = (
         use.by(lambda one: (one.model, one.source, one.thread_type), *week) for week in (account.week, before)

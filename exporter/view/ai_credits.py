@@ -1,7 +1,7 @@
 """A workspace's AI credits at one moment: who used them this week, with what, and how the month's grants stand."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from exporter.config import Contract, Week
 from exporter.facts import Seat
@@ -37,7 +37,7 @@ class CreditAccount:
 
     `use` has everything, by instant; `last_7d_milli` are the seven days until now, `usual_7d_milli` the median of such
     spans before them. `outlook` is None where the plan, or what comes with its seats, is not known. `by_user` (by user
-    id, None: no one named) and `by_kind` are of this week.
+    id, None: no one named) and `by_kind` are of this week. `of` is the same account of a part of the use.
     """
 
     use: CreditUse
@@ -47,6 +47,7 @@ class CreditAccount:
     outlook: CreditOutlook | None
     by_user: Mapping[str | None, int]
     by_kind: Mapping[CreditKind, int]
+    of: Callable[[CreditUse], "CreditAccount"] = field(repr=False, compare=False)
 
 
 def credit_account(
@@ -65,4 +66,5 @@ def credit_account(
         outlook=None if grants is None else credit_outlook(use, grants, tariff, month, now_ms, pool),
         by_user=use.by(lambda one: one.user_id, *this_week),
         by_kind=use.by(lambda one: (one.source, one.thread_type, one.model), *this_week),
+        of=lambda part: credit_account(part, seats, tariff, week, now_ms, contract),
     )

@@ -38,6 +38,7 @@ from exporter.ledger.unreadable_runs import UnreadableRuns
 from exporter.ledger.unreadable_runs import bounded as bounded_unreadable_runs
 from exporter.ledger.warehouse_hours import (
     REPLACED_BACK_MS,
+    RunQuery,
     WarehouseHour,
     WarehouseKey,
     WarehouseState,
@@ -83,6 +84,7 @@ __all__ = [
     "RequestKey",
     "RunAmount",
     "RunProgress",
+    "RunQuery",
     "RunVersion",
     "SourceRepository",
     "SourceState",

@@ -120,3 +120,20 @@ WAREHOUSE_HOURS = Table(
 
 The `counted_` columns are what the counters have got of the row: they never fall.
 """
+
+WAREHOUSE_RUN_QUERIES = Table(
+    "warehouse_run_queries",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("warehouse", Text, primary_key=True),
+    Column("hour_ms", BigInteger, primary_key=True),
+    Column("project_id", Text, primary_key=True),
+    Column("cell_id", Text, primary_key=True),
+    Column("start_ms", BigInteger, primary_key=True),
+    Column("end_ms", BigInteger, primary_key=True),
+    Column("queries", BigInteger, nullable=False),
+)
+"""Queries whose context is a run's, of the hours in which they ended, replaced with them; kept until they are joined.
+
+Those without a project have a comment that cannot be read.
+"""

@@ -19,6 +19,7 @@ from exporter.ledger import (
     version_10,
     version_11,
     version_12,
+    version_13,
 )
 from exporter.ledger.engines import place, table_names
 from exporter.ledger.lease_schema import METADATA
@@ -83,6 +84,11 @@ def _from_11(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def _from_12(connection: Connection) -> None:
+    for statement in version_13.TABLES:
+        connection.exec_driver_sql(statement)
+
+
 STEPS: tuple[Step, ...] = (
     _from_1,
     _from_2,
@@ -95,6 +101,7 @@ STEPS: tuple[Step, ...] = (
     _from_9,
     _from_10,
     _from_11,
+    _from_12,
 )
 """`STEPS[n - 1]` turns version n into n + 1. A step is never edited once released; it may not import `schema`."""
 
@@ -120,6 +127,7 @@ def cover(raw: sqlite3.Connection) -> None:
         (10, version_10.TABLES),
         (11, version_11.TABLES),
         (12, version_12.TABLES),
+        (13, version_13.TABLES),
     )
     for table in (table for number, tables in added if found[0] < number for table in tables):
         raw.execute(table.replace("CREATE TABLE", "CREATE TEMPORARY TABLE", 1))

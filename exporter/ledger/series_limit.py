@@ -24,6 +24,13 @@ WAREHOUSE_METRICS = (
 )
 """What is counted of each project's queries in a warehouse."""
 
+SQL_CELL_METRICS = (
+    "hex_sql_cells_expected_total",
+    "hex_sql_cells_seen_total",
+    "hex_sql_cells_unjudged_runs_total",
+)
+"""What is counted of each project's SQL cells, of runs whose queries were joined to them."""
+
 PROJECT_METRICS = frozenset(
     {
         "hex_runs_total",
@@ -34,6 +41,7 @@ PROJECT_METRICS = frozenset(
         *SOURCE_METRICS,
         *TRIGGER_METRICS,
         *WAREHOUSE_METRICS,
+        *SQL_CELL_METRICS,
     }
 )
 """Counters whose first label is project_id: a project without its own series adds to `other`."""

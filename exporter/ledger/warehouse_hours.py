@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 from sqlalchemy import delete, func, select
 
 from exporter.ledger.codec import storable
-from exporter.ledger.cost_schema import WAREHOUSE_HOURS
+from exporter.ledger.cost_schema import WAREHOUSE_HOURS, WAREHOUSE_RUN_QUERIES
 from exporter.ledger.histograms import Amounts
 from exporter.ledger.key_values import KeyValues
 from exporter.ledger.schema import upsert
@@ -66,6 +67,15 @@ class WarehouseHour(NamedTuple):
     unpriced: int
 
 
+class RunQuery(NamedTuple):
+    """Queries of one cell from one instant to another, for a run; without a project their comment cannot be read."""
+
+    project_id: str
+    cell_id: str
+    start_ms: int
+    end_ms: int
+
+
 Sums = Mapping[tuple[str, WarehouseKey], WarehouseSums]
 """By warehouse and key, whose hour is 0."""
 
@@ -83,6 +93,8 @@ class WarehouseState(NamedTuple):
 
 
 _NAMES = "warehouses"
+_JOINED = "warehouse-runs"
+_HOUR_MS = 3_600_000
 _KEY = WarehouseKey._fields
 _SUMS = tuple(WarehouseSums.__dataclass_fields__)
 _COUNTED = ("counted_queries", "counted_ms", "counted_hits")
@@ -111,8 +123,11 @@ class WarehouseRepository:
         hours: Mapping[WarehouseKey, WarehouseSums],
         now_ms: int,
         count_from_ms: int | None,
+        run_queries: Mapping[RunQuery, int] = MappingProxyType({}),
     ) -> None:
         """The hours of `span` are these and no others; the log is complete up to its end.
+
+        `run_queries` are those that ended in `span`, with how many each stands for.
 
         One transaction: the same hours again change nothing. What grew is counted, of hours since `count_from_ms`.
         """
@@ -140,6 +155,7 @@ class WarehouseRepository:
                 )
             transaction.connection.execute(delete(WAREHOUSE_HOURS).where(within))
             upsert(transaction.connection, WAREHOUSE_HOURS, rows)
+            self._replace_run_queries(transaction, warehouse, span, run_queries)
             self._count(transaction, amounts, now_ms)
             known = self._state_within(transaction, warehouse)
             until_ms, since_ms = known.complete_until_ms, known.complete_since_ms
@@ -148,6 +164,48 @@ class WarehouseRepository:
             since_ms = span[0] if since_ms is None or is_gap else min(since_ms, span[0])
             until_ms = span[1] if until_ms is None else max(until_ms, span[1])
             self._note_state(transaction, warehouse, WarehouseState(until_ms, None, now_ms, since_ms))
+
+    def _replace_run_queries(
+        self, transaction: Transaction, warehouse: str, span: tuple[int, int], found: Mapping[RunQuery, int]
+    ) -> None:
+        column = WAREHOUSE_RUN_QUERIES.c
+        mine = (column.workspace == self._workspace) & (column.warehouse == warehouse)
+        within = mine & (column.hour_ms >= span[0]) & (column.hour_ms < span[1])
+        transaction.connection.execute(delete(WAREHOUSE_RUN_QUERIES).where(within))
+        rows = [
+            {
+                **one._asdict(),
+                "workspace": self._workspace,
+                "warehouse": warehouse,
+                "hour_ms": one.end_ms - one.end_ms % _HOUR_MS,
+                "project_id": storable(one.project_id),
+                "cell_id": storable(one.cell_id),
+                "queries": queries,
+            }
+            for one, queries in found.items()
+        ]
+        upsert(transaction.connection, WAREHOUSE_RUN_QUERIES, rows)
+
+    def run_queries(self, start_ms: int, end_ms: int) -> list[tuple[str, RunQuery, int]]:
+        """The queries of runs that ended in the hours of [start, end), by warehouse, with their number."""
+        column = WAREHOUSE_RUN_QUERIES.c
+        fields = (column.warehouse, column.project_id, column.cell_id, column.start_ms, column.end_ms, column.queries)
+        mine = (column.workspace == self._workspace, column.hour_ms >= start_ms, column.hour_ms < end_ms)
+        with self._store.reading() as connection:
+            rows = connection.execute(select(*fields).where(*mine)).all()
+        return [(row[0], RunQuery(*row[1:5]), int(row[5])) for row in rows]
+
+    @property
+    def joined_until_ms(self) -> int | None:
+        """Up to when queries were joined to runs; None: not yet."""
+        known: int | None = self._key_values.read(_JOINED)
+        return known
+
+    def record_join(self, until_ms: int, amounts: Amounts, now_ms: int) -> None:
+        """The queries that ended before then were joined to runs, and this is what is counted of them, once."""
+        with self._store.transaction(self._workspace) as transaction:
+            self._count(transaction, amounts, now_ms)
+            self._key_values.write(transaction, _JOINED, until_ms)
 
     def record_failure(self, warehouse: str, reason: str) -> None:
         """The log could not be read; `reason` holds no secret."""
@@ -221,6 +279,10 @@ class WarehouseRepository:
         column = WAREHOUSE_HOURS.c
         old = (column.workspace == self._workspace) & (column.hour_ms < before_ms)
         transaction.connection.execute(delete(WAREHOUSE_HOURS).where(old))
+        column = WAREHOUSE_RUN_QUERIES.c
+        joined_ms = (self._key_values.within(transaction, _JOINED) or 0) - REPLACED_BACK_MS
+        old = (column.workspace == self._workspace) & (column.hour_ms < max(before_ms, joined_ms))
+        transaction.connection.execute(delete(WAREHOUSE_RUN_QUERIES).where(old))
 
     def _note_state(self, transaction: Transaction, warehouse: str, state: WarehouseState) -> None:
         self._key_values.write(transaction, _note(warehouse), list(state))

@@ -798,6 +798,31 @@ GROUPS = (
                 "Queries with Hex's marker whose comment cannot be read without a guess: cut off, broken, or two that "
                 "differ.",
             ),
+            _counter(
+                "hex_warehouse_run_queries_total",
+                "workspace warehouse join",
+                "Queries whose context is a run's, by whether the run was found: run (one of the project was running "
+                "when it started), ambiguous (two were), no_run. Three hours later than the log.",
+            ),
+            _counter(
+                "hex_sql_cells_expected_total",
+                "workspace project_id",
+                "SQL cells, those of components included, that completed runs of versions whose cells are known would "
+                "have queried a watched warehouse with. Hex's own cache answered 1 - seen / expected of them.",
+            ),
+            _counter(
+                "hex_sql_cells_seen_total",
+                "workspace project_id",
+                "Of these cells, those whose query is in the warehouse's log.",
+            ),
+            _counter(
+                "hex_sql_cells_unjudged_runs_total",
+                "workspace project_id reason",
+                "Completed runs that are not in hex_sql_cells_expected_total: cells_unknown (the version was not "
+                "exported), no_sql_cells, ambiguous (another run of the project at the same time), unexpected_cell (a "
+                "query of a cell that the version lacks), unreadable_comment (a query that cannot be attributed was "
+                "sent meanwhile).",
+            ),
             _gauge(
                 "hex_project_warehouse_week_usd",
                 "workspace project_id",

@@ -1,13 +1,14 @@
 """From the rows of a query log to sums by hour: each query once, money exact, nothing of a text kept."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 from exporter.config import WarehousePrices
-from exporter.ledger import WarehouseKey, WarehouseSums
+from exporter.ledger import RunQuery, WarehouseKey, WarehouseSums
+from exporter.view import trigger_of
 from exporter.warehouse.comment import TAIL_CHARACTERS, parse_comment
 
 HOUR_MS = 3_600_000
@@ -42,16 +43,27 @@ class _Exact:
         self.usd = Fraction(0)
 
 
-def sums_by_hour(rows: Iterable[LogRow], prices: WarehousePrices) -> Mapping[WarehouseKey, WarehouseSums]:
+def sums_by_hour(
+    rows: Iterable[LogRow], prices: WarehousePrices, run_queries: Counter[RunQuery] | None = None
+) -> Mapping[WarehouseKey, WarehouseSums]:
     """The sums of each hour; rows come in the order of `end_ms`, and one that is repeated is taken once.
 
     Where the log says what an hour was billed in all, `idle` and `other` are such that all parts add up to that.
+    To `run_queries` those are added whose context is a run's, or whose comment cannot be read.
     """
     exact: dict[WarehouseKey, _Exact] = defaultdict(_Exact)
     for row in _once(rows):
         hour_ms = row.end_ms - row.end_ms % HOUR_MS
-        _add(exact[_key(row, hour_ms)], row, prices)
+        key = _key(row, hour_ms)
+        _add(exact[key], row, prices)
+        if run_queries is not None and (key.part == "unattributed" or is_of_run(key.context)):
+            run_queries[RunQuery(key.project_id, key.cell_id, row.start_ms, row.end_ms)] += 1
     return _rounded(exact)
+
+
+def is_of_run(context: str) -> bool:
+    """Whether queries with this context are a run's, and not those of an app or a notebook."""
+    return trigger_of(context) is not None or context.endswith("run")
 
 
 def _once(rows: Iterable[LogRow]) -> Iterator[LogRow]:

@@ -1,5 +1,6 @@
 """One window of a warehouse's query log, read within a transaction that cannot write."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -7,7 +8,7 @@ from sqlalchemy import text
 
 from exporter.clock import Clock
 from exporter.config import Warehouse
-from exporter.ledger import WarehouseKey, WarehouseSums
+from exporter.ledger import RunQuery, WarehouseKey, WarehouseSums
 from exporter.sources import Address, ProbeError, reading
 from exporter.warehouse.log_hours import HOUR_MS, LogRow, sums_by_hour
 from exporter.warehouse.statements import LATENCY_SECONDS, OVERLAP_SECONDS, statement
@@ -43,15 +44,19 @@ def read_hours(
     address: Address,
     span: tuple[int, int],
     interruptible: Callable[[Callable[[], None]], None] = lambda interrupt: None,
+    run_queries: Counter[RunQuery] | None = None,
 ) -> Mapping[WarehouseKey, WarehouseSums]:
-    """The sums of the hours of `span`. Blocks, so call it in a thread; raises ProbeError, without a text or secret."""
+    """The sums of the hours of `span`, and in `run_queries` those of runs.
+
+    Blocks, so call it in a thread; raises ProbeError, without a text or secret.
+    """
     if address.dialect == "bigquery":
         address.url = address.url.update_query_dict({"maximum_bytes_billed": str(warehouse.max_bytes)})
     with reading(address, warehouse.timeout_seconds, interruptible) as connection:
         wanted = text(statement(warehouse, connection.dialect.name))
         options = {"stream_results": True, "max_row_buffer": _FETCHED_AT_ONCE}
         result = connection.execution_options(**options).execute(wanted, {"from_ms": span[0], "until_ms": span[1]})
-        return sums_by_hour(map(log_row, result.yield_per(_FETCHED_AT_ONCE)), warehouse.prices)
+        return sums_by_hour(map(log_row, result.yield_per(_FETCHED_AT_ONCE)), warehouse.prices, run_queries)
 
 
 def log_row(row: Sequence[Any]) -> LogRow:

@@ -1,6 +1,7 @@
 """Reads the query log of each warehouse behind a workspace, on its own interval, and none waits for another."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 
@@ -8,16 +9,24 @@ import structlog
 
 from exporter.clock import Clock
 from exporter.conditions import Conditions
-from exporter.config import Config, Warehouse
+from exporter.config import Config, Warehouse, matches_glob
 from exporter.errors import LedgerError
-from exporter.ledger import WarehouseKey, WarehouseSums, WorkspaceLedger
+from exporter.facts import ProjectVersion, Run
+from exporter.ledger import RunQuery, WarehouseKey, WarehouseSums, WorkspaceLedger
 from exporter.sources import Address, Credential, ProbeError, WorkerThread
+from exporter.view import awaited, complete_until_ms, polled
+from exporter.warehouse.log_hours import HOUR_MS
 from exporter.warehouse.log_reading import read_hours, windows
+from exporter.warehouse.run_join import Cells, RunCells, cells_of, join
 
 _log = structlog.get_logger()
 
 # The database's own timeout ends a statement first, where it has one.
 _GRACE_SECONDS = 10.0
+
+DAY_MS = 24 * HOUR_MS
+LATE_MS = 3 * HOUR_MS
+"""How long after the end of a log late rows may come, before queries are joined to runs."""
 
 
 class WarehouseMonitor:
@@ -29,6 +38,7 @@ class WarehouseMonitor:
     def __init__(
         self, workspace_name: str, config: Config, ledger: WorkspaceLedger, clock: Clock, environ: Mapping[str, str]
     ) -> None:
+        self._config = config
         self._warehouses = config.warehouses_of(workspace_name)
         self._ledger = ledger
         self._clock = clock
@@ -46,13 +56,56 @@ class WarehouseMonitor:
         try:
             known = self._ledger.warehouses.state(name)
             for span in windows(warehouse, known.complete_until_ms, self._clock):
-                hours = await self._read(warehouse, span)
+                run_queries = Counter[RunQuery]()
+                hours = await self._read(warehouse, span, run_queries)
                 now_ms = round(self._clock.now() * 1000)
-                self._ledger.warehouses.replace(name, span, hours, now_ms, self._ledger.first_contact_ms)
+                self._ledger.warehouses.replace(name, span, hours, now_ms, self._ledger.first_contact_ms, run_queries)
+            self._join()
             self._conditions.clear(name, "The warehouse's query log can be read again")
         except ProbeError as error:
             self._conditions.report(name, "The warehouse's query log cannot be read", warehouse=name, reason=str(error))
             self._ledger.warehouses.record_failure(name, str(error))
+
+    def _join(self) -> None:
+        """Join the queries of closed days to runs, once the logs of all warehouses and all runs are known so far."""
+        known, now_ms = self._ledger.warehouses, round(self._clock.now() * 1000)
+        states = [known.state(one.name) for one in self._warehouses]
+        projects = awaited(polled(self._ledger, self._config))
+        contact_ms = self._ledger.first_contact_ms
+        bounds = [*(one.complete_until_ms for one in states), complete_until_ms(projects, contact_ms)]
+        logs = [one.complete_since_ms for one in states]
+        if None in bounds or None in logs or contact_ms is None:
+            return
+        # Late rows are in a log by then, and what a run sent before it began to be followed is not.
+        until_ms = min(one for one in bounds if one is not None) - LATE_MS
+        since_ms = known.joined_until_ms
+        if since_ms is None:
+            since_ms = max(contact_ms, *(one for one in logs if one is not None))
+        while since_ms < until_ms:
+            span = since_ms, min(until_ms, since_ms + DAY_MS)
+            queries = known.run_queries(span[0] - DAY_MS, span[1] + HOUR_MS)
+            runs = self._ledger.runs_between(span[0] - DAY_MS, span[1])
+            known.record_join(span[1], join(queries, runs, self._cells(), span), now_ms)
+            since_ms = span[1]
+
+    def _cells(self) -> Cells:
+        versions, connections = self._ledger.versions, self._ledger.listing("connections")
+        names = {} if connections is None else {one.connection_id: one.name for one in connections.items}
+        patterns = [pattern for one in self._warehouses for pattern in one.connections or ("*",)]
+
+        def is_watched(connection_id: str) -> bool:
+            name = names.get(connection_id, "")
+            return any(matches_glob(pattern, name) for pattern in patterns)
+
+        def component(project_id: str) -> ProjectVersion | None:
+            found = max(versions.of(project_id).values(), key=lambda one: one.published_ms or 0, default=None)
+            return None if found is None else found.facts
+
+        def cells(run: Run) -> RunCells | str:
+            found = versions.of(run.project_id).get(run.version or "")
+            return cells_of(None if found is None else found.facts, component, is_watched)
+
+        return cells
 
     async def _follow(self, warehouse: Warehouse) -> None:
         while True:
@@ -67,12 +120,14 @@ class WarehouseMonitor:
                 self._conditions.report(warehouse.name, "A warehouse's monitor failed", fault=type(error).__name__)
             await self._clock.sleep(warehouse.every_seconds)
 
-    async def _read(self, warehouse: Warehouse, span: tuple[int, int]) -> Mapping[WarehouseKey, WarehouseSums]:
+    async def _read(
+        self, warehouse: Warehouse, span: tuple[int, int], run_queries: Counter[RunQuery]
+    ) -> Mapping[WarehouseKey, WarehouseSums]:
         before = self._stuck.get(warehouse.name)
         if before is not None and before.is_running:
             raise ProbeError("the driver still hangs in an earlier read")
         address = Address(Credential(self._environ, env=warehouse.url_env, file=warehouse.url_file).read())
-        worker = WorkerThread(partial(read_hours, warehouse, address, span), "warehouse-log")
+        worker = WorkerThread(partial(read_hours, warehouse, address, span, run_queries=run_queries), "warehouse-log")
         self._stuck[warehouse.name] = worker
         try:
             hours = await worker.result(warehouse.timeout_seconds + _GRACE_SECONDS)

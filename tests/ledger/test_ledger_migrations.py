@@ -12,7 +12,7 @@ from sqlalchemy import Connection, create_engine, inspect, text
 from exporter.errors import LedgerError, LedgerTooNewError
 from exporter.facts import Thread
 from exporter.insight import CreditGrowth, SeatHistory, SeatSpan
-from exporter.ledger import SCHEMA_VERSION, CollectorState, GatewayRun, KnownFinding, open_ledger
+from exporter.ledger import SCHEMA_VERSION, CollectorState, GatewayRun, KnownFinding, RunQuery, open_ledger
 from exporter.ledger.engines.sqlite import writer_engine
 from exporter.ledger.migrations import STEPS, migrate
 
@@ -29,7 +29,7 @@ def version_1(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(params=[1, 2, 3, 4, 5, 6, 7, 8, 10])
+@pytest.fixture(params=[1, 2, 3, 4, 5, 6, 7, 8, 10, 12])
 def older(version_1: Path, request: pytest.FixtureRequest) -> tuple[Path, int]:
     """A ledger as each version before the current one wrote it, and that version."""
     engine = writer_engine(version_1)
@@ -75,6 +75,15 @@ def test_a_ledger_of_version_1_keeps_its_facts_and_sums(version_1: Path, manual_
     assert SUM in workspace.counters()
     assert [run.run_id for run in workspace.runs_between(0, None)] == ["r"]
     assert [known.project.title for known in workspace.projects()] == ["Orders"]
+    ledger.close()
+
+
+def test_queries_of_runs_are_kept_in_a_migrated_ledger(version_1: Path, manual_clock: Any) -> None:
+    ledger = open_ledger(f"sqlite:///{version_1}", clock=manual_clock)
+    query = RunQuery("p", "c", 3_600_001, 3_600_005)
+    for _ in range(2):
+        ledger.workspace("acme").warehouses.replace("snow", (0, 7_200_000), {}, 9, None, {query: 2})
+    assert ledger.workspace("acme").warehouses.run_queries(0, 7_200_000) == [("snow", query, 2)]
     ledger.close()
 
 

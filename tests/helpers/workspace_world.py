@@ -220,6 +220,13 @@ def fill(world: World) -> World:
         for part, *rest in (("query", "orders", "scheduled_run", "c1", "Warehouse"), ("unattributed",))
     }
     world.acme.warehouses.replace("snow", (now_ms - 9 * DAY_MS, now_ms), hours, world.now_ms, 0)
+    joined = {
+        ("hex_warehouse_run_queries_total", ("snow", "run")): 4,
+        ("hex_sql_cells_expected_total", ("orders",)): 6,
+        ("hex_sql_cells_seen_total", ("orders",)): 4,
+        ("hex_sql_cells_unjudged_runs_total", ("orders", "ambiguous")): 1,
+    }
+    world.acme.warehouses.record_join(now_ms - 3 * HOUR_MS, joined, world.now_ms)
     found = KnownFinding(kind="abandoned_project", subject="orders", first_seen_ms=1, last_seen_ms=world.now_ms)
     world.acme.findings.write(
         [found], {"idle_paid_seat": 1_250_000}, world.now_ms, {("idle_paid_seat", "billed"): 1_250_000}

@@ -23,7 +23,7 @@ from exporter.ledger import (
 )
 from exporter.ledger.engines import place, table_names
 from exporter.ledger.lease_schema import METADATA
-from exporter.ledger.schema import META, SCHEMA_VERSION, upsert
+from exporter.ledger.schema import META, SCHEMA_VERSION, settle_for, upsert
 
 Step = Callable[[Connection], None]
 
@@ -183,6 +183,7 @@ _SCHEMAS: dict[str, tuple[str, ...]] = {}
 def _schema(dialect: Dialect) -> tuple[str, ...]:
     """What makes every table and its indexes, in the words of this kind of database."""
     if dialect.name not in _SCHEMAS:
+        settle_for(dialect.name)
         tables = METADATA.sorted_tables
         indexes = [index for table in tables for index in sorted(table.indexes, key=lambda index: str(index.name))]
         made: list[DDLElement] = [*map(CreateTable, tables), *map(CreateIndex, indexes)]

@@ -19,20 +19,20 @@ RUNS = Policy(min_interval_seconds=3_600)
 Story = Callable[[World, list[str]], Coroutine[Any, Any, None]]
 
 
-def play(story: Story, *, many: int = 8, **settings: Any) -> None:
+def play(story: Story, *, many: int = 8, projects: int = 40, **settings: Any) -> None:
     """Live through a story about many projects, of each of which the caller has a result that answers for an hour."""
 
     async def live(clock: LoopClock) -> None:
-        async with opened(clock, policies=(RUNS,), run_seconds=1, **settings) as world:
-            projects = world.projects[:many]
-            for project in projects:
+        async with opened(clock, policies=(RUNS,), run_seconds=1, projects=projects, **settings) as world:
+            chosen = world.projects[:many]
+            for project in chosen:
                 run_id = (await world.run(project)).json()["runId"]
                 assert await world.ended(project, run_id) == "COMPLETED"
                 await asyncio.sleep(30)
             await asyncio.sleep(300)
             world.sent.clear()
             world.service.tally.clear()
-            await story(world, projects)
+            await story(world, chosen)
 
     in_virtual_time(live)
 

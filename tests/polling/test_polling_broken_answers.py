@@ -208,10 +208,10 @@ def test_a_run_that_cannot_be_read_is_counted_as_such_and_known_once_it_can(hand
 class TestARunThatCannotBeReadForLong:
     """Nothing is complete beyond it, for a day; a run that was known before it broke holds nothing up."""
 
-    def broken(self, hand_made, follow, clock, later=110):
+    def broken(self, hand_made, follow, clock, later=110, per_hour=120):
         hand_made.add_project("p")
         hand_made.add_run("p", "first", clock.now() - HOUR, end=clock.now() - HOUR + 5)
-        following = follow(hand_made.transport)
+        following = follow(hand_made.transport, per_hour=per_hour)
         go(following, HOUR)
         self.start = clock.now()
         run = hand_made.add_run("p", "r", self.start, end=self.start + 5)
@@ -253,7 +253,7 @@ class TestARunThatCannotBeReadForLong:
         assert self.runs(following) == 112
 
     def test_after_a_day_it_is_left_out_with_a_word(self, hand_made, follow, clock):
-        following, _, _ = self.broken(hand_made, follow, clock, later=3)
+        following, _, _ = self.broken(hand_made, follow, clock, later=3, per_hour=20)
         with structlog.testing.capture_logs() as logs:
             go(following, 26 * HOUR)
 

@@ -185,9 +185,9 @@ def _basis() -> Any:
 def _sessions() -> Any:
     return _money(
         14,
-        "App sessions in 7 days, at most, all teams",
+        "App sessions, 7 days, all teams",
         about(
-            "Hex bills sessions of apps and notebooks and shows none of them: compute on this board is a lower bound. "
+            "At most: Hex bills sessions of apps and notebooks and shows none of them: compute on this board is a lower bound. "
             "This is an estimate from above of what apps that rerun for each viewer add: each view as long as a usual "
             "run and the idle timeout. It is in no other figure.",
             normal="small against compute.",

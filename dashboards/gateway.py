@@ -110,7 +110,7 @@ def _figures() -> list[tuple[int, Any]]:
         empty="Not known",
         steps=((PLAIN, None), (BAD, 0.5)),
     )
-    return [(14, rate), (5, waits), (5, old)]
+    return [(12, rate), (6, waits), (6, old)]
 
 
 def _outcomes() -> Any:
@@ -251,7 +251,7 @@ def _waits() -> Any:
 def _spared() -> Any:
     return curve(
         13,
-        "What Hex was spared, and what was refused",
+        "What Hex was spared",
         about(
             "Reads that the gateway answered itself: `remembered` a final state, `recent` one read a moment ago, "
             "`shared_page` one page for all runs of a project; the refusals that it waited out; and the requests that "

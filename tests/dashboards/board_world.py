@@ -26,9 +26,10 @@ LIVE_SECONDS = 4 * 3600
 SCRAPE_SECONDS = 300
 FIRST_AUDIT_SECONDS = 900  # the longest that an auditor waits for what is to be judged; then every hour
 PAST_DAYS = 9
+HOUR_MS = 3_600_000
 JOB, INSTANCES = "hex", ("localhost:9891", "other:9891")
 
-_CONFIG = """
+CONFIG = """
 workspaces: [{name: acme, base_url: "http://localhost/api/v1", token_env: TOKEN,
               rate_limit: {per_minute: 60, per_hour: 300, share: 1.0}}]
 week: {timezone: Europe/Zurich}
@@ -96,7 +97,7 @@ def _doubled(text: str) -> str:
     return "".join(lines)
 
 
-def live_through(clock: Any, text: str = _CONFIG, live_seconds: int = LIVE_SECONDS) -> World:
+def live_through(clock: Any, text: str = CONFIG, live_seconds: int = LIVE_SECONDS) -> World:
     """First contact, hours of polling, and the two texts that a day-old installation would have."""
     clock.step(CONTACT - clock.now())
     config = load_config(text, source="test", environ={"TOKEN": "hxtw_" + "ab" * 48}, state_dir=Path())
@@ -109,7 +110,7 @@ def live_through(clock: Any, text: str = _CONFIG, live_seconds: int = LIVE_SECON
         scraped = asyncio.run(_follow(clock, config, ledger, simulation, transport, CONTACT + live_seconds))
         past = _past(config, ledger, clock)
         end = CONTACT + live_seconds
-        return World(_text(past, scraped), end, _choices(ledger), _facts(ledger, end * 1000))
+        return World((past, text_of(scraped)), end, choices_of(ledger), facts_of(ledger, end * 1000))
     finally:
         ledger.close()
 
@@ -167,8 +168,8 @@ def _past(config: Config, ledger: Ledger, clock: Any) -> str:
     return "".join(history([past], job=JOB, instance=INSTANCES[0], count=Written()))
 
 
-def _text(past: str, pages: list[tuple[int, str]]) -> tuple[str, str]:
-    """The import, and the scrapes of two exporters; each family in one piece, each series in the order of time."""
+def text_of(pages: list[tuple[int, str]]) -> str:
+    """The scrapes of two exporters; each family in one piece, each series in the order of time."""
     series: dict[str, list[tuple[int, str]]] = {}
     for at, page in pages:
         for line in page.splitlines():
@@ -183,10 +184,11 @@ def _text(past: str, pages: list[tuple[int, str]]) -> tuple[str, str]:
             own = f'job="{JOB}",instance="{instance}"'
             inside = f"{labels[:-1]},{own}" if labels else own
             lines += [f"{name}{{{inside}}} {value} {at}\n" for at, value in series[head]]
-    return past, "".join([*lines, "# EOF\n"])
+    return "".join([*lines, "# EOF\n"])
 
 
-def _choices(ledger: Ledger) -> dict[str, tuple[str, ...]]:
+def choices_of(ledger: Ledger) -> dict[str, tuple[str, ...]]:
+    """What can be chosen on the boards: the projects by their views."""
     known = ledger.workspace("acme")
     series = [one.project for one in known.projects() if one.has_series]
     by_views = sorted(series, key=lambda project: -(project.views_7d or 0))
@@ -197,7 +199,7 @@ def _choices(ledger: Ledger) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _facts(ledger: Ledger, end: int) -> dict[str, float]:
+def facts_of(ledger: Ledger, end: int) -> dict[str, float]:
     """Figures that boards show, straight from the ledger."""
     known = ledger.workspace("acme")
     monday = 1_794_783_600_000  # 16 November 2026, 00:00 in Zurich

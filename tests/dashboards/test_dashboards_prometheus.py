@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from board_crowd import PROJECTS, crowd
 from board_world import CONTACT, SCRAPE_SECONDS, TOKEN_ONLY, World, live_through, scraped_only, two_of
 from boardbook import panels_of, queries_of
 from helpers.history_server import Server, create_blocks, serving
@@ -190,6 +191,7 @@ FALSE_TEXTS = {
     "token only": r"\bread\b|audit|first|No user|No person|No connection|No exporter",
     "no budgets": r"\bread\b|audit|first|period|week has|No exporter",
     "two workspaces": r"\bread\b|audit|first|No budget|No price|No source|No exporter",
+    "a thousand projects": r"not (been )?read|No audit|No budget|No price|No project|No exporter",
 }
 """What an empty panel must not say there: that something is awaited which is known, or is not which is not known."""
 
@@ -198,6 +200,7 @@ WORLDS: dict[str, Callable[[Any], World]] = {
     "token only": lambda clock: scraped_only(live_through(clock, TOKEN_ONLY, 2700)),
     "no budgets": lambda clock: live_through(clock, TOKEN_ONLY + "budgets: []\n", HOUR),
     "two workspaces": lambda clock: two_of(live_through(clock, live_seconds=HOUR)),
+    "a thousand projects": crowd,
 }
 
 
@@ -229,13 +232,16 @@ def test_no_query_fails_in_any_world(
             if uid == "hex-runs" and kind != "first minutes":
                 ((this_week,), *_) = answers["Runs this week"]
                 assert float(this_week["value"][1]) == world.facts["this week"]
+                if kind == "a thousand projects":
+                    rows, *_ = answers["Projects"]
+                    assert len({row["metric"]["project_id"] for row in rows}) == len(rows) == PROJECTS
             if uid == "hex-overview" and kind == "two workspaces":
                 rows, *_ = answers["Workspaces"]
                 assert {one["metric"]["workspace"] for one in rows} == {"acme", "beta"}
             if uid == "hex-budget" and kind == "token only":
                 ((verdict,),) = answers["Will this week fit?"]
                 assert verdict["value"][1] == "100"
-            if kind != "two workspaces" and uid == "hex-gateway":
+            if kind in {"first minutes", "token only", "no budgets"} and uid == "hex-gateway":
                 missing = {one["metric"]["feature"]: one["metric"]["needs"] for one in answers["Not on"][0]}
                 assert missing == {"gateway": "gateway", "sources": "sources"}
     assert {place: text for place, text in empty.items() if re.search(FALSE_TEXTS[kind], text)} == {}

@@ -1,16 +1,11 @@
-"""The rules of Grafana's dashboard-linter that apply here, restated with their reasons, and those of this project.
-
-Not restated: template-job and template-instance (a workspace is chosen, not a target: that two exporters say the same
-is dealt with in every query), target-job and target-instance (the same), and those for Loki.
-"""
+"""The rules of this project for boards; those of Grafana's dashboard-linter are in test_dashboards_linter.py."""
 
 import json
 import re
 from itertools import pairwise
 
 import pytest
-import yaml
-from boardbook import FOLDER, opened, panels_of, queries_of, rows_of
+from boardbook import opened, panels_of, queries_of, rows_of
 
 # Units that Grafana knows, as far as they are used: an unknown one is shown as text behind the number.
 UNITS = {"none", "locale", "s", "m", "bytes", "percentunit", "currency:financial:$:prefix", "suffix: days"}
@@ -121,6 +116,12 @@ class TestPanels:
         ids = [panel["id"] for panel in (*panels_of(board), *rows_of(board))]
         assert len(ids) == len(set(ids))
         assert all(ids)
+
+    def test_titles_are_whole_at_1100_pixels(self, board):
+        """By what was seen to be cut: about 7.3 pixels a letter, and 80 for the mark of the description."""
+        for panel in panels_of(board):
+            width = panel["gridPos"]["w"] * 1100 / 24
+            assert len(panel["title"]) <= (width - 80) / 7.3, (panel["title"], panel["gridPos"]["w"])
 
     def test_titles_are_unique(self, board):
         titles = [panel["title"] for panel in panels_of(board)]
@@ -272,15 +273,3 @@ class TestLinks:
         assert found
         for uid, names in found:
             assert names <= {one["name"] for one in boards[uid]["templating"]["list"]}, uid
-
-
-def test_each_exception_of_the_linter_has_its_reason():
-    """dashboard-linter reads `.lint` beside the boards: a rule's key, and why it does not apply."""
-    exclusions = yaml.safe_load((FOLDER / ".lint").read_text(encoding="utf-8"))["exclusions"]
-
-    known = {
-        *("template-job-rule", "template-instance-rule", "target-job-rule", "target-instance-rule"),
-        *("target-rate-interval-rule", "target-counter-agg-rule", "panel-units-rule"),
-    }
-    assert set(exclusions) == known
-    assert all(len(one["reason"]) > 40 for one in exclusions.values())

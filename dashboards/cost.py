@@ -187,9 +187,9 @@ def _sessions() -> Any:
         14,
         "App sessions, 7 days, all teams",
         about(
-            "At most: Hex bills sessions of apps and notebooks and shows none of them: compute on this board is a lower bound. "
-            "This is an estimate from above of what apps that rerun for each viewer add: each view as long as a usual "
-            "run and the idle timeout. It is in no other figure.",
+            "At most: Hex bills sessions of apps and notebooks and shows none of them, so compute on this board is a "
+            "lower bound. This is an estimate from above of what apps that rerun for each viewer add: each view as "
+            "long as a usual run and the idle timeout. It is in no other figure.",
             normal="small against compute.",
             act="More than compute: see **Savings** for apps that rerun without a cached result.",
         ),

@@ -64,7 +64,7 @@ class Journal:
             self.count(name, labels, amount)
 
     def exchange(self, endpoint: str, code: str, seconds: float, sent_ms: int) -> None:
-        """One request to Hex and how it ended, as in WorkspaceLedger.record_exchange."""
+        """One request to Hex and how it ended, as in WorkspaceLedger.record_caller_exchanges."""
         if len(self._exchanges) < _MOST_EXCHANGES:
             self._exchanges.append((endpoint, code, seconds, sent_ms))
 
@@ -98,12 +98,11 @@ class Journal:
             if amounts:
                 await self.write(self._ledger.count_many, amounts, round(self._clock.now() * 1000))
                 amounts = {}
-            while exchanges:
-                await self.write(self._ledger.record_exchange, *exchanges[0], for_caller=True)
-                del exchanges[0]
+            if exchanges:
+                await self.write(self._ledger.record_caller_exchanges, exchanges)
         except asyncio.CancelledError:
             # The write that was waited for is carried through; the rest is for the flush that comes last.
-            self._exchanges = [*(exchanges if amounts else exchanges[1:]), *self._exchanges]
+            self._exchanges = [*(exchanges if amounts else ()), *self._exchanges]
             raise
         except LedgerError as error:
             for (metric, labels), amount in amounts.items():

@@ -1,5 +1,8 @@
 """Requests to Hex: counted by answer and, for pacing after a restart, by the minute, with the cool-down."""
 
+from collections import Counter
+from collections.abc import Collection
+
 from sqlalchemy import Table, delete, select
 
 from exporter.ledger.histograms import Amounts, observed
@@ -36,21 +39,24 @@ class RequestCounts:
         upsert(transaction.connection, WORKSPACES, [row])
         transaction.after_commit(lambda: setattr(self, "_cool_down_until_ms", until_ms))
 
-    def record(self, transaction: Transaction, sent_ms: int, *, for_caller: bool = False) -> None:
-        """Add one request to its minute, and once a minute forget those that no window reaches."""
-        minute_ms = sent_ms - sent_ms % _MINUTE_MS
-        for table in (REQUESTS, CALLER_REQUESTS) if for_caller else (REQUESTS,):
-            upsert(
-                transaction.connection,
-                table,
-                [{"workspace": self._workspace, "minute_ms": minute_ms, "count": 1}],
-                add=["count"],
-            )
-            if self._forgotten_at_ms.get(table.name) != minute_ms:
-                transaction.connection.execute(
-                    delete(table).where(table.c.workspace == self._workspace, table.c.minute_ms < sent_ms - _KEEP_MS)
+    def record(self, transaction: Transaction, sent_ms: Collection[int], *, for_caller: bool = False) -> None:
+        """Add each request to its minute, and once a minute forget those that no window reaches."""
+        for minute_ms, count in Counter(one - one % _MINUTE_MS for one in sent_ms).items():
+            for table in (REQUESTS, CALLER_REQUESTS) if for_caller else (REQUESTS,):
+                upsert(
+                    transaction.connection,
+                    table,
+                    [{"workspace": self._workspace, "minute_ms": minute_ms, "count": count}],
+                    add=["count"],
                 )
-                self._forgotten_at_ms[table.name] = minute_ms  # where this is undone, the next minute forgets as much
+                self._forget_old(transaction, table, minute_ms)
+
+    def _forget_old(self, transaction: Transaction, table: Table, minute_ms: int) -> None:
+        if self._forgotten_at_ms.get(table.name) != minute_ms:
+            transaction.connection.execute(
+                delete(table).where(table.c.workspace == self._workspace, table.c.minute_ms < minute_ms - _KEEP_MS)
+            )
+            self._forgotten_at_ms[table.name] = minute_ms  # where this is undone, the next minute forgets as much
 
     def by_minute(self, since_ms: int) -> list[tuple[int, int]]:
         """The minutes in which requests left, the one of `since_ms` included, and how many each, in order."""

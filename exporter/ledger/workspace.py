@@ -1,6 +1,6 @@
 """One workspace's part of the ledger: what may be written to it; what may be read is `WorkspaceReader`."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 
 from exporter.facts import Cell, Connection, Group, Identity, Project, ProjectVersion, QueriedTable, Run, Seat, Thread
@@ -39,13 +39,18 @@ class WorkspaceLedger(WorkspaceReader):
                 at_ms = self._counters.begin(transaction, now_ms)
         return at_ms
 
-    def record_exchange(
-        self, endpoint: str, code: str, seconds: float, sent_ms: int, *, for_caller: bool = False
-    ) -> None:
-        """One request to Hex: `code` is the HTTP status, or `timeout` or `error`."""
+    def record_exchange(self, endpoint: str, code: str, seconds: float, sent_ms: int) -> None:
+        """One own request to Hex: `code` is the HTTP status, or `timeout` or `error`."""
         with self._store.transaction(self.name) as transaction:
             self._counters.count(transaction, exchange_amounts(endpoint, code, seconds))
-            self._requests.record(transaction, sent_ms, for_caller=for_caller)
+            self._requests.record(transaction, (sent_ms,))
+
+    def record_caller_exchanges(self, exchanges: Sequence[tuple[str, str, float, int]]) -> None:
+        """Requests that were sent on for callers, each as in `record_exchange`; all in one transaction."""
+        with self._store.transaction(self.name) as transaction:
+            amounts = combined(exchange_amounts(endpoint, code, seconds) for endpoint, code, seconds, _ in exchanges)
+            self._counters.count(transaction, amounts)
+            self._requests.record(transaction, [sent_ms for *_, sent_ms in exchanges], for_caller=True)
 
     def when_lost(self, forget: Callable[[], None]) -> None:
         """Have `forget` called, in the thread that writes, when an empty ledger has taken a damaged one's place."""

@@ -94,9 +94,9 @@ class StandInLedger:
         for key, amount in amounts.items():
             self.amounts[key] = self.amounts.get(key, 0) + amount
 
-    def record_exchange(self, *exchange: Any, **more: Any) -> None:
+    def record_caller_exchanges(self, exchanges: list[Any]) -> None:
         self._fail()
-        self.exchanges.append(exchange)
+        self.exchanges.extend(exchanges)
 
     def _fail(self) -> None:
         if self.failures:

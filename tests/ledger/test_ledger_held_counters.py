@@ -186,11 +186,28 @@ def test_requests_are_remembered_by_the_minute_for_two_hours(bench: Any, now_ms:
 def test_those_sent_on_for_callers_are_told_apart(bench: Any, now_ms: int) -> None:
     minute = now_ms - now_ms % 60_000
     for sent_ms, for_caller in ((minute - 7_300_000, True), (minute, True), (minute, False), (minute + 1, True)):
-        bench.workspace.record_exchange("runs", "200", 0.1, sent_ms, for_caller=for_caller)
+        if for_caller:
+            bench.workspace.record_caller_exchanges([("runs", "200", 0.1, sent_ms)])
+        else:
+            bench.workspace.record_exchange("runs", "200", 0.1, sent_ms)
     bench.restart()
 
     assert bench.workspace.requests_by_minute(0) == [(minute, 3)]
     assert bench.workspace.caller_requests_by_minute(0) == [(minute, 2)]
+
+
+def test_those_of_callers_are_written_in_one_transaction(bench: Any, now_ms: int) -> None:
+    """One for each would take longer than the request, and hold up who waits for a write."""
+    minute = now_ms - now_ms % 60_000
+    before = bench.workspace._store.version
+    bench.workspace.record_caller_exchanges(
+        [("runs", "200", 0.1, minute + number) for number in range(50)] + [("project", "429", 0.2, minute + 60_000)]
+    )
+    assert bench.workspace._store.version == before + 1
+    bench.restart()
+
+    assert bench.workspace.caller_requests_by_minute(0) == [(minute, 50), (minute + 60_000, 1)]
+    assert bench.workspace.requests_by_minute(0) == [(minute, 50), (minute + 60_000, 1)]
 
 
 def test_bounds_are_written_as_prometheus_writes_them() -> None:

@@ -44,6 +44,9 @@ FINDING_KINDS = (
     "uncached_app",
     "query_cache_off",
     "repeated_queries",
+    "costliest_cell",
+    "full_refresh",
+    "notebook_by_hand",
 )
 """Every kind of finding. Of two equal claims on a project's runs, or on a seat, that of the earlier kind applies."""
 

@@ -9,7 +9,7 @@ from exporter.audit.source_changes import source_uses
 from exporter.config import Config
 from exporter.facts import Project, ProjectVersion, QueriedTable, Seat, Thread
 from exporter.insight import UNBILLED, CreditUse, is_over, local_day, period_at, period_before, tariff
-from exporter.insight.savings import WINDOW_MS, Amount, AuditInput, ProjectUse
+from exporter.insight.savings import WINDOW_MS, Amount, AuditInput, ProjectUse, QueryHour, WarehouseQueries
 from exporter.ledger import CollectorState, KnownProject, Listing, WorkspaceLedger
 from exporter.view import (
     all_project_profiles,
@@ -19,6 +19,7 @@ from exporter.view import (
     polled,
     published_settings,
     team_of_person,
+    workspace_address,
 )
 
 Item = TypeVar("Item")
@@ -78,6 +79,7 @@ def read_audit_input(
         contract=contract if contract is not None and not is_over(contract, now_ms, week.timezone) else None,
         settings=view.settings(known),
         triggers=_triggers(config, name, projects),
+        queries=_queries(ledger, config),
         profiles={key: one.current.name for key, one in profiles.items() if one.current.basis != "assumed"},
     )
 
@@ -227,6 +229,24 @@ def _seen_ms(threads: Iterable[Thread]) -> Mapping[str, int]:
         if thread.user_id is not None and thread.created_ms is not None:
             seen[thread.user_id] = max(thread.created_ms, seen.get(thread.user_id, 0))
     return seen
+
+
+def _queries(ledger: WorkspaceLedger, config: Config) -> WarehouseQueries | None:
+    """What queries cost in the last two weeks that the logs of all warehouses have, None unless that is a week."""
+    states = [ledger.warehouses.state(one.name) for one in config.warehouses_of(ledger.name)]
+    spans = [(one.complete_since_ms, one.complete_until_ms) for one in states]
+    known = [(since, until) for since, until in spans if since is not None and until is not None]
+    if not known or len(known) < len(spans):
+        return None
+    until_ms = min(until for _, until in known)
+    since_ms = max(until_ms - 2 * _WEEK_MS, *(since for since, _ in known))
+    if until_ms - since_ms < _WEEK_MS:
+        return None
+    hours = tuple(QueryHour(*one) for one in ledger.warehouses.cell_hours(since_ms, until_ms))
+    me = ledger.listing("me")
+    org_id = me.items[0].org_id if me is not None and me.items else None
+    base = next(one.base_url for one in config.workspaces if one.name == ledger.name)
+    return WarehouseQueries(span_ms=until_ms - since_ms, hours=hours, url=workspace_address(base, org_id))
 
 
 def _teams(config: Config, name: str, projects: Iterable[Project], seats: Iterable[Seat]) -> Mapping[str, str]:

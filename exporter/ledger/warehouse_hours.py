@@ -253,6 +253,20 @@ class WarehouseRepository:
             rows = connection.execute(wanted).all()
         return [WarehouseHour(*row[:5], *map(int, row[5:])) for row in rows]
 
+    def cell_hours(self, start_ms: int, end_ms: int) -> list[tuple[int, str, str, str, int, int]]:
+        """Hour, project, cell, context, queries and money of attributed queries of [start, end), of all warehouses."""
+        column = WAREHOUSE_HOURS.c
+        by = (column.hour_ms, column.project_id, column.cell_id, column.context)
+        wanted = (
+            select(*by, func.sum(column.queries), func.sum(column.usd_micro))
+            .where(column.workspace == self._workspace, column.hour_ms >= start_ms, column.hour_ms < end_ms)
+            .where(column.part == "query")
+            .group_by(*by)
+        )
+        with self._store.reading() as connection:
+            rows = connection.execute(wanted).all()
+        return [(*row[:4], int(row[4]), int(row[5])) for row in rows]
+
     def usd_micro(self, start_ms: int, end_ms: int) -> int:
         """All money of the hours of [start, end), in millionths of a dollar."""
         column = WAREHOUSE_HOURS.c

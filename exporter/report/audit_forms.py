@@ -202,11 +202,12 @@ def _gone(known: KnownFinding) -> dict[str, object]:
 
 
 def _money(name: str, saving: Saving) -> dict[str, object]:
-    """Both kinds of money apart, and together: for programs that rank by it."""
+    """Both kinds of money apart, and together: for programs that rank by it. Other bills where there is any."""
     return {
         f"{name}_usd": usd(saving.micro),
         f"{name}_billed_usd": usd(saving.money("billed")),
         f"{name}_estimate_usd": usd(saving.money("estimate")),
+        **({f"{name}_other_usd": usd(saving.other_micro)} if saving.other_micro else {}),
     }
 
 

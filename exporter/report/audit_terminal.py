@@ -109,6 +109,7 @@ def _amount(saving: Saving, currency: Currency) -> str:
     billed, estimate = (saving.money(kind) or 0 for kind in ("billed", "estimate"))
     money = [f"{currency.text(billed)} of the bill"] if billed else []
     money += [f"{currency.text(estimate)} of your own estimate"] if estimate else []
+    money += [f"{currency.text(saving.other_micro)} of the warehouse's bill"] if saving.other_micro else []
     runs = [f"{saving.runs:,.0f} runs of {saving.minutes:,.0f} minutes"] if saving.runs else []
     said = ", ".join((*money, *runs))
     return f"{said} a month" if said else ""

@@ -23,7 +23,7 @@ from exporter.view.owner_labels import OwnerLabel, owner_label
 from exporter.view.reader import Reader
 from exporter.view.recent_runs import SPAN_MS, WeekHour, by_week_hour, users_of_connections
 from exporter.view.rolling_runs import FAILED_STATUSES, RollingRuns
-from exporter.view.shown_names import cell_url, project_url, subject_name, workspace_url
+from exporter.view.shown_names import cell_url, project_url, subject_name, workspace_address, workspace_url
 from exporter.view.snapshot import Snapshot
 from exporter.view.status import ClusterState, GatewayState, LeaseState, ProcessStatus, Status, WorkspaceStatus
 from exporter.view.teams import team_of_person
@@ -88,5 +88,6 @@ __all__ = [
     "trigger_of",
     "unreadable",
     "users_of_connections",
+    "workspace_address",
     "workspace_url",
 ]

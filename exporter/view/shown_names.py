@@ -18,10 +18,15 @@ def cell_url(snapshot: Snapshot, project_id: str, cell_id: str) -> str:
 
 def workspace_url(snapshot: Snapshot) -> str:
     """Where people find the workspace: the host that the API has, and the organisation if it is known."""
-    base = urlsplit(snapshot.workspace.base_url)
-    host = f"{base.scheme}://{base.netloc.rpartition('@')[2]}"
     identity = snapshot.stored.identity
-    return host if identity is None or identity.org_id is None else f"{host}/{identity.org_id}"
+    return workspace_address(snapshot.workspace.base_url, None if identity is None else identity.org_id)
+
+
+def workspace_address(base_url: str, org_id: str | None) -> str:
+    """The same from the address of its API and the id of its organisation."""
+    base = urlsplit(base_url)
+    host = f"{base.scheme}://{base.netloc.rpartition('@')[2]}"
+    return host if org_id is None else f"{host}/{org_id}"
 
 
 def subject_name(snapshot: Snapshot, finding: Finding) -> str:

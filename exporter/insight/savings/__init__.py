@@ -1,7 +1,15 @@
 """What need not be spent: findings made from what is known, priced, ranked and never added up twice."""
 
 from exporter.insight.savings.audit_context import AuditContext
-from exporter.insight.savings.audit_input import WINDOW_MS, Amount, AuditInput, ProjectUse, SourceUse
+from exporter.insight.savings.audit_input import (
+    WINDOW_MS,
+    Amount,
+    AuditInput,
+    ProjectUse,
+    QueryHour,
+    SourceUse,
+    WarehouseQueries,
+)
 from exporter.insight.savings.contract_findings import renewal_saving
 from exporter.insight.savings.finding import Audit, Fact, Finding, NotJudged, Saving, Total
 from exporter.insight.savings.known_finding import KnownFinding
@@ -21,9 +29,11 @@ __all__ = [
     "KnownFinding",
     "NotJudged",
     "ProjectUse",
+    "QueryHour",
     "Saving",
     "SourceUse",
     "Total",
+    "WarehouseQueries",
     "added",
     "advance",
     "audit",

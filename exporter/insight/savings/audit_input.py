@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
+from urllib.parse import quote
 
 from exporter.config import Contract
 from exporter.facts import Connection, Project, ProjectVersion, QueriedTable, Seat, Thread
@@ -56,6 +57,30 @@ class SourceUse(NamedTuple):
     unchanged_runs: int = 0
 
 
+class QueryHour(NamedTuple):
+    """What queries of a cell with a context cost in an hour of a warehouse, in millionths of a dollar."""
+
+    hour_ms: int
+    project_id: str
+    cell_id: str
+    context: str
+    queries: int
+    usd_micro: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarehouseQueries:
+    """What the logs of all warehouses have of so much time; `url` is where people find the workspace in Hex."""
+
+    span_ms: int
+    hours: tuple[QueryHour, ...]
+    url: str = ""
+
+    def cell_url(self, project_id: str, cell_id: str) -> str:
+        """Where people find a cell in Hex."""
+        return f"{self.url}/hex/{quote(project_id, safe='')}/draft/logic?selectedCellId={quote(cell_id, safe='')}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditInput:
     """Everything that is known. Collections are None where they cannot be read, and empty where there is nothing.
@@ -68,6 +93,7 @@ class AuditInput:
     by collector (projects, users, connections, queried_tables, threads, runs, exports) why it cannot be read, where
     that is known. `contract` is one that goes on: None once it is to be renewed. `settings` are those that projects are
     published with, `profiles` the compute profiles that they run on; both by project id, without what is not known.
+    `queries` is what they cost in the warehouses, None unless their logs are known for a week.
     `triggers` says by project id whether its trigger is on or only a dry run.
     """
 
@@ -95,3 +121,4 @@ class AuditInput:
     settings: Mapping[str, ProjectVersion] | None = None
     profiles: Mapping[str, str] = field(default_factory=dict)
     triggers: Mapping[str, Literal["on", "dry"]] = field(default_factory=dict)
+    queries: WarehouseQueries | None = None

@@ -24,18 +24,21 @@ Confidence = Literal["measured", "estimated"]
 class Saving:
     """What a month costs, or would save: money, runs, and their run time in milliseconds.
 
-    `estimate_micro` is the part of `micro` that is the owners' own estimate; the rest is on Hex's bill. They rank and
-    are shown apart, by `money`.
+    `estimate_micro` is the part of `micro` that is the owners' own estimate; the rest is on Hex's bill. `other_micro`
+    is on other bills, the warehouse's, and no part of `micro`. They rank and are shown apart, by `money`.
     """
 
     micro: int | None = None
     runs: float = 0.0
     ms: int = 0
     estimate_micro: int = 0
+    other_micro: int = 0
 
     def money(self, kind: Money) -> int | None:
-        """The part of one kind, None where nothing has a price; what is on other bills is not known."""
-        if self.micro is None or kind == "other":
+        """The part of one kind, None where nothing has a price."""
+        if kind == "other":
+            return self.other_micro or None
+        if self.micro is None:
             return None
         return self.estimate_micro if kind == "estimate" else self.micro - self.estimate_micro
 
@@ -46,8 +49,8 @@ class Saving:
 
     @property
     def rank(self) -> tuple[int, int, float, int]:
-        """Orders savings: what Hex bills first, then the own estimate, then runs, then run time."""
-        return (self.money("billed") or 0, self.estimate_micro, self.runs, self.ms)
+        """Orders savings: what is billed by anyone first, then the own estimate, then runs, then run time."""
+        return ((self.money("billed") or 0) + self.other_micro, self.estimate_micro, self.runs, self.ms)
 
 
 class Fact(NamedTuple):

@@ -92,4 +92,5 @@ def added(savings: list[Saving]) -> Saving:
         runs=fsum(saving.runs for saving in savings),
         ms=sum(saving.ms for saving in savings),
         estimate_micro=sum(saving.estimate_micro for saving in savings),
+        other_micro=sum(saving.other_micro for saving in savings),
     )

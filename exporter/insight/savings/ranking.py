@@ -24,6 +24,7 @@ from exporter.insight.savings.recurring_threads import recurring_threads
 from exporter.insight.savings.repeated_queries import repeated_queries
 from exporter.insight.savings.replaceable_schedules import replaceable_schedules
 from exporter.insight.savings.unused_connections import OVERLAPPING, overlapping_connections, unused_connections
+from exporter.insight.savings.warehouse_queries import warehouse_queries
 from exporter.insight.seat_costs import roles_of, unpriced_keys
 
 _FINDERS = (
@@ -42,6 +43,7 @@ _FINDERS = (
     uncached_apps,
     query_caches,
     repeated_queries,
+    warehouse_queries,
 )
 
 _BY_COST = frozenset({OVERLAPPING})

@@ -319,6 +319,10 @@ def _over_time() -> Any:
     )
 
 
+_REALISED = 'money=~"billed|estimate"'
+"""What findings save on other bills is not followed once they are gone."""
+
+
 def _realised() -> Any:
     return curve(
         12,
@@ -331,7 +335,7 @@ def _realised() -> Any:
         [
             Query(
                 or_none(
-                    f"label_join(sum by (kind, money) ({growth('hex_findings_realised_money_usd_total')}), "
+                    f"label_join(sum by (kind, money) ({growth('hex_findings_realised_money_usd_total', _REALISED)}), "
                     '"what", ", ", "kind", "money")',
                     f"0 * {gauge('hex_findings_last_audit_timestamp_seconds', ahead=True)}",
                     "what",

@@ -23,6 +23,10 @@ def workspace(request):
     return Simulation(seed, projects, clock=StillClock(NOW))
 
 
+BY_LOG = {"costliest_cell", "full_refresh", "notebook_by_hand"}
+"""What goes by the logs of warehouses has its near misses in test_insight_savings_warehouse.py."""
+
+
 @pytest.fixture(scope="module")
 def findings(workspace):
     return audit(read_audit_input(workspace, connection_runs=bearable(workspace))).findings
@@ -65,7 +69,7 @@ class TestPlanted:
         assert [one.key for one in findings if one not in right] == []
         assert [piece for piece in wanted if piece not in found] == []
         assert [piece for piece in near if is_found(piece, findings)] == []
-        assert {piece.kind for piece in near} | {"costly_plan"} == set(FINDING_KINDS)
+        assert {piece.kind for piece in near} | {"costly_plan"} == set(FINDING_KINDS) - BY_LOG
 
     @pytest.mark.slow
     def test_each_piece_is_worth_what_it_was_planted_with(self, workspace, findings):

@@ -8,6 +8,7 @@ from helpers.auditing import NOW_MS, boss, days_ago, project, runs, schedule, se
 
 from exporter.config import Ignore, Prices
 from exporter.facts import FINDING_KINDS
+from exporter.insight.savings.audit_input import WarehouseQueries
 from exporter.insight.savings.finding import Saving
 from exporter.insight.savings.ranking import audit
 from exporter.insight.tariffs import tariff
@@ -115,7 +116,7 @@ class TestNothingKnown:
         assert all(one.why and one.needs and not one.is_partial for one in audited.not_judged)
 
     def test_an_empty_workspace_has_every_kind_judged_and_none_found(self):
-        audited = audit(world(settings={}))
+        audited = audit(world(settings={}, queries=WarehouseQueries(span_ms=1, hours=())))
 
         assert set(audited.totals) == set(FINDING_KINDS)
         assert {one.findings for one in audited.totals.values()} == {0}

@@ -19,6 +19,7 @@ NAMES = {
     "hex-seats": "Seats",
     "hex-schedules": "Schedules",
     "hex-connections": "Connections",
+    "hex-warehouse": "Warehouse",
     "hex-gateway": "Run gateway",
     "hex-savings": "Savings",
     "hex-project": "One project",

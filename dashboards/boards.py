@@ -11,5 +11,6 @@ from dashboards.savings import BOARD as SAVINGS
 from dashboards.schedules import BOARD as SCHEDULES
 from dashboards.seats import BOARD as SEATS
 from dashboards.trust import BOARD as TRUST
+from dashboards.warehouse import BOARD as WAREHOUSE
 
-BOARDS = (OVERVIEW, BUDGET, RUNS, COST, SEATS, SCHEDULES, CONNECTIONS, GATEWAY, SAVINGS, PROJECT, TRUST)
+BOARDS = (OVERVIEW, BUDGET, RUNS, COST, SEATS, SCHEDULES, CONNECTIONS, WAREHOUSE, GATEWAY, SAVINGS, PROJECT, TRUST)

@@ -849,6 +849,17 @@ GROUPS = (
                 "reach its end.",
             ),
             _gauge(
+                "hex_warehouse_week_queries",
+                "workspace warehouse answer",
+                "Queries of Hex in the current week, by what answered them: cache (the warehouse's own), warehouse, or "
+                "not_judged, where its log has no flag for that, as Snowflake's. Absent until the logs reach the week.",
+            ),
+            _gauge(
+                "hex_warehouse_unattributed_week_queries",
+                "workspace warehouse",
+                "Those of the current week's queries whose comment is cut off or broken: no project has them.",
+            ),
+            _gauge(
                 "hex_warehouse_context_week_usd",
                 "workspace context",
                 "What the queries of the current week cost in the warehouses, by the context that Hex's comment gives: "

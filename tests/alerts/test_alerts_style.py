@@ -14,6 +14,7 @@ BOARDS = {
     "hex-seats",
     "hex-schedules",
     "hex-connections",
+    "hex-warehouse",
     "hex-gateway",
     "hex-savings",
     "hex-project",

@@ -5,6 +5,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -15,11 +16,12 @@ from exporter.audit.auditor import Auditor
 from exporter.config import Config, Storage, load_config
 from exporter.hexapi import TokenSource
 from exporter.history import Written, history, read_past, span_of
-from exporter.ledger import Ledger, open_ledger
+from exporter.ledger import Ledger, WorkspaceLedger, open_ledger
 from exporter.metrics import Collector, GatewayState, Status, build_page
 from exporter.polling import Poller, WorkspaceClock
-from exporter.simulator import Fault, Faults, RateLimits, Simulation, create_app
+from exporter.simulator import Fault, Faults, QueryLogTables, RateLimits, Simulation, VendorLog, create_app
 from exporter.view import FAILED_STATUSES
+from exporter.warehouse import WarehouseMonitor
 
 CONTACT = 1_795_078_800  # Thursday, 19 November 2026, 09:00 UTC
 LIVE_SECONDS = 4 * 3600
@@ -49,6 +51,9 @@ sources:
   - {match: {title: "R*"}, name: revenue, file: {paths: [/data/revenue.csv]}}
   - {match: {title: "*"}, name: warehouse, http: {url: "http://localhost/_simulator/sources/{project_id}"}}
 gateway: {}
+warehouses:
+  - {name: snow, kind: table, relation: snow, url_env: LOG, prices: {credit_usd: 3}}
+  - {name: events, kind: table, relation: events, url_env: LOG, prices: {tib_usd: 6}}
 """
 
 
@@ -146,6 +151,8 @@ async def _follow(
         )
         if traffic is not None:
             traffic.pass_by(now_ms)
+        if (at - CONTACT) % 3600 == SCRAPE_SECONDS:
+            await _look(config, known, simulation, clock)
         if (at - CONTACT) % 3600 == FIRST_AUDIT_SECONDS:
             await auditor.once()
         state = None if traffic is None else GatewayState(traffic.waiting, traffic.running)
@@ -156,6 +163,19 @@ async def _follow(
         pages.append((at, page.body(openmetrics=False, gzip=False).decode()))
     await poller.aclose()
     return pages
+
+
+async def _look(config: Config, known: WorkspaceLedger, simulation: Simulation, clock: Any) -> None:
+    """Fill the warehouses' logs, and read them."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "log.db"
+        vendors = {"snow": "snowflake", "events": "bigquery"}
+        QueryLogTables(file, {name: VendorLog(simulation, one) for name, one in vendors.items()}).fill(
+            simulation.now_ms
+        )
+        monitor = WarehouseMonitor("acme", config, known, clock, {"LOG": f"sqlite:///{file}"})
+        for warehouse in config.warehouses:
+            await monitor.look(warehouse)
 
 
 def _past(config: Config, ledger: Ledger, clock: Any) -> str:

@@ -50,6 +50,10 @@ MANY = {
     "cadence": 5,
     "feature": 10,
     "connection_type": 10,
+    "warehouse": 5,
+    "part": 4,
+    "answer": 3,
+    "context": 10,
     "alertname": 30,
     "alertstate": 2,
     "thread_type": 6,
@@ -65,6 +69,7 @@ FIXED = {
     "hex_ai_credits_week": 50,
     "hex_ai_credits_week_by_user": 21,
     "hex_seat_info": 200,
+    "hex_warehouse_cell_week_usd": 10,
 }
 
 

@@ -20,6 +20,7 @@ UIDS = (
     "seats",
     "schedules",
     "connections",
+    "warehouse",
     "gateway",
     "savings",
     "project",

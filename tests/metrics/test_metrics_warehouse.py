@@ -15,7 +15,9 @@ def test_money_is_given_by_what_it_was_for_and_leads_to_the_cell(world):
     hour_ms = world.now_ms - world.now_ms % HOUR_MS
     hours = {
         WarehouseKey(hour_ms, "query", "p1", "scheduled_run", "c1", "Snow"): WarehouseSums(1, usd_micro=2_000_000),
-        WarehouseKey(hour_ms, "query", "p1", "app_view", "c1", "gone"): WarehouseSums(1, usd_micro=1_000_000),
+        WarehouseKey(hour_ms, "query", "p1", "app_view", "c1", "gone"): WarehouseSums(
+            3, cache_hits=1, cache_judged=2, usd_micro=1_000_000
+        ),
         WarehouseKey(hour_ms, "query", "p2", "app_view", "", "Snow"): WarehouseSums(1, unpriced=1),
         WarehouseKey(hour_ms, "idle"): WarehouseSums(usd_micro=9_000_000),
     }
@@ -23,6 +25,9 @@ def test_money_is_given_by_what_it_was_for_and_leads_to_the_cell(world):
     figures = world.figures()
     assert figures["hex_warehouse_context_week_usd"] == {("scheduled_run",): 2, ("app_view",): 1}
     assert figures["hex_warehouse_connection_week_usd"] == {("id",): 2, ("unknown",): 1}
+    answers = figures["hex_warehouse_week_queries"]
+    assert answers == {("snow", "cache"): 1, ("snow", "warehouse"): 1, ("snow", "not_judged"): 3}
+    assert figures["hex_warehouse_unattributed_week_queries"] == {("snow",): 0}
     [((project_id, cell_id, url), usd)] = figures["hex_warehouse_cell_week_usd"].items()
     assert (project_id, cell_id, usd) == ("p1", "c1", 3)
     assert url.endswith(CELL)

@@ -1,4 +1,4 @@
-"""The week's money of Hex's queries in the warehouses by what they were for: context, connection, costliest cells."""
+"""The week's queries of Hex in the warehouses: who answered them, and the money by context, connection and cell."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -11,6 +11,25 @@ from exporter.view import Snapshot, cell_url
 
 _MOST_CONTEXTS = 10
 _MOST_CELLS = 10
+
+
+def answer_families(snapshot: Snapshot, week: Mapping[tuple[str, WarehouseKey], WarehouseSums]) -> Iterator[Family]:
+    """How many queries of Hex there were, by who answered them as far as the log says it, and whose comment is lost."""
+    queries, unattributed = Counter[tuple[str, str]](), Counter[str]()
+    for (warehouse, key), sums in week.items():
+        if key.part in ("query", "unattributed"):
+            queries[warehouse, "cache"] += sums.cache_hits
+            queries[warehouse, "warehouse"] += sums.cache_judged - sums.cache_hits
+            queries[warehouse, "not_judged"] += sums.queries - sums.cache_judged
+            unattributed[warehouse] += sums.queries if key.part == "unattributed" else 0
+    yield Family(
+        METRICS["hex_warehouse_week_queries"],
+        [((snapshot.name, *labels), amount) for labels, amount in queries.items()],
+    )
+    yield Family(
+        METRICS["hex_warehouse_unattributed_week_queries"],
+        [((snapshot.name, warehouse), amount) for warehouse, amount in unattributed.items()],
+    )
 
 
 def share_families(snapshot: Snapshot, week: Mapping[tuple[str, WarehouseKey], WarehouseSums]) -> Iterator[Family]:

@@ -1,0 +1,267 @@
+"""Warehouse: what Hex's queries cost in the warehouses, and how much of it a cache answered."""
+
+from typing import Any
+
+from dashboards.board import Section, board
+from dashboards.board_header import header
+from dashboards.panel_parts import (
+    COUNT,
+    NOTE,
+    PLAIN,
+    PROJECT_ID,
+    USD,
+    WARN,
+    Column,
+    Query,
+    about,
+    meter,
+    project_column,
+)
+from dashboards.panel_parts import tinted as tint
+from dashboards.panels import bars, curve, figure, table
+from dashboards.promql import WORKSPACE, age, gauge, titled
+
+_PROJECT, _PROJECT_BEFORE = (gauge(f"hex_project_warehouse_{one}_usd") for one in ("week", "previous_week"))
+_PARTS = {"query": "blue", "unattributed": "orange", "idle": "purple", "other": "text"}
+_HEX = 'part!="other"'
+_UNPRICED = "No price, or the log does not reach the week"
+_TITLES = f"topk by (workspace, project_id) (1, hex_project_info{{{WORKSPACE}}})"
+
+
+def _sum(name: str, *matchers: str) -> str:
+    return f"sum by (workspace) ({gauge(name, *matchers)})"
+
+
+def _figures() -> list[tuple[int, Any]]:
+    parts = ("query", "unattributed", "idle")
+    return [
+        (
+            10,
+            figure(
+                1,
+                "Warehouses for Hex",
+                about(
+                    "What the warehouses bill for Hex in the current week so far, with the idle time of the hours in "
+                    "which they served it; and in the whole week before. It is not part of Hex's bill.",
+                    normal="most of what a notebook costs, in step with last week at the same weekday.",
+                    act="A rise: see below which project, context and cell it comes from.",
+                ),
+                [
+                    Query(_sum("hex_warehouse_week_usd", _HEX), "this week, so far"),
+                    Query(_sum("hex_warehouse_previous_week_usd", _HEX), "last week"),
+                ],
+                unit=USD,
+                empty=_UNPRICED,
+                decimals=2,
+                named=True,
+            ),
+        ),
+        (
+            14,
+            figure(
+                2,
+                "This week by part",
+                about(
+                    "`query`: of projects. `unattributed`: sent by Hex, its comment cut off or not readable. `idle`: "
+                    "billed while no query ran, where the vendor says it. Queries of other tools are left out.",
+                    normal="unattributed near 0; idle below what queries cost.",
+                    act="Idle above: a shorter auto-suspend, or schedules closer together.",
+                ),
+                [Query(_sum("hex_warehouse_week_usd", f'part="{one}"'), one) for one in parts],
+                unit=USD,
+                empty=_UNPRICED,
+                decimals=2,
+                named=True,
+            ),
+        ),
+    ]
+
+
+def _projects() -> Any:
+    return table(
+        3,
+        "Projects",
+        about(
+            "What each project's queries cost in the warehouses this week so far, and in the whole week before.",
+            normal="the projects that matter most at the top.",
+            act="One that costs more than it is worth: fewer runs, a result kept for viewers, or a smaller query.",
+        ),
+        f"({_PROJECT} or {_PROJECT_BEFORE}) * 0 + on (workspace, project_id) group_left (title) {_TITLES}",
+        [
+            project_column(),
+            Column("This week", expr=_PROJECT, unit=USD, width=170, properties=meter()),
+            Column("Last week", expr=_PROJECT_BEFORE, unit=USD, width=110),
+            PROJECT_ID,
+        ],
+        empty=_UNPRICED,
+        sort_by="This week",
+    )
+
+
+def _cells() -> Any:
+    cells = gauge("hex_warehouse_cell_week_usd")
+    return table(
+        4,
+        "Costliest cells this week",
+        about(
+            "The ten cells whose queries cost most this week; **Open** leads to the cell in Hex.",
+            normal="cells that read large tables.",
+            act="Read fewer columns or days, or keep the result: what one cell costs is mended in one place.",
+        ),
+        titled(cells),
+        [
+            project_column(),
+            Column(
+                "Cell",
+                label="url",
+                properties={
+                    "links": [{"title": "Open this cell in Hex", "url": "${__value.raw}", "targetBlank": True}],
+                    "mappings": [
+                        {"type": "regex", "options": {"pattern": ".*", "result": {"text": "Open", "index": 0}}}
+                    ],
+                    "custom.width": 80,
+                },
+            ),
+            Column("This week", expr=cells, unit=USD, width=170, properties=meter()),
+            PROJECT_ID,
+        ],
+        empty=_UNPRICED,
+        sort_by="This week",
+    )
+
+
+def _contexts() -> Any:
+    return bars(
+        5,
+        "By context",
+        about(
+            "What the queries of this week were sent for, as Hex's comment says: `scheduled_run`, `app_view`, "
+            "`logic_view` (a notebook), and others.",
+            normal="scheduled runs first.",
+            act="Notebooks first: someone works on large tables, or a notebook is left running.",
+        ),
+        [Query(f"sort_desc({gauge('hex_warehouse_context_week_usd')})", "{{context}}")],
+        unit=USD,
+        decimals=2,
+        empty=_UNPRICED,
+    )
+
+
+def _connections() -> Any:
+    usd = gauge("hex_warehouse_connection_week_usd")
+    info = f"topk by (workspace, connection_id) (1, {gauge('hex_connection_info')})"
+    named = f"{usd} * on (workspace, connection_id) group_left (name) {info}"
+    unknown = f'label_replace({usd} unless on (workspace, connection_id) {info}, "name", "unknown", "", "")'
+    return bars(
+        6,
+        "By connection",
+        about(
+            "What the queries of this week cost by the Hex connection that they were sent through.",
+            normal="the connections of the warehouses that are configured.",
+            act="`unknown`: no connection has the name in the comment any more.",
+        ),
+        [Query(f"sort_desc({named} or {unknown})", "{{name}}")],
+        unit=USD,
+        decimals=2,
+        empty=_UNPRICED,
+    )
+
+
+def _caches() -> Any:
+    def answered(*answer: str) -> str:
+        return f"sum by (workspace, warehouse) ({gauge('hex_warehouse_week_queries', *answer)})"
+
+    queries, hits, judged = (answered(*one) for one in ((), ('answer="cache"',), ('answer!="not_judged"',)))
+    return table(
+        7,
+        "The warehouses' own caches, this week",
+        about(
+            "Queries of Hex this week, those of which the log says whether the warehouse's result cache answered, and "
+            "how many of these it did. Snowflake's log has no such flag: none of its queries is judged.",
+            normal="hits where the same query comes again before the data changes.",
+            act="Few at BigQuery: its cache needs an identical text, and Hex's comment differs each time.",
+        ),
+        queries,
+        [
+            Column("Warehouse", label="warehouse"),
+            Column("Queries", expr=queries, unit=COUNT, width=90),
+            Column("Judged", expr=judged, unit=COUNT, width=90),
+            Column("Hits", expr=f"{hits} / ({judged} > 0)", unit="percentunit", width=80),
+        ],
+        empty="No query log reaches the week",
+        sort_by="Queries",
+    )
+
+
+def _logs() -> Any:
+    until = age("hex_warehouse_log_complete_until_timestamp_seconds")
+    return table(
+        8,
+        "What is not judged",
+        about(
+            "How far behind each query log is, whether the last look at it failed, and the queries of this week whose "
+            "comment cannot be read: they are priced, and given to no project.",
+            normal="behind by the vendor's delay and at most an hour; hardly any query unattributed.",
+            act="A look failed: `hex-exporter check` has the reason and the grants to hand to an administrator.",
+        ),
+        until,
+        [
+            Column("Warehouse", label="warehouse"),
+            Column(
+                "Behind",
+                expr=until,
+                unit="s",
+                width=110,
+                properties=tint((PLAIN, None), (NOTE, 4 * 3600), (WARN, 24 * 3600)),
+            ),
+            Column(
+                "Look",
+                expr=gauge("hex_warehouse_log_success"),
+                width=90,
+                properties={
+                    "mappings": [{"type": "value", "options": {"0": {"text": "failed"}, "1": {"text": "good"}}}]
+                },
+            ),
+            Column(
+                "Unattributed",
+                expr=gauge("hex_warehouse_unattributed_week_queries"),
+                unit=COUNT,
+                width=120,
+            ),
+        ],
+        empty="No query log was read",
+        sort_by="Behind",
+    )
+
+
+def _trend() -> Any:
+    return curve(
+        9,
+        "This week as it grows, by part",
+        about(
+            "What the week has cost in the warehouses so far, by part, one upon the other; it begins anew each week.",
+            normal="the same slope each week.",
+            act="A steeper slope: see above which project and context it comes from.",
+        ),
+        [Query(f"sum by (workspace, part) ({gauge('hex_warehouse_week_usd', _HEX)})", "{{part}}")],
+        unit=USD,
+        decimals=2,
+        empty=_UNPRICED,
+        stacked=True,
+        area=True,
+        colors=_PARTS,
+    )
+
+
+BOARD = board(
+    "hex-warehouse",
+    "What do Hex's queries cost in the warehouses?",
+    [
+        header("warehouse", "connections"),
+        (4, _figures()),
+        (10, [(14, _projects()), (10, _cells())]),
+        (6, [(8, _contexts()), (8, _connections()), (8, _caches())]),
+    ],
+    [Section("Trend, and what is not judged", [(9, [(14, _trend()), (10, _logs())])])],
+    time=("now-30d", "now"),
+)

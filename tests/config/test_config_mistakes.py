@@ -35,7 +35,7 @@ class TestKeys:
     def test_a_huge_key_is_cut(self, mistakes):
         (mistake,) = mistakes(f"? {'k' * 100_000}\n: 1")
 
-        assert len(mistake) < 300
+        assert 10 < mistake.count("k") < 100
 
     def test_a_key_that_a_terminal_cannot_show_is_escaped(self, mistakes):
         (mistake,) = mistakes('"\\e[31m\\ud800": 1')

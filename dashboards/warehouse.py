@@ -24,7 +24,7 @@ from dashboards.promql import WORKSPACE, age, gauge, titled
 _PROJECT, _PROJECT_BEFORE = (gauge(f"hex_project_warehouse_{one}_usd") for one in ("week", "previous_week"))
 _PARTS = {"query": "blue", "unattributed": "orange", "idle": "purple", "other": "text"}
 _HEX = 'part!="other"'
-_UNPRICED = "No price, or the log does not reach the week"
+_UNKNOWN = "Not known: the top of the board has the reason"
 _TITLES = f"topk by (workspace, project_id) (1, hex_project_info{{{WORKSPACE}}})"
 
 
@@ -51,7 +51,7 @@ def _figures() -> list[tuple[int, Any]]:
                     Query(_sum("hex_warehouse_previous_week_usd", _HEX), "last week"),
                 ],
                 unit=USD,
-                empty=_UNPRICED,
+                empty=_UNKNOWN,
                 decimals=2,
                 named=True,
             ),
@@ -69,7 +69,7 @@ def _figures() -> list[tuple[int, Any]]:
                 ),
                 [Query(_sum("hex_warehouse_week_usd", f'part="{one}"'), one) for one in parts],
                 unit=USD,
-                empty=_UNPRICED,
+                empty=_UNKNOWN,
                 decimals=2,
                 named=True,
             ),
@@ -93,7 +93,7 @@ def _projects() -> Any:
             Column("Last week", expr=_PROJECT_BEFORE, unit=USD, width=110),
             PROJECT_ID,
         ],
-        empty=_UNPRICED,
+        empty=_UNKNOWN,
         sort_by="This week",
     )
 
@@ -125,7 +125,7 @@ def _cells() -> Any:
             Column("This week", expr=cells, unit=USD, width=170, properties=meter()),
             PROJECT_ID,
         ],
-        empty=_UNPRICED,
+        empty=_UNKNOWN,
         sort_by="This week",
     )
 
@@ -143,7 +143,7 @@ def _contexts() -> Any:
         [Query(f"sort_desc({gauge('hex_warehouse_context_week_usd')})", "{{context}}")],
         unit=USD,
         decimals=2,
-        empty=_UNPRICED,
+        empty=_UNKNOWN,
     )
 
 
@@ -163,7 +163,7 @@ def _connections() -> Any:
         [Query(f"sort_desc({named} or {unknown})", "{{name}}")],
         unit=USD,
         decimals=2,
-        empty=_UNPRICED,
+        empty=_UNKNOWN,
     )
 
 
@@ -188,7 +188,7 @@ def _caches() -> Any:
             Column("Judged", expr=judged, unit=COUNT, width=90),
             Column("Hits", expr=f"{hits} / ({judged} > 0)", unit="percentunit", width=80),
         ],
-        empty="No query log reaches the week",
+        empty=_UNKNOWN,
         sort_by="Queries",
     )
 
@@ -229,7 +229,7 @@ def _logs() -> Any:
                 width=120,
             ),
         ],
-        empty="No query log was read",
+        empty=_UNKNOWN,
         sort_by="Behind",
     )
 
@@ -246,7 +246,7 @@ def _trend() -> Any:
         [Query(f"sum by (workspace, part) ({gauge('hex_warehouse_week_usd', _HEX)})", "{{part}}")],
         unit=USD,
         decimals=2,
-        empty=_UNPRICED,
+        empty=_UNKNOWN,
         stacked=True,
         area=True,
         colors=_PARTS,

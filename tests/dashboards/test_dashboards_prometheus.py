@@ -246,7 +246,9 @@ def test_no_query_fails_in_any_world(
                 assert missing == {"gateway": "gateway", "sources": "sources"}
     assert {place: text for place, text in empty.items() if re.search(FALSE_TEXTS[kind], text)} == {}
     if kind == "token only":
-        assert len(empty) <= MOST_EMPTY, "\n".join(f"{uid}, {title}: {text}" for (uid, title), text in empty.items())
+        # The board of warehouses is about what a token does not give: all of it is empty, and its top says why.
+        shown = {place: text for place, text in empty.items() if place[0] != "hex-warehouse"}
+        assert len(shown) <= MOST_EMPTY, "\n".join(f"{uid}, {title}: {text}" for (uid, title), text in shown.items())
 
 
 @GENERATIONS

@@ -104,7 +104,7 @@ def _figures() -> list[tuple[int, Any]]:
 
 def _with_sum(week: str) -> str:
     """The components of the bill, their sum, and apart from it the own estimate: as rows of one table."""
-    name, billed = f"hex_cost_{week}_usd", 'component!="own_estimate"'
+    name, billed = f"hex_cost_{week}_usd", 'component=~"seats|compute|ai_credits"'
     total = f"sum by (workspace) ({gauge(name, billed)})"
     return f'{gauge(name)} or label_replace({total}, "component", "billed, their sum", "", "")'
 

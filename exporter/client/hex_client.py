@@ -47,10 +47,14 @@ class AsyncHexClient:
         *,
         token_file: str | None = None,
         concurrency: int = 3,
+        sample: Mapping[str, Any] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Clock | None = None,
     ) -> None:
-        """Reads the environment; sends nothing. Raises ValueError without a token."""
+        """Reads the environment; sends nothing. Raises ValueError without a token.
+
+        `sample`: the inputs that make a run a trial, by the project's own parameter, such as `{"sample_rows": 1000}`.
+        """
         if token is None and token_file is None:
             token = os.environ.get(TOKEN_VARIABLE)
             if not token:
@@ -60,6 +64,7 @@ class AsyncHexClient:
         self.clock = clock or SystemClock()
         self._api = RunApi(Destination(url, source), setting="base_url", transport=transport)
         self._concurrency = concurrency
+        self._sample = dict(sample or {})
         self._line = asyncio.Lock()
         self._active: dict[tuple[str, str], bool] = {}
         """The runs that are not known to be over; whether someone waits for them."""
@@ -82,6 +87,7 @@ class AsyncHexClient:
         project_id: str,
         inputs: Mapping[str, Any] | None = None,
         *,
+        trial: bool = False,
         wait: bool = True,
         timeout_seconds: float | None = None,
         cancel_on_interrupt: bool = False,
@@ -91,8 +97,10 @@ class AsyncHexClient:
         """Start a run and, unless told otherwise, wait for its end, however it ends.
 
         `fields` go into the request as they are (`updatePublishedResults`, `useCachedSqlResults`). A cancelled task
-        leaves its run running, unless `cancel_on_interrupt`. Raises ApiError, RunInDoubtError and RunTimeoutError.
+        leaves its run running, unless `cancel_on_interrupt`. A `trial` runs on the client's sample. Raises ApiError,
+        RunInDoubtError and RunTimeoutError, and ValueError for a trial without a sample: nothing is sent then.
         """
+        inputs = self.inputs_of(inputs, trial)
         run = await self._start(project_id, {**fields, **({"inputParams": dict(inputs)} if inputs else {})})
         if on_started is not None:
             on_started(run)
@@ -105,6 +113,12 @@ class AsyncHexClient:
             if cancel_on_interrupt:
                 await asyncio.shield(self.cancel(project_id, run.run_id))
             raise
+
+    def inputs_of(self, inputs: Mapping[str, Any] | None, trial: bool) -> Mapping[str, Any]:
+        """The inputs of such a request; the sample of a trial replaces an input of its name. Raises ValueError."""
+        if trial and not self._sample:
+            raise ValueError('a trial needs a sample: give the client one, such as sample={"sample_rows": 1000}')
+        return {**(inputs or {}), **(self._sample if trial else {})}
 
     async def wait(self, project_id: str, run_id: str, *, timeout_seconds: float | None = None) -> Run:
         """The run when it has ended, whoever started it. Raises RunTimeoutError, and ApiError for a run that is gone.

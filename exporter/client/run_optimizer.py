@@ -75,15 +75,18 @@ class AsyncRunOptimizer:
         source: SourceState = None,
         max_age: timedelta | float | None = None,
         force: bool = False,
+        trial: bool = False,
         timeout_seconds: float | None = None,
     ) -> RunResult:
         """The result of the request: an earlier one where its source is unchanged, else that of a run, once it ends.
 
         Without a source, or with `force`, it runs. `max_age` (a timedelta or seconds): an older result answers nothing.
-        Requests of the same at the same time wait for one run. Raises what `AsyncHexClient.run` and the source raise.
+        Requests of the same at the same time wait for one run. A `trial` runs on the client's sample, and answers only
+        trials. Raises what `AsyncHexClient.run` and the source raise.
         """
+        inputs = self._client.inputs_of(inputs, trial)
         version = await self._published(project_id)
-        key = self._fingerprint(project_id, version, inputs or {})
+        key = self._fingerprint(project_id, version, inputs)
         async with self._lines.setdefault(key, asyncio.Lock()):
             state = await source_digest(source)
             known = self._seen(key, state)
@@ -145,7 +148,7 @@ class AsyncRunOptimizer:
         self,
         key: str,
         project_id: str,
-        inputs: Mapping[str, Any] | None,
+        inputs: Mapping[str, Any],
         state: str | None,
         source: SourceState,
         timeout_seconds: float | None,

@@ -64,6 +64,32 @@ def test_without_a_source_or_forced_it_runs(hex_api: HexOfStates) -> None:
     assert play(hex_api, story) == [False] * 3
 
 
+def test_a_trial_runs_on_the_sample_and_answers_only_trials(hex_api: HexOfStates) -> None:
+    async def whole() -> list[bool]:
+        async with hex_api.client(sample={"sample_rows": 1000}) as client:
+            optimizer = AsyncRunOptimizer(client)
+            trials = [True, False, True, False]
+            return [
+                (await optimizer.run_if_changed("p", {"region": "north"}, source=7, trial=one)).hit for one in trials
+            ]
+
+    assert asyncio.run(whole()) == [False, False, True, True]
+    assert [one.get("inputParams") for one in hex_api.started] == [
+        {"region": "north", "sample_rows": 1000},
+        {"region": "north"},
+    ]
+
+
+def test_a_trial_without_a_sample_is_refused_and_nothing_is_sent(hex_api: HexOfStates) -> None:
+    async def story(optimizer: AsyncRunOptimizer) -> None:
+        with pytest.raises(ValueError, match="give the client one"):
+            await optimizer.run_if_changed("p", source=7, trial=True)
+
+    play(hex_api, story)
+
+    assert hex_api.started == []
+
+
 @pytest.mark.parametrize(
     ("change", "hit"),
     [

@@ -262,6 +262,6 @@ BOARD = board(
         (10, [(14, _projects()), (10, _cells())]),
         (6, [(8, _contexts()), (8, _connections()), (8, _caches())]),
     ],
-    [Section("Trend, and what is not judged", [(9, [(14, _trend()), (10, _logs())])])],
+    [Section("Trend, and what is not judged", [(9, [(14, _trend()), (10, _logs())])], collapsed=True)],
     time=("now-30d", "now"),
 )

@@ -1,12 +1,12 @@
 """What would happen to a run request now, and why, by what the ledger knows: nothing is asked, nothing is run."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
-from exporter.config import Config
-from exporter.gateway.cache.budget_use import Spent, is_of, read_use, spent, uncounted
+from exporter.config import Budget, BudgetBrake, Config
+from exporter.gateway.cache.budget_use import is_of, read_use, spent, uncounted
 from exporter.gateway.cache.hits import Hit, find_hit, join_refusal
 from exporter.gateway.cache.results import Results
 from exporter.gateway.cache.run_key import RunKey, run_key
@@ -34,29 +34,35 @@ def explain(
     found = _without_brake(config, ledger, project_id, inputs, now_ms)
     if found is None or found.outcome not in ("miss", "bypass"):
         return found
-    held = _held_by(config, ledger, project_id, now_ms)
+    brake, budget = _brake_of(config, ledger, project_id)
+    if brake is None or budget is None:
+        return found
+    if budget.unit != "runs":
+        unseen = f"whether the budget {budget.name} is spent, which holds requests back then: see hex_budget_used"
+        return replace(found, unseen=(*found.unseen, unseen))
+    use = read_use(config, ledger, budget, now_ms)
+    held = spent(brake, use, use.counted + uncounted(use, ledger.gateway.runs(use.period[0]), ledger))
     if held is None:
         return found
     then = {"queue": "a request waits, then it is refused", "refuse": "a request is refused"}
-    what = then.get(held.brake.then, "a request gets the last result within max_stale, else it is refused")
+    what = then.get(brake.then, "a request gets the last result within max_stale, else it is refused")
     return Explanation("refused", f"{held.sentence}: {what}", None, found.unseen)
 
 
-def _held_by(config: Config, ledger: WorkspaceLedger, project_id: str, now_ms: int) -> Spent | None:
-    """The budget that holds the project's requests back now, by what the ledger has of runs."""
+def _brake_of(
+    config: Config, ledger: WorkspaceLedger, project_id: str
+) -> tuple[BudgetBrake, Budget] | tuple[None, None]:
+    """What may hold the project's requests back, with its budget; None where nothing does."""
     listed = ledger.project(project_id)
     assert config.gateway is not None
     assert listed is not None
     brake = config.gateway.policy(ledger.name, listed.project).when_budget_spent
-    budgets = {one.name: one for one in config.budgets_of(ledger.name)}
-    budget = None if brake is None else budgets.get(brake.budget)
-    if brake is None or budget is None or not is_of(budget, ledger.name, listed.project):
-        return None
-    # What was used of other units than runs is known to the exporter that runs.
-    if budget.unit != "runs" or any(one.matches(ledger.name, listed.project) for one in brake.left_out.match):
-        return None
-    use = read_use(config, ledger, budget, now_ms)
-    return spent(brake, use, use.counted + uncounted(use, ledger.gateway.runs(use.period[0]), ledger))
+    if brake is None or any(one.matches(ledger.name, listed.project) for one in brake.left_out.match):
+        return None, None
+    budget = next((one for one in config.budgets_of(ledger.name) if one.name == brake.budget), None)
+    if budget is None or not is_of(budget, ledger.name, listed.project):
+        return None, None
+    return brake, budget
 
 
 def _without_brake(

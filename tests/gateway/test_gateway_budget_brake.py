@@ -154,6 +154,18 @@ def test_explain_says_so() -> None:
     live(story, limit=1)
 
 
+def test_explain_names_a_budget_that_it_cannot_see() -> None:
+    async def story(world: World, projects: list[str]) -> None:
+        budget = Budget(name="weekly-runs", unit="usd", limit=1)
+        config = msgspec.structs.replace(world.config, budgets=(budget,))
+        found = explain(config, world.ledger, projects[0], {}, world.now_ms)
+        assert found is not None
+        assert found.outcome == "miss"
+        assert "whether the budget weekly-runs is spent" in found.unseen[-1]
+
+    live(story)
+
+
 def test_without_a_brake_a_spent_budget_changes_nothing() -> None:
     async def story(world: World, projects: list[str]) -> None:
         budget = Budget(name="weekly-runs", unit="runs", limit=0.5)

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from gateway_world import ALICE, BOB, World, cache, completed, opened, play_all, together
 from helpers.virtual import LoopClock, in_virtual_time
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from exporter.config import BrakeExcept, Budget, BudgetBrake, Match, Policy, load_config
@@ -221,6 +221,7 @@ def test_a_budget_of_another_unit_brakes_by_what_the_exporter_shows(unit: Any, n
 
 @pytest.mark.slow
 @settings(max_examples=20, deadline=None)
+@example(left=2, waves=[[(0, True), (0, False), (1, False)]], then="refuse", is_read=False)
 @given(
     left=st.integers(0, 4),
     waves=st.lists(st.lists(st.tuples(st.integers(0, 7), st.booleans()), max_size=6), min_size=1, max_size=3),
@@ -243,6 +244,9 @@ def test_however_requests_come_at_the_border_no_run_is_started_beyond_the_limit(
                 for project in asked:
                     world.read_runs(project)
             assert world.started() <= left
-            assert world.started() >= min(left, len(asked))
+        # A request that came beside one that then joined a run may have been refused; one that comes later is not.
+        for project in sorted(asked):
+            await world.run(project)
+        assert min(left, len(asked)) <= world.started() <= left
 
     live(story, limit=left, then=then)

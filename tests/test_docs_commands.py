@@ -96,6 +96,11 @@ PLACES = (
     "gateway: {{listen_address: ':9892', {}}}",
     "gateway: {{web_config_file: w.yml, {}}}",
     "labels: {{hash_key_file: key, {}}}",
+    "budgets: [{{name: b, limit: 5, {}}}]",
+    "budgets: [{{name: b, limit: 5, unit: usd, {}}}]",
+    "gateway: {{listen_address: '127.0.0.1:9892'}}\n"
+    "sources: [{{match: {{title: '*'}}, file: {{paths: [a]}}}}]\n"
+    "triggers: [{{match: {{title: '*'}}, token_env: A, {}}}]",
 )
 """Where a setting that a sentence names may stand."""
 

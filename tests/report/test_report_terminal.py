@@ -133,7 +133,7 @@ def test_an_audit_begins_with_the_total_and_has_a_line_or_two_a_finding(printed:
 def test_details_have_what_the_short_table_leaves_out(printed: Printed) -> None:
     short, details = printed(80, "audit"), printed(80, "audit", "--details")
 
-    for said in ("evidence  ", "known for", "costs     ", "owner     ", "gone@sales.example", "Hex: Settings, Users"):
+    for said in ("evidence  ", "known for  ", "costs     ", "owner     ", "gone@sales.example", "Hex: Settings, Users"):
         assert said in details
         assert said not in short
     assert "Savings a month:" not in details

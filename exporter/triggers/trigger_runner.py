@@ -53,7 +53,7 @@ Ask = Callable[[RunRequest], Awaitable[RunAnswer]]
 class TriggerRunner:
     """The triggers of one workspace. For the event loop of the thread that probes its sources.
 
-    `look` probes a source now, as `SourceMonitor.look` does. What is asked for is in the ledger before.
+    `look` probes a source now, as `SourceMonitor.look` does. A request is in the ledger before it is sent.
     """
 
     def __init__(

@@ -196,7 +196,14 @@ def test_bad_input_is_refused_at_start_with_what_to_write(brake: str, said: str)
 
 
 @pytest.mark.parametrize(
-    ("unit", "noun"), [("usd", "USD"), ("compute_minutes", "compute minutes"), ("ai_credits", "AI credits")]
+    ("unit", "noun"),
+    [
+        ("usd", "USD"),
+        ("bill_usd", "USD of the bill"),
+        ("warehouse_usd", "USD in the warehouses"),
+        ("compute_minutes", "compute minutes"),
+        ("ai_credits", "AI credits"),
+    ],
 )
 def test_a_budget_of_another_unit_brakes_by_what_the_exporter_shows(unit: Any, noun: str) -> None:
     async def story(world: World, projects: list[str]) -> None:

@@ -18,6 +18,7 @@ _NOUNS = {
     "runs": "runs",
     "usd": "USD",
     "bill_usd": "USD of the bill",
+    "warehouse_usd": "USD in the warehouses",
     "compute_minutes": "compute minutes",
     "ai_credits": "AI credits",
 }

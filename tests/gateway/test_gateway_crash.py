@@ -4,14 +4,16 @@ import asyncio
 from typing import Any
 
 import pytest
-from gateway_world import ALICE, BOB, World, play_all
+from gateway_world import ALICE, BOB, World, cache, completed, file_source, play, play_all
 
+from exporter.config import Policy, Queue
 from exporter.facts import Run
 from exporter.gateway.runs.recovery import SKEW_MS, WINDOW_MS, Verdict, verdict
 from exporter.ledger import GatewayRun
-from exporter.simulator import Fault
+from exporter.simulator import Fault, RateLimits
 
 SENT_MS = 1_795_392_000_000
+SOURCE = file_source(every_seconds=300)
 
 
 def intent(**more: Any) -> GatewayRun:
@@ -192,3 +194,66 @@ def test_running_runs_keep_their_places_though_the_clock_is_put_back_and_the_pro
         await asyncio.gather(waiting, return_exceptions=True)
 
     play_all(story, run_seconds=10_000)
+
+
+@pytest.mark.usefixtures("all_runs_complete")
+class TestRunsFoundAfterACrash:
+    async def _crashed(self, world: World, project: str, body: object) -> str:
+        """Killed after Hex has started a run and before its answer was written; the run's id."""
+        world.faults.add(Fault(kind="drip", endpoint="run_project", count=1, seconds=1))
+        asking = asyncio.ensure_future(world.run(project, body))
+        await asyncio.sleep(0.5)
+        asking.cancel()
+        await world.kill()
+        await world.restart()
+        return str(next(iter(world.simulation.newest(project))).run_id)
+
+    def test_it_is_joined_and_its_answer_is_made_of_what_hex_shows(self) -> None:
+        async def story(world: World, project: str) -> None:
+            usual = (await world.run(world.projects[4])).json()
+            run_id = await self._crashed(world, project, {"inputParams": {"x": 1}})
+            await asyncio.sleep(70)
+            world.read_runs(project)
+            await asyncio.sleep(5)
+            again = await world.run(project, {"inputParams": {"x": 1}})
+            assert cache(again) == "joined"
+            assert world.started(project) == 1
+            found = again.json()
+            assert found["runId"] == run_id
+            assert found.keys() >= {"projectId", "runId", "runUrl", "runStatusUrl", "traceId", "projectVersion"}
+            for name, value in usual.items():
+                assert type(found[name]) is type(value)
+            assert found["runStatusUrl"] == f"https://gateway.test/api/v1/projects/{project}/runs/{run_id}"
+            assert found["runUrl"].endswith(f"/app/{project}/runs/{run_id}")
+
+        play(story, run_seconds=300, policies=(Policy(join="always", shared=True),))
+
+    def test_a_request_that_waits_for_it_is_given_it(self) -> None:
+        async def story(world: World, project: str) -> None:
+            run_id = await self._crashed(world, project, None)
+            again = asyncio.ensure_future(world.run(project))
+            await asyncio.sleep(65)
+            world.read_runs(project)
+            answer = await again
+            if answer.status_code == 429:
+                answer = await world.run(project)
+            assert (cache(answer), answer.json()["runId"]) == ("joined", run_id)
+            assert world.started(project) == 1
+
+        play(story, run_seconds=300, queue=Queue(wait_seconds=100.0))
+
+    def test_its_result_is_a_hit(self) -> None:
+        async def story(world: World, project: str) -> None:
+            world.probe(SOURCE, project, "state-1")
+            await completed(world, project, {"inputParams": {"other": 1}})
+            run_id = await self._crashed(world, project, None)
+            await asyncio.sleep(70)
+            world.read_runs(project)
+            await asyncio.sleep(10)
+            for _ in range(2):
+                again = await world.run(project)
+                assert (cache(again), again.json()["runId"]) == ("hit", run_id)
+                assert again.json()["runStatusUrl"].startswith("https://gateway.test/")
+            assert world.started(project) == 2
+
+        play(story, run_seconds=10, sources=(SOURCE,), limits=RateLimits.documented())

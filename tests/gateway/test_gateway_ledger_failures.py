@@ -109,3 +109,17 @@ class TestLedgersThatFail:
             book.close()
 
         asyncio.run(story())
+
+
+def test_without_a_durable_ledger_no_run_starts(tmp_path: Any) -> None:
+    folder = tmp_path / "full"
+    folder.write_text("a file where the folder of the ledger belongs")
+
+    async def story(world: World, project: str) -> None:
+        assert world.book.problem is not None
+        answer = await world.run(project)
+        assert answer.status_code == 503
+        assert "no run was started" in answer.text
+        assert world.started() == 0
+
+    play(story, url=f"sqlite:///{folder}/ledger.db")

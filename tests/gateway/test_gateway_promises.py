@@ -62,8 +62,8 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "Without a source a request joins a run that was sent up to 30 s before (`join_window`): where a load may end in "
     "that time, write `join: never`.": (
-        "gateway/fresh_answers: test_without_a_source_only_a_request_soon_after_the_start_joins",
-        "gateway/fresh_answers: test_always_and_never",
+        "gateway/join_policies: test_without_a_source_only_a_request_soon_after_the_start_joins",
+        "gateway/join_policies: test_always_and_never",
     ),
     "Files that are written again with the same content while a run reads them give no hit and no join.": (
         "gateway/fresh_answers: test_a_file_that_was_written_while_the_run_read_it_gives_no_hit",
@@ -73,27 +73,27 @@ TESTS: dict[str, tuple[str, ...]] = {
         "gateway/promises: test_a_source_without_stamps_shows_only_what_it_holds",
     ),
     "No result crosses midnight in `week.timezone`.": (
-        "gateway/fresh_answers: test_a_hit_crosses_no_midnight_unless_the_policy_says_so",
-        "gateway/fresh_answers: test_midnight_is_that_of_the_week",
-        "gateway/fresh_answers: test_no_join_crosses_it_either",
+        "gateway/days_and_clocks: test_a_hit_crosses_no_midnight_unless_the_policy_says_so",
+        "gateway/days_and_clocks: test_midnight_is_that_of_the_week",
+        "gateway/days_and_clocks: test_no_join_crosses_it_either",
     ),
     'With `day_changes: false` it may, and "today" in it is a different day.': (
-        "gateway/fresh_answers: test_a_hit_crosses_no_midnight_unless_the_policy_says_so",
+        "gateway/days_and_clocks: test_a_hit_crosses_no_midnight_unless_the_policy_says_so",
     ),
     "Notebooks that depend on the hour need a shorter `max_age`.": (
         "gateway/hits: test_a_result_older_than_max_age_is_not_given",
         "gateway/promises: test_with_max_age_0s_no_result_is_ever_given",
     ),
     "Whatever steps the clock makes, no hit is older than a change that was seen.": (
-        "gateway/fresh_answers: test_a_step_back_and_forward_hides_no_change",
-        "gateway/fresh_answers: test_nor_where_the_source_is_unknown_by_then",
+        "gateway/days_and_clocks: test_a_step_back_and_forward_hides_no_change",
+        "gateway/days_and_clocks: test_nor_where_the_source_is_unknown_by_then",
         "gateway/hits: test_a_clock_that_was_put_gives_no_request_an_older_result",
     ),
     "`min_interval` answers whatever has changed, `unchanged_for` whatever was not seen to: they are yours to "
     "promise.": (
         "gateway/policies: test_min_interval_answers_whatever_the_source_says",
         "gateway/policies: test_unchanged_for_stands_in_for_a_source",
-        "gateway/fresh_answers: test_nor_where_the_source_is_unknown_by_then",
+        "gateway/days_and_clocks: test_nor_where_the_source_is_unknown_by_then",
     ),
     "A different `?query` is a different request, and `no-cache` always runs.": (
         "gateway/fresh_answers: test_the_run_of_a_request_with_a_query_answers_no_plain_one",
@@ -106,8 +106,8 @@ TESTS: dict[str, tuple[str, ...]] = {
     "After a crash the run that was being started is looked for, in its project's runs, before the same request starts "
     "another.": (
         "gateway/crash: test_a_run_that_hex_has_started_is_found_and_not_sent_again",
-        "gateway/fresh_answers: test_a_request_that_waits_for_it_is_given_it",
-        "gateway/fresh_answers: test_its_result_is_a_hit",
+        "gateway/crash: test_a_request_that_waits_for_it_is_given_it",
+        "gateway/crash: test_its_result_is_a_hit",
     ),
     "Where neither the exporter nor that caller sees the project's runs, it is given up.": (
         "gateway/crash: test_a_project_whose_runs_are_not_read_is_given_up_after_an_hour",
@@ -125,7 +125,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "gateway/idempotency: test_a_key_whose_run_is_in_doubt_waits_and_gets_it",
     ),
     "Without a ledger on disk no run starts: 503.": (
-        "gateway/fresh_answers: test_without_a_durable_ledger_no_run_starts",
+        "gateway/ledger_failures: test_without_a_durable_ledger_no_run_starts",
         "gateway/hex_refusals: test_a_ledger_that_cannot_be_written_starts_nothing",
     ),
     "A ledger that is configured to be in memory (`sqlite://`) is taken as it is.": (

@@ -204,3 +204,45 @@ class TestTokensThatHexRefuses:
         target = parse_target("GET", b"/api/v1/projects/p/runs/r", b"")
         poll = Poll(caller="c", target=target, headers=((b"authorization", b"Bearer hxtp_secret"),))
         assert "hxtp_secret" not in repr(poll)
+
+
+class TestRightsTakenAway:
+    def test_a_token_whose_right_to_run_was_taken_away_gets_no_hit_after_the_rights_ttl(self) -> None:
+        known = {ALICE: Token(account=ALICE, is_workspace=True)}
+        source = file_source(every_seconds=86_400)
+
+        async def story(world: World, project: str) -> None:
+            world.probe(source, project, "state")
+            run = (await world.run(project)).json()
+            assert await world.ended(project, run["runId"]) == "COMPLETED"
+            scopes = frozenset(one for one in ALL_SCOPES if "run" not in one)
+            known[ALICE] = Token(account=ALICE, is_workspace=True, scopes=scopes)
+            assert cache(await world.run(project)) == "hit"
+            await asyncio.sleep(901)
+            answer = await world.run(project)
+            assert (answer.status_code, "X-Hex-Exporter-Cache" in answer.headers) == (403, False)
+
+        play(story, sources=(source,), tokens=Tokens(known))
+
+    @pytest.mark.slow
+    def test_the_proof_is_renewed_by_a_dry_run_with_the_callers_token(self) -> None:
+        source = file_source(every_seconds=86_400)
+
+        async def story(world: World, project: str) -> None:
+            world.probe(source, project, "state")
+            run = (await world.run(project)).json()
+            await world.ended(project, run["runId"])
+            for _ in range(3):
+                await asyncio.sleep(901)
+                assert cache(await world.run(project)) == "hit"
+                assert cache(await world.run(project)) == "hit"
+            assert world.started(project) == 1
+            assert world.asked("run_project") == 4
+
+        play(story, sources=(source,))
+
+    def test_eve_stays_out(self) -> None:
+        async def story(world: World, project: str) -> None:
+            assert (await world.run(project, token=EVE)).status_code == 401
+
+        play(story, tokens=Tokens({ALICE: Token(account=ALICE, is_workspace=True)}))

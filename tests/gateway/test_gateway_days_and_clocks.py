@@ -1,0 +1,73 @@
+"""No result crosses midnight, and no step of the clock hides a change that was seen."""
+
+import asyncio
+
+import pytest
+from gateway_world import World, cache, completed, file_source, play
+
+from exporter.config import Policy, Week
+
+pytestmark = pytest.mark.usefixtures("all_runs_complete")
+
+SOURCE = file_source(every_seconds=300)
+MIDNIGHT = 24 * 3600
+
+
+class TestDays:
+    @pytest.mark.parametrize(("policy", "expected"), [(Policy(), "miss"), (Policy(day_changes=False), "hit")])
+    def test_a_hit_crosses_no_midnight_unless_the_policy_says_so(self, policy: Policy, expected: str) -> None:
+        async def story(world: World, project: str) -> None:
+            world.probe(SOURCE, project, "state-1")
+            await completed(world, project)
+            assert cache(await world.run(project)) == "hit"
+            await asyncio.sleep(120)
+            assert cache(await world.run(project)) == expected
+
+        play(story, begins=MIDNIGHT - 100, sources=(SOURCE,), policies=(policy,))
+
+    def test_midnight_is_that_of_the_week(self) -> None:
+        async def story(world: World, project: str) -> None:
+            world.probe(SOURCE, project, "state-1")
+            await completed(world, project)
+            await asyncio.sleep(120)
+            assert cache(await world.run(project)) == "miss", "in Zurich it is another day"
+
+        play(story, begins=MIDNIGHT - 3600 - 100, sources=(SOURCE,), week=Week(timezone="Europe/Zurich"))
+
+    def test_no_join_crosses_it_either(self) -> None:
+        async def story(world: World, project: str) -> None:
+            await world.run(project)
+            await asyncio.sleep(10)
+            assert cache(await world.run(project)) == "miss"
+
+        play(story, begins=MIDNIGHT - 5, run_seconds=100)
+
+
+class TestClocks:
+    @pytest.mark.slow
+    def test_a_step_back_and_forward_hides_no_change(self) -> None:
+        async def story(world: World, project: str) -> None:
+            world.probe(SOURCE, project, "state-1")
+            await completed(world, project)
+            world.clock.step(-3600)
+            world.probe(SOURCE, project, "state-2")
+            await asyncio.sleep(5)
+            world.probe(SOURCE, project, "state-1")
+            world.clock.step(3600)
+            await asyncio.sleep(5)
+            world.probe(SOURCE, project, "state-1")
+            assert cache(await world.run(project)) == "miss"
+
+        play(story, sources=(SOURCE,))
+
+    def test_nor_where_the_source_is_unknown_by_then(self) -> None:
+        async def story(world: World, project: str) -> None:
+            world.probe(SOURCE, project, "state-1")
+            await completed(world, project)
+            world.clock.step(-3600)
+            world.probe(SOURCE, project, "state-2")
+            world.clock.step(3600)
+            world.ledger.sources.record_failure(SOURCE.key(project), "no answer", world.now_ms)
+            assert cache(await world.run(project)) == "miss"
+
+        play(story, sources=(SOURCE,), policies=(Policy(unchanged_for_seconds=3600),))

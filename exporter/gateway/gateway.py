@@ -23,7 +23,7 @@ from exporter.gateway.decisions import RunDecisions, log_decision
 from exporter.gateway.routing.answers import Answer, passed_on
 from exporter.gateway.routing.error_bodies import refusal, too_many
 from exporter.gateway.routing.headers import to_upstream
-from exporter.gateway.routing.target import Operation
+from exporter.gateway.routing.target import OWN_LIMITS, Operation
 from exporter.gateway.runs.admission import Admission
 from exporter.gateway.runs.budget_brake import BudgetBrakes
 from exporter.gateway.runs.cancels import Cancel, Cancels
@@ -42,6 +42,7 @@ from exporter.gateway.runs.steadiness import Steadiness
 from exporter.gateway.runs.usual_durations import UsualDurations
 from exporter.gateway.trigger_requests import TriggerRequests, policy_for
 from exporter.gateway.upstream.deadline import first_of
+from exporter.gateway.upstream.own_limit import OwnLimit
 from exporter.gateway.upstream.upstream import NoAnswerError, NoRoomError, RawHeaders, Request
 from exporter.ledger import GatewayRun, RequestKey
 from exporter.triggers import RunAnswer, RunRequest
@@ -92,7 +93,10 @@ class Gateway:
             on_hold=lambda until_ms: context.journal.keep(RUNS_HELD_UNTIL_MS, until_ms),
         )
         limits.restore_hold(inherited.runs_held_until_ms)
-        context.upstream.set_apart(Operation.RUN_PROJECT.value, limits.observe)
+        context.upstream.set_apart(Operation.RUN_PROJECT.value, lambda _, reply: limits.observe(reply))
+        for operation, per_minute in OWN_LIMITS.items():
+            own = OwnLimit(context.clock, context.rng, per_minute)
+            context.upstream.set_apart(operation.value, own.observe, own.wait_seconds)
         self._authorizer = Authorizer(context, self._callers, limits.take)
         self._door = Door(context, self._callers, self._authorizer, settings.callers)
         context.upstream.weigh_by(self._door.weight)

@@ -16,7 +16,17 @@ ABSORBED = ("rate_limit", "kernel_limit")
 SAVED_CALLS = ("remembered", "recent", "shared_page")
 """Why a call was answered without asking Hex."""
 
-_GATEWAY_ENDPOINTS = ("run_project", "cancel_run", "run_status", "project", "runs", "other")
+_GATEWAY_ENDPOINTS = (
+    "run_project",
+    "cancel_run",
+    "run_status",
+    "project",
+    "runs",
+    "chart_image",
+    "start_thread",
+    "semantic_ingest",
+    "other",
+)
 
 
 def project_series(project_id: str) -> Amounts:

@@ -116,6 +116,22 @@ class TestOperation:
         assert parsed("GET", "/api/v1/projects/Orders").project_id == "Orders"
 
     @pytest.mark.parametrize(
+        ("method", "path", "operation"),
+        [
+            ("GET", f"projects/{PROJECT}/runs/{RUN}/cells/c/image", Operation.CHART_IMAGE),
+            ("GET", "cells/c/image", Operation.CHART_IMAGE),
+            ("POST", "threads", Operation.START_THREAD),
+            ("POST", "threads/t", Operation.START_THREAD),
+            ("POST", "semantic-models/m/ingest", Operation.SEMANTIC_INGEST),
+        ],
+    )
+    def test_what_has_a_limit_of_its_own_is_known_and_passed_on(
+        self, method: str, path: str, operation: Operation
+    ) -> None:
+        target = parsed(method, f"/api/v1/{path}")
+        assert (target.operation, target.project_id) == (operation, None)
+
+    @pytest.mark.parametrize(
         ("method", "path"),
         [
             ("GET", "projects"),
@@ -124,9 +140,8 @@ class TestOperation:
             ("HEAD", f"projects/{PROJECT}/runs/{RUN}"),
             ("PUT", f"projects/{PROJECT}/runs"),
             ("GET", f"projects/{PROJECT}/queriedTables"),
-            ("GET", f"projects/{PROJECT}/runs/{RUN}/cells/c/image"),
             ("GET", "users/me"),
-            ("POST", "threads"),
+            ("GET", "threads"),
         ],
     )
     def test_everything_else_is_passed_on_and_has_no_ids(self, method: str, path: str) -> None:

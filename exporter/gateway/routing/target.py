@@ -29,7 +29,15 @@ class Operation(StrEnum):
     RUN_STATUS = "run_status"
     RUNS = "runs"
     PROJECT = "project"
+    CHART_IMAGE = "chart_image"
+    START_THREAD = "start_thread"
+    SEMANTIC_INGEST = "semantic_ingest"
     OTHER = "other"
+
+
+OWN_LIMITS = {Operation.CHART_IMAGE: 20, Operation.START_THREAD: 20, Operation.SEMANTIC_INGEST: 3}
+"""How many requests a minute Hex documents for what has a limit of its own, beside RunProject; that of threads is one
+with RunProject's, of which the last figure that Hex has published is 20."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +96,12 @@ def _operation(method: str, words: tuple[str, ...]) -> tuple[Operation, str | No
         case ("GET" | "DELETE", kind, project_id, runs, run_id) if _is_project(kind) and _is_run(runs):
             operation = Operation.RUN_STATUS if method == "GET" else Operation.CANCEL_RUN
             return operation, _identifier(project_id), _identifier(run_id)
+        case ("GET", *_, "cells", _, "image"):
+            return Operation.CHART_IMAGE, None, None
+        case ("POST", "threads", *_):
+            return Operation.START_THREAD, None, None
+        case ("POST", *_, "ingest"):
+            return Operation.SEMANTIC_INGEST, None, None
         case _:
             return Operation.OTHER, None, None
 

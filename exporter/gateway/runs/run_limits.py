@@ -1,12 +1,12 @@
 """When the next run may be sent: the limits of RunProject, and pauses for callers whose kernels are all taken."""
 
-import math
 import random
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from exporter.clock import Clock
+from exporter.gateway.upstream.hold import Hold
 from exporter.gateway.upstream.upstream import Reply
 from exporter.hexapi import MARGIN_SECONDS, SlidingWindows, reset_seconds, retry_after_seconds
 
@@ -19,13 +19,6 @@ _HOUR = 3_600.0
 _LEARNED_MINUTE_SECONDS = 600.0
 _LEARNED_HOUR_SECONDS = 3_600.0
 """How long a limit holds that a 429 has shown: it may have been another limit than that of runs."""
-
-_LONGEST_HOLD_SECONDS = 86_400.0
-"""However long Hex asks to wait, runs are tried again after a day."""
-
-_FIRST_GUESS_SECONDS = 60.0
-_LONGEST_GUESS_SECONDS = 3_600.0
-"""How long no run is sent after a 429 that does not say it: the windows of RunProject are a minute and an hour."""
 
 _FIRST_PAUSE_SECONDS = 5.0
 _LONGEST_PAUSE_SECONDS = 60.0
@@ -76,9 +69,7 @@ class RunLimits:
         self._accepted: deque[float] = deque(maxlen=max(per_minute, per_hour))
         self._reserved: set[object] = set()
         self._pauses: dict[str, _Pause] = {}
-        self._on_hold = on_hold
-        self._held_until = -math.inf
-        self._guesses = 0
+        self._hold = Hold(clock, rng, on_hold)
 
     @property
     def allowed(self) -> tuple[int, int]:
@@ -99,20 +90,18 @@ class RunLimits:
 
     def restore_hold(self, until_ms: int | None) -> None:
         """Take up until when an earlier process was to send no run."""
-        if until_ms is not None:
-            seconds = min(until_ms / 1000 - self._clock.now(), _LONGEST_HOLD_SECONDS)
-            self._held_until = self._clock.monotonic() + seconds
+        self._hold.restore(until_ms)
 
     @property
     def is_held(self) -> bool:
         """Whether Hex wants no run now, whatever the limits leave."""
-        return self._held_until > self._clock.monotonic()
+        return self._hold.seconds > 0
 
     def wait_seconds(self) -> float:
         """Seconds until another run may be sent, after those that hold a slot."""
         now, ahead = self._clock.monotonic(), len(self._reserved)
         windows = [self._windows, *(one.windows for one in self._in_force().values())]
-        return max(0.0, self._held_until - now, *(one.wait_seconds(now, ahead) for one in windows))
+        return max(self._hold.seconds, *(one.wait_seconds(now, ahead) for one in windows))
 
     def take(self) -> bool:
         """Use a slot at once, for a dry run; False if none is free."""
@@ -141,24 +130,19 @@ class RunLimits:
         jitter; where no run remains in the window, until that ends. Other requests wait only where Hex names a limit
         that is larger than that of runs: it is the one of them all.
         """
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reply.headers}
-        wall = self._clock.now()
+        headers, wall = reply.decoded_headers, self._clock.now()
         if reply.status != 429:
-            self._guesses = 0
             self._accepted.append(self._clock.monotonic())
             until_reset = reset_seconds(headers, wall) or 0.0
-            if until_reset > 0 and self._is_of_all(until_reset, _announced_limit(reply)):
-                return True
-            self._hold(until_reset)
-            return False
+            is_of_all = until_reset > 0 and self._is_of_all(until_reset, reply.announced_limit)
+            self._hold.accepted(0.0 if is_of_all else until_reset)
+            return is_of_all
         announced = max(
             retry_after_seconds(reply.header("Retry-After"), headers, wall) or 0.0,
             reset_seconds(headers, wall, even_if_some_remain=True) or 0.0,
         )
-        is_of_all = self._learn(announced, _announced_limit(reply))
-        # Answers to runs that left together are one refusal, not several in a row.
-        self._guesses += 0 if self.is_held and self._guesses else 1
-        self._hold(min(announced, _LONGEST_HOLD_SECONDS) if announced > 0 else self._guess())
+        is_of_all = self._learn(announced, reply.announced_limit)
+        self._hold.refused(announced)
         return is_of_all
 
     def _is_of_all(self, seconds: float, announced: int | None) -> bool:
@@ -185,18 +169,6 @@ class RunLimits:
             )
             self._learned[window] = _Learned(learned, until, windows)
         return False
-
-    def _guess(self) -> float:
-        doubled = _FIRST_GUESS_SECONDS * 2.0 ** min(self._guesses - 1, 10)
-        return min(doubled, _LONGEST_GUESS_SECONDS) * (1 + self._rng.random() / 2)
-
-    def _hold(self, seconds: float) -> None:
-        """Send no run for so many seconds; never shortens a hold."""
-        until = self._clock.monotonic() + seconds
-        if seconds > 0 and until > self._held_until:
-            self._held_until = until
-            if self._on_hold is not None:
-                self._on_hold(math.ceil((self._clock.now() + seconds) * 1000))
 
     def _record(self) -> None:
         now = self._clock.monotonic()
@@ -228,9 +200,3 @@ class RunLimits:
         """The callers that are paused, and for how many seconds still."""
         now = self._clock.monotonic()
         return {key: pause.until - now for key, pause in self._pauses.items() if pause.until > now}
-
-
-def _announced_limit(reply: Reply) -> int | None:
-    """The limit that an answer names, None if it names none that can be read."""
-    text = reply.header("RateLimit-Limit") or reply.header("X-RateLimit-Limit") or ""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None

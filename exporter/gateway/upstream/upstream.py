@@ -62,9 +62,28 @@ class Reply:
         wanted = name.lower().encode()
         return next((value.decode("latin-1") for key, value in self.headers if key.lower() == wanted), None)
 
+    @property
+    def decoded_headers(self) -> dict[str, str]:
+        """The headers as text, of each name the last value."""
+        return {key.decode("latin-1"): value.decode("latin-1") for key, value in self.headers}
 
-Observe = Callable[[Reply], bool]
-"""Takes in an answer to an endpoint that has a limit of its own; whether it says something of every request."""
+    @property
+    def announced_limit(self) -> int | None:
+        """The rate limit that the answer names, None if it names none that can be read."""
+        text = self.header("RateLimit-Limit") or self.header("X-RateLimit-Limit") or ""
+        return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+
+Observe = Callable[[str, Reply], bool]
+"""Takes in an answer to a caller from an endpoint with a limit of its own; whether it says something of every
+request."""
+
+WaitSeconds = Callable[[str], float]
+"""For how many seconds a caller is to send nothing more to an endpoint with a limit of its own."""
+
+
+def _no_wait(caller: str) -> float:
+    return 0.0
 
 
 class NoAnswerError(HexExporterError):
@@ -103,14 +122,17 @@ class Upstream:
         self._turns = Turns(pace, clock, lambda caller: self._weigh(caller))
         self._journal = journal
         self._clock = clock
-        self._apart: dict[str, Observe] = {}
+        self._apart: dict[str, tuple[Observe, WaitSeconds]] = {}
         self._cooling_down = asyncio.Lock()
         self._sending: set[asyncio.Task[Any] | None] = set()
         self._http = Exchanger(limits=_CONNECTIONS, route=route, transport=transport)
 
-    def set_apart(self, endpoint: str, observe: "Observe") -> None:
-        """Have answers to this endpoint taken in by `observe`; the pace goes by those that concern every request."""
-        self._apart[endpoint] = observe
+    def set_apart(self, endpoint: str, observe: Observe, wait_seconds: WaitSeconds = _no_wait) -> None:
+        """Have answers of this endpoint taken in by `observe`; the pace goes by those that concern every request.
+
+        `ask` waits there for as long as `wait_seconds` says too.
+        """
+        self._apart[endpoint] = observe, wait_seconds
 
     def weigh_by(self, weigh: Callable[[str], int]) -> None:
         """Go by this from now on for how many turns a caller has for one of others."""
@@ -146,8 +168,15 @@ class Upstream:
         Only a 429 is followed by another try: Hex has done nothing then. NoAnswerError without an answer.
         """
         give_up_at = self._clock.monotonic() + patience_seconds
+        _, wait_seconds = self._apart.get(request.endpoint, (None, _no_wait))
         while True:
+            while (wait := wait_seconds(request.caller)) > 0:
+                if wait > give_up_at - self._clock.monotonic():
+                    raise NoRoomError(wait)
+                await self._clock.sleep(wait)
             await self.turn(request.caller, give_up_at - self._clock.monotonic(), is_urgent=is_urgent)
+            if wait_seconds(request.caller) > 0:  # Hex has refused another one while this one waited for its turn
+                continue
             reply = await self.send(request)
             if reply.status != 429:
                 return reply
@@ -174,8 +203,8 @@ class Upstream:
         if isinstance(reply, NoAnswer):
             self._report(request, reply.code, started, sent_ms)
             raise NoAnswerError(reply.reason, was_sent=reply.was_sent)
-        observe = self._apart.get(request.endpoint)
-        if observe is None or observe(reply):
+        observe, _ = self._apart.get(request.endpoint, (None, None))
+        if observe is None or observe(request.caller, reply):
             await self._apply_rate_limit(reply)
         self._report(request, str(reply.status), started, sent_ms)
         return reply
@@ -207,8 +236,7 @@ class Upstream:
 
         One that cannot be written holds all the same, and the answer is what it is.
         """
-        headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in reply.headers}
-        now = self._clock.now()
+        headers, now = reply.decoded_headers, self._clock.now()
         try:
             if reply.status == 429:
                 async with self._cooling_down:

@@ -229,6 +229,16 @@ class QueriedTable:
     queries: str = ""
 
 
+CELL_KINDS = frozenset(
+    (
+        *("code", "sql", "dbt_metric", "writeback", "input", "filter", "pivot", "explore", "component_import"),
+        *("markdown", "text", "metric", "map", "chart", "chartv2", "vega_chart", "table_display", "display_table"),
+        *("block", "collapsible", "cell_group"),
+    )
+)
+"""The kinds of cells that Hex documents; what one of another kind does is not known."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedCell:
     """One cell of a version: what it is, never what is written in it.
@@ -251,9 +261,9 @@ class ProjectVersion:
     """One version of a project, which never changes: its settings and its cells. What Hex did not say is None.
 
     `profile` is the compute profile that its runs get, `image` the kernel's; `logic_cache` and `published_cache` how
-    long query results are kept in the notebook and in the app: digits, `lastscheduledrun` or `disabled`.
+    long query results are kept in the notebook and in the app: `90m`, `24h`, `lastscheduledrun` or `disabled`.
     `is_generated`: its app is made of generated files. `schema` is the version of the file's form, `digest` a hash of
-    the whole file.
+    the whole file. `is_from_file`: it was read from a file of Hex's git export, whose age is that of its checkout.
     """
 
     project_id: str
@@ -270,6 +280,7 @@ class ProjectVersion:
     is_generated: bool | None = None
     cells: tuple[ExportedCell, ...] | None = None
     digest: str = ""
+    is_from_file: bool = False
 
     @property
     def writes_on_runs(self) -> bool | None:
@@ -284,7 +295,7 @@ class ProjectVersion:
         if self.cells is None:
             return None
         kinds = {cell.cell_type for cell in self.cells}
-        return "sql" in kinds and not kinds & {"code", "component_import", "unknown", "writeback"}
+        return "sql" in kinds and kinds <= CELL_KINDS - {"code", "component_import", "writeback"}
 
 
 def _any(answers: Iterable[bool | None]) -> bool | None:

@@ -41,9 +41,10 @@ class BadYamlError(HexExporterError):
 
 
 def read_tree(content: str) -> Tree:
-    """The mapping that the text holds; of keys that come twice the last applies.
+    """The mapping that the text holds.
 
-    Raises BadYamlError. Takes seconds for text near the bounds: not for an event loop.
+    Raises BadYamlError, for a key that comes twice in one mapping too: which of the two applies is not known. Takes
+    seconds for text near the bounds: not for an event loop.
     """
     if len(content) > MOST_BYTES or len(content.encode(errors="replace")) > MOST_BYTES:
         raise BadYamlError(f"more than {MOST_BYTES // 1024 // 1024} MiB of YAML")
@@ -123,6 +124,8 @@ class _Pairs:
 
     def __call__(self, value: object) -> None:
         if self._has_key and isinstance(self.key, str | int | float):
+            if str(self.key) in self._found:
+                raise BadYamlError("YAML with a key that comes twice in one mapping")
             self._found[str(self.key)] = value
         self.key = None if self._has_key else value
         self._has_key = not self._has_key

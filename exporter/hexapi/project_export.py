@@ -3,9 +3,9 @@
 import hashlib
 from collections.abc import Iterator
 
-from exporter.facts import ExportedCell, ProjectVersion
+from exporter.facts import CELL_KINDS, ExportedCell, ProjectVersion
 from exporter.hexapi.bounded_yaml import BadYamlError, Tree, read_tree
-from exporter.hexapi.field_readers import Json, enum, identifier, mapping, version
+from exporter.hexapi.field_readers import Json, enum, identifier, mapping, number, version
 
 MOST_CELLS = 20_000
 """More cells than any notebook has; aliases can make a small file of millions."""
@@ -13,12 +13,12 @@ MOST_CELLS = 20_000
 _MANUAL_WRITE = "runInLogicView"
 """The switch of a WRITEBACK cell that fires only while somebody works in the notebook."""
 
-_SETTINGS = {
-    "prerun_app": "prerunApp",
-    "auto_rerun_app": "autoRerunApp",
-    "cache_published_app": "cachePublishedAppState",
-    "refresh_stale_app": "refreshStalePublishedApp",
-}
+_HARMLESS = CELL_KINDS - {"writeback"}
+"""Of an imported component the file has no cells: `ProjectVersion.writes_on_runs` makes it unknown."""
+
+_DISABLED = "disabled"
+
+_UNITS = {"minutes": "m", "hours": "h", "days": "d"}
 
 
 def read_export(content: str, project_version: str | None = None, project_id: str | None = None) -> ProjectVersion:
@@ -46,7 +46,10 @@ def read_export(content: str, project_version: str | None = None, project_id: st
         is_generated=bool(tree.get("genAppFiles")) if "genAppFiles" in tree else None,
         cells=cells,
         digest=hashlib.sha256(content.encode(errors="surrogatepass")).hexdigest()[:32],
-        **{name: _flag(meta.get(key)) for name, key in _SETTINGS.items()},
+        prerun_app=_flag(meta.get("prerunApp")),
+        auto_rerun_app=_flag(meta.get("autoRerunApp")),
+        cache_published_app=_flag(meta.get("cachePublishedAppState")),
+        refresh_stale_app=_flag(meta.get("refreshStalePublishedApp")),
     )
 
 
@@ -55,10 +58,21 @@ def _flag(value: object) -> bool | None:
 
 
 def _timeout(meta: Json, key: str) -> str | None:
-    """A fixed value as its digits, else the word in lower case; `off` where it is switched off by a bare false or 0."""
+    """A fixed time as `90m`, `24h` or `7d`, else the word in lower case; `disabled` where nothing is kept.
+
+    Hex writes `{type: fixed, duration: 90, unit: minutes}`, `{type: lastScheduledRun}` or `{type: disabled}`; a bare
+    word or number is read as well.
+    """
     value = meta.get(key)
+    if isinstance(value, dict):
+        if enum(value.get("type")) != "fixed":
+            return enum(value.get("type"))
+        duration, unit = number(value.get("duration")), _UNITS.get(enum(value.get("unit")) or "")
+        if duration is None or unit is None:
+            return None
+        return f"{duration:g}{unit}" if duration else _DISABLED
     if value is False or value == 0:
-        return "disabled"
+        return _DISABLED
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else enum(value)
 
 
@@ -96,14 +110,14 @@ def _cell(cell: Tree) -> ExportedCell:
         queries=_queries(kind, config, connection_id),
         component_id=identifier(mapping(config.get("component")).get("id")),
         source=identifier(config.get("source")) if kind == "sql" else None,
-        writes=_writes(config) if kind == "writeback" else None if kind == "unknown" else False,
+        writes=_writes(config) if kind == "writeback" else False if kind in _HARMLESS else None,
     )
 
 
 def _queries(kind: str, config: Json, connection_id: str | None) -> bool | None:
     """Whether the cell queries a warehouse: SQL on a dataframe does not."""
     if kind != "sql":
-        return None if kind == "unknown" else False
+        return False if kind in CELL_KINDS else None
     of_a_frame = _flag(config.get("dataFrameCell"))
     if of_a_frame is None:
         return True if connection_id is not None else None

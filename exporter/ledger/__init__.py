@@ -26,7 +26,7 @@ from exporter.ledger.ledger import Ledger, open_ledger
 from exporter.ledger.listings import CollectorState, Listing
 from exporter.ledger.opening import refusal as storage_refusal
 from exporter.ledger.project_records import ORDER_MARGIN_MS, KnownProject, RunProgress
-from exporter.ledger.project_versions import LATEST, KnownVersion, RunVersion
+from exporter.ledger.project_versions import LATEST, KnownVersion, RunVersion, newest_version
 from exporter.ledger.run_counting import is_given_up
 from exporter.ledger.run_records import QUARTER_MS
 from exporter.ledger.run_sums import RunAmount
@@ -105,6 +105,7 @@ __all__ = [
     "hand_overs",
     "is_given_up",
     "move",
+    "newest_version",
     "observed",
     "open_ledger",
     "storage_refusal",

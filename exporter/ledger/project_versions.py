@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import func, select
 
-from exporter.facts import ProjectVersion
+from exporter.facts import Project, ProjectVersion
 from exporter.ledger.codec import decode, encode, storable
 from exporter.ledger.cost_schema import PROJECT_VERSIONS
 from exporter.ledger.schema import RUNS, upsert
@@ -33,6 +33,19 @@ class KnownVersion(NamedTuple):
 
     published_ms: int | None
     facts: ProjectVersion
+
+
+def newest_version(project: Project, versions: Mapping[str, KnownVersion]) -> ProjectVersion | None:
+    """The published version of a project, or the newest one that was read while the published one was not yet."""
+    latest = versions.get(LATEST)
+    if latest is not None and latest.published_ms == project.published_ms:
+        return latest.facts
+    # An old version may be read after a new one: of those with a number the highest is the newest.
+    numbered = max((int(version) for version in versions if version.isdecimal()), default=None)
+    newest = None if numbered is None else versions[str(numbered)]
+    if latest is not None and (newest is None or (newest.published_ms or 0) < (latest.published_ms or 0)):
+        return latest.facts
+    return None if newest is None else newest.facts
 
 
 class ProjectVersions:

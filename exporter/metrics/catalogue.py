@@ -322,7 +322,7 @@ GROUPS = (
                 "workspace project_id published_results_cached auto_rerun logic_query_cache published_query_cache",
                 "Always 1: the cache settings of the published version: whether viewers get the results of an earlier "
                 "run, whether the app runs again for each of them, and how long query results are kept in the notebook "
-                "and in the app (as Hex writes it, lastscheduledrun, or disabled). Empty: Hex does not say. Needs "
+                "and in the app (90m, 24h, 7d, lastscheduledrun, or disabled). Empty: Hex does not say. Needs "
                 "collect.exports.",
             ),
             _gauge(

@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterable
 
 from exporter.conditions import Conditions
-from exporter.errors import ApiError, BadAnswerError, RefusedError
+from exporter.errors import ApiError, BadAnswerError, RefusedError, UnauthorizedError
 from exporter.hexapi import ApiRequest, Endpoint
 from exporter.ledger import WorkspaceLedger
 from exporter.polling.back_off import BackOff
@@ -168,7 +168,9 @@ class Availability:
             reason=reason,
         )
 
-    def refused(self, request: ApiRequest, error: RefusedError, now_ms: int, *, was_readable: bool = False) -> None:
+    def refused(
+        self, request: ApiRequest, error: RefusedError | UnauthorizedError, now_ms: int, *, was_readable: bool = False
+    ) -> None:
         """This token or plan may not have it: the endpoint waits, unless only one project is refused.
 
         `was_readable`: the project's runs have been read before.

@@ -1,10 +1,9 @@
 """Versions of projects from files that Hex's git export wrote: a second way in, which costs no request."""
 
 import asyncio
-import glob
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -15,13 +14,12 @@ from exporter.daemon_thread import in_daemon_thread
 from exporter.facts import ProjectVersion
 from exporter.hexapi import MOST_EXPORT_BYTES, BadYamlError, Endpoint, read_export
 from exporter.ledger import LATEST, WorkspaceLedger
-
-MOST_FILES = 20_000
-"""More than the projects of any workspace: a pattern that matches more is one that went wrong."""
+from exporter.polling.export_paths import matching_files
 
 _LOOK_SECONDS = 60.0
 _WAIT_SECONDS = 2.0  # a file system that is slower than this is waited for between requests
 _AT_ONCE = 50
+_RESTING_MS = 5_000  # a file that has just changed may be written to its end only by the next look
 
 _log = structlog.get_logger()
 
@@ -39,11 +37,19 @@ class _FileRead(NamedTuple):
     flaw: str = ""
 
 
+class _Look(NamedTuple):
+    """The files that changed, and all that are there; of these None where only the first changes were read."""
+
+    changed: list[_FileRead]
+    paths: frozenset[str] | None
+
+
 class ExportFiles:
     """Takes what changed in the files into one workspace's ledger. For one thread at a time.
 
-    A file has what its project had published last when it was written. Files of other workspaces' projects are left
-    alone, and read again once their project is listed.
+    A file has what its project had published last when it was written. Where several files of one project differ, the
+    one that changed last applies, but for its cells: which of them are published is not known. Files of other
+    workspaces' projects are left alone, until their project is listed.
     """
 
     def __init__(self, ledger: WorkspaceLedger, patterns: Sequence[str], clock: Clock) -> None:
@@ -52,10 +58,10 @@ class ExportFiles:
         self._patterns = tuple(patterns)
         self._clock = clock
         self._next_look = clock.monotonic()
-        self._reading: asyncio.Task[list[_FileRead]] | None = None
+        self._reading: asyncio.Task[_Look] | None = None
         self._stamps: dict[str, _Stamp] = {}
-        self._strangers: dict[str, str] = {}
-        self._latest: dict[str, tuple[int, ProjectVersion]] = {}
+        self._files: dict[str, _FileRead] = {}
+        """The files that hold a version."""
         self._logged: set[str] = set()
 
     async def look(self) -> None:
@@ -66,9 +72,8 @@ class ExportFiles:
             if self._clock.monotonic() < self._next_look or not self._ledger.projects():
                 return
             self._next_look = self._clock.monotonic() + _LOOK_SECONDS
-            self._forget_known_strangers()
-            patterns, stamps = self._patterns, dict(self._stamps)
-            read = in_daemon_thread("export-files", lambda: list(_changed(patterns, stamps)))
+            patterns, stamps, now_ms = self._patterns, dict(self._stamps), round(self._clock.now() * 1000)
+            read = in_daemon_thread("export-files", lambda: _look(patterns, stamps, now_ms))
             self._reading = asyncio.ensure_future(read)
         done, _ = await asyncio.wait((self._reading,), timeout=_WAIT_SECONDS)
         if not done:
@@ -81,87 +86,87 @@ class ExportFiles:
         if self._reading is not None:
             self._reading.cancel()
 
-    def _take(self, reading: "asyncio.Task[list[_FileRead]]") -> None:
+    def _take(self, reading: "asyncio.Task[_Look]") -> None:
         try:
-            files = reading.result()
+            look = reading.result()
         except OSError as error:
             self._log_once("", f"exports.paths cannot be read: {error.strerror or error}")
             return
-        for one in files:
-            self._take_file(one)
+        for one in look.changed:
             self._stamps[one.path] = one.stamp
-        if len(files) == _AT_ONCE:
+            if one.version is not None:
+                self._files[one.path] = one
+            else:
+                self._files.pop(one.path, None)
+                self._count_bad(one.path, one.flaw)
+        if look.paths is None:
             self._next_look = self._clock.monotonic()
-        for project_id in self._latest:
-            self._record(project_id)
+        else:
+            self._stamps = {path: stamp for path, stamp in self._stamps.items() if path in look.paths}
+            self._files = {path: one for path, one in self._files.items() if path in look.paths}
+        of_project: dict[str, list[_FileRead]] = {}
+        for one in self._files.values():
+            if one.version is not None:
+                of_project.setdefault(one.version.project_id, []).append(one)
+        for project_id, files in of_project.items():
+            self._record(project_id, files)
 
-    def _take_file(self, one: _FileRead) -> None:
-        self._strangers.pop(one.path, None)
-        if one.version is None:
-            now_ms = round(self._clock.now() * 1000)
-            self._ledger.count("hex_exporter_bad_items_total", (Endpoint.EXPORT.value,), 1, now_ms)
-            self._log_once(one.path, one.flaw)
-            return
-        project_id = one.version.project_id
-        if self._ledger.project(project_id) is None:
-            self._strangers[one.path] = project_id
-        elif one.modified_ms >= self._latest.get(project_id, (0,))[0]:
-            self._latest[project_id] = (one.modified_ms, replace(one.version, version=LATEST))
-
-    def _record(self, project_id: str) -> None:
-        """The file's facts are those of the publication that was the last when it was written, if that is known."""
+    def _record(self, project_id: str, files: list[_FileRead]) -> None:
+        """The facts are those of the publication that was the last when the file was written, if that is known."""
         known = self._ledger.project(project_id)
         if known is None:
-            return
-        modified_ms, facts = self._latest[project_id]
-        is_current = modified_ms >= (known.project.published_ms or 0)
+            return  # of another workspace, or not listed yet
+        newest = max(files, key=lambda one: (one.modified_ms, one.path))
+        assert newest.version is not None
+        facts = replace(newest.version, version=LATEST, is_from_file=True)
+        if len({one.version.digest for one in files if one.version is not None}) > 1:
+            facts = replace(facts, cells=None)
+            if project_id not in self._logged:
+                names = ", ".join(sorted(one.path for one in files)[:2])
+                self._count_bad(newest.path, f"more than one file of a project, and they differ: {names}", project_id)
+        is_current = newest.modified_ms >= (known.project.published_ms or 0)
         published_ms = known.project.published_ms if is_current else None
         versions = self._ledger.versions.of(project_id)
         latest = versions.get(LATEST)
-        if is_current and (latest is None or latest.published_ms != published_ms):
-            self._ledger.record_version(facts, published_ms, modified_ms)
-        elif not versions:
-            self._ledger.record_version(facts, None, modified_ms)
+        if latest is not None and latest.published_ms == published_ms:
+            is_news = latest.facts.is_from_file and latest.facts != facts
+        else:
+            is_news = is_current or not versions
+        if is_news:
+            self._ledger.record_version(facts, published_ms, newest.modified_ms)
 
-    def _forget_known_strangers(self) -> None:
-        for path, project_id in tuple(self._strangers.items()):
-            if self._ledger.project(project_id) is not None:
-                self._stamps.pop(path, None)
+    def _count_bad(self, path: str, reason: str, key: str = "") -> None:
+        now_ms = round(self._clock.now() * 1000)
+        self._ledger.count("hex_exporter_bad_items_total", (Endpoint.EXPORT.value,), 1, now_ms)
+        self._log_once(path, reason, key)
 
-    def _log_once(self, path: str, reason: str) -> None:
-        if path not in self._logged:
-            self._logged.add(path)
+    def _log_once(self, path: str, reason: str, key: str = "") -> None:
+        key = key or path
+        if key not in self._logged:
+            self._logged.add(key)
             _log.warning(
                 "An exported project cannot be read", workspace=self._ledger.name, path=path or None, reason=reason
             )
 
 
-def _changed(patterns: Sequence[str], stamps: Mapping[str, _Stamp]) -> Iterator[_FileRead]:
+def _look(patterns: Sequence[str], stamps: Mapping[str, _Stamp], now_ms: int) -> _Look:
     """The first files that changed since these stamps; blocks, and reads megabytes of YAML. Raises OSError."""
-    count = 0
-    for path in _matching(patterns):
+    changed: list[_FileRead] = []
+    paths: set[str] = set()
+    for path in matching_files(patterns):
         try:
             about = os.stat(path)
         except OSError:
             continue  # it went away meanwhile
-        stamp = (about.st_ino, about.st_size, about.st_mtime_ns)
-        if stamps.get(path) == stamp or not stat.S_ISREG(about.st_mode):
+        paths.add(path)
+        stamp, modified_ms = (about.st_ino, about.st_size, about.st_mtime_ns), about.st_mtime_ns // 1_000_000
+        is_known = stamps.get(path) == stamp or not stat.S_ISREG(about.st_mode)
+        if is_known or 0 <= now_ms - modified_ms < _RESTING_MS:
             continue
-        yield _read(path, stamp, about.st_mtime_ns // 1_000_000)
-        count += 1
-        if count == _AT_ONCE:
-            return
-
-
-def _matching(patterns: Sequence[str]) -> Iterator[str]:
-    found: set[str] = set()
-    for pattern in patterns:
-        for path in glob.iglob(pattern, recursive=True):
-            if path not in found:
-                found.add(path)
-                yield path
-            if len(found) == MOST_FILES:
-                return
+        changed.append(_read(path, stamp, modified_ms))
+        if len(changed) == _AT_ONCE:
+            return _Look(changed, None)
+    return _Look(changed, frozenset(paths))
 
 
 def _read(path: str, stamp: _Stamp, modified_ms: int) -> _FileRead:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import structlog
 
+from exporter.errors import ApiError
 from exporter.facts import Project, ProjectVersion
 from exporter.hexapi import ApiRequest, Endpoint, Page
 from exporter.ledger import LATEST, KnownProject, RunVersion, WorkspaceLedger
@@ -42,6 +43,8 @@ class ExportReader:
         self._listed_at_ms: int | None = None
         self._later: dict[_Key, tuple[int, int]] = {}
         self._logged: set[_Key] = set()
+        self._refused: set[str] = set()
+        """The projects that were refused since a version came."""
         self._named: dict[str, tuple[RunVersion, ...]] = {}
         self._named_at_ms: int | None = None
         self._preferred: dict[str, None] = {}
@@ -76,7 +79,7 @@ class ExportReader:
         for project_id in tuple(self._preferred):
             if (one := known.get(project_id)) is not None:
                 version = self._number_of_published(one.project) or LATEST
-                if one.project.state == "published" and self._is_due(one.project, version, now_ms):
+                if one.project.state == "published" and self._is_due(one.project, version, now_ms, by_hex=True):
                     return ApiRequest(Endpoint.EXPORT, project_id, version=version)
             del self._preferred[project_id]
         return None
@@ -85,7 +88,7 @@ class ExportReader:
         """The next version to request as of the last look, None if none is due.
 
         The newest version of every project comes first, then those that runs name; of two projects the one whose runs
-        took longer.
+        took longer. What has failed waits behind what was never requested.
         """
         if self._is_early(now_ms):
             return None
@@ -103,13 +106,14 @@ class ExportReader:
 
     def _list(self, projects: Iterable[KnownProject], now_ms: int) -> list[tuple[Project, str]]:
         """The versions that are due, the first to request at the end."""
-        due: list[tuple[tuple[bool, int, int], Project, str]] = []
+        due: list[tuple[tuple[bool, bool, int, int], Project, str]] = []
         for known in projects:
             named = self._named.get(known.project.project_id, ())
             run_ms = sum(one.run_ms for one in named)
             for place, version in enumerate(self._wanted(known.project, named)):
                 if self._is_due(known.project, version, now_ms):
-                    due.append(((place > 0, -run_ms, place), known.project, version))
+                    has_failed = (known.project.project_id, version) in self._later
+                    due.append(((has_failed, place > 0, -run_ms, place), known.project, version))
         due.sort(key=lambda one: one[0], reverse=True)
         return [(project, version) for _, project, version in due]
 
@@ -125,17 +129,32 @@ class ExportReader:
 
     def take(self, known: KnownProject, page: Page, now_ms: int) -> None:
         """A version came, or a file that cannot be read, which is requested again later. Raises LedgerError."""
+        self._refused.clear()
         for version in page.only(ProjectVersion):
-            self._ledger.record_version(version, self._published_ms(known.project, version.version), now_ms)
+            published_ms = self._published_ms(known.project, version.version)
+            self._ledger.record_version(version, published_ms, now_ms)
+            latest = self._ledger.versions.of(version.project_id).get(LATEST)
+            if latest is not None and latest.facts.is_from_file and latest.published_ms == published_ms is not None:
+                self._ledger.record_version(replace(version, version=LATEST), published_ms, now_ms)
             self._later.pop((version.project_id, version.version), None)
-        for bad in page.bad:
-            self.failed(page.request, bad.reason, now_ms)
+        if page.bad:  # which are counted and logged as any bad item
+            self._put_off(page.request, now_ms)
+
+    def refused(self, request: ApiRequest, error: ApiError, projects: int, now_ms: int) -> bool:
+        """Hex refuses the version; whether it refuses exports altogether, in a workspace of so many published projects.
+
+        One project may be refused for itself; the second in a row is not.
+        """
+        self._refused.add(request.project_id or "")
+        if len(self._refused) < min(2, projects):
+            self.failed(request, str(error), now_ms)
+            return False
+        self._put_off(request, now_ms)
+        return True
 
     def failed(self, request: ApiRequest, reason: str, now_ms: int) -> None:
         """The version could not be read: it is requested again later, and the others meanwhile."""
-        key = (request.project_id or "", request.version or LATEST)
-        _, wait_ms = self._later.get(key, (0, _LATER_FIRST_MS))
-        self._later[key] = (now_ms + wait_ms, min(2 * wait_ms, _LATER_LONGEST_MS))
+        key = self._put_off(request, now_ms)
         if key not in self._logged:
             self._logged.add(key)
             _log.warning(
@@ -146,6 +165,12 @@ class ExportReader:
                 reason=reason,
             )
 
+    def _put_off(self, request: ApiRequest, now_ms: int) -> _Key:
+        key = (request.project_id or "", request.version or LATEST)
+        _, wait_ms = self._later.get(key, (0, _LATER_FIRST_MS))
+        self._later[key] = (now_ms + wait_ms, min(2 * wait_ms, _LATER_LONGEST_MS))
+        return key
+
     def _adopt(self, project: Project, now_ms: int) -> None:
         """Give the newest version the number by which a run since its publication names it: it is not read again."""
         known = self._ledger.versions.of(project.project_id)
@@ -155,8 +180,10 @@ class ExportReader:
         own, latest = known.get(newest), known.get(LATEST)
         if own is not None and own.published_ms != project.published_ms:
             self._ledger.record_version(own.facts, project.published_ms, now_ms)
-        elif own is None and latest is not None and latest.published_ms == project.published_ms:
-            self._ledger.record_version(replace(latest.facts, version=newest), project.published_ms, now_ms)
+        elif latest is not None and latest.published_ms == project.published_ms:
+            facts = replace(latest.facts, version=newest)
+            if own is None or (own.facts.is_from_file and own.facts != facts):
+                self._ledger.record_version(facts, project.published_ms, now_ms)
 
     def _number_of_published(self, project: Project) -> str | None:
         """The number of what is published, where a run that cannot have been queued before has named it."""
@@ -179,9 +206,11 @@ class ExportReader:
         for one in named[:MOST_VERSIONS]:
             yield one.version
 
-    def _is_due(self, project: Project, version: str, now_ms: int) -> bool:
+    def _is_due(self, project: Project, version: str, now_ms: int, *, by_hex: bool = False) -> bool:
+        """Whether the version is to be requested: it is not known, or not `by_hex` but from a file."""
         known = self._ledger.versions.of(project.project_id).get(version)
-        if known is not None and (version != LATEST or known.published_ms == project.published_ms):
+        is_known = known is not None and (version != LATEST or known.published_ms == project.published_ms)
+        if is_known and known is not None and not (by_hex and known.facts.is_from_file):
             return False
         due_ms, _ = self._later.get((project.project_id, version), (0, 0))
         return due_ms <= now_ms or due_ms - now_ms > _LATER_LONGEST_MS

@@ -247,6 +247,9 @@ class Poller:
                 wait_seconds = round(self.pace.wait_seconds())
                 self._log.info("Hex asks to wait", endpoint=request.endpoint.value, seconds=wait_seconds)
                 self._log.debug("The answer was", reason=str(outcome))
+            case UnauthorizedError() if request.endpoint is Endpoint.EXPORT and outcome.status is not None:
+                # Whether it is the token that is not accepted shows the next request of another kind.
+                self._readers.refused(request, outcome, now_ms)
             case UnauthorizedError():
                 self._rejected(request, outcome, now_ms)
             case RefusedError():

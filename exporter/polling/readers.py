@@ -8,7 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from exporter.config import Config
-from exporter.errors import ApiError, BadAnswerError, RefusedError
+from exporter.errors import ApiError, BadAnswerError, RefusedError, UnauthorizedError
 from exporter.facts import Project
 from exporter.hexapi import ApiRequest, Endpoint, Page
 from exporter.ledger import KnownProject, WorkspaceLedger
@@ -175,19 +175,21 @@ class Readers:
             self._exports.failed(request, str(error), now_ms)
             if isinstance(error, BadAnswerError):
                 self._ledger.count("hex_exporter_bad_items_total", (request.endpoint.value,), 1, now_ms)
+                return  # Hex answers: it is this version that cannot be read
         self._availability.failed(request, error, now_ms)
 
-    def refused(self, request: ApiRequest, error: RefusedError, now_ms: int) -> None:
+    def refused(self, request: ApiRequest, error: RefusedError | UnauthorizedError, now_ms: int) -> None:
         """This token, plan or project does not have it: what it belongs to waits for a while."""
         project_id = request.project_id
         was_readable = False
         if project_id is None:
             self._listings.give_up(request.endpoint)
         elif self._exports is not None and request.endpoint is Endpoint.EXPORT:
-            if error.status != 403:
-                self._exports.failed(request, str(error), now_ms)
+            published = sum(one.project.state == "published" for one in self._known.values())
+            are_refused = self._exports.refused(request, error, published, now_ms)
             state = self._ledger.collectors().get(Endpoint.EXPORT.value)
-            if error.status != 403 and state is not None and state.last_success_ms is not None:
+            has_come = state is not None and state.last_success_ms is not None
+            if not are_refused or (has_come and error.status not in (401, 402, 403)):
                 return  # exports are there: only this version is not
         elif request.endpoint is not Endpoint.RUNS:
             if error.status != 403:

@@ -9,6 +9,9 @@ from exporter.simulator.project_settings import COMPONENT_SORT, Version, setting
 from exporter.simulator.seeded_random import identifier
 from exporter.simulator.simulation import Simulation
 
+_EXPORTED_KINDS = {"CHART": "CHARTV2", "DISPLAY_TABLE": "TABLE_DISPLAY"}
+"""Kinds of cells that have another name in the file than in ListCells."""
+
 _SECTIONED, _GENERATIVE, _LOCAL = "weekly", "refresh", "office"
 """The sorts whose cells are nested, whose app is generated, and that query frames."""
 
@@ -48,14 +51,21 @@ def export(simulation: Simulation, project: SimulatedProject, version: Version) 
         "cells": cells,
     }
     if project.sort == _GENERATIVE:
-        document["genAppFiles"] = [{"path": "src/App.jsx", "content": "export default () => null"}]
+        document["genAppFiles"] = [{"path": "App.js", "contents": "export default () => null"}]
         document["dataAppCellIds"] = [cell["cellId"] for cell in cells]
     name = project.title.lower().replace(" ", "-")
     return {"filename": f"{name}.hex.yaml", "content": _written(document)}
 
 
+class _Dumper(yaml.CSafeDumper):
+    """Writes what comes twice twice: Hex has no aliases."""
+
+    def ignore_aliases(self, _data: object) -> bool:
+        return True
+
+
 def _written(document: Json) -> str:
-    written: str = yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True)
+    written: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
     return written
 
 
@@ -73,7 +83,8 @@ def _cell(listed: Json) -> Json:
         config |= {"runInLogicView": True, "runInApp": False, "runOnScheduledRun": listed["label"] == "On each run"}
     elif source is not None:
         config = {"source": source}
-    return {"cellType": kind, "cellId": listed["staticId"], "cellLabel": listed["label"], "config": config}
+    exported = _EXPORTED_KINDS.get(str(kind), kind)
+    return {"cellType": exported, "cellId": listed["staticId"], "cellLabel": listed["label"], "config": config}
 
 
 def _query_of_a_frame(cell_id: str) -> Json:

@@ -28,7 +28,12 @@ _PROFILE_OF_SORT: Mapping[str, str | None] = {
 _CHANGES_SHARE = 0.35
 """How many versions come with another compute profile."""
 
-_QUERY_CACHES: tuple[object, ...] = (None, 3600, 86_400, "lastScheduledRun")
+_QUERY_CACHES: tuple[Mapping[str, object] | None, ...] = (
+    None,
+    {"type": "fixed", "duration": 60, "unit": "minutes"},
+    {"type": "fixed", "duration": 1, "unit": "days"},
+    {"type": "lastScheduledRun"},
+)
 
 WRITEBACK_SORTS = frozenset({"monthly"})
 """The sorts whose runs write to a database."""
@@ -50,6 +55,8 @@ UNCACHED_QUERIES = frozenset({"api", "archived"})
 
 BRIEF_CACHE_SORT = "daily"
 """The sort whose query results are kept for a minute."""
+
+_BRIEF = {"type": "fixed", "duration": 1, "unit": "minutes"}
 
 
 def profile_at(seed: int, project: SimulatedProject, version: Version) -> str | None:
@@ -76,14 +83,14 @@ def settings(seed: int, project: SimulatedProject, version: Version) -> dict[str
     caches_app = dice.random() < 0.7 and sort not in (RERUN_SORT, NEITHER_SORT)
     published_cache = dice.choice(_QUERY_CACHES)
     if sort in UNCACHED_QUERIES:
-        published_cache = "disabled"
+        published_cache = {"type": "disabled"}
     return {
         "prerunApp": dice.random() < 0.5,
         "autoRerunApp": sort == RERUN_SORT or (caches_app and dice.random() < 0.4),
         "cachePublishedAppState": caches_app,
         "refreshStalePublishedApp": caches_app and dice.random() < 0.5,
         "logicQueryCacheTimeout": dice.choice(_QUERY_CACHES),
-        "publishedQueryCacheTimeout": 60 if sort == BRIEF_CACHE_SORT else published_cache,
+        "publishedQueryCacheTimeout": _BRIEF if sort == BRIEF_CACHE_SORT else published_cache,
         "kernelImage": dice.choice(("python311", "python312")),
         "kernelSize": profile_at(seed, project, version),
     }

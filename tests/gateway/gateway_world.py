@@ -14,7 +14,19 @@ import httpx
 import msgspec
 from helpers.virtual import LoopClock, in_virtual_time
 
-from exporter.config import Collect, Config, FileSource, Match, Policy, RateLimit, Source, Storage, Week, Workspace
+from exporter.config import (
+    Collect,
+    Config,
+    Exports,
+    FileSource,
+    Match,
+    Policy,
+    RateLimit,
+    Source,
+    Storage,
+    Week,
+    Workspace,
+)
 from exporter.config import Gateway as GatewaySettings
 from exporter.config import Queue as QueueSettings
 from exporter.facts import Project
@@ -55,6 +67,7 @@ class World:
         has_monitor: bool = False,
         week: Week = Week(),  # noqa: B008 - it is frozen
         exports: bool = False,
+        export_paths: tuple[str, ...] = (),
         **more: Any,
     ) -> None:
         self.clock = clock
@@ -72,7 +85,9 @@ class World:
         self.config = Config(
             workspaces=(self.workspace,), storage=Storage(url=url), sources=sources, gateway=settings, weeks=(week,)
         )
-        self.config = msgspec.structs.replace(self.config, collect=Collect(exports=exports))
+        self.config = msgspec.structs.replace(
+            self.config, collect=Collect(exports=exports), exports=Exports(paths=export_paths)
+        )
         # What a monitor of sources would find, by source, and how long that takes; None: the source cannot be read.
         self.has_monitor = has_monitor
         self.data: dict[str, str | None] = {}

@@ -18,11 +18,13 @@ from exporter.simulator.timeline import Timeline
 SOURCE = file_source(every_seconds=300)
 
 
-def known_version(world: World, project_id: str, *, writes: bool | None, published_ms: int | None = None) -> None:
+def known_version(
+    world: World, project_id: str, *, writes: bool | None, published_ms: int | None = None, is_from_file: bool = False
+) -> None:
     """What the exporter's own polling does when it has read what is published of a project."""
     shown = next(one for one in world.simulation.projects if one.project_id == project_id)
     cells = None if writes is None else (ExportedCell(cell_id="c", cell_type="writeback", writes=writes),)
-    version = ProjectVersion(project_id=project_id, version="latest", cells=cells)
+    version = ProjectVersion(project_id=project_id, version="latest", cells=cells, is_from_file=is_from_file)
     published_ms = world.simulation.published_ms(shown, world.now_ms) if published_ms is None else published_ms
     world.ledger.record_version(version, published_ms, world.now_ms)
 
@@ -64,9 +66,10 @@ def test_one_of_which_nothing_was_read_runs_while_it_may_be_read() -> None:
     play(story, sources=(SOURCE,), exports=True)
 
 
-def test_it_may_still_be_read_while_hex_only_fails() -> None:
+@pytest.mark.parametrize("status", [500, 401, 429, None])
+def test_it_may_still_be_read_while_hex_only_fails_or_a_token_has_ended(status: int | None) -> None:
     async def story(world: World, project: str) -> None:
-        world.ledger.record_collector("export", False, world.now_ms, 500)
+        world.ledger.record_collector("export", False, world.now_ms, status)
         assert [cache(one) for one in await twice(world, project)] == ["bypass", "bypass"]
 
     play(story, sources=(SOURCE,), exports=True)
@@ -81,6 +84,49 @@ def test_what_is_known_to_write_runs_also_where_versions_are_read_no_more(export
         assert [cache(one) for one in await twice(world, project)] == ["bypass", "bypass"]
 
     play(story, sources=(SOURCE,), exports=exports)
+
+
+@pytest.mark.parametrize("writes", [True, None])
+def test_one_that_wrote_when_it_was_read_last_runs_while_its_new_version_cannot_be_read(writes: bool | None) -> None:
+    async def story(world: World, project: str) -> None:
+        known_version(world, project, writes=writes, published_ms=1)
+        world.ledger.record_collector("export", False, world.now_ms, 403)
+        for answer in await twice(world, project):
+            assert cache(answer) == "bypass"
+            assert "writeback" in answer.headers["X-Hex-Exporter-Reason"]
+
+    play(story, sources=(SOURCE,), exports=True)
+
+
+def test_of_two_old_versions_the_newest_decides_while_the_published_one_cannot_be_read() -> None:
+    async def story(world: World, project: str) -> None:
+        world.ledger.record_collector("export", False, world.now_ms, 403)
+        for number, writes in ((9, True), (10, False)):
+            cells = (ExportedCell(cell_id="c", cell_type="writeback", writes=writes),)
+            world.ledger.record_version(
+                ProjectVersion(project_id=project, version=str(number), cells=cells), None, world.now_ms
+            )
+        assert [cache(one) for one in await twice(world, project)] == ["miss", "hit"]
+
+    play(story, sources=(SOURCE,), exports=True)
+
+
+def test_one_of_which_no_file_came_runs_while_files_are_looked_for() -> None:
+    async def story(world: World, project: str) -> None:
+        assert [cache(one) for one in await twice(world, project)] == ["bypass", "bypass"]
+
+    play(story, sources=(SOURCE,), exports=False, export_paths=("/repository/**/*.hex.yaml",))
+
+
+@pytest.mark.parametrize(("exports", "expected"), [(True, ["bypass", "bypass"]), (False, ["miss", "hit"])])
+def test_what_a_file_says_is_confirmed_by_hex_where_it_can_be(exports: bool, expected: list[str]) -> None:
+    """A clone's files have the time of the checkout: they may be older than what is published."""
+
+    async def story(world: World, project: str) -> None:
+        known_version(world, project, writes=False, is_from_file=True)
+        assert [cache(one) for one in await twice(world, project)] == expected
+
+    play(story, sources=(SOURCE,), exports=exports, export_paths=("/repository/**/*.hex.yaml",))
 
 
 def test_one_that_always_fails_is_not_run_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,7 +224,9 @@ _EVENTS = st.lists(
         st.just(("request",)),
         st.just(("request",)),
         st.tuples(st.just("version"), st.sampled_from((True, False, None))),
+        st.tuples(st.just("file"), st.sampled_from((True, False))),
         st.just(("published",)),
+        st.tuples(st.just("export"), st.sampled_from((200, 401, 403, 404, 500))),
         st.tuples(st.just("probe"), st.sampled_from(("a", "b"))),
         st.tuples(st.just("sleep"), st.sampled_from((1.0, 30.0))),
         st.just(("restart",)),
@@ -193,21 +241,34 @@ _EVENTS = st.lists(
 @given(_EVENTS)
 def test_in_any_order_of_events_no_writeback_project_is_answered_without_a_run_of_its_own(events: list[Any]) -> None:
     async def story(world: World, project: str) -> None:
-        writes: bool | None = None
+        writes: bool | None = None  # what is known of what is published
+        last: bool | None = False  # what was known last of any version
+        is_refused, is_of_a_file = False, True
         for name, *arguments in events:
             match name:
                 case "request":
                     started = world.started(project)
                     answer = await world.run(project, token=ALICE)
-                    if answer.status_code == 201 and writes is not False:
+                    is_safe = writes is False and (is_refused or not is_of_a_file)
+                    is_unknowable = writes is None and is_refused and last is False
+                    if answer.status_code == 201 and not is_safe and not is_unknowable:
                         assert cache(answer) == "bypass"
                         assert world.started(project) == started + 1
                 case "version":
                     (writes,) = arguments
+                    last, is_of_a_file = writes, False
                     known_version(world, project, writes=writes)
+                case "file" if writes is None:  # a file does not replace what Hex said of the same publication
+                    (writes,) = arguments
+                    last, is_of_a_file = writes, True
+                    known_version(world, project, writes=writes, is_from_file=True)
                 case "published":  # by the exporter's polling, another version: what was read is of an older one
                     writes = None
-                    known_version(world, project, writes=False, published_ms=1)
+                    known_version(world, project, writes=last, published_ms=1)
+                case "export":
+                    (status,) = arguments
+                    is_refused = status in (403, 404)
+                    world.ledger.record_collector("export", status == 200, world.now_ms, status)
                 case "probe":
                     world.probe(SOURCE, project, arguments[0])
                 case "sleep":

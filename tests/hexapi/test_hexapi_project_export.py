@@ -45,6 +45,32 @@ class TestWhatIsKept:
         assert (found.auto_rerun_app, found.cache_published_app, found.prerun_app) == (True, False, None)
         assert (found.published_cache, found.logic_cache) == ("3600", "lastscheduledrun")
 
+    @pytest.mark.parametrize(
+        ("timeout", "kept"),
+        [
+            ({"type": "fixed", "duration": 90, "unit": "minutes"}, "90m"),
+            ({"type": "fixed", "duration": 24, "unit": "hours"}, "24h"),
+            ({"type": "fixed", "duration": 1.5, "unit": "days"}, "1.5d"),
+            ({"type": "fixed", "duration": 0, "unit": "minutes"}, "disabled"),
+            ({"type": "lastScheduledRun"}, "lastscheduledrun"),
+            ({"type": "disabled"}, "disabled"),
+            ({"type": "fixed", "duration": 3, "unit": "fortnights"}, None),
+            ({"type": "fixed", "duration": "long", "unit": "days"}, None),
+            ({"type": "fixed"}, None),
+            ({"type": "novel"}, "novel"),
+            ({}, None),
+            ([], None),
+            (None, None),
+            (False, "disabled"),
+            ("disabled", "disabled"),
+        ],
+        ids=repr,
+    )
+    def test_a_query_cache_is_read_in_hex_s_own_form(self, timeout: Any, kept: str | None) -> None:
+        found = read(meta=META | {"publishedQueryCacheTimeout": timeout, "logicQueryCacheTimeout": timeout})
+
+        assert (found.published_cache, found.logic_cache) == (kept, kept)
+
     @pytest.mark.parametrize("meta", [None, [], "x", {}, {"kernelSize": None}, {"kernelSize": ["large"]}], ids=repr)
     def test_a_missing_profile_is_no_default(self, meta: Any) -> None:
         assert read(meta=meta).profile is None
@@ -142,6 +168,16 @@ class TestWrites:
     def test_a_writeback_fires_unless_the_file_says_that_it_does_not(self, config: Any, writes: bool) -> None:
         assert read(cell("SQL"), cell("WRITEBACK", **config)).writes_on_runs is writes
 
+    @pytest.mark.parametrize("kind", ["CHARTV2", "TABLE_DISPLAY", "EXPLORE", "DBT_METRIC", "PIVOT", "FILTER", "INPUT"])
+    def test_cells_of_hex_s_own_list_that_only_show_or_read_write_nothing(self, kind: str) -> None:
+        assert read(cell(kind)).writes_on_runs is False
+
+    def test_what_a_cell_of_a_new_kind_does_is_not_known(self) -> None:
+        found = read(cell("SQL", dataConnectionId="w"), cell("REVERSE_ETL"))
+
+        assert found.writes_on_runs is None
+        assert not found.is_sql_only
+
     def test_no_cells_are_no_writes_and_unknown_cells_are_unknown(self) -> None:
         assert read().writes_on_runs is False
         assert read(cells=None).writes_on_runs is None
@@ -179,6 +215,8 @@ class TestBadFiles:
             "&a a: 1\nb: [" + "*a, " * 5000 + "]",
             "meta: {projectId: somebody-else}",
             "\x00",
+            "cells: [{cellType: WRITEBACK, cellId: w}]\ncells: []\n",
+            "meta: {kernelSize: large, kernelSize: 4xl}\n",
         ],
         ids=lambda content: content[:12],
     )

@@ -3,19 +3,21 @@
 import asyncio
 import os
 
+import httpx
 import msgspec
 import pytest
 import yaml
 from helpers.following import NOW, stamp
 
 from exporter.config import Collect, Exports
+from exporter.polling.export_paths import matching_files
 
 HOUR = 3600
 ORDERS = "0b1c7b0e-0000-4000-8000-000000000001"
 FILES_ONLY = Collect(exports=False)
 
 
-def write(folder, name, project_id, profile="large", at=NOW, **top):
+def write(folder, name, project_id, profile="large", at=NOW - 60, **top):
     file = folder / name
     document = {"meta": {"projectId": project_id, "kernelSize": profile}, "cells": []} | top
     file.write_text(yaml.safe_dump(document))
@@ -120,3 +122,88 @@ def test_a_file_is_taken_once_its_project_is_listed(follow_files, hand_made, tmp
     asyncio.run(following.run_for(2 * HOUR))
 
     assert profiles(following, ORDERS) == {"latest": "large"}
+
+
+@pytest.mark.slow
+def test_of_what_the_gateway_runs_hex_confirms_what_a_file_says(follow_files, hand_made, tmp_path):
+    hand_made.add_project(ORDERS)
+    content = yaml.safe_dump({"meta": {"projectId": ORDERS, "kernelSize": "4xl"}, "cells": []})
+    hand_made.answers["projects/export"] = lambda _: httpx.Response(200, json={"content": content})
+    write(tmp_path, "orders.hex.yaml", ORDERS)
+    following = follow_files(Collect(exports=True))
+    asyncio.run(following.run_for(HOUR))
+    assert following.known.versions.of(ORDERS)["latest"].facts.is_from_file
+
+    for _ in range(2):
+        following.poller.expect_run(ORDERS)
+        asyncio.run(following.run_for(HOUR))
+
+    assert profiles(following, ORDERS) == {"latest": "4xl"}
+    assert hand_made.asked("projects/export") == 1
+
+
+@pytest.mark.slow
+def test_a_file_that_is_written_again_replaces_what_it_said_of_the_same_publication(follow_files, hand_made, tmp_path):
+    hand_made.add_project(ORDERS)
+    write(tmp_path, "orders.hex.yaml", ORDERS, cells=None)  # as far as it was written
+    following = follow_files()
+    asyncio.run(following.run_for(HOUR))
+    write(tmp_path, "orders.hex.yaml", ORDERS, "small", at=NOW + HOUR)
+    hand_made.add_run(ORDERS, "o-1", NOW + HOUR, end=NOW + HOUR + 60, elapsedTime=60_000, projectVersion="7")
+
+    asyncio.run(following.run_for(3 * HOUR))
+
+    assert profiles(following, ORDERS) == {"latest": "small", "7": "small"}
+
+
+@pytest.mark.slow
+def test_a_file_is_read_once_it_rests(follow_files, hand_made, tmp_path):
+    hand_made.add_project(ORDERS)
+    write(tmp_path, "orders.hex.yaml", ORDERS, at=NOW)  # something may still be writing it
+    following = follow_files()
+
+    asyncio.run(following.run_for(4))
+    assert not following.known.versions.of(ORDERS)
+
+    asyncio.run(following.run_for(300))
+    assert following.known.versions.of(ORDERS)
+
+
+@pytest.mark.slow
+def test_of_two_files_of_one_project_that_differ_no_cells_are_known(follow_files, hand_made, tmp_path, capsys):
+    hand_made.add_project(ORDERS)
+    write(tmp_path, "orders.hex.yaml", ORDERS, "small", at=NOW - 60)
+    other = write(tmp_path, "copy.hex.yaml", ORDERS, "large", at=NOW - 30)
+    write(tmp_path, "same.hex.yaml", ORDERS, "large", at=NOW - 90)
+    following = follow_files()
+
+    asyncio.run(following.run_for(HOUR))
+
+    facts = following.known.versions.of(ORDERS)["latest"].facts
+    assert (facts.profile, facts.cells) == ("large", None)
+    assert following.counted("hex_exporter_bad_items_total") == {("export",): 1}
+    assert capsys.readouterr().out.count("more than one file") == 1
+
+    other.unlink()
+    (tmp_path / "same.hex.yaml").unlink()
+    asyncio.run(following.run_for(HOUR))
+
+    facts = following.known.versions.of(ORDERS)["latest"].facts
+    assert (facts.profile, facts.cells) == ("small", ())
+
+
+def test_folders_that_lead_back_to_themselves_are_walked_once(tmp_path):
+    for name in ("a", "b", "a/c"):
+        (tmp_path / name).mkdir()
+        for link in ("one", "two"):
+            (tmp_path / name / link).symlink_to(tmp_path)
+    (tmp_path / "a" / "itself").symlink_to(tmp_path / "a" / "itself")
+    write(tmp_path / "a" / "c", "orders.hex.yaml", ORDERS)
+    (tmp_path / ".git").mkdir()
+    write(tmp_path / ".git", "hidden.hex.yaml", ORDERS)
+    current = tmp_path.parent / "current"  # as git-sync has it
+    current.symlink_to(tmp_path)
+
+    for pattern in ("**/*.hex.yaml", "**", "a/**/*.yaml", "*/c/*.yaml", "**/c/**/*.hex.yaml"):
+        found = list(matching_files([str(current / pattern)]))
+        assert [os.path.basename(one) for one in found if one.endswith(".yaml")] == ["orders.hex.yaml"], pattern

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from exporter.config import Config, Policy
 from exporter.facts import Project
-from exporter.ledger import KnownVersion, WorkspaceLedger
+from exporter.ledger import KnownVersion, WorkspaceLedger, newest_version
 
-_REFUSALS = (401, 402, 403, 404)
-"""The statuses with which Hex says that exports are not for this token or plan."""
+_REFUSALS = (402, 403, 404)
+"""The statuses with which Hex says that exports are not for this token or plan. A token that has ended (401) says no
+more than a failure: its successor may export."""
 
 
 def side_effect(config: Config, ledger: WorkspaceLedger, project: Project, policy: Policy) -> str | None:
@@ -18,25 +19,27 @@ def side_effect(config: Config, ledger: WorkspaceLedger, project: Project, polic
     """
     if policy.writeback == "skip_ok":
         return None
-    published = _published(project, ledger.versions.of(project.project_id))
-    writes = _writes(published)
-    if writes is None and any(_imports(known) for known in published):
+    versions = ledger.versions.of(project.project_id)
+    published = _published(project, versions)
+    by_hex = _may_be_exported(config, ledger)
+    writes = _writes(published, needs_hex=by_hex)
+    if writes is not None:
+        return "writeback: its published version writes to a database" if writes else None
+    if any(_imports(known) for known in published):
         return "writeback: its published version imports a component, which may write to a database"
-    if writes is None and (published or may_be_read(config, ledger)):
+    if published or by_hex or config.exports.paths:
         return "writeback: whether its published version writes to a database is not known"
-    return "writeback: its published version writes to a database" if writes else None
+    last = newest_version(project, versions)
+    if last is not None and last.writes_on_runs is not False:
+        return "writeback: its published version cannot be read, and the last one that was may write to a database"
+    return None
 
 
-def may_be_read(config: Config, ledger: WorkspaceLedger) -> bool:
-    """Whether versions are read, and Hex has not refused them: while it only fails, they may still come."""
+def _may_be_exported(config: Config, ledger: WorkspaceLedger) -> bool:
+    """Whether versions are requested, and Hex has not refused them: while it only fails, they may still come."""
     state = ledger.collectors().get("export")
     is_refused = state is not None and not state.success and state.last_status in _REFUSALS
     return config.collect.exports and not is_refused
-
-
-def published_writes(project: Project, versions: Mapping[str, KnownVersion]) -> bool | None:
-    """Whether what is published of the project writes when it runs; None if its cells are not known."""
-    return _writes(_published(project, versions))
 
 
 def _published(project: Project, versions: Mapping[str, KnownVersion]) -> list[KnownVersion]:
@@ -45,8 +48,15 @@ def _published(project: Project, versions: Mapping[str, KnownVersion]) -> list[K
     return [known for known in versions.values() if known.published_ms == project.published_ms]
 
 
-def _writes(published: Sequence[KnownVersion]) -> bool | None:
-    answers = {known.facts.writes_on_runs for known in published}
+def _writes(published: Sequence[KnownVersion], *, needs_hex: bool) -> bool | None:
+    """Whether what is published writes when it runs, None if that is not known.
+
+    A file says so only where Hex does not: it may be older than the checkout that gave it its time.
+    """
+    by_hex = [known for known in published if not known.facts.is_from_file]
+    answers = {known.facts.writes_on_runs for known in by_hex or published}
+    if needs_hex and not by_hex:
+        answers.discard(False)
     return True if True in answers else None if None in answers or not answers else False
 
 

@@ -179,17 +179,44 @@ def _caches() -> Any:
             "Queries of Hex this week, those of which the log says whether the warehouse's result cache answered, and "
             "how many of these it did. Snowflake's log has no such flag: none of its queries is judged.",
             normal="hits where the same query comes again before the data changes.",
-            act="Few at BigQuery: its cache needs an identical text, and Hex's comment differs each time.",
+            act="Few at BigQuery: its cache needs an identical text, and Hex's comment differs each time. "
+            "**Billed again** is at most what that costs: texts that were equal but for the comment within a day.",
         ),
         queries,
         [
             Column("Warehouse", label="warehouse"),
-            Column("Queries", expr=queries, unit=COUNT, width=90),
-            Column("Judged", expr=judged, unit=COUNT, width=90),
-            Column("Hits", expr=f"{hits} / ({judged} > 0)", unit="percentunit", width=80),
+            Column("Queries", expr=queries, unit=COUNT, width=80),
+            Column("Judged", expr=judged, unit=COUNT, width=80),
+            Column("Hits", expr=f"{hits} / ({judged} > 0)", unit="percentunit", width=70),
+            Column("Billed again", expr=gauge("hex_warehouse_repeated_week_queries"), unit=COUNT, width=95),
+            Column("Bytes", expr=gauge("hex_warehouse_repeated_week_bytes"), unit="bytes", width=80),
+            Column("Cost", expr=gauge("hex_warehouse_repeated_week_usd"), unit=USD, width=75),
         ],
         empty=_UNKNOWN,
         sort_by="Queries",
+    )
+
+
+def _hex_cache() -> Any:
+    expected, seen = (gauge(f"hex_project_sql_cells_{one}_7d") for one in ("expected", "seen"))
+    return table(
+        10,
+        "Hex's own cache, last 7 days",
+        about(
+            "SQL cells of judged runs that would have queried a watched warehouse, and how many of them did not: Hex "
+            "answered them from its own cache. A run whose cells are not known is not judged.",
+            normal="answers where the schedule uses cached results.",
+            act="None at a project whose data changes rarely: let its schedule use cached results.",
+        ),
+        f"{expected} * 0 + on (workspace, project_id) group_left (title) {_TITLES}",
+        [
+            project_column(),
+            Column("Cells", expr=expected, unit=COUNT, width=90),
+            Column("Answered by Hex", expr=f"1 - {seen} / ({expected} > 0)", unit="percentunit", width=150),
+            PROJECT_ID,
+        ],
+        empty="No run is judged: that needs the cells of its version (collect.exports) and the warehouse's log",
+        sort_by="Cells",
     )
 
 
@@ -199,8 +226,8 @@ def _logs() -> Any:
         8,
         "What is not judged",
         about(
-            "How far behind each query log is, whether the last look at it failed, and the queries of this week whose "
-            "comment cannot be read: they are priced, and given to no project.",
+            "How far behind each query log is, whether the last look at it failed, the queries of this week whose "
+            "comment cannot be read (they are priced, and given to no project), and those without a known price.",
             normal="behind by the vendor's delay and at most an hour; hardly any query unattributed.",
             act="A look failed: `hex-exporter check` has the reason and the grants to hand to an administrator.",
         ),
@@ -228,6 +255,7 @@ def _logs() -> Any:
                 unit=COUNT,
                 width=120,
             ),
+            Column("Unpriced", expr=gauge("hex_warehouse_unpriced_week_queries"), unit=COUNT, width=100),
         ],
         empty=_UNKNOWN,
         sort_by="Behind",
@@ -260,7 +288,8 @@ BOARD = board(
         header("warehouse", "connections"),
         (4, _figures()),
         (10, [(14, _projects()), (10, _cells())]),
-        (6, [(8, _contexts()), (8, _connections()), (8, _caches())]),
+        (6, [(12, _contexts()), (12, _connections())]),
+        (6, [(14, _caches()), (10, _hex_cache())]),
     ],
     [Section("Trend, and what is not judged", [(9, [(14, _trend()), (10, _logs())])], collapsed=True)],
     time=("now-30d", "now"),

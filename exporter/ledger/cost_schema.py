@@ -115,6 +115,10 @@ WAREHOUSE_HOURS = Table(
     Column("counted_queries", BigInteger, nullable=False),
     Column("counted_ms", BigInteger, nullable=False),
     Column("counted_hits", BigInteger, nullable=False),
+    Column("counted_judged", BigInteger, nullable=False),
+    Column("repeated", BigInteger, nullable=False),
+    Column("repeated_bytes", BigInteger, nullable=False),
+    Column("repeated_usd_micro", BigInteger, nullable=False),
 )
 """Closed hours of a warehouse's log, replaced whole. `part`: query (of a project), unattributed, idle or other.
 

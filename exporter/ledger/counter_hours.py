@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, select
 from exporter.ledger.cost_schema import COUNTER_HOURS
 from exporter.ledger.histograms import Amounts
 from exporter.ledger.schema import upsert
-from exporter.ledger.series_limit import CACHE_METRICS, SOURCE_METRICS
+from exporter.ledger.series_limit import CACHE_METRICS, SOURCE_METRICS, SQL_CELL_METRICS
 from exporter.ledger.store import Store, Transaction
 
 HOUR_MS = 3_600_000
@@ -16,7 +16,9 @@ HOUR_MS = 3_600_000
 KEEP_MS = 8 * 86_400_000
 """How long an hour is kept: the longest window, and a day for clocks that step back."""
 
-METRICS = frozenset({"hex_unviewed_runs_total", "hex_missed_schedules_total", *CACHE_METRICS, *SOURCE_METRICS})
+METRICS = frozenset(
+    {"hex_unviewed_runs_total", "hex_missed_schedules_total", *CACHE_METRICS, *SOURCE_METRICS, *SQL_CELL_METRICS}
+)
 """The counters whose growth is kept: those of projects that cannot be summed again from runs."""
 
 

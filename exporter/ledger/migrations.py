@@ -20,6 +20,7 @@ from exporter.ledger import (
     version_11,
     version_12,
     version_13,
+    version_14,
 )
 from exporter.ledger.engines import place, table_names
 from exporter.ledger.lease_schema import METADATA
@@ -89,6 +90,11 @@ def _from_12(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def _from_13(connection: Connection) -> None:
+    for statement in (*version_14.COLUMNS, version_14.FILL):
+        connection.exec_driver_sql(statement)
+
+
 STEPS: tuple[Step, ...] = (
     _from_1,
     _from_2,
@@ -102,6 +108,7 @@ STEPS: tuple[Step, ...] = (
     _from_10,
     _from_11,
     _from_12,
+    _from_13,
 )
 """`STEPS[n - 1]` turns version n into n + 1. A step is never edited once released; it may not import `schema`."""
 
@@ -142,6 +149,8 @@ def cover(raw: sqlite3.Connection) -> None:
             raw.execute(view)
         raw.execute(version_5.fill("temp.credit_growth"))
     for statement in version_8.COLUMNS if found[0] < 2 else version_8.VIEWS:
+        raw.execute(statement)
+    for statement in version_14.COLUMNS if found[0] < 12 else version_14.VIEWS:
         raw.execute(statement)
 
 

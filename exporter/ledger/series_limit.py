@@ -21,6 +21,7 @@ WAREHOUSE_METRICS = (
     "hex_warehouse_queries_total",
     "hex_warehouse_seconds_total",
     "hex_warehouse_result_cache_hits_total",
+    "hex_warehouse_result_cache_judged_total",
 )
 """What is counted of each project's queries in a warehouse."""
 

@@ -16,7 +16,7 @@ from exporter.ledger.schema import upsert
 from exporter.ledger.series_limit import WAREHOUSE_METRICS
 from exporter.ledger.store import Store, Transaction
 
-QUERIES, SECONDS, HITS = WAREHOUSE_METRICS
+QUERIES, SECONDS, HITS, JUDGED = WAREHOUSE_METRICS
 UNATTRIBUTED = "hex_warehouse_unattributed_queries_total"
 
 
@@ -36,7 +36,8 @@ class WarehouseSums:
     """What was used: money in millionths, credits in millionths.
 
     `cache_judged` are the queries of which the log says whether the warehouse's cache answered, `unpriced` those
-    whose dollars are not known.
+    whose dollars are not known, `repeated` those that were billed although an equal text, but for Hex's comment, had
+    been answered in the day before.
     """
 
     queries: int = 0
@@ -48,6 +49,9 @@ class WarehouseSums:
     slot_ms: int = 0
     usd_micro: int = 0
     unpriced: int = 0
+    repeated: int = 0
+    repeated_bytes: int = 0
+    repeated_usd_micro: int = 0
 
 
 REPLACED_BACK_MS = 3 * 86_400_000
@@ -97,7 +101,7 @@ _JOINED = "warehouse-runs"
 _HOUR_MS = 3_600_000
 _KEY = WarehouseKey._fields
 _SUMS = tuple(WarehouseSums.__dataclass_fields__)
-_COUNTED = ("counted_queries", "counted_ms", "counted_hits")
+_COUNTED = ("counted_queries", "counted_ms", "counted_hits", "counted_judged")
 
 
 class WarehouseRepository:
@@ -142,10 +146,11 @@ class WarehouseRepository:
                 counted[WarehouseKey(*row[: len(_KEY)])] = tuple(row[len(_KEY) :])
             rows, amounts = [], defaultdict[tuple[str, tuple[str, ...]], int](int)
             for key in new.keys() | {key for key, known in counted.items() if any(known)}:
-                sums, before = new.get(key, WarehouseSums()), counted.get(key, (0, 0, 0))
+                sums, before = new.get(key, WarehouseSums()), counted.get(key, (0, 0, 0, 0))
                 after = before
                 if count_from_ms is not None and key.hour_ms >= count_from_ms:
-                    after = tuple(map(max, before, (sums.queries, sums.elapsed_ms, sums.cache_hits)))
+                    found = (sums.queries, sums.elapsed_ms, sums.cache_hits, sums.cache_judged)
+                    after = tuple(map(max, before, found))
                     _add(amounts, key, warehouse, [one - other for one, other in zip(after, before, strict=True)])
                 rows.append(
                     {"workspace": self._workspace, "warehouse": warehouse}
@@ -313,7 +318,7 @@ def _add(
 ) -> None:
     if key.part == "query":
         labels = (key.project_id, key.context, warehouse)
-        for metric, amount in zip((QUERIES, SECONDS, HITS), grown, strict=True):
+        for metric, amount in zip(WAREHOUSE_METRICS, grown, strict=True):
             amounts[metric, labels] += amount
     elif key.part == "unattributed":
         amounts[UNATTRIBUTED, (warehouse,)] += grown[0]

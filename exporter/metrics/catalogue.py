@@ -217,6 +217,19 @@ GROUPS = (
             ),
             _gauge("hex_source_unchanged_runs_7d", "workspace", "Those of them that repeated an unchanged source."),
             _gauge(
+                "hex_sql_cells_expected_7d",
+                "workspace",
+                "SQL cells since the hour seven days ago that judged runs would have queried a watched warehouse with. "
+                "Hex's own cache answered 1 - seen / expected of them. Known three hours after the warehouses' logs.",
+            ),
+            _gauge("hex_sql_cells_seen_7d", "workspace", "Those of them whose query is in the warehouse's log."),
+            _gauge(
+                "hex_sql_cells_unjudged_runs_7d",
+                "workspace",
+                "Completed runs since the hour seven days ago that are not in hex_sql_cells_expected_7d; "
+                "hex_sql_cells_unjudged_runs_total has the reasons.",
+            ),
+            _gauge(
                 "hex_project_gateway_lookups_7d",
                 "workspace project_id",
                 "hex_gateway_lookups_7d by project. As those below: a project without any is absent.",
@@ -227,6 +240,10 @@ GROUPS = (
                 "workspace project_id",
                 "Run time that these hits did not spend.",
             ),
+            _gauge(
+                "hex_project_sql_cells_expected_7d", "workspace project_id", "hex_sql_cells_expected_7d by project."
+            ),
+            _gauge("hex_project_sql_cells_seen_7d", "workspace project_id", "hex_sql_cells_seen_7d by project."),
             _gauge("hex_project_unviewed_runs_7d", "workspace project_id", "hex_unviewed_runs_7d by project."),
             _gauge("hex_project_missed_schedules_7d", "workspace project_id", "hex_missed_schedules_7d by project."),
             _gauge(
@@ -793,6 +810,12 @@ GROUPS = (
                 "log has no such flag (Snowflake).",
             ),
             _counter(
+                "hex_warehouse_result_cache_judged_total",
+                "workspace project_id context warehouse",
+                "Of these queries, those of which the log says whether the warehouse's result cache answered: what "
+                "hits are to be divided by. Always 0 on Snowflake.",
+            ),
+            _counter(
                 "hex_warehouse_unattributed_queries_total",
                 "workspace warehouse",
                 "Queries with Hex's marker whose comment cannot be read without a guess: cut off, broken, or two that "
@@ -858,6 +881,27 @@ GROUPS = (
                 "hex_warehouse_unattributed_week_queries",
                 "workspace warehouse",
                 "Those of the current week's queries whose comment is cut off or broken: no project has them.",
+            ),
+            _gauge(
+                "hex_warehouse_unpriced_week_queries",
+                "workspace warehouse",
+                "Those of the current week's queries whose price is not known: the dollars of the warehouse are a "
+                "lower bound.",
+            ),
+            _gauge(
+                "hex_warehouse_repeated_week_queries",
+                "workspace warehouse",
+                "What Hex's comment costs on BigQuery, whose result cache needs an equal text: queries of the current "
+                "week that were billed although a text, equal but for the comment, had been answered in the day "
+                "before. At most: whether the data changed meanwhile is not known. Absent for other kinds.",
+            ),
+            _gauge(
+                "hex_warehouse_repeated_week_bytes", "workspace warehouse", "Bytes that were billed for these queries."
+            ),
+            _gauge(
+                "hex_warehouse_repeated_week_usd",
+                "workspace warehouse",
+                "What these queries cost in the warehouse. Absent without a price.",
             ),
             _gauge(
                 "hex_warehouse_context_week_usd",

@@ -3,9 +3,12 @@
 from collections.abc import Iterator, Mapping
 
 from exporter.insight import MICRO
+from exporter.ledger import WarehouseKey, WarehouseSums
 from exporter.report.table_wording import local
 from exporter.report.week_tables import Table
 from exporter.view import Accounts, Snapshot, WarehouseTotal, WeekAccount
+
+_GIB = 1 << 30
 
 
 def warehouse_tables(accounts: Accounts) -> Iterator[Table]:
@@ -48,10 +51,26 @@ def warehouse_remarks(snapshot: Snapshot, accounts: Accounts) -> Iterator[str]:
         yield f"what queries cost in {', '.join(names)} is not known: {reason}"
         return
     timezone = snapshot.config.week(snapshot.name).timezone
-    states = snapshot.stored.warehouse_states
+    stored = snapshot.stored
+    states = stored.warehouse_states
     untils = [at for name in names if name in states and (at := states[name].complete_until_ms) is not None]
     if untils and min(untils) < min(snapshot.now_ms, accounts.week.period[1]):
         yield f"queries in the warehouses are known until {local(min(untils), timezone):%Y-%m-%d %H:%M}"
     unpriced = sum(total.unpriced for total in accounts.week.warehouse.values())
+    weeks = {stored.week: stored.warehouse_week, stored.previous_week: stored.warehouse_previous_week}
+    yield from _repeats(weeks.get(accounts.week.period, {}), names)
     if unpriced:
         yield f"{unpriced:,} queries have no price that is known: what the warehouses cost is a lower bound"
+
+
+def _repeats(week: Mapping[tuple[str, WarehouseKey], WarehouseSums], names: list[str]) -> Iterator[str]:
+    """What Hex's comment costs where a cache needs an equal text."""
+    for name in names:
+        found = [sums for (warehouse, _), sums in week.items() if warehouse == name and sums.repeated]
+        if found:
+            queries, gibibytes = sum(one.repeated for one in found), sum(one.repeated_bytes for one in found) / _GIB
+            cost = f", {usd / MICRO:,.2f} USD" if (usd := sum(one.repeated_usd_micro for one in found)) else ""
+            yield (
+                f"{name} billed {queries:,} queries again ({gibibytes:,.1f} GiB{cost}) that differ only in Hex's "
+                "comment from one of the day before: at most, since their data may have changed"
+            )

@@ -1,5 +1,6 @@
 """The query logs of the simulated warehouses, in each vendor's shape, and what is true of them."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
@@ -26,6 +27,11 @@ _HOUR_CREDITS = 4
 
 _MOST_IDLE = 60_000
 """Millionths of a credit for the minute until a warehouse is suspended."""
+
+_COMMENT = re.compile(r"--[ \t]*Hex query metadata:[^\n]*")
+
+_SERVICE_ACCOUNT = "hex@acme.iam.gserviceaccount.com"
+"""Whom Hex's connection queries as."""
 
 _LEAST_ATTRIBUTED_MS = 100
 """Snowflake leaves out what is shorter."""
@@ -70,7 +76,10 @@ class UsedKey(NamedTuple):
 
 
 class Used(NamedTuple):
-    """What is true of a key: `credits` are exact, `judged` have a cache flag, `unknown` have no cost in the log."""
+    """What is true of a key: `credits` are exact, `judged` have a cache flag, `unknown` have no cost in the log.
+
+    `repeated` were billed on BigQuery although an equal text, but for the comment, had been answered in the day before.
+    """
 
     queries: int = 0
     elapsed_ms: int = 0
@@ -80,6 +89,8 @@ class Used(NamedTuple):
     bytes_billed: int = 0
     slot_ms: int = 0
     unknown: int = 0
+    repeated: int = 0
+    repeated_bytes: int = 0
 
 
 class _Cost(NamedTuple):
@@ -156,6 +167,7 @@ class VendorLog:
         `bill` is all that was billed for warehouses in the hours in which they served Hex.
         """
         used: dict[UsedKey, Used] = defaultdict(Used)
+        repeated = self._repeated(start_ms, end_ms)
         for hour in self._serving(start_ms, end_ms):
             for one in hour.queries:
                 key = UsedKey(hour.hour_ms, "unattributed")
@@ -172,11 +184,28 @@ class VendorLog:
                     used[key].bytes_billed + (cost.bytes_billed or 0),
                     used[key].slot_ms + (cost.slot_ms or 0),
                     used[key].unknown + (cost.credits is None and cost.bytes_billed is None),
+                    used[key].repeated + (one.query_id in repeated),
+                    used[key].repeated_bytes + ((one.query_id in repeated and cost.bytes_billed) or 0),
                 )
             for part, amount in self._whole(hour):
                 key = UsedKey(hour.hour_ms, part)
                 used[key] = used[key]._replace(credits=used[key].credits + amount)
         return used
+
+    def _repeated(self, start_ms: int, end_ms: int) -> set[str]:
+        """The ids of queries that BigQuery's cache would have answered, had their texts no comment."""
+        if self._vendor != "bigquery":
+            return set()
+        ends: dict[str, list[int]] = defaultdict(list)
+        repeated: set[str] = set()
+        for hour in self._serving(start_ms - DAY_MS, end_ms):
+            for query in hour.queries:
+                before = ends[_COMMENT.sub("", query.text)]
+                is_known = any(query.end_ms - DAY_MS <= at_ms <= query.start_ms for at_ms in before)
+                before.append(query.end_ms)
+                if is_known and not query.is_cache_hit and not _is_script(query):
+                    repeated.add(query.query_id)
+        return repeated
 
     def _serving(self, start_ms: int, end_ms: int) -> Iterator[_Hour]:
         return (hour for hour in self._hours(start_ms, end_ms).values() if hour.queries)
@@ -255,7 +284,7 @@ def _bigquery(hour: _Hour) -> Iterator[tuple[int, str, Row]]:
     for query_id, text, start_ms, end_ms, work_ms in _all(hour):
         query = by_id.get(query_id)
         is_script = query is not None and _is_script(query)
-        row: Row = {"job_id": query_id, "parent_job_id": None, "query": text}
+        row: Row = {"job_id": query_id, "parent_job_id": None, "query": text, "user_email": _SERVICE_ACCOUNT}
         row = {**row, "creation_time": start_ms - 300, "start_time": start_ms, "end_time": end_ms}
         row |= {"total_bytes_billed": _bytes(work_ms), "total_slot_ms": work_ms * _SLOTS}
         yield end_ms, "JOBS_BY_PROJECT", {**row, "cache_hit": None if is_script else work_ms == 0}

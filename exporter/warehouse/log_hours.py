@@ -18,7 +18,10 @@ _SLOT_HOUR_MS = 3_600_000
 
 
 class LogRow(NamedTuple):
-    """One row of a log. `part`: query; or idle and bill, which are of an hour of the warehouse as a whole."""
+    """One row of a log. `part`: query; or idle and bill, which are of an hour of the warehouse as a whole.
+
+    `equal_ms` is the earliest end, within the day before its own, of a query whose text differs only in the comment.
+    """
 
     part: str
     query_id: str
@@ -30,17 +33,19 @@ class LogRow(NamedTuple):
     bytes_billed: int | None
     slot_ms: int | None
     usd: object
+    equal_ms: int | None = None
 
 
 class _Exact:
     """What one key used, money and credits as fractions: they are rounded once, at the end."""
 
-    __slots__ = ("credits", "sums", "usd")
+    __slots__ = ("credits", "repeated_usd", "sums", "usd")
 
     def __init__(self) -> None:
         self.sums = WarehouseSums()
         self.credits = Fraction(0)
         self.usd = Fraction(0)
+        self.repeated_usd = Fraction(0)
 
 
 def sums_by_hour(
@@ -99,6 +104,10 @@ def _add(exact: _Exact, row: LogRow, prices: WarehousePrices) -> None:
     exact.credits += credits or 0
     exact.usd += usd or 0
     sums.unpriced += row.part == "query" and usd is None
+    if row.equal_ms is not None and row.equal_ms <= row.start_ms and row.bytes_billed and row.cache_hit is False:
+        sums.repeated += 1
+        sums.repeated_bytes += row.bytes_billed
+        exact.repeated_usd += usd or 0
 
 
 def _usd(row: LogRow, prices: WarehousePrices) -> Fraction | None:
@@ -132,6 +141,7 @@ def _rounded(exact: Mapping[WarehouseKey, _Exact]) -> Mapping[WarehouseKey, Ware
     parts: dict[int, WarehouseSums] = defaultdict(WarehouseSums)
     for key, one in exact.items():
         one.sums.credits_micro, one.sums.usd_micro = round(one.credits * _MICRO), round(one.usd)
+        one.sums.repeated_usd_micro = round(one.repeated_usd)
         if key.part == "bill":
             bills[key.hour_ms] = one.sums
         else:

@@ -61,7 +61,7 @@ def read_hours(
 
 def log_row(row: Sequence[Any]) -> LogRow:
     """A row as the statements give it. Raises ProbeError for one without a time or an id, which a log does not have."""
-    part, query_id, start_ms, end_ms, query_text, cache_hit, credits, bytes_billed, slot_ms, usd = row
+    part, query_id, start_ms, end_ms, query_text, cache_hit, credits, bytes_billed, slot_ms, usd, equal_ms = row
     try:
         end = int(str(end_ms).partition(".")[0])
         return LogRow(
@@ -75,6 +75,7 @@ def log_row(row: Sequence[Any]) -> LogRow:
             _integer(bytes_billed),
             _integer(slot_ms),
             usd,
+            _integer(equal_ms),
         )
     except ValueError:
         raise ProbeError("a row of the query log has no number in start_ms, end_ms, bytes_billed or slot_ms") from None

@@ -144,7 +144,7 @@ def fill(world: World) -> World:
         ),
         compute_lists=(Compute(profiles=(Profile(match=Match(project_id="orders"), profile="4xl"),)),),
         sources=(ORDERS,),
-        warehouses=(Warehouse(name="snow", kind="snowflake", url_env="SNOWFLAKE_URL"),),
+        warehouses=(Warehouse(name="bq", kind="bigquery", url_env="BIGQUERY_URL"),),
         gateway=Gateway(),
         triggers=(Trigger(match=ORDERS.match),),
         budgets=(DEFAULT_BUDGET, Budget(name="agents", unit="ai_credits", limit=100, period="month")),
@@ -215,13 +215,15 @@ def fill(world: World) -> World:
     world.acme.sources.record_judged("orders", key, world.now_ms, {"scheduled": (3, 2)}, world.now_ms)
     now_ms = world.now_ms - world.now_ms % HOUR_MS
     hours = {
-        WarehouseKey(at_ms, part, *rest): WarehouseSums(queries=2, elapsed_ms=3_500, cache_hits=1, usd_micro=1_500_000)
+        WarehouseKey(at_ms, part, *rest): WarehouseSums(
+            *(2, 3_500, 1, 2), usd_micro=1_500_000, repeated=1, repeated_bytes=1 << 30, repeated_usd_micro=500_000
+        )
         for at_ms in (now_ms - 8 * DAY_MS, now_ms - HOUR_MS)
         for part, *rest in (("query", "orders", "scheduled_run", "c1", "Warehouse"), ("unattributed",))
     }
-    world.acme.warehouses.replace("snow", (now_ms - 9 * DAY_MS, now_ms), hours, world.now_ms, 0)
+    world.acme.warehouses.replace("bq", (now_ms - 9 * DAY_MS, now_ms), hours, world.now_ms, 0)
     joined = {
-        ("hex_warehouse_run_queries_total", ("snow", "run")): 4,
+        ("hex_warehouse_run_queries_total", ("bq", "run")): 4,
         ("hex_sql_cells_expected_total", ("orders",)): 6,
         ("hex_sql_cells_seen_total", ("orders",)): 4,
         ("hex_sql_cells_unjudged_runs_total", ("orders", "ambiguous")): 1,

@@ -260,3 +260,13 @@ def test_the_charges_of_a_week_over_two_months_are_those_of_each(story: Any) -> 
         (7, 30 * DAY_MS),
         (11, 31 * DAY_MS),
     ]
+
+
+def test_the_report_says_what_the_comment_costs(story: Any) -> None:
+    key = WarehouseKey(story.hour_ms - HOUR_MS, "query", "ads", "scheduled_run", "c", "")
+    sums = WarehouseSums(3, usd_micro=3_000_000, repeated=2, repeated_bytes=3 << 29, repeated_usd_micro=2_000_000)
+    story.acme.warehouses.replace("lake", (key.hour_ms, story.hour_ms), {key: sums}, story.now_ms, None)
+
+    [found] = [one for one in story.report()[0].remarks if "comment" in one]
+
+    assert found.startswith("lake billed 2 queries again (1.5 GiB, 2.00 USD)")

@@ -77,3 +77,23 @@ def test_the_parts_add_up_to_the_bill():
 def test_a_rate_has_only_queries_whose_log_has_the_flag():
     one = sums_by_hour([row("a", cache_hit=True), row("b", cache_hit=False), row("c")], SNOW)[KEY]
     assert (one.cache_hits, one.cache_judged) == (1, 2)
+
+
+BIGQUERY = WarehousePrices(tib_micro_usd=6_250_000)
+
+
+@pytest.mark.parametrize(
+    ("fields", "repeated"),
+    [
+        ({"equal_ms": 500}, 1),
+        ({"equal_ms": 501}, 0),  # it had not ended when this one began: no cache could have had it
+        ({"equal_ms": None}, 0),
+        ({"equal_ms": 1, "cache_hit": True}, 0),
+        ({"equal_ms": 1, "cache_hit": None}, 0),
+        ({"equal_ms": 1, "bytes_billed": 0}, 0),
+    ],
+)
+def test_a_text_that_is_billed_again_is_what_the_comment_costs(fields, repeated):
+    one = sums_by_hour([row(**{"bytes_billed": 1 << 40, "cache_hit": False, **fields})], BIGQUERY)[KEY]
+    found = (one.repeated, one.repeated_bytes, one.repeated_usd_micro)
+    assert found == (repeated, repeated << 40, 6_250_000 * repeated)

@@ -169,7 +169,9 @@ def test_the_monitor_counts_each_run_once_over_restarts_and_late_rows(tmp_path):
         clock.advance(300)
         known.release_holds(NOW_MS + 300_000)
         counted = {(one.metric, one.labels): one.value for one in known.counters()}
+        of_7_days = known.counted_since(NOW_MS - 7 * 24 * HOUR_MS)
 
+    assert (of_7_days[EXPECTED, ("p1",)], of_7_days[SEEN, ("p1",)]) == (4, 2)
     assert counted[EXPECTED, ("p1",)] == 4
     assert counted[SEEN, ("p1",)] == 2
     assert counted[JOINS, ("snow", "run")] == 2

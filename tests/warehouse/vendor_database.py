@@ -20,7 +20,7 @@ _TABLES = {
         (warehouse_id text, start_time timestamptz,
          credits_used_compute decimal(38, 9), credits_attributed_compute_queries decimal(38, 9))""",
     "JOBS_BY_PROJECT": """"region-us"."INFORMATION_SCHEMA.JOBS_BY_PROJECT"
-        (job_id text, parent_job_id text, query text,
+        (job_id text, parent_job_id text, query text, user_email text,
          creation_time timestamptz, start_time timestamptz, end_time timestamptz,
          total_bytes_billed bigint, total_slot_ms bigint, cache_hit boolean)""",
     "history": """lake.query.history

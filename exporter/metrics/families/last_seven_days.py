@@ -20,16 +20,24 @@ _OF_WORKSPACE = {
     "hex_missed_schedules_total": "hex_missed_schedules_7d",
     "hex_source_checked_runs_total": "hex_source_checked_runs_7d",
     "hex_source_unchanged_runs_total": "hex_source_unchanged_runs_7d",
+    "hex_sql_cells_expected_total": "hex_sql_cells_expected_7d",
+    "hex_sql_cells_seen_total": "hex_sql_cells_seen_7d",
+    "hex_sql_cells_unjudged_runs_total": "hex_sql_cells_unjudged_runs_7d",
 }
 
 _OF_PROJECTS = {
     "hex_cache_lookups_total": "hex_project_gateway_lookups_7d",
     "hex_cache_hits_total": "hex_project_gateway_hits_7d",
     "hex_cache_saved_seconds_total": "hex_project_gateway_saved_seconds_7d",
+    "hex_sql_cells_expected_total": "hex_project_sql_cells_expected_7d",
+    "hex_sql_cells_seen_total": "hex_project_sql_cells_seen_7d",
     "hex_unviewed_runs_total": "hex_project_unviewed_runs_7d",
     "hex_missed_schedules_total": "hex_project_missed_schedules_7d",
     "hex_source_unchanged_runs_total": "hex_project_source_unchanged_runs_7d",
 }
+
+_BASES = {"hex_sql_cells_seen_total": "hex_sql_cells_expected_total"}
+"""Where the base of a rate is known, none seen is 0: Hex's cache answered them all."""
 
 
 def last_seven_days_families(snapshot: Snapshot) -> Iterator[Family]:
@@ -74,9 +82,9 @@ def _counted(snapshot: Snapshot) -> Iterator[Family]:
     for counter, metric in _OF_PROJECTS.items():
         sums: dict[str, int] = {}
         for (one, (project_id, *_)), amount in counted.items():
-            if one == counter:
+            if one in (counter, _BASES.get(counter)):
                 series = snapshot.series_of(project_id)
-                sums[series] = sums.get(series, 0) + amount
+                sums[series] = sums.get(series, 0) + (amount if one == counter else 0)
         divisor = METRICS[counter].divisor
         samples = [((name, series), total if divisor == 1 else total / divisor) for series, total in sums.items()]
         yield Family(METRICS[metric], samples)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from exporter.insight import MICRO
 from exporter.ledger import WarehouseKey, WarehouseSums
 from exporter.metrics.catalogue import METRICS
-from exporter.metrics.families.warehouse_shares import answer_families, share_families
+from exporter.metrics.families.warehouse_shares import answer_families, repeat_families, share_families
 from exporter.metrics.page import Family, Sample
 from exporter.view import Snapshot
 
@@ -36,6 +36,7 @@ def warehouse_families(snapshot: Snapshot) -> Iterator[Family]:
             yield from _money(snapshot, metric, known)
             if metric == "week":
                 yield from answer_families(snapshot, known)
+                yield from repeat_families(snapshot, known)
                 yield from share_families(snapshot, {key: sums for key, sums in known.items() if _is_priced(sums)})
 
 

@@ -46,14 +46,16 @@ select
     billed.dbus * finished.task_ms / nullif(worked.task_ms, 0) as credits,
     cast(null as bigint) as bytes_billed,
     cast(null as bigint) as slot_ms,
-    cast(null as double) as usd
+    cast(null as double) as usd,
+    cast(null as bigint) as equal_ms
 from finished
 join worked on worked.warehouse_id = finished.warehouse_id and worked.hour_ms = finished.hour_ms
 left join billed on billed.warehouse_id = finished.warehouse_id and billed.hour_ms = finished.hour_ms
 where finished.is_tagged
 union all
 select
-    'bill', concat('bill-', billed.warehouse_id), billed.hour_ms, billed.hour_ms, null, null, billed.dbus, null, null, null
+    'bill', concat('bill-', billed.warehouse_id), billed.hour_ms, billed.hour_ms, null, null, billed.dbus, null, null, null,
+    null
 from billed
 join worked on worked.warehouse_id = billed.warehouse_id and worked.hour_ms = billed.hour_ms
 order by end_ms, query_id

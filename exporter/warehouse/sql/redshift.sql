@@ -32,7 +32,8 @@ select
     cast(null as float) as credits,
     cast(null as bigint) as bytes_billed,
     cast(null as bigint) as slot_ms,
-    cast(null as float) as usd
+    cast(null as float) as usd,
+    cast(null as bigint) as equal_ms
 from finished
 left join ends on ends.query_id = finished.query_id
 where strpos(coalesce(ends.query_text, finished.query_text), 'Hex query ' || 'metadata:') > 0

@@ -48,15 +48,16 @@ select
     attributed.credits as credits,
     cast(null as bigint) as bytes_billed,
     cast(null as bigint) as slot_ms,
-    cast(null as double) as usd
+    cast(null as double) as usd,
+    cast(null as bigint) as equal_ms
 from tagged
 left join attributed on attributed.query_id = tagged.query_id
 union all
 select
-    'bill', concat('bill-', cast(warehouse_id as varchar)), hour_ms, hour_ms, null, null, credits, null, null, null
+    'bill', concat('bill-', cast(warehouse_id as varchar)), hour_ms, hour_ms, null, null, credits, null, null, null, null
 from billed
 union all
 select
-    'idle', concat('idle-', cast(warehouse_id as varchar)), hour_ms, hour_ms, null, null, idle_credits, null, null, null
+    'idle', concat('idle-', cast(warehouse_id as varchar)), hour_ms, hour_ms, null, null, idle_credits, null, null, null, null
 from billed
 order by end_ms, query_id

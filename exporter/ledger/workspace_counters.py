@@ -88,11 +88,13 @@ class WorkspaceCounters:
 
     def foresee_projects(self, transaction: Transaction, projects: Mapping[str, KnownProject], now_ms: int = 0) -> None:
         """Have the series exist of every project that has its own and has been published."""
+        series: dict[tuple[str, tuple[str, ...]], int] = {}
         for project_id, known in projects.items():
             if known.has_series and known.project.published_ms is not None:
-                self._add_new(transaction, project_series(project_id), now_ms)
+                series |= project_series(project_id)
                 if self._has_gateway:
-                    self._add_new(transaction, cache_series(project_id), now_ms)
+                    series |= cache_series(project_id)
+        self._add_new(transaction, series, now_ms)
 
     def _add_new(self, transaction: Transaction, amounts: Amounts, now_ms: int) -> None:
         if not self._held.has_all(amounts):

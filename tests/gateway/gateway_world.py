@@ -61,7 +61,7 @@ class World:
         queue: QueueSettings | None = None,
         concurrency: int = 3,
         run_seconds: float = 20.0,
-        projects: int = 40,
+        projects: int = 12,
         rate_limit: RateLimit = RateLimit(),  # noqa: B008 - it is frozen
         url: str = "sqlite://",
         has_monitor: bool = False,

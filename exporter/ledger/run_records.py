@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, false, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, false, func, or_, select, true, update
 
 from exporter.facts import ACTIVE_STATUSES, Run
 from exporter.insight import UNBILLED, Use
@@ -26,6 +26,7 @@ class Runs:
         self._store = store
         self._workspace = workspace
         self._mine = RUNS.c.workspace == workspace
+        self._refresh_before = _refresh_before(workspace)
         self._written_days: Counter[int] = Counter()
         self._everything_written = 0
         store.when_lost(self.forget_everything)
@@ -60,15 +61,7 @@ class Runs:
     def refresh_before(self, transaction: Transaction, run: KnownRun) -> Run | None:
         """The scheduled or refresh run of the same project that started last before this one."""
         row = transaction.connection.execute(
-            select(RUNS)
-            .where(
-                self._mine,
-                RUNS.c.project_id == run.run.project_id,
-                RUNS.c.trigger.in_(REFRESHES),
-                RUNS.c.started_ms < run.started_ms,
-            )
-            .order_by(RUNS.c.started_ms.desc())
-            .limit(1)
+            self._refresh_before, {"project": run.run.project_id, "before_ms": run.started_ms}
         ).one_or_none()
         return None if row is None else _known_run(row).run
 
@@ -145,6 +138,12 @@ class Runs:
         statement = select(RUNS).where(*wanted).order_by(RUNS.c.started_ms, RUNS.c.run_id)
         for row in self._store.stream(statement):
             yield _known_run(row).run
+
+    def count_since(self, start_ms: int, project_id: str) -> int:
+        """How many runs of the project are placed at `start_ms` or later."""
+        wanted = select(func.count()).where(self._mine, RUNS.c.project_id == project_id, *self._within(start_ms, None))
+        with self._store.reading() as connection:
+            return connection.execute(wanted).scalar_one()
 
     def uses(self, start_ms: int, end_ms: int, project_id: str | None = None) -> Iterator[Use]:
         """What each run used that is placed in [start, end), in no order; many times faster than whole runs."""
@@ -252,6 +251,21 @@ class Runs:
             "is_counted": known.is_counted,
             "is_gone": known.is_gone,
         }
+
+
+def _refresh_before(workspace: str) -> Select[tuple[object, ...]]:
+    """Made once: to make it takes longer than to execute it, and each run that is counted wants it."""
+    return (
+        select(RUNS)
+        .where(
+            RUNS.c.workspace == workspace,
+            RUNS.c.project_id == bindparam("project"),
+            RUNS.c.trigger.in_(REFRESHES),
+            RUNS.c.started_ms < bindparam("before_ms"),
+        )
+        .order_by(RUNS.c.started_ms.desc())
+        .limit(1)
+    )
 
 
 def _known_run(row: Row[tuple[object, ...]]) -> KnownRun:

@@ -157,6 +157,10 @@ class WorkspaceReader:
         """The runs from `start_ms` to before `end_ms` (None: no end), by start, else by first sight, in order."""
         return self._runs.between(start_ms, end_ms, project_id)
 
+    def count_runs_since(self, start_ms: int, project_id: str) -> int:
+        """How many runs of the project began at `start_ms` or later, by start, else by first sight."""
+        return self._runs.count_since(start_ms, project_id)
+
     def uses_between(self, start_ms: int, end_ms: int, project_id: str | None = None) -> Iterator[Use]:
         """What each run used that is placed in [start, end) by start, else by first sight, in no order."""
         return self._runs.uses(start_ms, end_ms, project_id)

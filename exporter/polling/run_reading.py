@@ -288,7 +288,7 @@ class RunReader:
         if one.progress.is_unordered:
             return ApiRequest(endpoint=older_page(project_id, 0).endpoint, project_id=project_id)
         if one.known_runs is None:
-            one.known_runs = sum(1 for _ in self._ledger.runs_between(known_from_ms - 1, None, project_id))
+            one.known_runs = self._ledger.count_runs_since(known_from_ms - 1, project_id)
         return older_page(project_id, max(one.known_runs, 4))
 
     def _take_newest(

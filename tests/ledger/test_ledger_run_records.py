@@ -39,6 +39,16 @@ def test_a_run_is_followed_from_pending_to_its_end(bench: Any, make_run: Make) -
     assert bench.runs_total() == COUNTED
 
 
+def test_the_runs_of_a_project_since_a_moment_are_counted_that_moment_included(
+    bench: Any, make_run: Make, now_ms: int
+) -> None:
+    bench.begin("p", "q")
+    bench.see(*(make_run(f"r{minute}", start_ms=now_ms + minute * 60_000, end_ms=None) for minute in range(4)))
+    bench.see(make_run("other"), project_id="q")
+
+    assert bench.workspace.count_runs_since(now_ms + 60_000, "p") == 3
+
+
 def test_history_is_kept_and_not_counted(bench: Any, make_run: Make, now_ms: int) -> None:
     bench.begin("p")
     old = make_run(start_ms=now_ms - 10_000, end_ms=now_ms - 1)

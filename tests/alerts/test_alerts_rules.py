@@ -39,7 +39,7 @@ def test_the_prometheus_that_goes_with_the_rules_is_accepted(promtool: Path) -> 
     [
         pytest.param(file, suite, id=f"{file.stem}-{suite}")
         for file in TESTS
-        for suite in (SUITES[:1] if file.stem == LONG else SUITES)
+        for suite in (SUITES[:1] if file.stem == LONG else ENDS)
     ],
     indirect=["promtool"],
 )

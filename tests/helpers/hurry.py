@@ -16,6 +16,8 @@ from pathlib import Path
 
 UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000, "y": 31_536_000_000}
 
+_SHORTEST_PAUSE_SECONDS = 0.25
+
 _DURATION = r"(?:\d+(?:ms|[smhdwy]))+"
 _KEYS = re.compile(rf"(?m)^(\s*(?:- )?(?:\w+_)?(?:interval|for|wait|timeout|offset): *)({_DURATION})\b")
 _RANGES = re.compile(rf"(\[|:|\boffset )({_DURATION})(?=[\]:]|\b)")
@@ -81,7 +83,8 @@ def _live_in(fast: FastTime) -> None:
     now, monotonic = time.time, time.monotonic
 
     async def sleep(_: SystemClock, seconds: float) -> None:
-        await asyncio.sleep(max(0.0, seconds / fast.factor))
+        # A page for each scrape is enough: built after each second of the world, it would keep a processor busy.
+        await asyncio.sleep(max(seconds / fast.factor, min(seconds, _SHORTEST_PAUSE_SECONDS), 0.0))
 
     time.time = lambda: fast.at(now())
     SystemClock.monotonic = lambda _: monotonic() * fast.factor  # type: ignore[method-assign]

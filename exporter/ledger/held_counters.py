@@ -2,7 +2,9 @@
 
 import json
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
+from sys import intern
 from typing import NamedTuple
 
 from sqlalchemy import select, update
@@ -54,7 +56,7 @@ class HeldCounters:
         served: dict[tuple[str, tuple[str, ...]], CounterValue] = {}
         held: dict[tuple[str, tuple[str, ...]], _Held] = {}
         for metric, text, value, until_ms in rows:
-            series = (metric, tuple(json.loads(text)))
+            series = _shared(metric, json.loads(text))
             served[series] = CounterValue(*series, value if until_ms is None else 0)
             if until_ms is not None:
                 held[series] = _Held(value, until_ms)
@@ -78,7 +80,7 @@ class HeldCounters:
         """
         if self._store.is_stand_in:
             return
-        amounts = {(metric, tuple(map(storable, labels))): amount for (metric, labels), amount in amounts.items()}
+        amounts = {_shared(metric, map(storable, labels)): amount for (metric, labels), amount in amounts.items()}
         changes = {series: amount for series, amount in amounts.items() if amount or series not in self._served}
         until_ms = now_ms + HOLD_MS
         upsert(
@@ -139,6 +141,11 @@ class HeldCounters:
                     del self._held[series]
                 elif hold.until_ms > latest_ms:
                     self._held[series] = _Held(hold.value, latest_ms)
+
+
+def _shared(metric: str, labels: Iterable[str]) -> tuple[str, tuple[str, ...]]:
+    """The series with each text held once: a project's id would else be there for each of its series."""
+    return intern(metric), tuple(map(intern, labels))
 
 
 def _text(labels: tuple[str, ...]) -> str:

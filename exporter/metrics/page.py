@@ -41,21 +41,35 @@ class Family:
 class Page:
     """A ready answer in four forms. `duplicates` counts the samples left out because their labels were there already.
 
-    `series` counts lines with a value.
+    `series` counts lines with a value. The two forms without gzip share their lines in memory: scrapers take gzip.
     """
 
-    text: bytes = b""
-    openmetrics: bytes = b"# EOF\n"
+    text_parts: tuple[bytes, ...] = ()
+    openmetrics_parts: tuple[bytes, ...] = (b"# EOF\n",)
     text_gzip: bytes = field(default=gzip.compress(b"", GZIP_LEVEL, mtime=0), repr=False)
     openmetrics_gzip: bytes = field(default=gzip.compress(b"# EOF\n", GZIP_LEVEL, mtime=0), repr=False)
     series: int = 0
     duplicates: int = 0
 
+    @property
+    def text(self) -> bytes:
+        """The page in Prometheus' text format."""
+        return b"".join(self.text_parts)
+
+    @property
+    def openmetrics(self) -> bytes:
+        """The page in the OpenMetrics format."""
+        return b"".join(self.openmetrics_parts)
+
     def body(self, openmetrics: bool, gzip: bool) -> bytes:
-        """The form that the scraper requests; nothing is computed."""
+        """The form that the scraper requests; at most parts are joined."""
         if openmetrics:
             return self.openmetrics_gzip if gzip else self.openmetrics
         return self.text_gzip if gzip else self.text
+
+    def size(self) -> int:
+        """The bytes of the text format without gzip."""
+        return sum(map(len, self.text_parts))
 
 
 class Publisher:
@@ -99,7 +113,7 @@ class PageBuilder:
             duplicates += surplus
         openmetrics.append(b"# EOF\n")
 
-        return _ready(b"".join(text), b"".join(openmetrics), series, duplicates)
+        return _ready(tuple(text), tuple(openmetrics), series, duplicates)
 
     def _samples(self, metric: Metric, samples: list[Sample]) -> tuple[list[str], int]:
         """Each sample as its lines, and how many were left out because their labels were there already."""
@@ -184,12 +198,16 @@ def _escaped_help(help: str) -> str:
     return help.replace("\\", "\\\\").replace("\n", "\\n")
 
 
-def _ready(text: bytes, openmetrics: bytes, series: int, duplicates: int) -> Page:
+def _ready(text: tuple[bytes, ...], openmetrics: tuple[bytes, ...], series: int, duplicates: int) -> Page:
     return Page(
-        text=text,
-        openmetrics=openmetrics,
-        text_gzip=gzip.compress(text, GZIP_LEVEL, mtime=0),
-        openmetrics_gzip=gzip.compress(openmetrics, GZIP_LEVEL, mtime=0),
+        text_parts=text,
+        openmetrics_parts=openmetrics,
+        text_gzip=_compressed(text),
+        openmetrics_gzip=_compressed(openmetrics),
         series=series,
         duplicates=duplicates,
     )
+
+
+def _compressed(parts: tuple[bytes, ...]) -> bytes:
+    return gzip.compress(b"".join(parts), GZIP_LEVEL, mtime=0)

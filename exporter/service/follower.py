@@ -293,8 +293,7 @@ class Follower:
                 self._overview.build(config, snapshots, self.reports(), ledger.problem, self.standing)
             page = self._publisher.page
             if snapshots is not None:
-                size = len(page.body(openmetrics=False, gzip=False))
-                _log.debug("page_built", bytes=size, series=page.series, milliseconds=round(taken * 1000))
+                _log.debug("page_built", bytes=page.size(), series=page.series, milliseconds=round(taken * 1000))
                 del snapshots  # large, and not needed until the next
             self._status.page_built(taken, page.series, page.duplicates)
             await self._clock.sleep(max(_SHORTEST_PAUSE_SECONDS, _PAUSE_PER_BUILD_SECOND * taken))

@@ -18,6 +18,7 @@ from exporter.errors import ConfigError, ConfigProblem, LedgerError
 from exporter.metrics import Publisher, Status
 from exporter.overview import STYLE_SHA256
 from exporter.service.follower import Follower
+from exporter.service.freed_memory import return_freed_memory
 from exporter.service.logs import configure_logs
 from exporter.service.overview_page import OverviewPage
 from exporter.service.settings import read_config, tokens_of
@@ -89,6 +90,7 @@ def run_serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT. Raises ConfigError or LedgerError where it cannot start."""
     end_quietly_on_signals()
+    return_freed_memory()
     configure_logs(log_level, log_format)
 
     def assignment() -> Assignment:

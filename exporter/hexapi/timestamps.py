@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 _ISO = re.compile(
     r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)[Tt ]"
@@ -11,6 +12,7 @@ _ISO = re.compile(
     r"(?:\s*(?P<zone>[Zz]|(?P<sign>[+-])(?P<zone_hours>\d\d):?(?P<zone_minutes>\d\d)?))?",
     re.ASCII,
 )
+_USUAL_LENGTH = 40
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _END_MS = (datetime(2200, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 _MILLISECONDS_FROM = 100_000_000_000
@@ -23,6 +25,12 @@ def iso_ms(written: str) -> int | None:
     Any number of decimals, cut to milliseconds; without a zone it is UTC; a leap second is the second after it. Years
     before 1970 and from 2200 on are None: they stand for "never" where they are met.
     """
+    # A page repeats most of the one before it; what is longer than Hex writes is not worth its memory.
+    return _iso_ms(written) if len(written) <= _USUAL_LENGTH else _iso_ms.__wrapped__(written)
+
+
+@lru_cache(maxsize=4096)
+def _iso_ms(written: str) -> int | None:
     found = _ISO.fullmatch(written.strip())
     if found is None:
         return None

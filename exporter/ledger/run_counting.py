@@ -62,7 +62,7 @@ def sighted(known: KnownRun | None, seen: Run, border: Border, at_ms: int) -> Kn
         )
         known = replace(known, run=run, is_gone=False)
         is_news = True
-    elif seen.is_active:
+    elif seen.is_active or seen == known.run:
         return known
     else:
         known = replace(known, run=_corrected(known.run, seen))

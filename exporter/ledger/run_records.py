@@ -1,7 +1,7 @@
 """The run records: taken in, read, forgotten."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, false, func, or_, select, true, update
 
@@ -13,6 +13,7 @@ from exporter.ledger.schema import RUNS, WORKSPACES, upsert
 from exporter.ledger.store import Store, Transaction
 
 _IDS_AT_ONCE = 500
+_MOST_SETTLED = 2000  # a megabyte: the newest page of twenty projects
 _DAY_MS = 86_400_000
 
 QUARTER_MS = 900_000
@@ -26,7 +27,12 @@ class Runs:
         self._store = store
         self._workspace = workspace
         self._mine = RUNS.c.workspace == workspace
+        # Made once: to make a statement takes longer than to execute it, and each page of runs wants these.
         self._refresh_before = _refresh_before(workspace)
+        self._of_ids = select(RUNS).where(self._mine, RUNS.c.run_id.in_(bindparam("ids", expanding=True)))
+        self._pruned_before = select(WORKSPACES.c.pruned_before_ms).where(WORKSPACES.c.workspace == workspace)
+        self._settled: dict[str, Run] = {}
+        """Runs that have ended, as they were listed last: listed the same again, they change nothing."""
         self._written_days: Counter[int] = Counter()
         self._everything_written = 0
         store.when_lost(self.forget_everything)
@@ -38,8 +44,12 @@ class Runs:
 
     def record(self, transaction: Transaction, seen: Sequence[Run], border: Border, at_ms: int) -> list[KnownRun]:
         """Take in runs as they were listed; returns those that have come to count by it, the earliest first."""
+        news = {run.run_id for run in seen if self._settled.get(run.run_id) != run}
+        if not news:
+            return []
         connection = transaction.connection
-        before = self._known(connection, {run.run_id for run in seen})
+        seen = [run for run in seen if run.run_id in news]
+        before = self._known(connection, news)
         after = dict(before)
         for run in seen:
             known = sighted(after.get(run.run_id), run, border, at_ms)
@@ -51,6 +61,8 @@ class Runs:
             known.started_ms // _DAY_MS for run in changed for known in (run, before.get(run.run.run_id)) if known
         }
         transaction.after_commit(lambda: self._written_days.update(places))
+        settled = {run.run_id: run for run in seen if (known := after.get(run.run_id)) and not known.run.is_active}
+        transaction.after_commit(lambda: self._settle(settled))
         counted = [
             known
             for known in changed
@@ -126,9 +138,7 @@ class Runs:
 
     def pruned_before_ms(self, connection: Connection) -> int | None:
         """The line before which ended runs have been forgotten."""
-        return connection.execute(
-            select(WORKSPACES.c.pruned_before_ms).where(WORKSPACES.c.workspace == self._workspace)
-        ).scalar()
+        return connection.execute(self._pruned_before).scalar()
 
     def between(self, start_ms: int, end_ms: int | None, project_id: str | None = None) -> Iterator[Run]:
         """The runs placed in [start, end) by start (None: no end), read as of one moment, never all in memory."""
@@ -219,11 +229,17 @@ class Runs:
     def forget_everything(self) -> None:
         """Let every revision be a new one: any run may have been written."""
         self._everything_written += 1
+        self._settled = {}
+
+    def _settle(self, listed: Mapping[str, Run]) -> None:
+        self._settled |= listed
+        while len(self._settled) > _MOST_SETTLED:
+            del self._settled[next(iter(self._settled))]
 
     def _known(self, connection: Connection, run_ids: Iterable[str]) -> dict[str, KnownRun]:
         known = {}
         for ids in _batches(list(run_ids)):
-            for row in connection.execute(select(RUNS).where(self._mine, RUNS.c.run_id.in_(ids))):
+            for row in connection.execute(self._of_ids, {"ids": list(ids)}):
                 known[row.run_id] = _known_run(row)
         return known
 
@@ -254,7 +270,6 @@ class Runs:
 
 
 def _refresh_before(workspace: str) -> Select[tuple[object, ...]]:
-    """Made once: to make it takes longer than to execute it, and each run that is counted wants it."""
     return (
         select(RUNS)
         .where(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +39,31 @@ def world(manual_clock: Any) -> World:
     return _worlds[0]
 
 
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Callable[[World, Path, Path, Path], Server]]:
+    """The server of the world for each generation of Prometheus: to import the world takes longest."""
+    running: dict[Path, Server] = {}
+    with ExitStack() as stack:
+
+        def of(world: World, prometheus: Path, promtool: Path, folder: Path) -> Server:
+            if prometheus not in running:
+                for text in world.texts:
+                    create_blocks(promtool, text, folder)
+                running[prometheus] = stack.enter_context(serving(prometheus, folder))
+            return running[prometheus]
+
+        yield of
+
+
 @pytest.fixture
-def server(world: World, prometheus: Path, promtool: Path, tmp_path: Path) -> Iterator[Server]:
-    for text in world.texts:
-        create_blocks(promtool, text, tmp_path)
-    with serving(prometheus, tmp_path) as running:
-        yield running
+def server(
+    world: World,
+    prometheus: Path,
+    promtool: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    servers: Callable[[World, Path, Path, Path], Server],
+) -> Server:
+    return servers(world, prometheus, promtool, tmp_path_factory.mktemp("world"))
 
 
 def filled(query: str, step: int = HOUR, **choice: str) -> str:

@@ -25,14 +25,17 @@ def environment(**more: str) -> dict[str, str]:
     return inherited | more
 
 
-def wait_for(probe: Callable[[], Found], *, seconds: float = 60.0) -> Found:
-    """What the probe returns as soon as that is true; AssertionError with its last answer when the time is up."""
+def wait_for(probe: Callable[[], Found], *, seconds: float = 60.0, every: float = 0.1) -> Found:
+    """What the probe returns as soon as that is true; AssertionError with its last answer when the time is up.
+
+    `every` is the longest pause between two looks, in seconds.
+    """
     deadline = time.monotonic() + seconds
     pause = 0.01
     while not (found := probe()):
         assert time.monotonic() < deadline, f"still {found!r} after {seconds:.0f} seconds"
         time.sleep(pause)
-        pause = min(pause * 1.2, 0.1)  # what takes long needs no hundred questions a second
+        pause = min(pause * 1.2, every)  # what takes long needs no hundred questions a second
     return found
 
 

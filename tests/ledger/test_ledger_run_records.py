@@ -26,6 +26,19 @@ def test_a_run_is_counted_once_however_often_it_is_listed(bench: Any, make_run: 
     assert bench.sums()["hex_run_seconds_total", ("p", "scheduled")] == 5_000
 
 
+def test_the_last_sight_of_an_ended_run_is_kept_also_where_it_is_as_one_before(bench: Any, make_run: Make) -> None:
+    bench.begin("p")
+    short, long = make_run(elapsed_ms=5_000), make_run(elapsed_ms=6_000)
+
+    for page in ((short,), (long,), (short,), (short,)):
+        bench.see(*page)
+        assert list(bench.workspace.runs_between(0, None)) == [page[-1]]
+    for page in ((short, long), (short, long), (long, short)):
+        bench.see(*page)
+        assert list(bench.workspace.runs_between(0, None)) == [page[-1]]
+    assert bench.runs_total() == COUNTED
+
+
 def test_a_run_is_followed_from_pending_to_its_end(bench: Any, make_run: Make) -> None:
     bench.begin("p")
 

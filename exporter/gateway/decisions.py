@@ -44,8 +44,8 @@ class RunDecisions:
         if not is_bypass:
             self._journal.count("hex_cache_lookups_total", (project_id,))
 
-    def started(self, project_id: str, caller: str, run_id: str, reason: str, *, is_bypass: bool) -> None:
-        """A request was given the run that was started for it."""
+    def started(self, project_id: str, caller: str, run_id: str | None, reason: str, *, is_bypass: bool) -> None:
+        """A request was given the run that was started for it; None: it was a dry run."""
         self._record("bypass" if is_bypass else "miss", project_id, caller, run_id, reason)
 
     def refused(self, project_id: str, caller: str, reason: str) -> None:

@@ -65,6 +65,17 @@ class TestRunsInDoubt:
 
         play_all(story, run_seconds=100, queue=Queue(wait_seconds=300))
 
+    def test_a_short_run_whose_answer_was_lost_holds_its_place_little_longer_than_it_lasts(self) -> None:
+        async def story(world: World, projects: list[str]) -> None:
+            break_starts(world, reaches_hex=True)
+            await together(*(world.run(project) for project in projects[:3]))
+            mend_starts(world)
+            began = world.clock.monotonic()
+            assert cache(await world.run(projects[4], token=BOB)) == "miss"
+            assert world.clock.monotonic() - began < 10
+
+        play_all(story, run_seconds=4)
+
     @pytest.mark.slow
     def test_without_a_listing_it_is_free_after_half_a_minute_and_retry_after_says_so(self) -> None:
         async def story(world: World, projects: list[str]) -> None:

@@ -221,3 +221,37 @@ class TestOddAnswers:
                 assert got.status_code == status
 
         in_virtual_time(story)
+
+
+class TestDryRuns:
+    """Hex starts no run for them, whatever it answers: nothing is in doubt, and no place is held."""
+
+    @pytest.mark.parametrize("status", [200, 201, 202, 204])
+    def test_what_hex_answers_is_passed_on(self, status: int) -> None:
+        async def story(world: World, project: str) -> None:
+            answered = httpx.MockTransport(lambda request: httpx.Response(status, json={"valid": True}))
+            assert cache(await world.run(world.projects[4])) == "miss"
+            world.gateway._context.upstream._http = Exchanger(transport=answered)
+            answer = await world.run(world.projects[4], {"dryRun": True})
+            assert (answer.status_code, answer.headers["X-Hex-Exporter-Cache"]) == (status, "bypass")
+            assert answer.headers["X-Hex-Exporter-Reason"].startswith("bypass: ")
+            assert [one.state for one in world.gateway._registry.in_doubt()] == []
+
+        play(story)
+
+    @pytest.mark.parametrize("fault", ["broken", "500"])
+    def test_one_without_an_answer_or_that_fails_leaves_nothing_in_doubt(self, fault: str) -> None:
+        def answer(request: httpx.Request) -> httpx.Response:
+            if fault == "broken":
+                raise httpx.ReadError("connection reset")
+            return httpx.Response(500)
+
+        async def story(world: World, project: str) -> None:
+            assert cache(await world.run(project)) == "miss"
+            world.gateway._context.upstream._http = Exchanger(transport=httpx.MockTransport(answer))
+            found = await world.run(project, {"dryRun": True})
+            assert found.status_code == (504 if fault == "broken" else 500)
+            assert "a run was started is not known" not in found.text
+            assert [one.state for one in world.gateway._registry.in_doubt()] == []
+
+        play(story)

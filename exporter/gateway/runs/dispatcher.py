@@ -189,7 +189,10 @@ class Dispatcher:
             await self._answered(run, reply)
 
     async def _unanswered(self, run: ActiveRun, error: NoAnswerError) -> None:
-        if error.was_sent:
+        if error.was_sent and run.waiting.order.is_dry:
+            self._log(run, "failed", f"{error}, of a dry run")
+            await self._registry.refuse(run, refusal(504, str(error)))
+        elif error.was_sent:
             self._count(run)
             message = f"{error}; whether a run was started is not known, and it is not sent again"
             self._log(run, "in_doubt", str(error))
@@ -211,10 +214,13 @@ class Dispatcher:
             self._callers.prove_run(order.caller.name, run.sent.project_id)
             self._count(run)
             await self._registry.started(run, run_id, reply.body.decode("utf-8", "replace"))
-        elif 400 <= reply.status < 500:
+        elif order.is_dry or 400 <= reply.status < 500:
+            # A dry run starts no run, so that nothing of it is in doubt, whatever Hex answers.
+            if 200 <= reply.status < 300:
+                self._callers.prove_run(order.caller.name, run.sent.project_id)
             if reply.status in (401, 403, 404):
                 self._callers.forget(order.caller.name, run.sent.project_id)
-            self._log(run, "passed_on", f"Hex refused the run with {reply.status}")
+            self._log(run, "passed_on", f"Hex answered the request with {reply.status}")
             await self._registry.refuse(run, passed_on(reply))
         else:
             # A success without an id may have started a run; an error most probably has not.

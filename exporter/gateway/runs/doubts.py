@@ -22,10 +22,10 @@ from exporter.gateway.upstream.upstream import NoAnswerError, NoRoomError, Reque
 from exporter.hexapi import SHAPES, ApiRequest, Endpoint, address, query, read_page
 
 _AGAIN_SECONDS = 5.0
-"""After so long a listing is tried again that was not answered, and each time twice as long."""
+"""After so long a project is listed again, and each time twice as long."""
 
 _SEEN_SECONDS = 30.0
-"""After so long a project is listed again that showed an active run that it may be."""
+"""After so long at most, where it showed an active run that it may be."""
 
 _TRIGGERS = ("api", UNKNOWN_TRIGGER)
 
@@ -69,8 +69,7 @@ class Doubts:
         if seen is None and now >= left:
             self._free(run, "Hex gave no listing of the project's runs")
         elif seen is None:
-            self._listings[run] += 1
-            self._due_at[run] = min(left, now + _AGAIN_SECONDS * 2.0 ** (self._listings[run] - 1))
+            self._due_at[run] = min(left, now + self._next_seconds(run))
         elif await self._is_found(run, seen):
             return
         elif not any(self._may_be(run, one) for one in seen):
@@ -79,8 +78,13 @@ class Doubts:
                 self._registry.clear(run)
         else:
             self._seen_at[run] = now
-            self._due_at[run] = now + _SEEN_SECONDS
+            self._due_at[run] = now + min(_SEEN_SECONDS, self._next_seconds(run))
             self._registry.hold_place(run)
+
+    def _next_seconds(self, run: ActiveRun) -> float:
+        """Until the next listing."""
+        self._listings[run] += 1
+        return _AGAIN_SECONDS * 2.0 ** min(self._listings[run] - 1, 10)
 
     def _who_asks(self, run: ActiveRun) -> Caller | None:
         """Whose token lists the project's runs: its starter's, or after a restart that of one who requests the same."""

@@ -35,11 +35,13 @@ def _answer(warehouse: Warehouse, clock: Clock, environ: Mapping[str, str]) -> t
     began = clock.monotonic()
     try:
         address = Address(Credential(environ, env=warehouse.url_env, file=warehouse.url_file).read())
-        hours = read_hours(warehouse, address, (span[1] - 3_600_000, span[1]))
+        found = read_hours(warehouse, address, (span[1] - 3_600_000, span[1]))
     except ProbeError as error:
         return False, f"warehouse {warehouse.name}: its query log cannot be read: {error}"
+    hours = found.hours
     queries = sum(one.queries for one in hours.values())
     unread = sum(one.queries for key, one in hours.items() if key.part == "unattributed")
     unpriced = sum(one.unpriced for one in hours.values())
     said = f"{queries} queries of Hex in its last closed hour, {unread} unattributed, {unpriced} without a price"
+    said += f", {found.unreadable} rows that cannot be read" if found.unreadable else ""
     return True, f"warehouse {warehouse.name}: {said} (read in {clock.monotonic() - began:.2f} s)"

@@ -1,7 +1,7 @@
 """What Hex's queries cost in each warehouse, by closed hour, project, context, cell and connection."""
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import NamedTuple
@@ -99,6 +99,7 @@ class WarehouseState(NamedTuple):
 _NAMES = "warehouses"
 _JOINED = "warehouse-runs"
 _HOUR_MS = 3_600_000
+_FETCHED_AT_ONCE = 1000
 _KEY = WarehouseKey._fields
 _SUMS = tuple(WarehouseSums.__dataclass_fields__)
 _COUNTED = ("counted_queries", "counted_ms", "counted_hits", "counted_judged")
@@ -134,6 +135,7 @@ class WarehouseRepository:
         `run_queries` are those that ended in `span`, with how many each stands for.
 
         One transaction: the same hours again change nothing. What grew is counted, of hours since `count_from_ms`.
+        Hours that the log has lost, as old ones are, stay as they are known.
         """
         column = WAREHOUSE_HOURS.c
         mine = (column.workspace == self._workspace) & (column.warehouse == warehouse)
@@ -141,17 +143,24 @@ class WarehouseRepository:
         new = {_stored(key): sums for key, sums in hours.items()}
         with self._store.transaction(self._workspace) as transaction:
             counted: dict[WarehouseKey, tuple[int, ...]] = {}
-            wanted = select(*(column[name] for name in (*_KEY, *_COUNTED))).where(within)
-            for row in transaction.connection.execute(wanted):
+            before = Counter[int]()
+            wanted = select(*(column[name] for name in (*_KEY, *_COUNTED)), column.queries).where(within)
+            for *row, queries in transaction.connection.execute(wanted):
                 counted[WarehouseKey(*row[: len(_KEY)])] = tuple(row[len(_KEY) :])
+                before[row[0]] += queries
+            lost = _lost(before, new)
+            within &= column.hour_ms.not_in(lost)
+            new = {key: sums for key, sums in new.items() if key.hour_ms not in lost}
+            counted = {key: known for key, known in counted.items() if key.hour_ms not in lost}
+            run_queries = {one: amount for one, amount in run_queries.items() if _hour_of(one) not in lost}
             rows, amounts = [], defaultdict[tuple[str, tuple[str, ...]], int](int)
             for key in new.keys() | {key for key, known in counted.items() if any(known)}:
-                sums, before = new.get(key, WarehouseSums()), counted.get(key, (0, 0, 0, 0))
-                after = before
+                sums, known = new.get(key, WarehouseSums()), counted.get(key, (0, 0, 0, 0))
+                after = known
                 if count_from_ms is not None and key.hour_ms >= count_from_ms:
                     found = (sums.queries, sums.elapsed_ms, sums.cache_hits, sums.cache_judged)
-                    after = tuple(map(max, before, found))
-                    _add(amounts, key, warehouse, [one - other for one, other in zip(after, before, strict=True)])
+                    after = tuple(map(max, known, found))
+                    _add(amounts, key, warehouse, [one - other for one, other in zip(after, known, strict=True)])
                 rows.append(
                     {"workspace": self._workspace, "warehouse": warehouse}
                     | key._asdict()
@@ -160,10 +169,10 @@ class WarehouseRepository:
                 )
             transaction.connection.execute(delete(WAREHOUSE_HOURS).where(within))
             upsert(transaction.connection, WAREHOUSE_HOURS, rows)
-            self._replace_run_queries(transaction, warehouse, span, run_queries)
+            self._replace_run_queries(transaction, warehouse, span, run_queries, lost)
             self._count(transaction, amounts, now_ms)
-            known = self._state_within(transaction, warehouse)
-            until_ms, since_ms = known.complete_until_ms, known.complete_since_ms
+            state = self._state_within(transaction, warehouse)
+            until_ms, since_ms = state.complete_until_ms, state.complete_since_ms
             # What a log no longer had after a long pause was never read.
             is_gap = until_ms is not None and until_ms < span[0]
             since_ms = span[0] if since_ms is None or is_gap else min(since_ms, span[0])
@@ -171,18 +180,23 @@ class WarehouseRepository:
             self._note_state(transaction, warehouse, WarehouseState(until_ms, None, now_ms, since_ms))
 
     def _replace_run_queries(
-        self, transaction: Transaction, warehouse: str, span: tuple[int, int], found: Mapping[RunQuery, int]
+        self,
+        transaction: Transaction,
+        warehouse: str,
+        span: tuple[int, int],
+        found: Mapping[RunQuery, int],
+        lost: Collection[int],
     ) -> None:
         column = WAREHOUSE_RUN_QUERIES.c
         mine = (column.workspace == self._workspace) & (column.warehouse == warehouse)
-        within = mine & (column.hour_ms >= span[0]) & (column.hour_ms < span[1])
+        within = mine & (column.hour_ms >= span[0]) & (column.hour_ms < span[1]) & column.hour_ms.not_in(lost)
         transaction.connection.execute(delete(WAREHOUSE_RUN_QUERIES).where(within))
         rows = [
             {
                 **one._asdict(),
                 "workspace": self._workspace,
                 "warehouse": warehouse,
-                "hour_ms": one.end_ms - one.end_ms % _HOUR_MS,
+                "hour_ms": _hour_of(one),
                 "project_id": storable(one.project_id),
                 "cell_id": storable(one.cell_id),
                 "queries": queries,
@@ -191,14 +205,18 @@ class WarehouseRepository:
         ]
         upsert(transaction.connection, WAREHOUSE_RUN_QUERIES, rows)
 
-    def run_queries(self, start_ms: int, end_ms: int) -> list[tuple[str, RunQuery, int]]:
-        """The queries of runs that ended in the hours of [start, end), by warehouse, with their number."""
+    def run_queries(self, start_ms: int, end_ms: int) -> Iterator[tuple[str, RunQuery, int]]:
+        """The queries of runs that ended in the hours of [start, end), project by project, with their number.
+
+        By warehouse; one by one, since there may be more than memory has room for.
+        """
         column = WAREHOUSE_RUN_QUERIES.c
         fields = (column.warehouse, column.project_id, column.cell_id, column.start_ms, column.end_ms, column.queries)
         mine = (column.workspace == self._workspace, column.hour_ms >= start_ms, column.hour_ms < end_ms)
+        wanted = select(*fields).where(*mine).order_by(column.project_id)
         with self._store.reading() as connection:
-            rows = connection.execute(select(*fields).where(*mine)).all()
-        return [(row[0], RunQuery(*row[1:5]), int(row[5])) for row in rows]
+            for row in connection.execution_options(yield_per=_FETCHED_AT_ONCE).execute(wanted):
+                yield row[0], RunQuery(*row[1:5]), int(row[5])
 
     @property
     def joined_until_ms(self) -> int | None:
@@ -322,6 +340,25 @@ def _add(
             amounts[metric, labels] += amount
     elif key.part == "unattributed":
         amounts[UNATTRIBUTED, (warehouse,)] += grown[0]
+
+
+def _lost(before: Mapping[int, int], new: Mapping[WarehouseKey, WarehouseSums]) -> Collection[int]:
+    """The hours that had queries and have none, and the one that the log begins with now if it has fewer than it had.
+
+    A log drops its oldest rows, in the middle of an hour; that is no proof that nothing was spent.
+    """
+    now = Counter[int]()
+    for key, sums in new.items():
+        now[key.hour_ms] += sums.queries
+    lost = {hour_ms for hour_ms, queries in before.items() if queries and not now[hour_ms]}
+    first_ms = min((hour_ms for hour_ms, queries in now.items() if queries), default=None)
+    if first_ms is not None and lost and min(lost) < first_ms and now[first_ms] < before[first_ms]:
+        lost.add(first_ms)
+    return lost
+
+
+def _hour_of(query: RunQuery) -> int:
+    return query.end_ms - query.end_ms % _HOUR_MS
 
 
 def _stored(key: WarehouseKey) -> WarehouseKey:

@@ -2,38 +2,24 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal, InvalidOperation
 from fractions import Fraction
-from typing import Any, NamedTuple
+from itertools import groupby
+from typing import NamedTuple
 
 from exporter.config import WarehousePrices
 from exporter.ledger import RunQuery, WarehouseKey, WarehouseSums
 from exporter.view import trigger_of
 from exporter.warehouse.comment import TAIL_CHARACTERS, parse_comment
+from exporter.warehouse.log_rows import LogRow
 
 HOUR_MS = 3_600_000
+
+MOST_KEPT = 100_000
+"""Sums and queries of runs that are held before they are written: 30 MB."""
+
 _MICRO = 1_000_000
 _TIB = 1 << 40
 _SLOT_HOUR_MS = 3_600_000
-
-
-class LogRow(NamedTuple):
-    """One row of a log. `part`: query; or idle and bill, which are of an hour of the warehouse as a whole.
-
-    `equal_ms` is the earliest end, within the day before its own, of a query whose text differs only in the comment.
-    """
-
-    part: str
-    query_id: str
-    start_ms: int
-    end_ms: int
-    query_text: str | None
-    cache_hit: bool | None
-    credits: object
-    bytes_billed: int | None
-    slot_ms: int | None
-    usd: object
-    equal_ms: int | None = None
 
 
 class _Exact:
@@ -48,22 +34,36 @@ class _Exact:
         self.repeated_usd = Fraction(0)
 
 
-def sums_by_hour(
-    rows: Iterable[LogRow], prices: WarehousePrices, run_queries: Counter[RunQuery] | None = None
-) -> Mapping[WarehouseKey, WarehouseSums]:
+class HourSums(NamedTuple):
+    """The sums of the hours before `until_ms`: None where no row was left over. `run_queries` are those of runs."""
+
+    hours: Mapping[WarehouseKey, WarehouseSums]
+    run_queries: Mapping[RunQuery, int]
+    until_ms: int | None = None
+
+
+def sums_by_hour(rows: Iterable[LogRow], prices: WarehousePrices, most: int = MOST_KEPT) -> HourSums:
     """The sums of each hour; rows come in the order of `end_ms`, and one that is repeated is taken once.
 
     Where the log says what an hour was billed in all, `idle` and `other` are such that all parts add up to that.
-    To `run_queries` those are added whose context is a run's, or whose comment cannot be read.
+    Memory is for `most` sums and queries of runs, and one hour: at the end of the hour that has more it stops.
     """
     exact: dict[WarehouseKey, _Exact] = defaultdict(_Exact)
+    run_queries = Counter[RunQuery]()
+    names: dict[str, str] = {}
+    before_ms: int | None = None
     for row in _once(rows):
         hour_ms = row.end_ms - row.end_ms % HOUR_MS
+        if hour_ms != before_ms and len(exact) + len(run_queries) > most:
+            return HourSums(_rounded(exact), run_queries, hour_ms)
+        before_ms = hour_ms
         key = _key(row, hour_ms)
         _add(exact[key], row, prices)
-        if run_queries is not None and (key.part == "unattributed" or is_of_run(key.context)):
-            run_queries[RunQuery(key.project_id, key.cell_id, row.start_ms, row.end_ms)] += 1
-    return _rounded(exact)
+        if key.part == "unattributed" or is_of_run(key.context):
+            # Each text has its ids anew: one copy is enough.
+            project_id, cell_id = (names.setdefault(one, one) for one in (key.project_id, key.cell_id))
+            run_queries[RunQuery(project_id, cell_id, row.start_ms, row.end_ms)] += 1
+    return HourSums(_rounded(exact), run_queries)
 
 
 def is_of_run(context: str) -> bool:
@@ -72,14 +72,24 @@ def is_of_run(context: str) -> bool:
 
 
 def _once(rows: Iterable[LogRow]) -> Iterator[LogRow]:
-    """Each query of an hour once: memory is for one hour's ids."""
-    hour, seen = -1, set[tuple[str, str]]()
-    for row in rows:
-        if row.end_ms // HOUR_MS != hour:
-            hour, seen = row.end_ms // HOUR_MS, set()
-        if (row.part, row.query_id) not in seen:
-            seen.add((row.part, row.query_id))
-            yield row
+    """Each query of an hour once: memory is for one hour's ids, as digests.
+
+    Of rows of one query with the same end, which stand together, the costliest: a log is completed as time goes on.
+    """
+    hour, seen = -1, set[int]()
+    for (end_ms, part, query_id), same in groupby(rows, lambda row: (row.end_ms, row.part, row.query_id)):
+        if end_ms // HOUR_MS != hour:
+            hour, seen = end_ms // HOUR_MS, set()
+        digest = hash((part, query_id))
+        if digest not in seen:
+            seen.add(digest)
+            yield max(same, key=_costs)
+
+
+def _costs(row: LogRow) -> tuple[Fraction | int, ...]:
+    """Sorts rows of one query, the same way in whatever order they come."""
+    amounts = [-1 if one is None else one for one in (row.usd, row.credits, row.bytes_billed, row.slot_ms)]
+    return (*amounts, -1 if row.cache_hit is None else not row.cache_hit, -row.start_ms)
 
 
 def _key(row: LogRow, hour_ms: int) -> WarehouseKey:
@@ -100,8 +110,8 @@ def _add(exact: _Exact, row: LogRow, prices: WarehousePrices) -> None:
         sums.cache_hits += bool(row.cache_hit)
     sums.bytes_billed += row.bytes_billed or 0
     sums.slot_ms += row.slot_ms or 0
-    credits, usd = _fraction(row.credits), _usd(row, prices)
-    exact.credits += credits or 0
+    usd = _usd(row, prices)
+    exact.credits += row.credits or 0
     exact.usd += usd or 0
     sums.unpriced += row.part == "query" and usd is None
     if row.equal_ms is not None and row.equal_ms <= row.start_ms and row.bytes_billed and row.cache_hit is False:
@@ -112,27 +122,16 @@ def _add(exact: _Exact, row: LogRow, prices: WarehousePrices) -> None:
 
 def _usd(row: LogRow, prices: WarehousePrices) -> Fraction | None:
     """The millionths of a dollar that a row cost, None where that is not known."""
-    if (usd := _fraction(row.usd)) is not None:
-        return usd * _MICRO
+    if row.usd is not None:
+        return row.usd * _MICRO
     unit = prices.credit_micro_usd if prices.credit_micro_usd is not None else prices.dbu_micro_usd
-    if unit is not None and (credits := _fraction(row.credits)) is not None:
-        return credits * unit
+    if unit is not None and row.credits is not None:
+        return row.credits * unit
     if prices.tib_micro_usd is not None and row.bytes_billed is not None:
         return Fraction(row.bytes_billed * prices.tib_micro_usd, _TIB)
     if prices.slot_hour_micro_usd is not None and row.slot_ms is not None:
         return Fraction(row.slot_ms * prices.slot_hour_micro_usd, _SLOT_HOUR_MS)
     return None
-
-
-def _fraction(value: Any) -> Fraction | None:
-    """A number of a driver, as it is written in decimals: 0.1 is a tenth."""
-    if value is None:
-        return None
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return Fraction(number) if number.is_finite() else None
 
 
 def _rounded(exact: Mapping[WarehouseKey, _Exact]) -> Mapping[WarehouseKey, WarehouseSums]:

@@ -1,16 +1,16 @@
 """One window of a warehouse's query log, read within a transaction that cannot write."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import text
 
 from exporter.clock import Clock
 from exporter.config import Warehouse
 from exporter.ledger import RunQuery, WarehouseKey, WarehouseSums
-from exporter.sources import Address, ProbeError, reading
-from exporter.warehouse.log_hours import HOUR_MS, LogRow, sums_by_hour
+from exporter.sources import Address, reading
+from exporter.warehouse.log_hours import HOUR_MS, MOST_KEPT, sums_by_hour
+from exporter.warehouse.log_rows import LogRow, log_row
 from exporter.warehouse.statements import LATENCY_SECONDS, OVERLAP_SECONDS, statement
 
 _FETCHED_AT_ONCE = 1000
@@ -39,50 +39,44 @@ def windows(warehouse: Warehouse, complete_until_ms: int | None, clock: Clock) -
         at_ms = end_ms
 
 
+class LogRead(NamedTuple):
+    """What was read of a span: the sums of its hours, complete up to `until_ms`, and rows that cannot be read."""
+
+    hours: Mapping[WarehouseKey, WarehouseSums]
+    run_queries: Mapping[RunQuery, int]
+    until_ms: int
+    unreadable: int = 0
+
+
 def read_hours(
     warehouse: Warehouse,
     address: Address,
     span: tuple[int, int],
     interruptible: Callable[[Callable[[], None]], None] = lambda interrupt: None,
-    run_queries: Counter[RunQuery] | None = None,
-) -> Mapping[WarehouseKey, WarehouseSums]:
-    """The sums of the hours of `span`, and in `run_queries` those of runs.
+    most: int = MOST_KEPT,
+) -> LogRead:
+    """The sums of the hours of `span`, or of the first of them where more than `most` would be held.
 
     Blocks, so call it in a thread; raises ProbeError, without a text or secret.
     """
+    unreadable = 0
+
+    def rows(result: Iterable[Sequence[Any]]) -> Iterator[LogRow]:
+        nonlocal unreadable
+        for row in map(log_row, result):
+            if row is not None and span[0] <= row.end_ms < span[1]:
+                yield row
+            else:
+                unreadable += 1
+
     if address.dialect == "bigquery":
         address.url = address.url.update_query_dict({"maximum_bytes_billed": str(warehouse.max_bytes)})
     with reading(address, warehouse.timeout_seconds, interruptible) as connection:
         wanted = text(statement(warehouse, connection.dialect.name))
         options = {"stream_results": True, "max_row_buffer": _FETCHED_AT_ONCE}
         result = connection.execution_options(**options).execute(wanted, {"from_ms": span[0], "until_ms": span[1]})
-        return sums_by_hour(map(log_row, result.yield_per(_FETCHED_AT_ONCE)), warehouse.prices, run_queries)
-
-
-def log_row(row: Sequence[Any]) -> LogRow:
-    """A row as the statements give it. Raises ProbeError for one without a time or an id, which a log does not have."""
-    part, query_id, start_ms, end_ms, query_text, cache_hit, credits, bytes_billed, slot_ms, usd, equal_ms = row
-    try:
-        end = int(str(end_ms).partition(".")[0])
-        return LogRow(
-            "query" if part is None else str(part),
-            str(query_id),
-            end if start_ms is None else int(str(start_ms).partition(".")[0]),
-            end,
-            query_text if isinstance(query_text, str) else None,
-            None if cache_hit is None else bool(cache_hit),
-            credits,
-            _integer(bytes_billed),
-            _integer(slot_ms),
-            usd,
-            _integer(equal_ms),
-        )
-    except ValueError:
-        raise ProbeError("a row of the query log has no number in start_ms, end_ms, bytes_billed or slot_ms") from None
-
-
-def _integer(value: object) -> int | None:
-    return None if value is None else int(str(value).partition(".")[0])
+        hours, run_queries, until_ms = sums_by_hour(rows(result.yield_per(_FETCHED_AT_ONCE)), warehouse.prices, most)
+    return LogRead(hours, run_queries, span[1] if until_ms is None else until_ms, unreadable)
 
 
 def _whole(at_ms: int) -> int:

@@ -1,8 +1,9 @@
 """Which run a query belongs to, and how often Hex's own cache answered: what runs were expected to query, and did."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from exporter.facts import ExportedCell, ProjectVersion, Run
@@ -15,6 +16,10 @@ JOINS = "hex_warehouse_run_queries_total"
 _COMPLETED = "completed"
 _TOLERANCE_MS = 2_000
 """Hex's clock and the warehouse's may differ by so much."""
+
+
+_LONGEST_RUN_MS = 86_400_000 + _TOLERANCE_MS
+"""As far back as runs are read for a join."""
 
 
 class RunCells(NamedTuple):
@@ -41,7 +46,8 @@ def join(
 ) -> Amounts:
     """What is to be counted of the queries, and of the runs, that ended in [start, end).
 
-    `queries` and `runs` may have more around them, which serves to find what belongs together. A query is the run's
+    `queries` come project by project, those without one first; they and `runs` may have more around them, which serves
+    to find what belongs together. A query is the run's
     that was running when it started: with two of them it is ambiguous, and neither of the two is judged.
     """
     by_project: dict[str, list[Run]] = defaultdict(list)
@@ -50,24 +56,35 @@ def join(
             by_project[run.project_id].append(run)
     for mine in by_project.values():
         mine.sort(key=lambda run: run.start_ms or 0)
-    found: dict[str, _Joined] = defaultdict(_Joined)
     amounts: Counter[tuple[str, tuple[str, ...]]] = Counter()
     unreadable: list[int] = []
-    for warehouse, query, number in queries:
-        if not query.project_id:
-            unreadable.append(query.start_ms)
+
+    def judge(mine: Iterable[Run], found: Mapping[str, _Joined]) -> None:
+        for run in mine:
+            if run.status == _COMPLETED and span[0] <= (run.ended_ms or 0) < span[1]:
+                joined = found.get(run.run_id, _Joined())
+                amounts.update(_judged(run, joined, cells, is_unreadable=_is_any_within(unreadable, run)))
+
+    for project_id, of_project in groupby(queries, lambda one: one[1].project_id):
+        if not project_id:
+            unreadable = sorted(query.start_ms for _, query, _ in of_project)
             continue
-        holding = [run for run in by_project.get(query.project_id, ()) if _holds(run, query.start_ms)]
-        for run in holding:
-            found[run.run_id].cells.add(query.cell_id)
-            found[run.run_id].is_ambiguous |= len(holding) > 1
-        if span[0] <= query.end_ms < span[1]:
-            how = "no_run" if not holding else "run" if len(holding) == 1 else "ambiguous"
-            amounts[JOINS, (warehouse, how)] += number
-    unreadable.sort()
-    for run in (run for mine in by_project.values() for run in mine):
-        if run.status == _COMPLETED and span[0] <= (run.ended_ms or 0) < span[1]:
-            amounts.update(_judged(run, found[run.run_id], cells, is_unreadable=_is_any_within(unreadable, run)))
+        mine = by_project.pop(project_id, [])
+        starts = [run.start_ms or 0 for run in mine]
+        found: dict[str, _Joined] = defaultdict(_Joined)
+        for warehouse, query, number in of_project:
+            first = bisect_left(starts, query.start_ms - _LONGEST_RUN_MS)
+            last = bisect_right(starts, query.start_ms + _TOLERANCE_MS)
+            holding = [run for run in mine[first:last] if _holds(run, query.start_ms)]
+            for run in holding:
+                found[run.run_id].cells.add(query.cell_id)
+                found[run.run_id].is_ambiguous |= len(holding) > 1
+            if span[0] <= query.end_ms < span[1]:
+                how = "no_run" if not holding else "run" if len(holding) == 1 else "ambiguous"
+                amounts[JOINS, (warehouse, how)] += number
+        judge(mine, found)
+    for mine in by_project.values():
+        judge(mine, {})
     return amounts
 
 

@@ -1,7 +1,6 @@
 """Reads the query log of each warehouse behind a workspace, on its own interval, and none waits for another."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 
@@ -12,11 +11,11 @@ from exporter.conditions import Conditions
 from exporter.config import Config, Warehouse, matches_glob
 from exporter.errors import LedgerError
 from exporter.facts import ProjectVersion, Run
-from exporter.ledger import RunQuery, WarehouseKey, WarehouseSums, WorkspaceLedger
+from exporter.ledger import WorkspaceLedger
 from exporter.sources import Address, Credential, ProbeError, WorkerThread
 from exporter.view import awaited, complete_until_ms, polled
 from exporter.warehouse.log_hours import HOUR_MS
-from exporter.warehouse.log_reading import read_hours, windows
+from exporter.warehouse.log_reading import LogRead, read_hours, windows
 from exporter.warehouse.run_join import Cells, RunCells, cells_of, join
 
 _log = structlog.get_logger()
@@ -43,7 +42,7 @@ class WarehouseMonitor:
         self._ledger = ledger
         self._clock = clock
         self._environ = environ
-        self._stuck: dict[str, WorkerThread[Mapping[WarehouseKey, WarehouseSums]]] = {}
+        self._stuck: dict[str, WorkerThread[LogRead]] = {}
         self._conditions = Conditions(_log.bind(workspace=workspace_name))
 
     async def run(self) -> None:
@@ -54,17 +53,49 @@ class WarehouseMonitor:
         """Read what is new of one log, and record it window by window: what is recorded stays, whatever follows."""
         name = warehouse.name
         try:
-            known = self._ledger.warehouses.state(name)
-            for span in windows(warehouse, known.complete_until_ms, self._clock):
-                run_queries = Counter[RunQuery]()
-                hours = await self._read(warehouse, span, run_queries)
-                now_ms = round(self._clock.now() * 1000)
-                self._ledger.warehouses.replace(name, span, hours, now_ms, self._ledger.first_contact_ms, run_queries)
+            await self._read_new(warehouse)
             self._join()
             self._conditions.clear(name, "The warehouse's query log can be read again")
         except ProbeError as error:
             self._conditions.report(name, "The warehouse's query log cannot be read", warehouse=name, reason=str(error))
             self._ledger.warehouses.record_failure(name, str(error))
+
+    async def _read_new(self, warehouse: Warehouse) -> None:
+        """Raises ProbeError."""
+        is_lost = False
+        for span in windows(warehouse, self._ledger.warehouses.state(warehouse.name).complete_until_ms, self._clock):
+            is_lost = await self._record(warehouse, span, is_lost=is_lost)
+        if is_lost:
+            # A view that lost its rows, or the right to them, is no proof that nothing was spent.
+            raise ProbeError("the log lacks the rows of hours that had some: look at the view and its grants")
+
+    async def _record(self, warehouse: Warehouse, span: tuple[int, int], *, is_lost: bool) -> bool:
+        """Read and record a window, in pieces where it has much; whether rows are gone and none came after them.
+
+        Such hours stay as they are known: a log that keeps a day has lost what is read again, and goes on.
+        """
+        name, (at_ms, end_ms) = warehouse.name, span
+        while at_ms < end_ms:
+            found = await self._read(warehouse, (at_ms, end_ms))
+            is_lost = not found.hours and (is_lost or self._has_hours(name, (at_ms, end_ms)))
+            if not is_lost:
+                now_ms, contact_ms = round(self._clock.now() * 1000), self._ledger.first_contact_ms
+                read = (at_ms, found.until_ms)
+                self._ledger.warehouses.replace(name, read, found.hours, now_ms, contact_ms, found.run_queries)
+            self._report_unreadable(name, found.unreadable)
+            at_ms = found.until_ms
+        return is_lost
+
+    def _has_hours(self, name: str, span: tuple[int, int]) -> bool:
+        return any(one == name for one, _ in self._ledger.warehouses.between(*span))
+
+    def _report_unreadable(self, name: str, rows: int) -> None:
+        key = f"{name} rows"
+        if rows:
+            said = "Rows of a warehouse's query log have no part, no end or one of another hour, and are left out"
+            self._conditions.report(key, said, warehouse=name, rows=rows)
+        else:
+            self._conditions.clear(key, "All rows of the warehouse's query log can be read")
 
     def _join(self) -> None:
         """Join the queries of closed days to runs, once the logs of all warehouses and all runs are known so far."""
@@ -120,20 +151,14 @@ class WarehouseMonitor:
                 self._conditions.report(warehouse.name, "A warehouse's monitor failed", fault=type(error).__name__)
             await self._clock.sleep(warehouse.every_seconds)
 
-    async def _read(
-        self, warehouse: Warehouse, span: tuple[int, int], run_queries: Counter[RunQuery]
-    ) -> Mapping[WarehouseKey, WarehouseSums]:
+    async def _read(self, warehouse: Warehouse, span: tuple[int, int]) -> LogRead:
         before = self._stuck.get(warehouse.name)
         if before is not None and before.is_running:
             raise ProbeError("the driver still hangs in an earlier read")
         address = Address(Credential(self._environ, env=warehouse.url_env, file=warehouse.url_file).read())
-        worker = WorkerThread(partial(read_hours, warehouse, address, span, run_queries=run_queries), "warehouse-log")
+        worker = WorkerThread(partial(read_hours, warehouse, address, span), "warehouse-log")
         self._stuck[warehouse.name] = worker
         try:
-            hours = await worker.result(warehouse.timeout_seconds + _GRACE_SECONDS)
+            return await worker.result(warehouse.timeout_seconds + _GRACE_SECONDS)
         except TimeoutError:
             raise ProbeError(f"no answer within {warehouse.timeout_seconds:g} s") from None
-        if not hours and any(name == warehouse.name for name, _ in self._ledger.warehouses.between(*span)):
-            # A view that lost its rows, or the right to them, is no proof that nothing was spent.
-            raise ProbeError("the log lacks the rows of hours in which it had some: look at the view and its grants")
-        return hours

@@ -83,7 +83,7 @@ def test_queries_of_runs_are_kept_in_a_migrated_ledger(version_1: Path, manual_c
     query = RunQuery("p", "c", 3_600_001, 3_600_005)
     for _ in range(2):
         ledger.workspace("acme").warehouses.replace("snow", (0, 7_200_000), {}, 9, None, {query: 2})
-    assert ledger.workspace("acme").warehouses.run_queries(0, 7_200_000) == [("snow", query, 2)]
+    assert list(ledger.workspace("acme").warehouses.run_queries(0, 7_200_000)) == [("snow", query, 2)]
     ledger.close()
 
 

@@ -40,6 +40,11 @@ class QueryLog:
         self._database.execute("insert into hex_queries values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
         self._database.commit()
 
+    def drop_before(self, at_ms):
+        """As a log that keeps its rows for some time."""
+        self._database.execute("delete from hex_queries where end_ms < ?", (at_ms,))
+        self._database.commit()
+
     def clear(self):
         """No rows any more, as for a view that lost its right."""
         self._database.execute("delete from hex_queries")

@@ -130,7 +130,7 @@ def test_a_table_that_fills_as_time_goes_on_is_read_to_the_micro_dollar(simulati
     tables = QueryLogTables(file, {"hex_queries": log})
     for at_ms in (END_MS - 1, END_MS, END_MS + 600_000):
         tables.fill(at_ms)
-    known = read_hours(warehouse, Address(Secret(f"sqlite:///{file}")), (START_MS, END_MS))
+    known = read_hours(warehouse, Address(Secret(f"sqlite:///{file}")), (START_MS, END_MS)).hours
     assert plain(known) == expected(log, "snowflake")
 
 
@@ -140,7 +140,7 @@ def test_what_the_comment_costs_is_known_of_a_table_too(simulation, tmp_path):
     since_ms, until_ms = END_MS - 30 * HOUR_MS, END_MS
     QueryLogTables(file, {"hex_queries": log}).fill(END_MS)
     warehouse = Warehouse(name="w", kind="bigquery", url_env="U", relation="hex_queries", prices=PRICES["bigquery"])
-    known = read_hours(warehouse, Address(Secret(f"sqlite:///{file}")), (since_ms, until_ms))
+    known = read_hours(warehouse, Address(Secret(f"sqlite:///{file}")), (since_ms, until_ms)).hours
     assert plain(known) == expected(log, "bigquery", since_ms, until_ms)
     assert sum(one.repeated for one in known.values()) > 10
     assert 0 < sum(one.repeated_usd_micro for one in known.values()) < sum(one.usd_micro for one in known.values())

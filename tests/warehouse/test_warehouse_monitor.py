@@ -10,7 +10,7 @@ from query_log import HOUR_MS, QueryLog, commented
 from exporter.config import Config, Storage, Workspace
 from exporter.errors import LedgerError
 from exporter.ledger import open_ledger
-from exporter.warehouse import WarehouseMonitor
+from exporter.warehouse import WarehouseMonitor, warehouse_monitor
 from tests.helpers.manual_clock import ManualClock
 
 NOW_MS = 1_800_000_000_000 - 1_800_000_000_000 % HOUR_MS
@@ -136,3 +136,62 @@ def test_rows_in_any_order_of_arrival_come_to_the_truth(story):
         if turn % 20 == 0:
             story.look()
     assert story.look() == {key: (len(some), 300_000 * len(some)) for key, some in truth.items()}
+
+
+def test_a_bad_row_costs_no_other_and_is_reported_once(story, capsys):
+    story.log.add(NOW_MS - HOUR_MS, query_id="a")
+    story.log.add(NOW_MS - HOUR_MS, query_id="b", credits="NaN")
+    story.log.add(NOW_MS - HOUR_MS, query_id="c", part="total")
+    story.look()
+    assert story.look() == {("query", "p1"): (2, 300_000)}
+    assert capsys.readouterr().out.count("Rows of a warehouse's query log") == 1
+
+
+def test_a_log_that_keeps_a_day_takes_no_hour_away_and_is_read_on(story):
+    """The two days that are read again are gone from it by then: what was known of them stays."""
+    for ago in range(1, 40):
+        story.log.add(NOW_MS - ago * HOUR_MS - HOUR_MS // 2, query_id=f"q{ago}")
+        story.log.add(NOW_MS - ago * HOUR_MS, query_id=f"r{ago}")
+    before = story.look()["query", "p1"][0]
+    story.clock.advance(24 * 3600)
+    story.log.drop_before(NOW_MS - HOUR_MS // 4)
+    story.log.add(NOW_MS + 23 * HOUR_MS, query_id="new")
+    story.look()
+    found = story.known.warehouses.between(0, NOW_MS + 24 * HOUR_MS)
+    assert sum(one.queries for one in found.values()) == before + 1
+    assert story.known.warehouses.state("snow").failure is None
+    assert story.known.warehouses.state("snow").complete_until_ms == NOW_MS + 24 * HOUR_MS
+
+
+def test_the_hour_that_a_log_begins_with_keeps_what_it_had(story):
+    for minute in range(6):
+        story.log.add(NOW_MS - 2 * HOUR_MS + minute * 60_000, query_id=f"q{minute}")
+    story.log.add(NOW_MS - 3 * HOUR_MS, query_id="first")
+    before = story.look()
+    story.log.drop_before(NOW_MS - 2 * HOUR_MS + 3 * 60_000)
+    assert story.look() == before
+
+
+def test_a_log_whose_rows_are_withdrawn_is_followed(story):
+    story.log.add(NOW_MS - 2 * HOUR_MS, query_id="a")
+    story.log.add(NOW_MS - 2 * HOUR_MS, query_id="b")
+    story.look()
+    story.log.clear()
+    story.log.add(NOW_MS - 2 * HOUR_MS, query_id="a")
+    assert story.look() == {("query", "p1"): (1, 300_000)}
+
+
+def test_a_log_of_many_rows_is_read_in_pieces_to_the_same_totals(story, monkeypatch):
+    for number in range(40):
+        story.log.add(NOW_MS - (1 + number % 8) * HOUR_MS, query_id=f"q{number}", text=commented(f"p{number % 3}"))
+    whole = story.look()
+    read = []
+    plain = warehouse_monitor.read_hours
+
+    def in_pieces(*arguments):
+        read.append(arguments[2])
+        return plain(*arguments, most=4)
+
+    monkeypatch.setattr(warehouse_monitor, "read_hours", in_pieces)
+    assert story.look() == whole
+    assert len(read) == 3

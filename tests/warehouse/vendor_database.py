@@ -71,7 +71,7 @@ class VendorDatabase:
         found = {}
         for at_ms in range(start_ms, end_ms, hours * HOUR_MS):
             span = (at_ms, min(end_ms, at_ms + hours * HOUR_MS))
-            found |= sums_by_hour(map(log_row, self.rows(span)), self.warehouse.prices)
+            found |= sums_by_hour(map(log_row, self.rows(span)), self.warehouse.prices).hours
         return found
 
 

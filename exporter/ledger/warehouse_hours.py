@@ -10,6 +10,7 @@ from sqlalchemy import delete, func, select
 
 from exporter.ledger.codec import storable
 from exporter.ledger.cost_schema import WAREHOUSE_HOURS, WAREHOUSE_RUN_QUERIES
+from exporter.ledger.counter_hours import KEEP_MS, CounterHours
 from exporter.ledger.histograms import Amounts
 from exporter.ledger.key_values import KeyValues
 from exporter.ledger.schema import upsert
@@ -114,8 +115,10 @@ class WarehouseRepository:
         workspace: str,
         count: Callable[[Transaction, Amounts, int], None],
         key_values: KeyValues,
+        counter_hours: CounterHours,
     ) -> None:
         self._store = store
+        self._counter_hours = counter_hours
         self._workspace = workspace
         self._count = count
         self._key_values = key_values
@@ -224,11 +227,30 @@ class WarehouseRepository:
         known: int | None = self._key_values.read(_JOINED)
         return known
 
-    def record_join(self, until_ms: int, amounts: Amounts, now_ms: int) -> None:
-        """The queries that ended before then were joined to runs, and this is what is counted of them, once."""
+    def record_join(self, until_ms: int, hours: Mapping[int, Amounts], now_ms: int, count_from_ms: int) -> None:
+        """The queries that ended before then were joined to runs, and this is what was found of each hour, once.
+
+        Of hours since `count_from_ms` it is counted; of those before, it is for sums over days only.
+        """
         with self._store.transaction(self._workspace) as transaction:
-            self._count(transaction, amounts, now_ms)
+            for hour_ms, amounts in sorted(hours.items()):
+                if hour_ms >= count_from_ms:
+                    self._count(transaction, amounts, now_ms)
+                elif hour_ms >= now_ms - KEEP_MS:
+                    self._counter_hours.add(transaction, amounts, hour_ms)
             self._key_values.write(transaction, _JOINED, until_ms)
+
+    def begin(self, warehouse: str, now_ms: int) -> int:
+        """When the log of the warehouse was first looked at, which is now if it never was.
+
+        What is in it from before then was not seen to happen: counters do not have it.
+        """
+        known: int | None = self._key_values.read(_began(warehouse))
+        if known is None:
+            known = now_ms
+            with self._store.transaction(self._workspace) as transaction:
+                self._key_values.write(transaction, _began(warehouse), now_ms)
+        return known
 
     def record_failure(self, warehouse: str, reason: str) -> None:
         """The log could not be read; `reason` holds no secret."""
@@ -363,6 +385,10 @@ def _hour_of(query: RunQuery) -> int:
 
 def _stored(key: WarehouseKey) -> WarehouseKey:
     return WarehouseKey(key.hour_ms, *map(storable, key[1:]))
+
+
+def _began(warehouse: str) -> str:
+    return f"warehouse-began:{warehouse}"
 
 
 def _note(warehouse: str) -> str:

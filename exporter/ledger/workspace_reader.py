@@ -65,7 +65,7 @@ class WorkspaceReader:
         self.closings = ClosingRepository(store, name)
         self.versions = ProjectVersions(store, name)
         self.triggers = TriggerRepository(store, name, self._counters.count, self._key_values)
-        self.warehouses = WarehouseRepository(store, name, self._counters.count, self._key_values)
+        self.warehouses = WarehouseRepository(store, name, self._counters.count, self._key_values, self._counters.hours)
         store.when_lost(self._reload)
 
     @property

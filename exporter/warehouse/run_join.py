@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from exporter.facts import ExportedCell, ProjectVersion, Run
 from exporter.ledger import Amounts, RunQuery
+from exporter.warehouse.log_hours import HOUR_MS
 
 EXPECTED, SEEN = "hex_sql_cells_expected_total", "hex_sql_cells_seen_total"
 UNJUDGED = "hex_sql_cells_unjudged_runs_total"
@@ -43,8 +44,8 @@ class _Joined:
 
 def join(
     queries: Iterable[tuple[str, RunQuery, int]], runs: Iterable[Run], cells: Cells, span: tuple[int, int]
-) -> Amounts:
-    """What is to be counted of the queries, and of the runs, that ended in [start, end).
+) -> Mapping[int, Amounts]:
+    """By the hour of their end, what is to be counted of the queries, and of the runs, that ended in [start, end).
 
     `queries` come project by project, those without one first; they and `runs` may have more around them, which serves
     to find what belongs together. A query is the run's
@@ -56,14 +57,15 @@ def join(
             by_project[run.project_id].append(run)
     for mine in by_project.values():
         mine.sort(key=lambda run: run.start_ms or 0)
-    amounts: Counter[tuple[str, tuple[str, ...]]] = Counter()
+    hours: dict[int, Counter[tuple[str, tuple[str, ...]]]] = defaultdict(Counter)
     unreadable: list[int] = []
 
     def judge(mine: Iterable[Run], found: Mapping[str, _Joined]) -> None:
         for run in mine:
-            if run.status == _COMPLETED and span[0] <= (run.ended_ms or 0) < span[1]:
-                joined = found.get(run.run_id, _Joined())
-                amounts.update(_judged(run, joined, cells, is_unreadable=_is_any_within(unreadable, run)))
+            at_ms = run.ended_ms or 0
+            if run.status == _COMPLETED and span[0] <= at_ms < span[1]:
+                joined, is_unreadable = found.get(run.run_id, _Joined()), _is_any_within(unreadable, run)
+                hours[at_ms - at_ms % HOUR_MS].update(_judged(run, joined, cells, is_unreadable=is_unreadable))
 
     for project_id, of_project in groupby(queries, lambda one: one[1].project_id):
         if not project_id:
@@ -81,11 +83,11 @@ def join(
                 found[run.run_id].is_ambiguous |= len(holding) > 1
             if span[0] <= query.end_ms < span[1]:
                 how = "no_run" if not holding else "run" if len(holding) == 1 else "ambiguous"
-                amounts[JOINS, (warehouse, how)] += number
+                hours[query.end_ms - query.end_ms % HOUR_MS][JOINS, (warehouse, how)] += number
         judge(mine, found)
     for mine in by_project.values():
         judge(mine, {})
-    return amounts
+    return hours
 
 
 def _holds(run: Run, at_ms: int) -> bool:

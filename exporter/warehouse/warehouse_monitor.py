@@ -1,7 +1,7 @@
 """Reads the query log of each warehouse behind a workspace, on its own interval, and none waits for another."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 
 import structlog
@@ -24,6 +24,9 @@ _log = structlog.get_logger()
 _GRACE_SECONDS = 10.0
 
 DAY_MS = 24 * HOUR_MS
+KEEP_MS = 8 * DAY_MS
+"""How far back sums over days are kept that do not come from runs."""
+
 LATE_MS = 3 * HOUR_MS
 """How long after the end of a log late rows may come, before queries are joined to runs."""
 
@@ -53,6 +56,7 @@ class WarehouseMonitor:
         """Read what is new of one log, and record it window by window: what is recorded stays, whatever follows."""
         name = warehouse.name
         try:
+            self._counted_from_ms([warehouse], round(self._clock.now() * 1000))
             await self._read_new(warehouse)
             self._join()
             self._conditions.clear(name, "The warehouse's query log can be read again")
@@ -79,12 +83,18 @@ class WarehouseMonitor:
             found = await self._read(warehouse, (at_ms, end_ms))
             is_lost = not found.hours and (is_lost or self._has_hours(name, (at_ms, end_ms)))
             if not is_lost:
-                now_ms, contact_ms = round(self._clock.now() * 1000), self._ledger.first_contact_ms
-                read = (at_ms, found.until_ms)
-                self._ledger.warehouses.replace(name, read, found.hours, now_ms, contact_ms, found.run_queries)
+                now_ms, read = round(self._clock.now() * 1000), (at_ms, found.until_ms)
+                counted_ms = self._counted_from_ms([warehouse], now_ms)
+                self._ledger.warehouses.replace(name, read, found.hours, now_ms, counted_ms, found.run_queries)
             self._report_unreadable(name, found.unreadable)
             at_ms = found.until_ms
         return is_lost
+
+    def _counted_from_ms(self, warehouses: Iterable[Warehouse], now_ms: int) -> int | None:
+        """Since when counters count: first contact, or the first look at a log that was configured later."""
+        contact_ms = self._ledger.first_contact_ms
+        began_ms = [self._ledger.warehouses.begin(one.name, now_ms) for one in warehouses]
+        return None if contact_ms is None else max(contact_ms, *began_ms)
 
     def _has_hours(self, name: str, span: tuple[int, int]) -> bool:
         return any(one == name for one, _ in self._ledger.warehouses.between(*span))
@@ -105,19 +115,34 @@ class WarehouseMonitor:
         contact_ms = self._ledger.first_contact_ms
         bounds = [*(one.complete_until_ms for one in states), complete_until_ms(projects, contact_ms)]
         logs = [one.complete_since_ms for one in states]
-        if None in bounds or None in logs or contact_ms is None:
+        counted_ms = self._counted_from_ms(self._warehouses, now_ms)
+        if None in bounds or None in logs or counted_ms is None:
             return
-        # Late rows are in a log by then, and what a run sent before it began to be followed is not.
+        if self._awaits_exports(now_ms):
+            return
+        # Late rows are in a log by then, and what a run sent before the log begins is not.
         until_ms = min(one for one in bounds if one is not None) - LATE_MS
         since_ms = known.joined_until_ms
         if since_ms is None:
-            since_ms = max(contact_ms, *(one for one in logs if one is not None))
+            since_ms = max(now_ms - KEEP_MS, *(one for one in logs if one is not None))
         while since_ms < until_ms:
             span = since_ms, min(until_ms, since_ms + DAY_MS)
             queries = known.run_queries(span[0] - DAY_MS, span[1] + HOUR_MS)
             runs = self._ledger.runs_between(span[0] - DAY_MS, span[1])
-            known.record_join(span[1], join(queries, runs, self._cells(), span), now_ms)
+            known.record_join(span[1], join(queries, runs, self._cells(), span), now_ms, counted_ms)
             since_ms = span[1]
+
+    def _awaits_exports(self, now_ms: int) -> bool:
+        """Whether the cells of projects are still being read: a run is judged once."""
+        contact_ms, refused = self._ledger.first_contact_ms, self._ledger.collectors().get("export")
+        is_first_day = contact_ms is not None and now_ms < contact_ms + DAY_MS
+        if not is_first_day or not self._config.collect.exports or (refused and refused.refusal_status is not None):
+            return False
+        projects = polled(self._ledger, self._config)
+        return any(
+            one.project.published_ms is not None and not self._ledger.versions.of(one.project.project_id)
+            for one in projects
+        )
 
     def _cells(self) -> Cells:
         versions, connections = self._ledger.versions, self._ledger.listing("connections")

@@ -228,7 +228,7 @@ def fill(world: World) -> World:
         ("hex_sql_cells_seen_total", ("orders",)): 4,
         ("hex_sql_cells_unjudged_runs_total", ("orders", "ambiguous")): 1,
     }
-    world.acme.warehouses.record_join(now_ms - 3 * HOUR_MS, joined, world.now_ms)
+    world.acme.warehouses.record_join(now_ms - 3 * HOUR_MS, {now_ms - now_ms % HOUR_MS: joined}, world.now_ms, 0)
     found = KnownFinding(kind="abandoned_project", subject="orders", first_seen_ms=1, last_seen_ms=world.now_ms)
     world.acme.findings.write(
         [found], {"idle_paid_seat": 1_250_000}, world.now_ms, {("idle_paid_seat", "billed"): 1_250_000}

@@ -1,10 +1,10 @@
 """The run of each query, and how often Hex's own cache answered: equal to the truth wherever it is judged."""
 
 import asyncio
-from collections import defaultdict
-from contextlib import closing
+from collections import Counter, defaultdict
 
 import pytest
+from msgspec import structs
 from query_log import HOUR_MS, QueryLog, commented
 
 from exporter.config import Config, Storage, Workspace
@@ -33,7 +33,15 @@ def query(cell="a", minute=1, project="p"):
 
 
 def joined(queries, runs, cells=lambda run: CELLS):
-    return dict(join(by_project(queries), runs, cells, SPAN))
+    return summed(join(by_project(queries), runs, cells, SPAN))
+
+
+def summed(hours):
+    """Of all hours."""
+    total = Counter()
+    for one in hours.values():
+        total.update(one)
+    return dict(total)
 
 
 def by_project(queries):
@@ -132,7 +140,8 @@ def test_of_a_simulated_week_every_judged_run_has_the_cells_that_it_sent():
         if not any(start_ms <= at_ms <= end_ms for at_ms in unreadable)
         and not any(s <= end_ms and start_ms <= e for s, e, other in project if other is not one)
     }
-    found = join(by_project(queries), runs, lambda one: RunCells(*[frozenset(every[one.project_id])] * 2), span)
+    hours = join(by_project(queries), runs, lambda one: RunCells(*[frozenset(every[one.project_id])] * 2), span)
+    found = summed(hours)
 
     judged = 0
     for project_id, project in mine.items():
@@ -146,36 +155,96 @@ def test_of_a_simulated_week_every_judged_run_has_the_cells_that_it_sent():
     assert any(key[0] == UNJUDGED for key in found)
 
 
-def test_the_monitor_counts_each_run_once_over_restarts_and_late_rows(tmp_path):
-    clock = ManualClock(NOW_MS / 1000)
-    log = QueryLog(tmp_path / "log.db")
-    config = Config(
-        workspaces=(Workspace(name="w", token_env="T"),),
-        storage=Storage(url=f"sqlite:///{tmp_path / 'ledger.db'}"),
-        warehouses=(log.warehouse,),
-    )
-    start_ms = NOW_MS - 6 * HOUR_MS
-    cells = tuple(ExportedCell(cell_id=f"c{n}", cell_type="sql", connection_id="x", queries=True) for n in range(4))
-    with closing(open_ledger(config.storage.url, clock=clock)) as ledger:
-        known = ledger.workspace("w")
+class Story:
+    """A workspace that was first seen 20 hours ago, a project with four SQL cells, and the log of its warehouse."""
+
+    def __init__(self, folder):
+        self.clock = ManualClock(NOW_MS / 1000)
+        self.log = QueryLog(folder / "log.db")
+        self.ledger = open_ledger(f"sqlite:///{folder / 'ledger.db'}", clock=self.clock)
+        known = self.known = self.ledger.workspace("w")
         known.first_contact(NOW_MS - 20 * HOUR_MS)
+        known.warehouses.begin("snow", NOW_MS - 20 * HOUR_MS)
         known.record_projects([Project(project_id="p1", created_ms=1, published_ms=1)], NOW_MS)
         known.choose_members(10, NOW_MS)
-        one = Run(run_id="r", project_id="p1", status="completed", start_ms=start_ms, elapsed_ms=600_000, version="3")
-        known.record_runs("p1", [one], RunProgress(known_until_ms=NOW_MS, known_from_ms=0), NOW_MS)
-        known.record_version(ProjectVersion(project_id="p1", version="3", cells=cells), None, NOW_MS)
-        log.add(start_ms + 60_000, query_id="a", text=commented(cell="c0"))
-        log.add(start_ms + 90_000, query_id="b", text=commented(cell="c1"))
-        log.add(start_ms + 90_000, query_id="v", text=commented(cell="c3", context="APP_VIEW"))
-        for _ in range(2):
-            monitor = WarehouseMonitor("w", config, known, clock, log.environ)
-            asyncio.run(monitor.look(log.warehouse))
-        clock.advance(300)
-        known.release_holds(NOW_MS + 300_000)
-        counted = {(one.metric, one.labels): one.value for one in known.counters()}
-        of_7_days = known.counted_since(NOW_MS - 7 * 24 * HOUR_MS)
 
-    assert (of_7_days[EXPECTED, ("p1",)], of_7_days[SEEN, ("p1",)]) == (4, 2)
-    assert counted[EXPECTED, ("p1",)] == 4
-    assert counted[SEEN, ("p1",)] == 2
+    def export(self):
+        cells = tuple(ExportedCell(cell_id=f"c{n}", cell_type="sql", connection_id="x", queries=True) for n in range(4))
+        self.known.record_version(ProjectVersion(project_id="p1", version="3", cells=cells), None, NOW_MS)
+
+    def run(self, run_id, hours_ago):
+        """A run that queries from two of its cells."""
+        start_ms = NOW_MS - hours_ago * HOUR_MS
+        one = Run(
+            run_id=run_id, project_id="p1", status="completed", start_ms=start_ms, elapsed_ms=600_000, version="3"
+        )
+        self.known.record_runs("p1", [one], RunProgress(known_until_ms=NOW_MS, known_from_ms=0), NOW_MS)
+        for cell in ("c0", "c1"):
+            self.log.add(start_ms + 60_000, query_id=f"{run_id}-{cell}", text=commented(cell=cell))
+        self.log.add(start_ms + 90_000, query_id=f"{run_id}-v", text=commented(cell="c3", context="APP_VIEW"))
+
+    def look(self, name="snow"):
+        warehouse = structs.replace(self.log.warehouse, name=name)
+        workspaces, storage = (Workspace(name="w", token_env="T"),), Storage(url="sqlite:///ledger.db")
+        config = Config(workspaces=workspaces, storage=storage, warehouses=(warehouse,))
+        asyncio.run(WarehouseMonitor("w", config, self.known, self.clock, self.log.environ).look(warehouse))
+
+    def counted(self):
+        self.known.release_holds(round(self.clock.now() * 1000) + 300_000)
+        return {(one.metric, one.labels): one.value for one in self.known.counters()}
+
+    def of_days(self):
+        return self.known.counted_since(NOW_MS - 7 * 24 * HOUR_MS)
+
+
+@pytest.fixture
+def story(tmp_path):
+    made = Story(tmp_path)
+    yield made
+    made.ledger.close()
+
+
+def test_the_monitor_counts_each_run_once_over_restarts_and_late_rows(story):
+    story.export()
+    story.run("r", hours_ago=6)
+    for _ in range(2):
+        story.look()
+    counted = story.counted()
+    assert (counted[EXPECTED, ("p1",)], counted[SEEN, ("p1",)]) == (4, 2)
     assert counted[JOINS, ("snow", "run")] == 2
+
+
+def test_runs_of_the_past_are_in_the_sums_over_days_and_in_no_counter(story):
+    story.export()
+    story.run("old", hours_ago=30)
+    story.run("new", hours_ago=6)
+    story.look()
+    counted, of_days = story.counted(), story.of_days()
+    assert (counted[EXPECTED, ("p1",)], counted[SEEN, ("p1",)]) == (4, 2)
+    assert (of_days[EXPECTED, ("p1",)], of_days[SEEN, ("p1",)]) == (8, 4)
+
+
+def test_no_run_is_judged_while_the_cells_of_the_projects_are_being_read(story):
+    story.run("r", hours_ago=6)
+    story.look()
+    assert not any(metric == UNJUDGED for metric, _ in story.counted())
+    story.export()
+    story.look()
+    assert story.counted()[EXPECTED, ("p1",)] == 4
+
+
+def test_without_their_cells_runs_are_not_judged_after_a_day(story):
+    story.run("r", hours_ago=6)
+    story.clock.advance(5 * 3600)
+    story.look()
+    assert story.counted()[UNJUDGED, ("p1", "cells_unknown")] == 1
+
+
+def test_a_log_that_is_configured_later_counts_from_then_on(story):
+    """Or under another name: what is in it already was not seen to happen."""
+    story.export()
+    story.run("r", hours_ago=6)
+    story.look("renamed")
+    assert not any(labels[-1] == "renamed" for _, labels in story.counted())
+    assert story.of_days()[EXPECTED, ("p1",)] == 4
+    assert sum(one.queries for one in story.known.warehouses.between(0, NOW_MS).values()) == 3

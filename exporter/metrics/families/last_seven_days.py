@@ -76,7 +76,7 @@ def _counted(snapshot: Snapshot) -> Iterator[Family]:
     name, counted = snapshot.name, snapshot.stored.counted_7d
     existing = {one.metric for one in snapshot.stored.counters}
     for counter, metric in _OF_WORKSPACE.items():
-        if counter in existing:
+        if counter in existing or any(one == counter for one, _ in counted):
             total = sum(amount for (one, _), amount in counted.items() if one == counter)
             yield Family(METRICS[metric], [((name,), total)])
     for counter, metric in _OF_PROJECTS.items():

@@ -11,7 +11,7 @@ from grafana_foundation_sdk.builders import (
 )
 from grafana_foundation_sdk.models import common as commons
 from grafana_foundation_sdk.models import dashboard as models
-from grafana_foundation_sdk.models import prometheus as queries
+from grafana_foundation_sdk.models import prometheus as prometheus_models
 
 SOURCE = commons.DataSourceRef(type_val="prometheus", uid="${datasource}")
 
@@ -131,7 +131,7 @@ def dress(
     id: int,
     title: str,
     description: str,
-    asked: Sequence[Query],
+    queries: Sequence[Query],
     *,
     unit: str,
     empty: str,
@@ -153,12 +153,12 @@ def dress(
         panel.color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.THRESHOLDS))
     if now:
         panel.time_from(NOW).hide_time_override(True)
-    for position, query in enumerate(asked):
+    for position, query in enumerate(queries):
         ref = ref_id(position)
         target = prometheus.Dataquery().expr(query.expr).ref_id(ref).datasource(SOURCE)
         target = target.instant() if now else target.range()
         if is_table:
-            target.format(queries.PromQueryFormat.TABLE)
+            target.format(prometheus_models.PromQueryFormat.TABLE)
         if query.legend:
             target.legend_format(query.legend)
         panel.with_target(target)

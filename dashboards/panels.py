@@ -46,7 +46,7 @@ def figure(
     id: int,
     title: str,
     description: str,
-    asked: Sequence[Query],
+    queries: Sequence[Query],
     *,
     unit: str,
     empty: str,
@@ -62,7 +62,7 @@ def figure(
 
     `named` shows beside each number what it is, by its legend; `stacked` has one below the other.
     """
-    warns = any(color in ALARMS for color, _ in steps) or any("thresholds" in one.properties for one in asked)
+    warns = any(color in ALARMS for color, _ in steps) or any("thresholds" in one.properties for one in queries)
     kept = FILLED if filled else {color: FILLED[color] for color in ALARMS}
     steps = [(kept.get(color, CLEAR) if warns else PLAIN, value) for color, value in steps]
     if mappings:
@@ -81,7 +81,7 @@ def figure(
         id,
         title,
         description,
-        asked,
+        queries,
         unit=unit,
         empty=empty,
         decimals=decimals,
@@ -101,7 +101,7 @@ def bars(
     id: int,
     title: str,
     description: str,
-    asked: Sequence[Query],
+    queries: Sequence[Query],
     *,
     unit: str,
     empty: str,
@@ -127,10 +127,10 @@ def bars(
     if tall:
         panel.text(common.VizTextDisplayOptions().title_size(14).value_size(20))
     options.min_viz_height, options.max_viz_height, options.min_viz_width = 16, 60 if tall else 24, 8
-    dress(panel, id, title, description, asked, unit=unit, empty=empty, decimals=decimals, steps=steps, now=True)
-    if len(asked) == 1 and "{{" in asked[0].legend:
+    dress(panel, id, title, description, queries, unit=unit, empty=empty, decimals=decimals, steps=steps, now=True)
+    if len(queries) == 1 and "{{" in queries[0].legend:
         # A bar that is alone has no name unless one is set.
-        panel.display_name(re.sub(r"{{(\w+)}}", r"${__field.labels.\1}", asked[0].legend))
+        panel.display_name(re.sub(r"{{(\w+)}}", r"${__field.labels.\1}", queries[0].legend))
     if low is not None:
         panel.min(low)
     if high is not None:
@@ -144,7 +144,7 @@ def curve(
     id: int,
     title: str,
     description: str,
-    asked: Sequence[Query],
+    queries: Sequence[Query],
     *,
     unit: str,
     empty: str,
@@ -205,7 +205,7 @@ def curve(
         panel.interval(min_step)
     if points:
         panel.max_data_points(points)
-    dress(panel, id, title, description, asked, unit=unit, empty=empty, decimals=decimals, steps=(), now=False)
+    dress(panel, id, title, description, queries, unit=unit, empty=empty, decimals=decimals, steps=(), now=False)
     if links:
         panel.data_links(links_of(links))
     return panel
@@ -215,7 +215,7 @@ def bands(
     id: int,
     title: str,
     description: str,
-    asked: Sequence[Query],
+    queries: Sequence[Query],
     *,
     empty: str,
     mappings: dict[str, tuple[str, str]],
@@ -238,7 +238,7 @@ def bands(
         .tooltip(common.VizTooltipOptions().mode(commons.TooltipDisplayMode.SINGLE).sort(commons.SortOrder.NONE))
         .mappings([texts_of_values(mappings)])
     )
-    dress(panel, id, title, description, asked, unit="none", empty=empty, decimals=0, steps=(), now=False)
+    dress(panel, id, title, description, queries, unit="none", empty=empty, decimals=0, steps=(), now=False)
     return panel
 
 
@@ -262,7 +262,7 @@ def table(
     `ranked_by`, a column, there is one more, `Rank`, from the largest on.
     """
     valued = [column for column in columns if column.expr]
-    asked = [Query(rows), *(Query(column.expr) for column in valued)]
+    queries = [Query(rows), *(Query(column.expr) for column in valued)]
     refs = {column.title: ref_id(position) for position, column in enumerate(valued, start=1)}
     names = {f"Value #{ref}": title for title, ref in refs.items()}
     names |= {column.label: column.title for column in columns if column.label}
@@ -273,7 +273,7 @@ def table(
         id,
         title,
         description,
-        asked,
+        queries,
         unit=COUNT,
         empty=empty,
         decimals=0,
@@ -283,7 +283,7 @@ def table(
     )
     keys = [sort_by, then_by] if then_by else [sort_by]
     panel.sort_by([common.TableSortByFieldState().display_name(one).desc(descending) for one in keys])
-    if len(asked) > 1:
+    if len(queries) > 1:
         transform(panel, "merge", {})
     if needs:
         condition = {"fieldName": needs, "config": {"id": "isNotNull", "options": {}}}

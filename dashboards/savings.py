@@ -4,13 +4,10 @@ from typing import Any
 
 from dashboards.board import Section, board
 from dashboards.board_header import header
-from dashboards.panel_parts import COUNT, GOOD, NOTE, PLAIN, USD, WARN, Column, Query, about, link, meter, tinted
+from dashboards.panel_parts import COUNT, GOOD, NOTE, PLAIN, USD, WARN, Column, Query, about, link, tinted
 from dashboards.panels import curve, figure, table
 from dashboards.promql import WORKSPACE, age, gauge, growth, increase, money, or_none
-from exporter.facts import FINDING_KINDS, finding_kind_words
-
-KINDS = {kind: finding_kind_words(kind).capitalize() for kind in FINDING_KINDS}
-"""Kinds of findings by the name that `hex-exporter audit` prints."""
+from dashboards.savings_sums import KINDS, NO_AUDIT, by_kind, by_team, kind_names, saves
 
 BOARD_OF = {
     "project": "hex-project",
@@ -22,22 +19,12 @@ BOARD_OF = {
 }
 """The board with details, by the type of a finding's subject."""
 
-_NO_AUDIT = "No audit"
 _BY = "workspace, kind, subject"
 _OPEN = link("More on this", "${__data.fields.board}", project="${__data.fields.subject:percentencode}")
-
 
 _KINDS_OF_MONEY = {
     f"{kind}, {one}": f"{name} ({one})" for kind, name in KINDS.items() for one in ("billed", "estimate")
 }
-
-
-def _saves(metric: str) -> tuple[Column, Column]:
-    """What is saved a month of the bill, and of the owners' own estimate."""
-    return (
-        Column("Billed, less", expr=money(metric, "billed"), unit=USD, width=120, properties=meter(color=GOOD)),
-        Column("Estimate, less", expr=money(metric, "estimate"), unit=USD, width=120),
-    )
 
 
 def _figures() -> list[tuple[int, Any]]:
@@ -61,7 +48,7 @@ def _figures() -> list[tuple[int, Any]]:
                 named=True,
                 unit=USD,
                 decimals=2,
-                empty=_NO_AUDIT,
+                empty=NO_AUDIT,
                 links=[link("What is the bill?", "hex-cost")],
             ),
         ),
@@ -86,7 +73,7 @@ def _figures() -> list[tuple[int, Any]]:
                 named=True,
                 unit=USD,
                 decimals=2,
-                empty=_NO_AUDIT,
+                empty=NO_AUDIT,
                 steps=((GOOD, None),),
             ),
         ),
@@ -106,7 +93,7 @@ def _figures() -> list[tuple[int, Any]]:
                     Query(f"count({judged} == 0) or 0 * count({judged})", "kinds not judged"),
                 ],
                 unit=COUNT,
-                empty=_NO_AUDIT,
+                empty=NO_AUDIT,
                 named=True,
             ),
         ),
@@ -122,16 +109,11 @@ def _figures() -> list[tuple[int, Any]]:
                 ),
                 [Query(age("hex_findings_last_audit_timestamp_seconds"))],
                 unit="s",
-                empty=_NO_AUDIT,
+                empty=NO_AUDIT,
                 steps=((PLAIN, None), (NOTE, 2 * 3600), (WARN, 6 * 3600)),
             ),
         ),
     ]
-
-
-def _kinds() -> list[dict[str, Any]]:
-    options = {kind: {"text": text, "index": index} for index, (kind, text) in enumerate(KINDS.items())}
-    return [{"type": "value", "options": options}]
 
 
 def _found() -> str:
@@ -180,7 +162,7 @@ def _ranked() -> Any:
         ),
         _found(),
         [
-            Column("What", label="kind", width=170, properties={"mappings": _kinds()}),
+            Column("What", label="kind", width=170, properties={"mappings": kind_names()}),
             Column(
                 "Which",
                 label="name",
@@ -204,7 +186,7 @@ def _ranked() -> Any:
                     "noValue": "–",
                 },
             ),
-            *_saves("hex_finding_saving_month_money_usd"),
+            *saves("hex_finding_saving_month_money_usd"),
             Column("Runs, less", expr=gauge("hex_finding_saving_month_runs"), unit=COUNT, width=95),
             Column(
                 "Billed now",
@@ -229,74 +211,6 @@ def _ranked() -> Any:
         sort_by="Rank",
         descending=False,
         ranked_by="order",
-    )
-
-
-def _values(options: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "value", "options": options}
-
-
-def _by_kind() -> Any:
-    judged = {"0": {"text": "no", "color": NOTE, "index": 0}, "1": {"text": "yes", "color": PLAIN, "index": 1}}
-    return table(
-        9,
-        "By kind",
-        about(
-            "Every kind of finding, what acting on all of a kind would save, and whether it could be judged. Here the "
-            "kinds add up.",
-            normal="every kind is judged, and most have no finding.",
-            act="Not judged: `hex-exporter audit` lists the scope, price or source that is missing.",
-        ),
-        gauge("hex_findings_judged"),
-        [
-            Column("Kind", label="kind", properties={"mappings": _kinds(), "custom.minWidth": 250}),
-            *_saves("hex_findings_saving_month_money_usd"),
-            Column("Runs", expr=gauge("hex_findings_saving_month_runs"), width=75),
-            Column("Findings", expr=gauge("hex_findings"), width=85),
-            Column("Ignored", expr=gauge("hex_findings_ignored"), width=80),
-            Column(
-                "Judged",
-                expr=gauge("hex_findings_judged"),
-                width=75,
-                properties={"mappings": [_values(judged)], "custom.cellOptions": {"type": "color-text"}},
-            ),
-        ],
-        empty=_NO_AUDIT,
-        sort_by="Billed, less",
-    )
-
-
-def _team_or_none(expr: str) -> str:
-    """The series by team, those without one by a name: a label that is empty has no column."""
-    return f'label_replace({expr}, "team", "No team", "team", "")'
-
-
-def _by_team() -> Any:
-    team = "topk by (workspace, project_id) (1, hex_project_info{" + WORKSPACE + "})"
-    cost, runs = (
-        _team_or_none(f"sum by (workspace, team) ({series} * on (workspace, project_id) group_left (team) {team})")
-        for series in (money("hex_project_cost_week_money_usd", "billed"), gauge("hex_project_week_runs"))
-    )
-    saved, estimate = (_team_or_none(money("hex_team_saving_month_money_usd", kind)) for kind in ("billed", "estimate"))
-    return table(
-        10,
-        "By team",
-        about(
-            "What the findings of each team would save a month, beside the billed compute and the runs of this week.",
-            normal="savings are a small part of four weeks' cost.",
-            act="Send each team its part: `hex-exporter audit` and `hex-exporter report` show teams too.",
-        ),
-        _team_or_none(f"sum by (workspace, team) ({gauge('hex_team_findings')})"),
-        [
-            Column("Team", label="team", properties={"custom.minWidth": 90}),
-            Column("Billed, less", expr=saved, unit=USD, width=120, properties=meter(color=GOOD)),
-            Column("Estimate, less", expr=estimate, unit=USD, width=120),
-            Column("Findings", expr=_team_or_none(gauge("hex_team_findings")), width=85),
-            Column("Compute this week", expr=cost, unit=USD, width=165),
-            Column("Runs this week", expr=runs, width=140),
-        ],
-        empty="No finding is known",
-        sort_by="Billed, less",
     )
 
 
@@ -362,7 +276,7 @@ BOARD = board(
         (15, [(24, _ranked())]),
     ],
     [
-        Section("By team and by kind", [(7, [(24, _by_team())]), (12, [(24, _by_kind())])]),
+        Section("By team and by kind", [(7, [(24, by_team())]), (12, [(24, by_kind())])]),
         Section("Over time", [(9, [(12, _over_time()), (12, _realised())])], collapsed=True),
     ],
     time=("now-30d", "now"),

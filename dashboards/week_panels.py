@@ -34,8 +34,10 @@ def week_curve(id: int, title: str, description: str, *, empty: str) -> Any:
         )
         .tooltip(common.VizTooltipOptions().mode(commons.TooltipDisplayMode.MULTI).sort(commons.SortOrder.NONE))
     )
-    asked = [Query(gauge("hex_week_runs_by_hour"))]
-    dress(panel, id, title, description, asked, unit=COUNT, empty=empty, decimals=0, steps=(), now=True, is_table=True)
+    queries = [Query(gauge("hex_week_runs_by_hour"))]
+    dress(
+        panel, id, title, description, queries, unit=COUNT, empty=empty, decimals=0, steps=(), now=True, is_table=True
+    )
     transform(panel, "groupingToMatrix", {"columnField": "week", "rowField": "hour", "valueField": "Value"})
     hour = "hour\\week"
     transform(
@@ -83,8 +85,10 @@ def week_bars(id: int, title: str, description: str, metric: str, *, empty: str)
         )
         .tooltip(common.VizTooltipOptions().mode(commons.TooltipDisplayMode.MULTI).sort(commons.SortOrder.NONE))
     )
-    asked = [Query(" or ".join(days))]
-    dress(panel, id, title, description, asked, unit=COUNT, empty=empty, decimals=0, steps=(), now=True, is_table=True)
+    queries = [Query(" or ".join(days))]
+    dress(
+        panel, id, title, description, queries, unit=COUNT, empty=empty, decimals=0, steps=(), now=True, is_table=True
+    )
     # Prometheus answers in any order, and "monday" sorts behind "friday": so days are numbers with names.
     transform(panel, "sortBy", {"fields": {}, "sort": [{"field": "hour"}]})
     transform(panel, "groupingToMatrix", {"columnField": "day", "rowField": "hour", "valueField": "Value"})

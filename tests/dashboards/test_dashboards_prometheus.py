@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asking import DAY, HOUR, asker, filled, first_choice
 from board_crowd import PROJECTS, crowd
-from board_world import CONTACT, SCRAPE_SECONDS, TOKEN_ONLY, World, live_through, scraped_only, two_of
+from board_world import CONTACT, TOKEN_ONLY, World, live_through, scraped_only, two_of
 from boardbook import panels_of, queries_of
 from helpers.history_server import Server, create_blocks, serving
 
@@ -17,7 +18,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 GENERATIONS = pytest.mark.parametrize(
     ("prometheus", "promtool"), [(suite, suite) for suite in ("bookworm", "sid")], indirect=True
 )
-HOUR, DAY = 3600, 86400
 
 # Empty where all is well, or where the past of a day cannot tell: each has a text that says so.
 MAY_BE_EMPTY = {
@@ -64,58 +64,6 @@ def server(
     servers: Callable[[World, Path, Path, Path], Server],
 ) -> Server:
     return servers(world, prometheus, promtool, tmp_path_factory.mktemp("world"))
-
-
-def filled(query: str, step: int = HOUR, **choice: str) -> str:
-    values = {"workspace": "acme", "team": ".*", "owner": ".*", **choice}
-    rate = max(step + SCRAPE_SECONDS, 4 * SCRAPE_SECONDS)
-    for name, value in {"__rate_interval": f"{rate}s", "__interval": f"{step}s", "__range": "7d", **values}.items():
-        query = query.replace(f"${name}", value)
-    assert not re.search(r"\$[a-z_{]", query)
-    return query
-
-
-STEPS = [(25, 20), (45, 30), (90, 60), (210, 120), (450, 300), (750, 600), (1050, 900), (1500, 1200), (2700, 1800)]
-STEPS += [(5400, 3600), (9000, 7200), (16200, 10800), (32400, 21600), (86400, 43200), (604800, 86400)]
-"""Up to how many seconds Grafana takes which step."""
-
-DAYS = {"now-24h": 1, "now-7d": 7, "now-14d": 14, "now-30d": 30, "now/w": 7}
-
-WIDE = 1000
-"""The points of a curve that is as wide as a screen."""
-
-
-def step_of(panel: dict[str, Any], seconds: int) -> int:
-    """The seconds between the points of a panel that shows so many seconds."""
-    least = panel.get("interval") or "15s"
-    shortest = int(least[:-1]) * {"s": 1, "m": 60, "h": HOUR, "d": DAY}[least[-1]]
-    wanted = seconds / (panel.get("maxDataPoints") or WIDE)
-    return max(next(step for limit, step in STEPS if wanted < limit), shortest)
-
-
-def asker(server: Server, world: World, board: dict[str, Any], **choice: str) -> Callable[[dict[str, Any]], list[Any]]:
-    """Asks what a panel asks, as Grafana would: a list of answers, at whole steps of the board's own time."""
-    seconds = DAYS[board["time"]["from"]] * DAY
-
-    def ask(panel: dict[str, Any]) -> list[Any]:
-        step = step_of(panel, seconds)
-        first, last = (at // step * step for at in (world.end - seconds, world.end))
-        answers = []
-        for target in panel["targets"]:
-            query = filled(target["expr"], step, **choice)
-            if target.get("instant"):
-                answer = server.ask("query", query=query, time=world.end)
-            else:
-                answer = server.ask("query_range", query=query, start=first, end=last, step=step)
-            answers.append(answer["result"])
-        return answers
-
-    return ask
-
-
-def first_choice(board: dict[str, Any], world: World) -> dict[str, str]:
-    names = {one["name"] for one in board["templating"]["list"]}
-    return {name: values[0] for name, values in world.choices.items() if name in names}
 
 
 @GENERATIONS

@@ -92,13 +92,13 @@ def until(is_so: Any, seconds: float = 60) -> None:
         time.sleep(0.1)
 
 
-def create_blocks(promtool: Path, text: str, folder: Path) -> None:
+def create_blocks(promtool: Path, text: str, folder: Path, seconds: float = 110) -> None:
     """Import OpenMetrics text into the folder's data, as docs/sizing.md says."""
     folder.mkdir(exist_ok=True)
     file = folder / "import.om"
     file.write_text(text)
     command = [str(promtool), "tsdb", "create-blocks-from", "openmetrics", "--quiet", "--max-block-duration=240h"]
     done = subprocess.run(
-        [*command, str(file), str(folder / "data")], capture_output=True, text=True, timeout=110, check=False
+        [*command, str(file), str(folder / "data")], capture_output=True, text=True, timeout=seconds, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr

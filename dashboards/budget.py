@@ -10,6 +10,7 @@ from dashboards.budget_queries import (
     FORECAST,
     ONE,
     RECENTLY,
+    UNIT_NAMES,
     VERDICTS,
     by_unit,
     chosen,
@@ -32,6 +33,8 @@ from dashboards.panel_parts import (
     Column,
     Query,
     about,
+    called,
+    judged,
     link,
     meter,
     painted,
@@ -213,19 +216,19 @@ def _projects() -> Any:
         ),
         f"{rows} or {named_users}",
         [
-            project_column(),
+            project_column(width=110),
             PROJECT_ID,
-            Column("Used", expr=f"{_used_by()} or {users}", width=90, properties=meter()),
-            Column("Last period", expr=_figure_of("previous_used"), width=105),
+            Column("Used", expr=f"{_used_by()} or {users}", width=55),
+            Column("Last period", expr=_figure_of("previous_used"), width=62),
             Column(
                 "Growth",
                 expr=_figure_of("growth"),
                 width=90,
                 properties=tinted((PLAIN, None), (WARN, 20), (BAD, 50)),
             ),
-            Column("Growing for", expr=since, unit="s", width=105),
-            Column("By schedule", expr=_used_by('trigger="scheduled"'), width=110),
-            Column("By API", expr=_used_by('trigger="api"'), width=70),
+            Column("Growing for", expr=since, unit="s", width=68),
+            Column("By schedule", expr=_used_by('trigger="scheduled"'), width=75),
+            Column("By API", expr=_used_by('trigger="api"'), width=46),
         ],
         empty="Nothing is known to be used of a budget",
         sort_by="Growth",
@@ -257,36 +260,24 @@ def _all_budgets() -> Any:
             Column(
                 "State",
                 expr=verdict(),
-                width=95,
-                properties={"mappings": [_mapping()], "custom.cellOptions": {"type": "color-text"}},
+                width=122,
+                properties=judged(VERDICTS),
             ),
-            Column("Unit", label="unit", width=120),
+            Column("Unit", label="unit", width=110, properties=called(UNIT_NAMES)),
             Column("Limit", expr=limit, width=65),
             Column("Used", expr=used, width=70),
-            Column("Of the limit", expr=f"{used} / ({limit} > 0)", unit="percentunit", width=105, properties=percent),
-            Column(
-                "Heading for", expr=f"{forecast} / ({limit} > 0)", unit="percentunit", width=105, properties=percent
-            ),
+            Column("Of the limit", expr=f"{used} / ({limit} > 0)", unit="percentunit", width=95, properties=percent),
+            Column("Heading for", expr=f"{forecast} / ({limit} > 0)", unit="percentunit", width=95, properties=percent),
             Column(
                 "Resets in",
                 expr=f"clamp_min({gauge('hex_budget_period_end_timestamp_seconds')} - time(), 0)",
                 unit="s",
-                width=80,
+                width=70,
             ),
         ],
         empty="No budget is configured",
         sort_by="Heading for",
     )
-
-
-def _mapping() -> dict[str, Any]:
-    return {
-        "type": "value",
-        "options": {
-            value: {"text": text, "color": color, "index": index}
-            for index, (value, (text, color)) in enumerate(VERDICTS.items())
-        },
-    }
 
 
 def _hours() -> Any:
@@ -334,7 +325,7 @@ BOARD = board(
     [
         header("runs", "budgets"),
         (4, _figures()),
-        (11, [(13, _curve()), (11, _projects())]),
+        (11, [(12, _curve()), (12, _projects())]),
         (8, [(17, _all_budgets()), (7, _shares())]),
     ],
     [

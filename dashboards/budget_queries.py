@@ -27,6 +27,14 @@ UNITS = {
     "ai_credits": COUNT,
 }
 
+UNIT_NAMES = {
+    "usd": "USD",
+    "bill_usd": "USD, bill",
+    "warehouse_usd": "USD, warehouse",
+    "compute_minutes": "minutes",
+    "ai_credits": "AI credits",
+}
+
 BY = "workspace, budget, unit"
 
 FORECAST = gauge("hex_budget_forecast", ONE)

@@ -16,6 +16,7 @@ from dashboards.panel_parts import (
     Column,
     Query,
     about,
+    called,
     meter,
     project_column,
     tinted,
@@ -62,6 +63,7 @@ def _figures() -> list[tuple[int, Any]]:
                 empty="No price",
                 decimals=2,
                 named=True,
+                size=32,
             ),
         ),
         (
@@ -109,6 +111,9 @@ def _with_sum(week: str) -> str:
     return f'{gauge(name)} or label_replace({total}, "component", "billed, their sum", "", "")'
 
 
+_NAMES = {"ai_credits": "AI credits", "own_estimate": "own estimate", "warehouse": "warehouses' bill"}
+
+
 def _components() -> Any:
     this, before = _with_sum("week"), _with_sum("previous_week")
     return table(
@@ -123,14 +128,14 @@ def _components() -> Any:
         ),
         f"{this} or {before}",
         [
-            Column("Component", label="component"),
-            Column("This week", expr=this, unit=USD, width=190, properties=meter()),
-            Column("Last week", expr=before, unit=USD, width=120),
+            Column("Component", label="component", properties={"custom.minWidth": 150} | called(_NAMES)),
+            Column("This week", expr=this, unit=USD, width=150, properties=meter()),
+            Column("Last week", expr=before, unit=USD, width=95),
             Column(
                 "Change",
                 expr=f"{gauge('hex_cost_week_usd')} - {gauge('hex_cost_week_usd', offset='1w', last='2h')}",
                 unit=USD,
-                width=110,
+                width=95,
                 properties=tinted((PLAIN, None), (WARN, 1), (BAD, 50)),
             ),
         ],
@@ -213,19 +218,19 @@ def _projects() -> Any:
         [
             project_column(),
             PROJECT_ID,
-            Column("Owner", label="owner", width=240),
-            Column("Team", label="team", width=110),
-            Column("Billed", expr=_WEEK, unit=USD, width=130, properties=meter()),
-            Column("Billed last week", expr=_BEFORE, unit=USD, width=125),
-            Column("Estimate", expr=_ESTIMATE, unit=USD, width=130, properties=meter()),
-            Column("Estimate last week", expr=_ESTIMATE_BEFORE, unit=USD, width=140),
-            Column("Runs", expr=_RUNS, width=80, properties={"decimals": 0}),
-            Column("Views, 7 days", expr=_VIEWS, width=115, properties={"decimals": 0}),
+            Column("Owner", label="owner", width=205),
+            Column("Team", label="team", width=90),
+            Column("Billed", expr=_WEEK, unit=USD, width=85),
+            Column("Billed last week", expr=_BEFORE, unit=USD, width=85),
+            Column("Estimate", expr=_ESTIMATE, unit=USD, width=115, properties=meter()),
+            Column("Estimate last week", expr=_ESTIMATE_BEFORE, unit=USD, width=90),
+            Column("Runs", expr=_RUNS, width=60, properties={"decimals": 0}),
+            Column("Views, 7 days", expr=_VIEWS, width=65, properties={"decimals": 0}),
             Column(
                 "Estimate per view",
                 expr=f"{_ESTIMATE} / ({_VIEWS} > 0)",
                 unit=USD,
-                width=135,
+                width=85,
                 properties=tinted((PLAIN, None), (NOTE, 0.5), (BAD, 2)),
             ),
         ],
@@ -249,10 +254,10 @@ def _whose(id: int, label: str, name: str) -> Any:
         ),
         by(_RUNS),
         [
-            Column(name.capitalize(), label=label, properties={"custom.minWidth": 120}),
-            Column("Billed", expr=by(_WEEK), unit=USD, width=125, properties=meter()),
-            Column("Estimate", expr=by(_ESTIMATE), unit=USD, width=125, properties=meter()),
-            Column("Runs", expr=by(_RUNS), width=75),
+            Column(name.capitalize(), label=label, properties={"custom.minWidth": 205}),
+            Column("Billed", expr=by(_WEEK), unit=USD, width=110, properties=meter()),
+            Column("Estimate", expr=by(_ESTIMATE), unit=USD, width=115, properties=meter()),
+            Column("Runs", expr=by(_RUNS), width=72),
         ],
         empty="Not known",
         sort_by="Billed",

@@ -5,7 +5,7 @@ from typing import Any
 from dashboards.board import NAMES, board
 from dashboards.board_header import everywhere_header
 from dashboards.budget_queries import VERDICTS
-from dashboards.panel_parts import BAD, COUNT, NOTE, PLAIN, USD, WARN, Column, about, meter, tinted
+from dashboards.panel_parts import BAD, COUNT, NOTE, PLAIN, USD, WARN, Column, about, judged, meter, tinted
 from dashboards.panels import table
 from dashboards.promql import everywhere
 
@@ -39,10 +39,6 @@ def _state() -> str:
 
 
 def _workspaces() -> Any:
-    texts = {
-        value: {"text": text, "color": color, "index": index}
-        for index, (value, (text, color)) in enumerate(VERDICTS.items())
-    }
     ended, failed = (f"sum by ({_BY}) ({everywhere(f'hex_project_{one}_runs_7d')})" for one in ("ended", "failed"))
     week = f"sum by ({_BY}) ({everywhere('hex_project_week_runs')})"
     then = f"sum by ({_BY}) ({everywhere('hex_project_previous_week_runs_by_now')})"
@@ -63,20 +59,17 @@ def _workspaces() -> Any:
             Column(
                 "Budget",
                 expr=_state(),
-                width=120,
-                properties={
-                    "mappings": [{"type": "value", "options": texts}],
-                    "custom.cellOptions": {"type": "color-text"},
-                },
+                width=122,
+                properties=judged(VERDICTS),
             ),
-            Column("Used", expr=_worst("hex_budget_used"), unit="percentunit", width=120, properties=percent),
-            Column("Forecast", expr=_worst("hex_budget_forecast"), unit="percentunit", width=120, properties=percent),
-            Column("Runs this week", expr=week, unit=COUNT, width=135),
+            Column("Used", expr=_worst("hex_budget_used"), unit="percentunit", width=110, properties=percent),
+            Column("Forecast", expr=_worst("hex_budget_forecast"), unit="percentunit", width=115, properties=percent),
+            Column("Runs this week", expr=week, unit=COUNT, width=90),
             Column(
                 "Change",
                 expr=f"{week} / ({then} > 0) - 1",
                 unit="percentunit",
-                width=85,
+                width=75,
                 properties=tinted((PLAIN, None), (WARN, 0.2), (BAD, 0.5)) | {"decimals": 0},
             ),
             Column(
@@ -89,20 +82,20 @@ def _workspaces() -> Any:
                 "Failing, 7 days",
                 expr=f"{failed} / ({ended} > 0)",
                 unit="percentunit",
-                width=115,
+                width=85,
                 properties=tinted((PLAIN, None), (NOTE, 0.05), (BAD, 0.15)) | {"decimals": 1},
             ),
             Column(
                 "To save a month",
                 expr=f"sum by ({_BY}) ({everywhere('hex_findings_saving_month_money_usd', _BILLED)})",
                 unit=USD,
-                width=125,
+                width=100,
             ),
             Column(
                 "Data age",
                 expr=f"clamp_min(time() - {everywhere('hex_last_successful_poll_timestamp_seconds')}, 0)",
                 unit="s",
-                width=100,
+                width=85,
                 properties=tinted((PLAIN, None), (WARN, 900), (BAD, 1800)) | {"noValue": "never read"},
             ),
         ],

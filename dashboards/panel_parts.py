@@ -26,6 +26,9 @@ COUNT = "locale"
 FILLED = {GOOD: "#1a7f37", NOTE: "#8a5a00", WARN: "#b34700", BAD: "#c4202b", CALM: "#0b5fc4"}
 """The colours of filled tiles: white on each of them has a contrast of at least 4.5."""
 
+TEXT = {GOOD: "#248f47", NOTE: "#9e7400", WARN: "#d65205", BAD: "#e04250", CALM: "#1d7aed"}
+"""The colours of texts: as far from white as from the dark theme's grey, with a contrast of at least 4 to both."""
+
 CLEAR = "transparent"
 """A tile that is filled only when something is wrong."""
 
@@ -82,9 +85,9 @@ PROJECT_ID = Column("project_id", label="project_id", properties={"custom.hidden
 """The hidden column that a row's link uses."""
 
 
-def project_column() -> Column:
-    """The project's title, which leads to its board."""
-    return Column("Project", label="title", properties={"links": [TO_PROJECT_OF_ROW], "custom.minWidth": 170})
+def project_column(width: int = 170) -> Column:
+    """The project's title, which leads to its board; at least so wide."""
+    return Column("Project", label="title", properties={"links": [TO_PROJECT_OF_ROW], "custom.minWidth": width})
 
 
 def meter(*, high: float | None = None, color: str = CALM) -> dict[str, Any]:
@@ -100,10 +103,11 @@ def meter(*, high: float | None = None, color: str = CALM) -> dict[str, Any]:
 
 def tinted(*steps: tuple[str, float | None]) -> dict[str, Any]:
     """Properties of a column whose text is coloured by its value."""
+    shown = [(TEXT.get(color, color), value) for color, value in steps]
     return {
         "custom.cellOptions": {"type": "color-text"},
         "color": {"mode": "thresholds"},
-        "thresholds": {"mode": "absolute", "steps": [{"color": color, "value": value} for color, value in steps]},
+        "thresholds": {"mode": "absolute", "steps": [{"color": color, "value": value} for color, value in shown]},
     }
 
 
@@ -190,6 +194,21 @@ def properties_of(properties: dict[str, Any]) -> list[models.DynamicConfigValue]
 def links_of(links: Sequence[dict[str, Any]]) -> list[Any]:
     """The links of a panel, as the builders take them."""
     return [dashboard.DashboardLink(one["title"]).url(one["url"]) for one in links]
+
+
+def called(names: dict[str, str]) -> dict[str, Any]:
+    """The property `mappings` of a column that shows some values by other names."""
+    options = {value: {"text": text, "index": index} for index, (value, text) in enumerate(names.items())}
+    return {"mappings": [{"type": "value", "options": options}]}
+
+
+def judged(texts: dict[str, tuple[str, str]]) -> dict[str, Any]:
+    """The properties of a column that shows its values by a text in a colour."""
+    options = {
+        value: {"text": text, "color": TEXT.get(color, color), "index": index}
+        for index, (value, (text, color)) in enumerate(texts.items())
+    }
+    return {"mappings": [{"type": "value", "options": options}], "custom.cellOptions": {"type": "color-text"}}
 
 
 def texts_of_values(texts: dict[str, tuple[str, str]]) -> models.ValueMap:

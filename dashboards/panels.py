@@ -56,11 +56,13 @@ def figure(
     filled: bool = False,
     named: bool = False,
     stacked: bool = False,
+    size: int = 0,
     links: Sequence[dict[str, Any]] = (),
 ) -> Any:
     """One number, or the few that one question has. `mappings`: value to text and colour; `filled` colours the tile.
 
-    `named` shows beside each number what it is, by its legend; `stacked` has one below the other.
+    `named` shows beside each number what it is, by its legend; `stacked` has one below the other. `size`: of the
+    numbers in pixels; else as large as they find room.
     """
     warns = any(color in ALARMS for color, _ in steps) or any("thresholds" in one.properties for one in queries)
     kept = FILLED if filled else {color: FILLED[color] for color in ALARMS}
@@ -90,6 +92,8 @@ def figure(
     )
     if mappings:
         panel.mappings([texts_of_values(mappings)])
+    if size:
+        panel.text(common.VizTextDisplayOptions().title_size(14).value_size(size))
     if stacked:
         panel.orientation(commons.VizOrientation.HORIZONTAL)
     if links:
@@ -306,6 +310,7 @@ def table(
         if column.unit == USD:
             properties["decimals"] = 2
         properties["noValue"] = "–"  # the panel's own text would be in each empty cell
+        properties["custom.wrapHeaderText"] = True
         if column.width:
             properties["custom.width"] = column.width
         properties |= column.properties

@@ -255,23 +255,23 @@ def _findings() -> Any:
         ),
         f"topk by (workspace, kind, subject) (1, hex_finding_info{{{WORKSPACE}, {subject}}})",
         [
-            Column("What", label="kind", width=230, properties={"mappings": [{"type": "value", "options": kinds}]}),
+            Column("What", label="kind", width=160, properties={"mappings": [{"type": "value", "options": kinds}]}),
             Column(
                 "Billed, less",
                 expr=money("hex_finding_saving_month_money_usd", "billed", subject),
                 unit=USD,
-                width=110,
+                width=80,
             ),
             Column(
                 "Estimate, less",
                 expr=money("hex_finding_saving_month_money_usd", "estimate", subject),
                 unit=USD,
-                width=150,
+                width=105,
             ),
             Column(
                 "What to do",
                 label="action",
-                properties={"custom.minWidth": 260, "custom.cellOptions": {"type": "auto", "wrapText": True}},
+                properties={"custom.minWidth": 230, "custom.cellOptions": {"type": "auto", "wrapText": True}},
             ),
         ],
         empty="No finding is known",

@@ -165,22 +165,22 @@ def _projects() -> Any:
         [
             project_column(),
             PROJECT_ID,
-            Column("Owner", label="owner", width=240),
-            Column("Team", label="team", width=105),
-            Column("This week", expr=_WEEK, width=150, properties=meter()),
-            Column("Last week", expr=_BEFORE, width=95),
+            Column("Owner", label="owner", width=205),
+            Column("Team", label="team", width=95),
+            Column("This week", expr=_WEEK, width=125, properties=meter()),
+            Column("Last week", expr=_BEFORE, width=75),
             Column(
                 "Change",
                 expr=f"({_WEEK} - {_BY_NOW})",
-                width=90,
+                width=80,
                 properties=tinted((PLAIN, None), (WARN, 20), (BAD, 50)),
             ),
-            Column("Failed", expr=failed, width=80, properties=tinted((PLAIN, None), (NOTE, 3), (BAD, 10))),
-            Column("Failing", expr=f"{failed} / ({ended} > 0)", unit="percentunit", width=85),
+            Column("Failed", expr=failed, width=70, properties=tinted((PLAIN, None), (NOTE, 3), (BAD, 10))),
+            Column("Failing", expr=f"{failed} / ({ended} > 0)", unit="percentunit", width=75),
             Column(
-                "Run time", expr=gauge("hex_project_run_seconds_7d"), unit="s", width=100, properties={"decimals": 1}
+                "Run time", expr=gauge("hex_project_run_seconds_7d"), unit="s", width=90, properties={"decimals": 1}
             ),
-            Column("Views", expr=views("7d"), width=80),
+            Column("Views", expr=views("7d"), width=65),
         ],
         empty="No project ran this week or last",
         sort_by="This week",

@@ -4,10 +4,10 @@ from typing import Any
 
 from dashboards.board import Section, board
 from dashboards.board_header import header
-from dashboards.panel_parts import COUNT, GOOD, NOTE, PLAIN, USD, WARN, Column, Query, about, link, tinted
+from dashboards.panel_parts import COUNT, GOOD, NOTE, PLAIN, USD, WARN, Column, Query, about, called, link, tinted
 from dashboards.panels import curve, figure, table
-from dashboards.promql import WORKSPACE, age, gauge, growth, increase, money, or_none
-from dashboards.savings_sums import KINDS, NO_AUDIT, by_kind, by_team, kind_names, saves
+from dashboards.promql import WORKSPACE, age, gauge, growth, increase, or_none
+from dashboards.savings_sums import KINDS, NO_AUDIT, by_kind, by_team, saves
 
 BOARD_OF = {
     "project": "hex-project",
@@ -20,6 +20,7 @@ BOARD_OF = {
 """The board with details, by the type of a finding's subject."""
 
 _BY = "workspace, kind, subject"
+_WRAPPED = {"type": "auto", "wrapText": True}
 _OPEN = link("More on this", "${__data.fields.board}", project="${__data.fields.subject:percentencode}")
 
 _KINDS_OF_MONEY = {
@@ -90,7 +91,7 @@ def _figures() -> list[tuple[int, Any]]:
                 ),
                 [
                     Query(f"sum({gauge('hex_findings')})", "findings"),
-                    Query(f"count({judged} == 0) or 0 * count({judged})", "kinds not judged"),
+                    Query(f"count({judged} == 0) or 0 * count({judged})", "not judged"),
                 ],
                 unit=COUNT,
                 empty=NO_AUDIT,
@@ -152,8 +153,8 @@ def _ranked() -> Any:
         8,
         "What to switch off, largest first",
         about(
-            "The largest findings: what it is, its team, what it costs a month, what acting on it would save, "
-            "and what to do. Findings that overlap each show their whole saving, so that the column adds up to more "
+            "The largest findings: what it is, what to do, what acting on it would save a month, and its "
+            "team. Findings that overlap each show their whole saving, so that the column adds up to more "
             "than the figure above. The saving of a second connection to the same database is on the database's bill: "
             "such connections are ranked by the cost of what runs through them, which is no saving. Compute profiles "
             "and caches are judged by the settings of published versions (`collect.exports`).",
@@ -162,22 +163,22 @@ def _ranked() -> Any:
         ),
         _found(),
         [
-            Column("What", label="kind", width=170, properties={"mappings": kind_names()}),
+            Column("What", label="kind", width=115, properties=called(KINDS) | {"custom.cellOptions": _WRAPPED}),
             Column(
                 "Which",
                 label="name",
-                width=185,
-                properties={"links": [_OPEN], "custom.cellOptions": {"type": "auto", "wrapText": True}},
+                width=215,
+                properties={"links": [_OPEN], "custom.cellOptions": _WRAPPED},
             ),
             Column(
                 "What to do",
                 label="action",
-                properties={"custom.minWidth": 250, "custom.cellOptions": {"type": "auto", "wrapText": True}},
+                properties={"custom.minWidth": 150, "custom.cellOptions": _WRAPPED},
             ),
             Column(
                 "In Hex",
                 label="url",
-                width=65,
+                width=50,
                 properties={
                     "links": [{"title": "Open in Hex", "url": "${__value.raw}", "targetBlank": True}],
                     "mappings": [
@@ -186,21 +187,15 @@ def _ranked() -> Any:
                     "noValue": "–",
                 },
             ),
-            *saves("hex_finding_saving_month_money_usd"),
-            Column("Runs, less", expr=gauge("hex_finding_saving_month_runs"), unit=COUNT, width=95),
-            Column(
-                "Billed now",
-                expr=money("hex_finding_cost_month_money_usd", "billed", 'kind!="overlapping_connections"'),
-                unit=USD,
-                width=95,
-            ),
-            Column("Runs through it", expr=gauge("hex_finding_cost_month_usd", _THROUGH), unit=USD, width=125),
-            Column("Team", label="team", width=95, properties={"noValue": "–"}),
+            *saves("hex_finding_saving_month_money_usd", 85, 75),
+            Column("Runs, less", expr=gauge("hex_finding_saving_month_runs"), unit=COUNT, width=65),
+            Column("Runs through it", expr=gauge("hex_finding_cost_month_usd", _THROUGH), unit=USD, width=75),
+            Column("Team", label="team", width=85, properties={"noValue": "–"}),
             Column(
                 "Known for",
                 expr=age("hex_finding_first_seen_timestamp_seconds"),
                 unit="s",
-                width=95,
+                width=65,
                 properties=tinted((PLAIN, None), (NOTE, 14 * 86400), (WARN, 60 * 86400)),
             ),
             Column("subject", label="subject", properties={"custom.hidden": True}),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dashboards.panel_parts import GOOD, NOTE, PLAIN, USD, Column, about, meter
+from dashboards.panel_parts import GOOD, NOTE, PLAIN, USD, Column, about, called, judged, meter
 from dashboards.panels import table
 from dashboards.promql import WORKSPACE, gauge, money
 from exporter.facts import FINDING_KINDS, finding_kind_words
@@ -13,27 +13,17 @@ KINDS = {kind: finding_kind_words(kind).capitalize() for kind in FINDING_KINDS}
 NO_AUDIT = "No audit"
 
 
-def kind_names() -> list[dict[str, Any]]:
-    """The mapping from kinds to their names."""
-    options = {kind: {"text": text, "index": index} for index, (kind, text) in enumerate(KINDS.items())}
-    return [{"type": "value", "options": options}]
-
-
-def saves(metric: str) -> tuple[Column, Column]:
-    """What is saved a month of the bill, and of the owners' own estimate."""
+def saves(metric: str, billed: int = 130, estimate: int = 120) -> tuple[Column, Column]:
+    """What is saved a month of the bill, as a bar where there is room, and of the owners' own estimate."""
+    bar = meter(color=GOOD) if billed >= 100 else {}
     return (
-        Column("Billed, less", expr=money(metric, "billed"), unit=USD, width=120, properties=meter(color=GOOD)),
-        Column("Estimate, less", expr=money(metric, "estimate"), unit=USD, width=120),
+        Column("Billed, less", expr=money(metric, "billed"), unit=USD, width=billed, properties=bar),
+        Column("Estimate, less", expr=money(metric, "estimate"), unit=USD, width=estimate),
     )
-
-
-def _values(options: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "value", "options": options}
 
 
 def by_kind() -> Any:
     """One row for each kind, judged or not; the kinds add up."""
-    judged = {"0": {"text": "no", "color": NOTE, "index": 0}, "1": {"text": "yes", "color": PLAIN, "index": 1}}
     return table(
         9,
         "By kind",
@@ -45,7 +35,7 @@ def by_kind() -> Any:
         ),
         gauge("hex_findings_judged"),
         [
-            Column("Kind", label="kind", properties={"mappings": kind_names(), "custom.minWidth": 250}),
+            Column("Kind", label="kind", properties=called(KINDS) | {"custom.minWidth": 250}),
             *saves("hex_findings_saving_month_money_usd"),
             Column("Runs", expr=gauge("hex_findings_saving_month_runs"), width=75),
             Column("Findings", expr=gauge("hex_findings"), width=85),
@@ -54,7 +44,7 @@ def by_kind() -> Any:
                 "Judged",
                 expr=gauge("hex_findings_judged"),
                 width=75,
-                properties={"mappings": [_values(judged)], "custom.cellOptions": {"type": "color-text"}},
+                properties=judged({"0": ("no", NOTE), "1": ("yes", PLAIN)}),
             ),
         ],
         empty=NO_AUDIT,

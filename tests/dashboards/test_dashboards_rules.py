@@ -8,7 +8,7 @@ import pytest
 from boardbook import opened, panels_of, queries_of, rows_of
 
 # Units that Grafana knows, as far as they are used: an unknown one is shown as text behind the number.
-UNITS = {"none", "locale", "s", "m", "bytes", "percentunit", "currency:financial:$:prefix", "suffix: days"}
+UNITS = {"none", "locale", "s", "m", "bytes", "percentunit", "currency:financial:$:prefix", "suffix: d"}
 
 
 def used_variables(text: str) -> set[str]:
@@ -27,6 +27,16 @@ def columns_of(panel) -> list[str]:
     """What the columns of a table are called."""
     renamed = [one["options"].get("renameByName", {}) for one in panel.get("transformations") or []]
     return [title for names in renamed for title in names.values()]
+
+
+def columns_in_sight(panel) -> dict[str, int]:
+    """The width of each column; those that share what is left need a hundred pixels."""
+    shown = {}
+    for override in panel["fieldConfig"]["overrides"]:
+        found = {one["id"]: one["value"] for one in override["properties"]}
+        if not found.get("custom.hidden"):
+            shown[override["matcher"]["options"]] = found.get("custom.width") or found.get("custom.minWidth") or 100
+    return shown
 
 
 def contrast_with_white(color: str) -> float:
@@ -122,6 +132,17 @@ class TestPanels:
         for panel in panels_of(board):
             width = panel["gridPos"]["w"] * 1100 / 24
             assert len(panel["title"]) <= (width - 80) / 7.3, (panel["title"], panel["gridPos"]["w"])
+
+    def test_columns_are_in_sight_at_1100_pixels_with_their_headings(self, board):
+        """A heading may take more than one line, but its longest word is whole, beside the arrow where it sorts."""
+        for panel in panels_of(board):
+            if panel["type"] == "table":
+                columns = columns_in_sight(panel)
+                assert sum(columns.values()) <= panel["gridPos"]["w"] * 44.8 - 25, (panel["title"], columns)
+                arrows = {one["displayName"]: 22 for one in panel["options"].get("sortBy", ())}
+                for title, width in columns.items():
+                    longest = max(map(len, title.split()))
+                    assert width >= longest * 7.3 + 8 + arrows.get(title, 0), (panel["title"], title, width)
 
     def test_titles_are_unique(self, board):
         titles = [panel["title"] for panel in panels_of(board)]

@@ -238,13 +238,13 @@ def _logs() -> Any:
                 "Behind",
                 expr=until,
                 unit="s",
-                width=110,
+                width=75,
                 properties=tint((PLAIN, None), (NOTE, 4 * 3600), (WARN, 24 * 3600)),
             ),
             Column(
                 "Look",
                 expr=gauge("hex_warehouse_log_success"),
-                width=90,
+                width=60,
                 properties={
                     "mappings": [{"type": "value", "options": {"0": {"text": "failed"}, "1": {"text": "good"}}}]
                 },
@@ -253,9 +253,9 @@ def _logs() -> Any:
                 "Unattributed",
                 expr=gauge("hex_warehouse_unattributed_week_queries"),
                 unit=COUNT,
-                width=120,
+                width=103,
             ),
-            Column("Unpriced", expr=gauge("hex_warehouse_unpriced_week_queries"), unit=COUNT, width=100),
+            Column("Unpriced", expr=gauge("hex_warehouse_unpriced_week_queries"), unit=COUNT, width=80),
         ],
         empty=_UNKNOWN,
         sort_by="Behind",

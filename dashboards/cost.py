@@ -51,7 +51,7 @@ def _figures() -> list[tuple[int, Any]]:
                 about(
                     "What Hex bills for the current week, seats for all of it, compute and AI credits so far; and for "
                     "the whole week before. Where a price is missing it is at least that, and the key is named.",
-                    normal="mostly seats. Compute is a lower bound: notebook sessions are not runs.",
+                    normal="mostly seats. Compute is a lower bound: notebook and app sessions are not runs.",
                     act="See below which component grows.",
                 ),
                 [
@@ -194,7 +194,8 @@ def _sessions() -> Any:
         about(
             "At most: Hex bills sessions of apps and notebooks and shows none of them, so compute on this board is a "
             "lower bound. This is an estimate from above of what apps that rerun for each viewer add: each view as "
-            "long as a usual run and the idle timeout. It is in no other figure.",
+            "long as a usual run and the idle timeout. It is in no other figure. Notebook sessions have no bound: the "
+            "API shows neither their number nor their length.",
             normal="small against compute.",
             act="More than compute: see **Savings** for apps that rerun without a cached result.",
         ),

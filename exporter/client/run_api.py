@@ -24,6 +24,7 @@ from exporter.hexapi import (
 from exporter.redaction import redact
 
 OUTCOME_HEADER = "X-Hex-Exporter-Cache"
+REASON_HEADER = "X-Hex-Exporter-Reason"
 
 _BODY_LIMIT_BYTES = 1024 * 1024
 _CONNECT_SECONDS = 10.0  # a gateway is near: a wrong address shows soon, however long the run may take
@@ -48,10 +49,11 @@ class UnreachableError(UnavailableError):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A good answer: its JSON object, and what the gateway says it did, empty if it is none."""
+    """A good answer: its JSON object, and what the gateway says it did and why, empty if it is none."""
 
     fields: Mapping[str, object] = field(repr=False)
     outcome: str
+    reason: str = ""
 
     def text(self, name: str) -> str:
         """A text in it, empty if it has none of that name."""
@@ -132,7 +134,10 @@ class RunApi:
             fields = mapping(parse_json(answer.body))
         except ValueError:
             raise BadAnswerError(endpoint, "no JSON", status=answer.status) from None
-        return Reply(fields, redact(answer.headers.get(OUTCOME_HEADER, ""), [secret.reveal()]).lower())
+        outcome, reason = (
+            redact(answer.headers.get(name, ""), [secret.reveal()]) for name in (OUTCOME_HEADER, REASON_HEADER)
+        )
+        return Reply(fields, outcome.lower(), reason)
 
     def _reason(self, answer: NoAnswer, seconds: float) -> str:
         if not answer.was_sent:

@@ -69,6 +69,8 @@ class RunCommand:
         run_id, url = for_terminal(run_id), for_terminal(started.text("runUrl"))
         self.left_behind = f"run {run_id} goes on"
         self._progress.say(_OUTCOMES.get(started.outcome, f"{started.outcome}  a run was granted"))
+        if started.reason:
+            self._progress.say(f"why     {for_terminal(started.reason)}")
         self._progress.say(f"run     {run_id}")
         if url:
             self._progress.say(f"see     {url}")

@@ -20,8 +20,8 @@ MOST_DEPTH = 100
 MOST_ALIASES = 1000
 """Hex writes none. An alias costs nothing by itself; thousands of them are a bomb."""
 
-MOST_EVENTS = 1_000_000
-"""Bounds time and memory where the text is all brackets: about ten seconds, and some 100 MB."""
+MOST_EVENTS = 500_000
+"""Bounds time and memory where the text is all brackets: about five seconds, and some 50 MB. A cell has some hundred."""
 
 KEPT_TEXT = 200
 """The longest scalar that is kept; a longer one is an empty string."""
@@ -46,12 +46,13 @@ def read_tree(content: str) -> Tree:
     Raises BadYamlError, for a key that comes twice in one mapping too: which of the two applies is not known. Takes
     seconds for text near the bounds: not for an event loop.
     """
-    if len(content) > MOST_BYTES or len(content.encode(errors="replace")) > MOST_BYTES:
+    text = content[: MOST_BYTES + 1].encode(errors="replace")
+    if len(text) > MOST_BYTES:
         raise BadYamlError(f"more than {MOST_BYTES // 1024 // 1024} MiB of YAML")
     builder = _Builder()
     flaw = "not YAML"
     try:
-        for count, event in enumerate(yaml.parse(content, Loader=yaml.CSafeLoader)):
+        for count, event in enumerate(yaml.parse(text, Loader=yaml.CSafeLoader)):
             if count > MOST_EVENTS:
                 raise BadYamlError(f"YAML of more than {MOST_EVENTS} parts")
             builder.take(event)

@@ -185,7 +185,12 @@ class HexClient:
         return error if self._is_api(error, request) else not_hex_api(error, self._base_url)
 
     def _is_api(self, error: ApiError, request: ApiRequest) -> bool:
-        """An older deployment may lack an endpoint, in any words; only the listing of projects is everywhere."""
+        """An older deployment may lack an endpoint, in any words; only the listing of projects is everywhere.
+
+        What belongs to one project is requested once projects were listed: of it only this one answer is wrong.
+        """
+        if request.project_id is not None:
+            return True
         if request.endpoint is not Endpoint.PROJECTS:
             return error.is_from_hex or error.status != 200
         is_elsewhere = error.status in _ELSEWHERE and not self._base_url.endswith(API_PATH)

@@ -626,9 +626,10 @@ GROUPS = (
             _gauge(
                 "hex_app_sessions_7d_usd",
                 "workspace",
-                "An estimate, in no other figure: what the app sessions of seven days cost at most, which Hex bills "
-                "and does not show: the views of apps that rerun for each viewer, each as long as a usual run and the "
-                "idle timeout of 15 minutes. Needs collect.exports.",
+                "An estimate, in no other figure: what sessions of apps that rerun for each viewer cost at most in "
+                "seven days: each view as long as a usual run and the idle timeout of 15 minutes. Viewers who work "
+                "longer, other apps and notebooks are not in it: Hex bills their sessions, and its API shows nothing "
+                "that bounds them. Needs collect.exports.",
             ),
             _gauge(
                 "hex_cost_previous_week_usd",

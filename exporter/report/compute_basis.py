@@ -12,7 +12,8 @@ ASSUMED_PROFILE = "assumed profile"
 """Of the compute of projects whose version was not read, and that no entry of `compute` matches."""
 
 LOWER_BOUND_REMARK = (
-    f"run time and its compute are a {LOWER_BOUND}: notebook and app sessions are no runs, and are billed too"
+    f"run time and its compute are a {LOWER_BOUND}: notebook and app sessions are no runs, and are billed too; "
+    "notebook sessions have no bound from above: Hex's API shows neither their number nor their length"
 )
 
 _BY: Mapping[Basis, str] = {
@@ -46,7 +47,7 @@ def _app_sessions(snapshot: Snapshot) -> Iterator[str]:
         yield (
             f"app sessions of the last 7 days cost at most about {amount}, an estimate that is in no bill: "
             f"{sessions.views:,} views of {sessions.apps} apps that rerun for each viewer, each as long as a usual run "
-            f"and the idle timeout of {APP_IDLE_MS // 60_000} minutes{untimed}"
+            f"and the idle timeout of {APP_IDLE_MS // 60_000} minutes, if no viewer works on for longer{untimed}"
         )
 
 

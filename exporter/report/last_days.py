@@ -23,7 +23,10 @@ _DAY_MS = 86_400_000
 
 _MEASURES = ("runs", "failed", "seconds", "previous_runs")
 
-_LOWER_BOUND = "seconds are a lower bound of compute time: notebook and app sessions are no runs, and are billed too"
+_LOWER_BOUND = (
+    "seconds are a lower bound of compute time: notebook and app sessions are no runs, and are billed too; of notebook "
+    "sessions Hex's API shows neither number nor length"
+)
 
 _Sums = Mapping[RunKind, RunAmount]
 

@@ -37,6 +37,14 @@ class TestAsking:
             "requesting a run", line, "run     r1", "see     https://hex.example/r1",
         ]  # fmt: skip
 
+    def test_says_why(self):
+        answer = granted("bypass")
+        answer.headers["X-Hex-Exporter-Reason"] = "writeback: its published version writes to a database"
+        with serving(Gateway(answer)) as url:
+            result = run("p1", "--gateway", url)
+
+        assert "why     writeback: its published version writes to a database" in result.output.splitlines()
+
     def test_sends_inputs_as_json_where_they_are_json(self):
         gateway = Gateway(granted())
         inputs = ["n=1", "f=0.5", "yes=true", "none=null", "list=[1, 2]", 'quoted="5"', "text=a=b", "empty=", "nan=NaN"]

@@ -228,6 +228,11 @@ class TestBadFiles:
         assert (bad.endpoint, bad.item_id) == (Endpoint.EXPORT, f"{PROJECT}/7")
         assert content[:40] not in bad.reason or not content.strip()
 
+    def test_text_that_is_none_costs_only_itself(self) -> None:
+        content = f"meta: {{projectId: {PROJECT}, title: '\ud800', kernelSize: large}}\ncells: []\n"
+        assert read_export(content, "1", PROJECT).profile == "large"
+        assert read_export(f"\ufeff{content}", "1", PROJECT).profile == "large"
+
     def test_a_bomb_that_only_names_itself_costs_nothing(self) -> None:
         assert read_export(BOMB, "1", PROJECT).cells is None
 

@@ -59,7 +59,9 @@ async def with_server(serve: Serve, use: Callable[[int], Awaitable[None]]) -> No
             writer.transport.abort()
 
 
-def outcome(serve: Serve, **settings: float) -> tuple[Page | ApiError, list[Exchange]]:
+def outcome(
+    serve: Serve, request: ApiRequest = GROUPS, **settings: float
+) -> tuple[Page | ApiError, list[Exchange]]:
     """What one request to such a server gives, and what was reported."""
     exchanges: list[Exchange] = []
     found: list[Page | ApiError] = []
@@ -69,7 +71,7 @@ def outcome(serve: Serve, **settings: float) -> tuple[Page | ApiError, list[Exch
         try:
             # A client that misses its own deadline must fail this test, not hang it.
             async with asyncio.timeout(60):
-                found.append(await client.fetch(GROUPS))
+                found.append(await client.fetch(request))
         except ApiError as error:
             found.append(error)
         finally:
@@ -202,6 +204,13 @@ def test_an_answer_that_is_none_is_bad(serve: Serve, code: str, reason: str) -> 
     assert isinstance(found, BadAnswerError)
     assert found.reason.partition(": ")[0] == reason
     assert [exchange.code for exchange in exchanges] == [code]
+
+
+def test_where_projects_were_listed_a_wrong_answer_about_one_says_nothing_of_the_address() -> None:
+    found, _ = outcome(html, deadline_seconds=5, request=ApiRequest(Endpoint.EXPORT, "p", version="7"))
+
+    assert isinstance(found, BadAnswerError)
+    assert found.reason == "HTML instead of JSON"
 
 
 def test_a_right_answer_is_a_page() -> None:

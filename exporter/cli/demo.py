@@ -37,6 +37,7 @@ from exporter.simulator import (
     VendorLog,
     create_app,
     invoice_csv,
+    writes_on_runs,
 )
 from exporter.web import Server, bind, parse_address
 
@@ -109,14 +110,15 @@ def run_demo(
         ("Hex API", f"http://{hex_address}/api/v1 (any token)"),
         ("ledger", ledger_url.removeprefix("sqlite:///")),
     ]
-    gateway_url = None
+    gateway_url = to_try = writing = None
     if service.gateway is not None:
+        to_try, writing = to_run, _writing(simulation)
         gateway_url = f"http://{service.gateway.bind()}/api/v1"
         addresses.insert(3, ("gateway", f"{gateway_url} (the same, without runs that repeat what is known)"))
     click.echo(
         f"""A simulated Hex workspace of {projects} projects with 90 days of history, and the exporter that follows it.
 
-{banner(addresses, config_file, invoice, to_run if service.gateway is not None else None, own_program())}
+{banner(addresses, config_file, invoice, to_try, own_program(), writing)}
 
 A run starts every {PLANT_EVERY_SECONDS:.0f} seconds, and a client asks the gateway for one every fifteen. A new
 counter shows 0 for its first 90 seconds; reading the history takes about a minute. Ctrl-C ends it.
@@ -157,10 +159,16 @@ def _triggered(simulation: Simulation) -> tuple[Sequence[str], str]:
     wasteful = {subject for waste in simulation.waste for subject in waste.subjects}
     runnable = [one for one in simulation.projects if one.is_runnable and one is not simulation.planted]
     # A small workspace may have nothing but what was planted.
-    others = [one for one in runnable if one.project_id not in wasteful] or runnable
+    others = [one for one in runnable if one.project_id not in wasteful and not writes_on_runs(one)] or runnable
     others.sort(key=lambda one: one.median_seconds)
     to_run = simulation.planted or others[0]
     return [one.project_id for one in others[:_TRIGGERED_PROJECTS]], to_run.project_id
+
+
+def _writing(simulation: Simulation) -> str | None:
+    """The project that writes when it runs, the shortest of them, None in a workspace without one."""
+    writing = [one for one in simulation.projects if one.is_runnable and writes_on_runs(one)]
+    return min(writing, key=lambda one: one.median_seconds).project_id if writing else None
 
 
 def _query_logs(file: Path, simulation: Simulation) -> QueryLogTables:

@@ -15,8 +15,12 @@ def banner(
     invoice: tuple[Path, str],
     project_id: str | None,
     program: str,
+    writing_id: str | None = None,
 ) -> str:
-    """The text. `addresses` are what each is and where; `project_id` is one to run, None without a gateway."""
+    """The text. `addresses` are what each is and where; `project_id` is one to run, None without a gateway.
+
+    `writing_id` is one whose runs write to a database.
+    """
     config, file = f"--config.file {shlex.quote(str(config_file))}", shlex.quote(str(invoice[0]))
     lines = [
         f"{program} report {config} --last 7d",
@@ -25,6 +29,11 @@ def banner(
         f"{program} reconcile {config} {file} --month {invoice[1]}",
     ]
     again = "\nThe run is a miss: it starts. Paste it again when it has ended, and it is a hit: no second run.\n"
+    if writing_id is not None:
+        again += (
+            "\nThis one writes to a database when it runs (a WRITEBACK cell): each request runs it, a bypass:"
+            f"\n\n    {program} run {config} {writing_id}\n"
+        )
     copy = f"Edit a copy of {config_file}, for instance a budget, and start with it: {program} demo --config.file COPY"
     return "\n".join(
         [

@@ -70,7 +70,7 @@ class RunCommand:
         self.left_behind = f"run {run_id} goes on"
         self._progress.say(_OUTCOMES.get(started.outcome, f"{started.outcome}  a run was granted"))
         if started.reason:
-            self._progress.say(f"why     {for_terminal(started.reason)}")
+            self._progress.say(f"why     {for_terminal(started.reason.removeprefix(f'{started.outcome}: '))}")
         self._progress.say(f"run     {run_id}")
         if url:
             self._progress.say(f"see     {url}")

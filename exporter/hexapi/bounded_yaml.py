@@ -21,7 +21,7 @@ MOST_ALIASES = 1000
 """Hex writes none. An alias costs nothing by itself; thousands of them are a bomb."""
 
 MOST_EVENTS = 500_000
-"""Bounds time and memory where the text is all brackets: about five seconds, and some 50 MB. A cell has some hundred."""
+"""Bounds time and memory where the text is all brackets: about five seconds, and some 50 MB. A cell has a hundred."""
 
 KEPT_TEXT = 200
 """The longest scalar that is kept; a longer one is an empty string."""

@@ -5,6 +5,7 @@ from exporter.simulator.faults import Fault, Faults, parse_fault
 from exporter.simulator.hex_queries import HexQuery, cell_truth, hex_queries
 from exporter.simulator.invoice import invoice_csv
 from exporter.simulator.planted_waste import Waste
+from exporter.simulator.project_settings import writes_on_runs
 from exporter.simulator.query_log_tables import QueryLogTables
 from exporter.simulator.query_logs import LogEntry, Used, UsedKey, VendorLog
 from exporter.simulator.rate_limits import RateLimits, parse_limits
@@ -33,4 +34,5 @@ __all__ = [
     "invoice_csv",
     "parse_fault",
     "parse_limits",
+    "writes_on_runs",
 ]

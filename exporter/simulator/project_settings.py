@@ -35,7 +35,7 @@ _QUERY_CACHES: tuple[Mapping[str, object] | None, ...] = (
     {"type": "lastScheduledRun"},
 )
 
-WRITEBACK_SORTS = frozenset({"monthly"})
+WRITEBACK_SORTS = frozenset({"monthly", "on_demand"})
 """The sorts whose runs write to a database."""
 
 SQL_ONLY_SORTS = frozenset({"weekdays", "over_refreshed"})

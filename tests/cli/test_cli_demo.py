@@ -66,9 +66,13 @@ def test_its_lines_work_as_pasted_and_the_second_run_is_a_hit(started: Callable[
             assert "miss" in done.stdout if " run " in line else done.stdout
         assert "Warning" not in text
         again = paste(lines[2])
+        [writing] = re.findall(r"(?m)^    (\S*hex-exporter run .+)$", text)
+        written = [paste(writing).stdout for _ in range(2)]
         checked = paste(lines[0].replace("report", "check").replace(" --last 7d", ""), HEX_API_TOKEN="anything")
 
     assert "hit" in again.stdout
+    assert all("\nbypass" in one and "writes to a database" in one for one in written)
+    assert len({line for one in written for line in one.splitlines() if line.startswith("run ")}) == 2
     assert checked.returncode == 0, checked.stdout
     assert "401" not in checked.stdout
 

@@ -39,7 +39,7 @@ class TestAsking:
 
     def test_says_why(self):
         answer = granted("bypass")
-        answer.headers["X-Hex-Exporter-Reason"] = "writeback: its published version writes to a database"
+        answer.headers["X-Hex-Exporter-Reason"] = "bypass: writeback: its published version writes to a database"
         with serving(Gateway(answer)) as url:
             result = run("p1", "--gateway", url)
 

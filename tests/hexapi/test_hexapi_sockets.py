@@ -59,9 +59,7 @@ async def with_server(serve: Serve, use: Callable[[int], Awaitable[None]]) -> No
             writer.transport.abort()
 
 
-def outcome(
-    serve: Serve, request: ApiRequest = GROUPS, **settings: float
-) -> tuple[Page | ApiError, list[Exchange]]:
+def outcome(serve: Serve, request: ApiRequest = GROUPS, **settings: float) -> tuple[Page | ApiError, list[Exchange]]:
     """What one request to such a server gives, and what was reported."""
     exchanges: list[Exchange] = []
     found: list[Page | ApiError] = []

@@ -2,11 +2,11 @@
 
 HexExporterError
 ├── ConfigError          a person must change the file, a flag or the environment
-├── LedgerError          the ledger cannot be used as asked
+├── LedgerError          the ledger cannot be used as requested
 │   ├── LedgerBusyError      another process writes it
 │   ├── LeaseLostError       another replica owns the workspace
 │   └── LedgerTooNewError    a newer program wrote it
-└── ApiError             Hex did not give the answer that was asked for
+└── ApiError             Hex did not give the requested answer
     ├── RateLimitedError     429: wait
     ├── UnauthorizedError    401: the token is wrong, or no longer right
     ├── RefusedError         other 4xx: this token, plan or project does not have it
@@ -48,7 +48,7 @@ class ConfigError(HexExporterError):
 
 
 class LedgerError(HexExporterError):
-    """The ledger cannot be used as asked; the message says why in one sentence."""
+    """The ledger cannot be used as requested; the message says why in one sentence."""
 
 
 class LedgerBusyError(LedgerError):
@@ -68,7 +68,7 @@ class LedgerTooNewError(LedgerError):
 
 
 class ApiError(HexExporterError):
-    """Hex did not give the answer that was asked for.
+    """Hex did not give the requested answer.
 
     `endpoint` is the metric label value, `status` the HTTP status (None without an answer), `reason` one short
     phrase that is safe to log, `trace_id` what Hex support asks for, where Hex sent one, `retry_after_seconds` how
@@ -104,7 +104,7 @@ class UnauthorizedError(ApiError):
 
 
 class RefusedError(ApiError):
-    """Any other 4xx but 408 and 425: this token, plan or project does not have what was asked for."""
+    """Any other 4xx but 408 and 425: this token, plan or project does not have what was requested."""
 
 
 class UnavailableError(ApiError):

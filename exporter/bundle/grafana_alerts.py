@@ -55,7 +55,7 @@ def grafana_alerts(rules: Mapping[str, str], addresses: Addresses) -> str:
 
 def _rule(rule: Mapping[str, Any], addresses: Addresses) -> dict[str, Any]:
     whole = {"from": 600, "to": 0}  # an instant query reads its end only, but Grafana demands a range
-    asked = {
+    query = {
         "refId": "A",
         "relativeTimeRange": whole,
         "datasourceUid": DATASOURCE,
@@ -71,7 +71,7 @@ def _rule(rule: Mapping[str, Any], addresses: Addresses) -> dict[str, Any]:
         "uid": rule["alert"],
         "title": rule["alert"],
         "condition": "B",
-        "data": [asked, condition],
+        "data": [query, condition],
         "for": rule.get("for", "0s"),
         "noDataState": "OK",
         "execErrState": "Error",
@@ -82,7 +82,7 @@ def _rule(rule: Mapping[str, Any], addresses: Addresses) -> dict[str, Any]:
 
 
 def _in_grafana(alert: str, texts: Mapping[str, str], addresses: Addresses) -> Iterator[tuple[str, str]]:
-    """The texts that Grafana can write, with these addresses; a short one where more figures would be asked for."""
+    """The texts that Grafana can write, with these addresses; a short one where more figures would be needed."""
 
     def address(found: re.Match[str]) -> str:
         return f'"{getattr(addresses, found[1])}"'

@@ -32,13 +32,13 @@ def source_faults(config: Config, environ: Mapping[str, str]) -> Iterator[tuple[
 async def source_answers(
     found: Findings, config: Config, clock: Clock, environ: Mapping[str, str], left_out: Collection[str]
 ) -> AsyncIterator[tuple[bool, str]]:
-    """What each source answers to one probe: whether it is right, and a sentence; those in `left_out` are not asked.
+    """What each source answers to one probe: whether it is right, and a sentence; those in `left_out` are not queried.
 
-    A source whose tables come from the ledger is not asked either: `serve` reads them from Hex first.
+    A source whose tables come from the ledger is not queried either: `serve` reads them from Hex first.
     """
     later = {source.name for source in config.sources if source.sql is not None and source.sql.connection is not None}
     if any(source.name in later for source in _served(found.projects, config, found.workspace)):
-        yield True, f"{', '.join(sorted(later))} not asked: serve reads from Hex first which tables are queried"
+        yield True, f"{', '.join(sorted(later))} not queried: serve reads from Hex first which tables are queried"
     ledger = open_ledger("sqlite://", clock=clock)
     try:
         known = ledger.workspace(found.workspace)

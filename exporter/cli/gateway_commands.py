@@ -49,7 +49,7 @@ def log(config_file: Path | None, project_id: str | None, since_seconds: float |
 @click.option("--input", "inputs", metavar="NAME=VALUE", multiple=True, help="An input parameter: JSON, or else text.")
 @prints_errors
 def explain(config_file: Path | None, project_id: str, inputs: tuple[str, ...]) -> None:
-    """What would happen to a run request now, and why; nothing is run and Hex is not asked."""
+    """What would happen to a run request now, and why; nothing is run and Hex is not queried."""
     from exporter.cli.gateway import run_gateway_explain
 
     run_gateway_explain(config_file, os.environ, project_id, inputs)

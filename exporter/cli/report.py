@@ -54,7 +54,7 @@ def run_report(
 
 
 def _refuse_without_data(reports: Sequence[WeekReport], wanted: Mapping[str, str | None]) -> None:
-    """A period that was asked for and of which no workspace knows anything is a mistake, and no page of dashes."""
+    """A requested period of which no workspace knows anything is a mistake, and no page of dashes."""
     option = next((name for name in ("week", "month", "first") if wanted[name] is not None), None)
     if option is None or any(report.has_data for report in reports):
         return

@@ -1,4 +1,4 @@
-"""What would happen to a run request now, and why, by what the ledger knows: nothing is asked, nothing is run."""
+"""What would happen to a run request now, and why, by what the ledger knows: Hex is not queried, nothing is run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -257,7 +257,7 @@ class Gateway:
             message = "Hex's rate limit leaves no room for this request now"
             return replace(too_many(message, error.retry_after_seconds), reason=reason)
         except NoAnswerError as error:
-            self._decisions.failed(project_id, caller.name, f"Hex was asked for its rights: {error}")
+            self._decisions.failed(project_id, caller.name, f"Hex was queried for its rights: {error}")
             raise
         except asyncio.CancelledError:
             self._decisions.gone(project_id, caller.name, "the caller hung up before it was answered")

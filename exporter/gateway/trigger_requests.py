@@ -43,7 +43,7 @@ class TriggerRequests:
         self._answer = answer
 
     async def ask(self, request: RunRequest) -> RunAnswer:
-        """What the gateway answers by now: a run, that Hex refuses such runs, or that it has to be asked again."""
+        """What the gateway answers by now: a run, that Hex refuses such runs, or that it has to be requested again."""
         token = request.token.reveal().encode()
         if known := await self._known_from_long_ago(request, self._callers.name(token)):
             return known

@@ -215,7 +215,7 @@ class Availability:
     def _no_runs(self, project_id: str, error: ApiError, now_ms: int) -> None:
         if project_id not in self._running:
             return
-        self._without_runs.pop(project_id, None)  # the last one asked is the last in order
+        self._without_runs.pop(project_id, None)  # the last one requested is the last in order
         self._without_runs[project_id] = str(error)
         flaw = self._runs_flaw()
         if flaw is not None:

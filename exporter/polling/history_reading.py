@@ -65,7 +65,7 @@ class HeadRead:
         return self._oldest_ms
 
     def add(self, page: Page, sent_ms: int) -> None:
-        """Take the page that `next` asked for; `sent_ms` is when it was requested, by Hex's clock."""
+        """Take the page that `next` requested; `sent_ms` is when it was requested, by Hex's clock."""
         if self._first_sent_ms is None:
             self._first_sent_ms = sent_ms
         runs = page.only(Run)

@@ -263,10 +263,10 @@ class Poller:
         if not self._is_time_agreed(page):
             return
         now_ms = self._clock.now_ms()
-        asked_ms = now_ms - round(self._took_seconds * 1000)
+        requested_ms = now_ms - round(self._took_seconds * 1000)
         # What Hex shows may be as old as its clock is uncertain: a run that ended in between belongs to the next read.
-        sent_ms = asked_ms - DATE_STEP_MS
-        self._ledger.first_contact(asked_ms)
+        sent_ms = requested_ms - DATE_STEP_MS
+        self._ledger.first_contact(requested_ms)
         self._bad_items.take(page, now_ms)
         self._token_lock.accepted()
         self._conditions.clear(_TOKEN)

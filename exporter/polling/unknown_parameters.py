@@ -1,4 +1,4 @@
-"""Parameters that the server does not know: kept in the ledger, so that it is not asked for them at each start."""
+"""Parameters that the server does not know: kept in the ledger, so that they are not requested at each start."""
 
 from collections.abc import Mapping
 

@@ -22,7 +22,7 @@ _HIDDEN = "(not shown)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingFilter:
-    """Which findings are asked for; what is empty or None asks nothing. `least_micro` is of the saving of each."""
+    """The requested findings; what is empty or None leaves nothing out. `least_micro` is of the saving of each."""
 
     kinds: tuple[str, ...] = ()
     least_micro: int | None = None

@@ -80,8 +80,8 @@ def _unit_prices(tariff: Tariff, sku: str) -> tuple[int | None, int | None]:
     plan = tariff.prices.plan
     if kind == "seat" and plan is not None:
         seat = tariff.book.seats.get(name)
-        asked = None if seat is None else getattr(tariff.book.plans[plan], f"{seat}_month")
-        return None if asked is None else int(asked * MICRO), tariff.seat_month_micro_usd(plan, name)
+        configured = None if seat is None else getattr(tariff.book.plans[plan], f"{seat}_month")
+        return None if configured is None else int(configured * MICRO), tariff.seat_month_micro_usd(plan, name)
     return (0, 0) if sku == "own-estimate" else (None, None)
 
 

@@ -20,7 +20,7 @@ _A_DAY = "write a day such as 2026-11-18"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedPeriod:
-    """What was asked for, as it was written: at most one of a week, a month, and a first day (with a last one).
+    """What was requested, as it was written: at most one of a week, a month, and a first day (with a last one).
 
     Nothing: the current week, or with `wants_whole` the last period that is over.
     """

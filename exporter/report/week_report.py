@@ -115,7 +115,7 @@ def week_reports(
 
 
 def _knows_from_ms(ledger: WorkspaceLedger, closed: ClosedPeriod | None) -> int | None:
-    """When the first kept run began, or Hex was first asked; 0 for a period that is kept as it was closed."""
+    """When the first kept run began, or Hex was first queried; 0 for a period that is kept as it was closed."""
     if closed is not None:
         return 0
     return min((at for at in (ledger.oldest_kept_ms(), ledger.first_contact_ms) if at is not None), default=None)

@@ -223,7 +223,7 @@ def _refuse_by_fault(drawn: dict[str, Fault], now: float) -> None:
         headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
     elif fault.retry_after is not None:
         headers = retry_after_headers("date" if fault.as_date else "seconds", fault.retry_after, now)
-    raise RefusalError(int(fault.kind), "A fault that was asked for", headers)
+    raise RefusalError(int(fault.kind), "A requested fault", headers)
 
 
 def _check_scope(operation: Operation, token: Token) -> None:

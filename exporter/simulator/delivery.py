@@ -50,7 +50,7 @@ async def hang_up(send: Send, *, abruptly: bool) -> None:
     transport = _transport(send)
     if transport is None:
         if abruptly:
-            raise ConnectionResetError("the simulator broke the connection off, as it was asked to")
+            raise ConnectionResetError("the simulator broke the connection off, as requested")
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         return
     if abruptly:

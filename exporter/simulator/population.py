@@ -82,12 +82,12 @@ class SimulatedProject:
 
     @property
     def is_component(self) -> bool:
-        """Whether it is a component, which Hex lists only when asked."""
+        """Whether it is a component, which Hex lists only on request."""
         return SORTS[self.sort].state == "component"
 
     @property
     def is_unlisted(self) -> bool:
-        """Whether newer states of the API list it only when asked."""
+        """Whether newer states of the API list it only on request."""
         return SORTS[self.sort].state == "unlisted"
 
     @property

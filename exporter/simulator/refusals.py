@@ -23,7 +23,7 @@ class Shape(StrEnum):
 
 
 class RefusalError(Exception):
-    """An answer other than the one that was asked for. `headers` are added to it."""
+    """An answer other than the requested one. `headers` are added to it."""
 
     def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(f"{status} {reason}")

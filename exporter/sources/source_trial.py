@@ -36,7 +36,7 @@ async def try_sources(
     left_out: Collection[str] = (),
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> AsyncIterator[SourceTrial]:
-    """One probe after the other, of the projects that the ledger knows; sources named in `left_out` are not asked.
+    """One probe after the other, of the projects that the ledger knows; sources named in `left_out` are not queried.
 
     Nothing is recorded. A probe ends at its source's own deadline at the latest.
     """

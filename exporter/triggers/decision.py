@@ -6,7 +6,7 @@
                 |  +-> stopped (Hex refuses such runs, until that is mended) -> idle
                 +-- again and again until the gateway gives a run
 
-A request has a name, which is in the ledger before the gateway is asked: whoever asks again gets the same run.
+A request has a name, which is in the ledger before the gateway gets it: whoever sends it again gets the same run.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ _FIRST_WAIT_MS = 5_000
 _LONGEST_TRY_MS = 300_000
 _LATE = "it has not run for as long as `latest` says"
 _OLD_RESULT_MS = 60_000
-"""After so long a gateway is asked again that gave a run from before the change: its policies may answer by age."""
+"""A run from before the change is requested again after so long: the policies of the gateway may answer by age."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

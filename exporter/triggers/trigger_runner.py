@@ -47,7 +47,7 @@ class RunRequest:
 
 
 Ask = Callable[[RunRequest], Awaitable[RunAnswer]]
-"""Asks the gateway for a run; returns when it is known whether there is one, or that it has to be asked again."""
+"""Asks the gateway for a run; returns when it is known whether there is one, or that it has to be requested again."""
 
 
 class TriggerRunner:
@@ -96,7 +96,7 @@ class TriggerRunner:
             await self._clock.sleep(LOOK_SECONDS)
 
     async def aclose(self) -> None:
-        """Drop what is under way; the gateway goes on with what it was asked, and is asked for it again."""
+        """Drop what is under way; the gateway goes on with what was requested, and gets the request again."""
         tasks = list(self._busy.values())
         for task in tasks:
             task.cancel()
@@ -114,7 +114,7 @@ class TriggerRunner:
         self._report_sourceless(sourceless)
 
     async def settled(self) -> None:
-        """Return when nothing that was asked for is open."""
+        """Return when no request is open."""
         while self._busy:
             await asyncio.wait(list(self._busy.values()))
 

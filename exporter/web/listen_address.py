@@ -61,7 +61,7 @@ def _at_once(listener: socket.socket) -> socket.socket:
 def _bind_all(port: int) -> socket.socket:
     if socket.has_dualstack_ipv6():
         return socket.create_server(("::", port), family=socket.AF_INET6, backlog=_BACKLOG, dualstack_ipv6=True)
-    return socket.create_server(("0.0.0.0", port), backlog=_BACKLOG)  # noqa: S104 - asked for by an empty host
+    return socket.create_server(("0.0.0.0", port), backlog=_BACKLOG)  # noqa: S104 - an empty host means it
 
 
 def _refused(message: str, flag: str) -> ConfigError:

@@ -92,8 +92,8 @@ class TestSources:
         )
 
         assert status == 0
-        assert "source a: not asked (--offline)" in output
-        assert "workspace w: not asked (--offline)" in output
+        assert "source a: not queried (--offline)" in output
+        assert "workspace w: not queried (--offline)" in output
 
     @pytest.mark.slow
     def test_that_need_tables_which_nobody_collects_are_wrong(self, check):

@@ -138,7 +138,7 @@ class Authorizer:
     async def may_have(self, caller: Caller, run: GatewayRun, *, shared: bool, patience_seconds: float) -> bool:
         """Whether the caller may be given this run of the gateway; Hex decides where it is not known.
 
-        It may if Hex has lately let it run the project, which one that has run it before is asked anew by a dry run;
+        It may if Hex has lately let it run the project: for one that has run it before, a dry run shows that anew;
         or, `shared`, if Hex lets it read the run. Raises NoRoomError and NoAnswerError as `Upstream.ask` does.
         """
         project_id, run_id = run.project_id, run.run_id or ""
@@ -218,7 +218,7 @@ class Authorizer:
         return passed_on(reply)
 
     def newest(self, project: Project) -> Project:
-        """The project as it was shown last, to whomever; nothing is asked."""
+        """The project as it was shown last, to any caller; Hex is not queried."""
         known = self._projects.get(project.project_id)
         return project if known is None else self._merged(known[0])
 

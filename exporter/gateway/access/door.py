@@ -24,7 +24,7 @@ SHARE = 0.05
 """The part of the callers' rate that questions about unknown tokens may take."""
 
 _BURST_MINUTES = 5
-"""After a quiet time so many minutes' worth may be asked at once: a new deployment has several tokens."""
+"""After a quiet time so many minutes' worth may be sent at once: a new deployment has several tokens."""
 
 _LEAST_BURST = 3
 
@@ -74,7 +74,7 @@ class Door:
         return self._weights.get(name, 1)
 
     def enter(self, arrival: Arrival, patience_seconds: float) -> Answer | Awaitable[Answer | None] | None:
-        """None: come in. An answer: it is refused. Else that has to be waited for: Hex is asked about the token.
+        """None: come in. An answer: it is refused. Else that has to be waited for: Hex is queried about the token.
 
         The waiting raises NoRoomError and NoAnswerError as `Upstream.ask` does.
         """
@@ -155,7 +155,7 @@ class Door:
             self._let_next()
 
     def _let_next(self) -> None:
-        """Let the next token be asked about, if none is and the lane's part of the rate is not used up."""
+        """Query Hex about the next token, if about none now and the lane's part of the rate is not used up."""
         if self._is_asking or self._seconds_for(1) > 0:
             return
         turn = self._line.next()
@@ -165,7 +165,7 @@ class Door:
             turn.set_result(None)
 
     def _seconds_for(self, questions: int) -> float:
-        """Seconds until so many questions may be asked."""
+        """Seconds until so many questions may be sent."""
         per_second = max(1.0, self._context.pace().callers_allowed_per_minute) * SHARE / 60
         now = self._clock.monotonic()
         most = max(float(_LEAST_BURST), per_second * 60 * _BURST_MINUTES)

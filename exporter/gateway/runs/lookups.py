@@ -130,7 +130,7 @@ class Lookups:
             return self._withheld(caller, run.sent, "the running run")
         if not await self._is_running(run, caller, give_up_at):
             return Miss("Hex does not show that the last run is still running")
-        # Much may have happened to the source while Hex was asked.
+        # Much may have happened to the source while Hex was queried.
         key = self._as_seen(key, is_seen)
         if refusal := join_refusal(key, run.sent, later, self._context.now_ms()):
             return Miss(refusal)
@@ -179,7 +179,7 @@ class Lookups:
         complete = await self.with_answer(found.run, caller, give_up_at)
         if complete is None:
             return Miss("what Hex answered to the start of the last run is lost, and Hex does not show it now")
-        # Much may have happened to the source while Hex was asked.
+        # Much may have happened to the source while Hex was queried.
         key = self._as_seen(key, is_seen)
         hit = self._find_hit(key)
         if isinstance(hit, Miss):

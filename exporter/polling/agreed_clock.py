@@ -1,6 +1,10 @@
 """Agreed time: what Hex's answers and the steady clock say together, so that no single clock or answer is believed.
 
 Time begins when clocks agree and then runs by the steady clock. What lasts is adopted, what passes is not.
+
+The bound: at each true date of a quick exchange, agreed time is within `ERROR_MS` of Hex's clock, if since the date
+before it at most one thing happened: the machine slept, its clock was set, or passing dates were wrong by more than is
+tolerated. Two at once may take what lasts: ten answers over ten minutes.
 """
 
 from dataclasses import dataclass
@@ -10,6 +14,16 @@ TOLERATED_MS = 3_000
 
 DATE_STEP_MS = 1_000
 """The Date header names whole seconds: Hex's clock is known to no more than that."""
+
+_FINE_MS = 900
+"""The machine's clock is finer than a date up to so far from the middle of its second: a tenth is left for rounding."""
+
+_QUICK_MS = 1_000
+"""An exchange that took longer leaves Hex's clock less certain than the agreed time is."""
+
+ERROR_MS = DATE_STEP_MS // 2 + _FINE_MS + _QUICK_MS
+"""The most that agreed time is off: half the second of a date, what the machine may differ from that, and half of a
+quick exchange for each. It and half a second are within `TOLERATED_MS`, so a true date always confirms the time."""
 
 _SECOND_MS = 1_000
 _MINUTE_MS = 60_000
@@ -62,7 +76,6 @@ class AgreedClock:
     def __init__(self) -> None:
         self._offset_ms: int | None = None  # agreed minus steady time
         self._machine_ms = 0  # wall minus steady time, when a date last confirmed what is agreed
-        self._said_ms = 0  # what that date said, minus steady time
         self._confirmed_ms = 0
         self._votes: _Votes | None = None
         self._seen: _Votes | None = None
@@ -89,12 +102,15 @@ class AgreedClock:
         machine_ms = sample.wall_ms - sample.steady_ms
         date_ms = self._believable(sample)
         said_ms = None if date_ms is None else date_ms + DATE_STEP_MS // 2 - sample.steady_ms
-        if self._offset_ms is None:
+        before_ms = self._offset_ms
+        if before_ms is None:
             self._begin(sample, said_ms, machine_ms)
+        elif said_ms is not None:
+            self._go_on(sample, said_ms, machine_ms, before_ms)
+        if before_ms is None or self._offset_ms is None:
             return 0
-        if said_ms is None:
-            return 0
-        return self._go_on(sample, said_ms, machine_ms, self._offset_ms)
+        moved_ms = self._offset_ms - before_ms
+        return moved_ms if abs(moved_ms) > TOLERATED_MS else 0
 
     def _begin(self, sample: Sample, said_ms: int | None, machine_ms: int) -> None:
         """Agree on a time if this answer and the machine's clock do, or a few answers, or nothing says one."""
@@ -104,11 +120,10 @@ class AgreedClock:
             if sample.date_ms is not None:
                 self._votes = None  # they came from where this answer did
             if self._votes is None and self._seen.count >= _SILENT_ANSWERS:
-                self._agree(machine_ms, machine_ms, machine_ms, steady_ms)
+                self._agree(machine_ms, machine_ms, sample)
             return
-        target_ms = _target_ms(said_ms, machine_ms, sample)
-        if target_ms == machine_ms:
-            self._agree(machine_ms, said_ms, machine_ms, steady_ms)
+        if abs(said_ms - machine_ms) <= TOLERATED_MS + sample.took_ms // 2:
+            self._agree(_refined_ms(said_ms, machine_ms, sample), machine_ms, sample)
             return
         self._vote(said_ms, steady_ms)
         is_far = abs(said_ms - machine_ms) > _HOUR_MS
@@ -118,35 +133,34 @@ class AgreedClock:
             if is_far
             else self._votes.have(3, 5 * _SECOND_MS, steady_ms)
         ):
-            self._agree(said_ms, said_ms, machine_ms, steady_ms)
+            self._agree(said_ms, machine_ms, sample)
         elif self._seen.have(20, _MINUTE_MS, steady_ms):
             # Dates that contradict each other say no more than none.
-            self._agree(machine_ms, said_ms, machine_ms, steady_ms)
+            self._agree(machine_ms, machine_ms, sample)
 
-    def _go_on(self, sample: Sample, said_ms: int, machine_ms: int, offset_ms: int) -> int:
+    def _go_on(self, sample: Sample, said_ms: int, machine_ms: int, offset_ms: int) -> None:
         steady_ms, tolerated_ms = sample.steady_ms, TOLERATED_MS + sample.took_ms // 2
-        target_ms = _target_ms(said_ms, machine_ms, sample)
-        moved_ms = said_ms - offset_ms
-        if abs(moved_ms) <= tolerated_ms:
-            most_ms = max(0, steady_ms - self._confirmed_ms) // _PACE
-            followed_ms = max(-most_ms, min(target_ms - offset_ms, most_ms))
-            self._agree(offset_ms + followed_ms, said_ms, machine_ms, steady_ms)
-            return 0
-        slept_ms = machine_ms - self._machine_ms
-        if abs(slept_ms) > tolerated_ms and abs(said_ms - self._said_ms - slept_ms) <= tolerated_ms:
-            # The machine slept, and its steady clock with it: the two other clocks went on together.
-            self._agree(target_ms, said_ms, machine_ms, steady_ms)
-            return target_ms - offset_ms
+        is_fine = sample.took_ms <= _QUICK_MS and abs(said_ms - machine_ms) <= TOLERATED_MS
+        moved_ms, slept_ms = said_ms - offset_ms, machine_ms - self._machine_ms
+        is_confirmed, is_slept = abs(moved_ms) <= tolerated_ms, abs(moved_ms - slept_ms) <= tolerated_ms
+        if is_confirmed or is_slept:
+            # The agreed time follows at its pace. Where the machine slept, and its steady clock with it, the two other
+            # clocks went on together: it follows as far as they did. It goes back so far only if it must.
+            reached_ms = offset_ms + (slept_ms if abs(moved_ms - slept_ms) < abs(moved_ms) else 0)
+            target_ms = _refined_ms(said_ms, machine_ms if is_fine else reached_ms, sample)
+            pace_ms = max(0, steady_ms - self._confirmed_ms) // _PACE
+            least_ms = -pace_ms + (0 if is_confirmed else min(0, slept_ms))
+            most_ms = pace_ms + max(0, slept_ms)
+            self._agree(offset_ms + max(least_ms, min(target_ms - offset_ms, most_ms)), machine_ms, sample)
+            return
         self._vote(said_ms, steady_ms)
         assert self._votes is not None
         span_ms = _HOUR_MS if abs(moved_ms) > _HOUR_MS else 10 * _MINUTE_MS
-        if not self._votes.have(10, span_ms, steady_ms):
-            return 0
-        self._agree(target_ms, said_ms, machine_ms, steady_ms)
-        return target_ms - offset_ms
+        if self._votes.have(10, span_ms, steady_ms):
+            self._agree(_refined_ms(said_ms, machine_ms if is_fine else said_ms, sample), machine_ms, sample)
 
-    def _agree(self, offset_ms: int, said_ms: int, machine_ms: int, steady_ms: int) -> None:
-        self._said_ms, self._machine_ms, self._confirmed_ms = said_ms, machine_ms, steady_ms
+    def _agree(self, offset_ms: int, machine_ms: int, sample: Sample) -> None:
+        self._machine_ms, self._confirmed_ms = machine_ms, sample.steady_ms + sample.took_ms // 2
         self._votes = self._seen = None
         self._offset_ms = offset_ms
 
@@ -170,6 +184,7 @@ class AgreedClock:
         return None if is_stale else date_ms
 
 
-def _target_ms(said_ms: int, machine_ms: int, sample: Sample) -> int:
-    """The finer of the two clocks while they agree, else what the answer says."""
-    return machine_ms if abs(said_ms - machine_ms) <= TOLERATED_MS + sample.took_ms // 2 else said_ms
+def _refined_ms(said_ms: int, finer_ms: int, sample: Sample) -> int:
+    """A finer clock than the answer's date, as far as the date allows it."""
+    room_ms = _FINE_MS + sample.took_ms // 2
+    return max(said_ms - room_ms, min(finer_ms, said_ms + room_ms))

@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
 
-from exporter.ledger.schema import METADATA
+from exporter.ledger.gateway_schema import METADATA
 
 __all__ = [
     "ADJUSTMENTS",

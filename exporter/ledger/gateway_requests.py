@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import delete, func, select
 
 from exporter.ledger.codec import storable
-from exporter.ledger.schema import GATEWAY_DECISIONS, GATEWAY_KEYS, upsert
+from exporter.ledger.gateway_schema import GATEWAY_DECISIONS, GATEWAY_KEYS
+from exporter.ledger.schema import upsert
 from exporter.ledger.store import Store, Transaction
 
 MOST_DECISIONS = 10_000

@@ -10,8 +10,9 @@ from sqlalchemy import Row, delete, select, update
 
 from exporter.ledger.codec import storable
 from exporter.ledger.gateway_requests import GatewayRequestRepository, RequestKey
+from exporter.ledger.gateway_schema import GATEWAY_ATTACHED, GATEWAY_RUNS, GATEWAY_STARTERS
 from exporter.ledger.key_values import KeyValues
-from exporter.ledger.schema import GATEWAY_ATTACHED, GATEWAY_RUNS, GATEWAY_STARTERS, upsert
+from exporter.ledger.schema import upsert
 from exporter.ledger.store import Store, Transaction
 
 KEEP_MS = 30 * 86_400_000

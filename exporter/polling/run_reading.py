@@ -1,6 +1,6 @@
 """Reading the runs of every project: what is due, what is being read, and what each page adds to the ledger."""
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from exporter.facts import Project, Run
@@ -21,13 +21,11 @@ from exporter.polling.request_estimate import (
 from exporter.polling.run_habits import HABIT_DAYS_MS, habits_of
 from exporter.polling.tracked_project import RunsTaken, TrackedProject, active_runs
 from exporter.polling.turn_pacing import TurnPacing
+from exporter.polling.unlisted_runs import UnlistedRuns
 from exporter.polling.unreadable_runs import UnreadableRunsWatch
 
 OVERDUE_MS = 10 * MINUTE_MS
 """A project whose runs are due for longer than this is overdue."""
-
-_GONE_AFTER_MS = 30 * MINUTE_MS
-"""How long after its project has left the listing an active run is taken for gone; the listing may have been wrong."""
 
 _MOST_STUCK_PAGES = 3
 """So many older pages in a row that add nothing lead nowhere; runs that come meanwhile move a page now and then."""
@@ -56,7 +54,7 @@ class RunReader:
         self._turns_in_an_hour = 0.0
         self.pacing = TurnPacing(requests_per_hour)
         self._active: dict[str, dict[str, int | None]] = {}
-        self._unlisted_since_ms: dict[str, int] = {}
+        self._unlisted = UnlistedRuns(ledger)
         self._unreadable = UnreadableRunsWatch(ledger)
         self._outlooks_at: tuple[int, int] = (0, 0)
 
@@ -80,7 +78,8 @@ class RunReader:
             recent = self._ledger.uses_between(now_ms - HABIT_DAYS_MS, now_ms)
             self._habits = habits_of((one.project for one in projects), recent, now_ms)
             self._habits_at_ms = now_ms
-        self._end_runs_of_others({one.project.project_id for one in projects}, now_ms)
+        active = {**self._active, **{project_id: one.active for project_id, one in self._tracked.items()}}
+        self._active |= self._unlisted.end(active, {one.project.project_id for one in projects}, now_ms)
         if back := {one.project.project_id for one in projects} - self._tracked.keys():
             # Some of their runs may have been taken for gone before they came back.
             self._active |= {one: runs for one, runs in active_runs(self._ledger).items() if one in back}
@@ -193,21 +192,6 @@ class RunReader:
         progress = replace(tracked.progress, refusals=tracked.progress.refusals + 1, refused_status=status)
         self._ledger.record_runs(project_id, (), progress, now_ms)
         tracked.progress = progress
-
-    def _end_runs_of_others(self, listed: Container[str], now_ms: int) -> None:
-        """Runs that were active in projects that can have none any more are taken for gone after a while."""
-        gone_since = {one.project.project_id: one.gone_since_ms for one in self._ledger.projects(include_gone=True)}
-        active = {**self._active, **{project_id: one.active for project_id, one in self._tracked.items()}}
-        since = {project_id: now_ms for project_id, runs in active.items() if runs and project_id not in listed}
-        self._unlisted_since_ms = {
-            project_id: min(gone_since.get(project_id) or at_ms, self._unlisted_since_ms.get(project_id, at_ms))
-            for project_id, at_ms in since.items()
-        }
-        for project_id, since_ms in self._unlisted_since_ms.items():
-            self._active[project_id] = active[project_id]
-            if now_ms - since_ms >= _GONE_AFTER_MS:
-                self._ledger.record_gone_runs(project_id, list(active[project_id]))
-                self._active[project_id] = {}
 
     def _follow(self, known: KnownProject, now_ms: int) -> TrackedProject:
         project_id = known.project.project_id

@@ -1,5 +1,6 @@
 """What follows a simulated or a hand-made workspace in tests, on a clock that moves only when it waits."""
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -162,3 +163,8 @@ class Following:
             rng=random.Random(1),
             transport=self._transport,
         )
+
+
+def go(following: Following, seconds: float, **more) -> None:
+    """Go on for so many seconds."""
+    asyncio.run(following.run_for(seconds, **more))

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from helpers.following import NOW
 from helpers.manual_clock import ManualClock
-from helpers.unreliable_hex import DAY, TROUBLE, UNWRITTEN, UnreliableWorld
+from helpers.unreliable_hex import DAY, TROUBLE, UNWRITTEN
+from helpers.unreliable_world import UnreliableWorld
 
 STEPS_OF_A_WORLD = 625
 """So long does one world live. Most of the time goes to the exchanges with Hex in it, one step in five."""

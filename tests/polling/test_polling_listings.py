@@ -1,15 +1,10 @@
 """Whole listings: all or nothing, whatever ends the reading."""
 
-import asyncio
-
 import httpx
 import pytest
+from helpers.following import go
 
 HOUR = 3600
-
-
-def go(following, seconds: float) -> None:
-    asyncio.run(following.run_for(seconds))
 
 
 def page(*ids: str, after: str | None = None) -> httpx.Response:

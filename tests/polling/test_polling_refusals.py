@@ -1,21 +1,13 @@
 """Refusals: an answer that was not given is never taken for "nothing", and a passing one never for a lasting one."""
 
-import asyncio
-
 import httpx
 import pytest
 import structlog
+from helpers.following import go
+from helpers.hand_made_answers import refusal
 
 HOUR = 3600
 UNTIL = "hex_runs_complete_until_timestamp_seconds"
-
-
-def go(following, seconds: float, **more) -> None:
-    asyncio.run(following.run_for(seconds, **more))
-
-
-def refusal(status: int, **headers: str) -> httpx.Response:
-    return httpx.Response(status, json={"message": "no", "code": "NO"}, headers=headers)
 
 
 def runs_of(name: str) -> str:

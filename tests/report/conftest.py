@@ -1,11 +1,14 @@
-"""Fixtures of the audit of one workspace."""
+"""Fixtures of the audit of one workspace, and of the report of a week."""
 
 import json
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
+import reported_week
 from audited_workspace import CONFIG, record
+from helpers.manual_clock import ManualClock
 
 from exporter.config import Config, load_config
 from exporter.ledger import open_ledger
@@ -43,3 +46,26 @@ def audit_text(audit_config: Config, manual_clock: Any) -> Any:
         return json.loads(text) if form == "json" else text
 
     return tell
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger as a server leaves it on Wednesday, 18 November 2026, and its configuration; each test has a copy."""
+    folder = tmp_path_factory.mktemp("written")
+    manual_clock = ManualClock()
+    (folder / "hex.yml").write_text(reported_week.CONFIG)
+    ledger = open_ledger(f"sqlite:///{folder / 'ledger.db'}", clock=manual_clock)
+    reported_week.record_week(ledger, round(manual_clock.now() * 1000))
+    ledger.close()
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path, written: Path) -> Path:
+    return copytree(written, tmp_path, dirs_exist_ok=True)
+
+
+@pytest.fixture
+def config(folder: Path) -> Config:
+    file = folder / "hex.yml"
+    return load_config(file.read_bytes(), source=str(file), environ={}, state_dir=folder)

@@ -1,89 +1,22 @@
 """`report`: the same figures as the metrics, in four forms, beside a running server."""
 
 import json
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
-from shutil import copytree
 from typing import Any
 
 import msgspec
 import pytest
 from click.testing import CliRunner
-from helpers.manual_clock import ManualClock
 
 from exporter.cli.commands import main
-from exporter.config import Collect, Config, Match, load_config
+from exporter.config import Collect, Config, Match
 from exporter.errors import ConfigError
-from exporter.facts import Project, Run, Seat, Thread
-from exporter.ledger import Ledger, RunProgress, open_ledger
+from exporter.ledger import Ledger, open_ledger
 from exporter.metrics import Collector, Status
 from exporter.report.week_forms import WEEK_FORMS
 from exporter.report.week_report import week_reports
 
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
-
 A_WEEK = "is not valid; write a week such as 2026-W47 or a day such as 2026-11-18"
-CONFIG = """\
-workspaces: [{name: acme, token_env: A}, {name: beta, token_env: B}]
-storage: {url: "sqlite:///ledger.db"}
-week: {timezone: Europe/Zurich}
-budgets:
-  - {name: weekly-runs, unit: runs, limit: 5}
-  - {name: sales, unit: usd, limit: 1, match: {owner: "*@sales.example"}}
-teams: [{name: sales, match: {owner: "*@sales.example"}}]
-prices: {plan: team, run_usd: 0.05}
-"""
-
-
-@pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A ledger as a server leaves it on Wednesday, 18 November 2026, and its configuration; each test has a copy."""
-    folder = tmp_path_factory.mktemp("written")
-    manual_clock = ManualClock()
-    (folder / "hex.yml").write_text(CONFIG)
-    ledger = open_ledger(f"sqlite:///{folder / 'ledger.db'}", clock=manual_clock)
-    now_ms = round(manual_clock.now() * 1000)
-    acme = ledger.workspace("acme")
-    acme.first_contact(now_ms)
-    born_ms = now_ms - 100 * DAY_MS
-    acme.record_projects(
-        [
-            Project(project_id="p1", title="Orders | all", owner="a@sales.example", created_ms=born_ms, published_ms=1),
-            Project(project_id="p2", title="[bold]Leads", owner="b@ops.example", created_ms=born_ms, published_ms=1),
-        ],
-        now_ms,
-    )
-    acme.record_collector("projects", True, now_ms)
-    acme.record_seats([Seat(user_id="1", role="editor")], now_ms)
-    progress = RunProgress(known_until_ms=now_ms, known_from_ms=0)
-    for project_id, agos in (("p1", (1, 2, 3, 24 * 7, 24 * 8)), ("p2", (5,))):
-        runs = [
-            Run(
-                run_id=f"{project_id}-{ago}",
-                project_id=project_id,
-                status="errored" if ago == 2 else "completed",
-                trigger="api" if ago == 3 else "scheduled",
-                start_ms=now_ms - ago * HOUR_MS,
-                elapsed_ms=90_000,
-            )
-            for ago in agos
-        ]
-        acme.record_runs(project_id, runs, progress, now_ms)
-    ledger.close()
-    return folder
-
-
-@pytest.fixture
-def folder(tmp_path: Path, written: Path) -> Path:
-    return copytree(written, tmp_path, dirs_exist_ok=True)
-
-
-@pytest.fixture
-def config(folder: Path) -> Config:
-    file = folder / "hex.yml"
-    return load_config(file.read_bytes(), source=str(file), environ={}, state_dir=folder)
 
 
 @pytest.fixture
@@ -298,73 +231,3 @@ def test_what_the_configuration_leaves_out_is_said_and_not_counted(
     assert "1 projects are left out by collect.match or collect.except" in acme["remarks"]
     assert [row["project"] for row in acme["project"]] == ["p2"]
     assert [row["used"] for row in acme["budget"] if row["budget"] == "weekly-runs"] == [1]
-
-
-class TestCredits:
-    """By whom and with what AI credits were used, and what is left of the grants; sums by hand."""
-
-    @pytest.fixture
-    def told(self, folder: Path, config: Config, manual_clock: Any) -> Any:
-        now_ms = round(manual_clock.now() * 1000)
-        opened = open_ledger(config.storage.url, clock=manual_clock)
-        acme = opened.workspace("acme")
-        acme.record_seats([Seat(user_id="1", email="a@sales.example", role="editor")], now_ms)
-        for ago, credits_milli in ((8 * DAY_MS, 0), (DAY_MS, 6_000), (0, 50_000)):
-            thread = Thread(thread_id="t", user_id="1", created_ms=now_ms - 9 * DAY_MS, credits_milli=credits_milli)
-            acme.record_threads([replace(thread, updated_ms=now_ms - ago, model="opus")], now_ms - ago)
-            acme.record_collector("threads", True, now_ms - ago)
-        opened.close()
-        reader = open_ledger(config.storage.url, clock=manual_clock, read_only=True)
-        report = json.loads(WEEK_FORMS["json"](list(week_reports(reader, config, manual_clock, workspace="acme"))))[0]
-        reader.close()
-        return report
-
-    def test_by_user_and_by_model(self, told: Any) -> None:
-        (user,), (model,) = told["user"], told["model"]
-
-        assert (user["user"], user["team"]) == ("a@sales.example", "sales")
-        assert (model["model"], model["source"], model["thread_type"]) == ("opus", "unknown", "unknown")
-        # Wednesday: 44 since yesterday, and of the 6 of the week before that the part of Monday and Tuesday.
-        assert user["credits"] == model["credits"]
-        assert user["credits"] + user["previous_credits"] == 50
-        assert 44 < user["credits"] < 50
-
-    def test_what_is_left_and_what_has_to_be_bought(self, told: Any) -> None:
-        (grant,) = told["grant"]
-
-        assert (grant["granted"], grant["used"], grant["left"], grant["beyond"]) == (40, 50, 0, 10)
-        assert grant["top_ups"] > 0
-        assert grant["top_ups_usd"] == 25 * grant["top_ups"]
-        assert any("lower bound" in remark for remark in told["remarks"])
-        assert any("more top-ups" in remark for remark in told["remarks"])
-
-
-class TestGrantsOfAnotherMonth:
-    """The grant in the report of a week is that of the month of its last day, whatever month it is now."""
-
-    def test_it_is_named_and_stands_as_at_the_end_of_the_week(
-        self, folder: Path, config: Config, manual_clock: Any
-    ) -> None:
-        now_ms = round(manual_clock.now() * 1000)
-        opened = open_ledger(config.storage.url, clock=manual_clock)
-        acme = opened.workspace("acme")
-        acme.record_seats([Seat(user_id="1", email="a@sales.example", role="editor")], now_ms - 60 * DAY_MS)
-        acme.record_seats([Seat(user_id="1", email="a@sales.example", role="editor")], now_ms)
-        # 30 credits five weeks ago, in the month before, and 5 yesterday.
-        for ago, credits_milli in ((36 * DAY_MS, 0), (35 * DAY_MS, 30_000), (DAY_MS, 30_000), (0, 35_000)):
-            thread = Thread(thread_id="t", user_id="1", created_ms=now_ms - 40 * DAY_MS, credits_milli=credits_milli)
-            acme.record_threads([replace(thread, updated_ms=now_ms - ago, model="opus")], now_ms - ago)
-            acme.record_collector("threads", True, now_ms - ago)
-        acme.record_collector("users", True, now_ms)
-        opened.close()
-        reader = open_ledger(config.storage.url, clock=manual_clock, read_only=True)
-        grants = []
-        for ago in (35, 0):
-            day = f"{datetime.fromtimestamp(manual_clock.now() - ago * 86_400, UTC):%Y-%m-%d}"
-            reports = week_reports(reader, config, manual_clock, workspace="acme", week=day)
-            grants.append(json.loads(WEEK_FORMS["json"](list(reports)))[0].get("grant"))
-        reader.close()
-
-        (then,), (now,) = grants
-        assert (then["grant"], then["used"], then["left"]) == ("2026-10", 30, 10)
-        assert (now["grant"], now["used"], now["left"]) == ("2026-11", 5, 35)

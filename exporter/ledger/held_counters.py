@@ -105,8 +105,11 @@ class HeldCounters:
         """Let the sums be served whose 90 seconds are over; the release is durable before it shows.
 
         A hold that ends further away than 90 seconds was made before the wall clock stepped back: it is shortened to
-        90 seconds from now, so that the series is neither hidden for an hour nor served before anyone saw its 0.
+        90 seconds from now, so that the series is neither hidden for an hour nor served before anyone saw its 0. In
+        the place of a file that cannot be written nothing is released, as it would be held again after the next start.
         """
+        if self._store.is_stand_in:
+            return False
         latest_ms = now_ms + HOLD_MS
         with self._guard:
             ends_ms = [hold.until_ms for hold in self._held.values()]

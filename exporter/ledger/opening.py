@@ -23,6 +23,16 @@ COPYING = "copying"
 """Marks a ledger that is being copied to: the age of the one that it is copied from. It cannot be used until it is."""
 
 
+_STANDS_STILL = (
+    "its counters stand still, because sums that are not kept would be lower after the next start: "
+    "make the file writable and restart"
+)
+_SERVES_NONE = (
+    "it serves no counters, because they would begin again with each start: "
+    "make the file writable and restart, or set storage.url to sqlite:// to count in memory"
+)
+
+
 def open_store(url: str, *, clock: Clock, read_only: bool = False, is_copying: bool = False) -> Store:
     """The store at a URL; see `exporter.ledger.open_ledger` for what is done about trouble.
 
@@ -227,14 +237,12 @@ def _open_without_file(
 ) -> Store:
     _log.error("the ledger cannot be written and is kept in memory", path=str(path), reason=str(reason))
     problem = f"{path}: cannot be written: {reason}; the ledger is in memory and ends with this process"
-    if is_new:
-        return _in_memory(clock, lock, problem)
-    problem += "; its counters stand still, because sums that are not kept would be lower after the next start"
-    try:
-        return _in_memory(clock, lock, problem, copy_of=path, is_stand_in=True)
-    except sqlite.TROUBLE as error:
-        problem += f"; what it held cannot be read: {sqlite.reason(error)}"
-        return _in_memory(clock, lock, problem, is_stand_in=True)
+    if not is_new:
+        try:
+            return _in_memory(clock, lock, f"{problem}; {_STANDS_STILL}", copy_of=path, is_stand_in=True)
+        except sqlite.TROUBLE as error:
+            problem += f"; what it held cannot be read: {sqlite.reason(error)}"
+    return _in_memory(clock, lock, f"{problem}; {_SERVES_NONE}", is_stand_in=True)
 
 
 def _is_absent(path: Path) -> bool:

@@ -121,7 +121,8 @@ class Follower:
     def ready(self) -> tuple[bool, str]:
         """Whether the page shows what the ledger knows."""
         if self.showed.done():
-            return True, "OK"
+            problem = self.opened.result().problem
+            return True, "OK" if problem is None else f"OK, but the ledger is not as it should be: {problem}"
         return False, self._absent or "The ledger is being opened."
 
     def reports(self) -> dict[str, PollReport]:

@@ -169,6 +169,10 @@ class TestPages:
             exporter.listening()
 
             wait_for(lambda: "the ledger is in memory and ends with this process" in exporter.get("/").text)
+            assert "storage.url to sqlite://" in exporter.get("/-/ready").text
+            page = exporter.get("/metrics").text
+            assert "hex_exporter_ledger_durable 0" in page
+            assert "hex_api_requests_total{" not in page
 
     def test_health_and_readiness_do_not_depend_on_hex(self, tmp_path):
         with Exporter(tmp_path, NOWHERE) as exporter:

@@ -117,9 +117,16 @@ class TestDisk:
 
         assert problem == (
             f"{path}: cannot be written: [Errno 13] Permission denied: '{path.parent}'; "
-            "the ledger is in memory and ends with this process"
+            "the ledger is in memory and ends with this process; it serves no counters, because they would begin again "
+            "with each start: make the file writable and restart, or set storage.url to sqlite:// to count in memory"
         )
-        assert (is_durable, counted) == (False, 0)
+        assert (is_durable, counted) == (False, None)
+
+    def test_a_ledger_in_memory_on_purpose_counts(self, manual_clock: Any) -> None:
+        ledger = open_ledger("sqlite://", clock=manual_clock)
+        ledger.workspace("acme").count(*SERIES, 1, 0)
+
+        assert (ledger.problem, value(ledger)) == (None, 0)
 
     @pytest.mark.parametrize("writable_folder", [False, True])
     def test_a_read_only_ledger_goes_on_in_memory_and_its_counters_stand_still(
@@ -142,6 +149,48 @@ class TestDisk:
         assert problem.startswith(f"{path}: cannot be written: ")
         assert "its counters stand still" in problem
         assert (is_durable, before, after) == (False, 5, 5)
+
+    def test_a_series_that_a_read_only_ledger_holds_at_0_stays_there_over_every_start(
+        self, public: Path, manual_clock: Any
+    ) -> None:
+        path = public / "ledger.db"
+        ledger = open_ledger(url(path), clock=manual_clock)
+        ledger.workspace("acme").count(*SERIES, 5, int(manual_clock.now() * 1000))
+        ledger.close()
+        path.chmod(0o444)
+        public.chmod(0o555)
+        manual_clock.advance(90)
+
+        def work() -> object:
+            ledger = open_ledger(url(path), clock=manual_clock)
+            released = ledger.workspace("acme").release_holds(int(manual_clock.now() * 1000))
+            return released, value(ledger)
+
+        assert as_nobody(work) == [False, 0]
+
+    @pytest.mark.parametrize("page", [0, 1, -1], ids=["its beginning", "most of it", "a page of it"])
+    def test_a_damaged_ledger_that_cannot_be_set_aside_serves_no_counters(
+        self, public: Path, manual_clock: Any, page: int
+    ) -> None:
+        path = public / "ledger.db"
+        fill(path, manual_clock)
+        whole = path.read_bytes()
+        begin, end = {0: (0, 4096), 1: (4096, len(whole)), -1: (len(whole) - 4096, len(whole))}[page]
+        path.write_bytes(whole[:begin] + b"\x00" * (end - begin) + whole[end:])
+        path.chmod(0o666)
+        (public / "ledger.db.lock").chmod(0o666)
+        public.chmod(0o555)
+
+        def work() -> object:
+            ledger = open_ledger(url(path), clock=manual_clock)
+            ledger.workspace("acme").count(*SERIES, 1, 0)
+            return ledger.problem, value(ledger)
+
+        problem, counted = as_nobody(work)
+
+        assert problem.startswith(f"{path}: cannot be written: ")
+        assert "what it held cannot be read" in problem
+        assert counted is None
 
     def test_an_unreadable_ledger_goes_on_in_memory_from_nothing(self, public: Path, manual_clock: Any) -> None:
         path = public / "ledger.db"
@@ -208,4 +257,5 @@ class TestDisk:
         problem, is_durable, counted = in_child(work)
 
         assert "cannot be written" in problem
-        assert (is_durable, counted) == (False, 0)
+        assert "it serves no counters" in problem
+        assert (is_durable, counted) == (False, None)

@@ -49,11 +49,13 @@ def reader_engine(path: Path, prepare: Preparation | None = None) -> Engine:
 
 
 def memory_engine(copy_of: Path | None = None) -> Engine:
-    """A ledger in memory, beginning as a copy of the file if that can be read whole, else empty."""
+    """A ledger in memory, empty or a copy of the file. Raises `TROUBLE` if that cannot be read or is damaged."""
     connect = partial(sqlite3.connect, ":memory:", isolation_level=None, check_same_thread=False)
     engine = _engine(StaticPool(cast("_Connect", connect), dialect=_dialect()), "BEGIN IMMEDIATE")
     if copy_of is not None:
         _fill(engine, copy_of)
+        with engine.begin() as connection:
+            check(connection)
     return engine
 
 

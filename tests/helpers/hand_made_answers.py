@@ -4,8 +4,8 @@ import httpx
 
 
 def refusal(status: int, **headers: str) -> httpx.Response:
-    """A refusal, with the keys that Hex gives one."""
-    return httpx.Response(status, json={"message": "no", "code": "NO", "reason": "no"}, headers=headers)
+    """A refusal."""
+    return httpx.Response(status, json={"reason": "no"}, headers=headers)
 
 
 def listing(*items: object, after: str | None = None) -> httpx.Response:

@@ -80,7 +80,7 @@ class Auditor:
     def _keep(self, found: Audit) -> None:
         findings = self._ledger.findings
         step = advance(findings.known(), found, findings.written_ms)
-        findings.write(step.records, step.realised, found.now_ms, step.realised_money)
+        findings.write(step.records, step.realised, found.now_ms, step.realised_money, found)
 
     async def _until_settled(self) -> None:
         """Wait while what is to be judged is still being read, though not without end."""

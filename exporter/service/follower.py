@@ -25,11 +25,12 @@ from exporter.metrics import (
     Publisher,
     Status,
 )
-from exporter.polling import Poller, PollReport, WorkspaceClock
+from exporter.polling import Poller, WorkspaceClock
 from exporter.service.awaited_ledger import StoppedError, await_ledger, down_page
 from exporter.service.lease_keeper import LeaseKeeper, Standing, make_keeper
 from exporter.service.overview_page import OverviewPage
 from exporter.service.owned_workspaces import OwnedWorkspaces
+from exporter.service.page_states import PageStates
 from exporter.service.workers import Assignment, Workers, ask_run
 from exporter.triggers import RunAnswer, RunRequest
 from exporter.view import Snapshot
@@ -125,10 +126,6 @@ class Follower:
             return True, "OK" if problem is None else f"OK, but the ledger is not as it should be: {problem}"
         return False, self._absent or "The ledger is being opened."
 
-    def reports(self) -> dict[str, PollReport]:
-        """How the loop of each workspace is doing."""
-        return {name: workers.poller.report for name, workers in self._workers.items()}
-
     @property
     def standing(self) -> Standing | None:
         """Who owns what, as last seen; None where this process is alone with its ledger."""
@@ -221,7 +218,7 @@ class Follower:
             ledger, self.clock_of, keeper, self.leaving, self.on_owners, partial(ask_run, self.starters)
         )
         self._assume_skews(ledger)
-        publishing = asyncio.ensure_future(self._publish(ledger))
+        publishing = asyncio.ensure_future(self._publish(ledger, owned))
         # The first page comes before the clients, which take longer to make than it does.
         await asyncio.sleep(0)
         if keeper is not None:
@@ -272,16 +269,17 @@ class Follower:
         else:
             outcome.set_result(None)
 
-    async def _publish(self, ledger: Ledger) -> None:
+    async def _publish(self, ledger: Ledger, owned: OwnedWorkspaces) -> None:
         """Build the page after each change, though not more than a tenth of the time, and for its own metrics' sake."""
         collector = Collector(ledger, self._status)
+        states = PageStates(ledger, self._status, owned, self.gateways, self.clock_of)
         builder = PageBuilder()
         while True:
             began = time.monotonic()
             self._alive_at = began
             version, config = ledger.version, self._assignment.config
             try:
-                snapshots = self._build(ledger, collector, builder, config)
+                snapshots = self._build(ledger, states, collector, builder, config)
             except Exception:
                 _log.exception("The page cannot be built; the last one stays")
                 snapshots = None
@@ -291,7 +289,7 @@ class Follower:
                     self.showed.set_result(None)
                     # The template of the overview takes a while to load: the first scrape comes before it.
                     await self._clock.sleep(_SHORTEST_PAUSE_SECONDS)
-                self._overview.build(config, snapshots, self.reports(), ledger.problem, self.standing)
+                self._overview.build(config, snapshots, states.reports, ledger.problem, self.standing)
             page = self._publisher.page
             if snapshots is not None:
                 _log.debug("page_built", bytes=page.size(), series=page.series, milliseconds=round(taken * 1000))
@@ -299,36 +297,25 @@ class Follower:
             self._status.page_built(taken, page.series, page.duplicates)
             await self._clock.sleep(max(_SHORTEST_PAUSE_SECONDS, _PAUSE_PER_BUILD_SECOND * taken))
             while (
-                self._refreshed(ledger) == version
+                self._refreshed(ledger, owned) == version
                 and self._assignment.config is config
                 and time.monotonic() - began < _OWN_METRICS_SECONDS
             ):
                 await self._clock.sleep(_LOOK_SECONDS)
 
-    def _refreshed(self, ledger: Ledger) -> int:
+    def _refreshed(self, ledger: Ledger, owned: OwnedWorkspaces) -> int:
         """The version of the ledger, once what other replicas have written is read."""
-        if self._owned is not None:
-            self._owned.refresh()
+        owned.refresh()
         return ledger.version
 
-    def _build(self, ledger: Ledger, collector: Collector, builder: PageBuilder, config: Config) -> Sequence[Snapshot]:
+    def _build(
+        self, ledger: Ledger, states: PageStates, collector: Collector, builder: PageBuilder, config: Config
+    ) -> Sequence[Snapshot]:
         """Publish the metrics; returns what they were made of."""
         now_ms = round(self._clock.now() * 1000)
         self._status.beat(now_ms)
-        if self._owned is not None and (shared := self._owned.states()):
-            self._status.shared(*shared)
-        for name, report in self.reports().items():
-            self._status.update(
-                name,
-                planned_requests_per_hour=report.planned_requests_per_hour,
-                allowed_requests_per_hour=report.allowed_requests_per_hour,
-                overdue_projects=report.overdue_projects,
-                clock_skew_seconds=report.clock_skew_seconds,
-            )
-        for name, workers in self._workers.items():
-            self._status.update(name, audit=workers.auditor.audit)
-        for name, state in list(self.gateways.items()):
-            self._status.update(name, gateway=state())
+        states.share()
+        states.gather(config)
         for workspace in config.workspaces:
             # What cannot be released stays at 0; the ledger reports its own trouble.
             with suppress(LedgerError):

@@ -115,10 +115,6 @@ class LeaseKeeper:
         """For how long this replica may still take itself for an owner, below 0 if it may not any more."""
         return self.standing.renewed_at + HELD_SECONDS - time.monotonic()
 
-    def age_seconds(self) -> float:
-        """How old the standing is."""
-        return time.monotonic() - self.standing.renewed_at
-
     def open(self, workspace: str, epoch: int) -> None:
         """Let this replica write the workspace, which it owns since that epoch."""
         self._leases.fence.open(workspace, epoch)

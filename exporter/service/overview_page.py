@@ -7,7 +7,6 @@ import structlog
 
 from exporter import __version__
 from exporter.config import Config
-from exporter.ledger import Lease
 from exporter.overview import Boards, Frame, render_overview, workspace_figures
 from exporter.polling import PollReport
 from exporter.service.lease_keeper import Standing, difference
@@ -73,7 +72,7 @@ class OverviewPage:
             self._frame,
             boards=Boards(grafana_url=self._grafana_url or config.overview.grafana_url or ""),
             problems=tuple(problems),
-            states={name: _state(reports.get(name), None if board is None else board.lease(name)) for name in names},
+            states={name: _state(name, reports.get(name), standing) for name in names},
             reasons={name: reports[name].problems if name in reports else () for name in names},
         )
         try:
@@ -83,12 +82,16 @@ class OverviewPage:
             _log.exception("The overview cannot be made; the last one stays")
 
 
-def _state(report: PollReport | None, lease: Lease | None) -> str:
+def _state(workspace: str, report: PollReport | None, standing: Standing | None) -> str:
+    lease = None if standing is None else standing.board.lease(workspace)
+    owners = []
+    if standing is not None and lease is not None and lease.owner is not None:
+        is_mine = workspace in standing.owned
+        owners = [f"owned by {lease.owner}{', this replica' if is_mine else ''} (epoch {lease.epoch})"]
     if report is None:
-        owner = None if lease is None else lease.owner
-        return "not followed yet" if owner is None or lease is None else f"owned by {owner} (epoch {lease.epoch})"
+        return "; ".join(owners) or "not followed yet"
     parts = [
-        *([] if lease is None else [f"owned by {lease.owner}, this replica (epoch {lease.epoch})"]),
+        *owners,
         "followed" if report.is_followed else "not followed",
         f"{report.planned_requests_per_hour:.0f} of {report.allowed_requests_per_hour} requests an hour",
     ]

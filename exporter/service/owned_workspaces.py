@@ -1,6 +1,7 @@
 """Which workspaces this process follows: all that are configured, or those it owns where replicas share a ledger."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -12,6 +13,7 @@ from exporter.errors import LedgerError
 from exporter.ledger import Board, Ledger, Move
 from exporter.polling import WorkspaceClock
 from exporter.service.lease_keeper import LeaseKeeper, Standing
+from exporter.service.owner_figures import OwnerFigures, read_owner_figures
 from exporter.service.workers import Assignment, Workers, make_workers
 from exporter.triggers import Ask
 from exporter.view import ClusterState, LeaseState
@@ -50,6 +52,9 @@ class OwnedWorkspaces:
         self._epochs: dict[str, int] = {}
         self._given_at: dict[str, float] = {}
         self._versions: dict[str, int] = {}
+        self._read_at: dict[str, float] = {}
+        self._figures: dict[str, OwnerFigures] = {}
+        self._began = time.monotonic()
         self._conditions = Conditions(_log)
 
     @property
@@ -100,32 +105,64 @@ class OwnedWorkspaces:
         """Read what other replicas have written since the last time."""
         if self._keeper is None:
             return
-        for lease in self._keeper.standing.board.leases:
+        standing = self._keeper.standing
+        for lease in standing.board.leases:
             name = lease.workspace
-            if name in self.workers or lease.version == self._versions.get(name):
+            if name in self.workers or name not in self._keeper.me.workspaces:
                 continue
             with suppress(LedgerError):  # the page says how old it is
-                known = self._ledger.workspace(name)
-                known.refresh()
-                self._versions[name] = lease.version
-                self._assume_skew(name)
+                if lease.version != self._versions.get(name):
+                    self._read(name)
+                    self._versions[name] = lease.version
+                self._read_at[name] = standing.renewed_at
+
+    def _read(self, name: str) -> None:
+        self._ledger.workspace(name).refresh()
+        self._assume_skew(name)
+        figures = read_owner_figures(self._ledger, name)
+        if figures is not None:
+            self._figures[name] = figures
+
+    def epoch(self, workspace: str) -> int | None:
+        """Since when this process owns the workspace; None where it does not, or is alone with its ledger."""
+        return self._epochs.get(workspace)
+
+    def figures(self) -> Mapping[str, OwnerFigures]:
+        """What the living owners of other workspaces say of themselves, by workspace."""
+        if self._keeper is None:
+            return {}
+        board = self._keeper.standing.board
+        return {
+            lease.workspace: figures
+            for lease in board.leases
+            if lease.workspace not in self.workers
+            and board.is_alive(lease.owner)
+            and (figures := self._figures.get(lease.workspace)) is not None
+            and figures.epoch == lease.epoch
+        }
 
     def states(self) -> tuple[ClusterState, Mapping[str, LeaseState]] | None:
         """The replicas, and who owns each workspace; None where this process is alone with its ledger."""
         if self._keeper is None:
             return None
-        board, lag_seconds = self._keeper.standing.board, self._keeper.age_seconds()
+        board = self._keeper.standing.board
         states = {
             lease.workspace: LeaseState(
                 owner=self._owner(board, lease.workspace),
                 is_mine=lease.workspace in self.workers,
                 epoch=self._epochs.get(lease.workspace, lease.epoch),
-                page_lag_seconds=0.0 if lease.workspace in self.workers else lag_seconds,
+                page_lag_seconds=self._lag_seconds(lease.workspace),
             )
             for lease in board.leases
             if lease.workspace in self._keeper.me.workspaces
         }
         return ClusterState(replicas=len(board.living), configurations=board.configurations), states
+
+    def _lag_seconds(self, workspace: str) -> float:
+        """How long ago the page was known to be of all that the owner had written: 0 where that is this process."""
+        if workspace in self.workers:
+            return 0.0
+        return time.monotonic() - self._read_at.get(workspace, self._began)
 
     def _owner(self, board: Board, workspace: str) -> str | None:
         """The owner's name; this replica may have taken the lease just after it saw the board."""

@@ -206,6 +206,13 @@ def test_a_finding_is_as_old_as_its_first_sight(world: Any, shown: Any) -> None:
     assert figures["hex_finding_first_seen_timestamp_seconds"] == {("idle_paid_seat", "u1"): 400}
 
 
+def test_another_process_shows_the_same_of_the_audit_that_was_kept(world: Any, shown: Any) -> None:
+    audit = audited(SEAT, HOURLY, SECOND_WAY, CROWD)
+    world.acme.findings.write([], {}, world.now_ms, {}, audit)
+
+    assert shown(world.acme.findings.last_audit()) == shown(audit)
+
+
 def test_realised_savings_are_dollars(world: Any) -> None:
     world.acme.findings.write([], {"idle_paid_seat": 2_500_000}, world.now_ms)
     world.release()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,19 +15,33 @@ from exporter.config import Cluster, Config, Storage, Workspace
 from exporter.errors import LeaseLostError, LedgerError
 from exporter.facts import Project
 from exporter.hexapi import TokenSource
+from exporter.insight.savings import Audit, Saving
 from exporter.ledger import Ledger, Replica, open_ledger
 from exporter.ledger.lease_plan import GONE_MS
 from exporter.ledger.opening import open_store
 from exporter.polling import WorkspaceClock
 from exporter.service.lease_keeper import LeaseKeeper, difference, digest_of, make_keeper
 from exporter.service.owned_workspaces import OwnedWorkspaces
+from exporter.service.page_states import PageStates
 from exporter.service.workers import Assignment
 from exporter.triggers import RunAnswer, RunRequest
+from exporter.view import GatewayState, Status, WorkspaceStatus
 
 NAMES = ("acme", "labs", "shop")
 CONFIG = Config(
     workspaces=tuple(Workspace(name=name, base_url="http://127.0.0.1:9/api/v1", token_env="T") for name in NAMES),
     storage=Storage(url="sqlite://"),
+)
+
+AUDIT = Audit(
+    now_ms=round(SystemClock().now() * 1000),
+    since_ms=None,
+    findings=(),
+    ignored=(),
+    not_judged=(),
+    totals={},
+    saving=Saving(micro=3),
+    spent=Saving(runs=2.5),
 )
 
 
@@ -52,6 +67,23 @@ class Process:
         clocks = {workspace: WorkspaceClock(SystemClock()) for workspace in NAMES}  # its workers really wait
         leaving = {workspace: self._leaving(workspace) for workspace in NAMES}
         self.owned = OwnedWorkspaces(self.ledger, clocks.__getitem__, self.keeper, leaving, [], lambda _: unasked)
+        self.status = Status()
+        self.gateways: dict[str, Callable[[], GatewayState]] = {}
+        self.states = PageStates(self.ledger, self.status, self.owned, self.gateways, clocks.__getitem__)
+
+    def shown(self, workspace: str) -> WorkspaceStatus:
+        """What the next page shows of a workspace, but for who owns it."""
+        self.owned.refresh()
+        self.states.share()
+        self.states.gather(CONFIG)
+        return replace(self.status.current.workspaces[workspace], lease=None)
+
+    def lag_seconds(self, workspace: str) -> float:
+        """How old its page says that it is."""
+        self.owned.refresh()
+        states = self.owned.states()
+        assert states is not None
+        return states[1][workspace].page_lag_seconds
 
     async def turn(self) -> None:
         """Renew, and go by what that shows."""
@@ -157,6 +189,51 @@ def test_a_page_is_of_what_others_have_written_since(play):
 
         assert second.ledger.workspace("acme").project("p") is not None
         assert second.ledger.version > before
+
+    play(scenario)
+
+
+def test_a_page_shows_what_the_owner_knows_by_itself(play, manual_clock):
+    async def scenario(first: Process, second: Process) -> None:
+        await first.turn()
+        first.gateways["acme"] = lambda: GatewayState(queue_length=4, active_runs=3)
+        first.ledger.workspace("acme").findings.write([], {}, AUDIT.now_ms, {}, AUDIT)
+        shown = first.shown("acme")
+        await second.turn()
+
+        assert second.shown("acme") == shown
+        assert (shown.planned_requests_per_hour, shown.overdue_projects) == (0, 0)
+        assert shown.gateway == GatewayState(queue_length=4, active_runs=3)
+        assert shown.audit == AUDIT
+
+        manual_clock.advance(GONE_MS / 1000)
+        second.keeper.beat()  # it has taken the lease, and knows nothing of its own yet
+        assert second.shown("acme").gateway is None
+        await second.turn()
+
+    play(scenario)
+
+
+def test_a_page_that_cannot_be_brought_up_to_date_says_so(play, monkeypatch):
+    async def scenario(first: Process, second: Process) -> None:
+        await first.turn()
+        await second.turn()
+        second.shown("acme")
+        known = second.ledger.workspace("acme")
+
+        def fail() -> None:
+            raise LedgerError("the database is away")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(known, "refresh", fail)
+            first.ledger.workspace("acme").set_cool_down(1)
+            await second.turn()
+            before = second.lag_seconds("acme")
+            await second.turn()
+            assert second.lag_seconds("acme") > before > 0
+        second.owned.refresh()
+        assert second.lag_seconds("acme") < before
+        assert first.lag_seconds("acme") == 0
 
     play(scenario)
 

@@ -62,9 +62,7 @@ class PageStates:
         for workspace in config.workspaces:
             self._status.update(workspace.name, audit=self._audit(workspace.name))
 
-    def _update(
-        self, name: str, report: PollReport, skew_seconds: float | None, gateway: GatewayState | None
-    ) -> None:
+    def _update(self, name: str, report: PollReport, skew_seconds: float | None, gateway: GatewayState | None) -> None:
         self._status.update(
             name,
             planned_requests_per_hour=report.planned_requests_per_hour,

@@ -43,11 +43,17 @@ class PostgresServer:
             init, env=env, cwd=folder, capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False, **as_user
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        command = [binary, "-D", self.data, "-k", folder, *(part for one in SETTINGS for part in ("-c", one))]
-        self._process = subprocess.Popen(
-            command, env=env, cwd=folder, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **as_user
-        )
+        self._command = [binary, "-D", self.data, "-k", folder, *(part for one in SETTINGS for part in ("-c", one))]
+        self._start_as = {"env": env, "cwd": folder, **as_user}
         self.said: list[str] = []
+        self.start()
+
+    def start(self) -> None:
+        """Have it run, for the first time or after `stop`; returns when it takes connections."""
+        self._process = subprocess.Popen(
+            self._command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **self._start_as
+        )
+        self.said.clear()
         self._ready = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -73,10 +79,10 @@ class PostgresServer:
             connection.execute(f"create database {name}")
         return name
 
-    def stop(self) -> None:
-        """End the server at once, whoever is connected; what it held is not kept."""
+    def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
+        """End the server at once, whoever is connected; what it held is kept only by SIGINT."""
         if self._process.poll() is None:
-            self._process.send_signal(signal.SIGQUIT)
+            self._process.send_signal(how)
             self._process.wait(DEADLINE_SECONDS)
         self._reader.join(DEADLINE_SECONDS)
 
@@ -143,14 +149,20 @@ def postgres_ledgers(postgres_server: PostgresServer) -> Iterator[PostgresLedger
 @pytest.fixture(scope="session")
 def postgres_server(request: pytest.FixtureRequest, postgres: Path) -> Iterator[PostgresServer]:
     """A server that runs as long as the tests do."""
-    libraries = library_path(postgres)
-    env = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "LD_LIBRARY_PATH": libraries}
-    if "not found" in linked(postgres, libraries):
+    if "not found" in linked(postgres, library_path(postgres)):
         skip_absent(request.config, "the libraries of PostgreSQL", "as root: apt-get install postgresql-15")
+    with running_server(postgres) as server:
+        yield server
+
+
+@contextmanager
+def running_server(binary: Path) -> Iterator[PostgresServer]:
+    """A server of this program, with nothing in it."""
+    env = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "LD_LIBRARY_PATH": library_path(binary)}
     # Short, since the path of a socket is, and where another user can get at it.
     folder = Path(tempfile.mkdtemp(prefix="hexpg-", dir="/tmp"))
     try:
-        server = PostgresServer(_reachable(postgres, folder), folder, env)
+        server = PostgresServer(_reachable(binary, folder), folder, env)
         try:
             yield server
         finally:

@@ -165,6 +165,17 @@ def running_world() -> Iterator[World]:
                 world.close()
 
 
+@contextmanager
+def what_was_said(world: World) -> Iterator[None]:
+    """The last lines of each replica where something goes wrong."""
+    try:
+        yield
+    except BaseException:
+        for log in sorted(world.folder.glob("replica-*.log")):
+            print(log.name, *log.read_text(errors="replace").splitlines()[-12:], sep="\n  ")
+        raise
+
+
 # What happens to the owner. Each returns once the world is whole again; `taken` is when the other had taken over.
 
 
@@ -335,7 +346,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--fault", choices=[one.__name__ for one in (*FAULTS, *TROUBLES)])
     chosen = parser.parse_args()
-    with running_world() as world:
+    with running_world() as world, what_was_said(world):
         world.roles()
         wait_for(lambda: world.sql("select first_contact_ms from workspaces where first_contact_ms is not null"))
         projects = wait_for(lambda: world.sql("select project_id from projects order by 1"))

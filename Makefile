@@ -40,9 +40,10 @@ docs: ## write what docs/metrics.md and docs/configuration.md take from the code
 	@$(PYTHON) -m exporter.metrics.docs > .metrics.md && mv .metrics.md docs/metrics.md
 	@$(PYTHON) -m exporter.config.docs docs/configuration.md
 
-golden: ## write the golden page, tests/metrics/golden.prom
+golden: ## write the golden page, tests/metrics/golden.prom, and the statements that warehouses are sent
 	@scripts/install test
 	@WRITE_GOLDEN=1 $(PYTHON) -m pytest -q tests/metrics/test_metrics_collector.py -k golden
+	@WRITE_GOLDEN=1 $(PYTHON) -m pytest -q tests/warehouse/test_statements.py -k reviewed
 
 chart: ## write what the Helm chart takes from alerts/
 	@scripts/install test

@@ -85,8 +85,7 @@ async def _check(
                 console.print(escape(f"asks   {sentence}"))
             else:
                 faults.append(sentence)
-        answers = warehouse_answers(config, workspace.name, clock, environ)
-        for is_right, sentence in await asyncio.to_thread(list, answers):
+        async for is_right, sentence in warehouse_answers(config, workspace.name, clock, environ):
             if is_right:
                 console.print(escape(f"asks   {sentence}"))
             else:

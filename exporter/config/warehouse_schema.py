@@ -37,9 +37,16 @@ def warehouses(folder: Path) -> Items[Warehouse]:
 
 
 def _check_names(entries: Sequence[tuple[Spot, Warehouse]]) -> None:
-    """A name identifies the series of a warehouse."""
+    """A name identifies the series of a warehouse; a log that is read twice counts its money twice."""
     seen: set[str] = set()
+    logs: dict[tuple[str | None, ...], str] = {}
     for spot, warehouse in entries:
         if warehouse.name in seen:
             spot.refuse(f'a warehouse "{printable(warehouse.name)}" is there already; write another name')
         seen.add(warehouse.name)
+        region = warehouse.region if warehouse.kind == "bigquery" else None
+        log = (warehouse.url_env, warehouse.url_file, warehouse.relation, region, warehouse.workspace)
+        other = logs.setdefault(log, warehouse.name)
+        if other != warehouse.name:
+            what = f'"{printable(warehouse.name)}" reads the same query log as "{printable(other)}"'
+            spot.refuse(f"{what}, so that its money would be counted twice; keep one of them")

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import islice
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -156,22 +157,26 @@ class WarehouseRepository:
             new = {key: sums for key, sums in new.items() if key.hour_ms not in lost}
             counted = {key: known for key, known in counted.items() if key.hour_ms not in lost}
             run_queries = {one: amount for one, amount in run_queries.items() if _hour_of(one) not in lost}
-            rows, amounts = [], defaultdict[tuple[str, tuple[str, ...]], int](int)
-            for key in new.keys() | {key for key, known in counted.items() if any(known)}:
-                sums, known = new.get(key, WarehouseSums()), counted.get(key, (0, 0, 0, 0))
-                after = known
-                if count_from_ms is not None and key.hour_ms >= count_from_ms:
-                    found = (sums.queries, sums.elapsed_ms, sums.cache_hits, sums.cache_judged)
-                    after = tuple(map(max, known, found))
-                    _add(amounts, key, warehouse, [one - other for one, other in zip(after, known, strict=True)])
-                rows.append(
-                    {"workspace": self._workspace, "warehouse": warehouse}
-                    | key._asdict()
-                    | asdict(sums)
-                    | dict(zip(_COUNTED, after, strict=True))
-                )
+            amounts = defaultdict[tuple[str, tuple[str, ...]], int](int)
+
+            def rows() -> Iterator[Mapping[str, object]]:
+                for key in new.keys() | {key for key, known in counted.items() if any(known)}:
+                    sums, known = new.get(key, WarehouseSums()), counted.get(key, (0, 0, 0, 0))
+                    after = known
+                    if count_from_ms is not None and key.hour_ms >= count_from_ms:
+                        found = (sums.queries, sums.elapsed_ms, sums.cache_hits, sums.cache_judged)
+                        after = tuple(map(max, known, found))
+                        _add(amounts, key, warehouse, [one - other for one, other in zip(after, known, strict=True)])
+                    yield (
+                        {"workspace": self._workspace, "warehouse": warehouse}
+                        | key._asdict()
+                        | asdict(sums)
+                        | dict(zip(_COUNTED, after, strict=True))
+                    )
+
             transaction.connection.execute(delete(WAREHOUSE_HOURS).where(within))
-            upsert(transaction.connection, WAREHOUSE_HOURS, rows)
+            for some in _pieces(rows()):
+                upsert(transaction.connection, WAREHOUSE_HOURS, some)
             self._replace_run_queries(transaction, warehouse, span, run_queries, lost)
             self._count(transaction, amounts, now_ms)
             state = self._state_within(transaction, warehouse)
@@ -194,7 +199,7 @@ class WarehouseRepository:
         mine = (column.workspace == self._workspace) & (column.warehouse == warehouse)
         within = mine & (column.hour_ms >= span[0]) & (column.hour_ms < span[1]) & column.hour_ms.not_in(lost)
         transaction.connection.execute(delete(WAREHOUSE_RUN_QUERIES).where(within))
-        rows = [
+        rows = (
             {
                 **one._asdict(),
                 "workspace": self._workspace,
@@ -205,8 +210,9 @@ class WarehouseRepository:
                 "queries": queries,
             }
             for one, queries in found.items()
-        ]
-        upsert(transaction.connection, WAREHOUSE_RUN_QUERIES, rows)
+        )
+        for some in _pieces(rows):
+            upsert(transaction.connection, WAREHOUSE_RUN_QUERIES, some)
 
     def run_queries(self, start_ms: int, end_ms: int) -> Iterator[tuple[str, RunQuery, int]]:
         """The queries of runs that ended in the hours of [start, end), project by project, with their number.
@@ -377,6 +383,12 @@ def _lost(before: Mapping[int, int], new: Mapping[WarehouseKey, WarehouseSums]) 
     if first_ms is not None and lost and min(lost) < first_ms and now[first_ms] < before[first_ms]:
         lost.add(first_ms)
     return lost
+
+
+def _pieces(rows: Iterator[Mapping[str, object]]) -> Iterator[list[Mapping[str, object]]]:
+    """A few at a time: a row in this form takes a kilobyte."""
+    while some := list(islice(rows, _FETCHED_AT_ONCE)):
+        yield some
 
 
 def _hour_of(query: RunQuery) -> int:

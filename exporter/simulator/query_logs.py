@@ -267,7 +267,7 @@ def _all(hour: _Hour) -> Iterator[tuple[str, str, int, int, int]]:
 def _snowflake(hour: _Hour) -> Iterator[tuple[int, str, Row]]:
     for query_id, text, start_ms, end_ms, work_ms in _all(hour):
         row: Row = {"query_id": query_id, "query_text": text, "warehouse_id": hour.warehouse}
-        row = {**row, "start_time": start_ms, "end_time": end_ms}
+        row = {**row, "start_time": start_ms, "end_time": end_ms, "execution_time": work_ms}
         yield end_ms, "query_history", row
         if (credits := _credits(work_ms)) is not None:
             row = {"query_id": query_id, "start_time": start_ms, "end_time": end_ms}

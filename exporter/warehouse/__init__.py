@@ -2,7 +2,7 @@
 
 from exporter.warehouse.comment import Comment, parse_comment
 from exporter.warehouse.log_hours import HourSums, sums_by_hour
-from exporter.warehouse.log_reading import LogRead, read_hours, windows
+from exporter.warehouse.log_reading import LogRead, bytes_of_read, read_hours, windows
 from exporter.warehouse.log_rows import LogRow, log_row
 from exporter.warehouse.statements import grants, statement
 from exporter.warehouse.warehouse_monitor import WarehouseMonitor
@@ -13,6 +13,7 @@ __all__ = [
     "LogRead",
     "LogRow",
     "WarehouseMonitor",
+    "bytes_of_read",
     "grants",
     "log_row",
     "parse_comment",

@@ -14,8 +14,8 @@ from exporter.warehouse.log_rows import LogRow
 
 HOUR_MS = 3_600_000
 
-MOST_KEPT = 100_000
-"""Sums and queries of runs that are held before they are written: 30 MB."""
+MOST_KEPT = 20_000
+"""Sums and queries of runs that are held before they are written: 20 MB."""
 
 _MICRO = 1_000_000
 _TIB = 1 << 40

@@ -39,10 +39,18 @@ GRANTS = {
 """What an administrator has to run, by kind."""
 
 
-def statement(warehouse: Warehouse, dialect: str) -> str:
-    """The SQL with the parameters `from_ms` and `until_ms`, for a connection of this dialect."""
+ATTRIBUTION = "select query_id from snowflake.account_usage.query_attribution_history limit 0"
+"""Fails where that view is not granted: then credits are shared out by execution time, hour by hour."""
+
+
+def statement(warehouse: Warehouse, dialect: str, *, has_attribution: bool = True) -> str:
+    """The SQL with the parameters `from_ms` and `until_ms`, for a connection of this dialect.
+
+    `has_attribution`: whether Snowflake's own view of what each query cost can be read.
+    """
     if warehouse.relation is None:
-        return _file(warehouse.kind).replace("{region}", warehouse.region)
+        is_shared = warehouse.kind == "snowflake" and not has_attribution
+        return _file("snowflake_shares" if is_shared else warehouse.kind).replace("{region}", warehouse.region)
     quote = _QUOTES.get(dialect, '"')
     parts = warehouse.relation.split(".")
     quoted = ".".join(f"{quote}{part}{quote}" if "-" in part else part for part in parts)

@@ -1,5 +1,8 @@
 """The statements: each dialect's own words, and the owner's relation in the dialect of the connection."""
 
+import os
+from pathlib import Path
+
 import pytest
 import sqlglot
 from sqlglot import exp
@@ -52,6 +55,36 @@ def test_a_statement_is_one_of_its_dialect_and_reads_what_the_documentation_name
     assert {one.replace("`", "") for one in found} - named == tables
     assert read.find(exp.Select).find(exp.Star) is None
     assert "4096" in read.sql(dialect=kind)
+
+
+REVIEWED = Path(__file__).parent / "statements"
+
+RELATION_DIALECTS = {"postgres": "postgresql", "sqlite": "sqlite", "mysql": "mysql", "bigquery": "bigquery"}
+"""What sqlglot calls a dialect, and what SQLAlchemy does."""
+
+STATEMENTS = {
+    **{kind: (kind, statement(warehouse(kind), kind)) for kind in KINDS},
+    "snowflake_shares": ("snowflake", statement(warehouse("snowflake"), "snowflake", has_attribution=False)),
+    **{
+        f"relation_{name}": (
+            name,
+            statement(warehouse("bigquery" if name == "bigquery" else "table", relation="s.hex_queries"), dialect),
+        )
+        for name, dialect in RELATION_DIALECTS.items()
+    },
+}
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_a_statement_is_as_it_was_reviewed(name):
+    """As its dialect's parser reads it; `make golden` writes the files anew, read the difference before a commit."""
+    dialect, sql = STATEMENTS[name]
+    (read,) = sqlglot.parse(sql, dialect=dialect)
+    written = read.sql(dialect=dialect, pretty=True) + "\n"
+    file = REVIEWED / f"{name}.sql"
+    if os.environ.get("WRITE_GOLDEN"):
+        file.write_text(written)
+    assert written == file.read_text(), "run `make golden`, read the difference and commit it"
 
 
 def test_a_relation_takes_the_place_of_the_log_of_any_vendor():

@@ -121,6 +121,40 @@ def test_looks_while_the_log_fills_come_to_the_truth(logs, kind):
     assert plain({key: one for key, one in known.items() if key.hour_ms >= START_MS}) == expected(log, kind)
 
 
+@pytest.mark.slow
+def test_without_the_view_of_attribution_credits_are_shared_by_time_and_idle_stays_apart(logs):
+    _, entries = logs["snowflake"]
+    database = VendorDatabase("snowflake", PRICES["snowflake"], has_attribution=False)
+    database.add(one for one in entries if one.table != "query_attribution_history")
+    found = database.read(START_MS, END_MS)
+
+    ran = {one.row["query_id"]: one.row for one in entries if one.table == "query_history"}.values()
+    meters = {(one.row["warehouse_id"], one.row["start_time"]): one.row for one in entries if "metering" in one.table}
+    worked, used, idle, billed = (defaultdict(Fraction) for _ in range(4))
+    for row in ran:
+        worked[row["warehouse_id"], row["end_time"] - row["end_time"] % HOUR_MS] += row["execution_time"]
+    serving = set()
+    for row in ran:
+        key = row["warehouse_id"], row["end_time"] - row["end_time"] % HOUR_MS
+        if "Hex query metadata:" in row["query_text"]:
+            serving.add(key)
+            share = Fraction(meters[key]["credits_attributed_compute_queries"]) * row["execution_time"] / worked[key]
+            used[key[1]] += share
+    for key in serving:
+        billed[key[1]] += Fraction(meters[key]["credits_used_compute"])
+        idle[key[1]] += Fraction(
+            meters[key]["credits_used_compute"] - meters[key]["credits_attributed_compute_queries"]
+        )
+    for hour_ms, credits in billed.items():
+        mine = {key: one.usd_micro for key, one in found.items() if key.hour_ms == hour_ms}
+        queries = [usd for key, usd in mine.items() if key.part in ("query", "unattributed")]
+        # Each key is rounded by itself, and the database divides in floating point.
+        assert abs(sum(queries) - used[hour_ms] * 3_000_000) <= len(queries)
+        assert mine[WarehouseKey(hour_ms, "idle")] == round(idle[hour_ms] * 3_000_000)
+        assert sum(mine.values()) == round(credits * 3_000_000)
+    assert not any(one.unpriced for one in found.values())
+
+
 def test_a_table_that_fills_as_time_goes_on_is_read_to_the_micro_dollar(simulation, tmp_path):
     """The file as the demo has it: filled now and then, by a process that was killed and started again meanwhile."""
     file, log = tmp_path / "log.db", VendorLog(simulation, "snowflake", ["Snowflake*"])

@@ -12,7 +12,8 @@ from exporter.warehouse import log_row, statement, sums_by_hour
 
 _TABLES = {
     "query_history": """snowflake.account_usage.query_history
-        (query_id text, query_text text, warehouse_id text, start_time timestamptz, end_time timestamptz)""",
+        (query_id text, query_text text, warehouse_id text, start_time timestamptz, end_time timestamptz,
+         execution_time bigint)""",
     "query_attribution_history": """snowflake.account_usage.query_attribution_history
         (query_id text, start_time timestamptz, end_time timestamptz,
          credits_attributed_compute decimal(38, 9), credits_used_query_acceleration decimal(38, 9))""",
@@ -38,7 +39,7 @@ _TABLES = {
 class VendorDatabase:
     """The log of one vendor, whose session is in a time zone of its own."""
 
-    def __init__(self, kind, prices, timezone="UTC"):
+    def __init__(self, kind, prices, timezone="UTC", *, has_attribution=True):
         self.warehouse = Warehouse(name="w", kind=kind, url_env="U", prices=prices)
         self._database = duckdb.connect()
         self._database.execute(f"set timezone = '{timezone}'")
@@ -48,7 +49,7 @@ class VendorDatabase:
             self._database.execute(f"create schema {schema}")
         for table in _TABLES.values():
             self._database.execute(f"create table {table}")
-        self._translated = _translated(statement(self.warehouse, kind), kind)
+        self._translated = _translated(statement(self.warehouse, kind, has_attribution=has_attribution), kind)
 
     def add(self, entries):
         """The rows of these entries."""
@@ -76,7 +77,7 @@ class VendorDatabase:
 
 
 def _mark(table, column):
-    if not column.endswith("_time"):
+    if column == "execution_time" or not column.endswith("_time"):
         return "?"
     return "make_timestamp(? * 1000)" if table.startswith("sys_") else "to_timestamp(? / 1000)"
 

@@ -36,7 +36,8 @@ class QueryLog:
     def add(self, end_ms, *, query_id, text=None, credits="0.1", part="query", seconds=1, cache_hit=0):
         """One row."""
         text = commented() if text is None and part == "query" else text
-        row = (part, query_id, end_ms - seconds * 1000, end_ms, text, cache_hit, credits, None, None, None)
+        start_ms = end_ms - seconds * 1000 if isinstance(end_ms, int) else None
+        row = (part, query_id, start_ms, end_ms, text, cache_hit, credits, None, None, None)
         self._database.execute("insert into hex_queries values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
         self._database.commit()
 

@@ -77,7 +77,24 @@ def test_a_context_that_is_no_word_is_unknown_and_a_cell_that_is_no_id_is_none()
     assert parse_comment(comment(project_url="?selectedCellId=a&selectedCellId=b")) == READ._replace(cell_id="")
 
 
-PIECES = st.sampled_from([comment(), comment()[:-9], "-- ", "/* Hex query metadata: ", "{", '"', "'", "\n", "*/", ";"])
+SECRET = "from_secret_table"
+PIECES = st.sampled_from(
+    [
+        SECRET,
+        comment(),
+        comment()[:40],
+        '"}',
+        comment()[:-9],
+        "-- ",
+        "/* Hex query metadata: ",
+        "{",
+        '"',
+        "'",
+        "\n",
+        "*/",
+        ";",
+    ]
+)
 
 
 @given(st.lists(st.one_of(PIECES, st.text(max_size=8)), max_size=9).map("".join))
@@ -85,3 +102,4 @@ PIECES = st.sampled_from([comment(), comment()[:-9], "-- ", "/* Hex query metada
 def test_no_text_raises_or_gets_into_an_id(text: str) -> None:
     found = parse_comment(text)
     assert found is None or found.project_id == FIELDS["project_id"]
+    assert SECRET not in repr(found)

@@ -116,13 +116,24 @@ def test_a_log_that_cannot_be_read_is_a_failure_with_a_reason_and_keeps_its_wate
     assert failure
 
 
-def test_no_text_of_a_query_is_in_the_ledger(story):
-    story.log.add(NOW_MS - HOUR_MS, query_id="a")
-    story.log.add(NOW_MS - HOUR_MS, query_id="b", text="select secret_word -- Hex query metadata: {")
-    story.look()
-    assert story.money()["unattributed", ""] == (1, 300_000)
+def test_no_text_of_a_query_is_in_ledger_log_or_label(story, capsys):
+    """Whatever a text looks like, what stands in it besides the comment's ids goes nowhere."""
+    secret, rng = "secret_word", random.Random(5)
+    pieces = [secret, commented(sql=secret), "-- Hex query metadata: {", '"project_id": "', '"}', "/*", "*/", "'", "\n"]
+    for number in range(80):
+        text = "".join(rng.choices(pieces, k=6)) + f" -- Hex query metadata: {secret}"
+        story.log.add(NOW_MS - HOUR_MS, query_id=f"q{number}", text=text)
+    story.log.add(NOW_MS - HOUR_MS, query_id=secret, text=commented(sql=secret))
+    story.log.add("soon", query_id="bad", text=secret)
+    story.log.add(NOW_MS - HOUR_MS, query_id="total", text=secret, part=secret)
+    money = story.look()
+    assert money["query", "p1"][0] >= 1
+    assert money["unattributed", ""][0] > 40
     with sqlite3.connect(story.path) as database:
-        assert "secret_word" not in "\n".join(database.iterdump())
+        assert secret not in "\n".join(database.iterdump())
+    story.known.release_holds(NOW_MS + 300_000)
+    assert secret not in repr(story.known.counters())
+    assert secret not in "".join(capsys.readouterr())
 
 
 def test_rows_in_any_order_of_arrival_come_to_the_truth(story):

@@ -140,7 +140,7 @@ class WarehouseMonitor:
             return False
         projects = polled(self._ledger, self._config)
         return any(
-            one.project.published_ms is not None and not self._ledger.versions.of(one.project.project_id)
+            one.project.state == "published" and not self._ledger.versions.of(one.project.project_id)
             for one in projects
         )
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from exporter.config import Prices
-from exporter.facts import Project
-from exporter.insight.savings import AuditInput, QueryHour, SourceUse, WarehouseQueries, audit
+from exporter.facts import Project, Schedule
+from exporter.insight.savings import Amount, AuditInput, ProjectUse, QueryHour, SourceUse, WarehouseQueries, audit
 from exporter.insight.tariffs import tariff
 
 HOUR_MS = 3_600_000
@@ -110,3 +110,32 @@ def test_without_a_log_nothing_is_judged() -> None:
     missing = {one.kind: one.needs for one in audit(replace(given(), queries=None)).not_judged}
 
     assert {missing[kind] for kind in ("costliest_cell", "full_refresh", "notebook_by_hand")} == {"warehouses"}
+
+
+def test_schedules_that_are_not_needed_save_warehouse_money_too_and_it_counts_once() -> None:
+    """Half of the scheduled queries' money for half of the runs; of two findings on it, the larger counts."""
+    schedule = Schedule(cadence="hourly", enabled=True, cron="0 * * * *")
+    project = Project(
+        project_id="p",
+        title="P",
+        created_ms=1,
+        published_ms=1,
+        schedules=(schedule,),
+        viewed_ms=NOW_MS,
+        views_7d=1,
+    )
+    use = ProjectUse(by={("scheduled", "completed"): Amount(336, 336_000)})
+    evidence = replace(
+        given(hour(1, 10_000_000), hour(2, 5_000_000, context="app_view"), sources={"p": SOURCE}),
+        projects=(project,),
+        since_ms=NOW_MS - 2 * WEEK_MS,
+        uses={"p": use},
+    )
+    whole = audit(evidence)
+    (refreshed,) = found(evidence, "over_refreshed")
+    (full,) = found(evidence, "full_refresh")
+    share = min(1 - 1.5 / 168, 21 / 30)
+    assert refreshed.saving.other_micro == pytest.approx(month(10_000_000) * share, abs=2)
+    assert full.saving.other_micro == month(10_000_000 * 21 // 30)
+    assert {refreshed.counted.other_micro, full.counted.other_micro} == {0, whole.saving.other_micro}
+    assert whole.spent.other_micro == month(10_000_000)

@@ -240,6 +240,20 @@ def test_without_their_cells_runs_are_not_judged_after_a_day(story):
     assert story.counted()[UNJUDGED, ("p1", "cells_unknown")] == 1
 
 
+def test_a_project_that_is_archived_is_not_waited_for(story):
+    story.export()
+    story.known.record_projects(
+        [
+            Project(project_id="p1", created_ms=1, published_ms=1),
+            Project(project_id="old", created_ms=1, published_ms=1, archived_ms=2),
+        ],
+        NOW_MS,
+    )
+    story.run("r", hours_ago=6)
+    story.look()
+    assert story.counted()[EXPECTED, ("p1",)] == 4
+
+
 def test_a_log_that_is_configured_later_counts_from_then_on(story):
     """Or under another name: what is in it already was not seen to happen."""
     story.export()

@@ -1,12 +1,12 @@
 """The audit's input, looked up by project, by person and by connection; worked out once for all finders."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from exporter.facts import Project, ProjectVersion, Seat
 from exporter.insight.savings.audit_input import DAY_MS, Amount, AuditInput, ProjectUse
-from exporter.insight.savings.finding import Saving
+from exporter.insight.savings.finding import MONTH_MS, Saving
 from exporter.insight.savings.pricing import Claim, Pricing
 from exporter.insight.schedule_firings import WEEK_MS, firings
 
@@ -30,8 +30,22 @@ class AuditContext:
         since_ms = audit_input.since_ms
         self.window_ms = 0 if since_ms is None else max(0, audit_input.now_ms - since_ms)
         self.week_start_ms = audit_input.now_ms // _HOUR_MS * _HOUR_MS
-        self.pricing = Pricing(audit_input.tariff, audit_input.compute_hour_micro, max(1, self.window_ms))
+        self.pricing = Pricing(
+            audit_input.tariff, audit_input.compute_hour_micro, max(1, self.window_ms), self._queries_of_schedules()
+        )
         self._week_firings: dict[str, float] = {}
+
+    def _queries_of_schedules(self) -> Mapping[str, tuple[int, float]]:
+        """What each project's scheduled queries cost a month in the warehouse, and its scheduled runs in the window."""
+        queries, sums = self.input.queries, Counter[str]()
+        for one in () if queries is None else queries.hours:
+            if SCHEDULED in one.context.split("_"):
+                sums[one.project_id] += one.usd_micro
+        span_ms = 1 if queries is None else queries.span_ms
+        return {
+            project_id: (micro * MONTH_MS // span_ms, self.scheduled_runs(project_id).runs)
+            for project_id, micro in sums.items()
+        }
 
     @property
     def are_runs_known(self) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from math import fsum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from exporter.insight.savings.finding import MONTH_MS, Saving
@@ -15,13 +16,14 @@ class Claim(NamedTuple):
     """So much of a project's runs in the window: a part of them may be claimed, so `runs` need not be whole.
 
     What stays, but costs less: with `hour_micro` each hour of compute is so much cheaper, with `is_queries` only the
-    own estimate for queries is saved. No run is saved then.
+    own estimate for queries is saved, with `other_micro` so much a month of the warehouse's bill. No run is saved then.
     """
 
     runs: float
     ms: int
     hour_micro: int | None = None
     is_queries: bool = False
+    other_micro: int | None = None
 
 
 class Pricing:
@@ -30,7 +32,15 @@ class Pricing:
     Every figure is rounded down and grows with runs and run time, so that parts never cost more than the whole.
     """
 
-    def __init__(self, tariff: Tariff, compute_hour_micro: Mapping[str, int], window_ms: int) -> None:
+    def __init__(
+        self,
+        tariff: Tariff,
+        compute_hour_micro: Mapping[str, int],
+        window_ms: int,
+        queries: Mapping[str, tuple[int, float]] = MappingProxyType({}),
+    ) -> None:
+        """`queries`: what each project's scheduled queries cost a month in the warehouse, and its scheduled runs."""
+        self._queries_of_schedules = queries
         self._tariff = tariff
         self._compute_hour_micro = compute_hour_micro
         self._window_ms = window_ms
@@ -41,6 +51,8 @@ class Pricing:
 
     def month(self, project_id: str, claim: Claim) -> Saving:
         """What so much of one project costs a month."""
+        if claim.other_micro is not None:
+            return Saving(other_micro=claim.other_micro)
         if claim.hour_micro is not None:
             return Saving(micro=self._a_month(claim.hour_micro * claim.ms // _HOUR_MS))
         if claim.is_queries:
@@ -53,7 +65,12 @@ class Pricing:
             runs=claim.runs * MONTH_MS / self._window_ms,
             ms=claim.ms * MONTH_MS // self._window_ms,
             estimate_micro=self._a_month(estimate) if is_priced else 0,
+            other_micro=self._warehouse(project_id, claim.runs),
         )
+
+    def _warehouse(self, project_id: str, runs: float) -> int:
+        month, all_runs = self._queries_of_schedules.get(project_id, (0, 0.0))
+        return int(month * min(1.0, runs / all_runs)) if all_runs else 0
 
     def months(self, claims: Mapping[str, Claim]) -> Saving:
         """What so much of several projects costs a month."""

@@ -12,6 +12,7 @@ from exporter.insight.savings.audit_input import WarehouseQueries
 from exporter.insight.savings.candidate import Candidate, Found, unready
 from exporter.insight.savings.finding import MONTH_MS, Fact, Finding, NotJudged, Saving
 from exporter.insight.savings.frequency import source_use
+from exporter.insight.savings.pricing import Claim
 from exporter.insight.schedule_firings import WEEK_MS
 from exporter.insight.tariffs import MICRO
 
@@ -201,4 +202,6 @@ def _candidate(
         action=action,
         where=where,
     )
-    return Candidate(finding=finding)
+    # Of money for schedules, runs that are not needed may be the larger finding: only one of them counts.
+    claims = {project.project_id: Claim(0, 0, other_micro=saving.other_micro)} if kind == FULL_REFRESH else {}
+    return Candidate(finding=finding, claims=claims)

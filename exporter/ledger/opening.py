@@ -29,7 +29,7 @@ _STANDS_STILL = (
 )
 _SERVES_NONE = (
     "it serves no counters, because they would begin again with each start: "
-    "make the file writable and restart, or set storage.url to sqlite:// to count in memory"
+    "make the file writable, or set storage.url to one that is, and restart"
 )
 
 

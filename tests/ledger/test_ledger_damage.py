@@ -118,11 +118,11 @@ class TestDisk:
         assert problem == (
             f"{path}: cannot be written: [Errno 13] Permission denied: '{path.parent}'; "
             "the ledger is in memory and ends with this process; it serves no counters, because they would begin again "
-            "with each start: make the file writable and restart, or set storage.url to sqlite:// to count in memory"
+            "with each start: make the file writable, or set storage.url to one that is, and restart"
         )
         assert (is_durable, counted) == (False, None)
 
-    def test_a_ledger_in_memory_on_purpose_counts(self, manual_clock: Any) -> None:
+    def test_a_ledger_in_memory_that_takes_the_place_of_no_file_counts(self, manual_clock: Any) -> None:
         ledger = open_ledger("sqlite://", clock=manual_clock)
         ledger.workspace("acme").count(*SERIES, 1, 0)
 

@@ -9,23 +9,26 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN ["python3", "-m", "venv", "tools"]
 RUN ["python3", "-m", "venv", "--without-pip", "/opt/hex-exporter"]
 COPY requirements.txt requirements-build.txt ./
-RUN tools/bin/pip install --require-hashes --requirement requirements-build.txt \
- && tools/bin/pip --python /opt/hex-exporter/bin/python install --require-hashes --requirement requirements.txt
+# Compiled at the end, without what is removed.
+RUN tools/bin/pip install --no-compile --require-hashes --requirement requirements-build.txt \
+ && tools/bin/pip --python /opt/hex-exporter/bin/python install --no-compile --require-hashes --requirement requirements.txt
 COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY exporter exporter
 COPY alerts alerts
 COPY dashboards dashboards
 RUN tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir wheels . \
- && tools/bin/pip --python /opt/hex-exporter/bin/python install --no-deps wheels/*.whl \
+ && tools/bin/pip --python /opt/hex-exporter/bin/python install --no-compile --no-deps wheels/*.whl \
  && mkdir state
 # The lock has no drivers; what it has keeps its version.
 RUN if [ -n "$EXTRAS" ]; then \
       sed -n 's/^\([A-Za-z0-9._-]*==[^ ;]*\).*/\1/p' requirements.txt > locked.txt \
-      && tools/bin/pip --python /opt/hex-exporter/bin/python install --constraint locked.txt \
+      && tools/bin/pip --python /opt/hex-exporter/bin/python install --no-compile --constraint locked.txt \
         "hex-exporter[$EXTRAS] @ file://$(ls /build/wheels/*.whl)"; \
     fi
 # Rich brings what colours source code, SQLAlchemy what tests its dialects: a fifth of all, and never imported.
-RUN rm -r /opt/hex-exporter/lib/python3*/site-packages/pygments /opt/hex-exporter/lib/python3*/site-packages/sqlalchemy/testing
+# Nothing can be compiled later; a driver's file that cannot be is never imported either.
+RUN rm -r /opt/hex-exporter/lib/python3*/site-packages/pygments /opt/hex-exporter/lib/python3*/site-packages/sqlalchemy/testing \
+ && { /opt/hex-exporter/bin/python -m compileall -q /opt/hex-exporter/lib || true; }
 
 FROM ${BASE}
 ARG VERSION

@@ -24,6 +24,9 @@ sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 
 LONGEST = (
     "tests/test_image.py",
+    "tests/ledger/test_ledger_failover.py",
+    "tests/report/test_report_focus_validator.py",
+    "tests/dashboards/test_dashboards_prometheus.py",
     "tests/test_scripts.py",
     "tests/test_crash.py",
     "tests/integration/test_accounting.py",

@@ -12,8 +12,8 @@ from exporter.simulator import Fault
 
 pytestmark = pytest.mark.usefixtures("all_runs_complete", "quiet")
 
-DAGS = 50
-"""Each of the five pauses comes about ten times, each kind of breakage about six times."""
+DAGS = 25
+"""Each of the five pauses comes about five times, each kind of breakage about three times."""
 
 SOURCE = file_source(every_seconds=300)
 

@@ -59,7 +59,7 @@ def test_the_same_run_is_given_while_it_runs_after_its_end_and_after_a_restart()
         assert [cache(one) for one in (first, running, over, later)] == ["bypass", "joined", "hit", "hit"]
         assert {run_id(one) for one in (first, running, over, later)} == {run_id(first)}
         assert later.json() == first.json()
-        await asyncio.sleep(86_400)
+        await world.clock.skip(86_400)
         assert run_id(await world.run(project, {"a": 1}, **KEY, **FRESH)) != run_id(first)
 
     play(story, run_seconds=50)

@@ -81,7 +81,7 @@ def test_200_strangers_cost_known_callers_nothing_and_hex_5_percent_of_the_rate(
                 await asyncio.sleep(70)
                 before = len(world.sent)
                 with knocking(world, count) as statuses:
-                    taken = await asyncio.gather(read_for(world, ALICE, 4), read_for(world, BOB, 4))
+                    taken = await asyncio.gather(read_for(world, ALICE, 2), read_for(world, BOB, 2))
                     run = await world.run(world.projects[0])
                 assert cache(run) == "miss"
                 strange = [
@@ -94,7 +94,7 @@ def test_200_strangers_cost_known_callers_nothing_and_hex_5_percent_of_the_rate(
         (alone, _), (beside, questions) = found
         assert beside <= max(1.5 * alone, 3.0)
         per_minute = world.pace.callers_allowed_per_minute
-        assert 0 < questions <= SHARE * per_minute * (4 + 5) + 1
+        assert 0 < questions <= SHARE * per_minute * (2 + 5) + 1
 
     in_virtual_time(live)
 

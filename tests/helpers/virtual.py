@@ -29,6 +29,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
         selector.select = jump
 
+    def skip(self, seconds: float) -> None:
+        """Let time pass in one go: what was due meanwhile is done once, late."""
+        self._elapsed += seconds
+
     def time(self) -> float:
         return 1_000.0 + self._elapsed
 
@@ -44,7 +48,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 class LoopClock:
     """The clock of a virtual loop; `step` moves the wall alone, as a corrected machine clock does."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
         self._began = loop.time()
         self._stepped = 0.0
@@ -57,6 +61,11 @@ class LoopClock:
 
     def step(self, seconds: float) -> None:
         self._stepped += seconds
+
+    async def skip(self, seconds: float) -> None:
+        """Let time pass as for a machine that sleeps: a day is no longer than a minute then."""
+        self._loop.skip(seconds)
+        await asyncio.sleep(1)
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(max(0.0, seconds))

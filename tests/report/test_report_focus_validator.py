@@ -64,20 +64,19 @@ def failed(validator: Path, bill: Path, *options: str) -> set[str]:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("config")
-@pytest.mark.parametrize(
-    "contract", ["", "contract: {seats: {editor: 1}, commit_usd_year: 6000, renews_on: 2027-03-01}"]
-)
-def test_a_months_bill_breaks_no_rule_of_focus(validator: Path, tmp_path: Path, contract: str) -> None:
-    file = tmp_path / "hex.yml"
-    file.write_text(file.read_text() + contract)
-    command = ["report", "--config.file", str(tmp_path / "hex.yml"), "--month", "2026-10", "--format", "csv"]
-    result = CliRunner().invoke(main, command)
-    assert result.exit_code == 0, result.output
-    bill = tmp_path / "bill.csv"
-    bill.write_text(result.stdout)
+def test_a_months_bill_breaks_no_rule_of_focus(validator: Path, tmp_path: Path) -> None:
+    """Without a contract and with one, in one file: each look takes twenty seconds."""
+    file, bill = tmp_path / "hex.yml", tmp_path / "bill.csv"
+    command = ["report", "--config.file", str(file), "--month", "2026-10", "--format", "csv"]
+    lines: list[str] = []
+    for contract in ("", "contract: {seats: {editor: 1}, commit_usd_year: 6000, renews_on: 2027-03-01}"):
+        file.write_text(file.read_text() + contract)
+        result = CliRunner().invoke(main, command)
+        assert result.exit_code == 0, result.output
+        head, *rows = result.stdout.splitlines(keepends=True)
+        lines += [*([] if lines else [head]), *rows]
+    bill.write_text("".join(lines))
 
     assert failed(validator, bill) - CONTRADICTION == set()
-    if not contract:
-        return  # each look takes twenty seconds, and the lines of a contract are the ones with the most prices
     of_prices = failed(validator, bill, "--applicability-criteria", PRICES)
     assert [rule for rule in of_prices if rule.startswith(("ListUnitPrice", "ContractedUnitPrice", "SkuMeter"))] == []

@@ -212,7 +212,8 @@ def test_a_closed_period_stays_and_its_adjustments_add_up(world: Any, seed: int)
         look(world, facts, now_ms)
         while closer.look(now_ms):
             pass
-        for period in closings.periods():
+        # Every fifth day: to read all that has been closed takes longer than to close it.
+        for period in closings.periods() if day.day % 5 == 2 else ():
             closing = closings.of(period)
             assert as_closed.setdefault(period, closing.body) == closing.body
             before = adjusted.get(period, ())

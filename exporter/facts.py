@@ -291,11 +291,15 @@ class ProjectVersion:
 
     @property
     def is_sql_only(self) -> bool | None:
-        """Whether it computes by SQL and nothing else, which needs no paid compute; None if that is not known."""
+        """Whether a warehouse computes all of it, by SQL, which needs no paid compute; None if that is not known.
+
+        SQL on a dataframe is computed where code is.
+        """
         if self.cells is None:
             return None
         kinds = {cell.cell_type for cell in self.cells}
-        return "sql" in kinds and kinds <= CELL_KINDS - {"code", "component_import", "writeback"}
+        is_remote = all(cell.queries is True for cell in self.cells if cell.cell_type == "sql")
+        return is_remote and "sql" in kinds and kinds <= CELL_KINDS - {"code", "component_import", "writeback"}
 
 
 def _any(answers: Iterable[bool | None]) -> bool | None:

@@ -947,7 +947,8 @@ GROUPS = (
             _counter(
                 "hex_gateway_requests_total",
                 "workspace outcome",
-                "Run requests by outcome: hit, miss, joined, bypass (the request demanded a run of its own), "
+                "Run requests by outcome: hit, miss, joined, bypass (the request demanded a run of its own, "
+                "or its project writes to a database), "
                 "refused (queue full or waited too long).",
             ),
             _counter(

@@ -66,7 +66,18 @@ class TestPaidCompute:
     def test_included_or_unknown_profiles_are_no_finding(self, profile: str | None) -> None:
         assert found("sql_on_paid_compute", self.on(profile, sql())) == []
 
-    @pytest.mark.parametrize("cells", [(sql(), CODE), (sql(), IMPORT), (CODE,), ()])
+    @pytest.mark.parametrize(
+        "cells",
+        [
+            (sql(), CODE),
+            (sql(), IMPORT),
+            (CODE,),
+            (),
+            (sql(), sql(queries=False)),
+            (sql(queries=None),),
+            (sql(), ExportedCell(cell_id="4", cell_type="agent")),
+        ],
+    )
     def test_what_computes_otherwise_is_not_sql_only(self, cells: Any) -> None:
         assert found("sql_on_paid_compute", self.on("large", *cells)) == []
 

@@ -19,13 +19,23 @@ LIST_USD = {"xs": "0", "small": "0", "medium": "0", "large": "0.32", "xl": "0.65
 
 @pytest.fixture(scope="module")
 def world() -> Any:
-    """A simulated workspace in the middle of a week, its published versions read over some hours."""
+    """A simulated workspace in the middle of a week, its versions read over some hours.
+
+    Of two of its projects another version, with another profile, was published in the middle of that week.
+    """
     clock = MovingClock(NOW)
-    simulation, following = follow(clock, projects=30, seed=5)
+    simulation, following = follow(clock, projects=30, seed=7)
+
+    def are_read() -> bool:
+        versions = following.known.versions
+        runs = following.known.runs_between(round((NOW - 9 * 86_400) * 1000), round(NOW * 1000))
+        return all(run.version in versions.of(run.project_id) for run in runs) and (
+            sum(bool(versions.of(one.project_id)) for one in simulation.projects) >= PUBLISHED
+        )
 
     async def read_versions() -> None:
-        for _ in range(3000):
-            if sum(bool(following.known.versions.of(one.project_id)) for one in simulation.projects) >= PUBLISHED:
+        for number in range(3000):
+            if number % 50 == 0 and are_read():
                 return
             clock.advance(min(await following.poller.step(), 1.0))
         raise AssertionError("the versions are never read")
@@ -114,15 +124,15 @@ def test_a_quarter_is_exact_where_versions_are_known_and_says_for_how_many_runs_
     bookkeeper = Bookkeeper(known, config)
     projects = {one.project_id: one for one in simulation.projects}
     period = period_at(snapshot.now_ms, "week", config.week("w"))
-    exact_micro = exact_runs = 0
+    exact_micro = exact_runs = mid_week = 0
     for _ in range(13):
         week = bookkeeper.at_end_of(snapshot.stored, period).week
         runs = [run for run in known.runs_between(*period) if run.status != "unable_to_allocate_kernel"]
         read = [run for run in runs if has_profile(known, run)]
-        truth = sum(
-            cost_micro(profile_at(simulation.seed, projects[run.project_id], int(run.version)), run.duration_ms or 0)
-            for run in read
-        )
+        profiles = [profile_at(simulation.seed, projects[run.project_id], int(run.version)) for run in read]
+        truth = sum(cost_micro(one, run.duration_ms or 0) for one, run in zip(profiles, read, strict=True))
+        mid_week += len({(run.project_id, one) for one, run in zip(profiles, read, strict=True)})
+        mid_week -= len({run.project_id for run in read})
         exact = [total for (_, profile), total in week.profiles.items() if profile.basis == "exact"]
         assert sum(one.compute_micro_usd for one in exact) == truth
         assert sum(one.runs for one in exact) == len(read)
@@ -131,6 +141,7 @@ def test_a_quarter_is_exact_where_versions_are_known_and_says_for_how_many_runs_
         period = period_before(period, "week", config.week("w"))
     assert exact_micro > 1_000_000
     assert exact_runs > 1000
+    assert mid_week > 0, "no project came with another profile in the middle of a week"
 
 
 def has_profile(known: Any, run: Any) -> bool:

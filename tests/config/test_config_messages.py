@@ -185,6 +185,8 @@ TWO = "workspaces: [{name: acme, token_env: A}, {name: labs, token_env: B}]\n"
 WHOLE_FILE = [
     ("workspaces: [{name: acme, token_env: A}, {name: acme, token_env: B}]",
      'workspaces[1]: a workspace "acme" is there already, in line 1; write another name'),
+    ("warehouses: [{name: a, kind: redshift, url_env: U}, {name: b, kind: redshift, url_env: U}]",
+     'warehouses[1]: "b" reads the same query log as "a", so that its money would be counted twice; keep one of them'),
     ("workspaces: [{name: acme, token_env: A}, {name: labs}]",
      "workspaces[1]: the token is missing; with several workspaces, add token_file or token_env to each"),
     (TWO + "gateway: {concurrency: 1}", "gateway: no workspace is named; write one of acme, labs"),

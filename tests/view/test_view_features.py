@@ -6,9 +6,9 @@ import msgspec
 import pytest
 from helpers.workspace_world import ORDERS, World
 
-from exporter.config import Budget, Collect, Exports, Gateway, Prices, Workspace
+from exporter.config import Budget, Collect, Exports, Gateway, Prices, Warehouse, Workspace
 from exporter.facts import Connection, ProjectVersion, Seat
-from exporter.ledger import RunProgress
+from exporter.ledger import RunProgress, WarehouseKey, WarehouseSums
 from exporter.view import FEATURES
 
 HOUR_MS = 3_600_000
@@ -177,3 +177,14 @@ def test_sources_are_reading_failing_or_on(world: World) -> None:
     key = ORDERS.key("orders")
     world.acme.sources.record_failure(key, "no such file", world.now_ms)
     assert states(world)["sources"][0] == "failing"
+
+
+def test_a_log_that_never_had_a_query_of_hex_may_be_one_that_hides_them(world: World) -> None:
+    world.configure(warehouses=(Warehouse(name="dwh", kind="redshift", url_env="U"),))
+    hour_ms = world.now_ms - world.now_ms % HOUR_MS
+    world.acme.warehouses.replace("dwh", (hour_ms - HOUR_MS, hour_ms), {}, world.now_ms, None)
+    state, needs = states(world)["warehouse"]
+    assert (state, "grants" in needs) == ("reading", True)
+    key = WarehouseKey(hour_ms - HOUR_MS, "query", "p1", "app_view")
+    world.acme.warehouses.replace("dwh", (hour_ms - HOUR_MS, hour_ms), {key: WarehouseSums(1)}, world.now_ms + 1, None)
+    assert states(world)["warehouse"] == ("on", "")

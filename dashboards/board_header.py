@@ -25,7 +25,7 @@ def header(*features: str, needs: bool = True) -> tuple[int, list[tuple[int, Any
 
 def everywhere_header(*features: str) -> tuple[int, list[tuple[int, Any]]]:
     """The first row of the board of all workspaces, each of which has its own age."""
-    return 2, [(24, _missing(features, "{{workspace}}, {{feature}}: {{state}}", "", "{{workspace}}: "))]
+    return 3, [(24, _missing(features, "{{workspace}}, {{feature}}: {{state}}", "", "{{workspace}}: "))]
 
 
 def _missing(features: Sequence[str], named: str, where: str = WORKSPACE, whose: str = "") -> Any:

@@ -135,12 +135,12 @@ def _curve() -> Any:
     limit = gauge("hex_budget_limit", ONE, last=RECENTLY)
     warning, critical = (threshold(one, ONE, last=RECENTLY) for one in ("warning", "critical"))
     none = gauge("hex_feature_state", *CHOSEN_NONE, last=RECENTLY)
-    return curve(
+    panel = curve(
         7,
         "This week against last week and the limit",
         about(
             "What is used in the course of the week. Dashed blue: the forecast. Thin: the same hours of last week. "
-            "Orange and red: where warning and critical begin. Choose `This week` to see it to its end.",
+            "Orange and red: where warning and critical begin. It is this week to its end, whatever time is chosen.",
             normal="close to the thin line, and the dashed line ends below the red one.",
             act="A steep piece is a project that runs more than last week: see the table. Steady but too high: "
             "a schedule was added, or the limit is too tight.",
@@ -154,9 +154,11 @@ def _curve() -> Any:
             Query(f"{limit} and on (workspace) {none}", "Default limit", _line(PLAIN, dashed=True, width=1)),
         ],
         unit=COUNT,
-        empty="No figures in this time",
+        empty="No figures in this week",
         span_gaps=True,
     )
+    # A month of weeks beside each other would be a saw; of a range that is shifted by no days Grafana rounds both ends.
+    return panel.time_from("now/w").time_shift("0d/w").hide_time_override(True)
 
 
 def _shares() -> Any:

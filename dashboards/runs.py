@@ -165,9 +165,9 @@ def _projects() -> Any:
         [
             project_column(),
             PROJECT_ID,
-            Column("Owner", label="owner", width=205),
+            Column("Owner", label="owner", width=225),
             Column("Team", label="team", width=95),
-            Column("This week", expr=_WEEK, width=125, properties=meter()),
+            Column("This week", expr=_WEEK, width=115, properties=meter()),
             Column("Last week", expr=_BEFORE, width=75),
             Column(
                 "Change",
@@ -178,7 +178,7 @@ def _projects() -> Any:
             Column("Failed", expr=failed, width=70, properties=tinted((PLAIN, None), (NOTE, 3), (BAD, 10))),
             Column("Failing", expr=f"{failed} / ({ended} > 0)", unit="percentunit", width=75),
             Column(
-                "Run time", expr=gauge("hex_project_run_seconds_7d"), unit="s", width=90, properties={"decimals": 1}
+                "Run time", expr=gauge("hex_project_run_seconds_7d"), unit="s", width=80, properties={"decimals": 1}
             ),
             Column("Views", expr=views("7d"), width=65),
         ],
@@ -276,7 +276,7 @@ def _week() -> Any:
         "This week and the last, all teams",
         about(
             "Runs of the workspace as they add up in the week, hour by hour: this week's until now, and all of last "
-            "week's.",
+            "week's. Below are its days.",
             normal="close to last week's line.",
             act="A steep piece: the table below shows which project. Its height at the end is what a week uses.",
         ),

@@ -128,19 +128,19 @@ def _found() -> str:
 
 
 _THROUGH = 'kind="overlapping_connections"'
-_BILLED, _ESTIMATE = 'money="billed"', 'money="estimate"'
+_BILLS, _ESTIMATE = 'money=~"billed|other"', 'money="estimate"'
 
 
 def _order() -> str:
     """What findings are ranked by: their saving, or for overlapping connections the cost of their runs.
 
-    What Hex bills comes first, the own estimate decides among what is billed alike, and runs where nothing has a
+    What anyone bills comes first, the own estimate decides among what is billed alike, and runs where nothing has a
     price: hence the factors.
     """
 
     def ranked(metric: str, *matchers: str) -> str:
-        billed, estimate = (gauge(metric, kind, *matchers) for kind in (_BILLED, _ESTIMATE))
-        return f"sum by ({_BY}) ({billed} * 1e6 or {estimate})"
+        bills, estimate = (gauge(metric, kind, *matchers) for kind in (_BILLS, _ESTIMATE))
+        return f"sum by ({_BY}) ({bills} * 1e6 or {estimate})"
 
     through = ranked("hex_finding_cost_month_money_usd", _THROUGH)
     amount = f"({through} or {ranked('hex_finding_saving_month_money_usd')})"
@@ -163,22 +163,22 @@ def _ranked() -> Any:
         ),
         _found(),
         [
-            Column("What", label="kind", width=115, properties=called(KINDS) | {"custom.cellOptions": _WRAPPED}),
+            Column("What", label="kind", width=107, properties=called(KINDS) | {"custom.cellOptions": _WRAPPED}),
             Column(
                 "Which",
                 label="name",
-                width=215,
+                width=196,
                 properties={"links": [_OPEN], "custom.cellOptions": _WRAPPED},
             ),
             Column(
                 "What to do",
                 label="action",
-                properties={"custom.minWidth": 150, "custom.cellOptions": _WRAPPED},
+                properties={"custom.minWidth": 109, "custom.cellOptions": _WRAPPED},
             ),
             Column(
                 "In Hex",
                 label="url",
-                width=50,
+                width=48,
                 properties={
                     "links": [{"title": "Open in Hex", "url": "${__value.raw}", "targetBlank": True}],
                     "mappings": [
@@ -187,15 +187,15 @@ def _ranked() -> Any:
                     "noValue": "–",
                 },
             ),
-            *saves("hex_finding_saving_month_money_usd", 85, 75),
-            Column("Runs, less", expr=gauge("hex_finding_saving_month_runs"), unit=COUNT, width=65),
-            Column("Runs through it", expr=gauge("hex_finding_cost_month_usd", _THROUGH), unit=USD, width=75),
-            Column("Team", label="team", width=85, properties={"noValue": "–"}),
+            *saves("hex_finding_saving_month_money_usd", 85, 78),
+            Column("Runs, less", expr=gauge("hex_finding_saving_month_runs"), unit=COUNT, width=60),
+            Column("Runs through it", expr=gauge("hex_finding_cost_month_usd", _THROUGH), unit=USD, width=72),
+            Column("Team", label="team", width=80, properties={"noValue": "–"}),
             Column(
                 "Known for",
                 expr=age("hex_finding_first_seen_timestamp_seconds"),
                 unit="s",
-                width=65,
+                width=66,
                 properties=tinted((PLAIN, None), (NOTE, 14 * 86400), (WARN, 60 * 86400)),
             ),
             Column("subject", label="subject", properties={"custom.hidden": True}),

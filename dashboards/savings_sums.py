@@ -13,12 +13,13 @@ KINDS = {kind: finding_kind_words(kind).capitalize() for kind in FINDING_KINDS}
 NO_AUDIT = "No audit"
 
 
-def saves(metric: str, billed: int = 130, estimate: int = 120) -> tuple[Column, Column]:
-    """What is saved a month of the bill, as a bar where there is room, and of the owners' own estimate."""
+def saves(metric: str, billed: int = 130, others: int = 120) -> tuple[Column, Column, Column]:
+    """What is saved a month of Hex's bill, as a bar where there is room, of other bills, and of the own estimate."""
     bar = meter(color=GOOD) if billed >= 100 else {}
     return (
         Column("Billed, less", expr=money(metric, "billed"), unit=USD, width=billed, properties=bar),
-        Column("Estimate, less", expr=money(metric, "estimate"), unit=USD, width=estimate),
+        Column("Other bills, less", expr=money(metric, "other"), unit=USD, width=others),
+        Column("Estimate, less", expr=money(metric, "estimate"), unit=USD, width=others),
     )
 
 

@@ -273,7 +273,7 @@ def _features() -> Any:
         ),
         rows,
         [
-            Column("Feature", label="feature", width=110),
+            Column("Feature", label="feature"),
             Column("State", label="state", width=125),
             Column("Needs", label="needs", properties={"custom.cellOptions": {"type": "auto", "wrapText": True}}),
         ],

@@ -50,7 +50,7 @@ def week_curve(id: int, title: str, description: str, *, empty: str) -> Any:
     transform(panel, "calculateField", {"mode": "binary", "alias": "Day", "binary": halves})
     transform(panel, "sortBy", {"fields": {}, "sort": [{"field": hour}]})
     transform(panel, "organize", {"excludeByName": {hour: True}, "indexByName": {}, "renameByName": {}})
-    days = {"unit": "suffix: d", "decimals": 0}
+    days = {"unit": "none", "decimals": 0}
     panel.override_by_name("Day", properties_of(days))
     panel.override_by_name("this", properties_of(painted(CALM) | {"displayName": "this week", "custom.lineWidth": 3}))
     panel.override_by_name("previous", properties_of(painted(PLAIN) | {"displayName": "last week"}))

@@ -47,12 +47,13 @@ class ProjectFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingFigures:
-    """One thing to switch off, with what that saves a month: on the bill, of the owners' estimate, and runs."""
+    """One thing to switch off, with what that saves a month: of Hex's bill, other bills, the estimate, and runs."""
 
     kind: str
     subject: str
     action: str
     billed_micro: int | None
+    other_micro: int | None
     estimate_micro: int | None
     runs: float
 
@@ -103,6 +104,7 @@ class WorkspaceFigures:
     findings: tuple[FindingFigures, ...] | None
     more_findings: int
     billed_saving_micro: int | None
+    other_saving_micro: int | None
     estimate_saving_micro: int | None
     complete_until_ms: int | None
     unreadable_projects: int
@@ -133,6 +135,7 @@ def workspace_figures(snapshot: Snapshot) -> WorkspaceFigures:
         findings=None if audit is None else tuple(_findings(snapshot, audit)),
         more_findings=0 if audit is None else max(0, len(audit.findings) - TOP),
         billed_saving_micro=None if audit is None else audit.saving.money("billed"),
+        other_saving_micro=None if audit is None else audit.saving.money("other"),
         estimate_saving_micro=None if audit is None else audit.saving.money("estimate"),
         complete_until_ms=snapshot.complete_until_ms,
         unreadable_projects=len(snapshot.unreadable),
@@ -238,6 +241,7 @@ def _findings(snapshot: Snapshot, audit: Audit) -> Iterator[FindingFigures]:
             subject=subject_name(snapshot, finding),
             action=finding.action,
             billed_micro=finding.saving.money("billed"),
+            other_micro=finding.saving.money("other"),
             estimate_micro=finding.saving.money("estimate"),
             runs=finding.saving.runs,
         )

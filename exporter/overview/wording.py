@@ -34,9 +34,11 @@ def money(micro_usd: int, currency: Currency) -> str:
 
 
 def saving(finding: FindingFigures, currency: Currency) -> str:
-    """What a finding saves a month: on the bill, else of the owners' estimate, else runs; a dash for nothing."""
-    if finding.billed_micro:
-        return money(finding.billed_micro, currency)
+    """What a finding saves a month: on the bills, else of the owners' estimate, else runs; a dash for nothing."""
+    bills = [money(finding.billed_micro, currency)] if finding.billed_micro else []
+    bills += [f"{money(finding.other_micro, currency)} of the warehouse's bill"] if finding.other_micro else []
+    if bills:
+        return " and ".join(bills)
     if finding.estimate_micro:
         return f"{money(finding.estimate_micro, currency)} of your own estimate"
     return f"{finding.runs:,.0f} runs" if finding.runs else "-"

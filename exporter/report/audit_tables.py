@@ -152,6 +152,8 @@ def summary(report: AuditReport) -> str:
         said.append(f"you would pay less: {_of(report, 'billed', saving, spent)} a month")
         if spent.estimate_micro:
             said.append(f"you would spend less of your own estimate: {_of(report, 'estimate', saving, spent)} a month")
+    if saving.other_micro:
+        said.append(f"the warehouse's bill would be less: {report.currency.text(saving.other_micro)} a month")
     later = renewal_saving(shown.finding for shown in report.findings)
     if later is not None:
         said.append(f"you would pay less from the renewal of the contract on: {report.currency.text(later)} a month")

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from exporter.config import Currency
 from exporter.facts import finding_kind_words
+from exporter.insight import Money
 from exporter.insight.savings import Saving
 from exporter.report.audit_report import AuditReport, ShownFinding
 from exporter.report.audit_tables import (
@@ -13,11 +14,11 @@ from exporter.report.audit_tables import (
     known_for,
     not_judged_lines,
     overlap_lines,
-    parts,
     paste_lines,
     summary,
     team_table,
     title,
+    usd,
     with_basis,
 )
 from exporter.report.terminal_table import sentence_lines, table_lines, terminal_width
@@ -61,11 +62,14 @@ def _short(report: AuditReport, width: int | None) -> Iterator[str]:
 
 
 def _table(report: AuditReport, ranked: Sequence[ShownFinding]) -> Table:
-    money = ("billed_usd", "estimate_usd") if report.is_priced else ("runs",)
+    kinds: dict[str, Money] = {"billed_usd": "billed", "warehouse_usd": "other", "estimate_usd": "estimate"}
+    if not any(one.finding.saving.other_micro for one in ranked):
+        del kinds["warehouse_usd"]
+    money = tuple(kinds) if report.is_priced else ("runs",)
 
     def cells(one: ShownFinding) -> tuple[Cell, ...]:
         saving = one.finding.saving
-        amounts = parts(saving) if report.is_priced else (round(saving.runs),)
+        amounts = [usd(saving.money(kind)) for kind in kinds.values()] if report.is_priced else [round(saving.runs)]
         return (*amounts, finding_kind_words(one.finding.kind), one.name, one.finding.action)
 
     return Table("finding", (*money, "what", "which", "action"), tuple(map(cells, ranked)))

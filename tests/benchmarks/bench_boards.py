@@ -3,13 +3,17 @@
 No panel is to take more than 2 seconds or read more than 20 million samples; the board Runs is to load within 3 seconds
 in all. What the queries read over time is written for the whole time at every scrape; what they read at its end, for
 its last ten minutes. promtool makes the blocks, a week at a time: that takes minutes and a gigabyte below TMPDIR.
-Both programs are those of Debian that `./test` has fetched.
+Both programs are those of Debian that `./test` has fetched. With a FOLDER the blocks stay there for the next time.
+
+Beside the seconds stand those of Prometheus' processor time: on a machine that does other things they are what is left.
 """
 
+import re
 import statistics
 import sys
 import tempfile
 import time
+import urllib.request
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +46,7 @@ CHANGE = 20
 
 RANGES = (7, 30)
 MOST_SERIES = 2000
+TRIES = 3
 SUITE = "sid"
 
 Wanted = dict[str, dict[frozenset[str], int]]
@@ -133,6 +138,13 @@ def _lines(head: str, value: float, moments: range, *, is_counter: bool) -> str:
     return "".join(parts)
 
 
+def processor_seconds(server: Server) -> float:
+    """What Prometheus has used of the processors."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=30) as answer:
+        text = answer.read().decode()
+    return float(re.findall(r"(?m)^process_cpu_seconds_total (.+)$", text)[0])
+
+
 def ask(server: Server, panel: dict[str, Any], days: int, end: int, choice: dict[str, str]) -> tuple[float, int]:
     """The seconds that all queries of a panel take one after the other, and the samples that they read."""
     seconds, samples = 0.0, 0
@@ -156,17 +168,18 @@ def measure(server: Server, boards: dict[str, Any], world: World) -> None:
         for days in RANGES:
             costs = {}
             for panel in panels_of(board):
-                tries = [ask(server, panel, days, world.end, choice) for _ in range(3)]
-                costs[panel["title"]] = (statistics.median(one[0] for one in tries), tries[0][1])
+                before = processor_seconds(server)
+                tries = [ask(server, panel, days, world.end, choice) for _ in range(TRIES)]
+                used = (processor_seconds(server) - before) / TRIES
+                costs[panel["title"]] = (statistics.median(one[0] for one in tries), used, tries[0][1])
             began = time.perf_counter()
             with ThreadPoolExecutor(6) as pool:
                 list(pool.map(lambda panel: ask(server, panel, days, world.end, choice), panels_of(board)))  # noqa: B023
             whole = time.perf_counter() - began
-            print(f"{uid} over {days} d: {whole:.2f} s in all, {len(costs)} panels")
-            for title, (seconds, samples) in sorted(costs.items(), key=lambda one: -one[1][0])[:3]:
-                print(f"    {seconds:6.3f} s {samples:>11,} samples  {title}")
-            most = max(samples for _, samples in costs.values())
-            print(f"    {most:>20,} samples are the most")
+            busy = sum(used for _, used, _ in costs.values())
+            print(f"{uid} over {days} d: {len(costs)} panels in {whole:.2f} s, {busy:.2f} s of processor", flush=True)
+            for title, (seconds, used, samples) in sorted(costs.items(), key=lambda one: -one[1][1])[:3]:
+                print(f"    {seconds:6.3f} s, {used:6.3f} s of processor, {samples:>11,} samples: {title}")
 
 
 def programs() -> tuple[Path, Path]:
@@ -185,9 +198,9 @@ def main() -> None:
     wanted = spans(boards, choice)
     last = series_of(world, wanted)
     with tempfile.TemporaryDirectory(prefix="hex-boards-") as name:
-        folder = Path(name)
+        folder = Path(sys.argv[1] if len(sys.argv) > 1 else name)
         began, samples = time.perf_counter(), 0
-        for text, count in blocks(last, wanted, world.end):
+        for text, count in blocks(last, wanted, world.end) if not (folder / "data").exists() else ():
             create_blocks(promtool, text, folder, seconds=900)
             (folder / "import.om").unlink()
             samples += count

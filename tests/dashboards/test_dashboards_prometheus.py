@@ -201,9 +201,13 @@ def test_no_query_fails_in_any_world(
             if uid == "hex-runs" and kind != "first minutes":
                 ((this_week,), *_) = answers["Runs this week"]
                 assert float(this_week["value"][1]) == world.facts["this week"]
+                (failed,) = answers["Failed, 7 days"][0]
+                assert float(failed["value"][1]) == world.facts["failed"]
                 if kind == "a thousand projects":
                     rows, *_ = answers["Projects"]
                     assert len({row["metric"]["project_id"] for row in rows}) == len(rows) == PROJECTS
+            if uid == "hex-cost" and kind in {"token only", "no budgets"}:
+                assert not any(answers["Bill of Hex, all teams"]), "nothing has a price: no $0.00"
             if uid == "hex-overview" and kind == "two workspaces":
                 rows, *_ = answers["Workspaces"]
                 assert {one["metric"]["workspace"] for one in rows} == {"acme", "beta"}

@@ -8,7 +8,7 @@ import pytest
 from boardbook import opened, panels_of, queries_of, rows_of
 
 # Units that Grafana knows, as far as they are used: an unknown one is shown as text behind the number.
-UNITS = {"none", "locale", "s", "m", "bytes", "percentunit", "currency:financial:$:prefix", "suffix: d"}
+UNITS = {"none", "locale", "s", "m", "bytes", "percentunit", "currency:financial:$:prefix"}
 
 
 def used_variables(text: str) -> set[str]:

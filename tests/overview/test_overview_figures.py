@@ -8,6 +8,7 @@ import pytest
 from exporter.config import DEFAULT_BUDGET, Budget, Labels
 from exporter.insight.savings import Saving
 from exporter.overview import WorkspaceFigures, workspace_figures
+from exporter.overview.wording import saving
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -118,6 +119,18 @@ def test_findings_are_ranked_by_what_they_save_and_name_people_as_owners_are_nam
     hidden = figures(busy).findings
     assert hidden is not None
     assert hidden[0].subject == "u1"
+
+
+def test_a_saving_of_the_warehouses_bill_ranks_with_its_amount(busy: Any) -> None:
+    audit = busy.status.current.workspaces["acme"].audit
+    (project,) = audit.findings
+    left_on = replace(project, kind="notebook_by_hand", saving=Saving(other_micro=50_000_000))
+    busy.status.update("acme", audit=replace(audit, findings=(project, left_on)))
+
+    found = figures(busy)
+
+    assert found.findings is not None
+    assert saving(found.findings[0], found.currency) == "50.00 USD of the warehouse's bill"
 
 
 def test_before_the_first_audit_there_are_no_findings(world: Any) -> None:

@@ -82,6 +82,7 @@ def _figures() -> list[tuple[int, Any]]:
                 empty="No price",
                 decimals=2,
                 named=True,
+                size=32,
             ),
         ),
         (

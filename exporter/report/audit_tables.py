@@ -76,7 +76,11 @@ def finding_table(report: AuditReport, shown: Sequence[ShownFinding], *, is_igno
 
 def by_saving(report: AuditReport) -> Sequence[ShownFinding]:
     """The findings with those last that save nothing which has a price: the first is the first thing to do."""
-    return sorted(report.findings, key=lambda one: report.is_priced and not one.finding.saving.micro)
+
+    def saves_nothing(one: ShownFinding) -> bool:
+        return report.is_priced and not (one.finding.saving.micro or one.finding.saving.other_micro)
+
+    return sorted(report.findings, key=saves_nothing)
 
 
 def kind_table(report: AuditReport) -> Table | None:

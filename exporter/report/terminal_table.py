@@ -40,6 +40,7 @@ _SPARED = (
     "first_gone_timestamp_seconds",
     "previous_estimate_usd",
     "previous_billed_usd",
+    "previous_warehouse_usd",
     "previous_usd",
     "owner",
     "seconds",

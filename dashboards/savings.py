@@ -163,12 +163,15 @@ def _ranked() -> Any:
         ),
         _found(),
         [
-            Column("What", label="kind", width=107, properties=called(KINDS) | {"custom.cellOptions": _WRAPPED}),
+            Column(
+                "What",
+                label="kind",
+                properties=called(KINDS) | {"custom.minWidth": 107, "custom.cellOptions": _WRAPPED},
+            ),
             Column(
                 "Which",
                 label="name",
-                width=196,
-                properties={"links": [_OPEN], "custom.cellOptions": _WRAPPED},
+                properties={"links": [_OPEN], "custom.minWidth": 196, "custom.cellOptions": _WRAPPED},
             ),
             Column(
                 "What to do",

@@ -97,7 +97,7 @@ def _projects() -> Any:
         [
             project_column(width=150),
             PROJECT_ID,
-            Column("Owner", label="owner", width=205),
+            Column("Owner", label="owner", width=200),
             Column("Scheduled a week", expr=_PLANNED, width=110, properties=meter()),
             Column("Views, 7 days", expr=_WEEKLY, width=60, properties=tinted((BAD, None), (PLAIN, 1))),
             Column(
@@ -117,7 +117,7 @@ def _projects() -> Any:
                 "Result refreshed, ago",
                 expr=age("hex_project_results_updated_timestamp_seconds"),
                 unit="s",
-                width=80,
+                width=85,
             ),
             Column("Unviewed runs", expr=_UNVIEWED, width=80),
             Column("Failed", expr=_FAILED, width=65, properties=tinted((PLAIN, None), (NOTE, 3), (BAD, 10))),

@@ -30,12 +30,12 @@ def columns_of(panel) -> list[str]:
 
 
 def columns_in_sight(panel) -> dict[str, int]:
-    """The width of each column; those that share what is left need 104 pixels."""
+    """The width of each column; those that share what is left need 108 pixels."""
     shown = {}
     for override in panel["fieldConfig"]["overrides"]:
         found = {one["id"]: one["value"] for one in override["properties"]}
         if not found.get("custom.hidden"):
-            shown[override["matcher"]["options"]] = found.get("custom.width") or found.get("custom.minWidth") or 104
+            shown[override["matcher"]["options"]] = found.get("custom.width") or found.get("custom.minWidth") or 108
     return shown
 
 
@@ -142,7 +142,7 @@ class TestPanels:
                 arrows = {one["displayName"]: 22 for one in panel["options"].get("sortBy", ())}
                 for title, width in columns.items():
                     longest = max(map(len, title.split()))
-                    assert width >= longest * 7.3 + 6 + arrows.get(title, 0), (panel["title"], title, width)
+                    assert width >= longest * 7.3 + 12 + arrows.get(title, 0), (panel["title"], title, width)
 
     def test_titles_are_unique(self, board):
         titles = [panel["title"] for panel in panels_of(board)]

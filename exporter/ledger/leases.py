@@ -120,12 +120,15 @@ class Leases:
     def take(self, lease: Lease) -> int | None:
         """Become the owner of a workspace that no living replica owns; the epoch since then, None if it is not so.
 
-        Does not wait for a transaction of its former owner that is still open: there is a next time.
+        Does not wait for a transaction of its former owner that is still open: there is a next time. One that stands
+        still is ended.
         """
         with self._store.lease_transaction() as connection:
             column = LEASES.c
             wanted = select(column.owner).where(column.workspace == lease.workspace, column.epoch == lease.epoch)
             row = connection.execute(wanted.with_for_update(skip_locked=True)).one_or_none()
+            if row is None:
+                self._store.database.end_stalled_writers(connection)
             if row is None or self._is_alive(connection, row.owner):
                 return None
             return self._give(connection, lease, self.replica)

@@ -173,6 +173,8 @@ def what_was_said(world: World) -> Iterator[None]:
     except BaseException:
         for log in sorted(world.folder.glob("replica-*.log")):
             print(log.name, *log.read_text(errors="replace").splitlines()[-12:], sep="\n  ")
+        columns = "pid, state, wait_event, now() - xact_start, pg_blocking_pids(pid), left(query, 120)"
+        print(*world.sql(f"select {columns} from pg_stat_activity where datname is not null"), sep="\n  ")
         raise
 
 

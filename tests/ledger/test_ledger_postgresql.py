@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 from helpers.manual_clock import ManualClock
 from helpers.postgres import PostgresLedgers, PostgresServer
+from sqlalchemy import select
 
 from exporter.config import Config, Storage, Workspace
 from exporter.errors import LedgerError, LedgerTooNewError
 from exporter.facts import Group
 from exporter.ledger import Ledger, WorkspaceLedger, open_ledger
 from exporter.ledger.engines import database_clock, postgresql
-from exporter.ledger.lease_plan import Replica
+from exporter.ledger.lease_plan import GONE_MS, Replica
 from exporter.ledger.leases import Leases
 from exporter.ledger.opening import open_store
+from exporter.ledger.schema import NOTES, upsert
 from exporter.metrics import Collector, Status
 
 SERIES = ("hex_exporter_bad_items_total", ("runs",))
@@ -194,6 +196,34 @@ def test_two_clusters_on_one_schema_are_refused_while_both_live(url: str, manual
     there.join({"acme": "https://app.hex.tech/api/v1", "labs": "https://eu.hex.tech/api/v1"})
     here.hand_over((), leaves=True)
     there.join({"acme": "https://eu.hex.tech/api/v1"})
+    for store in stores:
+        store.close()
+
+
+def test_an_owner_that_stands_still_in_the_middle_of_many_rows_is_succeeded(
+    url: str, manual_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores = [open_store(url, clock=manual_clock) for _ in range(2)]
+    here = Leases(stores[0], "a", database_clock)
+    there = Leases(stores[1], "b", lambda: database_clock() + GONE_MS)
+    epoch = here.take(here.beat(Replica(name="a", workspaces=frozenset({"acme"}))).leases[0])
+    assert epoch == 1
+    here.fence.open("acme", epoch)
+    rows = [{"workspace": "acme", "key": str(number), "value": "0"} for number in range(9)]
+
+    def write() -> None:
+        with stores[0].transaction("acme") as stalled:
+            upsert(stalled.connection, NOTES, rows)
+            lease = there.board().leases[0]
+            assert there.take(lease) is None  # it is busy for all that is known
+            monkeypatch.setattr(postgresql, "_WRITER_IDLE_SECONDS", 0)
+            assert there.take(lease) is None
+            assert there.take(lease) == 2
+
+    with pytest.raises(LedgerError):
+        write()
+    with stores[1].reading() as connection:
+        assert not connection.execute(select(NOTES.c.key)).all()
     for store in stores:
         store.close()
 

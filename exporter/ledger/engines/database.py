@@ -53,6 +53,10 @@ class Database:
         """Whether this is about the database's moment, so that waiting helps where no setting is wrong."""
         return False
 
+    def end_stalled_writers(self, connection: Connection) -> int:
+        """End what stands still in the middle of a write, and with it its locks; returns how many were ended."""
+        return 0
+
     def is_damaged(self, error: Exception) -> bool:
         """Whether what was stored is lost, so that `replace` is to be called."""
         return False

@@ -10,7 +10,21 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Engine, cast, create_engine, event, func, literal
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Engine,
+    cast,
+    column,
+    create_engine,
+    event,
+    func,
+    literal,
+    select,
+    table,
+    text,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -33,6 +47,7 @@ _STATEMENT_SECONDS = 30
 _LOCK_SECONDS = 10
 _IDLE_SECONDS = 60
 _WRITER_IDLE_SECONDS = 5  # a replica that is paused in the middle of a write keeps no other from taking over
+_ACTIVITY = ("pid", "datname", "usename", "application_name", "backend_xid", "wait_event", "state_change")
 _COMMAND_IDLE_SECONDS = 3600  # a report that somebody pages through
 _MIGRATION_SECONDS = 600
 _MIGRATING = 0x6865785F6C656467  # "hex_ledg": the advisory lock under which a ledger is made and migrated
@@ -115,6 +130,23 @@ class PostgresDatabase(Database):
             return True
         original = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
         return state_of(original).startswith(AWAY)
+
+    def end_stalled_writers(self, connection: Connection) -> int:
+        """End the writing sessions of this user's exporters that have sent nothing for longer than one may.
+
+        idle_in_transaction_session_timeout does not: libpq's pipelines, in which many rows go at once, stop its clock.
+        """
+        silent = literal(_WRITER_IDLE_SECONDS) * text("interval '1 second'")
+        session = table("pg_stat_activity", *map(column, _ACTIVITY)).c
+        ended = select(func.pg_terminate_backend(session.pid)).where(
+            session.datname == func.current_database(),
+            session.usename == text("current_user"),
+            session.application_name == func.current_setting("application_name"),
+            session.backend_xid.is_not(None),
+            session.wait_event == "ClientRead",
+            session.state_change <= func.clock_timestamp() - silent,
+        )
+        return len(connection.execute(ended).all())
 
     def is_outcome_unknown(self, error: Exception) -> bool:
         """Whether the connection was lost: maybe after the server had committed."""

@@ -32,6 +32,13 @@ main()
 """
 
 
+@pytest.fixture(scope="module")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    """One for all: no test here changes it, and a start takes as long as most tests."""
+    with Simulator(tmp_path_factory.mktemp("hex")) as running:
+        yield running
+
+
 def rename_table(ledger: Path, before: str, after: str) -> None:
     """Take a table away from the ledger, or give it back, as a disk that fails and recovers would."""
     with closing(sqlite3.connect(ledger, timeout=30)) as connection:

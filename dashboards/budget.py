@@ -218,7 +218,7 @@ def _projects() -> Any:
         ),
         f"{rows} or {named_users}",
         [
-            project_column(width=110),
+            project_column(width=150),
             PROJECT_ID,
             Column("Used", expr=f"{_used_by()} or {users}", width=55),
             Column("Last period", expr=_figure_of("previous_used"), width=62),
@@ -228,8 +228,8 @@ def _projects() -> Any:
                 width=90,
                 properties=tinted((PLAIN, None), (WARN, 20), (BAD, 50)),
             ),
-            Column("Growing for", expr=since, unit="s", width=68),
-            Column("By schedule", expr=_used_by('trigger="scheduled"'), width=75),
+            Column("Growing for", expr=since, unit="s", width=72),
+            Column("By schedule", expr=_used_by('trigger="scheduled"'), width=82),
             Column("By API", expr=_used_by('trigger="api"'), width=46),
         ],
         empty="Nothing is known to be used of a budget",
@@ -327,7 +327,7 @@ BOARD = board(
     [
         header("runs", "budgets"),
         (4, _figures()),
-        (11, [(12, _curve()), (12, _projects())]),
+        (11, [(11, _curve()), (13, _projects())]),
         (8, [(17, _all_budgets()), (7, _shares())]),
     ],
     [

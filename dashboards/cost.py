@@ -57,7 +57,8 @@ def _figures() -> list[tuple[int, Any]]:
                 [
                     Query(f"{week} unless on (workspace) {lacking}", "this week, so far"),
                     Query(f"{week} * on (workspace) group_left (needs) {lacking}", "this week, at least: no {{needs}}"),
-                    Query(before, "last week"),
+                    Query(f"{before} unless on (workspace) {lacking}", "last week"),
+                    Query(f"{before} and on (workspace) {lacking}", "last week, at least"),
                 ],
                 unit=USD,
                 empty="No price",
@@ -206,6 +207,8 @@ def _sessions() -> Any:
 
 
 def _projects() -> Any:
+    amounts = " or ".join(f"{one} > 0" for one in (_WEEK, _BEFORE, _ESTIMATE, _ESTIMATE_BEFORE))
+    priced = f"and on (workspace, project_id) ({amounts})"
     return table(
         9,
         "Projects",
@@ -215,8 +218,7 @@ def _projects() -> Any:
             normal="the projects that cost most are viewed most.",
             act="Costly and never viewed (an empty `Estimate per view`): switch its schedule off. Click a project.",
         ),
-        f"{projects()} and on (workspace, project_id) "
-        f"({_WEEK} > 0 or {_BEFORE} > 0 or {_ESTIMATE} > 0 or {_ESTIMATE_BEFORE} > 0)",
+        f"{projects()} {priced}",
         [
             project_column(),
             PROJECT_ID,
@@ -226,8 +228,8 @@ def _projects() -> Any:
             Column("Billed last week", expr=_BEFORE, unit=USD, width=82),
             Column("Estimate", expr=_ESTIMATE, unit=USD, width=105, properties=meter()),
             Column("Estimate last week", expr=_ESTIMATE_BEFORE, unit=USD, width=90),
-            Column("Runs", expr=_RUNS, width=60, properties={"decimals": 0}),
-            Column("Views, 7 days", expr=_VIEWS, width=65, properties={"decimals": 0}),
+            Column("Runs", expr=f"{_RUNS} {priced}", width=60, properties={"decimals": 0}),
+            Column("Views, 7 days", expr=f"{_VIEWS} {priced}", width=65, properties={"decimals": 0}),
             Column(
                 "Estimate per view",
                 expr=f"{_ESTIMATE} / ({_VIEWS} > 0)",

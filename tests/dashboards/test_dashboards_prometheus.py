@@ -207,7 +207,7 @@ def test_no_query_fails_in_any_world(
                     rows, *_ = answers["Projects"]
                     assert len({row["metric"]["project_id"] for row in rows}) == len(rows) == PROJECTS
             if uid == "hex-cost" and kind in {"token only", "no budgets"}:
-                whole, (at_least,), _ = answers["Bill of Hex, all teams"]
+                whole, (at_least,), *_ = answers["Bill of Hex, all teams"]
                 assert (whole, at_least["metric"]["needs"]) == ([], "prices.plan")
             if uid == "hex-overview" and kind == "two workspaces":
                 rows, *_ = answers["Workspaces"]

@@ -28,6 +28,7 @@ SERIES = [
     'hex_cost_week_money_usd{workspace="seatless",money="billed"} 3.41',
     _FEATURE % ("seatless", "prices.plan"),
     _FEATURE % ("priceless", "prices.plan"),
+    'hex_cost_previous_week_money_usd{workspace="seatless",money="billed"} 2.5',
     'hex_project_ended_runs_7d{workspace="first-day",project_id="p"} 724',
     'hex_project_failed_runs_7d{workspace="first-day",project_id="p"} 32',
     'hex_project_week_runs{workspace="first-day",project_id="p"} 700',
@@ -104,7 +105,8 @@ def test_hit_rate_has_what_came_before_the_first_scrape(shown: Any) -> None:
 def test_bill_without_the_price_of_seats_is_at_least_that_and_names_the_key(shown: Any) -> None:
     bill = shown("hex-cost", "Bill of Hex, all teams", "seatless")
 
-    assert bill["this week, so far"] == []
+    assert bill["this week, so far"] == bill["last week"] == []
+    assert bill["last week, at least"][0][1] == 2.5
     [(labels, amount)] = bill["this week, at least: no {{needs}}"]
     assert (labels["needs"], amount) == ("prices.plan", 3.41)
 

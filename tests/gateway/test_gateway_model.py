@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
+import httpx
 import pytest
 from gateway_world import ALICE, BOB, World, file_source, opened
 from helpers.virtual import LoopClock, in_virtual_time
@@ -19,6 +20,36 @@ SOURCE = file_source(every_seconds=300)
 RUN_SECONDS = 40.0
 WINDOW_SECONDS = 30.0
 RUNNING_SECONDS = 2.0
+VERSION_SECONDS = 60.0
+"""docs/gateway.md: how long a new published version may go unseen; ten seconds where the rate limit leaves room."""
+
+
+class Losing(httpx.AsyncBaseTransport):
+    """The way to Hex, on which the answers to the next run requests are lost after Hex has received them."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self.inner = inner
+        self.losses = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await self.inner.handle_async_request(request)
+        if request.method == "POST" and self.losses:
+            self.losses -= 1
+            raise httpx.ReadError("connection reset")
+        return answer
+
+
+class Begun(NamedTuple):
+    """A run as Hex started it: after how many others, when (steady clock), on which data, day and published version.
+
+    In virtual time several things happen at one instant: it is the number that says what came first.
+    """
+
+    number: int
+    at: float
+    data: int
+    day: int
+    published: int
 
 
 class Oracle:
@@ -29,7 +60,13 @@ class Oracle:
         self.project = project
         self.has_source = has_source
         self.version = 0
-        self.begun: dict[str, tuple[float, int, int]] = {}
+        self.published = 0
+        self.published_at = 0.0
+        self.outcome: str | None = None
+        self.begun: dict[str, Begun] = {}
+        self.over_at: dict[str, float] = {}
+        self.losing = Losing(world.transport)
+        world.transport = world.gateway._context.upstream._http._transport = self.losing
         self.key = SOURCE.key(project)
         world.data[self.key] = "state-0"
         start = world.simulation.start_run
@@ -37,7 +74,11 @@ class Oracle:
         def started(*known: Any, **more: Any) -> Any:
             run = start(*known, **more)
             # Its day is that of the wall clock when it was sent: that is what its notebook takes for today.
-            self.begun[run.run_id] = world.clock.monotonic(), self.version, self.day()
+            self.begun[run.run_id] = Begun(
+                len(self.begun), world.clock.monotonic(), self.version, self.day(), self.published
+            )
+            if self.outcome is not None:
+                world.simulation._changed[run.run_id] = run._replace(outcome=self.outcome)
             return run
 
         world.simulation.start_run = started  # type: ignore[method-assign]
@@ -51,21 +92,47 @@ class Oracle:
         self.world.data[self.key] = f"state-{self.version}"
         self.world.stamps[self.key] = f"written at {self.world.clock.monotonic()}"
 
+    def publish(self) -> None:
+        """A new version is published; no one is told."""
+        self.published += 1
+        self.published_at = self.world.clock.monotonic()
+        published_ms = 1_000_000 * self.published
+        self.world.simulation.published_ms = lambda *_: published_ms  # type: ignore[method-assign]
+
+    async def stop(self, token: str | None) -> None:
+        """The last run is cancelled: by a caller through the gateway, or (None) by someone in Hex."""
+        run_id = next(reversed(self.begun), None)
+        if run_id is None:
+            return
+        if token is not None:
+            await self.world.cancel(self.project, run_id, token=token)
+        run = self.world.simulation.find_run(self.project, run_id)
+        if run is not None and token is None:
+            self.world.simulation.cancel_run(run)
+        run = self.world.simulation.find_run(self.project, run_id)
+        if run is not None and run.outcome == "killed":
+            self.over_at.setdefault(run_id, self.world.clock.monotonic())
+
     async def request(self, token: str, number: int, **headers: str) -> None:
         clock = self.world.clock
-        came_at, version, day = clock.monotonic(), self.version, self.day()
+        before, came_at, came = len(self.begun), clock.monotonic(), (self.version, self.day(), self.published)
         answer = await self.world.run(self.project, {"inputParams": {"n": number}}, token=token, **headers)
         if answer.status_code != 201:
             return
         run_id, cache = answer.json()["runId"], answer.headers["X-Hex-Exporter-Cache"]
-        begun_at, read, begun_day = self.begun[run_id]
-        if begun_at >= came_at:
+        number, begun_at, read, begun_day, published = self.begun[run_id]
+        if number >= before:
             return  # it is a fresh run, or one that is fresher
         assert "Cache_Control" not in headers, "no-cache always runs"
-        assert begun_day == day, (cache, "another day")
-        over_for = came_at - (begun_at + RUN_SECONDS)
+        assert begun_day == came[1], (cache, "another day")
+        assert published == came[2] or came_at - self.published_at <= VERSION_SECONDS, (cache, "another version")
+        over_for = came_at - min(begun_at + RUN_SECONDS, self.over_at.get(run_id, came_at))
+        if cache == "hit":
+            run = self.world.simulation.find_run(self.project, run_id)
+            assert run is not None
+            assert run.outcome == "completed", "it has no result"
         if self.has_source:
-            assert read == version, (cache, answer.headers["X-Hex-Exporter-Reason"])
+            assert read == came[0], (cache, answer.headers["X-Hex-Exporter-Reason"])
         else:
             # docs/gateway.md: without a source a request joins a run that was started at most half a minute before.
             assert cache == "joined", cache
@@ -79,6 +146,11 @@ STEPS = st.lists(
         st.tuples(st.just("request"), st.sampled_from([ALICE, BOB]), st.integers(0, 1)),
         st.tuples(st.just("no-cache"), st.sampled_from([ALICE, BOB]), st.integers(0, 1)),
         st.tuples(st.just("together"), st.sampled_from([ALICE, BOB]), st.integers(2, 4)),
+        st.tuples(st.just("hang-up"), st.sampled_from([ALICE, BOB]), st.sampled_from([0.0, 0.05, 1.0])),
+        st.tuples(st.just("cancel"), st.sampled_from([ALICE, BOB, None]), st.none()),
+        st.tuples(st.just("ends"), st.sampled_from([None, "errored", "unable_to_allocate_kernel"]), st.none()),
+        st.tuples(st.just("publish"), st.none(), st.none()),
+        st.tuples(st.just("lost"), st.integers(1, 3), st.none()),
         st.tuples(st.just("wait"), st.sampled_from([0.5, 3, 20, 31, 60, 400]), st.none()),
         st.tuples(st.just("midnight"), st.none(), st.none()),
         st.tuples(st.just("load"), st.booleans(), st.none()),
@@ -115,6 +187,19 @@ async def _take(oracle: Oracle, step: str, first: Any, second: Any) -> None:
             await oracle.request(first, second, Cache_Control="no-cache")
         case "together":
             await asyncio.gather(*(oracle.request((ALICE, BOB)[one % 2], 0) for one in range(second)))
+        case "hang-up":
+            asking = asyncio.ensure_future(oracle.request(first, 0))
+            await asyncio.sleep(second)
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+        case "cancel":
+            await oracle.stop(first)
+        case "ends":
+            oracle.outcome = first
+        case "publish":
+            oracle.publish()
+        case "lost":
+            oracle.losing.losses = first
         case "wait":
             await asyncio.sleep(first)
         case "midnight":
@@ -141,7 +226,7 @@ async def _take(oracle: Oracle, step: str, first: Any, second: Any) -> None:
             await world.restart()
             world.read_runs(project)
         case "polls":
-            for run_id in oracle.begun:
+            for run_id in tuple(oracle.begun):
                 await world.status(project, run_id)
         case "fault":
             world.faults.add(Fault(kind=first, endpoint="run_status", count=1, seconds=4, retry_after=2))
@@ -163,6 +248,14 @@ def bounded(test: Callable[..., None]) -> Callable[..., None]:
 )
 @example(steps=[("request", ALICE, 0), ("load", False, None), ("request", BOB, 0), ("together", ALICE, 4)])
 @example(steps=[("slow", 5.0, None), ("request", BOB, 1), ("load", False, None), ("request", BOB, 1)])
+@example(steps=[("ends", "errored", None), *LOAD_THEN_RUN[:3], ("ends", None, None), ("request", ALICE, 0)])
+@example(steps=[("request", ALICE, 0), ("cancel", None, None), ("wait", 3, None), ("request", ALICE, 0)])
+@example(
+    steps=[*LOAD_THEN_RUN[:3], ("publish", None, None), ("wait", 60, None), ("wait", 3, None), ("request", BOB, 0)]
+)
+@example(
+    steps=[("lost", 1, None), ("request", ALICE, 0), ("load", False, None), ("wait", 60, None), ("request", BOB, 0)]
+)
 @example(steps=[("midnight", None, None), ("request", ALICE, 0), ("wait", 3, None), ("request", ALICE, 0)])
 def test_with_a_source_no_answer_is_older_than_its_data(steps: list[tuple[Any, ...]]) -> None:
     live_through(steps, has_source=True)

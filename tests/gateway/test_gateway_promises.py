@@ -72,6 +72,13 @@ TESTS: dict[str, tuple[str, ...]] = {
     "Databases and addresses show only what they hold.": (
         "gateway/promises: test_a_source_without_stamps_shows_only_what_it_holds",
     ),
+    "A new published version is seen within ten seconds.": (
+        "gateway/hits: test_a_version_published_after_the_first_look_runs_again",
+        "gateway/authorizer: test_a_new_version_is_seen_by_way_of_the_listing",
+    ),
+    "Where the rate limit leaves no room to look, within a minute.": (
+        "gateway/promises: test_a_new_version_is_seen_within_a_minute_while_hex_cannot_be_asked",
+    ),
     "No result crosses midnight in `week.timezone`.": (
         "gateway/days_and_clocks: test_a_hit_crosses_no_midnight_unless_the_policy_says_so",
         "gateway/days_and_clocks: test_midnight_is_that_of_the_week",
@@ -181,6 +188,22 @@ def test_a_source_without_stamps_shows_only_what_it_holds() -> None:
         assert cache(await world.run(project)) == "hit"
 
     play(story, sources=(SOURCE,), has_monitor=True)
+
+
+def test_a_new_version_is_seen_within_a_minute_while_hex_cannot_be_asked() -> None:
+    async def story(world: World, project: str) -> None:
+        world.probe(SOURCE, project, "state-1")
+        await completed(world, project)
+        assert cache(await world.run(project)) == "hit"
+        published_ms = world.now_ms
+        world.simulation.published_ms = lambda *_: published_ms  # type: ignore[method-assign]
+        world.pace.throttled("70", {})
+        await asyncio.sleep(30)
+        assert cache(await world.run(project)) == "hit", "it is not seen yet"
+        await asyncio.sleep(30)
+        assert cache(await world.run(project)) == "miss"
+
+    play(story, sources=(SOURCE,))
 
 
 @pytest.mark.parametrize("has_source", [True, False])

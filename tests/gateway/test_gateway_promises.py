@@ -51,9 +51,22 @@ TESTS: dict[str, tuple[str, ...]] = {
         "gateway/writeback: test_one_of_which_nothing_was_read_runs_while_it_may_be_read",
         "gateway/writeback: test_in_any_order_of_events_no_writeback_project_is_answered_without_a_run_of_its_own",
     ),
-    "With `writeback: skip_ok`, or where the token may not export projects, writes are not looked for.": (
+    "Once exports are refused, one whose last version that was read writes runs on each time.": (
+        "gateway/writeback: test_one_that_wrote_when_it_was_read_last_runs_while_its_new_version_cannot_be_read",
+        "gateway/writeback: test_what_is_known_to_write_runs_also_where_versions_are_read_no_more",
+    ),
+    "With `writeback: skip_ok` writes are not looked for, nor where the token may not export projects and "
+    "`exports.paths` is not set.": (
         "gateway/writeback: test_a_policy_may_let_writes_be_left_out",
         "gateway/writeback: test_one_of_which_nothing_was_read_runs_while_it_may_be_read",
+        "gateway/writeback: test_one_of_which_no_file_came_runs_while_files_are_looked_for",
+    ),
+    "Where only files show them, a clone that is behind shows an older version.": (
+        "gateway/writeback: test_what_a_file_says_is_confirmed_by_hex_where_it_can_be",
+    ),
+    "SQL and code that write (`insert`, `to_sql`) are not seen: give such projects `max_age: 0s` and `join: never`.": (
+        "gateway/promises: test_with_max_age_0s_no_result_is_ever_given",
+        "gateway/join_policies: test_always_and_never",
     ),
     "A run is joined only if Hex has shown within two seconds that it is running, to this caller or another.": (
         "gateway/fresh_answers: test_a_run_that_has_ended_unseen_is_not_joined",

@@ -198,6 +198,9 @@ def extend_back(progress: RunProgress, page: Page) -> RunProgress | None:
     starts = [run.start_ms for run in page.only(Run) if run.start_ms is not None]
     if not page.size and page.request.offset > 0:
         return None  # of runs that Hex has forgotten since there are fewer behind it than were counted
+    if page.request.offset > 0 and starts and max(starts) == progress.known_from_ms - 1:
+        # It may begin with known runs, or behind others of that millisecond: which, only a whole read shows.
+        return replace(progress, is_unordered=True)
     if not page.has_more:
         if starts and max(starts) < progress.known_from_ms - 1 and page.request.offset > 0:
             return None

@@ -244,6 +244,18 @@ def test_older_page_that_does_not_touch_what_is_known_is_not_joined():
     assert extend_back(progress, page_of(runs, older_page("p", 200))) is None
 
 
+def test_older_page_that_begins_in_the_millisecond_of_the_oldest_run_may_have_left_others_out_and_is_not_joined():
+    """Nine runs started at once, three are known, and the page begins behind the sixth: those between are not known."""
+    at_once = [run(number, SENT - 90 * MINUTE_MS) for number in range(9)]
+    progress = RunProgress(known_from_ms=SENT - 90 * MINUTE_MS + 1)
+    for behind in ([], history(300)[2:]):
+        page = page_of([*at_once, *behind], ApiRequest(endpoint=Endpoint.RUNS, project_id="p", offset=6))
+
+        joined = extend_back(progress, page)
+
+        assert joined == replace(progress, is_unordered=True)
+
+
 def test_older_page_in_disorder_makes_the_project_unordered():
     runs = history(250)
     progress = read(runs, RunProgress())[0].progress()

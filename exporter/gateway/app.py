@@ -221,15 +221,19 @@ async def _unless_gone(answering: Awaitable[Answer], body: RequestBody) -> Answe
 
     Raises what reading a little of the body raises.
     """
-    answered = asyncio.ensure_future(_answered(answering))
-    gone = asyncio.ensure_future(body.gone())
+    answered, gone = asyncio.ensure_future(_answered(answering)), None
     try:
+        await asyncio.sleep(0)
+        if answered.done():  # as hits and polls are whose answer is known: nothing has to be waited for
+            return answered.result()
+        gone = asyncio.ensure_future(body.gone())
         await asyncio.wait({answered, gone}, return_when=asyncio.FIRST_COMPLETED)
         if gone.done():
             gone.result()
         return answered.result() if answered.done() else None
     finally:
-        gone.cancel()
+        if gone is not None:
+            gone.cancel()
         if not answered.done():
             answered.cancel()
             await asyncio.wait({answered})

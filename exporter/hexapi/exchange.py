@@ -4,9 +4,8 @@ Everything in this program that sends a request over HTTP sends it here.
 """
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
 
@@ -52,17 +51,16 @@ class NoAnswer:
     was_sent: bool = True
 
 
-class Authorization(httpx.Auth):
+class Authorization:
     """Puts a secret on a request; as an object, so that no header with it stands in a variable."""
 
     def __init__(self, secret: Secret, scheme: str = "") -> None:
         self.secret = secret
         self._prefix = f"{scheme} " if scheme else ""
 
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """httpx calls this for each request that it sends."""
+    def put_on(self, request: httpx.Request) -> None:
+        """Have the request sent with it."""
         request.headers["Authorization"] = self._prefix + self.secret.reveal()
-        yield request
 
 
 class Exchanger:
@@ -86,14 +84,14 @@ class Exchanger:
         self._connect_seconds = connect_seconds
         self._route = route or Route()
         self._setting = setting
-        self._http = httpx.AsyncClient(
+        # One deadline spans the whole exchange, which httpx cannot express.
+        self._timeout = httpx.Timeout(None, connect=connect_seconds).as_dict()
+        self._transport = transport or RoutedTransport(self._route, limits or httpx.Limits())
+        # It only makes requests: what else it does to each one takes longer than all that is done here.
+        self._maker = httpx.AsyncClient(
             headers={"User-Agent": f"hex-exporter/{__version__}", **(headers or {})},
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            # One deadline spans the whole exchange, which httpx cannot express.
-            timeout=httpx.Timeout(None, connect=connect_seconds),
-            follow_redirects=False,
             trust_env=False,
-            transport=transport or RoutedTransport(self._route, limits or httpx.Limits()),
+            transport=self._transport,
         )
 
     async def __aenter__(self) -> Self:
@@ -106,11 +104,11 @@ class Exchanger:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await self._maker.aclose()
 
     def request(self, method: str, url: httpx.URL | str, **more: Any) -> httpx.Request:
         """A request with the headers of this exchanger; `more` as httpx takes it: headers, params, json, content."""
-        return self._http.build_request(method, url, **more)
+        return self._maker.build_request(method, url, **more)
 
     async def exchange(
         self,
@@ -132,7 +130,9 @@ class Exchanger:
         sending = Sending(request)
         try:
             async with asyncio.timeout(deadline_seconds):
-                response = await self._head(request, authorization, sending)
+                if authorization is not None:
+                    authorization.put_on(request)
+                response = await self._head(request, sending)
                 try:
                     return Answer(response.status_code, response.headers, await read(response))
                 except BodyError as error:
@@ -152,17 +152,18 @@ class Exchanger:
             reason = redact(said, (one.reveal() for one in hidden), longest=_LONGEST_REASON)
             return NoAnswer("error", reason, was_sent=sending.can_have_left(error))
 
-    async def _head(
-        self, request: httpx.Request, authorization: Authorization | None, sending: Sending
-    ) -> httpx.Response:
+    async def _head(self, request: httpx.Request, sending: Sending) -> httpx.Response:
         """The answer up to its body."""
+        request.extensions["timeout"] = self._timeout
         try:
-            return await self._http.send(request, auth=authorization, stream=True)
+            response = await self._transport.handle_async_request(request)
         except httpx.TransportError as error:
             if not sending.may_be_repeated(error):
                 raise
-        request.extensions[FRESH] = True
-        return await self._http.send(request, auth=authorization, stream=True)
+            request.extensions[FRESH] = True
+            response = await self._transport.handle_async_request(request)
+        response.request = request
+        return response
 
 
 async def whole_body(response: httpx.Response, limit_bytes: int, secrets: Iterable[Secret] = ()) -> bytes:

@@ -24,10 +24,13 @@ def reset_seconds(headers: Mapping[str, str], now: float, *, even_if_some_remain
     now, as epoch seconds or milliseconds, or as a date. Of several the longest applies, from 0 to
     LONGEST_WINDOW_SECONDS.
     """
-    server = server_now(headers, now)
+    lower = {name.lower(): value for name, value in headers.items()}
+    if not any("ratelimit" in name for name in lower):  # as most answers: nothing has to be parsed
+        return None
+    server = server_now(lower, now)
     waits = [
         min(max(0.0, _until(reset, server)), LONGEST_WINDOW_SECONDS)
-        for remaining, reset in _windows({name.lower(): value for name, value in headers.items()})
+        for remaining, reset in _windows(lower)
         if reset is not None and (remaining == 0 or even_if_some_remain)
     ]
     return max(waits, default=None)

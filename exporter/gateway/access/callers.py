@@ -1,6 +1,5 @@
 """Callers, known only by a keyed hash of their token, and what Hex has let them do lately."""
 
-import hashlib
 import hmac
 from collections import OrderedDict, defaultdict
 from typing import TypeVar
@@ -46,7 +45,7 @@ class Callers:
 
     def name(self, authorization: bytes) -> str:
         """The token's name: 64 hexadecimal digits from which the token cannot be found without the secret."""
-        return hmac.new(self._secret, b"token\0" + authorization, hashlib.sha256).hexdigest()
+        return hmac.digest(self._secret, b"token\0" + authorization, "sha256").hex()
 
     def prove(self, name: str, project_id: str, run_id: str | None = None) -> None:
         """Note that Hex has just shown this caller the project, or that run of it."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from exporter.gateway.cache.results import Results
@@ -146,15 +147,16 @@ def _unknown(key: RunKey) -> str:
 
 def _other_day(at_ms: int, now_ms: int, timezone: str) -> str | None:
     """The day of a time, if midnight has passed since then in the zone: `yesterday`, or its date; else None."""
-    zone = ZoneInfo(timezone)
-    then, today = _day(at_ms, zone), _day(now_ms, zone)
+    then, today = _day(at_ms // 60_000, timezone), _day(now_ms // 60_000, timezone)
     if then == today:
         return None
     return "yesterday" if then == today - timedelta(days=1) else then.isoformat()
 
 
-def _day(at_ms: int, zone: ZoneInfo) -> date:
-    return datetime.fromtimestamp(at_ms / 1000, zone).date()
+@lru_cache(1_000)
+def _day(minute: int, timezone: str) -> date:
+    """The day that a minute since the epoch lies in: since 1972 days begin with a whole minute everywhere."""
+    return datetime.fromtimestamp(minute * 60, ZoneInfo(timezone)).date()
 
 
 def _seconds(seconds: float) -> str:

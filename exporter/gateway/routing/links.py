@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 import msgspec
 
@@ -23,6 +24,11 @@ def moved(address: str, upstream_base: str, public_base: str) -> str:
     return public_base + rest if is_under else address
 
 
+_REMEMBERED = 256
+_REMEMBERED_BYTES = 8 * 1024
+"""Bodies that were rewritten last are kept, 4 MB at most: each hit has the same as the one before."""
+
+
 def rewrite(body: bytes, content_type: str | None, upstream_base: str, public_base: str) -> bytes:
     """The body with its links moved: the strings of `nextPage`, `previousPage` and `runStatusUrl`, bases as in `moved`.
 
@@ -30,6 +36,16 @@ def rewrite(body: bytes, content_type: str | None, upstream_base: str, public_ba
     """
     if not is_json(content_type or "") or not any(name in body for name in _NAMES):
         return body
+    rewriting = _rewritten_again if len(body) <= _REMEMBERED_BYTES else _rewritten
+    return rewriting(body, upstream_base, public_base)
+
+
+@lru_cache(_REMEMBERED)
+def _rewritten_again(body: bytes, upstream_base: str, public_base: str) -> bytes:
+    return _rewritten(body, upstream_base, public_base)
+
+
+def _rewritten(body: bytes, upstream_base: str, public_base: str) -> bytes:
     try:
         msgspec.json.decode(body, type=msgspec.Raw)  # is read through, but nothing is made of it
         body.decode()

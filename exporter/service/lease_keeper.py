@@ -49,9 +49,10 @@ def replica_name() -> str:
 
 
 def digest_of(config: Config) -> str:
-    """What two replicas have in common if their configurations are the same, whatever address each advertises."""
+    """What two replicas have in common if their configurations are the same, whatever addresses each has."""
     storage = msgspec.structs.replace(config.storage, url="")  # which may have a password
-    shared = msgspec.structs.replace(config, cluster=None, storage=storage)
+    gateway = config.gateway and msgspec.structs.replace(config.gateway, listen_address="127.0.0.1:0")
+    shared = msgspec.structs.replace(config, cluster=None, storage=storage, gateway=gateway)
     payload = msgspec.json.encode(shared, enc_hook=str, order="deterministic")
     return hashlib.sha256(payload).hexdigest()[:16]
 
@@ -73,10 +74,14 @@ def make_keeper(
                 "postgresql:// one, or remove cluster and run a single process"
             )
         return None
-    leases.join({one.name: one.base_url for one in config.workspaces})
+    leases.join(_followed_at(config))
     names = frozenset(one.name for one in config.workspaces)
     me = Replica(name=name, address=address, configuration=digest_of(config), workspaces=names)
     return LeaseKeeper(leases, me, on_change, is_alive)
+
+
+def _followed_at(config: Config) -> Mapping[str, str]:
+    return {one.name: one.base_url for one in config.workspaces}
 
 
 class LeaseKeeper:
@@ -106,7 +111,8 @@ class LeaseKeeper:
         self._thread.start()
 
     def describe(self, config: Config) -> None:
-        """Go by this configuration from now on."""
+        """Go by this configuration from now on. Raises LedgerError where another cluster follows what it names."""
+        self._leases.join(_followed_at(config))
         names = frozenset(one.name for one in config.workspaces)
         self.me = Replica(name=self.me.name, address=self.me.address, configuration=digest_of(config), workspaces=names)
         self._at_once.set()

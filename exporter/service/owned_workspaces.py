@@ -69,14 +69,14 @@ class OwnedWorkspaces:
 
     async def put_in_force(self, assignment: Assignment) -> None:
         """Follow this from now on. Raises LedgerError, if nothing has changed by it."""
+        if self._keeper is not None:
+            self._keeper.describe(assignment.config)
         made = {}
         for name in assignment.tokens if self._keeper is None else self._keeper.standing.owned:
             if name in assignment.tokens:
                 made[name] = self._made(name, assignment)
         # The new pace is in force at once: requests for others are counted by it from here on.
         replaced, self.workers, self._assignment = self.workers, made, assignment
-        if self._keeper is not None:
-            self._keeper.describe(assignment.config)
         for workers in made.values():
             workers.begin()
         for workers in replaced.values():

@@ -1,7 +1,7 @@
 """Two `hex-exporter serve` on one PostgreSQL, and everything that can happen to the one that owns the workspace.
 
 Real processes, a simulated Hex, and a network that can be cut. Prints how long each take-over took, from the fault to
-the first request to Hex of the new owner; and at the end whether every run was counted once, how many requests left in
+the lease of the new owner; and at the end whether every run was counted once, how many requests left in
 the busiest minute, and how often Hex answered 429. `--rounds N` repeats the faults.
 """
 
@@ -129,6 +129,10 @@ class World:
         """What a statement finds."""
         with self.server.connect(self.database) as connection:
             return connection.execute(statement, values).fetchall()
+
+    def epoch(self) -> int:
+        """How many owners the workspace has had."""
+        return int(self.sql("select epoch from leases")[0][0])
 
     def busiest_minute(self) -> int:
         """The most requests that left within 60 seconds, as far as samples twice a second show it."""
@@ -300,11 +304,14 @@ def meet(fault: Callable[[ReplicaProcess, Callable[[], float], World], float], w
     owner, other = world.roles()
     began = time.monotonic()
 
+    epoch = world.epoch()
+
     def taken() -> float:
+        wait_for(lambda: world.epoch() > epoch, seconds=60)
+        seconds = time.monotonic() - began
         wait_for(other.is_owner, seconds=60)
-        before = world.requests()
-        wait_for(lambda: world.requests() > before, seconds=60)
-        return time.monotonic() - began
+        print(f"    the new owner's page shows it after {time.monotonic() - began:.1f} s", flush=True)
+        return seconds
 
     seconds = fault(owner, taken, world)
     print(f"  {fault.__name__.replace('_', ' '):<16} {seconds:5.1f} s", flush=True)
@@ -365,8 +372,7 @@ def main() -> None:
         said = "".join(one.read_text(errors="replace") for one in world.folder.glob("replica-*.log"))
         assert_exact(world)
         runs = sum(truth(world).values())
-        epochs = world.sql("select epoch from leases")[0][0]
-        print(f"{runs} runs, each counted once on both pages; {epochs} owners")
+        print(f"{runs} runs, each counted once on both pages; {world.epoch()} owners")
         print(f"busiest minute: {world.busiest_minute()} requests of {PER_MINUTE}; answers 429: {world.refused}")
         assert "Traceback" not in said
         if seconds:

@@ -6,12 +6,13 @@ from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from helpers.manual_clock import ManualClock
 from sqlalchemy import literal
 
 from exporter.clock import SystemClock
-from exporter.config import Cluster, Config, Storage, Workspace
+from exporter.config import Cluster, Config, Gateway, Storage, Workspace
 from exporter.errors import LeaseLostError, LedgerError
 from exporter.facts import Project
 from exporter.hexapi import TokenSource
@@ -273,6 +274,25 @@ def test_replicas_with_different_configurations_are_named(play):
 
         assert board.configurations == 2
         assert "0123: b" in difference(board)
+
+    play(scenario)
+
+
+def test_addresses_are_no_difference(manual_clock):
+    gateways = [Gateway(listen_address=address) for address in ("127.0.0.1:9892", "127.0.0.1:9893")]
+    here, there = (msgspec.structs.replace(CONFIG, gateway=one) for one in gateways)
+
+    assert digest_of(here) == digest_of(there) != digest_of(CONFIG)
+
+
+def test_a_reload_that_names_another_hex_than_the_others_do_is_refused(play):
+    async def scenario(first: Process, second: Process) -> None:
+        await first.turn()
+        await second.turn()
+        elsewhere = tuple(msgspec.structs.replace(one, base_url="http://eu/api/v1") for one in CONFIG.workspaces)
+        changed = msgspec.structs.replace(CONFIG, workspaces=elsewhere)
+        with pytest.raises(LedgerError, match="give each cluster a schema"):
+            await second.owned.put_in_force(Assignment(changed, {name: TokenSource(value="hxtw_x") for name in NAMES}))
 
     play(scenario)
 

@@ -172,8 +172,8 @@ class UnreliableHex:
             if is_good and is_last:
                 self.is_listing_good, self.good["projects"] = True, self.clock.now()
                 self.is_write_lost = False
-            elif not is_good and status != 429 and fault != "unknown_parameter":  # which are asked again at once
-                self.is_listing_good = False
+            elif not is_good and status != 429 and fault not in ("unknown_parameter", "empty_with_next"):
+                self.is_listing_good = False  # after those it goes on
         elif is_good:
             self.good["runs"] = self.good[f"runs/{path.split('/')[1]}"] = self.clock.now()
         elif fault == "empty_with_next":

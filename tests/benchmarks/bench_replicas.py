@@ -95,7 +95,7 @@ class World:
         self.database = server.new_database()
         self.sent: list[tuple[float, int]] = []
         self.refused = 0
-        (folder / "secret").write_text("a secret of the cluster 0123456789")
+        (folder / "secret").write_text("5e" * 16)
         self._is_over = threading.Event()
         self._counting = threading.Thread(target=self._count, daemon=True)
         self._counting.start()

@@ -22,12 +22,9 @@ async def trigger(base_url: str, token: str, project_ids: Sequence[str]) -> None
     """
     headers = {"Authorization": f"Bearer {token}"}
     client = httpx.AsyncClient(base_url=base_url, headers=headers, timeout=_PATIENCE_SECONDS, trust_env=False)
-    requests: set[asyncio.Task[None]] = set()
-    async with client:
+    async with client, asyncio.TaskGroup() as requests:
         for project_id in cycle(project_ids):
-            request = asyncio.ensure_future(_run(client, project_id))
-            requests.add(request)
-            request.add_done_callback(requests.discard)
+            requests.create_task(_run(client, project_id))
             await asyncio.sleep(_EVERY_SECONDS)
 
 

@@ -121,5 +121,7 @@ def test_without_a_durable_ledger_no_run_starts(tmp_path: Any) -> None:
         assert answer.status_code == 503
         assert "no run was started" in answer.text
         assert world.started() == 0
+        read = await world.client.get(f"/api/v1/projects/{project}", headers=bearer(ALICE))
+        assert read.status_code == 200
 
     play(story, url=f"sqlite:///{folder}/ledger.db")

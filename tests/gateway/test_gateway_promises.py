@@ -148,9 +148,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "gateway/ledger_failures: test_without_a_durable_ledger_no_run_starts",
         "gateway/hex_refusals: test_a_ledger_that_cannot_be_written_starts_nothing",
     ),
-    "Reads are forwarded meanwhile.": (
-        "gateway/ledger_failures: test_without_a_durable_ledger_no_run_starts",
-    ),
+    "Reads are forwarded meanwhile.": ("gateway/ledger_failures: test_without_a_durable_ledger_no_run_starts",),
 }
 
 

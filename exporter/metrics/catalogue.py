@@ -1072,7 +1072,8 @@ GROUPS = (
                 "hex_findings_saving_month_money_usd",
                 "workspace kind money",
                 "What acting on the findings of this kind would save a month by kind of money, in dollars. billed: so "
-                "much less to pay Hex; estimate: so much less of your own estimate. Never add them up.",
+                "much less to pay Hex; other: so much less on the bills of warehouses; estimate: so much less of your own "
+                "estimate. Never add them up.",
             ),
             _gauge(
                 "hex_findings_saving_month_runs",
@@ -1094,7 +1095,7 @@ GROUPS = (
             _gauge(
                 "hex_finding_saving_month_money_usd",
                 "workspace kind subject money",
-                "Savings of the top findings by kind of money (billed, estimate), in dollars a month.",
+                "Savings of the top findings by kind of money (billed, other, estimate), in dollars a month.",
             ),
             _gauge(
                 "hex_finding_saving_month_runs",
@@ -1110,7 +1111,7 @@ GROUPS = (
             _gauge(
                 "hex_finding_cost_month_money_usd",
                 "workspace kind subject money",
-                "Costs of the subjects of the top findings by kind of money (billed, estimate), in dollars a month.",
+                "Costs of the subjects of the top findings by kind of money (billed, other, estimate), in dollars a month.",
             ),
             _gauge(
                 "hex_finding_first_seen_timestamp_seconds",
@@ -1132,7 +1133,7 @@ GROUPS = (
             _gauge(
                 "hex_team_saving_month_money_usd",
                 "workspace team money",
-                "Savings of each team by kind of money (billed, estimate), in dollars a month; the teams add up.",
+                "Savings of each team by kind of money (billed, other, estimate), in dollars a month; the teams add up.",
             ),
             _gauge(
                 "hex_team_saving_month_runs",

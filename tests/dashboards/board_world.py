@@ -53,7 +53,7 @@ sources:
 gateway: {}
 warehouses:
   - {name: snow, kind: table, relation: snow, url_env: LOG, prices: {credit_usd: 3}}
-  - {name: events, kind: table, relation: events, url_env: LOG, prices: {tib_usd: 6}}
+  - {name: events, kind: bigquery, relation: events, url_env: LOG, prices: {tib_usd: 6}}
 """
 
 

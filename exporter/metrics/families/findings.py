@@ -10,9 +10,6 @@ from exporter.metrics.catalogue import METRICS
 from exporter.metrics.page import Family
 from exporter.view import Snapshot, subject_name
 
-SAVED_MONEY: tuple[Money, ...] = ("billed", "estimate")
-"""What can be saved, the estimate only where there is one; what is on the bill of a database is not seen here."""
-
 
 def finding_families(snapshot: Snapshot) -> Iterator[Family]:
     """The totals of the kinds that could be judged, and the top findings; nothing before the first audit."""
@@ -22,10 +19,19 @@ def finding_families(snapshot: Snapshot) -> Iterator[Family]:
     name = snapshot.name
     yield Family(METRICS["hex_findings_last_audit_timestamp_seconds"], [((name,), audit.now_ms / 1000)])
     yield Family(METRICS["hex_findings_judged"], [((name, kind), int(kind in audit.totals)) for kind in FINDING_KINDS])
-    saved = SAVED_MONEY if tariff(snapshot.config.prices(name)).has_own_estimate else SAVED_MONEY[:1]
+    saved = _saved_money(snapshot)
     yield from _by_kind(name, audit, saved)
     yield from _by_team(name, audit, saved)
     yield from _top(snapshot, audit, saved)
+
+
+def _saved_money(snapshot: Snapshot) -> tuple[Money, ...]:
+    """What can be saved: on other bills where warehouses are read, and by the owners' own estimate where there is one."""
+    other: tuple[Money, ...] = ("other",) if snapshot.config.warehouses_of(snapshot.name) else ()
+    estimate: tuple[Money, ...] = (
+        ("estimate",) if tariff(snapshot.config.prices(snapshot.name)).has_own_estimate else ()
+    )
+    return ("billed", *other, *estimate)
 
 
 def _by_kind(name: str, audit: Audit, saved: Sequence[Money]) -> Iterator[Family]:
@@ -43,8 +49,8 @@ def _by_kind(name: str, audit: Audit, saved: Sequence[Money]) -> Iterator[Family
         [
             ((name, kind, money), (totals[kind].saving.money(money) or 0) / MICRO)
             for kind, micro in savings.items()
-            if micro is not None
             for money in saved
+            if micro is not None or money == "other"
         ],
     )
     yield Family(
@@ -66,8 +72,9 @@ def _by_team(name: str, audit: Audit, saved: Sequence[Money]) -> Iterator[Family
     counts = Counter(finding.team for finding in audit.findings)
     yield Family(METRICS["hex_team_findings"], [((name, team), count) for team, count in counts.items()])
     micro: Counter[str] = Counter()
-    for (team, _), part in money.items():
-        micro[team] += part
+    for (team, kind), part in money.items():
+        if kind != "other":
+            micro[team] += part
     yield Family(
         METRICS["hex_team_saving_month_usd"], [((name, team), amount / MICRO) for team, amount in micro.items()]
     )

@@ -1072,8 +1072,8 @@ GROUPS = (
                 "hex_findings_saving_month_money_usd",
                 "workspace kind money",
                 "What acting on the findings of this kind would save a month by kind of money, in dollars. billed: so "
-                "much less to pay Hex; other: so much less on the bills of warehouses; estimate: so much less of your own "
-                "estimate. Never add them up.",
+                "much less to pay Hex; other: so much less on the bills of warehouses; estimate: so much less of your "
+                "own estimate. Never add them up.",
             ),
             _gauge(
                 "hex_findings_saving_month_runs",
@@ -1111,7 +1111,8 @@ GROUPS = (
             _gauge(
                 "hex_finding_cost_month_money_usd",
                 "workspace kind subject money",
-                "Costs of the subjects of the top findings by kind of money (billed, other, estimate), in dollars a month.",
+                "Costs of the subjects of the top findings by kind of money (billed, other, estimate), in dollars a "
+                "month.",
             ),
             _gauge(
                 "hex_finding_first_seen_timestamp_seconds",

@@ -158,6 +158,7 @@ def test_a_runaway_pages_for_what_it_uses_up_and_for_nothing_that_follows_from_t
 
     # Within its budgets a fresh exporter disturbs nobody, not even almost.
     world.wait_for(lambda: prometheus.value("count(hex_budget_used) == 6 and count(hex_budget_forecast) == 6"))
+    world.wait_for(lambda: prometheus.value("count(hex_budget_previous_used) == 6"))
     world.wait_for(lambda: prometheus.alerts("pending", "firing") == {WATCHDOG})
     known = world.time.now()
     while world.time.now() < known + 5 * 60:

@@ -1134,7 +1134,8 @@ GROUPS = (
             _gauge(
                 "hex_team_saving_month_money_usd",
                 "workspace team money",
-                "Savings of each team by kind of money (billed, other, estimate), in dollars a month; the teams add up.",
+                "Savings of each team by kind of money (billed, other, estimate), in dollars a month; the teams add "
+                "up.",
             ),
             _gauge(
                 "hex_team_saving_month_runs",

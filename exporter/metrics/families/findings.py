@@ -26,7 +26,7 @@ def finding_families(snapshot: Snapshot) -> Iterator[Family]:
 
 
 def _saved_money(snapshot: Snapshot) -> tuple[Money, ...]:
-    """What can be saved: on other bills where warehouses are read, and by the owners' own estimate where there is one."""
+    """What can be saved: on other bills where warehouses are read, of the owners' own estimate where there is one."""
     other: tuple[Money, ...] = ("other",) if snapshot.config.warehouses_of(snapshot.name) else ()
     estimate: tuple[Money, ...] = (
         ("estimate",) if tariff(snapshot.config.prices(snapshot.name)).has_own_estimate else ()

@@ -24,7 +24,9 @@ from exporter.hexapi import Exchanger, NoAnswer, TokenSource, whole_body
 _SECRET = b"x-hex-exporter-cluster"
 _ORIGIN = b"x-hex-exporter-origin"
 _NOT_OWNER = b"x-hex-exporter-not-owner"
-_OURS = frozenset({_SECRET, _ORIGIN, _NOT_OWNER})
+_NOT_OURS = b"x-hex-exporter-not-our-secret"
+_OURS = frozenset({_SECRET, _ORIGIN, _NOT_OWNER, _NOT_OURS})
+_TWO_CLUSTERS = "The cluster's secret differs: give all replicas the same cluster.secret_file"
 _OF_A_CONNECTION = frozenset(
     {b"connection", b"content-length", b"date", b"keep-alive", b"server", b"te", b"trailer", b"transfer-encoding"}
     | {b"upgrade", b"expect", b"host", b"accept-encoding"}
@@ -89,8 +91,8 @@ class OwnerForwarding:
         except ConfigError:
             own = b""
         if not own or len(secrets) != 1 or not hmac.compare_digest(secrets[0], own):
-            message = "The cluster's secret differs: give all replicas the same cluster.secret_file"
-            await _send(send, refusal(403, message))
+            answer = refusal(403, _TWO_CLUSTERS)
+            await _send(send, Answer(403, (*answer.headers, (_NOT_OURS, b"1")), answer.body))
         elif not self._view.is_open():
             answer = refusal(503, "This replica does not own the workspace", retry_after_seconds=1)
             await _send(send, Answer(503, (*answer.headers, (_NOT_OWNER, b"1")), answer.body))
@@ -167,6 +169,9 @@ class OwnerForwarding:
             return found
         if _NOT_OWNER.decode() in found.headers:
             return NoAnswer("error", "the replica is not the owner", was_sent=False)
+        if _NOT_OURS.decode() in found.headers:
+            # A 403 would mean to the caller that its own token is refused.
+            return refusal(503, _TWO_CLUSTERS, retry_after_seconds=60)
         if found.body is None:
             return NoAnswer("error", "the answer broke off")
         kept = [(name.lower(), value) for name, value in found.headers.raw]

@@ -122,6 +122,20 @@ def test_a_stranger_with_another_secret_is_refused(pair, sent):
     assert not second.scopes
 
 
+def test_a_replica_with_another_secret_does_not_say_that_the_caller_s_token_is_refused(secret, tmp_path):
+    other = tmp_path / "other"
+    other.write_text("fedcba9876543210\n")
+    first, second = Replica(other), Replica(secret)
+    first.owner, second.is_open = second, True
+    answer = asyncio.run(first.ask())
+
+    assert answer.status_code == 503
+    assert "cluster.secret_file" in answer.text
+    assert int(answer.headers["retry-after"]) == 60
+    assert not [name for name in answer.headers if name.startswith("x-hex-exporter-not")]
+    assert not second.scopes
+
+
 def test_a_run_request_whose_owner_is_lost_is_repeated_with_the_same_key(pair, secret):
     first, lost = pair
     heir = Replica(secret)

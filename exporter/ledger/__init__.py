@@ -36,7 +36,7 @@ from exporter.ledger.source_states import SourceRepository, SourceState, Span
 from exporter.ledger.trigger_states import TriggerRepository, TriggerState
 from exporter.ledger.unreadable_runs import UnreadableRuns
 from exporter.ledger.unreadable_runs import bounded as bounded_unreadable_runs
-from exporter.ledger.warehouse_hours import (
+from exporter.ledger.warehouse_records import (
     REPLACED_BACK_MS,
     RunQuery,
     WarehouseHour,

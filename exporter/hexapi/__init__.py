@@ -13,9 +13,8 @@ from exporter.hexapi.pages import BadItem, Page, parse_json, read_page
 from exporter.hexapi.pagination import ListingWalk
 from exporter.hexapi.project_export import read_export
 from exporter.hexapi.proxy import way
-from exporter.hexapi.rate_limit_headers import reset_seconds
+from exporter.hexapi.rate_limit_headers import announced_seconds, reset_seconds
 from exporter.hexapi.rate_tiers import MARGIN_SECONDS, Tier
-from exporter.hexapi.retry_after import retry_after_seconds
 from exporter.hexapi.sliding_windows import SlidingWindows
 from exporter.hexapi.timestamps import http_date_ms
 from exporter.hexapi.token import Secret, TokenSource
@@ -44,6 +43,7 @@ __all__ = [
     "Tier",
     "TokenSource",
     "address",
+    "announced_seconds",
     "api_error",
     "bounded_pieces",
     "http_date_ms",
@@ -55,7 +55,6 @@ __all__ = [
     "read_item",
     "read_page",
     "reset_seconds",
-    "retry_after_seconds",
     "way",
     "whole_body",
 ]

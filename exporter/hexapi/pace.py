@@ -6,9 +6,8 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from exporter.clock import Clock
-from exporter.hexapi.rate_limit_headers import reset_seconds
+from exporter.hexapi.rate_limit_headers import announced_seconds, reset_seconds
 from exporter.hexapi.rate_tiers import RateTiers, Ticket, Tier
-from exporter.hexapi.retry_after import retry_after_seconds
 from exporter.hexapi.sliding_windows import HOUR_SECONDS, MINUTE_SECONDS
 
 _ANNOUNCED_LIMIT_SECONDS = 24 * HOUR_SECONDS
@@ -124,10 +123,7 @@ class Pace:
         jitter, an hour at most.
         """
         arrived = self._clock.now() if now is None else now
-        announced = max(
-            retry_after_seconds(retry_after, headers, arrived) or 0.0,
-            reset_seconds(headers, arrived, even_if_some_remain=True) or 0.0,
-        )
+        announced = announced_seconds(retry_after, headers, arrived)
         with self._lock:
             is_cooling = self._held_until > self._clock.monotonic()
             # Answers to requests that left together are one refusal, not several in a row.

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 
 from exporter.hexapi.field_readers import number
+from exporter.hexapi.retry_after import retry_after_seconds
 from exporter.hexapi.sliding_windows import HOUR_SECONDS
 from exporter.hexapi.timestamps import http_date_ms, iso_ms, server_now
 
@@ -34,6 +35,14 @@ def reset_seconds(headers: Mapping[str, str], now: float, *, even_if_some_remain
         if reset is not None and (remaining == 0 or even_if_some_remain)
     ]
     return max(waits, default=None)
+
+
+def announced_seconds(retry_after: str | None, headers: Mapping[str, str], now: float) -> float:
+    """Seconds that a 429 of `now` (epoch seconds) asks to wait: `Retry-After` or a reset, the later; 0: neither."""
+    return max(
+        retry_after_seconds(retry_after, headers, now) or 0.0,
+        reset_seconds(headers, now, even_if_some_remain=True) or 0.0,
+    )
 
 
 def _windows(lower: Mapping[str, str]) -> list[tuple[float | None, float | None]]:

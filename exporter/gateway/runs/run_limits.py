@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from exporter.clock import Clock
 from exporter.gateway.upstream.hold import Hold
 from exporter.gateway.upstream.upstream import Reply
-from exporter.hexapi import MARGIN_SECONDS, SlidingWindows, reset_seconds, retry_after_seconds
+from exporter.hexapi import MARGIN_SECONDS, SlidingWindows, announced_seconds, reset_seconds
 
 RUNS_PER_MINUTE = 20
 RUNS_PER_HOUR = 60
@@ -137,10 +137,7 @@ class RunLimits:
             is_of_all = until_reset > 0 and self._is_of_all(until_reset, reply.announced_limit)
             self._hold.accepted(0.0 if is_of_all else until_reset)
             return is_of_all
-        announced = max(
-            retry_after_seconds(reply.header("Retry-After"), headers, wall) or 0.0,
-            reset_seconds(headers, wall, even_if_some_remain=True) or 0.0,
-        )
+        announced = announced_seconds(reply.header("Retry-After"), headers, wall)
         is_of_all = self._learn(announced, reply.announced_limit)
         self._hold.refused(announced)
         return is_of_all

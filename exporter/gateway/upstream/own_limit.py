@@ -6,7 +6,7 @@ from collections import OrderedDict
 from exporter.clock import Clock
 from exporter.gateway.upstream.hold import Hold
 from exporter.gateway.upstream.upstream import Reply
-from exporter.hexapi import reset_seconds, retry_after_seconds
+from exporter.hexapi import announced_seconds, reset_seconds
 
 _MOST_CALLERS = 1_000
 """Callers whose hold is remembered; of more, the one that was held longest ago may send again, and is refused anew."""
@@ -33,9 +33,10 @@ class OwnLimit:
         """Take in an answer to the caller; whether it says something of every request."""
         headers, wall = reply.decoded_headers, self._clock.now()
         is_refused = reply.status == 429
-        announced = reset_seconds(headers, wall, even_if_some_remain=is_refused) or 0.0
         if is_refused:
-            announced = max(retry_after_seconds(reply.header("Retry-After"), headers, wall) or 0.0, announced)
+            announced = announced_seconds(reply.header("Retry-After"), headers, wall)
+        else:
+            announced = reset_seconds(headers, wall) or 0.0
         limit = reply.announced_limit
         if limit is not None and limit > self._per_minute:
             return True

@@ -39,7 +39,7 @@ SCRAPE = 30
 WHOLE = 30 * DAY
 AT_END = 600
 BLOCK = 162 * 3600
-"""What promtool takes in one block when it is told at most 240 hours."""
+"""What promtool takes in one block with a limit of 240 hours."""
 
 CHANGE = 20
 """A value changes every so many scrapes."""

@@ -24,7 +24,7 @@ ALERTS = ROOT / "alerts"
 
 _SCRAPE_INTERVAL = "1s"
 _RESEND_DELAY = "5s"
-"""What is not told again for four times as long counts as resolved."""
+"""What is not sent again for four times as long is taken for resolved."""
 
 _GOOD = {"pager": 202, "chat": 200, "heartbeat": 200}
 
@@ -86,11 +86,11 @@ class Recorder:
         return [message for message in tuple(self.messages) if message.receiver == receiver]
 
     def firing(self, receiver: str) -> set[tuple[str | None, str | None, str | None]]:
-        """What a receiver was ever told is firing, each as alert, workspace and budget."""
+        """What a receiver was ever notified of as firing, each as alert, workspace and budget."""
         return {(one.alert, one.workspace, one.budget) for one in self.of(receiver) if not one.is_resolved}
 
     def resolved(self, receiver: str) -> set[tuple[str | None, str | None, str | None]]:
-        """What a receiver was ever told is over."""
+        """What a receiver was ever notified of as over."""
         return {(one.alert, one.workspace, one.budget) for one in self.of(receiver) if one.is_resolved}
 
 

@@ -18,7 +18,7 @@ HOUR = 3600.0
 
 
 class SteppingClock:
-    """Moves when it is slept on or told to, in any thread, with the rounding that real clocks have."""
+    """Moves when it is slept on or notified to, in any thread, with the rounding that real clocks have."""
 
     def __init__(self, now: float = 1_795_000_000.1) -> None:
         self._lock = threading.Lock()
@@ -159,23 +159,23 @@ class TestCoolDown:
         assert pace.wait_seconds() == 86_400
 
     def test_its_end_is_told_and_kept(self, manual_clock: Any) -> None:
-        told: list[int] = []
-        pace = make_pace(manual_clock, on_cool_down=told.append)
+        notified: list[int] = []
+        pace = make_pace(manual_clock, on_cool_down=notified.append)
         assert pace.cool_down_until_ms is None
 
         pace.throttled("30", {})
 
-        assert told == [int((manual_clock.now() + 30) * 1000)]
-        assert pace.cool_down_until_ms == told[0]
+        assert notified == [int((manual_clock.now() + 30) * 1000)]
+        assert pace.cool_down_until_ms == notified[0]
 
     def test_a_shorter_one_never_shortens_it(self, manual_clock: Any) -> None:
-        told: list[int] = []
-        pace = make_pace(manual_clock, on_cool_down=told.append)
+        notified: list[int] = []
+        pace = make_pace(manual_clock, on_cool_down=notified.append)
         pace.throttled("30", {})
         pace.throttled("10", {})
 
         assert pace.wait_seconds() == 30
-        assert len(told) == 1
+        assert len(notified) == 1
 
     def test_the_callback_may_ask_the_pace(self, manual_clock: Any) -> None:
         waits: list[float] = []
@@ -185,7 +185,7 @@ class TestCoolDown:
         assert waits == [30]
 
     def test_the_longest_is_told_last_whichever_thread_brings_it(self, manual_clock: Any) -> None:
-        told: list[int] = []
+        notified: list[int] = []
         longer = threading.Thread(target=lambda: pace.throttled("60", {}))
 
         def write_down(until_ms: int) -> None:
@@ -193,14 +193,14 @@ class TestCoolDown:
                 longer.start()
                 while pace.cool_down_until_ms == until_ms:
                     pass  # until the other thread's news is in
-            told.append(until_ms)
+            notified.append(until_ms)
 
         pace: Pace = make_pace(manual_clock, on_cool_down=write_down)
         pace.throttled("30", {})
         longer.join()
 
-        assert len(told) == 2
-        assert told[-1] == pace.cool_down_until_ms
+        assert len(notified) == 2
+        assert notified[-1] == pace.cool_down_until_ms
 
     @pytest.mark.parametrize(
         "retry_after", [None, "", "0", "-1", "nan", "inf", "soon", "Tue, 24 Nov 1999 12:00:00 GMT"]
@@ -239,14 +239,14 @@ class TestCoolDown:
         assert pace.wait_seconds() <= 90
 
     def test_headers_without_a_request_left_hold_until_their_reset(self, manual_clock: Any) -> None:
-        told: list[int] = []
-        pace = make_pace(manual_clock, on_cool_down=told.append)
+        notified: list[int] = []
+        pace = make_pace(manual_clock, on_cool_down=notified.append)
         pace.observe_headers({"RateLimit-Remaining": "3", "RateLimit-Reset": "42"})
         assert pace.wait_seconds() == 0
 
         pace.observe_headers({"ratelimit-remaining": "0", "ratelimit-reset": "42"})
         assert pace.wait_seconds() == 42
-        assert len(told) == 1
+        assert len(notified) == 1
 
     @pytest.mark.parametrize("reset", ["99999999999999999", "86400000", "30000000"])
     def test_no_reset_holds_for_longer_than_the_longest_window(self, manual_clock: Any, reset: str) -> None:

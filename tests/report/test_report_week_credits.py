@@ -20,7 +20,7 @@ class TestCredits:
     """By whom and with what AI credits were used, and what is left of the grants; sums by hand."""
 
     @pytest.fixture
-    def told(self, folder: Path, config: Config, manual_clock: Any) -> Any:
+    def reported(self, folder: Path, config: Config, manual_clock: Any) -> Any:
         now_ms = round(manual_clock.now() * 1000)
         opened = open_ledger(config.storage.url, clock=manual_clock)
         acme = opened.workspace("acme")
@@ -35,8 +35,8 @@ class TestCredits:
         reader.close()
         return report
 
-    def test_by_user_and_by_model(self, told: Any) -> None:
-        (user,), (model,) = told["user"], told["model"]
+    def test_by_user_and_by_model(self, reported: Any) -> None:
+        (user,), (model,) = reported["user"], reported["model"]
 
         assert (user["user"], user["team"]) == ("a@sales.example", "sales")
         assert (model["model"], model["source"], model["thread_type"]) == ("opus", "unknown", "unknown")
@@ -45,14 +45,14 @@ class TestCredits:
         assert user["credits"] + user["previous_credits"] == 50
         assert 44 < user["credits"] < 50
 
-    def test_what_is_left_and_what_has_to_be_bought(self, told: Any) -> None:
-        (grant,) = told["grant"]
+    def test_what_is_left_and_what_has_to_be_bought(self, reported: Any) -> None:
+        (grant,) = reported["grant"]
 
         assert (grant["granted"], grant["used"], grant["left"], grant["beyond"]) == (40, 50, 0, 10)
         assert grant["top_ups"] > 0
         assert grant["top_ups_usd"] == 25 * grant["top_ups"]
-        assert any("lower bound" in remark for remark in told["remarks"])
-        assert any("more top-ups" in remark for remark in told["remarks"])
+        assert any("lower bound" in remark for remark in reported["remarks"])
+        assert any("more top-ups" in remark for remark in reported["remarks"])
 
 
 class TestGrantsOfAnotherMonth:

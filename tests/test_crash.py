@@ -20,8 +20,8 @@ Runs = Counter[tuple[str, str, str]]
 
 def truth(simulator: Simulator, contact_ms: int) -> Runs:
     """The runs that have ended since first contact."""
-    told = simulator.ask("truth", ended_from=contact_ms)["runs"]
-    ended = (run for run in told if run["status"] not in ("pending", "running"))
+    reported = simulator.ask("truth", ended_from=contact_ms)["runs"]
+    ended = (run for run in reported if run["status"] not in ("pending", "running"))
     return Counter({(run["project_id"], run["trigger"], run["status"]): run["count"] for run in ended})
 
 

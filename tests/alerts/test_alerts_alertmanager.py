@@ -15,7 +15,7 @@ from helpers.hurry import UNITS_MS
 from rulebook import SUITES, alerts, grouped_labels
 
 RETENTION_HOURS = 120
-"""What Alertmanager remembers of sent notifications unless told otherwise (--data.retention)."""
+"""What Alertmanager remembers of sent notifications by default (--data.retention)."""
 
 ONE_EACH = list({alert.severity: alert for alert in alerts()}.values())
 """An alert of each severity: routes differ by nothing else, so older versions of amtool need no more."""
@@ -164,7 +164,7 @@ def test_a_real_alertmanager_suppresses_the_lower_levels_of_the_same_budget_alon
     posted = [{"labels": labels, "endsAt": ends} for labels in firing]
     httpx.post(f"{running}/api/v2/alerts", json=posted, trust_env=False, verify=False).raise_for_status()
 
-    # Alertmanager takes alerts in and inhibits a moment later: asked again until it agrees, or time is up.
+    # Alertmanager takes alerts in and inhibits a moment later: queried again until it agrees, or time is up.
     for _ in range(500):
         states = httpx.get(f"{running}/api/v2/alerts", trust_env=False, verify=False).json()
         found = {

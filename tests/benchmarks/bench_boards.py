@@ -90,7 +90,7 @@ def selectors(node: Any, window: int = 0) -> Iterator[tuple[Any, int]]:
 
 
 def series_of(world: World, wanted: Wanted) -> dict[str, float]:
-    """The last value of each series: those of the crowd, and made up for what is asked over time and that it lacks."""
+    """The last value of each series: those of the crowd, and made-up ones for what is queried and missing."""
     last: dict[str, float] = {}
     for line in world.texts[0].splitlines():
         if not line.startswith("#") and 'instance="localhost' in line:

@@ -300,7 +300,7 @@ def polled_on(world: World) -> float:
 
 
 def meet(fault: Callable[[ReplicaProcess, Callable[[], float], World], float], world: World) -> float:
-    """Have it happen; how long Hex was not asked by anyone who may count."""
+    """Have it happen; how long no request of the exporter reached Hex."""
     owner, other = world.roles()
     began = time.monotonic()
 

@@ -40,9 +40,9 @@ def test_every_alert_is_there_with_the_same_query_time_and_labels(provisioned: A
 
     assert set(found) == set(wanted)
     for name, rule in found.items():
-        asked, condition = rule["data"]
-        assert asked["model"]["expr"] == wanted[name]["expr"]
-        assert asked["model"]["instant"] is True
+        requested, condition = rule["data"]
+        assert requested["model"]["expr"] == wanted[name]["expr"]
+        assert requested["model"]["instant"] is True
         assert rule["for"] == wanted[name].get("for", "0s")
         assert rule.get("keepFiringFor") == wanted[name].get("keep_firing_for")
         assert rule["labels"]["severity"] == wanted[name]["labels"]["severity"]

@@ -51,7 +51,7 @@ class TestAsking:
         with serving(gateway) as url:
             run("p1", "--gateway", url, *(word for text in inputs for word in ("--input", text)))
 
-        [(method, path, headers, body)] = gateway.asked
+        [(method, path, headers, body)] = gateway.requested
         assert (method, path) == ("POST", "/api/v1/projects/p1/runs")
         assert headers["authorization"] == f"Bearer {TOKEN}"
         assert json.loads(body) == {
@@ -66,7 +66,7 @@ class TestAsking:
         with serving(gateway) as url:
             run("p1", "--gateway", url)
 
-        [(_, _, headers, body)] = gateway.asked
+        [(_, _, headers, body)] = gateway.requested
         assert json.loads(body) == {}
         assert "cache-control" not in headers
 
@@ -75,7 +75,7 @@ class TestAsking:
         with serving(gateway) as url:
             run("p1", "--gateway", url, "--no-cache", "--trial", "X-Hex-Trial")
 
-        [(_, _, headers, _)] = gateway.asked
+        [(_, _, headers, _)] = gateway.requested
         assert headers["cache-control"] == "no-cache"
         assert headers["x-hex-trial"] == "1"
 
@@ -99,7 +99,7 @@ class TestAsking:
 
         assert result.exit_code == 2
         assert sentence in " ".join(result.output.split())
-        assert not gateway.asked
+        assert not gateway.requested
 
 
 class TestRefused:
@@ -124,7 +124,7 @@ class TestRefused:
         assert result.exit_code == 1
         assert sentence in result.output
         assert TOKEN not in result.output
-        assert len(gateway.asked) == 1
+        assert len(gateway.requested) == 1
 
     def test_where_nothing_listens(self):
         with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -150,7 +150,7 @@ class TestRefused:
             result = run("p1", "--gateway", url)
 
         assert result.exit_code == 1
-        assert len(gateway.asked) == 1
+        assert len(gateway.requested) == 1
 
 
 class TestDestination:
@@ -164,8 +164,8 @@ class TestDestination:
             by_file = run("p1", "--config.file", str(path))
 
         assert [result.exit_code for result in (by_flag, by_variable, by_file)] == [0, 0, 0]
-        assert len(named.asked) == 2
-        assert len(unnamed.asked) == 1
+        assert len(named.requested) == 2
+        assert len(unnamed.requested) == 1
 
     def test_is_the_listen_address_where_nothing_else_is_said(self, tmp_path):
         gateway = Gateway(granted())
@@ -222,7 +222,7 @@ class TestDestination:
             )
             run("p1", "--config.file", str(path), HEX_API_TOKEN="")
 
-        assert gateway.asked[0][2]["authorization"] == "Bearer hxtw_ofthefile"
+        assert gateway.requested[0][2]["authorization"] == "Bearer hxtw_ofthefile"
 
     def test_without_a_token(self):
         result = run("p1", "--gateway", "http://127.0.0.1:1", HEX_API_TOKEN="")
@@ -270,4 +270,4 @@ def test_an_interruption_ends_with_130_and_leaves_the_run_alone(tmp_path):
     assert status == 130
     assert "interrupted; run r1 goes on" in running.text
     assert "Traceback" not in running.text
-    assert {method for method, *_ in gateway.asked} == {"POST", "GET"}
+    assert {method for method, *_ in gateway.requested} == {"POST", "GET"}

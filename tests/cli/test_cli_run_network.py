@@ -34,7 +34,7 @@ class TestTls:
         assert result.exit_code == 1
         assert "the certificate of 127.0.0.1 is not trusted" in result.output
         assert "give its authority in --ca-file" in result.output
-        assert not gateway.asked
+        assert not gateway.requested
 
     def test_a_flag_names_certificates_too(self, web_file, tmp_path):
         with serving(Gateway(granted("hit")), web_file=web_file) as url:
@@ -54,7 +54,7 @@ class TestTls:
         assert refused.exit_code == 1
         assert "give its authority in --ca-file" in refused.output
         assert done.exit_code == 0, done.output
-        assert set(proxy.asked) == {"CONNECT 127.0.0.1:9 HTTP/1.1"}
+        assert set(proxy.requested) == {"CONNECT 127.0.0.1:9 HTTP/1.1"}
 
 
 class TestProxy:
@@ -68,13 +68,13 @@ class TestProxy:
         result = run("p1", "--gateway", "http://gateway.example", "--allow-insecure", "--proxy", proxy.address)
 
         assert result.exit_code == 0, result.output
-        assert proxy.asked == ["POST http://gateway.example/api/v1/projects/p1/runs HTTP/1.1"]
+        assert proxy.requested == ["POST http://gateway.example/api/v1/projects/p1/runs HTTP/1.1"]
 
     def test_the_environments_is_used_only_where_a_flag_says_so(self, proxy):
         asking = ("p1", "--gateway", "http://no-gateway.invalid", "--allow-insecure")
 
         assert run(*asking, HTTP_PROXY=proxy.address, NO_PROXY="").exit_code == 1
-        assert not proxy.asked
+        assert not proxy.requested
         assert run(*asking, "--proxy", "environment", HTTP_PROXY=proxy.address, NO_PROXY="").exit_code == 0
 
     def test_hex_itself_is_asked_on_the_workspaces_way(self, proxy, tmp_path):
@@ -84,7 +84,7 @@ class TestProxy:
         result = run("p1", "--config.file", str(config), "--gateway", "https://eu.hex.example")
 
         assert result.exit_code == 1
-        assert proxy.asked[0] == "CONNECT eu.hex.example:443 HTTP/1.1"
+        assert proxy.requested[0] == "CONNECT eu.hex.example:443 HTTP/1.1"
 
     @pytest.mark.parametrize("flag", [("--proxy", "proxy.example:1"), ("--proxy-credentials-file", __file__)])
     def test_one_that_cannot_be_used_is_refused(self, flag):

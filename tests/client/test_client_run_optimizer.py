@@ -15,7 +15,7 @@ from exporter.client import AsyncRunOptimizer, HexClient, RunOptimizer, configur
 
 
 class Data:
-    """What a source function returns; `reads` counts how often it was asked."""
+    """What a source function returns; `reads` is how often it was called."""
 
     def __init__(self, state: Any = 1) -> None:
         self.state = state
@@ -109,8 +109,8 @@ def test_another_version_or_another_day_is_a_run(hex_api: HexOfStates, change: A
 
 def test_inputs_are_compared_as_json_compares_them(hex_api: HexOfStates) -> None:
     async def story(optimizer: AsyncRunOptimizer) -> list[bool]:
-        asked = ({"a": 1, "b": [1, 2]}, {"b": [1.0, 2], "a": 1.0}, {"a": 2, "b": [1, 2]}, {"a": "1", "b": [1, 2]})
-        return [(await optimizer.run_if_changed("p", inputs, source="x")).hit for inputs in asked]
+        requested = ({"a": 1, "b": [1, 2]}, {"b": [1.0, 2], "a": 1.0}, {"a": 2, "b": [1, 2]}, {"a": "1", "b": [1, 2]})
+        return [(await optimizer.run_if_changed("p", inputs, source="x")).hit for inputs in requested]
 
     assert play(hex_api, story) == [False, True, False, False]
 

@@ -153,9 +153,9 @@ class TestValues:
     def test_truth_values(self, load, written, truth):
         assert load(f"collect: {{runs: {written}}}").collect.runs is truth
 
-    @pytest.mark.parametrize(("written", "asked"), [("auto", None), ("true", True), ("false", False)])
-    def test_queried_tables_may_be_auto(self, load, written, asked):
-        assert load(f"collect: {{queried_tables: {written}}}").collect.queried_tables is asked
+    @pytest.mark.parametrize(("written", "requested"), [("auto", None), ("true", True), ("false", False)])
+    def test_queried_tables_may_be_auto(self, load, written, requested):
+        assert load(f"collect: {{queried_tables: {written}}}").collect.queried_tables is requested
 
     @pytest.mark.parametrize("written", ["2026-10-01", "'2026-10-01'"])
     def test_days(self, load, written):

@@ -89,7 +89,7 @@ class TestKeys:
         assert found.key("1") == "55a984d9c43d8ad9"
 
     def test_depend_on_what_is_asked(self):
-        asked = [
+        requested = [
             {"sql": SqlSource(url_env="A", query="select 1")},
             {"sql": SqlSource(url_env="B", query="select 1")},
             {"sql": SqlSource(url_file="A", query="select 1")},
@@ -103,7 +103,7 @@ class TestKeys:
             {"file": FileSource(paths=("a",))},
         ]
 
-        assert len({source(**kind).key("1") for kind in asked}) == len(asked)
+        assert len({source(**kind).key("1") for kind in requested}) == len(requested)
 
     def test_do_not_depend_on_how_long_and_how_often_or_in_which_order_one_asks(self):
         patient = Source(

@@ -14,7 +14,7 @@ _PROBE_MS = 500
 
 
 class Traffic:
-    """Every published project is probed at each look; six of them are asked to run, and run when their data changed.
+    """Every published project is probed at each look; six of them are triggered, and run when their data changed.
 
     `waiting` and `running` are how the queue stands after the last look.
     """

@@ -35,7 +35,7 @@ def opened(board: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def queries_of(board: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Everything of a dashboard that Prometheus is asked, with where it stands."""
+    """Every query of a dashboard, with where it stands."""
     for panel in panels_of(board):
         for target in panel["targets"]:
             yield f"{panel['title']} {target['refId']}", target["expr"]

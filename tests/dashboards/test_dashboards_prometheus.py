@@ -83,7 +83,7 @@ def test_every_panel_of_every_board_has_data(boards: dict[str, Any], server: Ser
 
 @GENERATIONS
 def test_no_query_fails_whatever_is_chosen(boards: dict[str, Any], server: Server, world: World) -> None:
-    """Also not for a project that never ran, a team of nobody, or across the seam between import and scrapes."""
+    """Also not for a project that never ran, a team without people, or across the seam between import and scrapes."""
     for board in boards.values():
         names = {one["name"] for one in board["templating"]["list"]} & set(world.choices)
         for name in names or {""}:

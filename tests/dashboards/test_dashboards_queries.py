@@ -74,8 +74,8 @@ def test_every_metric_and_label_is_in_the_catalogue(board):
         for selector, _ in selectors(query):
             metric, labels = known(selector.name)
             allowed = labels | LABELS_THAT_MAY_BE_ABSENT.get(metric, set())
-            asked = {one.name for one in selector.matchers.matchers}
-            assert asked <= allowed, f"{where}: {selector.name}"
+            requested = {one.name for one in selector.matchers.matchers}
+            assert requested <= allowed, f"{where}: {selector.name}"
 
 
 def test_every_workspace_metric_is_asked_of_the_chosen_workspace(board):
@@ -111,7 +111,7 @@ def test_two_exporters_break_nothing(board):
                     )
                     aggregated = True
                 elif kind(node) == "BinaryExpr" and not aggregated:
-                    # What belongs to a target is told apart by its target, and joined by that.
+                    # What belongs to a target is distinguished by its target, and joined by that.
                     joined = node.prettify()
                     assert "on (job, instance)" in joined or is_scalar(node), (
                         f"{where}: {selector.name} joined: {joined}"
@@ -158,7 +158,7 @@ def test_windows_are_the_interval_or_said_in_the_title(board):
 
 
 def test_runs_are_whole_numbers(board):
-    """`increase` estimates what lies between scrapes; nobody has run 7.64 times."""
+    """`increase` estimates what lies between scrapes; nothing has run 7.64 times."""
     for panel in panels_of(board):
         defaults = panel["fieldConfig"]["defaults"]
         if defaults["unit"] == "none":

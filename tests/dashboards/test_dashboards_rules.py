@@ -52,7 +52,7 @@ class TestBoard:
         assert "id" not in board or board["id"] is None, "an id is the server's: another one has it already"
 
     def test_no_inputs(self, board):
-        """`__inputs` are asked for by the import dialog alone: provisioned from a file, every panel would fail."""
+        """Only the import dialog fills `__inputs`: provisioned from a file, every panel would fail."""
         assert not [key for key in board if key.startswith("__")]
 
     def test_cannot_be_edited_in_place(self, board):
@@ -111,10 +111,10 @@ class TestVariables:
 
     def test_every_variable_is_used_and_every_used_one_exists(self, board):
         there = {one["name"] for one in board["templating"]["list"]}
-        asked = " ".join(text for panel in panels_of(board) for text in texts(panel))
+        requested = " ".join(text for panel in panels_of(board) for text in texts(panel))
         others = " ".join(query for where, query in queries_of(board) if not where.startswith("Alert"))
-        built_in = {name for name in used_variables(asked + others) if name.startswith("__")}
-        assert used_variables(asked + others) - built_in == there
+        built_in = {name for name in used_variables(requested + others) if name.startswith("__")}
+        assert used_variables(requested + others) - built_in == there
 
     def test_workspace_is_chosen_everywhere(self, board):
         names = {one["name"] for one in board["templating"]["list"]}
@@ -149,7 +149,7 @@ class TestPanels:
         assert len(titles) == len(set(titles))
 
     def test_description_says_what_it_is_what_is_normal_and_what_to_do(self, board):
-        """panel-title-description, and more: whoever is paged at night has nobody to ask."""
+        """panel-title-description, and more: whoever is paged at night has no one to ask."""
         for panel in panels_of(board):
             what, normal, act = panel["description"].split("\n\n")
             assert what, panel["title"]
@@ -254,7 +254,7 @@ class TestPanels:
             assert acts != is_marked, panel["title"]
 
     def test_no_pies(self, board):
-        """Shares of a whole are compared by angle, which nobody can: bars show the same."""
+        """Shares of a whole are compared by angle, which no one can: bars show the same."""
         assert "piechart" not in {panel["type"] for panel in panels_of(board)}
 
 

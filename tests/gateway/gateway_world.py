@@ -191,10 +191,10 @@ class World:
 
     def started(self, project_id: str | None = None) -> int:
         """How many runs Hex has started."""
-        asked = self.simulation._requested
-        return sum(len(runs) for one, runs in asked.items() if project_id in (None, one))
+        requested = self.simulation._requested
+        return sum(len(runs) for one, runs in requested.items() if project_id in (None, one))
 
-    def asked(self, endpoint: str, code: str | None = None) -> int:
+    def requested(self, endpoint: str, code: str | None = None) -> int:
         """How many requests have reached Hex."""
         tally = self.service.tally
         return sum(count for (one, answer), count in tally.items() if one == endpoint and code in (None, answer))

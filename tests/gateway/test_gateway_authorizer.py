@@ -1,4 +1,4 @@
-"""Who asks for many projects is asked about once for all of them; whatever goes wrong with that, each by itself."""
+"""The rights of a caller of many projects are read once for all of them; each failure stays with its own project."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -42,8 +42,8 @@ async def all_run(world: World, projects: list[str], token: str = ALICE) -> list
 
 
 def questions(world: World) -> tuple[int, int]:
-    """How often Hex was asked for one project, and for a page of all."""
-    return world.asked("project"), world.asked("projects")
+    """How often one project was read from Hex, and a page of all."""
+    return world.requested("project"), world.requested("projects")
 
 
 @pytest.mark.slow

@@ -241,19 +241,19 @@ def test_however_requests_come_at_the_border_no_run_is_started_beyond_the_limit(
     """Requests of eight projects in waves, some with no-cache, while the exporter reads the runs or does not."""
 
     async def story(world: World, projects: list[str]) -> None:
-        asked: set[str] = set()
+        requested: set[str] = set()
         for wave in waves:
             fresh = {True: {"Cache_Control": "no-cache"}, False: {}}
             answers = await together(*(world.run(projects[number], **fresh[forced]) for number, forced in wave))
-            asked |= {projects[number] for number, _ in wave}
+            requested |= {projects[number] for number, _ in wave}
             assert {answer.status_code for answer in answers} <= {201, 429}
             if is_read:
-                for project in asked:
+                for project in requested:
                     world.read_runs(project)
             assert world.started() <= left
         # A request that came beside one that then joined a run may have been refused; one that comes later is not.
-        for project in sorted(asked):
+        for project in sorted(requested):
             await world.run(project)
-        assert min(left, len(asked)) <= world.started() <= left
+        assert min(left, len(requested)) <= world.started() <= left
 
     live(story, limit=left, then=then)

@@ -1,4 +1,4 @@
-"""CancelRun through the gateway: who releases a run, who stops it, and when Hex is asked to."""
+"""CancelRun through the gateway: who releases a run, who stops it, and when that reaches Hex."""
 
 import asyncio
 
@@ -29,14 +29,14 @@ def test_a_cancel_by_one_of_two_detaches_it_and_that_of_the_last_reaches_hex() -
         assert second.json()["runId"] == run_id
         detached = await world.cancel(project, run_id, token=BOB)
         assert (detached.status_code, detached.content) == (204, b"")
-        assert world.asked("cancel_run") == 0
+        assert world.requested("cancel_run") == 0
         assert not killed(world, project, run_id)
         assert_over(await world.cancel(project, run_id, token=BOB))
         assert (await world.cancel(project, run_id)).status_code == 204
-        assert world.asked("cancel_run", "204") == 1
+        assert world.requested("cancel_run", "204") == 1
         assert killed(world, project, run_id)
         assert_over(await world.cancel(project, run_id))
-        assert world.asked("cancel_run") == 1
+        assert world.requested("cancel_run") == 1
         assert world.gateway.state.active_runs == 0
 
     play(story, policies=SHARED)
@@ -47,7 +47,7 @@ def test_each_joined_request_of_one_caller_is_released_on_its_own() -> None:
         answers = await together(*(world.run(project) for _ in range(3)))
         run_id = answers[0].json()["runId"]
         assert [(await world.cancel(project, run_id)).status_code for _ in range(4)] == [204, 204, 204, 400]
-        assert world.asked("cancel_run") == 1
+        assert world.requested("cancel_run") == 1
         assert killed(world, project, run_id)
 
     play(story)
@@ -67,7 +67,7 @@ def test_a_cancel_of_a_hit_never_reaches_hex() -> None:
         await world.kill()
         await world.restart()
         assert_over(await world.cancel(project, hit.json()["runId"]))
-        assert world.asked("cancel_run") == 0
+        assert world.requested("cancel_run") == 0
 
     play(story, sources=(source,))
 
@@ -85,13 +85,13 @@ def test_who_is_attached_to_a_run_is_known_after_a_restart(first: str, second: s
         assert (await world.run(project, token=BOB)).json()["runId"] == run_id
         await restarted(world)
         assert (await world.cancel(project, run_id, token=first)).status_code == 204
-        assert world.asked("cancel_run") == 0
+        assert world.requested("cancel_run") == 0
         assert not killed(world, project, run_id)
         await restarted(world)
         assert_over(await world.cancel(project, run_id, token=first))
-        assert world.asked("cancel_run") == 0
+        assert world.requested("cancel_run") == 0
         assert (await world.cancel(project, run_id, token=second)).status_code == 204
-        assert world.asked("cancel_run", "204") == 1
+        assert world.requested("cancel_run", "204") == 1
         assert killed(world, project, run_id)
         await world.gateway._registry.settled()
         assert world.ledger.gateway.attached() == {}
@@ -105,7 +105,7 @@ def test_each_request_of_one_caller_is_attached_after_a_restart() -> None:
         run_id = answers[0].json()["runId"]
         await restarted(world)
         assert [(await world.cancel(project, run_id)).status_code for _ in range(4)] == [204, 204, 204, 400]
-        assert world.asked("cancel_run") == 1
+        assert world.requested("cancel_run") == 1
 
     play(story)
 
@@ -170,10 +170,10 @@ def test_a_cancel_of_a_caller_that_was_not_given_the_run_is_for_hex_to_judge() -
     async def story(world: World, project: str) -> None:
         run_id = (await world.run(project)).json()["runId"]
         assert (await world.cancel(project, run_id, token=BOB)).status_code == 204
-        assert world.asked("cancel_run", "204") == 1
+        assert world.requested("cancel_run", "204") == 1
         assert killed(world, project, run_id)
-        asked = [headers["authorization"] for method, _, headers in world.sent if method == "DELETE"]
-        assert asked == [f"Bearer {BOB}"]
+        requested = [headers["authorization"] for method, _, headers in world.sent if method == "DELETE"]
+        assert requested == [f"Bearer {BOB}"]
         assert await world.ended(project, run_id, token=ALICE) == "KILLED"
         assert_over(await world.cancel(project, run_id, token=ALICE))
 
@@ -187,7 +187,7 @@ def test_a_run_that_the_gateway_does_not_know_is_hexs_affair() -> None:
         again = await world.cancel(project, run.run_id)
         assert again.status_code == 400
         assert again.json()["reason"] == "Run is not active"
-        assert world.asked("cancel_run") == 2
+        assert world.requested("cancel_run") == 2
 
     play(story)
 
@@ -212,7 +212,7 @@ def test_a_last_cancel_whose_caller_hangs_up_stops_the_run_for_all() -> None:
         await asyncio.sleep(2)
         stopping.cancel()
         await asyncio.sleep(10)
-        assert world.asked("cancel_run", "204") == 1
+        assert world.requested("cancel_run", "204") == 1
         again = await world.run(project)
         assert cache(again) == "miss"
         assert again.json()["runId"] != run_id

@@ -13,25 +13,25 @@ pytestmark = pytest.mark.usefixtures("all_runs_complete")
 
 
 def polls(world: World) -> Counter[str]:
-    """How often Hex was asked how a run is, by the token that it was asked with."""
-    asked = (
+    """How often the status of a run was read from Hex, by token."""
+    requested = (
         headers["authorization"].removeprefix("Bearer ")
         for method, path, headers in world.sent
         if method == "GET" and "/runs" in path
     )
-    return Counter(asked)
+    return Counter(requested)
 
 
 @pytest.mark.slow
 def test_a_crowd_that_only_starts_runs_is_served_three_at_a_time_without_a_429() -> None:
     async def live(clock: LoopClock) -> None:
         async with opened(clock, run_seconds=10) as world:
-            asked = asyncio.gather(*(world.run(one) for one in world.projects[:10]))
+            requested = asyncio.gather(*(world.run(one) for one in world.projects[:10]))
             most = 0
-            while not asked.done():
+            while not requested.done():
                 most = max(most, world.simulation.kernels_of(ALICE))
                 await asyncio.sleep(0.5)
-            assert [answer.status_code for answer in await asked] == [201] * 10
+            assert [answer.status_code for answer in await requested] == [201] * 10
             assert most == 3
             assert polls(world).keys() == {ALICE}
             assert not any(code == "429" for _, code in world.service.tally)

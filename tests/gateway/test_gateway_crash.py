@@ -100,7 +100,7 @@ def test_a_run_that_hex_has_started_is_found_and_not_sent_again() -> None:
         assert (sent.state, sent.status) == ("started", "completed")
         assert world.simulation.find_run(projects[3], sent.run_id) is not None
         assert world.gateway.state.active_runs == 0
-        assert world.asked("run_project") <= 1
+        assert world.requested("run_project") <= 1
         assert await world.counted("hex_gateway_unknown_runs_total") == {}
 
     play_all(story)

@@ -69,7 +69,7 @@ def test_100_clients_over_20_fingerprints_start_20_runs_three_at_a_time() -> Non
                 run.run_id: run.seen(world.now_ms).status for one in world.simulation._requested.values() for run in one
             }
             assert all(client.end.lower() == runs[client.run_id] for client in clients)
-            assert world.asked("run_project", "429") + world.asked("run_status", "429") == 0
+            assert world.requested("run_project", "429") + world.requested("run_status", "429") == 0
 
             caches = Counter(client.cache for client in clients)
             assert caches["miss"] == truth
@@ -134,7 +134,7 @@ def test_all_ten_at_once_by_a_client_that_never_polls_are_served_as_well() -> No
             runs = {run.run_id: run for runs in world.simulation._requested.values() for run in runs}
             assert {runs[answer.json()["runId"]].seen(world.now_ms).status for answer in answers} == {"completed"}
             # One question about all projects in a minute, and about each run until it has ended.
-            assert world.asked("project") + world.asked("projects") <= 65
+            assert world.requested("project") + world.requested("projects") <= 65
             # Besides: 30 runs, 30 looks at ends, and 30 proofs of the right to run. The data change every 20 minutes
             # and a proof lives for 15 (`rights_ttl`), so that each project needs one more between two of its runs.
             assert sum(world.service.tally.values()) <= 151

@@ -116,13 +116,13 @@ class TestRunsThatNoOnePolls:
             for project in projects[:3]:
                 assert cache(await world.run(project)) == "miss"
             await asyncio.sleep(25)
-            assert world.asked("run_status") == 0
+            assert world.requested("run_status") == 0
             began = world.clock.monotonic()
             assert cache(await world.run(projects[4], token=BOB)) == "miss"
             assert world.clock.monotonic() - began < 15
-            asked = [headers["authorization"] for method, path, headers in world.sent if "/runs/" in path]
-            assert asked
-            assert set(asked) == {f"Bearer {ALICE}"}
+            requested = [headers["authorization"] for method, path, headers in world.sent if "/runs/" in path]
+            assert requested
+            assert set(requested) == {f"Bearer {ALICE}"}
 
         play_all(story)
 

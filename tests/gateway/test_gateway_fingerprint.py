@@ -29,8 +29,8 @@ def test_it_is_the_same_in_every_process() -> None:
     """Runs in the ledger are found again after a restart and an upgrade."""
     made = fingerprint(request_digest("p", "7", request({"inputParams": {"a": [1, True, "é", None]}})), "state")
 
-    asked = hashlib.sha256(rb'["request","p","7",false,{"inputParams":{"a":[1e0,true,"\u00e9",null]}}]').hexdigest()
-    assert made == hashlib.sha256(f'["fingerprint","{asked}","state"]'.encode()).hexdigest()
+    requested = hashlib.sha256(rb'["request","p","7",false,{"inputParams":{"a":[1e0,true,"\u00e9",null]}}]').hexdigest()
+    assert made == hashlib.sha256(f'["fingerprint","{requested}","state"]'.encode()).hexdigest()
 
 
 @pytest.mark.parametrize(
@@ -104,11 +104,11 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(PARTS, inner, max_size=2),
     max_leaves=5,
 )
-ASKED = st.tuples(PARTS, PARTS, st.dictionaries(PARTS, VALUES, max_size=2))
+REQUESTED = st.tuples(PARTS, PARTS, st.dictionaries(PARTS, VALUES, max_size=2))
 
 
 @pytest.mark.slow
-@given(one=ASKED, other=ASKED)
+@given(one=REQUESTED, other=REQUESTED)
 @settings(max_examples=300, deadline=None)
 def test_no_two_requests_share_one(one: tuple[str, str, Any], other: tuple[str, str, Any]) -> None:
     digests, meanings = zip(

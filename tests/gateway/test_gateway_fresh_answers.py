@@ -34,13 +34,13 @@ class TestJoinsARunKnownToBeRunning:
             await world.run(project)
             await asyncio.sleep(5)
             assert cache(await world.run(project)) == "joined"
-            assert world.asked("run_status") == 1
+            assert world.requested("run_status") == 1
             assert world.sent[-1][2]["authorization"] == f"Bearer {ALICE}"
             assert cache(await world.run(project)) == "joined"
-            assert world.asked("run_status") == 1
+            assert world.requested("run_status") == 1
             await asyncio.sleep(3)
             assert cache(await world.run(project)) == "joined"
-            assert world.asked("run_status") == 2
+            assert world.requested("run_status") == 2
 
         play(story, run_seconds=100)
 

@@ -33,7 +33,7 @@ class TestRefusalsOfHex:
             assert cache(await world.run(projects[3])) == "miss"
             assert world.clock.monotonic() - began >= 14
             assert world.started() == 1
-            assert world.asked("run_project") == 3
+            assert world.requested("run_project") == 3
             assert await world.counted("hex_gateway_absorbed_total") == {("rate_limit",): 2}
             assert await world.counted("hex_api_rate_limited_total") == {("run_project",): 2}
             states = [run.state for run in world.ledger.gateway.runs(0)]
@@ -108,7 +108,7 @@ class TestRefusalsOfHex:
             await asyncio.sleep(700)
             world.read_runs(projects[3])
             await asyncio.sleep(10)
-            assert world.asked("run_project") == 1
+            assert world.requested("run_project") == 1
             (sent,) = world.ledger.gateway.runs(0)
             assert sent.state == "not_started"
             assert await world.counted("hex_gateway_unknown_runs_total") == {}
@@ -122,7 +122,7 @@ class TestRefusalsOfHex:
             assert answer.status_code == 504, answer.text
             assert "not known" in answer.json()["message"]
             assert len(world.gateway._registry.in_doubt()) == 1
-            assert world.asked("run_project") <= 1
+            assert world.requested("run_project") <= 1
             assert projects[3] in world.expected_runs
             (sent,) = world.ledger.gateway.runs(0)
             assert sent.state == "intended"
@@ -165,7 +165,7 @@ class TestRefusalsOfHex:
             assert {answer.status_code for answer in answers} <= {201, 429}
             assert world.started() <= 60
             await asyncio.sleep(200)
-            assert world.asked("run_project", "429") == 0
+            assert world.requested("run_project", "429") == 0
 
         play_all(
             story,
@@ -204,7 +204,7 @@ class TestOddAnswers:
             (sent,) = world.ledger.gateway.runs(0)
             assert sent.state == ("started" if started else "unknown")
             assert world.gateway.state.active_runs == 0
-            assert world.asked("run_project") == 1
+            assert world.requested("run_project") == 1
 
         play(story)
 

@@ -104,8 +104,8 @@ class TestLedgersThatFail:
             await asyncio.gather(flushing, return_exceptions=True)
             held.set()
             await journal.aclose()
-            asked = sum(count for _, count in ledger.requests_by_minute(now_ms - 600_000))
-            assert asked == 3
+            requested = sum(count for _, count in ledger.requests_by_minute(now_ms - 600_000))
+            assert requested == 3
             book.close()
 
         asyncio.run(story())

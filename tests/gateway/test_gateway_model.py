@@ -87,13 +87,13 @@ class Oracle:
         return int(self.world.clock.now() // 86_400)
 
     def load(self, *, rewritten: bool = False) -> None:
-        """The data changes; nobody is told."""
+        """The data changes; no one is notified."""
         self.version += not rewritten
         self.world.data[self.key] = f"state-{self.version}"
         self.world.stamps[self.key] = f"written at {self.world.clock.monotonic()}"
 
     def publish(self) -> None:
-        """A new version is published; no one is told."""
+        """A new version is published; no one is notified."""
         self.published += 1
         self.published_at = self.world.clock.monotonic()
         published_ms = 1_000_000 * self.published

@@ -16,7 +16,7 @@ TOKEN = {"Authorization": "Bearer hxtw_a"}
 
 
 class Replica:
-    """A replica whose gateway answers with what it was asked; `is_open` while it owns the workspace."""
+    """A replica whose gateway answers with the request it got; `is_open` while it owns the workspace."""
 
     def __init__(self, secret: Path, wait_seconds: float = 5.0) -> None:
         self.is_open = False

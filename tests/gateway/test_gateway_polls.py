@@ -1,4 +1,4 @@
-"""Polls of run states: what is remembered, what is asked, and for whom."""
+"""Polls of run states: what is remembered, what is requested, and for whom."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -29,7 +29,7 @@ def test_a_final_state_is_read_once() -> None:
         again = [await world.status(projects[3], run_id) for _ in range(5)]
         assert {answer.content for answer in again} == {first.content}
         assert again[0].headers["Age"] == "10"
-        assert world.asked("run_status") == 1
+        assert world.requested("run_status") == 1
         assert await world.counted("hex_gateway_saved_calls_total") == {("remembered",): 5}
         assert world.gateway.state.active_runs == 0
 
@@ -50,10 +50,10 @@ def test_an_active_run_is_read_no_more_often_than_the_rate_allows() -> None:
                 await asyncio.sleep(3)
 
         await together(*(poll() for _ in range(10)))
-        assert world.asked("run_status", "200") <= 30 * 6
-        assert world.asked("run_status") == world.asked("run_status", "200")
+        assert world.requested("run_status", "200") <= 30 * 6
+        assert world.requested("run_status") == world.requested("run_status", "200")
         saved = await world.counted("hex_gateway_saved_calls_total")
-        assert saved.total() == 1000 - world.asked("run_status")
+        assert saved.total() == 1000 - world.requested("run_status")
 
     play(story, run_seconds=10_000)
 
@@ -89,13 +89,13 @@ def test_one_page_serves_all_active_runs_of_a_project() -> None:
         ]
         for run_id in runs:
             await world.status(projects[3], run_id)
-        asked, pages = world.asked("run_status"), world.asked("runs")
+        requested, pages = world.requested("run_status"), world.requested("runs")
         before = await world.counted("hex_gateway_saved_calls_total")
         await asyncio.sleep(20)
         states = [(await world.status(projects[3], run_id)).json() for run_id in runs]
         assert [state["runId"] for state in states] == runs
-        assert world.asked("runs") == pages + 1
-        assert world.asked("run_status") == asked
+        assert world.requested("runs") == pages + 1
+        assert world.requested("run_status") == requested
         direct = await world.client.get(f"/api/v1/projects/{projects[3]}/runs?limit=3", headers=bearer(ALICE))
         listed = {run["runId"]: run for run in direct.json()["runs"]}
         assert [listed[run_id]["startTime"] for run_id in runs] == [state["startTime"] for state in states]
@@ -137,8 +137,8 @@ def test_another_token_polls_in_its_own_name() -> None:
         await asyncio.sleep(30)
         await world.status(projects[3], run_id)
         await world.status(projects[3], run_id, token=BOB)
-        asked = [headers["authorization"] for _, path, headers in world.sent if path.endswith(run_id)]
-        assert asked == [f"Bearer {ALICE}", f"Bearer {BOB}"]
+        requested = [headers["authorization"] for _, path, headers in world.sent if path.endswith(run_id)]
+        assert requested == [f"Bearer {ALICE}", f"Bearer {BOB}"]
 
     play(story)
 
@@ -149,9 +149,9 @@ def test_those_who_were_given_a_run_share_what_is_known_of_it() -> None:
         assert (await world.run(projects[3], token=BOB)).json()["runId"] == run_id
         await asyncio.sleep(30)
         await world.status(projects[3], run_id)
-        before = world.asked("run_status")
+        before = world.requested("run_status")
         assert (await world.status(projects[3], run_id, token=BOB)).json()["status"] == "COMPLETED"
-        assert world.asked("run_status") == before
+        assert world.requested("run_status") == before
 
     play(story, policies=(Policy(shared=True),))
 
@@ -166,8 +166,8 @@ def test_the_rights_of_a_caller_that_was_given_a_run_are_read_each_minute_with_i
         for _ in range(10):
             assert (await world.status(projects[3], run_id, token=BOB)).json()["status"] == "COMPLETED"
             await asyncio.sleep(5)
-        asked = [headers["authorization"] for _, _, headers in world.sent[seen:]]
-        assert asked == [f"Bearer {BOB}"]
+        requested = [headers["authorization"] for _, _, headers in world.sent[seen:]]
+        assert requested == [f"Bearer {BOB}"]
 
     play(story, policies=(Policy(shared=True),))
 
@@ -211,6 +211,6 @@ def test_an_unknown_run_is_read_each_time() -> None:
         for _ in range(3):
             answer = await world.status(projects[3], "00000000-0000-4000-8000-000000000000")
             assert answer.status_code == 404
-        assert world.asked("run_status", "404") == 3
+        assert world.requested("run_status", "404") == 3
 
     play(story)

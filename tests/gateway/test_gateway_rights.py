@@ -118,8 +118,8 @@ class TestRights:
             second = await world.run(project, token=BOB)
             assert cache(second) == "hit"
             assert second.json()["runId"] == first.json()["runId"]
-            asked = [(path, headers["authorization"]) for method, path, headers in world.sent if method == "GET"]
-            assert (f"/api/v1/projects/{project}/runs/{first.json()['runId']}", f"Bearer {BOB}") in asked
+            requested = [(path, headers["authorization"]) for method, path, headers in world.sent if method == "GET"]
+            assert (f"/api/v1/projects/{project}/runs/{first.json()['runId']}", f"Bearer {BOB}") in requested
 
         play(story, sources=(SOURCE,), policies=(Policy(shared=True),))
 
@@ -138,13 +138,13 @@ class TestRights:
             world.probe(SOURCE, project, "state-1")
             await completed(world, project)
             await world.run(project)
-            before = world.asked("project")
+            before = world.requested("project")
             await world.run(project)
-            assert world.asked("project") == before
+            assert world.requested("project") == before
             await asyncio.sleep(61)
             world.probe(SOURCE, project, "state-1")
             await world.run(project)
-            assert world.asked("project") == before + 1
+            assert world.requested("project") == before + 1
 
         play(story, sources=(SOURCE,))
 
@@ -237,7 +237,7 @@ class TestRightsTakenAway:
                 assert cache(await world.run(project)) == "hit"
                 assert cache(await world.run(project)) == "hit"
             assert world.started(project) == 1
-            assert world.asked("run_project") == 4
+            assert world.requested("run_project") == 4
 
         play(story, sources=(source,))
 

@@ -45,7 +45,7 @@ def test_reads_polls_hits_and_cancels_go_on_while_no_run_may_be_sent() -> None:
         assert (await world.cancel(running, going)).status_code == 204
         assert world.clock.monotonic() - began < 1
         assert waited <= 51
-        assert world.asked("run_project", "429") == 1
+        assert world.requested("run_project", "429") == 1
 
     play_all(story, sources=(SOURCE,), run_seconds=100)
 
@@ -56,7 +56,7 @@ def test_of_runs_that_wait_together_only_those_that_left_are_refused() -> None:
         world.faults.add(refusal_of_a_run(30, count=3))
         answers = await asyncio.gather(*(world.run(project) for project in projects[:6]))
         assert {cache(answer) for answer in answers} == {"miss"}
-        assert world.asked("run_project", "429") == 3
+        assert world.requested("run_project", "429") == 3
         assert world.started() == 6
 
     play_all(story, concurrency=3, run_seconds=1, queue=Queue(wait_seconds=200))
@@ -71,7 +71,7 @@ def test_no_run_is_sent_after_a_restart_either_until_hex_wants_one() -> None:
         await world.restart()
         assert (await world.run(project)).status_code == 429
         assert (await world.client.get("/api/v1/projects", headers=bearer(ALICE))).status_code == 200
-        assert world.asked("run_project") == 1
+        assert world.requested("run_project") == 1
         await asyncio.sleep(850)
         assert cache(await world.run(project)) == "miss"
 
@@ -90,7 +90,7 @@ def test_a_dry_run_that_is_refused_holds_runs_back_and_makes_no_hit() -> None:
         answer = await world.run(project)
         assert answer.status_code == 429
         assert world.clock.monotonic() - began <= 51
-        assert world.asked("run_project", "429") == 1
+        assert world.requested("run_project", "429") == 1
         assert (await world.client.get("/api/v1/projects", headers=bearer(BOB))).status_code == 200
 
     play(story, sources=(SOURCE,))

@@ -34,7 +34,7 @@ def client_at(world: World, address: str) -> httpx.AsyncClient:
 
 
 async def read_for(world: World, token: str, minutes: int) -> list[float]:
-    """What each of a caller's reads took, one every six seconds; each is one that Hex has to be asked about."""
+    """What each of a caller's reads took, one every six seconds; each is one that has to reach Hex."""
     taken = []
     for number in range(minutes * 10):
         began = world.clock.monotonic()
@@ -46,7 +46,7 @@ async def read_for(world: World, token: str, minutes: int) -> list[float]:
 
 
 async def knock(world: World, number: int, statuses: list[int]) -> None:
-    """A stranger that tries for ever, now with one request and now with another."""
+    """A stranger that never stops trying, now with one request and now with another."""
     token, project = stranger(number), world.projects[number % 10]
     async with client_at(world, f"10.{number // 250}.0.{number % 250}") as client:
         while True:

@@ -48,7 +48,7 @@ class Triggered:
         return await self.world.gateway.trigger(request)
 
     async def kill(self) -> None:
-        """End it as SIGKILL does: what is asked for is not waited for."""
+        """End it as SIGKILL does: what is requested is not waited for."""
         for task in [*self._working, *self.runner._busy.values()]:
             task.cancel()
         await asyncio.gather(*self._working, return_exceptions=True)
@@ -166,7 +166,7 @@ def test_what_hex_refuses_stops_the_trigger_once(status: str, capsys: pytest.Cap
         one.change()
         await asyncio.sleep(900)
         assert one.started == 0
-        assert one.world.asked("run_project", status) == 1
+        assert one.world.requested("run_project", status) == 1
         assert await one.counted() == {"stopped": 1}
         assert f"Hex answered {status}" in one.state.stopped
 

@@ -15,8 +15,8 @@ class TestCallsAndWaits:
         async def story(world: World, projects: list[str]) -> None:
             answers = await together(*(world.run(project) for project in projects[:10]))
             assert [cache(answer) for answer in answers] == ["miss"] * 10
-            rights = world.asked("project") + world.asked("projects")
-            assert world.asked("run_project") == 10
+            rights = world.requested("project") + world.requested("projects")
+            assert world.requested("run_project") == 10
             assert rights <= 3
 
         play_all(story, run_seconds=5)

@@ -8,15 +8,15 @@ STARTED = {"projectId": "p1", "runId": "r1", "runUrl": "https://hex.example/r1",
 
 
 class Gateway:
-    """Gives its answers one after the other, the last one again and again; `asked` has the requests it got."""
+    """Gives its answers one after the other, the last one again and again; `requested` has the requests it got."""
 
     def __init__(self, *answers: Response) -> None:
         self._answers = list(answers)
-        self.asked: list[tuple[str, str, dict[str, str], bytes]] = []
+        self.requested: list[tuple[str, str, dict[str, str], bytes]] = []
 
     async def __call__(self, scope, receive, send) -> None:
         request = Request(scope, receive)
-        self.asked.append((request.method, request.url.path, dict(request.headers), await request.body()))
+        self.requested.append((request.method, request.url.path, dict(request.headers), await request.body()))
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         await answer(scope, receive, send)
 

@@ -28,7 +28,7 @@ def schedule(cron: str | None = "0 6 * * *", *, enabled: bool = True) -> Schedul
 
 
 def project(project_id: str = "p", **facts) -> Project:
-    """A published project with a daily schedule that nobody has touched for 300 days."""
+    """A published project with a daily schedule untouched for 300 days."""
     given = {
         "title": f"Title of {project_id}",
         "owner": "gone@x.example",

@@ -27,7 +27,7 @@ def stamp(seconds: float | None) -> str | None:
 
 
 class HandMadeHex:
-    """A workspace of a few dictionaries behind an HTTP transport; `requests` has every path that was asked for.
+    """A workspace of a few dictionaries behind an HTTP transport; `requests` has every path that was requested.
 
     `answers` overrides a path: a response, or a function that makes one. `lags_seconds` is how far its clock is behind.
     """
@@ -63,7 +63,7 @@ class HandMadeHex:
         self.runs[project_id].insert(0, run)
         return run
 
-    def asked(self, path: str) -> int:
+    def requested(self, path: str) -> int:
         return sum(one == path for _, one in self.requests)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:

@@ -2,7 +2,7 @@
 
 
 class ManualClock:
-    """A clock that moves only when told to: sleeping moves it, nothing else waits.
+    """A clock that moves only by `set` and `advance`: sleeping moves it, nothing else waits.
 
     Wall and steady time move together; `step` moves the wall alone, as a corrected machine clock does.
     """

@@ -11,14 +11,14 @@ import trustme
 
 
 class CompanyProxy:
-    """Leads every CONNECT and every plain request to the port `target`; `asked` has their first lines.
+    """Leads every CONNECT and every plain request to the port `target`; `requested` has their first lines.
 
     With `credentials` (`USER:PASSWORD`) it refuses all that come without them. Where `target` speaks TLS with a
     certificate of the company, this is a proxy that inspects.
     """
 
     def __init__(self, target: int, credentials: str | None = None) -> None:
-        self.asked: list[str] = []
+        self.requested: list[str] = []
         self.credentials = credentials
         self._target = target
         self._door = socket.create_server(("127.0.0.1", 0))
@@ -43,7 +43,7 @@ class CompanyProxy:
                     return
                 head += piece
             first = head.split(b"\r\n")[0].decode()
-            self.asked.append(first)
+            self.requested.append(first)
             if self.credentials is not None and not self._has_credentials(head):
                 client.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
                 return

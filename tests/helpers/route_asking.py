@@ -19,7 +19,7 @@ URL = f"https://{HOST}/api/v1/projects"
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Says what it was asked."""
+    """Answers with the request it got."""
 
     protocol_version = "HTTP/1.1"
 

@@ -72,7 +72,7 @@ class LoopClock:
 
 
 def in_virtual_time(live: Callable[[LoopClock], Coroutine[Any, Any, Found]]) -> Found:
-    """What `live` returns, having lived by a clock that nobody waits for."""
+    """What `live` returns, having lived by a clock that no one waits for."""
     loop = VirtualLoop()
     try:
         return loop.run_until_complete(live(LoopClock(loop)))

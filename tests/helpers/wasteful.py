@@ -32,7 +32,7 @@ EVERY_SECONDS = 300.0
 
 
 class MovingClock:
-    """For worlds that several tests share; it moves only when told to."""
+    """For worlds that several tests share; it moves only when a test moves it."""
 
     def __init__(self, now: float) -> None:
         self._now = now
@@ -81,7 +81,7 @@ def are_exports_read(following: Following) -> bool:
 
 
 def config_of(simulation=None, **more) -> Config:
-    """Prices, teams, and what the connection of those that start at six bears."""
+    """Prices, teams, and what the connection of those that start at six can run at once."""
     six = 3 if simulation is None else sum(project.sort == "six" for project in simulation.projects) - 1
     given = {
         "workspaces": (Workspace(name="w", token_env="T"),),

@@ -277,7 +277,7 @@ def fill(world: World) -> World:
 
 
 def _audit(world: Any) -> Audit:
-    """One project that nobody needs, seats that could not be judged."""
+    """One project that no one needs, seats that could not be judged."""
     saving = Saving(micro=36_525_000, runs=730.5, ms=43_830_000)
     finding = Finding(
         kind="abandoned_project",

@@ -75,7 +75,7 @@ def test_a_number_serves_as_a_cursor() -> None:
 
 @pytest.mark.parametrize("after", [True, {"id": 1}, ["x"], 1.5], ids=repr)
 def test_a_cursor_that_cannot_be_sent_back_is_a_bad_answer(after: Any) -> None:
-    """There is more, nobody can say where: half a listing must not pass for the whole."""
+    """There is more, no one can say where: half a listing must not pass for the whole."""
     with pytest.raises(BadAnswerError, match="neither a string nor null"):
         page(USERS, {"values": [], "pagination": {"after": after}})
 

@@ -191,12 +191,12 @@ class TestTurns:
             tasks = [asyncio.create_task(pace.turn(Tier.CALLERS)) for _ in range(3)]
             clock.is_stopped = True
             await asyncio.sleep(0)
-            told = pace.wait_seconds(Tier.CALLERS)
+            reported = pace.wait_seconds(Tier.CALLERS)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             assert pace.take_or_wait(Tier.CALLERS) == MINUTE
-            return told
+            return reported
 
         assert asyncio.run(scene()) == MINUTE
 

@@ -52,7 +52,7 @@ class TestProxy:
         found = ask(Route(proxy=inspecting.address, ca_file=ca_file))
 
         assert body(found) == b"GET /api/v1/projects None"
-        assert inspecting.asked == [f"CONNECT {HOST}:443 HTTP/1.1"]
+        assert inspecting.requested == [f"CONNECT {HOST}:443 HTTP/1.1"]
 
     @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
     def test_the_environments_is_used_where_it_is_said(
@@ -68,7 +68,7 @@ class TestProxy:
         monkeypatch.setenv("HTTPS_PROXY", inspecting.address)
 
         assert isinstance(ask(Route()), NoAnswer)
-        assert inspecting.asked == []
+        assert inspecting.requested == []
 
     @pytest.mark.parametrize("exception", ["localhost", "example.org,localhost:443", "*", ".localhost"])
     def test_no_proxy_leaves_hosts_out(self, monkeypatch: pytest.MonkeyPatch, exception: str) -> None:
@@ -108,7 +108,7 @@ class TestProxy:
         with serving() as server, company_proxy(server.server_address[1]) as proxy:
             assert body(ask(Route(proxy=proxy.address), f"http://{HOST}/orders")) is not None
 
-        assert proxy.asked == [f"GET http://{HOST}/orders HTTP/1.1"]
+        assert proxy.requested == [f"GET http://{HOST}/orders HTTP/1.1"]
 
     @pytest.mark.parametrize(
         ("written", "address"),
@@ -176,7 +176,7 @@ class TestCredentials:
         route = Route(proxy=closed.address, proxy_credentials_file=str(tmp_path / "none"))
 
         assert reason(ask(route)).startswith(f"proxy_credentials_file: the file {tmp_path / 'none'} cannot be read")
-        assert closed.asked == []
+        assert closed.requested == []
 
     def test_a_reason_never_shows_them(self, tmp_path: Path) -> None:
         file = tmp_path / "credentials"

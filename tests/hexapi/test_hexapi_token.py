@@ -138,7 +138,7 @@ class TestFile:
         assert problem(TokenSource(tmp_path / "pipe")).endswith("it is not a regular file")
 
     def test_an_unreadable_one_is_said(self) -> None:
-        """As root, who may read every file, this is tried as nobody."""
+        """As root, who may read every file, this is tried as the user `nobody`."""
         was = os.geteuid()
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "token")

@@ -1,4 +1,4 @@
-"""What a person is told about budgets and prices, word for word."""
+"""The advice about budgets and prices, word for word."""
 
 import pytest
 

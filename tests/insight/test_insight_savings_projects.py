@@ -1,4 +1,4 @@
-"""Projects that run for nobody, and what only looks like them."""
+"""Projects that run for no one, and what only looks like them."""
 
 from dataclasses import replace
 

@@ -54,11 +54,11 @@ def after(slots, moved):
 @settings(max_examples=60, deadline=None)
 @given(slots=SLOTS, limit=st.integers(1, 4))
 def test_no_peak_rises_and_what_is_told_is_true(slots, limit):
-    before, told, moved, meeting = stagger(slots, limit, START_MS, END_MS)
+    before, reported, moved, meeting = stagger(slots, limit, START_MS, END_MS)
 
     assert before == peak_of(slots, START_MS, END_MS)
-    assert told == peak_of(after(slots, moved), START_MS, END_MS)
-    assert told < before if moved else told == before
+    assert reported == peak_of(after(slots, moved), START_MS, END_MS)
+    assert reported < before if moved else reported == before
     assert set(moved) <= set(meeting)
     assert bool(meeting) == (before > limit)
 

@@ -250,7 +250,7 @@ def test_somebody_always_stays_an_admin(evidence):
 
 
 def overlapping() -> AuditInput:
-    """A daily schedule that fails, that nobody views, and that is the copy of another."""
+    """A daily schedule that fails, that no one views, and that is the copy of another."""
     daily = Schedule(cadence="daily", enabled=True, cron="0 6 * * *")
     old_ms = NOW_MS - 300 * DAY_MS
 

@@ -1,4 +1,4 @@
-"""Connections that nobody uses, that lead to one place, and that too many start on at once."""
+"""Connections without use, that lead to one place, and that too many start on at once."""
 
 from dataclasses import replace
 

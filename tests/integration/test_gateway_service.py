@@ -43,7 +43,7 @@ class Gatewayed(Exporter):
             self.client.close()
 
     def knows_the_source(self, project_id: str) -> bool:
-        """Whether the project's source has been probed and told its state."""
+        """Whether the project's source has been probed and reported its state."""
         url = f"http://{self.gateway}/gateway/v1/projects/{project_id}/source"
         return bool(self.client.get(url).json()["fresh"])
 

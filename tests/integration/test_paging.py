@@ -138,7 +138,7 @@ class World:
         wait_for(probe, seconds=120)
 
     def titles(self) -> set[str]:
-        """What the chat was told, but for what the simulated workspace does by itself: a few of many get no kernel."""
+        """What the chat received, but for what the simulated workspace does by itself: a few of many get no kernel."""
         return {one.title for one in self.recorder.of("chat") if "no kernel" not in one.title}
 
     def pages(self) -> set[tuple[str | None, str | None, str | None]]:
@@ -156,7 +156,7 @@ def test_a_runaway_pages_for_what_it_uses_up_and_for_nothing_that_follows_from_t
     world = begin(AMPLE)
     prometheus, recorder = world.prometheus, world.recorder
 
-    # Within its budgets a fresh exporter disturbs nobody, not even almost.
+    # Within its budgets a fresh exporter disturbs no one, not even almost.
     world.wait_for(lambda: prometheus.value("count(hex_budget_used) == 6 and count(hex_budget_forecast) == 6"))
     world.wait_for(lambda: prometheus.value("count(hex_budget_previous_used) == 6"))
     world.wait_for(lambda: prometheus.alerts("pending", "firing") == {WATCHDOG})

@@ -85,11 +85,11 @@ class AuditContext:
         ledger = open_ledger(f"sqlite:///{self.exporter.ledger}", clock=SystemClock(), read_only=True)
         contact_ms = ledger.workspace("sim").first_contact_ms
         ledger.close()
-        told = self.simulator.ask("truth", ended_from=contact_ms)["runs"]
-        ended = (run for run in told if run["status"] not in ("pending", "running"))
+        reported = self.simulator.ask("truth", ended_from=contact_ms)["runs"]
+        ended = (run for run in reported if run["status"] not in ("pending", "running"))
         return {(run["project_id"], run["trigger"], run["status"]): run["count"] for run in ended}
 
-    def asked(self) -> Samples:
+    def requested(self) -> Samples:
         """The requests that the workspace has answered, by endpoint and code."""
         return {(one["endpoint"], one["code"]): one["count"] for one in self.simulator.ask("state")["requests"]}
 
@@ -108,13 +108,13 @@ class AuditContext:
         self.exporter = self._exporter(self.exporter.address)
 
     def _is_quiet(self) -> bool:
-        """Whether the history is read: for a second nothing was asked, and all that was asked is on record."""
-        before = sum(self.asked().values())
+        """Whether the history is read: for a second nothing was requested, and all that was requested is on record."""
+        before = sum(self.requested().values())
         time.sleep(1)
         ledger = open_ledger(f"sqlite:///{self.exporter.ledger}", clock=SystemClock(), read_only=True)
         recorded = sum(count for _, count in ledger.workspace("sim").requests_by_minute(0))
         ledger.close()
-        return 0 < recorded == before == sum(self.asked().values())
+        return 0 < recorded == before == sum(self.requested().values())
 
     def _exporter(self, listen: str) -> Exporter:
         started = self._running.enter_context(Exporter(self._folder, self.simulator.base_url, listen=listen))
@@ -154,7 +154,9 @@ def test_what_prometheus_stores_is_what_happened(scene: AuditContext, watching: 
 def test_listings_and_requests_are_those_of_the_workspace(scene: AuditContext, watching: Prometheus) -> None:
     wait_for(lambda: watching.number("hex_up") == 1)
     requests = wait_for(
-        lambda: (found := watching.query("hex_api_requests_total > 0", "endpoint", "code")) == scene.asked() and found
+        lambda: (
+            (found := watching.query("hex_api_requests_total > 0", "endpoint", "code")) == scene.requested() and found
+        )
     )
 
     workspace = Simulation(1, 5, clock=SystemClock())

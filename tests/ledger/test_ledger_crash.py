@@ -49,7 +49,7 @@ def listed(number: int, page: int) -> Run:
 
 
 def kill_a_writer(write: Callable[[int], None], after_seconds: float) -> int:
-    """Let another process write for so long, then kill it with SIGKILL; returns how many bytes it had told."""
+    """Let another process write for so long, then kill it with SIGKILL; returns how many bytes it had reported."""
     reading, telling = os.pipe()
     child = os.fork()
     if child == 0:
@@ -61,11 +61,11 @@ def kill_a_writer(write: Callable[[int], None], after_seconds: float) -> int:
     time.sleep(after_seconds)
     os.kill(child, signal.SIGKILL)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-    told = 1
+    reported = 1
     while chunk := os.read(reading, 65_536):
-        told += len(chunk)
+        reported += len(chunk)
     os.close(reading)
-    return told
+    return reported
 
 
 def page_in_file(path: Path) -> int:
@@ -136,7 +136,7 @@ def test_sigkill_loses_no_intent_that_may_have_been_sent(tmp_path: Path, manual_
     path = tmp_path / "ledger.db"
     rng = random.Random(11)
 
-    told = {
+    reported = {
         prefix: kill_a_writer(partial(intend_until_killed, path, prefix), rng.uniform(0, 0.2)) for prefix in "abcdef"
     }
 
@@ -145,7 +145,7 @@ def test_sigkill_loses_no_intent_that_may_have_been_sent(tmp_path: Path, manual_
     runs = workspace.gateway.runs(0)
     unsettled = [run for run in runs if run.state == "intended"]
     assert ledger.problem is None
-    for prefix, count in told.items():
+    for prefix, count in reported.items():
         known = [run.intent_id for run in runs if run.intent_id.startswith(prefix)]
         assert known == [f"{prefix}{number:06}" for number in range(len(known))]
         assert count <= len(known) <= count + 1
@@ -155,7 +155,7 @@ def test_sigkill_loses_no_intent_that_may_have_been_sent(tmp_path: Path, manual_
     counted = [one.value for one in workspace.counters() if one.metric == "hex_gateway_requests_total"]
     started = len(runs) - len(unsettled)
     assert counted
-    assert started - len(told) <= counted[0] <= started
+    assert started - len(reported) <= counted[0] <= started
     state = workspace.sources.states()["k"]
     assert state.digest == workspace.sources.spans("k", 0)[-1].digest
     ledger.close()

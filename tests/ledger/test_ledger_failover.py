@@ -33,11 +33,11 @@ class KilledError(Exception):
 
 
 class Hex:
-    """What ran and was asked in each workspace, in seconds of true time."""
+    """What ran and was requested in each workspace, in seconds of true time."""
 
     def __init__(self) -> None:
         self.runs: dict[str, list[Run]] = {name: [] for name in NAMES}
-        self.asked: dict[str, list[float]] = {name: [] for name in NAMES}
+        self.requested: dict[str, list[float]] = {name: [] for name in NAMES}
 
     def run(self, name: str, at_ms: int) -> None:
         seen = Run(
@@ -52,8 +52,8 @@ class Hex:
         self.runs[name].append(seen)
 
     def most_in_a_minute(self, name: str) -> int:
-        asked = self.asked[name]
-        return max(sum(at <= other < at + 60 for other in asked) for at in asked)
+        requested = self.requested[name]
+        return max(sum(at <= other < at + 60 for other in requested) for at in requested)
 
 
 class Process:
@@ -114,7 +114,7 @@ class Process:
         if fault == "before sending":
             raise KilledError
         while self.paces[name].take_or_wait() == 0:
-            game.hex.asked[name].append(game.clock.now())
+            game.hex.requested[name].append(game.clock.now())
             if fault == "after sending":
                 game.unwritten[name] += 1
                 raise KilledError

@@ -1,4 +1,4 @@
-"""Two threads write one workspace, others read it meanwhile: every sum is exact and nobody meets an error."""
+"""Two threads write one workspace, others read it meanwhile: every sum is exact and no one meets an error."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -184,14 +184,14 @@ class TestOnce:
 
     def test_first_contact(self, ledger: Ledger, attempt: int) -> None:
         workspace = ledger.workspace("acme")
-        told: list[int] = []
+        reported: list[int] = []
 
         in_threads(
-            lambda: told.append(workspace.first_contact(5)),
-            lambda: told.append(workspace.first_contact(6)),
+            lambda: reported.append(workspace.first_contact(5)),
+            lambda: reported.append(workspace.first_contact(6)),
         )
 
-        assert told == [workspace.first_contact_ms] * 2
+        assert reported == [workspace.first_contact_ms] * 2
 
     def test_the_workspace(self, ledger: Ledger, attempt: int) -> None:
         made: list[WorkspaceLedger] = []
@@ -202,11 +202,11 @@ class TestOnce:
 
     def test_the_secret(self, ledger: Ledger, attempt: int) -> None:
         gateway = ledger.workspace("acme").gateway
-        told: list[bytes] = []
+        reported: list[bytes] = []
 
-        in_threads(*[lambda: told.append(gateway.secret())] * 4)
+        in_threads(*[lambda: reported.append(gateway.secret())] * 4)
 
-        assert told == [gateway.secret()] * 4
+        assert reported == [gateway.secret()] * 4
 
 
 def test_a_damaged_file_is_replaced_once(tmp_path: Path, manual_clock: Any) -> None:

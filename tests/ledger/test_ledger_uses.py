@@ -1,4 +1,4 @@
-"""What runs used, and the number that tells whether that can have changed."""
+"""What runs used, and the number that shows whether that can have changed."""
 
 import pytest
 

@@ -84,18 +84,18 @@ def test_a_failure_hides_neither_the_last_success_nor_the_last_change(sourced: A
     probe(sourced, FILES, "f1", "a")
     changed = sourced.clock.now()
     probe(sourced, FILES, "f1", "b")
-    told = sourced.clock.now()
+    reported = sourced.clock.now()
     fail(sourced, FILES, "f1")
 
     figures = sourced.figures()
 
     assert figures["hex_source_success"] == {("files",): 0}
-    assert figures["hex_source_last_success_timestamp_seconds"] == {("files",): told}
+    assert figures["hex_source_last_success_timestamp_seconds"] == {("files",): reported}
     assert figures["hex_source_changed_timestamp_seconds"] == {("f1",): changed, ("f2",): changed}
 
 
 def test_a_change_is_told_once_it_was_seen(sourced: Any) -> None:
-    """What the first probe sees is no change: since when it has been so, nobody knows."""
+    """What the first probe sees is no change: since when it has been so, no one knows."""
     probe(sourced, EACH, "p1", "a")
     assert "hex_source_changed_timestamp_seconds" not in sourced.figures()
 

@@ -69,7 +69,7 @@ def test_projects_without_series_add_up(world: Any) -> None:
 
 
 def test_week_gauges_outlive_the_listing(world: Any) -> None:
-    """They come from the run records, whose age another metric tells."""
+    """They come from the run records, whose age another metric reports."""
     world.list_projects(world.published())
     world.read_runs("p1", *world.many(2, HOUR_MS))
     world.clock.advance(24 * 3600)

@@ -47,7 +47,7 @@ class TestEmptyPages:
         figures = following.figures()
         assert "hex_budget_used" not in figures
         assert UNTIL not in figures
-        assert hand_made.asked("projects/p/runs") < 100
+        assert hand_made.requested("projects/p/runs") < 100
 
     @pytest.mark.slow
     def test_a_server_that_ignores_the_offset_is_not_taken_for_the_whole_history(self, hand_made, follow):
@@ -67,7 +67,7 @@ class TestEmptyPages:
         go(following, HOUR)
 
         assert following.known.projects()[0].progress.known_from_ms != 0
-        assert hand_made.asked("projects/p/runs") < 70
+        assert hand_made.requested("projects/p/runs") < 70
 
 
 class TestOrder:
@@ -93,7 +93,7 @@ class TestOrder:
         assert clock.now() - progress.known_until_ms / 1000 < 600
         assert not progress.is_unordered
         assert HOUR * 1000 < progress.disorder_ms < 3 * HOUR * 1000
-        assert hand_made.asked("projects/p/runs") < 110
+        assert hand_made.requested("projects/p/runs") < 110
 
 
 class TestActiveRuns:

@@ -22,7 +22,7 @@ def test_projects_that_are_left_out_cost_no_request_and_take_no_series(hand_made
 
     asyncio.run(following.run_for(HOUR))
 
-    assert hand_made.asked("projects/orders/runs") > 1
+    assert hand_made.requested("projects/orders/runs") > 1
     assert not [path for _, path in hand_made.requests if path.startswith("projects/scratch/")]
     assert following.poller.report.excluded_projects == 1
     assert [one.project.project_id for one in following.known.projects() if one.has_series] == ["orders"]

@@ -53,7 +53,7 @@ def test_a_file_gives_the_profile_of_the_version_that_runs_and_costs_no_request(
     asyncio.run(following.run_for(HOUR))
 
     assert profiles(following, ORDERS) == {"latest": "large", "7": "large"}
-    assert hand_made.asked("projects/export") == 0
+    assert hand_made.requested("projects/export") == 0
 
 
 @pytest.mark.slow
@@ -65,7 +65,7 @@ def test_with_the_lane_on_a_file_spares_the_request(follow_files, hand_made, tmp
     asyncio.run(following.run_for(2 * HOUR))
 
     assert profiles(following, ORDERS) == {"latest": "large"}
-    assert hand_made.asked("projects/export") == 0
+    assert hand_made.requested("projects/export") == 0
 
 
 @pytest.mark.slow
@@ -139,7 +139,7 @@ def test_of_what_the_gateway_runs_hex_confirms_what_a_file_says(follow_files, ha
         asyncio.run(following.run_for(HOUR))
 
     assert profiles(following, ORDERS) == {"latest": "4xl"}
-    assert hand_made.asked("projects/export") == 1
+    assert hand_made.requested("projects/export") == 1
 
 
 @pytest.mark.slow

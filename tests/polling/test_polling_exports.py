@@ -110,7 +110,7 @@ def test_a_token_that_may_not_export_is_left_in_peace(exporting, follow, status)
 
     assert 0 < len(exporting.wanted) <= 12
     assert following.known.collectors()["export"].last_status == status
-    assert exporting.asked("projects/p0/runs") > 5
+    assert exporting.requested("projects/p0/runs") > 5
 
 
 @pytest.mark.slow
@@ -141,7 +141,7 @@ def test_a_bad_version_is_requested_again_later_and_stops_nothing(exporting, fol
     ]
     assert not following.known.versions.of("p2")
     assert 1 < exporting.wanted.count(("p2", "latest")) < 8
-    assert exporting.asked("projects/p2/runs") > 5
+    assert exporting.requested("projects/p2/runs") > 5
     lines = [line for line in capsys.readouterr().out.splitlines() if "warning" in line]
     assert [("p2" in line, "cannot be read" in line) for line in lines if "p2" in line] == [(True, True)]
     if bad.status_code == 200:

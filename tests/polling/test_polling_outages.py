@@ -20,7 +20,7 @@ class TestTrouble:
         go(following, HOUR)
         hand_made.answers["projects/p/runs"] = refusal(429, **{"Retry-After": "900"})
         hand_made.requests.clear()
-        while not hand_made.asked("projects/p/runs"):
+        while not hand_made.requested("projects/p/runs"):
             go(following, 1)
         told_at = hand_made.requests[-1][0]
         del hand_made.answers["projects/p/runs"]
@@ -45,7 +45,7 @@ class TestTrouble:
         assert not states["users"].success
         assert states["projects"].success
         assert states["groups"].success
-        assert 2 <= hand_made.asked("users") <= 8
+        assert 2 <= hand_made.requested("users") <= 8
         assert following.poller.report.is_followed
         assert following.poller.report.problems == ("users: 403 no",)
 
@@ -60,7 +60,7 @@ class TestTrouble:
         hand_made.add_run("p", "r", clock.now(), end=clock.now() + 1)
         go(following, HOUR / 3)
 
-        assert 2 <= hand_made.asked("projects/secret/runs") <= 5
+        assert 2 <= hand_made.requested("projects/secret/runs") <= 5
         assert following.counted() == {("p", "api", "completed"): 1}
 
     def test_401_is_said_once_and_a_new_token_file_is_taken_up_at_once(self, hand_made, follow, clock, tmp_path):

@@ -1,4 +1,4 @@
-"""The next request: listings first, the most overdue first, history breadth first, and nobody waits for ever."""
+"""The next request: listings first, the most overdue first, history breadth first, and nothing waits without end."""
 
 import pytest
 from hypothesis import given, settings
@@ -49,9 +49,9 @@ def test_listing_under_way_goes_on_with_its_next_page():
 def test_other_listings_and_newest_runs_take_turns():
     listings, projects = [listing(Endpoint.THREADS)], [project("p", 0)]
 
-    asked = [planned(listings, projects, turn=turn).endpoint for turn in (1, 2, 3, 4)]
+    requested = [planned(listings, projects, turn=turn).endpoint for turn in (1, 2, 3, 4)]
 
-    assert asked == [Endpoint.THREADS, Endpoint.RUNS, Endpoint.THREADS, Endpoint.RUNS]
+    assert requested == [Endpoint.THREADS, Endpoint.RUNS, Endpoint.THREADS, Endpoint.RUNS]
 
 
 def test_most_overdue_project_is_asked_first():
@@ -149,7 +149,7 @@ def test_idle_until_the_first_thing_is_due():
 @settings(max_examples=200)
 @given(st.lists(st.integers(0, 2 * NOW), min_size=1, max_size=20))
 def test_every_due_project_is_asked_within_as_many_turns_as_there_are_projects(due):
-    """Asked in the order of their due times, each leaves the queue once it is served."""
+    """Requested in the order of their due times, each leaves the queue once it is served."""
     waiting = {f"p{position}": at for position, at in enumerate(due)}
     ready = {name for name, at in waiting.items() if at <= NOW}
 

@@ -49,18 +49,18 @@ class TestRunsOfSomeProjects:
         hand_made.add_project("q")
         following = follow(hand_made.transport)
         go(following, HOUR)
-        asked = []
+        requested = []
 
         def once(request):
-            asked.append(clock.now())
-            if len(asked) == 1:
+            requested.append(clock.now())
+            if len(requested) == 1:
                 return refusal(403)
             return httpx.Response(200, json={"runs": [], "nextPage": None})
 
         hand_made.answers[runs_of("p")] = once
         go(following, HOUR)
 
-        assert asked[1] - asked[0] <= 90
+        assert requested[1] - requested[0] <= 90
 
     @pytest.mark.slow
     def test_a_project_that_was_never_readable_is_named_once_and_the_others_are_complete(
@@ -79,7 +79,7 @@ class TestRunsOfSomeProjects:
         assert len([line for line in logs if line["log_level"] == "warning"]) == 1
         assert any("secret" in problem for problem in following.poller.report.problems)
         assert following.poller.report.is_followed
-        assert 3 <= hand_made.asked(runs_of("secret")) <= 12
+        assert 3 <= hand_made.requested(runs_of("secret")) <= 12
         figures = following.figures()
         assert figures["hex_exporter_unreadable_projects"] == {(): 1}
         assert figures["hex_budget_unreadable_projects"] == {("weekly-runs", "runs"): 1}
@@ -188,8 +188,8 @@ class TestRunsOfEveryProject:
 
         reads = [one.progress.last_read_ms for one in following.known.projects()]
         assert all(read is not None for read in reads)
-        asked = [at for at, path in hand_made.requests if path.endswith("/runs") and at > came_back]
-        assert asked[7] - asked[0] <= 60
+        requested = [at for at, path in hand_made.requests if path.endswith("/runs") and at > came_back]
+        assert requested[7] - requested[0] <= 60
         assert following.figures()["hex_collector_success"][("runs",)] == 1
 
     @pytest.mark.slow
@@ -223,11 +223,11 @@ class TestListings:
     @pytest.mark.parametrize(("status", "headers"), [(403, {"Retry-After": "3"}), (404, {}), (503, {})])
     def test_one_refusal_of_the_project_listing_is_no_outage(self, hand_made, follow, status, headers):
         hand_made.add_project("p")
-        asked = []
+        requested = []
 
         def once(request):
-            asked.append(1)
-            if len(asked) == 1:
+            requested.append(1)
+            if len(requested) == 1:
                 return refusal(status, **headers)
             return httpx.Response(200, json={"values": list(hand_made.projects.values()), "pagination": {}})
 
@@ -249,7 +249,7 @@ class TestListings:
 
         go(following, 3 * HOUR)
 
-        assert 10 <= hand_made.asked("projects") <= 20
+        assert 10 <= hand_made.requested("projects") <= 20
 
     @pytest.mark.parametrize("status", [403, 503])
     def test_retry_after_is_honoured_on_any_status_up_to_an_hour(self, hand_made, follow, clock, status):

@@ -23,7 +23,7 @@ class TestWhatIsAsked:
 
         go(following, DAY / 4)
 
-        assert hand_made.asked("projects/draft/runs") == 0
+        assert hand_made.requested("projects/draft/runs") == 0
 
     @pytest.mark.slow
     def test_archived_project_is_read_once_and_then_once_a_day(self, hand_made, follow, clock):
@@ -32,7 +32,7 @@ class TestWhatIsAsked:
 
         go(following, 2 * DAY)
 
-        assert 1 <= hand_made.asked("projects/old/runs") <= 3
+        assert 1 <= hand_made.requested("projects/old/runs") <= 3
 
     def test_collectors_that_are_switched_off_ask_nothing(self, hand_made, follow):
         hand_made.add_project("p")
@@ -65,7 +65,7 @@ class TestWhatIsAsked:
         following = follow(hand_made.transport, per_minute=4, per_hour=240)
         hand_made.add_run("p", "past", clock.now() - DAY, end=clock.now() - DAY + 180)
         go(following, 2 * HOUR)
-        before = hand_made.asked("projects/p/runs")
+        before = hand_made.requested("projects/p/runs")
 
         hand_made.add_run("p", "r", clock.now(), end=clock.now() + 170)
         following.poller.expect_run("p")
@@ -73,7 +73,7 @@ class TestWhatIsAsked:
         go(following, 240)
 
         assert following.counted() == {("p", "api", "completed"): 1}
-        assert hand_made.asked("projects/p/runs") <= before + 2
+        assert hand_made.requested("projects/p/runs") <= before + 2
 
     @pytest.mark.slow
     def test_starts_without_a_run_cost_one_request_each_at_the_most(self, hand_made, follow, clock):
@@ -82,13 +82,13 @@ class TestWhatIsAsked:
         hand_made.add_project("p")
         following = follow(hand_made.transport, per_minute=4, per_hour=240)
         go(following, 2 * HOUR)
-        before = hand_made.asked("projects/p/runs")
+        before = hand_made.requested("projects/p/runs")
 
         for _ in range(10):
             following.poller.expect_run("p")
         go(following, 600)
 
-        assert before < hand_made.asked("projects/p/runs") <= before + 2
+        assert before < hand_made.requested("projects/p/runs") <= before + 2
 
     @pytest.mark.slow
     def test_projects_are_taken_up_once_a_listing_not_once_a_page(self, hand_made, follow, monkeypatch):
@@ -110,7 +110,7 @@ class TestWhatIsAsked:
 
         go(following, HOUR)
 
-        listings = hand_made.asked("projects") / len(values)
+        listings = hand_made.requested("projects") / len(values)
         assert len(following.known.projects()) == 5
         assert listings >= 2
         assert len(taken_up) == int(listings)
@@ -128,10 +128,10 @@ class TestWhatIsAsked:
 
         go(following, 100)
         assert len(hand_made.requests) > 10
-        assert len(looked_for) <= 30 * hand_made.asked("projects")
+        assert len(looked_for) <= 30 * hand_made.requested("projects")
         go(following, HOUR)
 
-        assert hand_made.asked("projects/p7/queriedTables") == 1
+        assert hand_made.requested("projects/p7/queriedTables") == 1
 
     @pytest.mark.slow
     def test_turns_come_sooner_once_all_history_is_read(self, hand_made, follow, clock):
@@ -162,9 +162,9 @@ class TestWhatIsAsked:
 
         go(following, 2 * HOUR)
 
-        asked = [at for at, path in hand_made.requests if path.endswith("/runs")]
-        assert len(asked) > 60
-        assert max(sum(at <= other < at + 600 for other in asked) for at in asked) <= 25
+        requested = [at for at, path in hand_made.requests if path.endswith("/runs")]
+        assert len(requested) > 60
+        assert max(sum(at <= other < at + 600 for other in requested) for at in requested) <= 25
 
     @pytest.mark.slow
     def test_cells_are_asked_where_queried_tables_are_not_to_be_had_once_per_project_and_edit(
@@ -179,7 +179,7 @@ class TestWhatIsAsked:
 
         go(following, 6 * HOUR)
 
-        assert hand_made.asked("cells") == 5
+        assert hand_made.requested("cells") == 5
         assert {tables[0].connection_id for tables in following.known.tables().values()} == {"warehouse"}
 
     @pytest.mark.slow
@@ -191,7 +191,7 @@ class TestWhatIsAsked:
 
         go(following, HOUR / 2)
 
-        assert hand_made.asked("cells") == 200
+        assert hand_made.requested("cells") == 200
 
 
 @pytest.mark.slow

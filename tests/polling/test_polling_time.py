@@ -108,10 +108,10 @@ class TestListings:
         busy.lags_seconds = -2 * DAY
         go(following, 70)
         busy.lags_seconds = 0
-        before = busy.asked("projects")
+        before = busy.requested("projects")
         go(following, 200)
 
-        assert busy.asked("projects") >= before + 2
+        assert busy.requested("projects") >= before + 2
         assert following.known.collectors()["projects"].last_success_ms <= clock.now() * 1000
         assert following.known.projects()[0].progress.known_until_ms <= clock.now() * 1000
 
@@ -122,10 +122,10 @@ class TestListings:
         future_ms = round((clock.now() + 2 * DAY) * 1000)
         following.known.record_collector("projects", True, future_ms, 200)
         following.restart()
-        before = busy.asked("projects")
+        before = busy.requested("projects")
         go(following, 5 * MINUTE)
 
-        assert busy.asked("projects") >= before + 2
+        assert busy.requested("projects") >= before + 2
         assert following.known.collectors()["projects"].last_success_ms <= clock.now() * 1000
 
     def test_a_pause_after_failures_goes_by_the_steady_clock(self, busy, follow, machine):
@@ -135,11 +135,11 @@ class TestListings:
         busy.answers["projects"] = httpx.Response(503)
         go(following, 10 * MINUTE)
         del busy.answers["projects"]
-        before = busy.asked("projects")
+        before = busy.requested("projects")
         machine.off = -3 * DAY
         go(following, 6 * MINUTE)
 
-        assert busy.asked("projects") > before
+        assert busy.requested("projects") > before
 
 
 class TestFirstContact:
@@ -193,10 +193,10 @@ def test_days_of_wrong_clocks_lose_and_invent_nothing(seed, hand_made, follow, m
         elif kind == "run":
             made += 1
             hand_made.add_run("p", f"new{made}", clock.now(), end=clock.now() + 20)
-        before = hand_made.asked("projects")
+        before = hand_made.requested("projects")
         go(following, rng.uniform(5 * MINUTE, 20 * MINUTE))
         now_ms = clock.now() * 1000
-        assert hand_made.asked("projects") > before
+        assert hand_made.requested("projects") > before
         states = following.known.collectors()
         assert all((state.last_success_ms or 0) <= now_ms for state in states.values())
         assert all((one.progress.known_until_ms or 0) <= now_ms for one in following.known.projects())

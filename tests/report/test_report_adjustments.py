@@ -41,7 +41,7 @@ def close(world: Any) -> None:
         pass
 
 
-def told(world: Any, form: str = "json", week: str = "2026-W46") -> Any:
+def reported(world: Any, form: str = "json", week: str = "2026-W46") -> Any:
     text = WEEK_FORMS[form](list(week_reports(world.ledger, world.config, world.clock, week=week)))
     return json.loads(text)[0] if form == "json" else text
 
@@ -56,24 +56,24 @@ def late(world: Any) -> None:
 
 
 def test_a_week_that_is_over_says_whether_it_is_closed(world: Any) -> None:
-    assert "not closed yet: until all runs are known its figures may change" in told(world)["remarks"]
+    assert "not closed yet: until all runs are known its figures may change" in reported(world)["remarks"]
 
     close(world)
 
-    assert "closed on 2026-11-18: the figures are those of then" in told(world)["remarks"]
-    assert not any("closed" in remark for remark in told(world, week="2026-W47")["remarks"])
+    assert "closed on 2026-11-18: the figures are those of then" in reported(world)["remarks"]
+    assert not any("closed" in remark for remark in reported(world, week="2026-W47")["remarks"])
 
 
 @pytest.mark.parametrize("is_booked", [True, False])
 def test_what_comes_later_is_an_adjustment_with_its_date(world: Any, is_booked: bool) -> None:
     """Whether the running process has booked it yet or the report is the first to see it."""
     close(world)
-    before = told(world)
+    before = reported(world)
 
     late(world)
     if is_booked:
         close(world)
-    after = told(world)
+    after = reported(world)
 
     assert after["total"] == before["total"]
     assert after["project"] == before["project"]
@@ -101,10 +101,10 @@ def test_ai_credits_of_a_closed_week_that_are_seen_late_change_none_of_its_table
     first = Thread(thread_id="t1", user_id="1", created_ms=week_ms, updated_ms=week_ms, credits_milli=10_000)
     look(first)
     close(world)
-    before = told(world)
+    before = reported(world)
     world.clock.advance(DAY_MS / 1000)
     look(first, replace(first, thread_id="t2", credits_milli=60_000))
-    after = told(world)
+    after = reported(world)
 
     assert [row["credits"] for row in before["user"]] == [10]
     assert [after[name] for name in ("user", "model", "grant")] == [before[name] for name in ("user", "model", "grant")]
@@ -113,13 +113,13 @@ def test_ai_credits_of_a_closed_week_that_are_seen_late_change_none_of_its_table
 
 def test_a_change_of_prices_that_were_always_so_is_an_adjustment(world: Any) -> None:
     close(world)
-    before = told(world)
+    before = reported(world)
 
     world.configure(
         price_lists=(Prices(plan="team", run_micro_usd=70_000, compute_hour_micro_usd={"medium": 60_000_000}),)
     )
     close(world)
-    after = told(world)
+    after = reported(world)
 
     assert after["component"] == before["component"]
     (row,) = [row for row in after["adjustment"] if row["usd"]]
@@ -134,23 +134,23 @@ def test_who_it_was_stays_as_it_was(world: Any) -> None:
     world.configure(teams=teams)
     world.acme.record_seats([Seat(user_id="1", email="a@x", role="editor")], world.now_ms)
     close(world)
-    before, bill = told(world), told(world, "csv")
+    before, bill = reported(world), reported(world, "csv")
 
     world.configure(teams=(Team(name="other", match=Match(title="*")),))
     world.list_projects(world.published("p1", title="Renamed", owner="b@x"), world.published("p2", title="Leads"))
-    after = told(world)
+    after = reported(world)
 
     assert before["team"] == after["team"]
     assert {row["team"] for row in after["team"]} >= {"sales"}
     assert before["project"] == after["project"]
-    assert bill == told(world, "csv")
+    assert bill == reported(world, "csv")
 
 
 def test_every_form_shows_them(world: Any) -> None:
     close(world)
     late(world)
 
-    table, markdown = told(world, "table"), told(world, "markdown")
+    table, markdown = reported(world, "table"), reported(world, "markdown")
 
     assert "1 run was found after the close" in table
     assert "## By adjustment" in markdown
@@ -158,10 +158,10 @@ def test_every_form_shows_them(world: Any) -> None:
 
 def test_the_bill_has_them_as_corrections(world: Any) -> None:
     close(world)
-    before = list(csv.DictReader(io.StringIO(told(world, "csv"))))
+    before = list(csv.DictReader(io.StringIO(reported(world, "csv"))))
     late(world)
 
-    rows = list(csv.DictReader(io.StringIO(told(world, "csv"))))
+    rows = list(csv.DictReader(io.StringIO(reported(world, "csv"))))
 
     assert rows[: len(before)] == before
     corrections = rows[len(before) :]
@@ -176,7 +176,7 @@ def test_the_week_before_is_the_closed_one(world: Any) -> None:
     close(world)
     late(world)
 
-    this = told(world, week="2026-W47")
+    this = reported(world, week="2026-W47")
 
     assert this["total"][0]["previous_runs"] == 2
     assert this["budget"][0]["previous_used"] == 2
@@ -184,7 +184,7 @@ def test_the_week_before_is_the_closed_one(world: Any) -> None:
 
 def test_a_closed_week_outlives_its_runs(world: Any) -> None:
     close(world)
-    before = told(world)
+    before = reported(world)
 
     world.configure(storage=Storage(url="sqlite://", keep_runs_seconds=8 * 86_400.0))
     world.clock.advance(20 * 86_400)
@@ -193,7 +193,7 @@ def test_a_closed_week_outlives_its_runs(world: Any) -> None:
     for project_id in ("p1", "p2"):
         world.read_runs(project_id)
     close(world)
-    after = told(world)
+    after = reported(world)
 
     assert [row["usd"] for row in after["component"]] == [row["usd"] for row in before["component"]]
     assert after["total"][0]["runs"] == 2

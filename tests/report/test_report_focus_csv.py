@@ -202,7 +202,7 @@ def test_tells_team_and_owner_of_projects_and_people(both: Any) -> None:
     tags = {row["ResourceId"]: json.loads(row["Tags"]) for row in rows}
     assert tags["p0"] == {"team": "sales", "owner": "a@sales.example"}
     assert tags["p2"] == {"team": "odd"}
-    # A team told by titles has no people.
+    # A team defined by titles has no people.
     assert tags["u0"] == {"team": "sales", "owner": "x0@sales.example"}
 
 

@@ -27,8 +27,8 @@ def ledger(config: Config, manual_clock: Any) -> Any:
 
 
 @pytest.fixture
-def told(ledger: Ledger, config: Config, manual_clock: Any) -> Any:
-    """The JSON of the reports that are asked for."""
+def reported(ledger: Ledger, config: Config, manual_clock: Any) -> Any:
+    """The JSON of the reports that are requested."""
 
     def tell(**wanted: str) -> Any:
         return json.loads(WEEK_FORMS["json"](list(week_reports(ledger, config, manual_clock, **wanted))))
@@ -36,8 +36,8 @@ def told(ledger: Ledger, config: Config, manual_clock: Any) -> Any:
     return tell
 
 
-def test_tells_the_week_against_the_week_before(told: Any) -> None:
-    acme, _ = told()
+def test_reports_the_week_against_the_week_before(reported: Any) -> None:
+    acme, _ = reported()
 
     assert (acme["week_start"], acme["week_end"]) == ("2026-11-16T00:00:00+01:00", "2026-11-23T00:00:00+01:00")
     (total,) = acme["total"]
@@ -56,19 +56,19 @@ def test_tells_the_week_against_the_week_before(told: Any) -> None:
     assert {row["team"]: row["runs"] for row in acme["team"]} == {"sales": 3, "(no team)": 1}
 
 
-def test_tells_each_budget_with_its_reset(told: Any) -> None:
-    runs, sales = told(workspace="acme")[0]["budget"]
+def test_reports_each_budget_with_its_reset(reported: Any) -> None:
+    runs, sales = reported(workspace="acme")[0]["budget"]
 
     assert (runs["used"], runs["limit"], runs["forecast"], runs["previous_used"]) == (4, 5, 4, 2)
     assert runs["resets_timestamp_seconds"] == 1_795_388_400
     assert (sales["unit"], sales["used"]) == ("usd", 0.15)
 
 
-def test_prints_the_figures_of_the_metrics(told: Any, ledger: Ledger, config: Config, manual_clock: Any) -> None:
+def test_prints_the_figures_of_the_metrics(reported: Any, ledger: Ledger, config: Config, manual_clock: Any) -> None:
     families = Collector(ledger, Status()).collect(config, round(manual_clock.now() * 1000))
     samples = {family.metric.name: dict(family.samples) for family in families}
 
-    acme, _ = told()
+    acme, _ = reported()
 
     for row in acme["budget"]:
         labels = ("acme", row["budget"], row["unit"])
@@ -81,8 +81,8 @@ def test_prints_the_figures_of_the_metrics(told: Any, ledger: Ledger, config: Co
 
 
 @pytest.mark.parametrize("week", ["2026-W46", "2026-11-09", "2026-11-15"])
-def test_a_week_is_named_by_number_or_by_a_day_in_it(told: Any, week: str) -> None:
-    acme, _ = told(week=week)
+def test_a_week_is_named_by_number_or_by_a_day_in_it(reported: Any, week: str) -> None:
+    acme, _ = reported(week=week)
 
     assert acme["week_start"] == "2026-11-09T00:00:00+01:00"
     assert acme["total"][0]["runs"] == 2
@@ -91,8 +91,8 @@ def test_a_week_is_named_by_number_or_by_a_day_in_it(told: Any, week: str) -> No
     assert "seats before 2026-11-18 are those of that day, the first on which they were read" in acme["remarks"]
 
 
-def test_a_week_without_data_says_so(told: Any) -> None:
-    acme, beta = told(week="2026-W44")
+def test_a_week_without_data_says_so(reported: Any) -> None:
+    acme, beta = reported(week="2026-W44")
 
     assert acme["total"][0]["runs"] == 0
     assert "no run started in this week" in acme["remarks"]
@@ -100,14 +100,14 @@ def test_a_week_without_data_says_so(told: Any) -> None:
     assert any(remark.startswith("this week is not completely known") for remark in beta["remarks"])
 
 
-def test_a_week_that_is_no_longer_kept_says_so(told: Any) -> None:
-    (acme,) = told(week="2025-W30", workspace="acme")
+def test_a_week_that_is_no_longer_kept_says_so(reported: Any) -> None:
+    (acme,) = reported(week="2025-W30", workspace="acme")
 
     assert any("storage.keep_runs" in remark for remark in acme["remarks"])
 
 
-def test_missing_prices_are_named(told: Any) -> None:
-    acme, beta = told()
+def test_missing_prices_are_named(reported: Any) -> None:
+    acme, beta = reported()
 
     assert [remark for remark in acme["remarks"] if "set prices" in remark] == []
     assert {row["component"]: row["usd"] for row in beta["component"]}["seats"] is None
@@ -132,9 +132,9 @@ def test_missing_prices_are_named(told: Any) -> None:
         ({"workspace": "gamma"}, "--workspace: 'gamma' is not a workspace; write one of acme, beta"),
     ],
 )
-def test_what_does_not_exist_is_refused(told: Any, wanted: dict[str, str], said: str) -> None:
+def test_what_does_not_exist_is_refused(reported: Any, wanted: dict[str, str], said: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        told(**wanted)
+        reported(**wanted)
 
     assert str(caught.value) == said
 
@@ -215,8 +215,8 @@ class TestCommand:
         assert CliRunner().invoke(main, ["report", "--format", "xml"]).exit_code == 2
 
 
-def test_the_first_week_that_timestamps_have_is_reported(told: Any) -> None:
-    (acme,) = told(week="1970-01-05", workspace="acme")
+def test_the_first_week_that_timestamps_have_is_reported(reported: Any) -> None:
+    (acme,) = reported(week="1970-01-05", workspace="acme")
 
     assert acme["week_start"] == "1970-01-05T00:00:00+01:00"
 

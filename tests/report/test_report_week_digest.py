@@ -50,7 +50,7 @@ def opened(config: Config, manual_clock: Any) -> Any:
 
 
 @pytest.fixture
-def told(opened: Any, config: Config, manual_clock: Any) -> Any:
+def reported(opened: Any, config: Config, manual_clock: Any) -> Any:
     def tell(week: str | None = None, workspace: str | None = "acme") -> str:
         pairs = zip(
             week_reports(opened, config, manual_clock, week=week, workspace=workspace, wants_whole=True),
@@ -68,28 +68,28 @@ def section(text: str, name: str) -> list[str]:
 
 class TestDigest:
     @pytest.mark.slow
-    def test_is_of_the_last_whole_week(self, told: Any) -> None:
-        lines = told().splitlines()
+    def test_is_of_the_last_whole_week(self, reported: Any) -> None:
+        lines = reported().splitlines()
 
         assert lines[0] == "# acme, 2026-11-09 to 2026-11-15 (2026-W46, Europe/Zurich)"
         # Two editors at 28 and an explorer at 10 dollars a month, seven days of thirty; nothing else is billed.
         assert lines[2].startswith("Hex bills 15.40 USD (+0% against the week before)")
         assert "; 182 runs (+0% against the week before). Not on Hex's bill: " in lines[2]
 
-    def test_a_week_that_is_not_over_is_not_compared(self, told: Any) -> None:
-        text = told("2026-W47")
+    def test_a_week_that_is_not_over_is_not_compared(self, reported: Any) -> None:
+        text = reported("2026-W47")
 
         assert "so far." in text.splitlines()[2]
         assert "%" not in text.splitlines()[2]
         assert "Largest changes" not in text
 
-    def test_tells_how_far_each_budget_is_gone(self, told: Any) -> None:
-        rows = section(told(), "Budgets")
+    def test_reports_how_far_each_budget_is_gone(self, reported: Any) -> None:
+        rows = section(reported(), "Budgets")
 
         assert rows[2].startswith("| weekly-runs | runs a week | 182 | 500 | 36% |")
 
-    def test_tells_the_top_findings_with_what_to_do(self, told: Any) -> None:
-        rows = section(told(), "What to switch off")
+    def test_reports_the_top_findings_with_what_to_do(self, reported: Any) -> None:
+        rows = section(reported(), "What to switch off")
 
         assert rows[0].startswith("3 findings; you would pay less: 38.00 of 66.00 USD a month; ")
         assert "; you would spend less of your own estimate: 36.52 of 39.57 USD" in rows[0]
@@ -99,18 +99,18 @@ class TestDigest:
         assert "\x1b" not in title
         assert "- found in the last seven days for the first time: 3" in rows
 
-    def test_says_what_could_not_be_judged(self, told: Any) -> None:
-        assert "- not judged everywhere: colliding schedules" in told()
+    def test_says_what_could_not_be_judged(self, reported: Any) -> None:
+        assert "- not judged everywhere: colliding schedules" in reported()
 
-    def test_changes_are_the_largest_first(self, told: Any, opened: Any, config: Config, manual_clock: Any) -> None:
-        rows = section(told("2026-W43"), "Largest changes against the week before")
+    def test_changes_are_the_largest_first(self, reported: Any, opened: Any, config: Config, manual_clock: Any) -> None:
+        rows = section(reported("2026-W43"), "Largest changes against the week before")
 
         # The history begins in the week before: everything has grown, the hourly project most.
         assert "HYPERLINK" in rows[2]
         assert len(rows) == 5
 
-    def test_a_workspace_without_data_has_a_section_of_its_own(self, told: Any) -> None:
-        text = told(workspace=None)
+    def test_a_workspace_without_data_has_a_section_of_its_own(self, reported: Any) -> None:
+        text = reported(workspace=None)
 
         beta = text.split("# beta, ")[1]
         assert "bill not known; runs not known" in beta

@@ -173,7 +173,7 @@ class TestListings:
         assert sorted(run["runId"] for run in shuffled) == sorted(run["runId"] for run in whole)
 
     def test_every_kind_is_answered(self, api):
-        """Whatever is asked for, the application itself does not fail."""
+        """Whatever is requested, the application itself does not fail."""
         path = f"/v1/projects/{api.of_sort('office').project_id}/runs"
         for kind in set(KINDS) - {"reset"}:
             api.app.faults.clear()

@@ -1,4 +1,4 @@
-"""Rate limits: never more than a window allows, and waiting as told is always enough."""
+"""Rate limits: never more than a window allows, and waiting as `Retry-After` says is always enough."""
 
 import pytest
 from hypothesis import given, settings
@@ -18,26 +18,26 @@ class TestLimiter:
     )
     def test_no_window_ever_has_more_than_its_number(self, steps, allowed, seconds):
         limiter = Limiter(RateLimits(windows={Group.DEFAULT: (Window(allowed, seconds),)}))
-        now, admitted, told = 0.0, [], []
+        now, admitted, reported = 0.0, [], []
         for step in steps:
             now += step
             try:
                 limiter.admit("a", Group.DEFAULT, now, now)
             except RefusalError as refusal:
-                told.append(int(refusal.headers["Retry-After"]))
+                reported.append(int(refusal.headers["Retry-After"]))
             else:
                 admitted.append(now)
 
         # The windows begin with a request, so that two of them may meet: twice the number at the most.
-        assert all(1 <= wait <= seconds for wait in told)
+        assert all(1 <= wait <= seconds for wait in reported)
         for at in admitted:
             assert sum(1 for other in admitted if at <= other < at + seconds) <= 2 * allowed
 
     @settings(max_examples=30)
     @given(st.integers(1, 40))
-    def test_waiting_as_told_is_enough(self, asked):
+    def test_waiting_as_retry_after_says_is_enough(self, requested):
         limiter, now = Limiter(RateLimits.documented()), 100.0
-        for _ in range(asked):
+        for _ in range(requested):
             try:
                 limiter.admit("a", Group.RUN, now, now)
             except RefusalError as refusal:

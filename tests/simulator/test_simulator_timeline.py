@@ -32,7 +32,7 @@ class TestDeterminism:
 
     @pytest.mark.slow
     def test_a_workspace_started_anew_later_tells_the_same_past(self, make_simulation, manual_clock):
-        """The past is a function of time, not of when the simulator was started or what it was asked before."""
+        """The past is a function of time, not of when the simulator was started or what was requested before."""
         plant_since_ms = int(manual_clock.now() * 1000) - DAY_MS // 8
         before = make_simulation(projects=20, plant_since_ms=plant_since_ms, plant_every_seconds=60)
         then_ms = before.now_ms

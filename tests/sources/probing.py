@@ -21,7 +21,7 @@ def sql_probe(url, query=None, *, tables=(), deadline=20.0):
 
 
 def state(probe):
-    """What the probe tells; a probe is bound to no event loop between two questions."""
+    """What the probe reports; a probe is bound to no event loop between two questions."""
     return asyncio.run(probe.state())
 
 

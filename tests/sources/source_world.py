@@ -36,7 +36,7 @@ async def until(condition):
 class World:
     """Projects by their ids, the sources they have, and the server behind all addresses.
 
-    `answer` is what that server does: an ETag, a response, or a function of the request. `asked` has every path.
+    `answer` is what that server does: an ETag, a response, or a function of the request. `requested` has every path.
     """
 
     def __init__(self, clock, *sources, projects=("a",), environ=None, ledger_url="sqlite://"):
@@ -46,7 +46,7 @@ class World:
         self.environ = environ or {}
         self.ledger = open_ledger(ledger_url, clock=clock)
         self.answer = "one"
-        self.asked = []
+        self.requested = []
         self.known.first_contact(self.now_ms)
         self.list(*projects)
         self.monitor = self.new_monitor()
@@ -127,7 +127,7 @@ class World:
         return {one.labels: one.value for one in self.known.counters() if one.metric == metric and one.value}
 
     async def _answer(self, request):
-        self.asked.append(request.url.path)
+        self.requested.append(request.url.path)
         answer = self.answer(request) if callable(self.answer) else self.answer
         if asyncio.iscoroutine(answer):
             answer = await answer

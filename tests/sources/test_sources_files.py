@@ -37,7 +37,7 @@ def test_the_content_is_the_state_and_a_new_time_on_it_is_not(data):
     first = state(probe)
 
     write(data / "a.csv", "a.csv", at=LONG_AGO + 60)
-    write(data / "c.txt", "not asked about")
+    write(data / "c.txt", "not probed")
     assert state(probe) == first
     assert state(probe_of(data / "*.csv")) == first
 
@@ -134,7 +134,7 @@ def test_a_settled_file_is_read_once_and_again_when_a_time_moves(data, monkeypat
     assert state(probe) == first
     assert len(reads) == 1
 
-    # The same length and time of modification: only the time at which the inode changed tells.
+    # The same length and time of modification: only the time at which the inode changed shows it.
     identity = path.stat()
     path.write_text("A.csv")
     os.utime(path, ns=(identity.st_atime_ns, identity.st_mtime_ns))

@@ -1,4 +1,4 @@
-"""What each database is asked about tables, and which answers are no answer."""
+"""The query of each database about tables, and which answers are no answer."""
 
 import json
 
@@ -43,10 +43,10 @@ def test_bigquery_is_asked_about_partitions_one_dataset_at_a_time():
     assert "from `main`.INFORMATION_SCHEMA.PARTITIONS" in second.sql
     assert second.parameters == {"table_0": "orders"}
     assert "from `hr`.INFORMATION_SCHEMA.PARTITIONS" in third.sql
-    for asked in (first, second, third):
-        assert "max(last_modified_time)" in asked.sql
-        assert "sum(total_rows)" in asked.sql
-        assert text(asked.sql).compile().params.keys() == asked.parameters.keys()
+    for requested in (first, second, third):
+        assert "max(last_modified_time)" in requested.sql
+        assert "sum(total_rows)" in requested.sql
+        assert text(requested.sql).compile().params.keys() == requested.parameters.keys()
 
 
 @pytest.mark.parametrize(
@@ -83,10 +83,10 @@ def test_a_database_without_such_a_question_needs_a_query():
 def test_many_tables_are_asked_about_in_parts_and_too_many_not_at_all():
     many = tables(*(f"t{number}" for number in range(1000)))
 
-    asked = questions("snowflake", many)
+    requested = questions("snowflake", many)
 
-    assert len(asked) == 10
-    assert [table for question in asked for table in question.tables.values()] == many
+    assert len(requested) == 10
+    assert [table for question in requested for table in question.tables.values()] == many
     with pytest.raises(ProbeError, match="found 1001 tables, expected at most 1000"):
         questions("snowflake", [*many, *tables("one_more")])
 

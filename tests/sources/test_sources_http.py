@@ -36,23 +36,23 @@ def probe_of(origin, path="/data", *, project_id="p", authorization=None, **sett
     return HttpProbe(source, project_id, credential)
 
 
-def told(origin, answer, **settings):
+def probed(origin, answer, **settings):
     origin.answers["/data"] = answer
     return state(probe_of(origin, **settings))
 
 
 def test_an_etag_is_the_state_whatever_else_changes(origin):
-    first = told(origin, response("200 OK", 'ETag: "a"', "Last-Modified: Mon, 23 Nov 2026 00:00:00 GMT", body=b"one"))
+    first = probed(origin, response("200 OK", 'ETag: "a"', "Last-Modified: Mon, 23 Nov 2026 00:00:00 GMT", body=b"one"))
 
-    assert told(origin, response("200 OK", 'ETag: "a"', "Last-Modified: Tue, 24 Nov 2026 00:00:00 GMT")) == first
-    assert told(origin, response("200 OK", 'ETag: "b"', body=b"one")) != first
+    assert probed(origin, response("200 OK", 'ETag: "a"', "Last-Modified: Tue, 24 Nov 2026 00:00:00 GMT")) == first
+    assert probed(origin, response("200 OK", 'ETag: "b"', body=b"one")) != first
 
 
 def test_a_weak_etag_names_the_same_as_the_strong_one(origin):
-    strong = told(origin, response("200 OK", 'ETag: "a"'))
+    strong = probed(origin, response("200 OK", 'ETag: "a"'))
 
-    assert told(origin, response("200 OK", 'ETag: W/"a"')) == strong
-    assert told(origin, response("200 OK", 'ETag: W/"b"')) != strong
+    assert probed(origin, response("200 OK", 'ETag: W/"a"')) == strong
+    assert probed(origin, response("200 OK", 'ETag: W/"b"')) != strong
 
 
 def test_the_body_behind_an_etag_is_not_read(origin):
@@ -61,7 +61,7 @@ def test_the_body_behind_an_etag_is_not_read(origin):
         while True:
             connection.sendall(b"x" * 65536)
 
-    assert told(origin, endless, body_limit_bytes=10)
+    assert probed(origin, endless, body_limit_bytes=10)
     assert origin.gone.wait(20)
 
 
@@ -88,11 +88,11 @@ def test_an_unchanged_answer_that_nobody_asked_for_is_no_state(origin):
 
 def test_without_an_etag_the_time_and_length_are_the_state(origin):
     modified = "Last-Modified: Mon, 23 Nov 2026 00:00:00 GMT"
-    first = told(origin, response("200 OK", modified, body=b"one"))
+    first = probed(origin, response("200 OK", modified, body=b"one"))
 
-    assert told(origin, response("200 OK", modified, body=b"two")) == first
-    assert told(origin, response("200 OK", modified, body=b"three")) != first
-    assert told(origin, response("200 OK", "Last-Modified: Mon, 23 Nov 2026 00:00:01 GMT", body=b"one")) != first
+    assert probed(origin, response("200 OK", modified, body=b"two")) == first
+    assert probed(origin, response("200 OK", modified, body=b"three")) != first
+    assert probed(origin, response("200 OK", "Last-Modified: Mon, 23 Nov 2026 00:00:01 GMT", body=b"one")) != first
 
 
 def test_a_time_of_this_very_second_does_not_tell_the_state_yet(origin):
@@ -117,25 +117,25 @@ def test_a_time_of_this_very_second_does_not_tell_the_state_yet(origin):
 
 def test_what_was_modified_long_ago_or_by_a_server_without_a_clock_is_told_by_its_time(origin):
     modified = "Last-Modified: Mon, 23 Nov 2026 00:00:00 GMT"
-    first = told(origin, response("200 OK", modified, "Date: Mon, 23 Nov 2026 00:00:02 GMT", body=b"one"))
+    first = probed(origin, response("200 OK", modified, "Date: Mon, 23 Nov 2026 00:00:02 GMT", body=b"one"))
 
-    assert told(origin, response("200 OK", modified, body=b"two")) == first
-    assert told(origin, response("200 OK", modified, "Date: yesterday", body=b"six")) == first
+    assert probed(origin, response("200 OK", modified, body=b"two")) == first
+    assert probed(origin, response("200 OK", modified, "Date: yesterday", body=b"six")) == first
 
 
 def test_without_both_the_content_is_the_state(origin):
-    first = told(origin, response(body=b"one", length=False))
+    first = probed(origin, response(body=b"one", length=False))
 
-    assert told(origin, response("200 OK", "Date: Tue, 24 Nov 2026 00:00:00 GMT", body=b"one")) == first
-    assert told(origin, response(body=b"two")) != first
-    assert told(origin, response(body=b"")) != first
+    assert probed(origin, response("200 OK", "Date: Tue, 24 Nov 2026 00:00:00 GMT", body=b"one")) == first
+    assert probed(origin, response(body=b"two")) != first
+    assert probed(origin, response(body=b"")) != first
 
 
 @pytest.mark.slow
 def test_no_packing_is_asked_for_and_one_that_comes_all_the_same_is_not_unfolded(origin):
     bomb = gzip.compress(bytes(50_000_000), mtime=0)
 
-    assert told(origin, response("200 OK", "Content-Encoding: gzip", body=bomb), body_limit_bytes=len(bomb))
+    assert probed(origin, response("200 OK", "Content-Encoding: gzip", body=bomb), body_limit_bytes=len(bomb))
     assert origin.requests[0][1]["accept-encoding"] == "identity"
 
 
@@ -149,7 +149,7 @@ def test_a_body_beyond_the_limit_is_refused_as_soon_as_it_is(origin):
 
     assert refusal(probe_of(origin, body_limit_bytes=1_000_000)).startswith("a body of more than 1000000 bytes")
     assert origin.gone.wait(20)
-    told(origin, response(body=b"x" * 1_000_000), body_limit_bytes=1_000_000)
+    probed(origin, response(body=b"x" * 1_000_000), body_limit_bytes=1_000_000)
 
 
 def test_a_body_that_is_cut_off_is_no_state(origin):
@@ -192,10 +192,10 @@ def test_redirects_of_the_same_server_are_followed_with_the_authorization(origin
 def test_where_a_redirect_leads_is_part_of_the_state(origin):
     origin.answers |= {"/v1": response("200 OK", 'ETag: "a"'), "/v2": response("200 OK", 'ETag: "a"')}
 
-    first = told(origin, response("302 Found", "Location: /v1"))
+    first = probed(origin, response("302 Found", "Location: /v1"))
 
-    assert told(origin, response("302 Found", "Location: /v2")) != first
-    assert told(origin, response("302 Found", "Location: /v1")) == first
+    assert probed(origin, response("302 Found", "Location: /v2")) != first
+    assert probed(origin, response("302 Found", "Location: /v1")) == first
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_a_source_has_a_proxy_of_its_own(origin):
     with company_proxy(origin.port) as proxy:
         assert state(probe_of(origin, proxy=proxy.address)) == direct
 
-    assert proxy.asked == [f"GET {origin.base}/data HTTP/1.1"]
+    assert proxy.requested == [f"GET {origin.base}/data HTTP/1.1"]
 
 
 @pytest.mark.slow
@@ -320,7 +320,7 @@ def test_a_source_behind_a_proxy_that_inspects_needs_its_authority(tmp_path, mon
 
     assert "the certificate of tables.example is not trusted" in reason
     assert "ca_file" in reason
-    assert proxy.asked == ["CONNECT tables.example:443 HTTP/1.1"] * 2
+    assert proxy.requested == ["CONNECT tables.example:443 HTTP/1.1"] * 2
 
 
 def test_a_host_that_cannot_be_resolved_is_named_with_the_setting():

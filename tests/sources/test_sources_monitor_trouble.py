@@ -71,7 +71,7 @@ def test_failures_are_recorded_and_logged_once_and_so_is_their_end(manual_clock)
         known = world.standing().state
         world.answer = httpx.Response(503)
         asyncio.run(world.follow(1200))
-        requests_failed = len(world.asked) - 1
+        requests_failed = len(world.requested) - 1
         failed = world.standing()
         world.answer = httpx.Response(500)
         asyncio.run(world.follow(1200))
@@ -101,7 +101,7 @@ def test_runs_that_cannot_be_judged_are_logged_once(manual_clock, monkeypatch):
     with capture_logs() as logs:
         asyncio.run(world.follow(900))
 
-    assert len(world.asked) > 2
+    assert len(world.requested) > 2
     assert [one["event"] for one in above_debug(logs)] == ["The runs of a source cannot be judged"]
 
 
@@ -182,7 +182,7 @@ def test_a_fault_is_logged_and_the_monitor_goes_on(manual_clock, monkeypatch):
     async def follow():
         monkeypatch.setattr(world.monitor, "step", stumble)
         running = asyncio.ensure_future(world.monitor.run())
-        await until(lambda: world.asked)
+        await until(lambda: world.requested)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         await world.monitor.aclose()

@@ -26,7 +26,7 @@ class Shop:
     def change(self, *statements):
         for one in statements:
             self.connection.execute(one)
-        # A session hands its counts over when it pleases, unless it is told to.
+        # A session hands its counts over when it pleases, unless requested.
         self.connection.execute("select pg_stat_force_next_flush()")
         self.connection.execute("select 1")
 

@@ -17,7 +17,7 @@ def test_a_source_of_many_projects_is_asked_once_and_what_it_says_is_known(manua
 
     asyncio.run(world.look())
 
-    assert world.asked == ["/orders"]
+    assert world.requested == ["/orders"]
     (state,) = states(world).values()
     assert (state.began_ms, state.failure, state.changed_ms) == (world.now_ms, None, None)
     assert world.standing("a") == world.standing("c")
@@ -30,7 +30,7 @@ def test_a_source_per_project_has_a_state_for_each(manual_clock):
 
     asyncio.run(world.look())
 
-    assert sorted(world.asked) == ["/of/a", "/of/b"]
+    assert sorted(world.requested) == ["/of/a", "/of/b"]
     assert len({state.digest for state in states(world).values()}) == 2
 
 
@@ -46,7 +46,7 @@ def test_the_state_never_gets_older_than_its_interval_and_is_not_asked_much_more
 
     asyncio.run(follow())
 
-    assert 7200 / 300 <= len(world.asked) <= 7200 / 200
+    assert 7200 / 300 <= len(world.requested) <= 7200 / 200
 
 
 def test_a_change_is_seen_with_the_time_of_the_probe_that_saw_it(manual_clock):
@@ -74,7 +74,7 @@ def test_the_shortest_interval_counts_where_matches_share_a_source(manual_clock)
     asyncio.run(world.follow(600))
 
     assert len(states(world)) == 1
-    assert 10 <= len(world.asked) <= 16
+    assert 10 <= len(world.requested) <= 16
 
 
 def test_projects_that_cannot_run_are_not_probed_for(manual_clock):
@@ -82,16 +82,16 @@ def test_projects_that_cannot_run_are_not_probed_for(manual_clock):
     world.list("draft", published_ms=None)
 
     asyncio.run(world.look())
-    assert world.asked == []
+    assert world.requested == []
 
     world.list("draft", "new")
     asyncio.run(world.look(after=10))
-    assert sorted(world.asked) == ["/of/draft", "/of/new"]
+    assert sorted(world.requested) == ["/of/draft", "/of/new"]
 
     world.list("new")
     asyncio.run(world.follow(600))
-    assert world.asked.count("/of/draft") == 1
-    assert world.asked.count("/of/new") > 2
+    assert world.requested.count("/of/draft") == 1
+    assert world.requested.count("/of/new") > 2
 
 
 def test_few_of_one_entry_are_asked_at_a_time_and_fewer_of_those_that_fail(manual_clock):
@@ -113,7 +113,7 @@ def test_few_of_one_entry_are_asked_at_a_time_and_fewer_of_those_that_fail(manua
         await asyncio.sleep(0)
         await until(lambda: len(asked_at_once) >= 4)
         gate.set()
-        while len(world.asked) < 20:
+        while len(world.requested) < 20:
             manual_clock.advance(0.25)
             await world.look()
         assert max(together) == 4
@@ -139,7 +139,7 @@ def test_what_waits_for_a_lane_follows_without_another_look(manual_clock):
 
     asyncio.run(world.look())
 
-    assert len(world.asked) == len(set(world.asked)) == 30
+    assert len(world.requested) == len(set(world.requested)) == 30
 
 
 @pytest.mark.usefixtures("debug_logs")
@@ -166,9 +166,9 @@ def test_a_restart_asks_only_what_is_due(manual_clock):
     asyncio.run(world.look())
     world.monitor = world.new_monitor()
     asyncio.run(world.look(after=60))
-    assert len(world.asked) == 1
+    assert len(world.requested) == 1
     asyncio.run(world.look(after=240))
-    assert len(world.asked) == 2
+    assert len(world.requested) == 2
 
 
 def test_it_runs_until_it_is_cancelled_and_drops_what_is_under_way(tmp_path):
@@ -178,7 +178,7 @@ def test_it_runs_until_it_is_cancelled_and_drops_what_is_under_way(tmp_path):
 
     async def follow():
         running = asyncio.ensure_future(world.monitor.run())
-        await until(lambda: world.asked)
+        await until(lambda: world.requested)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         await world.monitor.aclose()
@@ -196,7 +196,7 @@ def test_ten_thousand_projects_without_a_source_cost_nothing_but_a_look(manual_c
 
     asyncio.run(world.look())
 
-    assert world.asked == []
+    assert world.requested == []
     assert world.known.projects()[0].progress == RunProgress()
 
 
@@ -205,11 +205,11 @@ class TestLooks:
         async def story(world):
             await world.look()
             key = world.standing().key
-            assert world.asked == ["/orders"]
+            assert world.requested == ["/orders"]
             world.answer = "two"
             assert await world.monitor.look(key) is True
             await world.monitor.settled()
-            assert world.asked == ["/orders", "/orders"]
+            assert world.requested == ["/orders", "/orders"]
             assert world.standing().state.changed_ms is not None
             assert await world.monitor.look("no such key") is False
 

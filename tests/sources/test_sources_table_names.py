@@ -90,8 +90,8 @@ def test_the_quoted_name_is_one_identifier_to_sqlite(written):
     assert questions("snowflake", [table])[0].parameters["table_0"] == ".".join(map(str, quoted))
     # Quotes mean the same in SQLite: as aliases, the parts come back as they went in.
     with sqlite3.connect(":memory:") as connection:
-        asked = ", ".join(f"1 as {one}" for one in quoted)
-        found = [column[0] for column in connection.execute(f"select {asked}").description]
+        requested = ", ".join(f"1 as {one}" for one in quoted)
+        found = [column[0] for column in connection.execute(f"select {requested}").description]
     connection.close()
     assert found == [part.text if part.is_quoted else _folded(part.text, str.upper) for part in table.parts]
 
@@ -103,10 +103,10 @@ def test_the_quoted_name_is_one_identifier_to_sqlite(written):
 @example("a.b\\`.c")
 def test_what_bigquery_gets_holds_no_character_of_a_name_that_could_end_it(written):
     try:
-        asked = questions("bigquery", [parse_table(written)], "dataset")
+        requested = questions("bigquery", [parse_table(written)], "dataset")
     except ProbeError:
         return
-    for question in asked:
+    for question in requested:
         view = question.sql.partition(" from ")[2] or question.sql.partition("\nfrom ")[2]
         quoted = view.partition(".INFORMATION_SCHEMA")[0]
         assert not set(quoted.replace("`.`", "").strip("`")) & set("`\\\"';\n\r:%")

@@ -1,4 +1,4 @@
-"""A project with a source and a trigger, by a clock that a test moves; what is asked for is noted."""
+"""A project with a source and a trigger, by a clock that a test moves; what is requested is noted."""
 
 import asyncio
 from collections import Counter

@@ -48,7 +48,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Running:
-    """A server that serves. Every connection a test opens has a deadline of its own, so nothing waits for ever."""
+    """A server that serves. Every connection a test opens has a deadline of its own, so nothing waits without end."""
 
     addresses: tuple[Address, ...]
     stop: Callable[[], None]

@@ -57,6 +57,8 @@ class Readers:
         self._details.load(now_ms)
         if self._exports is not None:
             self._exports.load()
+        if self._ledger.projects():
+            self._choose_members(now_ms)  # a kill or a failed write after the last listing may have left it undone
         self._know_projects()
         if self._runs is not None:
             self._runs.load()
@@ -217,14 +219,19 @@ class Readers:
 
     def _refresh(self, now_ms: int) -> None:
         """Follow the projects of a new listing."""
-        left_out = (one.project.project_id for one in self._ledger.projects() if not self._is_polled(one.project))
-        self._ledger.choose_members(self._projects_with_series, now_ms, left_out=frozenset(left_out))
+        self._choose_members(now_ms)
         self._know_projects()
         if self._runs is not None:
             detail = self._detail(now_ms)
             details_left = sum(detail(project_id) is not None for project_id in self._known)
             self._runs.refresh(now_ms, self._listings_per_hour(), details_left=details_left)
             self._availability.follow(self._runs.running)
+
+    def _choose_members(self, now_ms: int) -> None:
+        """Decide which of the listed projects have series of their own."""
+        projects = self._ledger.projects()
+        left_out = frozenset(one.project.project_id for one in projects if not self._is_polled(one.project))
+        self._ledger.choose_members(self._projects_with_series, now_ms, left_out=left_out)
 
     def _know_projects(self) -> None:
         """Look up the projects that are followed; how many are left out is logged where it has changed."""

@@ -1,6 +1,6 @@
 """The law of reading over a million steps: whatever Hex, the disk and the clocks do, no figure is ever false.
 
-`--steps N` of other worlds each time (`tests/polling/test_polling_laws.py` takes ten thousand, the same each time).
+`--steps N` of other worlds each time (`tests/polling/test_polling_laws.py` takes some thousand, the same each time).
 """
 
 import argparse

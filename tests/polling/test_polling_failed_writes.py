@@ -12,6 +12,10 @@ from exporter.ledger import WorkspaceLedger
 HOUR = 3600
 
 
+def fails(*_arguments, **_named):
+    raise LedgerError("ledger.db: cannot be written: database is locked")
+
+
 class TestWritesThatFail:
     @pytest.mark.slow
     @pytest.mark.parametrize("seed", range(4))
@@ -41,6 +45,24 @@ class TestWritesThatFail:
 
         assert sum(1 for _ in following.known.runs_between(0, None)) == 800
         assert sum(following.counted().values()) == 350
+
+    @pytest.mark.parametrize("is_killed", [True, False])
+    def test_a_project_whose_listing_was_written_last_counts_under_its_own_name(
+        self, hand_made, follow, clock, monkeypatch, is_killed
+    ):
+        """Which projects have series is written after their listing: between the two a kill, or a write that fails."""
+        hand_made.add_project("p")
+        following = follow(hand_made.transport)
+        with monkeypatch.context() as broken:
+            broken.setattr(WorkspaceLedger, "choose_members", fails)
+            go(following, 30.0)
+            assert [one.project.project_id for one in following.known.projects()] == ["p"]
+        if is_killed:
+            following.restart()
+        hand_made.add_run("p", "r", clock.now(), end=clock.now() + 5)
+        go(following, 1200.0)
+
+        assert following.counted() == {("p", "api", "completed"): 1}
 
     @pytest.mark.slow
     def test_nothing_is_complete_before_a_page_that_could_not_be_written_is_read_again(

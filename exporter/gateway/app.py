@@ -25,7 +25,8 @@ from exporter.gateway.routing.error_bodies import refusal, too_many, unauthorize
 from exporter.gateway.routing.headers import HeaderError, authorization
 from exporter.gateway.routing.links import moved, rewrite
 from exporter.gateway.routing.target import Target, TargetError, parse_target
-from exporter.gateway.upstream.upstream import NoAnswerError, NoRoomError, RawHeaders
+from exporter.gateway.upstream.reply import RawHeaders
+from exporter.gateway.upstream.upstream import NoAnswerError, NoRoomError
 from exporter.triggers import RunRequest
 
 _API = "/api/v1"

@@ -23,7 +23,7 @@ from exporter.gateway.decisions import RunDecisions, log_decision
 from exporter.gateway.routing.answers import Answer, passed_on
 from exporter.gateway.routing.error_bodies import refusal, too_many
 from exporter.gateway.routing.headers import to_upstream
-from exporter.gateway.routing.target import OWN_LIMITS, Operation
+from exporter.gateway.routing.target import Operation
 from exporter.gateway.runs.admission import Admission
 from exporter.gateway.runs.budget_brake import BudgetBrakes
 from exporter.gateway.runs.cancels import Cancel, Cancels
@@ -42,14 +42,11 @@ from exporter.gateway.runs.steadiness import Steadiness
 from exporter.gateway.runs.usual_durations import UsualDurations
 from exporter.gateway.trigger_requests import TriggerRequests, policy_for
 from exporter.gateway.upstream.deadline import first_of
-from exporter.gateway.upstream.own_limit import OwnLimit
-from exporter.gateway.upstream.upstream import NoAnswerError, NoRoomError, RawHeaders, Request
+from exporter.gateway.upstream.reply import RawHeaders
+from exporter.gateway.upstream.upstream import NoAnswerError, NoRoomError, Request
 from exporter.ledger import GatewayRun, RequestKey
 from exporter.triggers import RunAnswer, RunRequest
 from exporter.view import GatewayState
-
-RUNS_HELD_UNTIL_MS = "gateway_runs_held_until_ms"
-"""The key in the ledger under which is kept until when Hex wants no run."""
 
 _FLUSH_SECONDS = 0.5
 _LOOK_SECONDS = 3.0
@@ -59,15 +56,13 @@ _LOOK_SECONDS = 3.0
 class Inherited:
     """What an earlier process left in the ledger.
 
-    The key of the hashes of tokens, its runs, who holds each, which run each idempotency key was given, and until when
-    Hex wants no run (epoch milliseconds).
+    The key of the hashes of tokens, its runs, who holds each, and which run each idempotency key was given.
     """
 
     secret: bytes
     runs: tuple[GatewayRun, ...]
     attached: Mapping[str, Mapping[str, int]]
     keys: tuple[RequestKey, ...] = ()
-    runs_held_until_ms: int | None = None
 
 
 class Gateway:
@@ -90,14 +85,8 @@ class Gateway:
             context.rng,
             per_minute=settings.run_limits.per_minute,
             per_hour=settings.run_limits.per_hour,
-            on_hold=lambda until_ms: context.journal.keep(RUNS_HELD_UNTIL_MS, until_ms),
         )
-        limits.restore_hold(inherited.runs_held_until_ms)
-        context.upstream.set_apart(Operation.RUN_PROJECT.value, lambda _, reply: limits.observe(reply))
-        for operation, per_minute in OWN_LIMITS.items():
-            own = OwnLimit(context.clock, context.rng, per_minute)
-            context.upstream.set_apart(operation.value, own.observe, own.wait_seconds)
-        self._authorizer = Authorizer(context, self._callers, limits.take)
+        self._authorizer = Authorizer(context, self._callers, limits)
         self._door = Door(context, self._callers, self._authorizer, settings.callers)
         context.upstream.weigh_by(self._door.weight)
         queue = Queue(
@@ -130,7 +119,7 @@ class Gateway:
         self._decisions = RunDecisions(context.journal, context.clock)
 
         now_ms = context.now_ms()
-        limits.restore(max(0, now_ms - run.sent_ms) / 1000 for run in inherited.runs)
+        limits.restore((run.caller, max(0, now_ms - run.sent_ms) / 1000) for run in inherited.runs)
         for run in inherited.runs:
             if run.state == "started":
                 self._callers.prove_run(run.caller, run.project_id, max(0, now_ms - run.sent_ms) / 1000)

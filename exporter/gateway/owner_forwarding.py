@@ -18,7 +18,7 @@ from exporter.gateway.cache.idempotency import HEADER as IDEMPOTENCY_KEY
 from exporter.gateway.request_body import GoneError, HeldBytes, RequestBody, TooLargeError, TooManyError, TooSlowError
 from exporter.gateway.routing.answers import Answer
 from exporter.gateway.routing.error_bodies import refusal
-from exporter.gateway.upstream.upstream import RawHeaders
+from exporter.gateway.upstream.reply import RawHeaders
 from exporter.hexapi import Exchanger, NoAnswer, TokenSource, whole_body
 
 _SECRET = b"x-hex-exporter-cluster"

@@ -7,6 +7,7 @@ from exporter.hexapi.endpoints import OF_ONE_PROJECT, SHAPES, ApiRequest, Endpoi
 from exporter.hexapi.error_answers import api_error
 from exporter.hexapi.exchange import Answer, Authorization, Exchanger, NoAnswer, bounded_pieces, whole_body
 from exporter.hexapi.field_readers import identifier, mapping
+from exporter.hexapi.hold import Hold
 from exporter.hexapi.item_parsing import Fact, read_item
 from exporter.hexapi.pace import Pace
 from exporter.hexapi.pages import BadItem, Page, parse_json, read_page
@@ -34,6 +35,7 @@ __all__ = [
     "Exchanger",
     "Fact",
     "HexClient",
+    "Hold",
     "ListingWalk",
     "NoAnswer",
     "Pace",

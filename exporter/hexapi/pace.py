@@ -1,18 +1,14 @@
 """When the next request to Hex may leave: one authority for a workspace, whoever sends it."""
 
-import math
 import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from exporter.clock import Clock
+from exporter.hexapi.hold import Hold
 from exporter.hexapi.rate_limit_headers import announced_seconds, reset_seconds
 from exporter.hexapi.rate_tiers import RateTiers, Ticket, Tier
-from exporter.hexapi.sliding_windows import HOUR_SECONDS, MINUTE_SECONDS
 
-_ANNOUNCED_LIMIT_SECONDS = 24 * HOUR_SECONDS
-_GUESS_LIMIT_SECONDS = HOUR_SECONDS
-_GUESS_START_SECONDS = MINUTE_SECONDS
 _SHORTEST_SLEEP_SECONDS = 0.001  # a wait that rounding leaves over must not become a busy loop
 _LONGEST_SLEEP_SECONDS = 5.0
 _LOOK_AGAIN_SECONDS = 1.0
@@ -23,8 +19,9 @@ class Pace:
 
     At most `per_minute * share` requests, rounded down but never below one, leave in any 60 seconds, likewise in any
     hour. What is sent on for callers (`Tier.CALLERS`) stays within what the limits leave (see `rate_tiers`), first
-    come, first served; own requests take turns in no particular order. A cool-down stops both tiers; `on_cool_down`
-    receives its end, in epoch milliseconds, whenever that moves. `may_send` returns for how many seconds requests may
+    come, first served; own requests take turns in no particular order. A cool-down, after a 429 to an own request,
+    stops own requests only, as Hex counts by user. `on_cool_down` receives its end, in epoch milliseconds, whenever
+    that moves. `may_send` returns for how many seconds requests may
     leave at all, 0 or less: none may now (another process may have begun to send). Time is the steady clock's; the
     wall clock serves only to write a cool-down down and to take it up again. Safe to share between threads and event
     loops; `on_cool_down` runs in the thread that brought the news.
@@ -42,15 +39,12 @@ class Pace:
         may_send: Callable[[], float] | None = None,
     ) -> None:
         self._clock = clock
-        self._rng = rng
         self._on_cool_down = on_cool_down
         self._may_send = may_send
         self._lock = threading.Lock()
         self._notifying = threading.Lock()
         self._tiers = RateTiers(per_minute=per_minute, per_hour=per_hour, share=share)
-        self._held_until = -math.inf
-        self._cool_down_until_ms: int | None = None
-        self._guesses = 0
+        self._hold = Hold(clock, rng)
 
     @property
     def allowed_per_hour(self) -> int:
@@ -72,7 +66,7 @@ class Pace:
     def cool_down_until_ms(self) -> int | None:
         """When the last cool-down ends or ended, in epoch milliseconds; None if there was none."""
         with self._lock:
-            return self._cool_down_until_ms
+            return self._hold.until_ms
 
     def wait_seconds(self, tier: Tier = Tier.OWN, *, ahead: int | None = None) -> float:
         """Seconds until a request that comes now may leave, after the callers' that wait already; 0 if at once.
@@ -119,26 +113,19 @@ class Pace:
         """Cool down after a 429 that arrived at `now` (epoch seconds, by default this moment).
 
         What Hex announces holds, for a day at most: `Retry-After` and the reset of the rate-limit headers, the later of
-        the two. If it announces nothing usable the wait is guessed: a minute, doubled with each 429 in a row, plus
-        jitter, an hour at most.
+        the two. If it announces nothing usable the wait is guessed, as `Hold.refused` does.
         """
         arrived = self._clock.now() if now is None else now
-        announced = announced_seconds(retry_after, headers, arrived)
         with self._lock:
-            is_cooling = self._held_until > self._clock.monotonic()
-            # Answers to requests that left together are one refusal, not several in a row.
-            self._guesses += 0 if is_cooling and self._guesses else 1
-            seconds = min(announced, _ANNOUNCED_LIMIT_SECONDS) if announced > 0 else self._guess()
-        self._hold(seconds, arrived)
+            has_moved = self._hold.refused(announced_seconds(retry_after, headers, arrived), arrived)
+        self._notify(has_moved)
 
     def observe_headers(self, headers: Mapping[str, str], now: float | None = None) -> None:
         """Take in the headers of an answer that was not a 429: `Remaining: 0` holds until its `Reset`."""
         arrived = self._clock.now() if now is None else now
         with self._lock:
-            self._guesses = 0
-        reset = reset_seconds(headers, arrived)
-        if reset is not None and reset > 0:
-            self._hold(min(reset, _ANNOUNCED_LIMIT_SECONDS), arrived)
+            has_moved = self._hold.accepted(reset_seconds(headers, arrived) or 0.0, arrived)
+        self._notify(has_moved)
 
     def restore(
         self,
@@ -161,30 +148,16 @@ class Pace:
             self._tiers.restore(Tier.CALLERS, callers_sent, now, steady)
             if cool_down_until_ms:
                 ahead = max(0.0, max((minute_ms / 1000 - now for minute_ms, _ in sent), default=0.0))
-                self._cool_down_until_ms = cool_down_until_ms - round(ahead * 1000)
-                remaining = min(self._cool_down_until_ms / 1000 - now, _ANNOUNCED_LIMIT_SECONDS)
-                self._held_until = max(self._held_until, steady + remaining)
+                self._hold.restore(cool_down_until_ms - round(ahead * 1000))
 
     def _wait_seconds(self, tier: Tier, moment: float, ahead: int | None = None) -> float:
         if self._may_send is not None and self._may_send() <= 0:
             return _LOOK_AGAIN_SECONDS
-        return max(0.0, self._held_until - moment, self._tiers.wait_seconds(tier, moment, ahead))
+        held = self._hold.seconds if tier is Tier.OWN else 0.0
+        return max(held, self._tiers.wait_seconds(tier, moment, ahead))
 
-    def _guess(self) -> float:
-        doubled = _GUESS_START_SECONDS * 2.0 ** min(self._guesses - 1, 10)
-        jitter = 1 + self._rng.random() / 2
-        return min(doubled, _GUESS_LIMIT_SECONDS / 1.5) * jitter
-
-    def _hold(self, seconds: float, arrived: float) -> None:
-        """Let nothing leave for so many seconds; never shortens a hold."""
-        until_ms = math.ceil((arrived + seconds) * 1000)
-        with self._lock:
-            held_until = self._clock.monotonic() + seconds
-            if held_until <= self._held_until:
-                return
-            self._held_until = held_until
-            self._cool_down_until_ms = until_ms
-        if self._on_cool_down is not None:
+    def _notify(self, has_moved: bool) -> None:
+        if has_moved and self._on_cool_down is not None:
             # One thread after the other reports what holds then, so that what is written down last is the longest.
             with self._notifying:
-                self._on_cool_down(self._cool_down_until_ms or until_ms)
+                self._on_cool_down(self._hold.until_ms or 0)

@@ -1174,7 +1174,7 @@ GROUPS = (
             _gauge(
                 "hex_api_cooldown_until_timestamp_seconds",
                 "workspace",
-                "No request is sent to Hex before this time; 0: there was no cool-down yet.",
+                "The exporter's own polling sends no request before this time; 0: there was no cool-down yet.",
             ),
             _gauge(
                 "hex_api_planned_requests_per_hour",

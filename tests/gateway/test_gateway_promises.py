@@ -8,11 +8,12 @@ import re
 from pathlib import Path
 
 import pytest
-from gateway_world import World, cache, completed, file_source, play
+from gateway_world import ALICE, World, bearer, cache, completed, file_source, play
 from helpers.running import ROOT
 
 from exporter.config import Policy
 from exporter.ledger import KEEP_KEYS_MS
+from exporter.simulator import Fault
 
 pytestmark = pytest.mark.usefixtures("all_runs_complete")
 
@@ -208,7 +209,8 @@ def test_a_new_version_is_seen_within_a_minute_while_hex_cannot_be_asked() -> No
         assert cache(await world.run(project)) == "hit"
         published_ms = world.now_ms
         world.simulation.published_ms = lambda *_: published_ms  # type: ignore[method-assign]
-        world.pace.throttled("70", {})
+        world.faults.add(Fault(kind="429", endpoint="users", count=1, retry_after=70))
+        assert (await world.client.get("/api/v1/users", headers=bearer(ALICE))).status_code == 429
         await asyncio.sleep(30)
         assert cache(await world.run(project)) == "hit", "it is not seen yet"
         await asyncio.sleep(30)

@@ -1,16 +1,12 @@
 """Hex refuses a run with 429: runs wait, and nothing else does, unless Hex says that it concerns every request."""
 
 import asyncio
-import random
-from typing import Any
 
 import httpx
 import pytest
 from gateway_world import ALICE, BOB, World, bearer, cache, completed, file_source, play, play_all
 
 from exporter.config import Queue
-from exporter.gateway.runs.run_limits import RunLimits
-from exporter.gateway.upstream.upstream import Reply
 from exporter.hexapi import Exchanger
 from exporter.simulator import Fault
 
@@ -114,56 +110,3 @@ def test_a_limit_that_is_larger_than_that_of_runs_is_the_one_of_all_requests() -
         await asyncio.gather(running, return_exceptions=True)
 
     play(story)
-
-
-class TestWhatA429Says:
-    @pytest.fixture
-    def held(self) -> list[int]:
-        return []
-
-    @pytest.fixture
-    def limits(self, manual_clock: Any, held: list[int]) -> RunLimits:
-        return RunLimits(manual_clock, random.Random(1), on_hold=held.append)
-
-    def test_without_an_announcement_the_wait_is_a_minute_and_doubles(self, limits: RunLimits, manual_clock) -> None:
-        waits = []
-        for _ in range(3):
-            assert not limits.observe(answer(429))
-            waits.append(limits.wait_seconds())
-            manual_clock.advance(waits[-1])
-        assert [60 <= waits[0] < 90, 120 <= waits[1] < 180, 240 <= waits[2] < 360] == [True] * 3
-        limits.observe(answer(201))
-        limits.observe(answer(429))
-        assert 60 <= limits.wait_seconds() < 90
-
-    def test_answers_to_runs_that_left_together_are_one_refusal(self, limits: RunLimits) -> None:
-        for _ in range(3):
-            limits.observe(answer(429))
-        assert limits.wait_seconds() < 90
-
-    def test_the_longer_of_two_announcements_holds_and_is_handed_on(self, limits, manual_clock, held) -> None:
-        limits.observe(answer(429, retry_after="20"))
-        limits.observe(answer(429, retry_after="5"))
-        assert limits.wait_seconds() == 20
-        assert held == [round((manual_clock.now() + 20) * 1000)]
-
-    def test_a_window_that_a_start_has_used_up_holds_runs_until_it_ends(self, limits: RunLimits) -> None:
-        assert not limits.observe(answer(201, ratelimit_limit="20", ratelimit_remaining="0", ratelimit_reset="40"))
-        assert limits.wait_seconds() == 40
-
-    def test_a_window_of_all_requests_that_a_start_has_used_up_concerns_them_all(self, limits: RunLimits) -> None:
-        assert limits.observe(answer(201, ratelimit_limit="60", ratelimit_remaining="0", ratelimit_reset="40"))
-        assert limits.wait_seconds() == 0
-
-    @pytest.mark.parametrize(
-        ("limit", "seconds", "is_of_all"),
-        [(20, 30, False), (60, 30, True), (30, 30, True), (60, 1_800, False), (1_800, 1_800, True), (12, 30, False)],
-    )
-    def test_the_limit_that_it_names_decides_whom_it_concerns(self, limits, limit, seconds, is_of_all) -> None:
-        said = answer(429, retry_after=str(seconds), ratelimit_limit=str(limit))
-        assert limits.observe(said) is is_of_all
-        assert limits.wait_seconds() == seconds
-
-
-def answer(status: int, **headers: str) -> Reply:
-    return Reply(status, [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()], b"")

@@ -12,7 +12,7 @@ import pytest
 from gateway_world import ALICE, BOB, World, bearer, cache, opened, play, play_all
 from helpers.virtual import LoopClock, in_virtual_time
 
-from exporter.config import AllowedCaller, Queue
+from exporter.config import AllowedCaller, Queue, RateLimit
 from exporter.gateway import request_body
 from exporter.gateway.access import callers as callers_module
 from exporter.gateway.access.door import MOST_WAITING, SHARE
@@ -332,3 +332,28 @@ def test_memory_of_tokens_reaches_a_plateau(monkeypatch: pytest.MonkeyPatch) -> 
             assert len(world.app._held) == 0
 
     in_virtual_time(live)
+
+
+@pytest.mark.parametrize("per_minute", [10, 30, 90])
+def test_after_its_first_minute_the_lane_takes_5_percent_of_any_minute_however_quiet_it_was_before(
+    per_minute: int,
+) -> None:
+    async def story(world: World, project: str) -> None:
+        await world.client.get("/api/v1/users/me", headers=bearer(ALICE))
+        await asyncio.sleep(3_600)
+        times: list[float] = []
+        send = world.gateway._context.upstream.send
+
+        async def timed(request: Any) -> Any:
+            times.append(world.clock.monotonic())
+            return await send(request)
+
+        world.gateway._context.upstream.send = timed  # type: ignore[method-assign]
+        with knocking(world, 8):
+            await asyncio.sleep(600)
+        most = max(1, int(SHARE * world.pace.callers_allowed_per_minute))
+        fullest = max(sum(0 <= other - at < 60 for other in times) for at in times)
+        assert fullest == most
+        assert len(times) > most * 4
+
+    play(story, tokens=only([ALICE]), rate_limit=RateLimit(per_minute=per_minute, per_hour=60 * per_minute))

@@ -226,37 +226,19 @@ class TestTurns:
 
 
 class TestCoolDown:
-    def test_one_holds_all(self, manual_clock: Any) -> None:
+    def test_one_of_own_requests_holds_no_caller(self, manual_clock: Any) -> None:
         pace = make_pace(manual_clock)
         pace.throttled("30", {})
 
-        assert pace.wait_seconds() == pace.wait_seconds(Tier.CALLERS) == 30
-        assert pace.take_or_wait(Tier.CALLERS) == 30
-        start = manual_clock.monotonic()
-        asyncio.run(pace.turn(Tier.CALLERS))
-        assert manual_clock.monotonic() - start >= 30
+        assert (pace.wait_seconds(), pace.wait_seconds(Tier.CALLERS)) == (30, 0)
+        assert pace.take_or_wait(Tier.CALLERS) == 0
+        assert pace.take_or_wait() == 30
 
-    def test_one_that_begins_while_a_caller_waits_holds_it(self) -> None:
-        clock = Turnstile()
-        pace = make_pace(clock, minute=2, hour=1000)
-
-        async def scene() -> None:
-            while pace.take_or_wait(Tier.CALLERS) == 0:
-                pass
-            start = clock.seconds
-            waiting = asyncio.create_task(pace.turn(Tier.CALLERS))
-            await asyncio.sleep(0)
-            pace.throttled("300", {})
-            await waiting
-            assert clock.seconds - start >= 300
-
-        asyncio.run(scene())
-
-    def test_no_request_left_by_the_headers_holds_callers_too(self, manual_clock: Any) -> None:
+    def test_no_own_request_left_by_the_headers_holds_no_caller_either(self, manual_clock: Any) -> None:
         pace = make_pace(manual_clock)
         pace.observe_headers({"RateLimit-Remaining": "0", "RateLimit-Reset": "42"})
 
-        assert pace.wait_seconds(Tier.CALLERS) == 42
+        assert (pace.wait_seconds(), pace.wait_seconds(Tier.CALLERS)) == (42, 0)
 
 
 class TestRestart:

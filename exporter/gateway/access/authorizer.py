@@ -2,8 +2,9 @@
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from exporter.facts import Project
 from exporter.gateway.access.caller import Caller
@@ -17,7 +18,8 @@ from exporter.gateway.routing.hex_items import read_project
 from exporter.gateway.routing.target import Operation
 from exporter.gateway.single_flight import SingleFlight
 from exporter.gateway.upstream.deadline import first_of
-from exporter.gateway.upstream.upstream import NoAnswerError, NoRoomError, Reply, Request
+from exporter.gateway.upstream.reply import Reply
+from exporter.gateway.upstream.upstream import NoAnswerError, NoRoomError, Request
 from exporter.hexapi import SHAPES, Endpoint
 from exporter.ledger import GatewayRun
 
@@ -31,12 +33,21 @@ _LISTING_SECONDS = 10.0
 """A listing that takes longer is not waited for: one question about one project is answered sooner."""
 
 
+class DryRunLimits(Protocol):
+    """How many runs may be sent to Hex, dry ones among them."""
+
+    def take(self, caller: str) -> bool:
+        """Take one of the runs that the caller may send now; False: there is none."""
+
+    def observe(self, caller: str, reply: Reply) -> None:
+        """Take in what Hex answered to it."""
+
+
 class Authorizer:
     """Asks and remembers what callers may see and have. Used on one event loop."""
 
-    def __init__(self, context: GatewayContext, callers: Callers, take_run: Callable[[], bool]) -> None:
-        """`take_run` takes one of the runs that may be sent to Hex now, for a dry run; False: there is none."""
-        self._take_run = take_run
+    def __init__(self, context: GatewayContext, callers: Callers, limits: DryRunLimits) -> None:
+        self._limits = limits
         self._context = context
         self._upstream = context.upstream
         self._callers = callers
@@ -66,7 +77,7 @@ class Authorizer:
         if known is None or not self._callers.is_proven(caller.name, project_id):
             return await self._shown(caller, project_id, patience_seconds)
         project = known[0]
-        if self._is_fresh(caller, project_id) or not self._upstream.has_room:
+        if self._is_fresh(caller, project_id) or not self._upstream.has_room(caller.name, Operation.PROJECT):
             return self._merged(project)
         try:
             shown = await self._shown(caller, project_id, patience_seconds)
@@ -111,7 +122,7 @@ class Authorizer:
         with self._listing.waiting(caller.name, lambda: self._list(caller, patience_seconds)) as task:
             while not await first_of(self._clock, min(_LISTING_SECONDS, give_up_at - self._clock.monotonic()), task):
                 # Where it is the rate that it waits for, a question about one project would wait as long.
-                if self._upstream.has_room or self._clock.monotonic() >= give_up_at:
+                if self._upstream.has_room(caller.name, Endpoint.PROJECTS) or self._clock.monotonic() >= give_up_at:
                     self._demand.avoid(caller.name)
                     return VisibleProjects()
             return task.result()
@@ -166,8 +177,6 @@ class Authorizer:
 
     async def _try_run(self, caller: Caller, project_id: str, patience_seconds: float) -> bool:
         """Whether Hex accepts a dry run of the project from the caller; False too where none can be sent now."""
-        if not self._take_run():
-            return False
         request = Request(
             method="POST",
             url=f"{self._context.base_url}/projects/{project_id}/runs",
@@ -177,8 +186,12 @@ class Authorizer:
             body=b'{"dryRun":true}',
         )
         # Not `ask`: after a 429 no run is sent for a while, and a right that is not proven now makes no hit.
-        await self._upstream.turn(caller.name, patience_seconds)
+        if self._upstream.holds.seconds(caller.name, request.endpoint) > 0 or not self._limits.take(caller.name):
+            return False
+        if not await self._upstream.turn(request, patience_seconds):
+            return False
         reply = await self._upstream.send(request)
+        self._limits.observe(caller.name, reply)
         if 200 <= reply.status < 300:
             self._callers.prove_run(caller.name, project_id)
             return True

@@ -2,7 +2,7 @@
 
 import re
 
-from exporter.gateway.upstream.upstream import RawHeaders
+from exporter.gateway.upstream.reply import RawHeaders
 
 _PREFERRED = re.compile(rb"(?:^|[,;\s])wait\s*=\s*\"?([0-9]{1,6})", re.IGNORECASE)
 

@@ -2,8 +2,7 @@
 
 import asyncio
 import hashlib
-import math
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -18,15 +17,16 @@ from exporter.gateway.routing.error_bodies import too_many, unauthorized
 from exporter.gateway.single_flight import SingleFlight
 from exporter.gateway.upstream.deadline import first_of
 from exporter.gateway.upstream.fair_line import FairLine
+from exporter.gateway.upstream.reply import Reply
 from exporter.gateway.upstream.upstream import NoRoomError, Request
 
 SHARE = 0.05
 """The part of the callers' rate that questions about unknown tokens may take."""
 
-_BURST_MINUTES = 5
-"""After a quiet time so many minutes' worth may be sent at once: a new deployment has several tokens."""
+_MINUTE_SECONDS = 60.0
 
-_LEAST_BURST = 3
+_MINUTES_AT_START = 5
+"""In its first minute the gateway may ask as many questions as in so many others: all tokens are new to it then."""
 
 MOST_WAITING = 100
 """Unknown tokens that wait at once; one more is sent away."""
@@ -66,8 +66,8 @@ class Door:
         self._asking: SingleFlight[str, Answer | None] = SingleFlight(context.upstream.is_waiting)
         self._waiting: Counter[str] = Counter()
         self._is_asking = False
-        self._budget = math.inf
-        self._counted_at = self._clock.monotonic()
+        self._opened_at = self._clock.monotonic()
+        self._asked_at: deque[float] = deque(maxlen=MOST_WAITING)
 
     def weight(self, name: str) -> int:
         """How many turns the caller has for one of a caller of weight 1."""
@@ -120,15 +120,19 @@ class Door:
             del self._waiting[peer]
 
     async def _ask(self, arrival: Arrival, patience_seconds: float) -> Answer | None:
-        """Wait for the lane, and ask Hex about the token."""
+        """Wait for the lane, and ask Hex about the token; a 429 is waited out beside the lane, which is for others."""
         give_up_at = self._clock.monotonic() + patience_seconds
-        caller = arrival.caller
-        await self._wait(caller.peer, patience_seconds)
-        try:
-            return await self._judge(arrival, give_up_at - self._clock.monotonic())
-        finally:
-            self._is_asking = False
-            self._let_next()
+        request = self._question(arrival)
+        while True:
+            await self._context.upstream.wait_out(request, give_up_at)
+            await self._wait(arrival.caller.peer, give_up_at - self._clock.monotonic())
+            try:
+                reply = await self._reply(request, give_up_at - self._clock.monotonic())
+            finally:
+                self._is_asking = False
+                self._let_next()
+            if reply is not None:
+                return self._judge(arrival, reply)
 
     async def _wait(self, peer: str, patience_seconds: float) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -161,29 +165,49 @@ class Door:
         turn = self._line.next()
         if turn is not None:
             self._is_asking = True
-            self._budget -= 1
+            self._asked_at.append(self._clock.monotonic())
             turn.set_result(None)
 
     def _seconds_for(self, questions: int) -> float:
-        """Seconds until so many questions may be sent."""
-        per_second = max(1.0, self._context.pace().callers_allowed_per_minute) * SHARE / 60
-        now = self._clock.monotonic()
-        most = max(float(_LEAST_BURST), per_second * 60 * _BURST_MINUTES)
-        self._budget = min(most, self._budget + (now - self._counted_at) * per_second)
-        self._counted_at = now
-        lacking = questions - self._budget
-        return 0.0 if lacking < 1e-9 else max(0.01, lacking / per_second)
+        """Seconds until so many questions may have been sent."""
+        now = at = self._clock.monotonic()
+        each_minute = max(1.0, self._context.pace().callers_allowed_per_minute) * SHARE
+        if now - self._opened_at < _MINUTE_SECONDS:
+            each_minute *= _MINUTES_AT_START
+        # Less than one a minute is one in a longer time.
+        most, window = max(1, int(each_minute)), _MINUTE_SECONDS / min(1.0, each_minute)
+        asked_at = deque(self._asked_at, most)
+        for _ in range(questions):
+            if len(asked_at) == most:
+                at = max(at, asked_at[0] + window)
+            asked_at.append(at)
+        return 0.0 if at <= now else max(0.01, at - now)
 
-    async def _judge(self, arrival: Arrival, patience_seconds: float) -> Answer | None:
+    def _question(self, arrival: Arrival) -> Request:
+        """What Hex is asked about the token: to show the project, or a list."""
         caller, project_id = arrival.caller, arrival.project_id
         what = "projects?limit=1" if project_id is None else f"projects/{project_id}"
-        request = Request(
+        return Request(
             method="GET",
+            caller=caller.name,
+            is_unknown=True,
             url=f"{self._context.base_url}/{what}",
             endpoint="projects" if project_id is None else "project",
             headers=caller.headers,
         )
-        reply = await self._context.upstream.ask(request, patience_seconds)
+
+    async def _reply(self, request: Request, patience_seconds: float) -> Reply | None:
+        """What Hex answers; None for a 429."""
+        if not await self._context.upstream.turn(request, patience_seconds):
+            return None
+        reply = await self._context.upstream.send(request)
+        if reply.status != 429:
+            return reply
+        self._context.journal.count("hex_gateway_absorbed_total", ("rate_limit",))
+        return None
+
+    def _judge(self, arrival: Arrival, reply: Reply) -> Answer | None:
+        caller, project_id = arrival.caller, arrival.project_id
         if reply.status == 401:
             log_decision("refused", "Hex does not accept the token", caller=caller.name)
             self._callers.refuse(caller.name)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from exporter import strict_json
 from exporter.gateway.cache.run_request import RunRequest, RunRequestError
-from exporter.gateway.upstream.upstream import RawHeaders
+from exporter.gateway.upstream.reply import RawHeaders
 
 HEADER = b"idempotency-key"
 

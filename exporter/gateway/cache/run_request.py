@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from exporter import strict_json
 from exporter.config import Policy, Sample
 from exporter.gateway.routing.headers import is_json
-from exporter.gateway.upstream.upstream import RawHeaders
+from exporter.gateway.upstream.reply import RawHeaders
 from exporter.strict_json import JsonError, Number
 
 BODY_LIMIT_BYTES = 1024 * 1024

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from exporter.gateway.routing.headers import to_caller
-from exporter.gateway.upstream.upstream import Reply
+from exporter.gateway.upstream.reply import Reply
 
 JSON_HEADERS = ((b"content-type", b"application/json; charset=utf-8"),)
 

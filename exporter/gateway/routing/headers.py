@@ -6,7 +6,7 @@ Headers are ASGI's: pairs of bytes, in order.
 import re
 from collections.abc import Collection, Iterable
 
-from exporter.gateway.upstream.upstream import RawHeaders
+from exporter.gateway.upstream.reply import RawHeaders
 
 _HOP_BY_HOP = frozenset(
     {

@@ -141,7 +141,7 @@ class Admission:
             return held
         run = self._registry.enqueue(self._lookups.key_now(request.key), request.order, reason, request.arrived_at)
         if isinstance(run, Refused):
-            retry_after = max(float(run.retry_after_seconds), self._dispatcher.held_seconds())
+            retry_after = max(float(run.retry_after_seconds), self._dispatcher.held_seconds(request.caller.name))
             answer = too_many(f"The gateway's queue is full: {run.reason}", retry_after)
             return self._refuse(request, answer, f"the queue is full: {run.reason}")
         self._keys.expect(request.idempotency_key, run)
@@ -240,7 +240,7 @@ class Admission:
 
     def _come_back(self, run: ActiveRun, request: _Request) -> Answer:
         """The answer to a request that has waited for as long as it may."""
-        held = self._dispatcher.held_seconds()
+        held = self._dispatcher.held_seconds(request.caller.name)
         if held > KEPT_SECONDS:
             answer = too_many("Hex lets no more runs start for now", held)
             return self._refuse(request, answer, "the limits let no run start for longer than a place is kept")

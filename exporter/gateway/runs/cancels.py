@@ -10,7 +10,8 @@ from exporter.gateway.routing.error_bodies import not_active
 from exporter.gateway.runs.active_run import ActiveRun
 from exporter.gateway.runs.registry import RunRegistry
 from exporter.gateway.single_flight import SingleFlight
-from exporter.gateway.upstream.upstream import Reply, Request
+from exporter.gateway.upstream.reply import Reply
+from exporter.gateway.upstream.upstream import Request
 
 _OVER = frozenset({400, 404, 409, 422})
 """What Hex answers to the cancellation of a run that is over."""

@@ -21,7 +21,8 @@ from exporter.gateway.runs.lookups import Join, Lookups
 from exporter.gateway.runs.registry import RunRegistry
 from exporter.gateway.runs.run_limits import RunLimits
 from exporter.gateway.upstream.deadline import first_of
-from exporter.gateway.upstream.upstream import NoAnswerError, Reply, Request
+from exporter.gateway.upstream.reply import Reply
+from exporter.gateway.upstream.upstream import NoAnswerError, Request
 from exporter.hexapi import identifier, mapping, parse_json
 
 _LONGEST_WAIT_SECONDS = 60.0
@@ -62,9 +63,21 @@ class Dispatcher:
             finally:
                 changed.cancel()
 
-    def held_seconds(self) -> float:
+    def held_seconds(self, caller: str) -> float:
+        """Seconds for which no run of the caller can be sent."""
+        held = self._context.upstream.holds.seconds(caller, Operation.RUN_PROJECT)
+        return max(held, self._limits.wait_seconds(caller), self._context.upstream.wait_seconds())
+
+    def _all_held_seconds(self) -> float:
         """Seconds for which no run can be sent, whoever requests it."""
         return max(self._limits.wait_seconds(), self._context.upstream.wait_seconds())
+
+    def _held(self) -> dict[str, float]:
+        """The callers of whom no run can be sent now, and the seconds until it may be."""
+        held = self._limits.paused()
+        for more in (self._limits.slowed(), self._context.upstream.holds.held(Operation.RUN_PROJECT)):
+            held |= {caller: max(seconds, held.get(caller, 0.0)) for caller, seconds in more.items()}
+        return held
 
     async def aclose(self) -> None:
         """Leave what is being sent; after the next start its intent is matched with what Hex shows."""
@@ -76,8 +89,8 @@ class Dispatcher:
     def _dispatch(self) -> None:
         """Start what may start now."""
         self._registry.expire()
-        while self.held_seconds() <= 0 and (run := self._registry.next(self._limits.paused().keys())) is not None:
-            self._limits.reserve(run)
+        while self._all_held_seconds() <= 0 and (run := self._registry.next(self._held().keys())) is not None:
+            self._limits.reserve(run, run.waiting.order.caller.name)
             task = asyncio.ensure_future(self._start(run))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -87,7 +100,7 @@ class Dispatcher:
         if not self._registry.state.queue_length:
             return _LONGEST_WAIT_SECONDS
         expiry = self._registry.seconds_to_expiry()
-        waits = [self.held_seconds() or _LONGEST_WAIT_SECONDS, *self._limits.paused().values()]
+        waits = [self._all_held_seconds() or _LONGEST_WAIT_SECONDS, *self._held().values()]
         return max(_SHORTEST_WAIT_SECONDS, min([*waits, *([] if expiry is None else [expiry])]))
 
     async def _start(self, run: ActiveRun) -> None:
@@ -162,25 +175,25 @@ class Dispatcher:
 
     async def _send(self, run: ActiveRun) -> None:
         order = run.waiting.order
-        await self._context.upstream.turn(order.caller.name)
-        if not run.waiting.count:
-            self._log(run, "kept", "no request waits for it any more")
-            await self._registry.retry(run)
-            return
-        if self._limits.is_held:
-            self._log(run, "kept", "Hex has answered 429 to another run meanwhile")
-            await self._registry.retry(run)
-            return
-        self._limits.use(run)
-        await self._registry.intend(run)
         request = Request(
             method="POST",
             url=order.url,
-            endpoint=Operation.RUN_PROJECT.value,
+            endpoint=Operation.RUN_PROJECT,
             caller=order.caller.name,
             headers=order.headers,
             body=order.body,
         )
+        may_be_sent = await self._context.upstream.turn(request)
+        if not run.waiting.count:
+            self._log(run, "kept", "no request waits for it any more")
+            await self._registry.retry(run)
+            return
+        if not may_be_sent:
+            self._log(run, "kept", "Hex has answered 429 to another run of the caller meanwhile")
+            await self._registry.retry(run)
+            return
+        self._limits.use(run)
+        await self._registry.intend(run)
         try:
             reply = await self._context.upstream.send(request)
         except NoAnswerError as error:
@@ -203,6 +216,7 @@ class Dispatcher:
 
     async def _answered(self, run: ActiveRun, reply: Reply) -> None:
         order = run.waiting.order
+        self._limits.observe(order.caller.name, reply)
         if reply.status == 429 or _is_kernel_limit(reply):
             self._absorb(run, is_rate_limit=reply.status == 429)
             await self._registry.retry(run)

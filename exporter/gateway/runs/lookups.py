@@ -22,7 +22,8 @@ from exporter.gateway.runs.active_run import ActiveRun
 from exporter.gateway.runs.polls import Polls, poll_of
 from exporter.gateway.runs.registry import RunRegistry
 from exporter.gateway.runs.start_answer import start_answer
-from exporter.gateway.upstream.upstream import NoAnswerError, NoRoomError, RawHeaders, Reply
+from exporter.gateway.upstream.reply import RawHeaders, Reply
+from exporter.gateway.upstream.upstream import NoAnswerError, NoRoomError
 from exporter.ledger import GatewayRun
 
 RUNNING_SECONDS = 2.0

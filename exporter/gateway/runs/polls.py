@@ -17,7 +17,8 @@ from exporter.gateway.routing.hex_items import read_run
 from exporter.gateway.routing.target import Operation, Target, TargetError, parse_target
 from exporter.gateway.runs.registry import RunRegistry
 from exporter.gateway.single_flight import SingleFlight
-from exporter.gateway.upstream.upstream import NoAnswerError, NoRoomError, RawHeaders, Reply, Request
+from exporter.gateway.upstream.reply import RawHeaders, Reply
+from exporter.gateway.upstream.upstream import NoAnswerError, NoRoomError, Request
 from exporter.ledger import GatewayRun
 
 MOST_STATES = 10_000
@@ -142,7 +143,7 @@ class Polls:
         """Ask for the state of a run without a caller's poll, unless it is recent or the rate leaves no room."""
         state = self._states.get(poll.state_key)
         is_known = state is not None and (state.is_final or self._clock.monotonic() - state.reply.at < self._interval())
-        if not is_known and poll.key not in self._asking and self._upstream.has_room:
+        if not is_known and poll.key not in self._asking and self._upstream.has_room(poll.caller, Operation.RUN_STATUS):
             with suppress(NoRoomError, NoAnswerError):
                 await self._asking.answer(poll.key, lambda: self._ask(poll, 0.0))
 
@@ -160,7 +161,7 @@ class Polls:
         age = max(0.0, self._clock.monotonic() - state.reply.at)
         if state.is_final:
             self._saved(poll, "remembered", "the run has ended")
-        elif age < self._interval() or not self._upstream.has_room:
+        elif age < self._interval() or not self._upstream.has_room(poll.caller, Operation.RUN_STATUS):
             self._saved(poll, "shared_page" if state.is_shared else "recent", f"Hex showed it {age:.1f} s ago")
             self._note_interest(poll)
         else:

@@ -4,7 +4,7 @@ What changes something is never sent twice; a read whose connection was closed b
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,14 +13,13 @@ import structlog
 
 from exporter.clock import Clock
 from exporter.config import Route
-from exporter.errors import HexExporterError, LedgerError
+from exporter.errors import HexExporterError
 from exporter.gateway.journal import Journal
+from exporter.gateway.upstream.caller_holds import CallerHolds
 from exporter.gateway.upstream.fair_line import same_weight
+from exporter.gateway.upstream.reply import RawHeaders, Reply
 from exporter.gateway.upstream.turns import NoTurnError, Turns
-from exporter.hexapi import Exchanger, NoAnswer, Pace, Tier, reset_seconds, whole_body
-
-RawHeaders = Sequence[tuple[bytes, bytes]]
-"""Headers as they travel: names and values in order, a name as often as it comes."""
+from exporter.hexapi import Exchanger, NoAnswer, Pace, Tier, whole_body
 
 MIB = 1024 * 1024
 
@@ -37,53 +36,16 @@ _log = structlog.get_logger()
 class Request:
     """One request for Hex. `url` is whole and checked; `headers` hold the caller's own token, and are never shown.
 
-    `caller` is whose turn it takes, a token's name; empty: that of all whose token is not known yet.
+    `caller` is the token's name. One that `is_unknown` takes the turn of all whose token Hex has not accepted yet.
     """
 
     method: str
-    caller: str = ""
+    caller: str
+    is_unknown: bool = False
     url: str = field(repr=False)
     endpoint: str
     headers: RawHeaders = field(repr=False)
     body: bytes = field(default=b"", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What Hex answered: its headers as they came, its body decoded; `at` is the steady clock's time of arrival."""
-
-    status: int
-    headers: RawHeaders = field(repr=False)
-    body: bytes = field(repr=False)
-    at: float = 0.0
-
-    def header(self, name: str) -> str | None:
-        """The first value of a header, None if it was not sent."""
-        wanted = name.lower().encode()
-        return next((value.decode("latin-1") for key, value in self.headers if key.lower() == wanted), None)
-
-    @property
-    def decoded_headers(self) -> dict[str, str]:
-        """The headers as text, of each name the last value."""
-        return {key.decode("latin-1"): value.decode("latin-1") for key, value in self.headers}
-
-    @property
-    def announced_limit(self) -> int | None:
-        """The rate limit that the answer names, None if it names none that can be read."""
-        text = self.header("RateLimit-Limit") or self.header("X-RateLimit-Limit") or ""
-        return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
-
-
-Observe = Callable[[str, Reply], bool]
-"""Takes in an answer to a caller from an endpoint with a limit of its own; whether it says something of every
-request."""
-
-WaitSeconds = Callable[[str], float]
-"""For how many seconds a caller is to send nothing more to an endpoint with a limit of its own."""
-
-
-def _no_wait(caller: str) -> float:
-    return 0.0
 
 
 class NoAnswerError(HexExporterError):
@@ -105,34 +67,28 @@ class NoRoomError(HexExporterError):
 class Upstream:
     """Sends requests to one Hex workspace, in turn with everything else that is sent there.
 
-    `pace` gives the workspace's pacing authority of this moment; `route` is the way there. Used on one event loop.
+    `pace` gives the workspace's pacing authority of this moment; `holds` are of callers whom Hex has refused for now;
+    `route` is the way there. Used on one event loop.
     """
 
     def __init__(
         self,
         pace: Callable[[], Pace],
+        holds: CallerHolds,
         journal: Journal,
         clock: Clock,
         *,
         route: Route | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        self.holds = holds
         self._pace = pace
         self._weigh: Callable[[str], int] = same_weight
         self._turns = Turns(pace, clock, lambda caller: self._weigh(caller))
         self._journal = journal
         self._clock = clock
-        self._apart: dict[str, tuple[Observe, WaitSeconds]] = {}
-        self._cooling_down = asyncio.Lock()
         self._sending: set[asyncio.Task[Any] | None] = set()
         self._http = Exchanger(limits=_CONNECTIONS, route=route, transport=transport)
-
-    def set_apart(self, endpoint: str, observe: Observe, wait_seconds: WaitSeconds = _no_wait) -> None:
-        """Have answers of this endpoint taken in by `observe`; the pace goes by those that concern every request.
-
-        `ask` waits there for as long as `wait_seconds` says too.
-        """
-        self._apart[endpoint] = observe, wait_seconds
 
     def weigh_by(self, weigh: Callable[[str], int]) -> None:
         """Go by this from now on for how many turns a caller has for one of others."""
@@ -142,25 +98,27 @@ class Upstream:
         """Whether a task that asks is not sending just now: what it does may be given up without a loss."""
         return task not in self._sending
 
-    @property
-    def has_room(self) -> bool:
+    def has_room(self, caller: str, endpoint: str) -> bool:
         """Whether a request could leave at once, without taking the turn of one that waits."""
-        return self.wait_seconds() <= 0
+        return self.wait_seconds() <= 0 and self.holds.seconds(caller, endpoint) <= 0
 
     def wait_seconds(self) -> float:
-        """Seconds until a request that comes now may leave."""
+        """Seconds until the rate leaves room for a request that comes now, whoever sends it."""
         return self._pace().wait_seconds(Tier.CALLERS)
 
-    async def turn(self, caller: str, patience_seconds: float | None = None, *, is_urgent: bool = False) -> None:
-        """Wait for a caller's turn and take it; NoRoomError as soon as it is clear that it takes longer than the
-        patience. What is urgent comes before all that waits."""
-        async with self._cooling_down:  # a cool-down that is just being written down applies to this request too
-            if self._turns.take_now():
-                return
-        try:
-            await self._turns.take(caller, patience_seconds, is_urgent=is_urgent)
-        except NoTurnError as error:
-            raise NoRoomError(error.seconds) from None
+    async def turn(self, request: Request, patience_seconds: float | None = None, *, is_urgent: bool = False) -> bool:
+        """Wait for a request's turn and take it; whether it may be sent: its caller may be held by then.
+
+        NoRoomError as soon as it is clear that it takes longer than the patience. What is urgent comes before all that
+        waits.
+        """
+        if not self._turns.take_now():
+            line = "" if request.is_unknown else request.caller
+            try:
+                await self._turns.take(line, patience_seconds, is_urgent=is_urgent)
+            except NoTurnError as error:
+                raise NoRoomError(error.seconds) from None
+        return self.holds.seconds(request.caller, request.endpoint) <= 0
 
     async def ask(self, request: Request, patience_seconds: float, *, is_urgent: bool = False) -> Reply:
         """Hex's answer. A 429 is waited out for as long as the caller has patience, then NoRoomError.
@@ -168,24 +126,25 @@ class Upstream:
         Only a 429 is followed by another try: Hex has done nothing then. NoAnswerError without an answer.
         """
         give_up_at = self._clock.monotonic() + patience_seconds
-        _, wait_seconds = self._apart.get(request.endpoint, (None, _no_wait))
         while True:
-            while (wait := wait_seconds(request.caller)) > 0:
-                if wait > give_up_at - self._clock.monotonic():
-                    raise NoRoomError(wait)
-                await self._clock.sleep(wait)
-            await self.turn(request.caller, give_up_at - self._clock.monotonic(), is_urgent=is_urgent)
-            if wait_seconds(request.caller) > 0:  # Hex has refused another one while this one waited for its turn
+            await self.wait_out(request, give_up_at)
+            if not await self.turn(request, give_up_at - self._clock.monotonic(), is_urgent=is_urgent):
                 continue
             reply = await self.send(request)
             if reply.status != 429:
                 return reply
             self._journal.count("hex_gateway_absorbed_total", ("rate_limit",))
 
-    async def send(self, request: Request) -> Reply:
-        """Send a request whose turn it is, once; a cool-down that the answer demands holds when this returns.
+    async def wait_out(self, request: Request, give_up_at: float) -> None:
+        """Wait until the caller is not held; NoRoomError where that takes longer than until then, by the steady
+        clock."""
+        while (wait := self.holds.seconds(request.caller, request.endpoint)) > 0:
+            if wait > give_up_at - self._clock.monotonic():
+                raise NoRoomError(wait)
+            await self._clock.sleep(wait)
 
-        It is one of the endpoint where that is set apart.
+    async def send(self, request: Request) -> Reply:
+        """Send a request whose turn it is, once; what Hex asks of the caller holds when this returns.
 
         NoAnswerError without an answer.
         """
@@ -203,9 +162,7 @@ class Upstream:
         if isinstance(reply, NoAnswer):
             self._report(request, reply.code, started, sent_ms)
             raise NoAnswerError(reply.reason, was_sent=reply.was_sent)
-        observe, _ = self._apart.get(request.endpoint, (None, None))
-        if observe is None or observe(request.caller, reply):
-            await self._apply_rate_limit(reply)
+        self.holds.observe(request.caller, request.endpoint, reply)
         self._report(request, str(reply.status), started, sent_ms)
         return reply
 
@@ -230,24 +187,6 @@ class Upstream:
         seconds = self._clock.monotonic() - started
         _log.debug("hex_request", endpoint=request.endpoint, code=code, milliseconds=round(seconds * 1000))
         self._journal.exchange(request.endpoint, code, seconds, sent_ms)
-
-    async def _apply_rate_limit(self, reply: Reply) -> None:
-        """Give the pace what the answer says, in the writer's thread where a cool-down has to be written.
-
-        One that cannot be written holds all the same, and the answer is what it is.
-        """
-        headers, now = reply.decoded_headers, self._clock.now()
-        try:
-            if reply.status == 429:
-                async with self._cooling_down:
-                    await self._journal.write(self._pace().throttled, reply.header("Retry-After"), headers, now)
-            elif (reset_seconds(headers, now) or 0) > 0:
-                async with self._cooling_down:
-                    await self._journal.write(self._pace().observe_headers, headers, now)
-            else:
-                self._pace().observe_headers(headers, now)
-        except LedgerError as error:
-            _log.warning("A cool-down cannot be written to the ledger", reason=str(error))
 
 
 def _reason(answer: NoAnswer) -> str:

@@ -5,7 +5,8 @@ from exporter.metrics.collector import Collector, collect
 from exporter.metrics.families.exporter_metrics import exporter_families
 from exporter.metrics.families.projects import project_families
 from exporter.metrics.labels import written
-from exporter.metrics.page import Distribution, Family, Page, PageBuilder, Publisher, build_page
+from exporter.metrics.page import Distribution, Family, Page, Publisher
+from exporter.metrics.page_builder import PageBuilder, build_page
 from exporter.view import GatewayState, Status
 
 __all__ = [

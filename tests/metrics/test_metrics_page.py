@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import pickle
 import threading
 from typing import Any
 
@@ -190,12 +191,42 @@ class TestBuilder:
 
             assert builder.build([family]) == build_page([family])
 
+    def test_a_change_renews_the_lines_around_it_and_nothing_else(self) -> None:
+        """Each part of a page that is the same object as before was neither written nor compressed again."""
+        builder = PageBuilder()
+        samples = [(("acme", f"p{number:04}"), number) for number in range(5_000)]
+        before = builder.build([Family(RUNS, samples)])
+        samples[2_500] = (samples[2_500][0], 7_000)
+        after = builder.build([Family(RUNS, samples)])
+
+        changed = [new for new, old in zip(after.text_parts, before.text_parts, strict=True) if new is not old]
+        assert after == build_page([Family(RUNS, samples)])
+        assert sum(b'project_id="p2500"} 7000\n' in part for part in changed) == 1
+        assert sum(map(len, changed)) < after.size() / 5
+
     def test_what_it_remembers_is_bounded_by_the_page(self) -> None:
         builder = PageBuilder()
         for build in range(50):
             builder.build([Family(INFO, [(("acme", f"{build} {number}"), 1) for number in range(10)])])
+        builder.build([Family(UP, [((), 1)])])
 
-        assert sum(map(len, builder._heads.values())) <= 30
+        assert b"acme" not in pickle.dumps(vars(builder))
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.data())
+    def test_whatever_changes_a_builder_gives_what_a_fresh_one_would(self, data: st.DataObject) -> None:
+        """Values that are equal but not written the same, labels that come, go and change places, and none at all."""
+        titles = st.lists(st.sampled_from(["a", "b", "c", "\x00", "\x01"]), max_size=5)
+        numbers = st.sampled_from([0, 0.0, -0.0, 1, 1.0, True, math.nan, math.inf])
+        builder = PageBuilder()
+        for _ in range(4):
+            gauges = [(("acme", title), data.draw(numbers)) for title in data.draw(titles)]
+            totals = [((title,), Distribution((1, 2, 3, 4), data.draw(numbers))) for title in data.draw(titles)]
+            families = [Family(INFO, gauges), Family(SECONDS, totals)]
+            page = builder.build(families)
+
+            assert page == build_page(families)
+            assert gzip.decompress(page.text_gzip) == page.text
 
 
 class TestPublisher:

@@ -9,6 +9,8 @@ from typing import Protocol
 import structlog
 from starlette.types import Receive, Scope, Send
 
+from exporter.gateway.access.caller import Caller
+from exporter.gateway.access.client_waits import client_wait
 from exporter.gateway.cache.run_request import BODY_LIMIT_BYTES
 from exporter.gateway.decisions import log_decision
 from exporter.gateway.request_body import (
@@ -49,33 +51,33 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
-    """A request that has come whole: its token is well-formed, its target checked; `peer` is the caller's address.
+    """A request that has come whole: its token is well-formed, its target checked; `caller` is who sends it.
 
-    `waited_seconds` is how long it has been kept waiting already, for its token to be accepted. `trigger` is what one
-    of the exporter's own triggers wants, None for a request of others.
+    `client_wait_seconds` is how long its client waits at most, None: for any time. `waited_seconds` is how long it has
+    been kept waiting already, for its token to be accepted. `trigger` is what one of the exporter's own triggers wants,
+    None for a request of others.
     """
 
     target: Target
     method: str
-    authorization: bytes = field(repr=False)
+    caller: Caller
     headers: RawHeaders = field(repr=False)
     body: bytes = field(repr=False)
-    peer: str
+    client_wait_seconds: float | None = None
     waited_seconds: float = 0.0
     trigger: RunRequest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arriving:
-    """A request whose head has come: its token is well-formed, its target checked.
+    """A request whose head has come: its token is well-formed, its target checked; the rest as in `Incoming`.
 
     `certificate_names` are those of its client certificate, if that was verified.
     """
 
     target: Target
-    authorization: bytes = field(repr=False)
-    headers: RawHeaders = field(repr=False)
-    peer: str
+    caller: Caller
+    client_wait_seconds: float | None = None
     certificate_names: Collection[str] = ()
 
 
@@ -86,13 +88,16 @@ class Handler(Protocol):
     upstream_base: str
     public_base: str | None
 
+    def caller(self, authorization: bytes, peer: str) -> Caller:
+        """Whose token it is that the value of an `Authorization` header holds."""
+
     def admit(self, arrival: "Arriving") -> Answer | Awaitable[Answer | None] | None:
         """None: the request is to be read and answered. Else its refusal, which may have to be waited for."""
 
     async def answer(self, incoming: Incoming) -> Answer:
         """The answer to a request of Hex's API."""
 
-    async def source(self, project_id: str, authorization: bytes, peer: str) -> Answer:
+    async def source(self, project_id: str, caller: Caller) -> Answer:
         """The state of a project's source."""
 
 
@@ -152,11 +157,11 @@ class App:
             log_decision("refused", "no bearer token was sent, or one of another form")
             return unauthorized(token_sent=token is not None)
 
+        caller, wait_seconds = handler.caller(token, peer), client_wait(headers)
         arriving = Arriving(
             target=target,
-            authorization=token,
-            headers=headers,
-            peer=peer,
+            caller=caller,
+            client_wait_seconds=wait_seconds,
             certificate_names=(scope.get("state") or {}).get("certificate_names", ()),
         )
         body = RequestBody(receive, self._held, peer)
@@ -171,16 +176,16 @@ class App:
             if isinstance(refused, Answer) and refused is not _ADMITTED:
                 return refused
             if source is not None:
-                return await _unless_gone(handler.source(target.project_id or "", token, peer), body)
+                return await _unless_gone(handler.source(target.project_id or "", caller), body)
             waited_seconds = loop.time() - arrived_at
             await body.read()
             incoming = Incoming(
                 target=target,
                 method=method,
-                authorization=token,
+                caller=caller,
                 headers=headers,
                 body=body.content,
-                peer=peer,
+                client_wait_seconds=wait_seconds,
                 waited_seconds=waited_seconds,
             )
             return await _unless_gone(handler.answer(incoming), body)

@@ -1,6 +1,7 @@
 """The gateway as a whole: its parts and how they hang together, which request goes to which, and its own work."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, replace
 
@@ -8,7 +9,7 @@ from exporter.config import Config
 from exporter.gateway.access.authorizer import Authorizer
 from exporter.gateway.access.caller import Caller
 from exporter.gateway.access.callers import Callers
-from exporter.gateway.access.client_waits import ANSWER_SECONDS, client_wait
+from exporter.gateway.access.client_waits import ANSWER_SECONDS
 from exporter.gateway.access.door import Arrival, Door
 from exporter.gateway.app import Arriving, Incoming, sentence
 from exporter.gateway.background import repeat
@@ -163,16 +164,15 @@ class Gateway:
 
     def admit(self, arriving: Arriving) -> Answer | Awaitable[Answer | None] | None:
         """Whether the caller may come in, as `app.Handler` has it."""
-        caller = self._caller(arriving.authorization, arriving.peer)
-        arrival = Arrival(caller, arriving.target.project_id, arriving.certificate_names)
-        return self._door.enter(arrival, self._patience(arriving.headers))
+        arrival = Arrival(arriving.caller, arriving.target.project_id, arriving.certificate_names)
+        return self._door.enter(arrival, self._patience(arriving.client_wait_seconds))
 
     async def answer(self, incoming: Incoming) -> Answer:
         """The answer to a request of Hex's API, as `app.Handler` has it; none takes longer than its client waits."""
-        if client_wait(incoming.headers) is None:
+        if incoming.client_wait_seconds is None:
             return await self._answer(incoming)
         clock = self._context.clock
-        seconds = self._patience(incoming.headers, incoming.waited_seconds) + ANSWER_SECONDS
+        seconds = self._patience(incoming.client_wait_seconds, incoming.waited_seconds) + ANSWER_SECONDS
         answering = asyncio.ensure_future(self._answer(incoming))
         try:
             if await first_of(clock, seconds, answering):
@@ -181,17 +181,16 @@ class Gateway:
             answering.cancel()
         return refusal(504, "Hex has not answered within the time that the client waits", retry_after_seconds=1)
 
-    def _patience(self, headers: RawHeaders, waited_seconds: float = 0.0) -> float:
+    def _patience(self, client_wait_seconds: float | None, waited_seconds: float = 0.0) -> float:
         """How long a request may wait still."""
-        wait = client_wait(headers)
-        longest = self._wait_seconds if wait is None else min(wait, self._wait_seconds)
+        longest = min(math.inf if client_wait_seconds is None else client_wait_seconds, self._wait_seconds)
         return max(0.0, longest - waited_seconds)
 
     async def _answer(self, incoming: Incoming) -> Answer:
-        caller = self._caller(incoming.authorization, incoming.peer)
-        answer = await self._answer_caller(caller, incoming, self._patience(incoming.headers, incoming.waited_seconds))
+        patience_seconds = self._patience(incoming.client_wait_seconds, incoming.waited_seconds)
+        answer = await self._answer_caller(incoming.caller, incoming, patience_seconds)
         if answer.status == 401:
-            self._callers.refuse(caller.name)
+            self._callers.refuse(incoming.caller.name)
         return answer
 
     async def _answer_caller(self, caller: Caller, incoming: Incoming, patience_seconds: float) -> Answer:
@@ -221,9 +220,8 @@ class Gateway:
         """What one of the exporter's own triggers is answered; for the event loop that the gateway runs on."""
         return await self._triggers.ask(request)
 
-    async def source(self, project_id: str, authorization: bytes, peer: str) -> Answer:
+    async def source(self, project_id: str, caller: Caller) -> Answer:
         """The state of a project's source, for a caller to whom Hex shows the project."""
-        caller = self._caller(authorization, peer)
         project = await self._authorizer.project(caller, project_id, self._context.patience_seconds)
         if isinstance(project, Answer):
             return project
@@ -298,7 +296,8 @@ class Gateway:
             body=incoming.body,
         )
 
-    def _caller(self, authorization: bytes, peer: str) -> Caller:
+    def caller(self, authorization: bytes, peer: str) -> Caller:
+        """Whose token it is, as `app.Handler` has it."""
         _, _, token = authorization.partition(b" ")  # the scheme may be written in any case
         name = self._callers.name(token.strip())
         return Caller(name, peer, authorization)

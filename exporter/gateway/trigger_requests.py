@@ -8,6 +8,7 @@ import msgspec
 from msgspec import structs
 
 from exporter.config import Policy
+from exporter.gateway.access.caller import Caller
 from exporter.gateway.access.callers import Callers
 from exporter.gateway.app import Incoming
 from exporter.gateway.context import GatewayContext
@@ -45,11 +46,11 @@ class TriggerRequests:
     async def ask(self, request: RunRequest) -> RunAnswer:
         """What the gateway answers by now: a run, that Hex refuses such runs, or that it has to be requested again."""
         token = request.token.reveal().encode()
-        if known := await self._known_from_long_ago(request, self._callers.name(token)):
+        caller = Caller(self._callers.name(token), "", b"Bearer " + token)
+        if known := await self._known_from_long_ago(request, caller.name):
             return known
-        authorization = b"Bearer " + token
         headers = [
-            (b"authorization", authorization),
+            (b"authorization", caller.authorization),
             (b"content-type", b"application/json"),
             (b"idempotency-key", f'"{request.name}"'.encode()),
             *([(b"cache-control", b"no-cache")] if request.is_forced else []),
@@ -60,10 +61,9 @@ class TriggerRequests:
             incoming = Incoming(
                 target=target,
                 method="POST",
-                authorization=authorization,
+                caller=caller,
                 headers=headers,
                 body=body,
-                peer="",
                 trigger=request,
             )
             answer = await self._answer(incoming)
@@ -74,7 +74,7 @@ class TriggerRequests:
             return RunAnswer(kind="wait", message=message, retry_after_seconds=error.retry_after_seconds)
         except NoAnswerError as error:
             return RunAnswer(kind="wait", message=str(error))
-        return await self._meaning(request.project_id, self._callers.name(token), answer)
+        return await self._meaning(request.project_id, caller.name, answer)
 
     async def _known_from_long_ago(self, request: RunRequest, caller: str) -> RunAnswer | None:
         """What became of a request that is older than its key is remembered, None where nothing was sent for it."""

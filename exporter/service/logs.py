@@ -34,7 +34,7 @@ def configure_logs(level: str, log_format: str) -> None:
     structlog.configure(
         processors=[*common, structlog.processors.format_exc_info, *renderers],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
     _configure_library_logs([*common, add_logger_name], renderers, stream)
@@ -80,11 +80,11 @@ def _escaped(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
 
     Line breaks are left to the renderer, which escapes them itself.
     """
-    return {name: _printable(str(value)) if _may_be_odd(value) else value for name, value in event.items()}
+    return {name: value if _is_plain(value) else _printable(str(value)) for name, value in event.items()}
 
 
-def _may_be_odd(value: object) -> bool:
-    return value is not None and not isinstance(value, bool | int | float)
+def _is_plain(value: object) -> bool:
+    return value.isprintable() if type(value) is str else value is None or isinstance(value, bool | int | float)
 
 
 def _printable(text: str) -> str:

@@ -5,7 +5,7 @@ from exporter.sources.database import Address, missing_driver, reading
 from exporter.sources.probe import ProbeError
 from exporter.sources.source_monitor import SourceMonitor
 from exporter.sources.source_trial import SourceTrial, try_sources
-from exporter.sources.status import SourceStatus, source_status
+from exporter.sources.status import SourceStatus, source_status, status_of
 from exporter.sources.worker_thread import WorkerThread
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "missing_driver",
     "reading",
     "source_status",
+    "status_of",
     "try_sources",
 ]

@@ -27,9 +27,11 @@ def source_status(
 ) -> SourceStatus:
     """The status of the project's source, by the states that the ledger has of all sources."""
     source = config.source_of(workspace_name, project)
-    if source is None:
-        return SourceStatus()
-    key = source.key(project.project_id)
+    return SourceStatus() if source is None else status_of(source, source.key(project.project_id), states, now_ms)
+
+
+def status_of(source: Source, key: str, states: Mapping[str, SourceState], now_ms: int) -> SourceStatus:
+    """The status of a source by its key."""
     state = states.get(key)
     is_known = state is not None and state.digest is not None and state.failure is None
     # A probe from the future is one from before the clock was put back: of unknown age.

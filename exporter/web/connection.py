@@ -1,6 +1,7 @@
 """One connection: uvicorn's HTTP/1.1, with a time limit for every phase of it."""
 
 import asyncio
+from typing import cast
 
 import h11
 import uvicorn
@@ -8,6 +9,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from exporter.web.connection_limits import Connections, Phase
+from exporter.web.gathered_writes import GatheredWrites
 from exporter.web.tls import Tls, names_of
 
 _HEAD_BYTES = 16 * 1024  # as h11 has it
@@ -34,7 +36,8 @@ class HttpConnection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Wait for the first request, of a client whose certificate is welcome."""
-        super().connection_made(transport)
+        self._writes = GatheredWrites(transport, self.loop)
+        super().connection_made(cast(asyncio.Transport, self._writes))
         certificate = transport.get_extra_info("peercert")
         if self._tls and not self._tls.allows(certificate):
             transport.abort()
@@ -62,6 +65,7 @@ class HttpConnection(H11Protocol):
 
     def on_response_complete(self) -> None:
         """Go on to the next request."""
+        self._writes.flush()
         super().on_response_complete()
         self._note(self._phase())
 

@@ -3,7 +3,7 @@
 import math
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from exporter.facts import Project
@@ -33,6 +33,20 @@ _LISTING_SECONDS = 10.0
 """A listing that takes longer is not waited for: one question about one project is answered sooner."""
 
 
+@dataclass(slots=True)
+class _Shown:
+    """A project as Hex has shown it to a caller, when, and as the exporter's own listing had it then.
+
+    `merged` is it with what only the listing `merged_with` shows.
+    """
+
+    project: Project
+    at: float
+    listed: Project | None
+    merged: Project | None = None
+    merged_with: Project | None = None
+
+
 class DryRunLimits(Protocol):
     """How many runs may be sent to Hex, dry ones among them."""
 
@@ -53,8 +67,7 @@ class Authorizer:
         self._callers = callers
         self._ledger = context.ledger
         self._clock = context.clock
-        # As Hex has shown it to a caller, when, and as the exporter's own listing had it then.
-        self._projects: OrderedDict[str, tuple[Project, float, Project | None]] = OrderedDict()
+        self._projects: OrderedDict[str, _Shown] = OrderedDict()
         self._demand = ProjectDemand(context.clock)
         self._asking: SingleFlight[tuple[str, str], Project | Answer] = SingleFlight(self._upstream.is_waiting)
         self._listing: SingleFlight[str, VisibleProjects] = SingleFlight(self._upstream.is_waiting)
@@ -76,14 +89,13 @@ class Authorizer:
         known = self._projects.get(project_id)
         if known is None or not self._callers.is_proven(caller.name, project_id):
             return await self._shown(caller, project_id, patience_seconds)
-        project = known[0]
         if self._is_fresh(caller, project_id) or not self._upstream.has_room(caller.name, Operation.PROJECT):
-            return self._merged(project)
+            return self._merged(known)
         try:
             shown = await self._shown(caller, project_id, patience_seconds)
         except (NoRoomError, NoAnswerError):
-            return self._merged(project)
-        return self._merged(project) if isinstance(shown, Answer) and shown.status >= 500 else shown
+            return self._merged(known)
+        return self._merged(known) if isinstance(shown, Answer) and shown.status >= 500 else shown
 
     async def _shown(self, caller: Caller, project_id: str, patience_seconds: float) -> Project | Answer:
         """What Hex shows the caller now; its other requests meanwhile share the answer."""
@@ -98,7 +110,7 @@ class Authorizer:
         visible = await self._visible(caller, patience_seconds)
         known = self._projects.get(project_id) if project_id in visible.project_ids else None
         if known is not None and self._callers.is_proven(caller.name, project_id):
-            return self._merged(known[0])
+            return self._merged(known)
         shown = await self._ask(caller, project_id, give_up_at - self._clock.monotonic())
         if isinstance(shown, Project) and visible.is_complete and project_id not in visible.project_ids:
             self._demand.lacks(caller.name, project_id)
@@ -214,11 +226,11 @@ class Authorizer:
         """Note that Hex has just shown the caller the project; `at` is when the answer arrived."""
         project = replace(project, project_id=project_id)
         self._callers.prove(caller.name, project_id)
-        self._projects[project_id] = project, at, self._listed(project_id)
+        shown = self._projects[project_id] = _Shown(project, at, self._listed(project_id))
         self._projects.move_to_end(project_id)
         while len(self._projects) > MOST_PROJECTS:
             self._projects.popitem(last=False)
-        return self._merged(project)
+        return self._merged(shown)
 
     async def _ask(self, caller: Caller, project_id: str, patience_seconds: float) -> Project | Answer:
         url = f"{self._context.base_url}/projects/{project_id}"
@@ -233,36 +245,40 @@ class Authorizer:
     def newest(self, project: Project) -> Project:
         """The project as it was shown last, to any caller; Hex is not queried."""
         known = self._projects.get(project.project_id)
-        return project if known is None else self._merged(known[0])
+        return project if known is None else self._merged(known)
 
     def _is_fresh(self, caller: Caller, project_id: str) -> bool:
         """Whether Hex has shown the project so lately, to this caller too, that it is not read again."""
-        _, shown_at, listed = self._projects.get(project_id, (None, -math.inf, None))
-        is_proven = self._callers.is_proven(caller.name, project_id)
-        is_recent = self._clock.monotonic() - shown_at < FRESH_SECONDS
+        shown = self._projects.get(project_id)
+        if shown is None or self._clock.monotonic() - shown.at >= FRESH_SECONDS:
+            return False
         # A listing since then may be older or newer than what was shown: only another question decides.
-        return is_proven and is_recent and self._listed(project_id) is listed
+        return self._callers.is_proven(caller.name, project_id) and self._listed(project_id) is shown.listed
 
     def _listed(self, project_id: str) -> Project | None:
         """The project as the exporter's own listing has it: the same object until a listing shows it otherwise."""
         listed = self._ledger.project(project_id)
         return None if listed is None else listed.project
 
-    def _merged(self, project: Project) -> Project:
+    def _merged(self, shown: _Shown) -> Project:
         """The project with what only the exporter's own listing shows: whom it is shared with, and a later version.
 
-        What was seen last applies, whichever is the larger: a version may be taken back.
+        What was seen last applies, whichever is the larger: a version may be taken back. The same object until
+        something changes.
         """
-        known = self._listed(project.project_id)
+        known = self._listed(shown.project.project_id)
         if known is None:
-            return project
-        _, _, listed = self._projects.get(project.project_id, (None, None, None))
-        return replace(
-            project,
-            groups=project.groups or known.groups,
-            collections=project.collections or known.collections,
-            published_ms=project.published_ms if known is listed else known.published_ms,
-        )
+            return shown.project
+        if shown.merged is None or shown.merged_with is not known:
+            project = shown.project
+            shown.merged_with = known
+            shown.merged = replace(
+                project,
+                groups=project.groups or known.groups,
+                collections=project.collections or known.collections,
+                published_ms=project.published_ms if known is shown.listed else known.published_ms,
+            )
+        return shown.merged
 
 
 def _get(caller: Caller, url: str, operation: Operation) -> Request:

@@ -38,6 +38,8 @@ class RunKey:
 
     def with_source(self, source: SourceStatus) -> "RunKey":
         """The key of the same request, its source as given."""
+        if _is_same(source, self.source):
+            return self
         return replace(self, source=source, fingerprint=_fingerprint(self.request, source))
 
 
@@ -63,6 +65,15 @@ def run_key(
 def _fingerprint(request: str, source: SourceStatus) -> str:
     state = _reliable(source)
     return fingerprint(request, None if state is None else state.digest)
+
+
+def _is_same(one: SourceStatus, other: SourceStatus) -> bool:
+    """Whether they are equal for certain: made of the same parts."""
+    return (
+        one.state is other.state
+        and one.source is other.source
+        and (one.key, one.is_known, one.is_fresh) == (other.key, other.is_known, other.is_fresh)
+    )
 
 
 def _reliable(source: SourceStatus) -> SourceState | None:

@@ -92,8 +92,8 @@ class Lookups:
 
     def side_effect(self, key: RunKey) -> str | None:
         """Why no run of others answers the request: a run of the project writes, as it came or as shown since."""
-        newest = self._authorizer.newest(key.project)
-        return self._rules.side_effect(key.project) or self._rules.side_effect(newest)
+        effect, newest = self._rules.side_effect(key.project), self._authorizer.newest(key.project)
+        return effect if effect or newest is key.project else self._rules.side_effect(newest)
 
     async def find(self, key: RunKey, caller: Caller, arrived_at: float, give_up_at: float) -> Hit | Join | Miss:
         """The earlier or running run that answers the request and that the caller may have, or why there is none.

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 import httpx
 import msgspec
+import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from exporter.conditions import Conditions
 from exporter.config import Route
 from exporter.errors import ConfigError
 from exporter.gateway.access.client_waits import ANSWER_SECONDS, client_wait
@@ -20,6 +22,8 @@ from exporter.gateway.routing.answers import Answer
 from exporter.gateway.routing.error_bodies import refusal
 from exporter.gateway.upstream.reply import RawHeaders
 from exporter.hexapi import Exchanger, NoAnswer, TokenSource, whole_body
+
+_log = structlog.get_logger()
 
 _SECRET = b"x-hex-exporter-cluster"
 _ORIGIN = b"x-hex-exporter-origin"
@@ -65,6 +69,7 @@ class OwnerForwarding:
         self._app = app
         self._view = view
         self._held = HeldBytes()
+        self._conditions = Conditions(_log)
         self._http = Exchanger(connect_seconds=2.0, route=route, setting="cluster.advertise", transport=transport)
 
     async def aclose(self) -> None:
@@ -86,11 +91,8 @@ class OwnerForwarding:
 
     async def _take_over(self, scope: Scope, receive: Receive, send: Send, secrets: list[bytes]) -> None:
         """Answer a request that another replica has passed on."""
-        try:
-            own = self._view.secret.read().reveal().encode()
-        except ConfigError:
-            own = b""
-        if not own or len(secrets) != 1 or not hmac.compare_digest(secrets[0], own):
+        own = self._secret()
+        if own is None or len(secrets) != 1 or not hmac.compare_digest(secrets[0], own):
             answer = refusal(403, _TWO_CLUSTERS)
             await _send(send, Answer(403, (*answer.headers, (_NOT_OURS, b"1")), answer.body))
         elif not self._view.is_open():
@@ -135,10 +137,10 @@ class OwnerForwarding:
         wait = client_wait(scope["headers"])
         give_up_at = loop.time() + (self._view.wait_seconds if wait is None else min(wait, self._view.wait_seconds))
         is_run = scope["method"] == "POST" and _RUN.match(scope["raw_path"]) is not None
-        try:
-            headers = self._headers(scope, is_run=is_run)
-        except ConfigError:
+        secret = self._secret()
+        if secret is None:
             return refusal(503, "The cluster's secret cannot be read", retry_after_seconds=10)
+        headers = _headers(scope, secret, is_run=is_run)
         while not self._view.is_open():
             if address := self._view.owner_address():
                 left = give_up_at - loop.time()
@@ -171,30 +173,42 @@ class OwnerForwarding:
             return NoAnswer("error", "the replica is not the owner", was_sent=False)
         if _NOT_OURS.decode() in found.headers:
             # A 403 would mean to the caller that its own token is refused.
+            self._conditions.report("differs", _TWO_CLUSTERS, level="error", replica=address)
             return refusal(503, _TWO_CLUSTERS, retry_after_seconds=60)
+        self._conditions.clear("differs")
         if found.body is None:
             return NoAnswer("error", "the answer broke off")
         kept = [(name.lower(), value) for name, value in found.headers.raw]
         dropped = _OF_A_CONNECTION | {b"content-encoding"}
         return Answer(found.status, tuple(one for one in kept if one[0] not in dropped), found.body)
 
-    def _headers(self, scope: Scope, *, is_run: bool) -> RawHeaders:
-        """The caller's headers, its token as it came, and where it came from. Raises ConfigError.
+    def _secret(self) -> bytes | None:
+        """What replicas know each other by, None where it cannot be read, which is logged."""
+        try:
+            secret = self._view.secret.read().reveal().encode()
+        except ConfigError as error:
+            self._conditions.report("secret", "The cluster's secret cannot be read", level="error", reason=str(error))
+            return None
+        self._conditions.clear("secret")
+        return secret
 
-        A run request without a key gets one: so it can be repeated when its owner is lost, and finds its run.
-        """
-        server = scope.get("server") or ("127.0.0.1", None)
-        origin = Origin(
-            peer=(scope.get("client") or ("", 0))[0],
-            scheme=scope.get("scheme", "http"),
-            server=(server[0], server[1]),
-            certificate_names=tuple((scope.get("state") or {}).get("certificate_names", ())),
-        )
-        kept = [one for one in scope["headers"] if one[0] not in _OF_A_CONNECTION | _OURS]
-        if is_run and all(name != IDEMPOTENCY_KEY for name, _ in kept):
-            kept.append((IDEMPOTENCY_KEY, f'"{uuid.uuid4()}"'.encode()))
-        secret = self._view.secret.read().reveal().encode()
-        return (*kept, (_SECRET, secret), (_ORIGIN, msgspec.json.encode(origin)))
+
+def _headers(scope: Scope, secret: bytes, *, is_run: bool) -> RawHeaders:
+    """The caller's headers, its token as it came, and where it came from.
+
+    A run request without a key gets one: so it can be repeated when its owner is lost, and finds its run.
+    """
+    server = scope.get("server") or ("127.0.0.1", None)
+    origin = Origin(
+        peer=(scope.get("client") or ("", 0))[0],
+        scheme=scope.get("scheme", "http"),
+        server=(server[0], server[1]),
+        certificate_names=tuple((scope.get("state") or {}).get("certificate_names", ())),
+    )
+    kept = [one for one in scope["headers"] if one[0] not in _OF_A_CONNECTION | _OURS]
+    if is_run and all(name != IDEMPOTENCY_KEY for name, _ in kept):
+        kept.append((IDEMPOTENCY_KEY, f'"{uuid.uuid4()}"'.encode()))
+    return (*kept, (_SECRET, secret), (_ORIGIN, msgspec.json.encode(origin)))
 
 
 def _as_it_came(scope: Scope) -> Scope:

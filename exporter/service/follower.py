@@ -39,7 +39,8 @@ _log = structlog.get_logger()
 
 _OWN_METRICS_SECONDS = 10.0
 _SHORTEST_PAUSE_SECONDS = 1.0
-_PAUSE_PER_BUILD_SECOND = 10
+_PAUSE_PER_SECOND = 10
+_LONGEST_WAIT_PAUSE_SECONDS = 10.0
 _LOOK_SECONDS = 0.25
 _ALIVE_SECONDS = 60.0
 _LEDGER_RETRY_SECONDS = 10.0
@@ -275,7 +276,7 @@ class Follower:
         states = PageStates(ledger, self._status, owned, self.gateways, self.clock_of)
         builder = PageBuilder()
         while True:
-            began = time.monotonic()
+            began, worked = time.monotonic(), time.thread_time()
             self._alive_at = began
             version, config = ledger.version, self._assignment.config
             try:
@@ -283,7 +284,7 @@ class Follower:
             except Exception:
                 _log.exception("The page cannot be built; the last one stays")
                 snapshots = None
-            taken = time.monotonic() - began
+            taken, worked = time.monotonic() - began, time.thread_time() - worked
             if snapshots is not None:
                 if not self.showed.done():
                     self.showed.set_result(None)
@@ -295,7 +296,7 @@ class Follower:
                 _log.debug("page_built", bytes=page.size(), series=page.series, milliseconds=round(taken * 1000))
                 del snapshots  # large, and not needed until the next
             self._status.page_built(taken, page.series, page.duplicates)
-            await self._clock.sleep(max(_SHORTEST_PAUSE_SECONDS, _PAUSE_PER_BUILD_SECOND * taken))
+            await self._clock.sleep(pause_seconds(worked, taken))
             while (
                 self._refreshed(ledger, owned) == version
                 and self._assignment.config is config
@@ -328,6 +329,15 @@ class Follower:
         for one in snapshots:
             self.budgets_used[one.name] = _used(one)
         return snapshots
+
+
+def pause_seconds(worked: float, taken: float) -> float:
+    """How long the next page waits after one that worked so long, and took so long with what it waited for.
+
+    A database that was cut off for a minute while a page read it must not keep the page old for ten.
+    """
+    waited = min(_PAUSE_PER_SECOND * taken, _LONGEST_WAIT_PAUSE_SECONDS)
+    return max(_SHORTEST_PAUSE_SECONDS, _PAUSE_PER_SECOND * worked, waited)
 
 
 def _used(snapshot: Snapshot) -> Mapping[str, tuple[Period, float]]:

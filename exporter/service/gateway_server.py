@@ -11,9 +11,9 @@ from exporter.check import gateway_web_file
 from exporter.config import Config, Route, UnfitError, normal_advertised
 from exporter.errors import ConfigError, ConfigProblem, LedgerError
 from exporter.gateway import App, ClusterView, Gateway, GatewayHost, OwnerForwarding, open_gateway
-from exporter.hexapi import TokenSource
 from exporter.ledger import WorkspaceLedger
 from exporter.service.follower import Follower
+from exporter.service.settings import cluster_secret
 from exporter.web import Address, ConnectionLimits, Server
 
 _HEX_SECONDS = 120.0
@@ -95,16 +95,16 @@ class GatewayServer:
                 await self._forwarding.aclose()
 
     def _make_forwarding(self, config: Config) -> OwnerForwarding | None:
-        cluster = config.cluster
-        if cluster is None or cluster.secret_file is None or config.gateway is None:
+        secret = cluster_secret(config)
+        if config.cluster is None or secret is None or config.gateway is None:
             return None
         view = ClusterView(
             is_open=lambda: self._app.is_open,
             owner_address=self._owner_address,
-            secret=TokenSource(cluster.secret_file, setting="cluster.secret_file", holds="secret of the cluster"),
+            secret=secret,
             wait_seconds=config.gateway.queue.wait_seconds,
         )
-        return OwnerForwarding(self._app, view, route=Route(ca_file=cluster.ca_file))
+        return OwnerForwarding(self._app, view, route=Route(ca_file=config.cluster.ca_file))
 
     def _owner_address(self) -> str | None:
         """Where the gateway of the workspace's owner is, None if that is not known, or this one."""

@@ -42,8 +42,15 @@ def token_of(workspace: Workspace, environ: Mapping[str, str]) -> TokenSource:
     return source
 
 
+def cluster_secret(config: Config) -> TokenSource | None:
+    """What replicas know each other by, None where they pass no requests on."""
+    if config.cluster is None or config.cluster.secret_file is None:
+        return None
+    return TokenSource(config.cluster.secret_file, setting="cluster.secret_file", holds="secret of the cluster")
+
+
 def tokens_of(config: Config, environ: Mapping[str, str]) -> dict[str, TokenSource]:
-    """The token of each workspace; raises ConfigError with all that are missing, those of triggers included."""
+    """The token of each workspace; raises ConfigError with all that are missing, of triggers and the cluster too."""
     tokens: dict[str, TokenSource] = {}
     problems: list[ConfigProblem] = []
     for workspace in config.workspaces:
@@ -58,6 +65,11 @@ def tokens_of(config: Config, environ: Mapping[str, str]) -> dict[str, TokenSour
         except ProbeError as error:
             problem = f"{error}; it needs a token that may run the projects, or dry_run: true"
             problems.append(ConfigProblem(f"triggers[{number}]", problem))
+    try:
+        if secret := cluster_secret(config):
+            secret.read()
+    except ConfigError as error:
+        problems += error.problems
     if problems:
         raise ConfigError(*problems)
     return tokens

@@ -18,8 +18,14 @@ from exporter.view.week_hours import WeekCurve, previous_week_by_now, week_curve
 
 _EVERYTHING = Collect()
 
-RECENT_EVERY_MS = 60_000
-"""How old figures over the last days may get, because every run of those days is read for them."""
+_READ_EVERY_MS = 60_000
+"""How old anything may get without a change of the ledger: figures over the last days move with the time."""
+
+_RECENT_MS_PER_RUN = 6
+"""How old those figures may get with changes: every run of two weeks is read for them, in about 0.02 ms each.
+
+They are read anew at multiples of that time, so that replicas of one ledger read them at the same time.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,12 @@ class _Recent:
     counted: Mapping[tuple[str, tuple[str, ...]], int]
     previous_by_now: Mapping[str, int]
 
+    def is_of(self, now_ms: int) -> bool:
+        """Whether it is what would be read now, as far as it is worth the reading."""
+        runs = self.curve.this[-1] + self.curve.previous[-1]
+        every_ms = min(max(runs * _RECENT_MS_PER_RUN, 1), _READ_EVERY_MS)
+        return now_ms // every_ms == self.at_ms // every_ms
+
 
 class Reader:
     """Reads one workspace. For one thread at a time."""
@@ -44,6 +56,7 @@ class Reader:
         self._name = name
         self._rolling: RollingRuns | None = None
         self._stored: Stored | None = None
+        self._stored_ms = 0
         self._version: tuple[int, tuple[int, int], Collect] | None = None
         self._recent: _Recent | None = None
 
@@ -52,9 +65,9 @@ class Reader:
         bounds = week_bounds(now_ms, week.timezone, week.starts)
         version = (self._ledger.version, bounds, collect)
         try:
-            if version != self._version or not self._is_recent(bounds, week.timezone, now_ms):
+            if version != self._version or not 0 <= now_ms - self._stored_ms < _READ_EVERY_MS:
                 self._stored = self._read(week, bounds, now_ms, collect)
-                self._version = version
+                self._version, self._stored_ms = version, now_ms
         except LedgerError:
             # The ledger reports its own trouble; what was true a moment ago is better than an empty page.
             return self._stored
@@ -138,4 +151,4 @@ class Reader:
         known = self._recent
         if known is None:
             return False
-        return (known.week, known.timezone) == (week, timezone) and 0 <= now_ms - known.at_ms < RECENT_EVERY_MS
+        return (known.week, known.timezone) == (week, timezone) and known.is_of(now_ms)

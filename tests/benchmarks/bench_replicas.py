@@ -33,6 +33,8 @@ PER_MINUTE = 120
 PROMISE_SECONDS = 15.0
 HELD_COUNTER_SECONDS = 100.0
 BURST_SECONDS = 0.7
+WAVE_SECONDS = 40.0
+"""How long runs are started so fast around each fault; they end before they are compared with what was counted."""
 
 
 class ReplicaProcess(Running):
@@ -302,9 +304,10 @@ def polled_on(world: World) -> float:
 def meet(fault: Callable[[ReplicaProcess, Callable[[], float], World], float], world: World) -> float:
     """Have it happen; how long no request of the exporter reached Hex."""
     owner, other = world.roles()
-    began = time.monotonic()
-
-    epoch = world.epoch()
+    for (project,) in world.sql("select project_id from projects order by 1")[-2:]:
+        until_ms = round((time.time() + WAVE_SECONDS) * 1000)
+        world.simulator.tell("runaway", project_id=project, until_ms=until_ms, every_seconds=BURST_SECONDS)
+    began, epoch = time.monotonic(), world.epoch()
 
     def taken() -> float:
         wait_for(lambda: world.epoch() > epoch, seconds=60)
@@ -358,10 +361,7 @@ def main() -> None:
     with running_world() as world, what_was_said(world):
         world.roles()
         wait_for(lambda: world.sql("select first_contact_ms from workspaces where first_contact_ms is not null"))
-        projects = wait_for(lambda: world.sql("select project_id from projects order by 1"))
-        for (project,) in projects[-2:]:
-            until_ms = round((time.time() + 3600) * 1000)
-            world.simulator.tell("runaway", project_id=project, until_ms=until_ms, every_seconds=BURST_SECONDS)
+        wait_for(lambda: world.sql("select project_id from projects"))
         seconds = []
         for _ in range(chosen.rounds):
             faults = [one for one in FAULTS if chosen.fault in (None, one.__name__)]

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from helpers.cut_proxy import CutProxy
 from helpers.manual_clock import ManualClock
 from helpers.postgres import PostgresLedgers, PostgresServer
 from sqlalchemy import select
@@ -251,6 +252,38 @@ class TestAway:
         assert ledger.problem is not None
         assert value(ledger, manual_clock) == 5
         assert ledger.problem is None
+
+    @pytest.mark.parametrize("is_committing", [False, True])
+    def test_a_server_that_is_silent_behind_a_proxy_that_lives_is_given_up(
+        self, postgres_ledgers: PostgresLedgers, manual_clock: ManualClock, monkeypatch: Any, is_committing: bool
+    ) -> None:
+        postgres_ledgers.empty()
+        proxy = CutProxy(postgres_ledgers.server.folder / ".s.PGSQL.5432")
+        url = f"postgresql://postgres@127.0.0.1:{proxy.port}/{postgres_ledgers.database}"
+        ledger = open_ledger(url, clock=manual_clock)
+        workspace = ledger.workspace("acme")
+        monkeypatch.setattr(postgresql, "_STATEMENT_SECONDS", 0)
+        monkeypatch.setattr(postgresql, "_SILENCE_SECONDS", 0.2)
+
+        def count_and_lose(amount: int) -> None:
+            with workspace._store.transaction("acme") as transaction:
+                workspace._counters.count(transaction, {SERIES: amount})
+                proxy.cut()
+                if not is_committing:
+                    workspace._counters.count(transaction, {SERIES: amount})
+
+        workspace.count(*SERIES, 5)
+        with pytest.raises(LedgerError, match="no answer from the server for 0 seconds: the connection was lost"):
+            count_and_lose(100)
+        proxy.mend()
+        workspace.count(*SERIES, 2)
+
+        assert value(ledger, manual_clock) in ((7, 107) if is_committing else (7,))
+        with postgres_ledgers.server.connect(postgres_ledgers.database) as connection:
+            (stored,) = connection.execute("select sum(value) from counters where metric = %s", SERIES[:1]).fetchone()
+        assert stored == value(ledger, manual_clock)
+        ledger.close()
+        proxy.close()
 
     def test_what_was_committed_when_the_connection_was_lost_is_read_again(
         self, ledger: Ledger, postgres_ledgers: PostgresLedgers, manual_clock: ManualClock

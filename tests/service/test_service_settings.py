@@ -78,3 +78,17 @@ class TestTokens:
             tokens_of(config, {})
 
         assert [problem.location for problem in refused.value.problems] == ["A", "B"]
+
+    @pytest.mark.parametrize("written", [None, "", "two words of it"])
+    def test_a_secret_of_the_cluster_that_cannot_be_used_is_said_with_them(self, tmp_path, written):
+        (tmp_path / "c.yml").write_text(
+            "storage: {url: postgresql://db/hex}\ncluster: {advertise: 'a:1', secret_file: secret}\n"
+            "workspaces: [{name: a, token_env: A}]"
+        )
+        if written is not None:
+            (tmp_path / "secret").write_text(written)
+
+        with pytest.raises(ConfigError) as refused:
+            tokens_of(read_config(tmp_path / "c.yml", {}), {"A": "x"})
+
+        assert [problem.location for problem in refused.value.problems] == ["cluster.secret_file"]

@@ -33,7 +33,7 @@ from exporter.ledger.engines.database import Database
 from exporter.ledger.engines.postgresql_errors import AWAY, sentence_of, state_of
 
 if TYPE_CHECKING:
-    import psycopg
+    from exporter.ledger.engines.postgresql_connection import PatientConnection
 
 OLDEST_SERVER = 13
 MOST_CONNECTIONS = 5
@@ -45,6 +45,7 @@ _POOL_SECONDS = 10.0
 _RECONNECT_SECONDS = 2.0
 _STATEMENT_SECONDS = 30
 _LOCK_SECONDS = 10
+_SILENCE_SECONDS = 10  # what a server may be silent beyond its own deadline, which it reports when it can
 _IDLE_SECONDS = 60
 _WRITER_IDLE_SECONDS = 5  # a replica that is paused in the middle of a write keeps no other from taking over
 _ACTIVITY = ("pid", "datname", "usename", "application_name", "backend_xid", "wait_event", "state_change")
@@ -105,6 +106,7 @@ class PostgresDatabase(Database):
             if self.writer is not None:
                 settings = self._local_settings(_MIGRATION_SECONDS, _MIGRATION_SECONDS, _IDLE_SECONDS)
                 connection.exec_driver_sql(settings)
+                _driver_connection(connection).silence_seconds = _MIGRATION_SECONDS + _SILENCE_SECONDS
                 connection.execute(func.pg_advisory_xact_lock(_MIGRATING).select())
             yield connection
 
@@ -154,6 +156,7 @@ class PostgresDatabase(Database):
 
     def _begin(self, connection: Connection) -> None:
         is_reading = connection.get_execution_options().get("postgresql_readonly", False)
+        _driver_connection(connection).silence_seconds = _STATEMENT_SECONDS + _SILENCE_SECONDS
         connection.exec_driver_sql(self._settings if is_reading else self._writing)
 
     def _local_settings(self, statement_seconds: int, lock_seconds: int, idle_seconds: int) -> str:
@@ -233,13 +236,15 @@ class _Connector:
         self._failure: Exception | None = None
         self._failed_at = float("-inf")
 
-    def __call__(self) -> "psycopg.Connection[Any]":
+    def __call__(self) -> "PatientConnection":
         import psycopg
+
+        from exporter.ledger.engines.postgresql_connection import PatientConnection
 
         if self._failure is not None and time.monotonic() - self._failed_at < _RECONNECT_SECONDS:
             raise self._failure.with_traceback(None)
         try:
-            connection = psycopg.connect(**self._wanted, prepare_threshold=None)
+            connection = PatientConnection.connect(**self._wanted, prepare_threshold=None)
         except psycopg.Error as error:
             self._failure, self._failed_at = error, time.monotonic()
             raise
@@ -271,8 +276,8 @@ def _with_collation(
     return statement, parameters
 
 
-def _driver_connection(connection: Connection) -> "psycopg.Connection[Any]":
-    driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
+def _driver_connection(connection: Connection) -> "PatientConnection":
+    driver: PatientConnection = connection.connection.driver_connection  # type: ignore[assignment]
     return driver
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import httpx
 import pytest
-from helpers.running import Exporter, Running, Simulator, wait_for
+from helpers.prometheus_server import Prometheus, Samples
+from helpers.running import Exporter, Simulator, wait_for
 
 from exporter.clock import SystemClock
 from exporter.ledger import HOLD_MS, open_ledger
@@ -16,52 +16,9 @@ from exporter.simulator import Simulation
 
 pytestmark = pytest.mark.integration
 
-Samples = dict[tuple[str, ...], float]
-
 COUNTED = '{__name__=~"hex_.*_(total|count|bucket)"}'
 
 SUITES = ["bookworm", "trixie", "sid"]
-
-SCRAPE_CONFIG = """
-global: {{scrape_interval: 1s}}
-scrape_configs:
-  - job_name: hex
-    static_configs: [{{targets: ["{address}"]}}]
-"""
-
-
-class Prometheus(Running):
-    """A Prometheus that scrapes one address every second."""
-
-    def __init__(self, binary: Path, folder: Path, address: str) -> None:
-        folder.mkdir()
-        (folder / "prometheus.yml").write_text(SCRAPE_CONFIG.format(address=address))
-        flags = ["--config.file=prometheus.yml", "--storage.tsdb.path=data", "--web.listen-address=127.0.0.1:0"]
-        super().__init__([binary, *flags], folder / "prometheus.log")
-        # The port that was chosen is said with the listener; 2.x and 3.x agree on how.
-        self._url = "http://" + self.said(r'msg="Listening on".*? address=(127\.0\.0\.1:\d+)').group(1)
-        wait_for(lambda: self.get("/-/ready").is_success)
-
-    def get(self, path: str, **params: str) -> httpx.Response:
-        return httpx.get(self._url + path, params=params, timeout=60, trust_env=False, verify=False)
-
-    def query(self, expression: str, *labels: str) -> Samples:
-        """The instant vector of an expression: values by those of the labels."""
-        answer = self.get("/api/v1/query", query=expression).json()
-        assert answer["status"] == "success", answer
-        return {
-            tuple(one["metric"].get(label, "") for label in labels): float(one["value"][1])
-            for one in answer["data"]["result"]
-        }
-
-    def number(self, expression: str) -> float:
-        """The value of an expression that gives one, NaN if it gives none."""
-        return self.query(expression).get((), float("nan"))
-
-    def complaints(self) -> list[str]:
-        """What its log says at warning or above."""
-        return [line for line in self.text.splitlines() if "level=warn" in line.lower() or "level=err" in line.lower()]
-
 
 class AuditContext:
     """A workspace, the exporter that has read its history, and a burst of runs that came and went since."""
@@ -133,7 +90,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AuditContext]:
 
 @pytest.fixture
 def watching(scene: AuditContext, prometheus: Path, tmp_path: Path) -> Iterator[Prometheus]:
-    with Prometheus(prometheus, tmp_path / "prometheus", scene.exporter.address) as running:
+    with Prometheus(prometheus, tmp_path / "prometheus", [scene.exporter.address]) as running:
         yield running
 
 

@@ -1,22 +1,26 @@
-"""Two `serve` on one PostgreSQL ledger: the owner is killed or paused, the other follows Hex on, nothing is doubled."""
+"""Two `serve` on one PostgreSQL ledger: the owner is killed, paused or ended, the other follows Hex on, nothing is
+doubled, and two Prometheus that scrape both see each counter grow by what happened."""
 
 import re
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from helpers.postgres import PostgresServer
+from helpers.prometheus_server import Prometheus, Samples
 from helpers.running import Exporter, Simulator, wait_for
+
+from dashboards.promql import increase
+from exporter.clock import SystemClock
+from exporter.ledger import HOLD_MS, open_ledger
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 TAKEN_OVER_SECONDS = 15
-
-
-def libpq_url(server: PostgresServer) -> str:
-    """An address of an empty database, as libpq reads it."""
-    return f"postgresql://postgres@/{server.new_database()}?host={server.folder}"
+HEX_SILENT_SECONDS = 12
 
 
 def figure(exporter: Exporter, name: str) -> float | None:
@@ -25,65 +29,160 @@ def figure(exporter: Exporter, name: str) -> float | None:
     return sum(map(float, found)) if found else None
 
 
+def is_owner(exporter: Exporter) -> bool:
+    """Whether its page says that it owns the workspace."""
+    return figure(exporter, "hex_exporter_lease_owner") == 1
+
+
 def counters(exporter: Exporter) -> list[str]:
     """What the page counts, but for requests to Hex, which go on."""
     lines = exporter.get().text.splitlines()
     return sorted(line for line in lines if re.match(r"hex_(runs|run_seconds|missed_schedules)_total", line))
 
 
-@pytest.fixture
-def pair(tmp_path: Path, postgres_server: PostgresServer):
-    """A simulated Hex, the replica that came first, and another."""
-    with Simulator(tmp_path, "--plant-every", "1", projects=5) as simulator:
-        (tmp_path / "hex-exporter.yml").write_text(
+class Cluster:
+    """A simulated Hex, a database, and two replicas that have read the history and may show what they count."""
+
+    def __init__(self, folder: Path, server: PostgresServer, running: ExitStack) -> None:
+        self._folder, self._server, self._running = folder, server, running
+        self._database = server.new_database()
+        self.simulator = running.enter_context(Simulator(folder, "--plant-every", "3600"))
+        (folder / "hex-exporter.yml").write_text(
             f"""
 workspaces:
   - name: sim
-    base_url: "{simulator.base_url}"
+    base_url: "{self.simulator.base_url}"
     token_env: HEX_API_TOKEN
-    rate_limit: {{per_minute: 6000, per_hour: 100000, share: 1}}
-storage: {{url: "{libpq_url(postgres_server)}"}}
+    rate_limit: {{per_minute: 60000, per_hour: 1000000, share: 1}}
+collect: {{exports: false}}
+storage: {{url: "{self.url}"}}
 """
         )
-        with Exporter(tmp_path, simulator.base_url) as first:
-            first.listening()
-            wait_for(lambda: figure(first, "hex_exporter_lease_owner") == 1)
-            with Exporter(tmp_path, simulator.base_url) as second:
-                second.listening()
-                wait_for(lambda: figure(second, "hex_exporter_lease_owner") == 0)
-                yield first, second
+        first = self._started()
+        wait_for(self._has_read_the_history)
+        first.kill()
+        ledger = open_ledger(self.url, clock=SystemClock())
+        ledger.workspace("sim").release_holds(round(time.time() * 1000) + HOLD_MS + 1)
+        ledger.close()
+        self.replicas = [self._started(), self._started()]
+
+    @property
+    def url(self) -> str:
+        """The ledger's address, as libpq reads it."""
+        return f"postgresql://postgres@/{self._database}?host={self._server.folder}"
+
+    def roles(self) -> tuple[Exporter, Exporter]:
+        """The owner and the other, once that is settled and both show the same; one that was ended is started again."""
+        self.replicas = [one if one.process.poll() is None else self._started() for one in self.replicas]
+        wait_for(lambda: sum(map(is_owner, self.replicas)) == 1)
+        wait_for(lambda: counters(self.replicas[0]) == counters(self.replicas[1]))
+        first, second = self.replicas
+        return (first, second) if is_owner(first) else (second, first)
+
+    def run_away(self, seconds: float) -> None:
+        """Let a project of short runs have two a second for so long."""
+        state = self.simulator.ask("state")
+        until_ms = state["now_ms"] + int(seconds * 1000)
+        self.simulator.tell("runaway", project_id=state["planted_project_id"], until_ms=until_ms, every_seconds=0.5)
+
+    def truth(self) -> Samples:
+        """The runs that ended since first contact, by project, trigger and status."""
+        ledger = open_ledger(self.url, clock=SystemClock(), read_only=True)
+        contact_ms = ledger.workspace("sim").first_contact_ms
+        ledger.close()
+        said = self.simulator.ask("truth", ended_from=contact_ms)["runs"]
+        ended = (run for run in said if run["status"] not in ("pending", "running"))
+        return {(run["project_id"], run["trigger"], run["status"]): run["count"] for run in ended}
+
+    def counted(self, exporter: Exporter) -> Samples:
+        """The runs on a page, as `truth` has them."""
+        pattern = r'^hex_runs_total{workspace="sim",project_id="(.*)",trigger="(.*)",status="(.*)"} (\S+)$'
+        found = re.findall(pattern, exporter.get().text, re.M)
+        return {tuple(labels): float(value) for *labels, value in found if float(value)}
+
+    def _started(self) -> Exporter:
+        started = self._running.enter_context(Exporter(self._folder, self.simulator.base_url))
+        started.listening()
+        wait_for(lambda: started.get("/-/ready").is_success)
+        return started
+
+    def _has_read_the_history(self) -> bool:
+        """Whether for a second nothing was requested, after something was."""
+        before = self._requests()
+        time.sleep(1)
+        return 0 < before == self._requests()
+
+    def _requests(self) -> int:
+        return sum(one["count"] for one in self.simulator.ask("state")["requests"])
 
 
-def test_the_other_replica_follows_on_when_the_owner_is_killed(pair):
-    first, second = pair
-    wait_for(lambda: counters(second) and counters(first) == counters(second))
-    wait_for(lambda: figure(second, "hex_project_week_runs"))
-    before = figure(second, "hex_project_week_runs")
-    first.kill()
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer) -> Iterator[Cluster]:
+    with ExitStack() as running:
+        yield Cluster(tmp_path_factory.mktemp("cluster"), postgres_server, running)
+
+
+def test_two_prometheus_see_every_counter_grow_by_what_happened_though_the_owner_is_killed(
+    cluster: Cluster, prometheus: Path, tmp_path: Path
+) -> None:
+    owner, other = cluster.roles()
+    addresses = [one.address for one in cluster.replicas]
+    grown = increase("hex_runs_total", window="5m")
+    with (
+        Prometheus(prometheus, tmp_path / "one", addresses, has_rules=True) as one,
+        Prometheus(prometheus, tmp_path / "two", addresses, has_rules=True) as two,
+    ):
+        wait_for(lambda: one.number("count(hex_up)") == two.number("count(hex_up)") == 2)
+        before = cluster.truth()
+        cluster.run_away(4)
+        wait_for(lambda: cluster.counted(other) == cluster.truth() != before, seconds=100)
+        owner.kill()
+        cluster.run_away(4)
+        began = time.monotonic()
+        wait_for(lambda: is_owner(other), seconds=TAKEN_OVER_SECONDS)
+        assert time.monotonic() - began < TAKEN_OVER_SECONDS
+        assert figure(other, "hex_exporter_lease_changes_total") == figure(other, "hex_exporter_lease_epoch") - 1
+
+        def happened() -> Samples:
+            found = {labels: count - before.get(labels, 0) for labels, count in cluster.truth().items()}
+            return {labels: count for labels, count in found.items() if count}
+
+        def shown(by: Prometheus) -> Samples:
+            found = by.query(f"round({grown}) > 0", "project_id", "trigger", "status")
+            return dict(found)
+
+        wait_for(lambda: cluster.counted(other) == cluster.truth(), seconds=100)
+        wait_for(lambda: shown(one) == shown(two) == happened())
+        per_run = "workspace_project:hex_run_seconds_per_run:ratio"
+        for by in (one, two):
+            assert by.query('resets({__name__=~"hex_.*_(total|count|bucket)"}[5m]) > 0') == {}
+            assert by.query(f"count by (workspace, project_id) ({per_run}) > 1") == {}
+            assert by.query(per_run, "project_id")
+            assert not [line for line in by.complaints() if "rule" in line.lower()]
+
+
+def test_what_a_paused_owner_would_write_when_it_goes_on_is_refused(cluster: Cluster) -> None:
+    owner, other = cluster.roles()
+    epoch = figure(other, "hex_exporter_lease_epoch")
+    cluster.simulator.tell("faults", kind="slow", count=1, seconds=HEX_SILENT_SECONDS)
+    cluster.run_away(2)
+    wait_for(lambda: not cluster.simulator.ask("state")["faults"], seconds=100)  # its request is under way
+    owner.signal(signal.SIGSTOP)
     began = time.monotonic()
-    wait_for(lambda: figure(second, "hex_exporter_lease_owner") == 1, seconds=TAKEN_OVER_SECONDS)
+    wait_for(lambda: is_owner(other), seconds=TAKEN_OVER_SECONDS)
+    time.sleep(max(0.0, began + HEX_SILENT_SECONDS - time.monotonic()))  # and answered by now
+    owner.signal(signal.SIGCONT)
 
-    assert time.monotonic() - began < TAKEN_OVER_SECONDS
-    assert figure(second, "hex_exporter_lease_changes_total") == 1
-    assert figure(second, "hex_project_week_runs") >= before
-    wait_for(lambda: figure(second, "hex_project_week_runs") > before)
-
-
-def test_a_paused_owner_changes_nothing_when_it_goes_on(pair):
-    first, second = pair
-    first.signal(signal.SIGSTOP)
-    wait_for(lambda: figure(second, "hex_exporter_lease_owner") == 1, seconds=TAKEN_OVER_SECONDS)
-    first.signal(signal.SIGCONT)
-    wait_for(lambda: figure(first, "hex_exporter_lease_owner") == 0)
-
-    wait_for(lambda: counters(second) and counters(first) == counters(second))
-    assert figure(second, "hex_exporter_lease_epoch") == 2
-    assert "Traceback" not in first.text + second.text
+    owner.said("another replica owns it: nothing is written here")
+    wait_for(lambda: figure(owner, "hex_exporter_lease_owner") == 0)
+    wait_for(lambda: cluster.counted(owner) == cluster.counted(other) == cluster.truth(), seconds=100)
+    assert figure(other, "hex_exporter_lease_epoch") == epoch + 1
+    assert "Traceback" not in owner.text + other.text
 
 
-def test_an_owner_that_is_ended_is_succeeded_at_once(pair):
-    first, second = pair
-    first.signal(signal.SIGTERM)
+def test_an_owner_that_is_ended_is_succeeded_at_once(cluster: Cluster) -> None:
+    owner, other = cluster.roles()
+    owner.signal(signal.SIGTERM)
 
-    assert first.exit_status() == 0
-    wait_for(lambda: figure(second, "hex_exporter_lease_owner") == 1, seconds=5)
+    assert owner.exit_status() == 0
+    wait_for(lambda: is_owner(other), seconds=5)

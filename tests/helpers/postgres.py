@@ -16,12 +16,12 @@ from urllib.parse import quote
 
 import pytest
 
-from helpers.programs import library_path, linked, skip_absent
+from helpers.programs import linked, server_library_path, skip_absent
 
 if TYPE_CHECKING:
     import psycopg
 
-READY = "database system is ready to accept connections"
+READY = "database system is ready to accept"  # "connections", or a standby "read-only connections"
 SETTINGS = (
     *("fsync=off", "synchronous_commit=off", "full_page_writes=off"),
     *("listen_addresses=", "max_connections=40", "jit=off", "unix_socket_permissions=0777"),
@@ -36,7 +36,7 @@ class PostgresServer:
         self.folder = folder
         self.data = folder / "data"
         self._numbers = 0
-        as_user = _ordinary_user(folder)
+        as_user = ordinary_user(folder)
         init = [binary.with_name("initdb"), "--pgdata", self.data, "--username=postgres", "--auth=trust", "--no-sync"]
         init += ["--encoding=UTF8", "--locale=C"]
         done = subprocess.run(
@@ -85,6 +85,10 @@ class PostgresServer:
             self._process.send_signal(how)
             self._process.wait(DEADLINE_SECONDS)
         self._reader.join(DEADLINE_SECONDS)
+
+    def become_standby(self) -> None:
+        """Only read from the next start on, as a standby whose primary is gone."""
+        (self.data / "standby.signal").touch()
 
     def _read(self) -> None:
         assert self._process.stderr is not None
@@ -149,7 +153,7 @@ def postgres_ledgers(postgres_server: PostgresServer) -> Iterator[PostgresLedger
 @pytest.fixture(scope="session")
 def postgres_server(request: pytest.FixtureRequest, postgres: Path) -> Iterator[PostgresServer]:
     """A server that runs as long as the tests do."""
-    if "not found" in linked(postgres, library_path(postgres)):
+    if "not found" in linked(postgres, postgres.with_name("initdb"), path=server_library_path(postgres)):
         skip_absent(request.config, "the libraries of PostgreSQL", "as root: apt-get install postgresql-15")
     with running_server(postgres) as server:
         yield server
@@ -158,11 +162,11 @@ def postgres_server(request: pytest.FixtureRequest, postgres: Path) -> Iterator[
 @contextmanager
 def running_server(binary: Path) -> Iterator[PostgresServer]:
     """A server of this program, with nothing in it."""
-    env = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "LD_LIBRARY_PATH": library_path(binary)}
+    env = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "LD_LIBRARY_PATH": server_library_path(binary)}
     # Short, since the path of a socket is, and where another user can get at it.
     folder = Path(tempfile.mkdtemp(prefix="hexpg-", dir="/tmp"))
     try:
-        server = PostgresServer(_reachable(binary, folder), folder, env)
+        server = PostgresServer(reachable(binary, folder), folder, env)
         try:
             yield server
         finally:
@@ -171,7 +175,7 @@ def running_server(binary: Path) -> Iterator[PostgresServer]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _ordinary_user(folder: Path) -> dict:
+def ordinary_user(folder: Path) -> dict:
     """How a child is started so that it is not root; the folder is made its own."""
     if os.geteuid() != 0:
         return {}
@@ -180,11 +184,12 @@ def _ordinary_user(folder: Path) -> dict:
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
 
-def _reachable(binary: Path, folder: Path) -> Path:
+def reachable(binary: Path, folder: Path) -> Path:
     """The binary where an ordinary user can get at it: a tree in somebody's home is copied."""
     if os.geteuid() != 0 or all(parent.stat().st_mode & stat.S_IXOTH for parent in binary.parents):
         return binary
     tree = folder / "tree"
     # The server finds what belongs to it by its own place.
-    shutil.copytree(binary.parents[4], tree / "usr", symlinks=True)
-    return tree / "usr" / binary.relative_to(binary.parents[4])
+    usr = next(parent for parent in binary.parents if parent.name == "usr")
+    shutil.copytree(usr, tree / "usr", symlinks=True)
+    return tree / "usr" / binary.relative_to(usr)

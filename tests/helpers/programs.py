@@ -32,10 +32,11 @@ PACKAGES = {
     "alertmanager": "prometheus-alertmanager",
     "amtool": "prometheus-alertmanager",
     "postgres": "postgresql-15",
+    "pgbouncer": "pgbouncer",
     "docker_compose": "docker-compose",
 }
 BINARIES = {"alertmanager": "prometheus-alertmanager", "docker_compose": "docker-compose"}
-FOLDERS = {"postgres": "usr/lib/postgresql/15/bin"}
+FOLDERS = {"postgres": "usr/lib/postgresql/15/bin", "pgbouncer": "usr/sbin"}
 
 # What PostgreSQL of bookworm links that a slim machine may lack; fetched only where something is missing.
 LIBRARIES = (
@@ -45,6 +46,8 @@ LIBRARIES = (
     *("liblzma5", "libpam0g", "libaudit1", "libcap-ng0", "libsystemd0", "libcap2", "libgcrypt20", "libgpg-error0"),
     *("libstdc++6", "libgcc-s1"),
 )
+
+POOLER_LIBRARIES = ("libevent-2.1-7", "libc-ares2")
 
 _absent = pytest.StashKey[dict[str, str]]()
 
@@ -82,6 +85,12 @@ def docker_compose(request: pytest.FixtureRequest) -> Path:
 @pytest.fixture(scope="session")
 def postgres(request: pytest.FixtureRequest) -> Path:
     """PostgreSQL's server; `initdb` lies beside it. `postgres.py` has one that runs."""
+    return _program(request)
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(request: pytest.FixtureRequest) -> Path:
+    """PostgreSQL's connection pooler. `pgbouncer.py` has one that runs."""
     return _program(request)
 
 
@@ -139,7 +148,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         fetch(missing)
     server = unpacked(PACKAGES["postgres"], DEFAULT_SUITE)
     if server is not None and (PACKAGES["postgres"], DEFAULT_SUITE) in wanted:
-        library_path(server / FOLDERS["postgres"] / "postgres")
+        server_library_path(server / FOLDERS["postgres"] / "postgres")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -174,20 +183,26 @@ def unpacked(package: str, suite: str) -> Path | None:
     return next((CACHE / suite).glob(f"{package}-[0-9]*"), None)
 
 
-def library_path(server: Path) -> str:
-    """Where the libraries of a PostgreSQL are that this machine lacks, fetched if need be; empty if it has all."""
-    if "not found" not in linked(server):
+def library_path(*binaries: Path, packages: Iterable[str] = LIBRARIES) -> str:
+    """Where the libraries of these are that this machine lacks, fetched if need be; empty if it has all."""
+    if "not found" not in linked(*binaries):
         return ""
-    fetch((package, DEFAULT_SUITE) for package in LIBRARIES if unpacked(package, DEFAULT_SUITE) is None)
-    trees = filter(None, (unpacked(package, DEFAULT_SUITE) for package in LIBRARIES))
+    packages = tuple(packages)
+    fetch((package, DEFAULT_SUITE) for package in packages if unpacked(package, DEFAULT_SUITE) is None)
+    trees = filter(None, (unpacked(package, DEFAULT_SUITE) for package in packages))
     folders = [folder for tree in trees for place in ("lib", "usr/lib") for folder in (tree / place).glob("*-linux-*")]
     return ":".join(map(str, folders))
 
 
-def linked(server: Path, path: str = "") -> str:
-    """What the loader says about the libraries of a PostgreSQL server and of its initdb."""
-    command = ["ldd", str(server), str(server.with_name("initdb"))]
+def server_library_path(server: Path) -> str:
+    """The same for a PostgreSQL server and its initdb."""
+    return library_path(server, server.with_name("initdb"))
+
+
+def linked(*binaries: Path, path: str = "") -> str:
+    """What the loader says about the libraries of these binaries."""
     env = {**os.environ, "LD_LIBRARY_PATH": path, "LC_ALL": "C"}
+    command = ["ldd", *map(str, binaries)]
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False).stdout
 
 

@@ -1,18 +1,20 @@
 """What only a ledger in PostgreSQL has: a server that refuses, ends connections or goes away, and schemas."""
 
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from helpers.cut_proxy import CutProxy
 from helpers.manual_clock import ManualClock
-from helpers.postgres import PostgresLedgers, PostgresServer
+from helpers.postgres import PostgresLedgers, PostgresServer, running_server
 from sqlalchemy import select
 
 from exporter.config import Config, Storage, Workspace
-from exporter.errors import LedgerError, LedgerTooNewError
+from exporter.errors import LedgerAwayError, LedgerError, LedgerTooNewError
 from exporter.facts import Group
 from exporter.ledger import Ledger, WorkspaceLedger, open_ledger
 from exporter.ledger.engines import database_clock, postgresql
@@ -105,6 +107,23 @@ class TestOpening:
 
         assert "point storage.url at the primary" in refusal(read_only, manual_clock)
         open_ledger(read_only, clock=manual_clock, read_only=True).close()
+
+    @pytest.mark.slow
+    def test_a_standby_is_read_and_waited_for(self, postgres: Path, manual_clock: ManualClock) -> None:
+        with running_server(postgres) as server:
+            url = server.url(server.new_database())
+            ledger = open_ledger(url, clock=manual_clock)
+            ledger.workspace("acme").record_groups([Group(group_id="g")], 1)
+            ledger.close()
+            server.stop(signal.SIGINT)
+            server.become_standby()
+            server.start()
+
+            with pytest.raises(LedgerAwayError, match="only reads, as a standby does: point storage.url at the primary"):
+                open_ledger(url, clock=manual_clock)
+            ledger = open_ledger(url, clock=manual_clock, read_only=True)
+            assert ledger.workspace("acme").listing("groups") is not None
+            ledger.close()
 
     def test_somebody_elses_schema_is_left_alone(self, postgres_server: PostgresServer, manual_clock: Any) -> None:
         database = postgres_server.new_database()

@@ -3,6 +3,7 @@
 from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
 
 from exporter.ledger.gateway_schema import METADATA
+from exporter.ledger.schema import index_changes, lease_version
 
 __all__ = [
     "ADJUSTMENTS",
@@ -36,8 +37,11 @@ PROJECT_VERSIONS = Table(
     Column("published_ms", BigInteger),
     Column("at_ms", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
+    lease_version(),
 )
 """Versions of projects: settings and cells, read once; `published_ms` is the publication that was the last one then."""
+
+index_changes(PROJECT_VERSIONS)
 
 COUNTER_HOURS = Table(
     "counter_hours",

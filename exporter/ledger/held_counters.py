@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from sys import intern
 from typing import NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 
+from exporter.ledger.changed_rows import ChangedRows
 from exporter.ledger.codec import storable
 from exporter.ledger.histograms import Amounts
 from exporter.ledger.schema import COUNTERS, upsert
@@ -42,24 +43,22 @@ class HeldCounters:
         self._store = store
         self._workspace = workspace
         self._guard = threading.Lock()
+        self._reading = ChangedRows(store, COUNTERS, workspace)
+        self._served: dict[tuple[str, tuple[str, ...]], CounterValue] = {}
+        self._held: dict[tuple[str, tuple[str, ...]], _Held] = {}
         self.load()
 
-    def load(self) -> None:
-        """Read every sum from the table."""
-        columns = COUNTERS.c
-        with self._store.reading() as connection:
-            rows = connection.execute(
-                select(columns.metric, columns.labels, columns.value, columns.held_until_ms).where(
-                    columns.workspace == self._workspace
-                )
-            ).all()
-        served: dict[tuple[str, tuple[str, ...]], CounterValue] = {}
-        held: dict[tuple[str, tuple[str, ...]], _Held] = {}
-        for metric, text, value, until_ms in rows:
-            series = _shared(metric, json.loads(text))
-            served[series] = CounterValue(*series, value if until_ms is None else 0)
-            if until_ms is not None:
-                held[series] = _Held(value, until_ms)
+    def load(self, *, only_changes: bool = False) -> None:
+        """Read every sum from the table, or those that another replica has written since."""
+        rows = self._reading.rows(only_changes=only_changes)
+        served = {} if not only_changes else dict(self._served)
+        held = {} if not only_changes else dict(self._held)
+        for row in rows:
+            series = _shared(row.metric, json.loads(row.labels))
+            served[series] = CounterValue(*series, row.value if row.held_until_ms is None else 0)
+            held.pop(series, None)
+            if row.held_until_ms is not None:
+                held[series] = _Held(row.value, row.held_until_ms)
         with self._guard:
             self._served, self._held = served, held
 
@@ -93,6 +92,7 @@ class HeldCounters:
                     "labels": _text(labels),
                     "value": amount,
                     "held_until_ms": until_ms,
+                    "lease_version": transaction.version,
                 }
                 for (metric, labels), amount in changes.items()
             ],
@@ -119,6 +119,7 @@ class HeldCounters:
         until = COUNTERS.c.held_until_ms
         mine = update(COUNTERS).where(COUNTERS.c.workspace == self._workspace)
         with self._store.transaction(self._workspace) as transaction:
+            mine = mine.values(lease_version=transaction.version)
             transaction.connection.execute(mine.where(until <= now_ms).values(held_until_ms=None))
             transaction.connection.execute(mine.where(until > latest_ms).values(held_until_ms=latest_ms))
             transaction.after_commit(lambda: self._mirror_release(now_ms, latest_ms))

@@ -7,14 +7,15 @@ owner's own transaction, so that a replica that was paused, cut off or slow chan
 from collections.abc import Iterable, Mapping
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 
 from exporter.errors import LeaseLostError, LedgerError
 from exporter.ledger.codec import decode, encode
+from exporter.ledger.cost_schema import PROJECT_VERSIONS
 from exporter.ledger.engines import DatabaseClock
 from exporter.ledger.lease_plan import GONE_MS, MOVE_EVERY_MS, Board, Lease, Move, Replica
 from exporter.ledger.lease_schema import LEASES, REPLICAS
-from exporter.ledger.schema import META, NOTES, upsert
+from exporter.ledger.schema import COUNTERS, META, NOTES, PROJECTS, upsert
 from exporter.ledger.store import Store
 
 _MOVED = "lease_moved_ms"
@@ -38,10 +39,10 @@ class Fence:
         """This replica does not own the workspace any more."""
         self._epochs.pop(workspace, None)
 
-    def check(self, connection: Connection, workspace: str) -> None:
+    def check(self, connection: Connection, workspace: str) -> int:
         """Raise LeaseLostError unless this replica owns the workspace, and will until the transaction ends.
 
-        The row stays locked until then, and its version says to other replicas that something has changed.
+        The row stays locked until then, and its version, which is returned, says to other replicas what has changed.
         """
         epoch = self._epochs.get(workspace)
         if epoch is not None:
@@ -49,8 +50,10 @@ class Fence:
             mine = update(LEASES).where(
                 lease.workspace == workspace, lease.owner == self._replica, lease.epoch == epoch
             )
-            if connection.execute(mine.values(version=lease.version + 1, changed_ms=self._clock())).rowcount == 1:
-                return
+            changed = mine.values(version=lease.version + 1, changed_ms=self._clock()).returning(lease.version)
+            version: int | None = connection.execute(changed).scalar()
+            if version is not None:
+                return version
         raise LeaseLostError(f"workspace {workspace}: another replica owns it: nothing is written here")
 
 
@@ -82,7 +85,10 @@ class Leases:
             upsert(connection, REPLICAS, [row])
             connection.execute(delete(REPLICAS).where(REPLICAS.c.renewed_ms < now_ms - _FORGET_MS))
             known = set(connection.execute(select(LEASES.c.workspace)).scalars())
-            new = [_unowned(workspace, now_ms) for workspace in sorted(me.workspaces - known)]
+            new = [
+                _unowned(workspace, now_ms, _written(connection, workspace))
+                for workspace in sorted(me.workspaces - known)
+            ]
             upsert(connection, LEASES, new, keep=("owner", "epoch", "changed_ms"), add=("version",))
             return self._board(connection, now_ms)
 
@@ -179,8 +185,17 @@ class Leases:
         return int(connection.execute(select(self._clock())).scalar_one())
 
 
-def _unowned(workspace: str, now_ms: int) -> dict[str, object]:
-    return {"workspace": workspace, "owner": None, "epoch": 0, "version": 0, "changed_ms": now_ms}
+def _unowned(workspace: str, now_ms: int, version: int) -> dict[str, object]:
+    return {"workspace": workspace, "owner": None, "epoch": 0, "version": version, "changed_ms": now_ms}
+
+
+def _written(connection: Connection, workspace: str) -> int:
+    """The last version that rows of a workspace carry, of which no lease is known: they were copied here."""
+    newest = [
+        connection.execute(select(func.max(table.c.lease_version)).where(table.c.workspace == workspace)).scalar()
+        for table in (COUNTERS, PROJECTS, PROJECT_VERSIONS)
+    ]
+    return max(one or 0 for one in newest)
 
 
 def _replica(row: Row[tuple[object, ...]]) -> Replica:

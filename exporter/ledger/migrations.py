@@ -21,6 +21,7 @@ from exporter.ledger import (
     version_12,
     version_13,
     version_14,
+    version_15,
 )
 from exporter.ledger.engines import place, table_names
 from exporter.ledger.lease_schema import METADATA
@@ -95,6 +96,11 @@ def _from_13(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def _from_14(connection: Connection) -> None:
+    for statement in (*version_15.COLUMNS, *version_15.INDEXES):
+        connection.exec_driver_sql(statement)
+
+
 STEPS: tuple[Step, ...] = (
     _from_1,
     _from_2,
@@ -109,6 +115,7 @@ STEPS: tuple[Step, ...] = (
     _from_11,
     _from_12,
     _from_13,
+    _from_14,
 )
 """`STEPS[n - 1]` turns version n into n + 1. A step is never edited once released; it may not import `schema`."""
 
@@ -150,7 +157,10 @@ def cover(raw: sqlite3.Connection) -> None:
         raw.execute(version_5.fill("temp.credit_growth"))
     for statement in version_8.COLUMNS if found[0] < 2 else version_8.VIEWS:
         raw.execute(statement)
-    for statement in version_14.COLUMNS if found[0] < 12 else version_14.VIEWS:
+    if found[0] < 14:
+        for statement in version_14.COLUMNS if found[0] < 12 else version_14.VIEWS:
+            raw.execute(statement)
+    for statement in (*version_15.VIEWS, version_15.NEWER_COLUMN if found[0] < 10 else version_15.NEWER_VIEW):
         raw.execute(statement)
 
 

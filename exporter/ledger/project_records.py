@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import func, select
 
 from exporter.facts import Project
+from exporter.ledger.changed_rows import ChangedRows
 from exporter.ledger.codec import decode, encode, storable
 from exporter.ledger.schema import PROJECTS, RUNS, WORKSPACES, upsert
 from exporter.ledger.series_limit import ACTIVITY_MS, DAY_MS, FORGET_GONE_MS, Candidate, choose_series
@@ -76,14 +77,16 @@ class Projects:
     def __init__(self, store: Store, workspace: str) -> None:
         self._store = store
         self._workspace = workspace
+        self._known: Mapping[str, KnownProject] = {}
+        self._reading = ChangedRows(store, PROJECTS, workspace)
         self.load()
 
-    def load(self) -> None:
-        """Read every project from the table."""
-        mine = PROJECTS.c.workspace == self._workspace
-        with self._store.reading() as connection:
-            rows = connection.execute(select(PROJECTS).where(mine).order_by(PROJECTS.c.project_id)).all()
-        self._known: Mapping[str, KnownProject] = {
+    def load(self, *, only_changes: bool = False) -> None:
+        """Read every project from the table, or those that another replica has written since."""
+        rows = self._reading.rows(only_changes=only_changes)
+        if not rows and only_changes:
+            return
+        read = {
             row.project_id: KnownProject(
                 project=decode(row.body, Project) or Project(project_id=row.project_id),
                 first_seen_ms=row.first_seen_ms,
@@ -94,6 +97,8 @@ class Projects:
             )
             for row in rows
         }
+        known = {**self._known, **read} if only_changes else read
+        self._known = dict(sorted(known.items()))
 
     @property
     def known(self) -> Mapping[str, KnownProject]:
@@ -216,6 +221,7 @@ class Projects:
                     "has_series": known.has_series,
                     "schedules_since_ms": known.schedules_since_ms,
                     "progress": encode(known.progress),
+                    "lease_version": transaction.version,
                 }
                 for project_id, known in changes.items()
             ],

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 
 from exporter.facts import Project, ProjectVersion
+from exporter.ledger.changed_rows import ChangedRows
 from exporter.ledger.codec import decode, encode, storable
 from exporter.ledger.cost_schema import PROJECT_VERSIONS
 from exporter.ledger.schema import RUNS, upsert
@@ -54,17 +55,20 @@ class ProjectVersions:
     def __init__(self, store: Store, workspace: str) -> None:
         self._store = store
         self._workspace = workspace
-        self._mine = PROJECT_VERSIONS.c.workspace == workspace
+        self._reading = ChangedRows(store, PROJECT_VERSIONS, workspace)
         self._known: dict[str, dict[str, KnownVersion]] = {}
         self.revision = 0
         """Grows whenever a version is recorded."""
         self.load()
 
-    def load(self) -> None:
-        """Read again what is mirrored in memory."""
+    def load(self, *, only_changes: bool = False) -> None:
+        """Read again what is mirrored in memory, or what another replica has written since."""
+        rows = self._reading.rows(only_changes=only_changes)
+        if not rows and only_changes:
+            return
         known: dict[str, dict[str, KnownVersion]] = {}
-        with self._store.reading() as connection:
-            rows = connection.execute(select(PROJECT_VERSIONS).where(self._mine)).all()
+        if only_changes:
+            known = {project_id: dict(versions) for project_id, versions in self._known.items()}
         for row in rows:
             facts = decode(row.body, ProjectVersion)
             if facts is not None:
@@ -83,7 +87,7 @@ class ProjectVersions:
         upsert(
             transaction.connection,
             PROJECT_VERSIONS,
-            [{**row, "published_ms": published_ms, "body": encode(facts)}],
+            [{**row, "published_ms": published_ms, "body": encode(facts), "lease_version": transaction.version}],
         )
         versions = {**self._known.get(project_id, {}), version: KnownVersion(published_ms, facts)}
 

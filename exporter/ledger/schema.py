@@ -15,6 +15,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    text,
     true,
 )
 from sqlalchemy.dialects import sqlite
@@ -22,10 +23,24 @@ from sqlalchemy.dialects import sqlite
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
 
-SCHEMA_VERSION = 14
+SCHEMA_VERSION = 15
 """The version that this program writes; an older ledger is migrated to it, a newer one is refused."""
 
 METADATA = MetaData()
+
+_CHANGED: list[Index] = []
+
+
+def lease_version() -> "Column[int]":
+    """With which version of its workspace's lease a row was written last, 0 where there are no replicas."""
+    return Column("lease_version", BigInteger, nullable=False, server_default=text("0"))
+
+
+def index_changes(table: Table) -> None:
+    """Have the rows found that were written after a version; nothing is in the index where there are no replicas."""
+    column = table.c.lease_version
+    _CHANGED.append(Index(f"{table.name}_changed", table.c.workspace, column, sqlite_where=column > text("0")))
+
 
 META = Table(
     "meta",
@@ -54,8 +69,11 @@ COUNTERS = Table(
     Column("labels", Text, primary_key=True),
     Column("value", BigInteger, nullable=False),
     Column("held_until_ms", BigInteger),
+    lease_version(),
 )
 """Stored sums. `labels` is a JSON array of the label values; a series is served as 0 while it is held."""
+
+index_changes(COUNTERS)
 
 RUNS = Table(
     "runs",
@@ -93,7 +111,10 @@ PROJECTS = Table(
     Column("has_series", Boolean, nullable=False),
     Column("schedules_since_ms", BigInteger, nullable=False),
     Column("progress", Text, nullable=False),
+    lease_version(),
 )
+
+index_changes(PROJECTS)
 
 PROJECT_TABLES = Table(
     "project_tables",
@@ -228,6 +249,8 @@ def settle_for(dialect: str) -> None:
     """Say what only this database wants to know of the tables: to name another loads all of that dialect, 2 MB."""
     if dialect == "postgresql":
         RUNS_ACTIVE.dialect_kwargs["postgresql_where"] = RUNS.c.is_active == true()
+        for index in _CHANGED:
+            index.dialect_kwargs["postgresql_where"] = index.dialect_kwargs["sqlite_where"]
 
 
 def upsert(

@@ -18,15 +18,23 @@ _ROWS_AT_ONCE = 2_000
 class Fence(Protocol):
     """What lets only the owner of a workspace write to it."""
 
-    def check(self, connection: Connection, workspace: str) -> None:
-        """Raise LeaseLostError unless this process owns the workspace, and will until the transaction ends."""
+    def check(self, connection: Connection, workspace: str) -> int:
+        """Raise LeaseLostError unless this process owns the workspace, and will until the transaction ends.
+
+        Returns the version of the lease that the transaction's rows are written with.
+        """
 
 
 class Transaction:
-    """One transaction of the writer: SQL goes through `connection`, changes in memory wait for the commit."""
+    """One transaction of the writer: SQL goes through `connection`, changes in memory wait for the commit.
 
-    def __init__(self, connection: Connection) -> None:
+    `version` is that of the workspace's lease, which rows carry that replicas read when they have changed; 0 where this
+    process is the only writer.
+    """
+
+    def __init__(self, connection: Connection, version: int = 0) -> None:
         self.connection = connection
+        self.version = version
         self._waiting: list[Callable[[], None]] = []
 
     def after_commit(self, change: Callable[[], None]) -> None:
@@ -125,9 +133,8 @@ class Store:
                 if self._is_outcome_unknown:
                     self._read_again()
                 with writer.begin() as connection:
-                    if self.fence is not None:
-                        self.fence.check(connection, workspace)
-                    transaction = Transaction(connection)
+                    version = 0 if self.fence is None else self.fence.check(connection, workspace)
+                    transaction = Transaction(connection, version)
                     yield transaction
             except self.database.trouble as error:
                 self._is_outcome_unknown |= self.database.is_outcome_unknown(error)

@@ -31,9 +31,9 @@ class WorkspaceCounters:
         self._has_gateway = False
         self.first_contact = FirstContact(store, workspace)
 
-    def load(self) -> None:
-        """Read every sum, and first contact, from the tables."""
-        self._held.load()
+    def load(self, *, only_changes: bool = False) -> None:
+        """Read every sum, or those that another replica has written since, and first contact, from the tables."""
+        self._held.load(only_changes=only_changes)
         self.first_contact.load()
 
     def served(self) -> list[CounterValue]:

@@ -233,20 +233,25 @@ class WorkspaceReader:
         """The small JSON value under the key, None if there is none."""
         return self._key_values.read(key)
 
-    def refresh(self) -> None:
-        """Read again what is mirrored in memory: another replica has written the workspace. Raises LedgerError."""
-        self._reload()
+    def refresh(self, *, only_changes: bool = False) -> None:
+        """Read again what is mirrored in memory: another replica has written the workspace. Raises LedgerError.
+
+        With `only_changes` what pages show, and of the large tables only the rows that were written since the last time
+        by the same owner.
+        """
+        self._reload(only_changes=only_changes)
         self._runs.forget_everything()
         self._store.changed_elsewhere()
 
-    def _reload(self) -> None:
+    def _reload(self, *, only_changes: bool = False) -> None:
         """Read again what is mirrored in memory: others have written, or another file has come."""
-        self._projects.load()
+        self._projects.load(only_changes=only_changes)
         self._listings.load()
-        self._counters.load()
+        self._counters.load(only_changes=only_changes)
         self._requests.load()
         self.sources.load()
-        self.gateway.load()
         self.triggers.load()
         self.credits.load()
-        self.versions.load()
+        self.versions.load(only_changes=only_changes)
+        if not only_changes:
+            self.gateway.load()  # who has started what: only the owner's gateway asks

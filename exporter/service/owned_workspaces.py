@@ -51,7 +51,7 @@ class OwnedWorkspaces:
         self._keeper = keeper
         self._epochs: dict[str, int] = {}
         self._given_at: dict[str, float] = {}
-        self._versions: dict[str, int] = {}
+        self._written: dict[str, tuple[int, int]] = {}
         self._read_at: dict[str, float] = {}
         self._figures: dict[str, OwnerFigures] = {}
         self._began = time.monotonic()
@@ -111,13 +111,15 @@ class OwnedWorkspaces:
             if name in self.workers or name not in self._keeper.me.workspaces:
                 continue
             with suppress(LedgerError):  # the page says how old it is
-                if lease.version != self._versions.get(name):
-                    self._read(name)
-                    self._versions[name] = lease.version
+                written = lease.epoch, lease.version
+                if written != self._written.get(name):
+                    known_epoch, _ = self._written.get(name, (None, 0))
+                    self._read(name, only_changes=known_epoch == lease.epoch)
+                    self._written[name] = written
                 self._read_at[name] = standing.renewed_at
 
-    def _read(self, name: str) -> None:
-        self._ledger.workspace(name).refresh()
+    def _read(self, name: str, *, only_changes: bool) -> None:
+        self._ledger.workspace(name).refresh(only_changes=only_changes)
         self._assume_skew(name)
         figures = read_owner_figures(self._ledger, name)
         if figures is not None:

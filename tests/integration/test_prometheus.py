@@ -20,6 +20,7 @@ COUNTED = '{__name__=~"hex_.*_(total|count|bucket)"}'
 
 SUITES = ["bookworm", "trixie", "sid"]
 
+
 class AuditContext:
     """A workspace, the exporter that has read its history, and a burst of runs that came and went since."""
 

@@ -151,8 +151,11 @@ def test_two_prometheus_see_every_counter_grow_by_what_happened_though_the_owner
         wait_for(lambda: cluster.counted(other) == cluster.truth(), seconds=100)
         wait_for(lambda: shown(one) == shown(two) == happened())
         per_run = "workspace_project:hex_run_seconds_per_run:ratio"
+        names = one.query('count by (__name__) ({__name__=~"hex_.*_(total|count|bucket)"})', "__name__")
+        assert ("hex_runs_total",) in names
+        for (name,) in names:
+            assert one.query(f"resets({name}[5m]) > 0") == {}, name
         for by in (one, two):
-            assert by.query('resets({__name__=~"hex_.*_(total|count|bucket)"}[5m]) > 0') == {}
             assert by.query(f"count by (workspace, project_id) ({per_run}) > 1") == {}
             assert by.query(per_run, "project_id")
             assert not [line for line in by.complaints() if "rule" in line.lower()]

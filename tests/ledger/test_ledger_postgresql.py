@@ -119,7 +119,9 @@ class TestOpening:
             server.become_standby()
             server.start()
 
-            with pytest.raises(LedgerAwayError, match="only reads, as a standby does: point storage.url at the primary"):
+            with pytest.raises(
+                LedgerAwayError, match=r"only reads, as a standby does: point storage.url at the primary"
+            ):
                 open_ledger(url, clock=manual_clock)
             ledger = open_ledger(url, clock=manual_clock, read_only=True)
             assert ledger.workspace("acme").listing("groups") is not None

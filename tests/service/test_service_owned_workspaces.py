@@ -222,7 +222,7 @@ def test_a_page_that_cannot_be_brought_up_to_date_says_so(play, monkeypatch):
         second.shown("acme")
         known = second.ledger.workspace("acme")
 
-        def fail() -> None:
+        def fail(**_: bool) -> None:
             raise LedgerError("the database is away")
 
         with monkeypatch.context() as broken:

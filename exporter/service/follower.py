@@ -276,7 +276,7 @@ class Follower:
         states = PageStates(ledger, self._status, owned, self.gateways, self.clock_of)
         builder = PageBuilder()
         while True:
-            began, worked = time.monotonic(), time.thread_time()
+            began, worked, workers = time.monotonic(), time.thread_time(), owned.workers
             self._alive_at = began
             version, config = ledger.version, self._assignment.config
             try:
@@ -296,13 +296,18 @@ class Follower:
                 _log.debug("page_built", bytes=page.size(), series=page.series, milliseconds=round(taken * 1000))
                 del snapshots  # large, and not needed until the next
             self._status.page_built(taken, page.series, page.duplicates)
-            await self._clock.sleep(pause_seconds(worked, taken))
+            await self._pause(owned, workers, began + taken + pause_seconds(worked, taken))
             while (
                 self._refreshed(ledger, owned) == version
                 and self._assignment.config is config
                 and time.monotonic() - began < _OWN_METRICS_SECONDS
             ):
                 await self._clock.sleep(_LOOK_SECONDS)
+
+    async def _pause(self, owned: OwnedWorkspaces, workers: Mapping[str, Workers], until: float) -> None:
+        """Wait until then, or until another replica owns what was followed: whoever scrapes should see that soon."""
+        while (left := until - time.monotonic()) > 0 and owned.workers is workers:
+            await self._clock.sleep(min(left, _LOOK_SECONDS))
 
     def _refreshed(self, ledger: Ledger, owned: OwnedWorkspaces) -> int:
         """The version of the ledger, once what other replicas have written is read."""

@@ -30,6 +30,7 @@ from exporter.service.awaited_ledger import StoppedError, await_ledger, down_pag
 from exporter.service.lease_keeper import LeaseKeeper, Standing, make_keeper
 from exporter.service.overview_page import OverviewPage
 from exporter.service.owned_workspaces import OwnedWorkspaces
+from exporter.service.page_pause import SHORTEST_PAUSE_SECONDS, pause_seconds
 from exporter.service.page_states import PageStates
 from exporter.service.workers import Assignment, Workers, ask_run
 from exporter.triggers import RunAnswer, RunRequest
@@ -38,9 +39,6 @@ from exporter.view import Snapshot
 _log = structlog.get_logger()
 
 _OWN_METRICS_SECONDS = 10.0
-_SHORTEST_PAUSE_SECONDS = 1.0
-_PAUSE_PER_SECOND = 10
-_LONGEST_WAIT_PAUSE_SECONDS = 10.0
 _LOOK_SECONDS = 0.25
 _ALIVE_SECONDS = 60.0
 _LEDGER_RETRY_SECONDS = 10.0
@@ -289,7 +287,7 @@ class Follower:
                 if not self.showed.done():
                     self.showed.set_result(None)
                     # The template of the overview takes a while to load: the first scrape comes before it.
-                    await self._clock.sleep(_SHORTEST_PAUSE_SECONDS)
+                    await self._clock.sleep(SHORTEST_PAUSE_SECONDS)
                 self._overview.build(config, snapshots, states.reports, ledger.problem, self.standing)
             page = self._publisher.page
             if snapshots is not None:
@@ -334,15 +332,6 @@ class Follower:
         for one in snapshots:
             self.budgets_used[one.name] = _used(one)
         return snapshots
-
-
-def pause_seconds(worked: float, taken: float) -> float:
-    """How long the next page waits after one that worked so long, and took so long with what it waited for.
-
-    A database that was cut off for a minute while a page read it must not keep the page old for ten.
-    """
-    waited = min(_PAUSE_PER_SECOND * taken, _LONGEST_WAIT_PAUSE_SECONDS)
-    return max(_SHORTEST_PAUSE_SECONDS, _PAUSE_PER_SECOND * worked, waited)
 
 
 def _used(snapshot: Snapshot) -> Mapping[str, tuple[Period, float]]:

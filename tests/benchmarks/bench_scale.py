@@ -59,9 +59,7 @@ class Size:
 
     def last_run(self, project: int, now_ms: int) -> int:
         """The number of the last run of a project that has ended."""
-        return (now_ms - RUN_MS) // self.step_ms - (
-            1 if self.start_ms(project, 0) > (now_ms - RUN_MS) % self.step_ms else 0
-        )
+        return (now_ms - RUN_MS - self.start_ms(project, 0)) // self.step_ms
 
     def start_ms(self, project: int, number: int) -> int:
         """When a run of a project started: projects are spread over a step."""
@@ -134,10 +132,10 @@ def hex_server(size: Size) -> Iterator[str]:
 
 
 RUNS = """
-insert into runs (workspace, run_id, project_id, status, trigger, start_ms, end_ms, elapsed_ms, first_seen_ms, started_ms,
-                  ended_ms, is_active, was_active, is_counted, is_gone)
-select w, w || '-' || p || '-' || n, lpad(to_hex(p), 8, '0') || '-0000-4000-8000-000000000000', 'completed', 'scheduled',
-       s, s + %(run)s, %(run)s, %(now)s, s, s + %(run)s, false, false, false, false
+insert into runs (workspace, run_id, project_id, status, trigger, start_ms, end_ms, elapsed_ms, first_seen_ms,
+                  started_ms, ended_ms, is_active, was_active, is_counted, is_gone)
+select w, w || '-' || p || '-' || n, lpad(to_hex(p), 8, '0') || '-0000-4000-8000-000000000000', 'completed',
+       'scheduled', s, s + %(run)s, %(run)s, %(now)s, s, s + %(run)s, false, false, false, false
 from unnest(%(workspaces)s::text[]) w, generate_series(0, %(projects)s - 1) p,
      lateral (select p::bigint * %(step)s / %(projects)s as phase) f,
      lateral (select (%(now)s - %(run)s - phase) / %(step)s as last) l,
@@ -239,7 +237,8 @@ def measure(server: PostgresServer, database: str, size: Size, folder: Path, sec
             used = (one.cpu_seconds() - cpu) / seconds
             print(
                 f"replica {number}: {used:.2f} processors, {one.memory_mb():,.0f} MB, {one.pages()[-1][1]:,} series, "
-                f"page {statistics.median(took) / 1000:.2f} s (most {max(took) / 1000:.2f} s), {len(took)} in {seconds:.0f} s"
+                f"page {statistics.median(took) / 1000:.2f} s (most {max(took) / 1000:.2f} s), "
+                f"{len(took)} in {seconds:.0f} s"
             )
         with server.connect(database) as connection:
             (size_bytes,) = connection.execute("select pg_database_size(%s)", (database,)).fetchone()
@@ -252,20 +251,15 @@ def measure(server: PostgresServer, database: str, size: Size, folder: Path, sec
 
 
 def fail_over(server: PostgresServer, database: str, replicas: list[Replica]) -> None:
-    known = owners(server, database)
+    """Kill one, and wait until each workspace has an owner that lives."""
     replicas[0].kill()
     began = time.monotonic()
-
-    def moved() -> bool:
-        now = owners(server, database)
-        gone = [name for name, one in known.items() if now[name] != one]
-        return len(gone) > 0 and len({owner for owner, _ in now.values()}) < REPLICAS
-
-    wait_for(moved, seconds=90)
+    wait_for(lambda: len({owner for owner, _ in owners(server, database).values()}) < REPLICAS, seconds=90)
     taken = time.monotonic() - began
     verdict = "kept" if taken < PROMISE_SECONDS else "NOT KEPT"
     print(
-        f"fail-over: every workspace of the killed replica owned after {taken:.1f} s   < {PROMISE_SECONDS:.0f} s: {verdict}"
+        f"fail-over: every workspace of the killed replica owned after {taken:.1f} s   "
+        f"< {PROMISE_SECONDS:.0f} s: {verdict}"
     )
 
 

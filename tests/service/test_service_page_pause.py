@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.service.follower import pause_seconds
+from exporter.service.page_pause import pause_seconds
 
 
 @pytest.mark.parametrize(

@@ -17,14 +17,15 @@ class Prometheus(Running):
 
     def __init__(self, binary: Path, folder: Path, addresses: Sequence[str], *, has_rules: bool = False) -> None:
         folder.mkdir()
-        rules = f'rule_files: ["{RULES}/*.yml"]' if has_rules else ""
+        for file in RULES.glob("*.yml") if has_rules else ():
+            (folder / f"rules-{file.name}").write_text(file.read_text().replace("interval: 1m", "interval: 1s"))
         (folder / "prometheus.yml").write_text(
             f"""
 global: {{scrape_interval: 1s, evaluation_interval: 1s}}
 scrape_configs:
   - job_name: hex
     static_configs: [{{targets: [{", ".join(f'"{one}"' for one in addresses)}]}}]
-{rules}
+rule_files: ["rules-*.yml"]
 """
         )
         flags = ["--config.file=prometheus.yml", "--storage.tsdb.path=data", "--web.listen-address=127.0.0.1:0"]

@@ -8,13 +8,12 @@ from exporter.insight.calendar_period import (
     Period,
     days_of,
     local_day,
-    midnight_ms,
     months_of,
     period_at,
     period_before,
     same_moment,
 )
-from exporter.insight.calendar_week import previous_week_bounds, week_bounds
+from exporter.insight.calendar_week import midnight_ms, previous_week_bounds, week_bounds
 from exporter.insight.compute_profiles import BASES, Basis, ComputeProfile, ProjectProfiles
 from exporter.insight.concurrency import peak
 from exporter.insight.config_advice import fitting, fitting_schedules, unmatched, unpriced, unpriced_profiles

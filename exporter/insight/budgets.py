@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Protocol
 
-from exporter.config import Budget, Week
+from exporter.config import Budget, PeriodKind, Week
 from exporter.insight.calendar_period import Period, period_at, period_before, same_moment, week_earlier
 from exporter.insight.forecast import MOST_PERIODS, forecast
 from exporter.insight.run_usage import UNITS
@@ -54,9 +55,7 @@ def budget_status(budget: Budget, spent: Spent | None, week: Week, now_ms: int) 
     if spent is None:
         return BudgetStatus(budget=budget, period=period, windows=dict.fromkeys(WINDOWS_MS, (None, None)))
 
-    earlier = [period_before(period, budget.period, week)]
-    while len(earlier) < MOST_PERIODS:
-        earlier.append(period_before(earlier[-1], budget.period, week))
+    earlier = _earlier(period, budget.period, week)
     known = [one for one in earlier if spent.is_known_from(one[0])]
     telling = [one for one in known if spent.existed_by(one[0])]
 
@@ -99,6 +98,15 @@ def with_seats(status: BudgetStatus, seats: int | None, previous_seats: int | No
         forecast=plus(status.forecast, seats),
         windows=status.windows if seats is not None else dict.fromkeys(WINDOWS_MS, (None, None)),
     )
+
+
+@lru_cache(maxsize=100)  # the past of a budget is made of thousands of steps in each period
+def _earlier(period: Period, kind: PeriodKind, week: Week) -> tuple[Period, ...]:
+    """The periods before this one that a forecast goes by, the latest first."""
+    earlier = [period_before(period, kind, week)]
+    while len(earlier) < MOST_PERIODS:
+        earlier.append(period_before(earlier[-1], kind, week))
+    return tuple(earlier)
 
 
 def _sum(spent: Spent, start_ms: int, end_ms: int) -> int | None:

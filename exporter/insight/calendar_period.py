@@ -1,11 +1,11 @@
 """The calendar periods of a time zone, weeks and months, and the same moment in an earlier one."""
 
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from exporter.config import PeriodKind, Week
-from exporter.insight.calendar_week import week_bounds
+from exporter.insight.calendar_week import midnight_ms, week_bounds
 
 Period = tuple[int, int]
 """Start and end (exclusive) in epoch milliseconds, both at a local midnight."""
@@ -69,11 +69,6 @@ def days_in_month(day: date) -> int:
     """How many days the month of this day has."""
     first = day.replace(day=1)
     return (_next_month(first) - first).days
-
-
-def midnight_ms(day: date, zone: ZoneInfo) -> int:
-    """When the day begins."""
-    return round(datetime.combine(day, time(), zone).timestamp() * 1000)
 
 
 def local_day(at_ms: int, timezone: str) -> date:

@@ -1,6 +1,7 @@
 """The calendar week of a time zone: 167, 168 or 169 hours from its first local midnight to the next one's."""
 
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 
@@ -12,7 +13,7 @@ def week_bounds(now_ms: int, timezone: str, starts: int) -> tuple[int, int]:
     zone = ZoneInfo(timezone)
     today = datetime.fromtimestamp(now_ms / 1000, zone).date()
     first = today - timedelta(days=(today.weekday() - starts) % 7)
-    return _midnight_ms(first, zone), _midnight_ms(first + timedelta(days=7), zone)
+    return midnight_ms(first, zone), midnight_ms(first + timedelta(days=7), zone)
 
 
 def previous_week_bounds(now_ms: int, timezone: str, starts: int) -> tuple[int, int]:
@@ -21,5 +22,7 @@ def previous_week_bounds(now_ms: int, timezone: str, starts: int) -> tuple[int, 
     return week_bounds(start_ms - 1, timezone, starts)
 
 
-def _midnight_ms(day: date, zone: ZoneInfo) -> int:
+@lru_cache(maxsize=2_000)  # the same few weeks and months are wanted at each request, and at each step of the past
+def midnight_ms(day: date, zone: ZoneInfo) -> int:
+    """When the day begins."""
     return round(datetime.combine(day, time(), zone).timestamp() * 1000)

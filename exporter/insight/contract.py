@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 
 from exporter.config import Contract
 from exporter.facts import Seat
-from exporter.insight.calendar_period import Period, days_in_month, days_of, local_day, midnight_ms
+from exporter.insight.calendar_period import Period, days_in_month, days_of, local_day
+from exporter.insight.calendar_week import midnight_ms
 from exporter.insight.seat_history import SeatHistory, SeatSpan
 from exporter.insight.tariffs import MICRO, Tariff
 

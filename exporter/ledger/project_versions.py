@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, bindparam, func, select
 
 from exporter.facts import Project, ProjectVersion
 from exporter.ledger.changed_rows import ChangedRows
@@ -56,6 +56,7 @@ class ProjectVersions:
         self._store = store
         self._workspace = workspace
         self._reading = ChangedRows(store, PROJECT_VERSIONS, workspace)
+        self._named_by_runs = _named_by_runs(workspace)
         self._known: dict[str, dict[str, KnownVersion]] = {}
         self.revision = 0
         """Grows whenever a version is recorded."""
@@ -99,18 +100,22 @@ class ProjectVersions:
 
     def named_by_runs(self, since_ms: int) -> dict[str, tuple[RunVersion, ...]]:
         """The versions that runs since then name, of each project, the one that ran last first."""
-        run = RUNS.c
-        last = func.max(run.started_ms).label("last_ms")
-        first, run_ms = func.min(run.started_ms).label("first_ms"), func.sum(func.coalesce(run.elapsed_ms, 0))
-        wanted = (
-            select(run.project_id, run.version, run_ms.label("run_ms"), first, last)
-            .where(run.workspace == self._workspace, run.started_ms >= since_ms, run.version.is_not(None))
-            .group_by(run.project_id, run.version)
-            .order_by(last.desc())
-        )
         found: dict[str, list[RunVersion]] = {}
         with self._store.reading() as connection:
-            for row in connection.execute(wanted):
+            for row in connection.execute(self._named_by_runs, {"since_ms": since_ms}):
                 one = RunVersion(row.version, int(row.run_ms), row.first_ms, row.last_ms)
                 found.setdefault(row.project_id, []).append(one)
         return {project_id: tuple(versions) for project_id, versions in found.items()}
+
+
+def _named_by_runs(workspace: str) -> Select[tuple[object, ...]]:
+    """Made once: to make the statement takes longer than to execute it."""
+    run = RUNS.c
+    last = func.max(run.started_ms).label("last_ms")
+    first, run_ms = func.min(run.started_ms).label("first_ms"), func.sum(func.coalesce(run.elapsed_ms, 0))
+    return (
+        select(run.project_id, run.version, run_ms.label("run_ms"), first, last)
+        .where(run.workspace == workspace, run.started_ms >= bindparam("since_ms"), run.version.is_not(None))
+        .group_by(run.project_id, run.version)
+        .order_by(last.desc())
+    )

@@ -11,6 +11,7 @@ from exporter.ledger.store import Store, Transaction
 
 _MINUTE_MS = 60_000
 _KEEP_MS = 2 * 3_600_000  # the longest pacing window is an hour
+_FORGET_EVERY_MS = 3_600_000  # each minute would cost most requests a statement more
 
 
 class RequestCounts:
@@ -40,7 +41,7 @@ class RequestCounts:
         transaction.after_commit(lambda: setattr(self, "_cool_down_until_ms", until_ms))
 
     def record(self, transaction: Transaction, sent_ms: Collection[int], *, for_caller: bool = False) -> None:
-        """Add each request to its minute, and once a minute forget those that no window reaches."""
+        """Add each request to its minute, and once an hour forget those that no window reaches."""
         for minute_ms, count in Counter(one - one % _MINUTE_MS for one in sent_ms).items():
             for table in (REQUESTS, CALLER_REQUESTS) if for_caller else (REQUESTS,):
                 upsert(
@@ -52,11 +53,11 @@ class RequestCounts:
                 self._forget_old(transaction, table, minute_ms)
 
     def _forget_old(self, transaction: Transaction, table: Table, minute_ms: int) -> None:
-        if self._forgotten_at_ms.get(table.name) != minute_ms:
+        if abs(minute_ms - self._forgotten_at_ms.get(table.name, -_FORGET_EVERY_MS)) >= _FORGET_EVERY_MS:
             transaction.connection.execute(
                 delete(table).where(table.c.workspace == self._workspace, table.c.minute_ms < minute_ms - _KEEP_MS)
             )
-            self._forgotten_at_ms[table.name] = minute_ms  # where this is undone, the next minute forgets as much
+            self._forgotten_at_ms[table.name] = minute_ms  # where this is undone, the next time forgets as much
 
     def by_minute(self, since_ms: int) -> list[tuple[int, int]]:
         """The minutes in which requests left, the one of `since_ms` included, and how many each, in order."""

@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, false, func, or_, select, true, update
 
@@ -31,6 +33,7 @@ class Runs:
         self._refresh_before = _refresh_before(workspace)
         self._of_ids = select(RUNS).where(self._mine, RUNS.c.run_id.in_(bindparam("ids", expanding=True)))
         self._pruned_before = select(WORKSPACES.c.pruned_before_ms).where(WORKSPACES.c.workspace == workspace)
+        self._oldest = select(func.min(RUNS.c.started_ms)).where(self._mine, RUNS.c.is_active == false())
         self._settled: dict[str, Run] = {}
         """Runs that have ended, as they were listed last: listed the same again, they change nothing."""
         self._written_days: Counter[int] = Counter()
@@ -125,9 +128,8 @@ class Runs:
 
     def oldest_kept_ms(self) -> int | None:
         """The oldest ended run, or the line before which they were forgotten if that is later; None without a run."""
-        oldest = select(func.min(RUNS.c.started_ms)).where(self._mine, RUNS.c.is_active == false())
         with self._store.reading() as connection:
-            oldest_ms: int | None = connection.execute(oldest).scalar()
+            oldest_ms: int | None = connection.execute(self._oldest).scalar()
             line_ms = self.pruned_before_ms(connection)
         return None if oldest_ms is None else max(oldest_ms, line_ms or oldest_ms)
 
@@ -142,11 +144,8 @@ class Runs:
 
     def between(self, start_ms: int, end_ms: int | None, project_id: str | None = None) -> Iterator[Run]:
         """The runs placed in [start, end) by start (None: no end), read as of one moment, never all in memory."""
-        wanted = [self._mine, *self._within(start_ms, end_ms)]
-        if project_id is not None:
-            wanted.append(RUNS.c.project_id == project_id)
-        statement = select(RUNS).where(*wanted).order_by(RUNS.c.started_ms, RUNS.c.run_id)
-        for row in self._store.stream(statement):
+        statement = _whole_runs(has_end=end_ms is not None, has_project=project_id is not None)
+        for row in self._store.stream(statement, self._chosen(start_ms, end_ms, project_id)):
             yield _known_run(row).run
 
     def count_since(self, start_ms: int, project_id: str) -> int:
@@ -157,24 +156,13 @@ class Runs:
 
     def uses(self, start_ms: int, end_ms: int, project_id: str | None = None) -> Iterator[Use]:
         """What each run used that is placed in [start, end), in no order; many times faster than whole runs."""
-        run = RUNS.c
-        chosen = [] if project_id is None else [run.project_id == project_id]
-        wanted = select(
-            run.project_id,
-            run.trigger,
-            run.status,
-            run.started_ms,
-            run.elapsed_ms,
-            run.start_ms,
-            run.end_ms,
-            run.version,
-        ).where(self._mine, *self._within(start_ms, end_ms), *chosen)
+        statement = _uses_of_runs(has_project=project_id is not None)
         with self._store.reading() as connection:
-            rows = connection.execute(wanted).all()
-        for project_id, trigger, status, started_ms, elapsed_ms, from_ms, to_ms, version in rows:
+            rows = connection.execute(statement, self._chosen(start_ms, end_ms, project_id)).all()
+        for project, trigger, status, started_ms, elapsed_ms, from_ms, to_ms, version in rows:
             if elapsed_ms is None and from_ms is not None and to_ms is not None:
                 elapsed_ms = to_ms - from_ms
-            yield Use(project_id, trigger, status, started_ms, max(0, elapsed_ms or 0), version)
+            yield Use(project, trigger, status, started_ms, max(0, elapsed_ms or 0), version)
 
     def known_ids(self, run_ids: Sequence[str]) -> frozenset[str]:
         """Those of the ids whose runs are kept."""
@@ -243,6 +231,10 @@ class Runs:
                 known[row.run_id] = _known_run(row)
         return known
 
+    def _chosen(self, start_ms: int, end_ms: int | None, project_id: str | None) -> dict[str, object]:
+        values = {"mine": self._workspace, "from_ms": start_ms, "until_ms": end_ms, "project": project_id}
+        return {name: value for name, value in values.items() if value is not None}
+
     def _within(self, start_ms: int, end_ms: int | None) -> list[ColumnElement[bool]]:
         started = RUNS.c.started_ms
         return [started >= start_ms] if end_ms is None else [started >= start_ms, started < end_ms]
@@ -267,6 +259,26 @@ class Runs:
             "is_counted": known.is_counted,
             "is_gone": known.is_gone,
         }
+
+
+def _choice(*, has_end: bool, has_project: bool) -> list[ColumnElement[bool]]:
+    run = RUNS.c
+    chosen = [run.workspace == bindparam("mine"), run.started_ms >= bindparam("from_ms")]
+    chosen += [run.started_ms < bindparam("until_ms")] if has_end else []
+    return chosen + ([run.project_id == bindparam("project")] if has_project else [])
+
+
+@cache
+def _whole_runs(*, has_end: bool, has_project: bool) -> Select[tuple[object, ...]]:
+    chosen = _choice(has_end=has_end, has_project=has_project)
+    return select(RUNS).where(*chosen).order_by(RUNS.c.started_ms, RUNS.c.run_id)
+
+
+@cache
+def _uses_of_runs(*, has_project: bool) -> Select[*tuple[Any, ...]]:
+    run = RUNS.c
+    used = (run.started_ms, run.elapsed_ms, run.start_ms, run.end_ms, run.version)
+    return select(run.project_id, run.trigger, run.status, *used).where(*_choice(has_end=True, has_project=has_project))
 
 
 def _refresh_before(workspace: str) -> Select[tuple[object, ...]]:

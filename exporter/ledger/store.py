@@ -1,7 +1,7 @@
 """The open ledger: writers take turns, any number read, and what happens when the database fails."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Protocol
 
@@ -185,15 +185,17 @@ class Store:
         if self._problems and not self._is_damaged:
             self._problems.pop("read", None)
 
-    def stream(self, statement: Select[tuple[object, ...]]) -> Iterator[Row[tuple[object, ...]]]:
+    def stream(
+        self, statement: Select[tuple[object, ...]], values: Mapping[str, object] | None = None
+    ) -> Iterator[Row[tuple[object, ...]]]:
         """The rows of a query as of one moment, a few thousand in memory at a time."""
         if self.database.reader is None:
             with self.reading() as connection:
-                rows = connection.execute(statement).all()
+                rows = connection.execute(statement, values).all()
             yield from rows
             return
         with self.reading() as connection:
-            yield from connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(statement)
+            yield from connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(statement, values)
 
     def close(self) -> None:
         """Close every connection and let another writer in."""

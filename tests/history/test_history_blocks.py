@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,12 @@ def program(folder: Path, text: str) -> str:
     return str(file)
 
 
+def pieces(text: str) -> list[str]:
+    """As `history` makes them: a header, or the lines of one series."""
+    lines = text.splitlines(keepends=True)
+    return ["".join(series) for _, series in groupby(lines, lambda line: line.rsplit(" ", 2)[0])]
+
+
 @pytest.fixture
 def text(historian: Any) -> str:
     """Twenty days."""
@@ -35,7 +42,7 @@ def text(historian: Any) -> str:
 
 @pytest.mark.slow
 def test_each_text_has_its_blocks_samples_and_together_they_have_all(text: str, tmp_path: Path) -> None:
-    left = list(write_blocks(text.splitlines(keepends=True), tmp_path / "data", program(tmp_path, COPY)))
+    left = list(write_blocks(pieces(text), tmp_path / "data", program(tmp_path, COPY)))
 
     texts = {int(path.stem): path.read_text() for path in (tmp_path / "data").glob("*.om")}
     assert left == list(range(len(texts)))[::-1]
@@ -57,7 +64,7 @@ def test_what_promtool_says_is_passed_on(text: str, tmp_path: Path) -> None:
     promtool = program(tmp_path, "#!/bin/sh\necho no space left >&2; exit 1\n")
 
     with pytest.raises(HexExporterError, match=r"promtool made no block in .*: no space left"):
-        list(write_blocks(text.splitlines(keepends=True), tmp_path / "data", promtool))
+        list(write_blocks(pieces(text), tmp_path / "data", promtool))
     assert list((tmp_path / "data").iterdir()) == []
 
 
@@ -92,7 +99,7 @@ def test_prometheus_sees_the_same_as_from_one_text(
 ) -> None:
     create_blocks(promtool, text, tmp_path / "one")
     (tmp_path / "many").mkdir()
-    list(write_blocks(text.splitlines(keepends=True), tmp_path / "many" / "data", str(promtool)))
+    list(write_blocks(pieces(text), tmp_path / "many" / "data", str(promtool)))
 
     def answers(folder: Path) -> list[object]:
         with serving(prometheus, folder) as server:

@@ -36,12 +36,10 @@ def report(tmp_path_factory: Any) -> Any:
 
 def read_every_version(simulation: Any, known: Any) -> None:
     """The ledger of somebody who has followed the workspace since before the month."""
-    for project in simulation.projects:
-        versions = {run.version for run in known.runs_between(0, None) if run.project_id == project.project_id}
-        for version in filter(None, versions):
-            profile = profile_at(simulation.seed, project, int(version))
-            facts = ProjectVersion(project_id=project.project_id, version=version, profile=profile)
-            known.record_version(facts, None, 0)
+    projects = {project.project_id: project for project in simulation.projects}
+    for project_id, version in {(run.project_id, run.version) for run in known.runs_between(0, None) if run.version}:
+        profile = profile_at(simulation.seed, projects[project_id], int(version))
+        known.record_version(ProjectVersion(project_id=project_id, version=version, profile=profile), None, 0)
 
 
 def lines(report: Any) -> dict[str, dict[str, Any]]:

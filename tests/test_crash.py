@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 from helpers.running import Exporter, Simulator, wait_for
+from helpers.sizes import size
 
 from exporter.clock import SystemClock
 from exporter.ledger import HOLD_MS, WorkspaceLedger, open_ledger
 
-ROUNDS = 8
+ROUNDS = size(3, 8)
 FAULTS = ("429,probability=0.05,retry_after=1", "503,probability=0.03", "truncation,probability=0.03")
 
 Runs = Counter[tuple[str, str, str]]

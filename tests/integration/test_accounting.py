@@ -21,6 +21,7 @@ from helpers.accounting import (
     workspace_of,
 )
 from helpers.following import NOW
+from helpers.sizes import size
 
 from exporter.ledger.store import Store
 from exporter.simulator import Fault, Faults, Simulation
@@ -30,9 +31,12 @@ REFUSALS = ("400", "401", "403", "422", "429", "502", "504")
 
 @pytest.mark.integration
 @pytest.mark.timeout(900)  # a busy machine may take its time for a simulated quarter
-@pytest.mark.parametrize(("engine", "weeks"), [("sqlite", 13), ("postgresql", 2)])
+@pytest.mark.parametrize(("engine", "weeks"), [("sqlite", size(5, 13)), ("postgresql", 2)])
 def test_every_run_of_a_quarter_is_accounted_for(engine, weeks, request, manual_clock):
-    """The exporter's machine is on for two hours of a weekday; the workspace is always. On PostgreSQL, a fortnight."""
+    """The exporter's machine is on for two hours of a weekday; the workspace is always.
+
+    Five weeks have four ends of a week and one of a month; that all is accounted for at the end needs each of them.
+    """
     url = "sqlite://" if engine == "sqlite" else request.getfixturevalue("postgres_ledgers").empty()
     manual_clock.step(NOW - manual_clock.now())
     simulation = Simulation(5, 6, clock=manual_clock)
@@ -55,7 +59,7 @@ def test_every_run_of_a_quarter_is_accounted_for(engine, weeks, request, manual_
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("seed", range(3))  # each week meets every trouble, in its own order
+@pytest.mark.parametrize("seed", range(size(1, 3)))  # each week meets every trouble, in its own order
 def test_week_is_exact_whatever_goes_wrong_in_it(seed, manual_clock, tmp_path):
     """Kills, 429s, errors, pages that are broken, shifted or out of order, and a machine whose clock jumps."""
     manual_clock.step(NOW - manual_clock.now())
@@ -66,7 +70,7 @@ def test_week_is_exact_whatever_goes_wrong_in_it(seed, manual_clock, tmp_path):
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("seed", [5, 6])
+@pytest.mark.parametrize("seed", [5, 6][: size(1, 2)])
 def test_week_is_exact_while_the_database_comes_and_goes(seed, manual_clock, postgres_ledgers, monkeypatch):
     """The same, with the ledger in a database that ends connections in the middle of anything."""
     rng = random.Random(seed)
@@ -89,7 +93,11 @@ def test_week_is_exact_while_the_database_comes_and_goes(seed, manual_clock, pos
 
 @pytest.mark.slow
 def test_a_day_with_a_fault_a_minute_is_exact_and_says_nothing_false(manual_clock):
-    """One answer in each minute is broken or refused, of a random kind, in a random place."""
+    """One answer in each minute is broken or refused, of a random kind, in a random place.
+
+    Eight hours have 480 of them: each kind in each place a dozen times.
+    """
+    hours = size(8, 24)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     manual_clock.step(NOW + 8 * HOUR - manual_clock.now())
     rng = random.Random(7)
@@ -111,7 +119,7 @@ def test_a_day_with_a_fault_a_minute_is_exact_and_says_nothing_false(manual_cloc
 
     async def day() -> None:
         await following.run_for(HOUR)
-        for minute in range(24 * 60):
+        for minute in range(hours * 60):
             faults.clear()
             kind, endpoint = rng.choice((*BROKEN_PAGES, *REFUSALS)), rng.choice(("projects", "runs"))
             faults.add(Fault(kind=kind, endpoint=endpoint, count=1, retry_after=rng.choice((5, 90, None))))
@@ -124,5 +132,5 @@ def test_a_day_with_a_fault_a_minute_is_exact_and_says_nothing_false(manual_cloc
     asyncio.run(day())
 
     assert_all_is_accounted_for(simulation, following)
-    assert len(said) > 24, "most of the day the page says what was used"
+    assert len(said) > hours, "most of the day the page says what was used"
     following.ledger.close()

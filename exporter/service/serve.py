@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 _HEALTH_FLAG = "--web.health-listen-address"
 
 _STOP_SECONDS = 0.8
+_HAND_OVER_SECONDS = 5.0
+"""For how long a replica's end may take: without handing over, the others wait until its leases have run out."""
 _FIRST_PAGE_SECONDS = 0.5
 _RELOAD_SECONDS = 30.0  # the clients are made in a second; a ledger that is locked is waited for a few times
 
@@ -195,7 +197,7 @@ class Service:
                 serving.append(self.gateway.serve(stop))
             await asyncio.gather(*serving)
         finally:
-            self._follower.stop(_STOP_SECONDS)
+            self._follower.stop(_STOP_SECONDS if self._follower.standing is None else _HAND_OVER_SECONDS)
         if self._follower.opened.done() and not self._follower.opened.cancelled():
             self._follower.opened.result()
 

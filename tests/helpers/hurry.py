@@ -11,6 +11,7 @@ is `hex-exporter simulate --listen 127.0.0.1:0` in such a world.
 import re
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
@@ -91,9 +92,14 @@ def _live_in(fast: FastTime) -> None:
     SystemClock.sleep = sleep  # type: ignore[method-assign]
 
 
-if __name__ == "__main__":
-    from exporter.cli import main
+def main(arguments: Sequence[str]) -> None:
+    """Be hex-exporter in a faster time, by SINCE, STARTS, FACTOR and its own arguments."""
+    from exporter.cli import main as hex_exporter
 
-    since, starts, factor, *arguments = sys.argv[1:]
+    since, starts, factor, *own = arguments
     _live_in(FastTime(float(since), float(starts), int(factor)))
-    main(arguments, prog_name="hex-exporter")
+    hex_exporter(own, prog_name="hex-exporter")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

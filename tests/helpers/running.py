@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,8 +11,9 @@ from typing import TypeVar
 
 import httpx
 
-ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = Path(sys.executable).parent / "hex-exporter"
+from helpers.forked import ROOT as ROOT
+from helpers.forked import SCRIPT, Forked
+
 TOKEN = "hxtw_" + "5e" * 48
 
 Found = TypeVar("Found")
@@ -47,15 +47,7 @@ class Running:
 
     def __init__(self, command: Sequence[str | Path], output: Path, *, env: Mapping[str, str] | None = None) -> None:
         self.output = output
-        with output.open("ab") as out:
-            self.process = subprocess.Popen(
-                [str(part) for part in command],
-                env=environment() if env is None else dict(env),
-                cwd=output.parent,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-            )
+        self.process = _started([str(part) for part in command], output, environment() if env is None else env)
 
     def __enter__(self) -> "Running":
         return self
@@ -98,6 +90,14 @@ class Running:
     def exit_status(self, *, seconds: float = 60.0) -> int:
         """Wait for its end; its exit status."""
         return self.process.wait(seconds)
+
+
+def _started(command: list[str], output: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes] | Forked:
+    if Forked.can(command):
+        return Forked(command, env=env, cwd=output.parent, output=output)
+    with output.open("ab") as out:
+        streams = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": subprocess.STDOUT}
+        return subprocess.Popen(command, env=dict(env), cwd=output.parent, **streams)
 
 
 class Simulator(Running):

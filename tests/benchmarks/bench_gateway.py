@@ -5,6 +5,9 @@ their own on one machine. Each line has the middle and the 99th percentile of bo
 middle, the processor time that it takes in the gateway (which other load of the machine changes less), and how many
 requests reached Hex for each request of the client. A direct run request starts a run, which a hit does not. The log
 and the rows of `gateway log` are written as in service.
+
+Then how many hits one processor gives in a second, of several clients at once, and what hits take while `serve`, of
+which the gateway is a part, reads the history of a large workspace for the first time.
 """
 
 import asyncio
@@ -24,6 +27,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from helpers.running import Exporter, configuration, wait_for
+
 from exporter.clock import SystemClock
 from exporter.config import Collect, Config, FileSource, Match, Source, Storage, Workspace
 from exporter.config import Gateway as GatewaySettings
@@ -35,6 +40,9 @@ from exporter.simulator import RateLimits, Simulation, create_app
 from exporter.web import Server
 
 REQUESTS = 1_000
+CLIENTS = 4
+IMPORT_PROJECTS = 300
+IMPORT_SECONDS = 20
 WARM_UP = 50
 HEADERS = {"Authorization": "Bearer hxtp_" + "be" * 48, "Content-Type": "application/json"}
 SOURCE = Source(match=Match(project_id="*"), file=FileSource(paths=("/data",)), every_seconds=86_400)
@@ -47,14 +55,69 @@ def main() -> None:
         hex_process, hex_port = started(serve_hex)
         gateway_process, gateway_port = started(serve_gateway, hex_port, folder)
         try:
-            measure(Client(hex_port), Client(gateway_port), gateway_process.pid)
+            path = measure(Client(hex_port), Client(gateway_port), gateway_process.pid)
+            many_hits(gateway_port, path, gateway_process.pid)
         finally:
             for process in (gateway_process, hex_process):
                 process.kill()
                 process.join()
+    with tempfile.TemporaryDirectory() as folder:
+        hex_process, hex_port = started(serve_hex, IMPORT_PROJECTS)
+        try:
+            during_import(Path(folder), hex_port)
+        finally:
+            hex_process.kill()
+            hex_process.join()
 
 
-def measure(direct: "Client", gateway: "Client", gateway_pid: int | None) -> None:
+def many_hits(port: int, path: str, pid: int | None) -> None:
+    """Hits of several clients at once, by the processor time that the gateway takes for them."""
+    spent = processor_seconds(pid)
+    with multiprocessing.get_context("spawn").Pool(CLIENTS) as pool:
+        taken = pool.starmap(hits, [(port, path)] * CLIENTS)
+    count = CLIENTS * (REQUESTS + WARM_UP)
+    spent = processor_seconds(pid) - spent
+    print(
+        f"{CLIENTS} clients at once: {count / spent:,.0f} hits a second of one processor's time, p99 of each", end=" "
+    )
+    print(", ".join(milliseconds(p99(times)) for times in taken))
+
+
+def hits(port: int, path: str) -> list[float]:
+    return Client(port).times("POST", path, REQUESTS, {})
+
+
+def during_import(folder: Path, hex_port: int) -> None:
+    """Hits while the exporter beside the gateway reads the whole history."""
+    base_url = f"http://127.0.0.1:{hex_port}/api/v1"
+    gateway = "gateway: {listen_address: '127.0.0.1:0', policies: [{min_interval: 1h, writeback: skip_ok}]}\n"
+    (folder / "hex-exporter.yml").write_text(configuration(base_url, folder / "ledger.db", gateway))
+    with Exporter(folder, base_url) as exporter:
+        exporter.listening()
+        port = exporter.said(r'The gateway is listening" address=127.0.0.1:(\d+)').group(1)
+        client = Client(int(port))
+        path = f"/api/v1/projects/{Client(hex_port).project()}/runs"
+        wait_for(lambda: client.ask("GET", "/api/v1/users/me")[0].status == 200)
+        client.completed(path)
+        taken, until = [], time.monotonic() + IMPORT_SECONDS
+        while time.monotonic() < until:
+            taken += client.times("POST", path, 1, {"Prefer": "wait=30"})
+            time.sleep(0.005)
+        page = exporter.get().text
+    known, complete = (
+        int(float(line.rpartition(" ")[2]))
+        for name in ("hex_exporter_history_projects{", "hex_exporter_history_projects_complete{")
+        for line in page.splitlines()
+        if line.startswith(name)
+    )
+    print(
+        f"{len(taken)} hits while the history of {known} projects was read, {complete} complete by then: "
+        f"p50 {milliseconds(statistics.median(taken))}, p99 {milliseconds(p99(taken))}, most {milliseconds(max(taken))}"
+    )
+
+
+def measure(direct: "Client", gateway: "Client", gateway_pid: int | None) -> str:
+    """Prints the table; the path of the run requests that are hits."""
     project = direct.project()
     run_path, read_path = f"/api/v1/projects/{project}/runs", f"/api/v1/projects/{project}"
     run_id = gateway.completed(run_path)
@@ -82,6 +145,7 @@ def measure(direct: "Client", gateway: "Client", gateway_pid: int | None) -> Non
             f"{milliseconds(spent):>8}  "
             f"{calls:.2f}"
         )
+    return run_path
 
 
 def processor_seconds(pid: int | None) -> float:
@@ -150,8 +214,8 @@ def started(serve: Callable[..., None], *arguments: object) -> tuple[multiproces
     return process, here.recv()
 
 
-def serve_hex(pipe: Connection) -> None:
-    simulation = Simulation(1, PROJECTS, clock=SystemClock(), run_seconds=0.2)
+def serve_hex(pipe: Connection, projects: int = PROJECTS) -> None:
+    simulation = Simulation(1, projects, clock=SystemClock(), run_seconds=0.2)
     server = Server(create_app(simulation, limits=RateLimits(kernels=None)), listen=["127.0.0.1:0"])
     pipe.send(server.bind()[0].port)
     asyncio.run(server.serve(asyncio.Event()))

@@ -94,7 +94,7 @@ def test_200_strangers_cost_known_callers_nothing_and_hex_5_percent_of_the_rate(
         (alone, _), (beside, questions) = found
         assert beside <= max(1.5 * alone, 3.0)
         per_minute = world.pace.callers_allowed_per_minute
-        assert 0 < questions <= SHARE * per_minute * (2 + 5) + 1
+        assert 0 < questions <= SHARE * per_minute * (2 + 1) + 1
 
     in_virtual_time(live)
 

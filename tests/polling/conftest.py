@@ -22,7 +22,10 @@ def hand_made(clock) -> HandMadeHex:
 
 @pytest.fixture
 def follow(clock, tmp_path: Path):
-    """A function that follows what is behind a transport; in memory unless it must survive a restart."""
+    """A function that follows what is behind a transport; in memory unless it must survive a restart.
+
+    A request a minute is enough for one to three projects; a test of how much is requested has a larger limit.
+    """
     opened: list[Following] = []
 
     def start(
@@ -30,7 +33,7 @@ def follow(clock, tmp_path: Path):
         *,
         durable: bool = False,
         per_minute: int = 10,
-        per_hour: int = 120,
+        per_hour: int = 60,
         collect: Collect | None = None,
         token: TokenSource | None = None,
     ) -> Following:

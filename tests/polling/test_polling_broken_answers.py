@@ -40,7 +40,7 @@ class TestEmptyPages:
     def test_empty_runs_pages_without_end_are_not_followed_for_long(self, hand_made, follow):
         hand_made.add_project("p")
         hand_made.answers["projects/p/runs"] = lambda _: httpx.Response(200, json={"runs": [], "nextPage": "https://n"})
-        following = follow(hand_made.transport)
+        following = follow(hand_made.transport, per_hour=120)
 
         go(following, HOUR)
 
@@ -62,7 +62,7 @@ class TestEmptyPages:
             return httpx.Response(200, json=body | {"nextPage": "https://next"})
 
         hand_made.answers["projects/p/runs"] = same
-        following = follow(hand_made.transport)
+        following = follow(hand_made.transport, per_hour=120)
 
         go(following, HOUR)
 
@@ -81,7 +81,7 @@ class TestOrder:
             jump = 2 * HOUR if number % 7 == 0 else 0
             start = clock.now() - (1500 - number) * 600 - jump
             hand_made.add_run("p", f"r{number}", start, end=start + 5)
-        following = follow(hand_made.transport)
+        following = follow(hand_made.transport, per_hour=120)
         go(following, HOUR)
         assert sum(1 for _ in following.known.runs_between(0, None)) == 1500
         assert following.known.projects()[0].progress.known_from_ms == 0

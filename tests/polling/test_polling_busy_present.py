@@ -9,6 +9,8 @@ import pytest
 pytestmark = pytest.mark.slow
 
 HOUR = 3600
+BUSY = 6
+"""So many busy projects beside five times as many quiet ones: each has its share of the requests, however many."""
 
 
 def waits(hand_made, follow, clock, *, past_runs: int) -> list[float]:
@@ -24,24 +26,24 @@ def waits(hand_made, follow, clock, *, past_runs: int) -> list[float]:
 
     begin = clock.now()
     ended: dict[str, float] = {}
-    for project in range(12):
+    for project in range(BUSY):
         name = f"{past_runs}-{project}"
         hand_made.add_project(name)
         hand_made.answers[f"projects/{name}/runs"] = answer
         for number in range(past_runs):
             start = begin - (past_runs - number) * 3600
             hand_made.add_run(name, f"{name}-past{number}", start, end=start + 5)
-    for project in range(60):
+    for project in range(5 * BUSY):
         hand_made.add_project(f"quiet-{project}")
         for number in range(past_runs):
             start = begin - (past_runs - number) * 3600
             hand_made.add_run(
                 f"quiet-{project}", f"quiet-{project}-{number}", start, end=start + 5, runTrigger="SCHEDULED"
             )
-    following = follow(hand_made.transport, per_minute=15, per_hour=600)
+    following = follow(hand_made.transport, per_minute=8, per_hour=50 * BUSY)
 
     def start_runs() -> None:
-        for project in range(12):
+        for project in range(BUSY):
             name = f"{past_runs}-{project}"
             runs = hand_made.runs[name]
             number = int((clock.now() - begin + project * 23) // 300)

@@ -92,7 +92,7 @@ def test_a_number_that_a_run_gives_to_the_latest_version_costs_no_request(export
     exporting.add_run("orders", "o-1", start, end=start + 60, elapsedTime=60_000, projectVersion="4")
     exporting.projects["orders"]["lastViewedAt"] = stamp(start)
 
-    asyncio.run(following.run_for(12 * HOUR))
+    asyncio.run(following.run_for(4 * HOUR))
 
     assert exporting.wanted == [("orders", "latest")]
     assert following.known.versions.of("orders")["4"].facts.version == "4"
@@ -104,7 +104,7 @@ def test_a_token_that_may_not_export_is_left_in_peace(exporting, follow, status)
     for number in range(5):
         exporting.add_project(f"p{number}")
     exporting.answer = lambda project_id, version: httpx.Response(status, json={"message": "no", "code": "FORBIDDEN"})
-    following = follow(exporting.transport, collect=EXPORTS, per_hour=40)
+    following = follow(exporting.transport, collect=EXPORTS, per_hour=20)
 
     asyncio.run(following.run_for(8 * HOUR))
 
@@ -132,7 +132,7 @@ def test_a_bad_version_is_requested_again_later_and_stops_nothing(exporting, fol
     exporting.answer = lambda project_id, version: bad if project_id == "p2" else exported(project_id)
     following = follow(exporting.transport, collect=EXPORTS, per_hour=40)
 
-    asyncio.run(following.run_for(6 * HOUR))
+    asyncio.run(following.run_for(3 * HOUR))
 
     assert [project_id for project_id in ("p0", "p1", "p3") if following.known.versions.of(project_id)] == [
         "p0",
@@ -140,7 +140,7 @@ def test_a_bad_version_is_requested_again_later_and_stops_nothing(exporting, fol
         "p3",
     ]
     assert not following.known.versions.of("p2")
-    assert 1 < exporting.wanted.count(("p2", "latest")) < 8
+    assert 1 < exporting.wanted.count(("p2", "latest")) < 4
     assert exporting.requested("projects/p2/runs") > 5
     lines = [line for line in capsys.readouterr().out.splitlines() if "warning" in line]
     assert [("p2" in line, "cannot be read" in line) for line in lines if "p2" in line] == [(True, True)]
@@ -160,10 +160,10 @@ def test_one_project_that_is_refused_stops_no_other(exporting, follow, status):
     following = follow(exporting.transport, collect=EXPORTS, per_hour=40)
     waits = []
 
-    asyncio.run(following.run_for(6 * HOUR, each=lambda: waits.append(following.poller.report.problems)))
+    asyncio.run(following.run_for(3 * HOUR, each=lambda: waits.append(following.poller.report.problems)))
 
     assert [one for one in ("p0", "p1", "p3") if following.known.versions.of(one)] == ["p0", "p1", "p3"]
-    assert 1 < exporting.wanted.count(("p2", "latest")) < 8
+    assert 1 < exporting.wanted.count(("p2", "latest")) < 4
     assert following.known.collectors()["export"].success
     assert following.known.collectors()["projects"].last_status == 200
     assert not any("token" in str(one) for one in waits)

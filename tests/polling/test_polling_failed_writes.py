@@ -105,7 +105,7 @@ class TestWritesThatFail:
             for number in range(250):
                 start = clock.now() - (250 - number) * 900
                 hand_made.add_run(name, f"{name}{number}", start, end=start + 5)
-        following = follow(hand_made.transport, durable=True)
+        following = follow(hand_made.transport, durable=True, per_hour=120)
         go(following, HOUR)
         assert sum(1 for _ in following.known.runs_between(0, None)) == 750
 
@@ -126,8 +126,8 @@ class TestWritesThatFail:
         for number in range(450):
             start = clock.now() - (450 - number) * 120
             hand_made.add_run("p", f"r{number}", start, end=start + 5)
-        following = follow(hand_made.transport, durable=True)
-        go(following, HOUR)
+        following = follow(hand_made.transport, durable=True, per_hour=120)
+        go(following, HOUR / 2)
         used = following.figures()["hex_budget_used"]
         claims = []
 
@@ -138,7 +138,7 @@ class TestWritesThatFail:
                 claims.append(None)
 
         damage(following.ledger, tmp_path / "ledger.db")
-        go(following, HOUR / 2, each=note)
+        go(following, HOUR / 4, each=note)
 
         assert list(tmp_path.glob("ledger.db.corrupt-*"))
         assert None in claims

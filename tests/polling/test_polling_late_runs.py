@@ -22,7 +22,7 @@ def test_250_runs_that_appear_at_once_up_to_three_hours_late_all_count(hand_made
     for number in range(150):
         start = begin - 4 * HOUR + number * 96
         hand_made.add_run("p", f"past{number}", start, end=start + 30)
-    following = follow(hand_made.transport)
+    following = follow(hand_made.transport, per_hour=120)
     live = 0
 
     def go_on() -> None:

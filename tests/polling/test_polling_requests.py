@@ -9,7 +9,7 @@ from helpers.hand_made_answers import hourly, refusal
 
 from exporter.config import Collect
 from exporter.ledger import WorkspaceLedger
-from exporter.polling.project_details import DetailReader
+from exporter.polling import project_details
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -19,7 +19,7 @@ class TestWhatIsAsked:
     @pytest.mark.slow
     def test_unpublished_project_is_never_asked_for_runs(self, hand_made, follow):
         hand_made.add_project("draft", lastPublishedAt=None)
-        following = follow(hand_made.transport)
+        following = follow(hand_made.transport, per_hour=20)
 
         go(following, DAY / 4)
 
@@ -28,7 +28,7 @@ class TestWhatIsAsked:
     @pytest.mark.slow
     def test_archived_project_is_read_once_and_then_once_a_day(self, hand_made, follow, clock):
         hand_made.add_project("old", archivedAt="2026-01-01T00:00:00Z", schedules=[hourly()])
-        following = follow(hand_made.transport)
+        following = follow(hand_made.transport, per_hour=20)
 
         go(following, 2 * DAY)
 
@@ -81,7 +81,7 @@ class TestWhatIsAsked:
             hand_made.add_project(f"quiet{number}")
         hand_made.add_project("p")
         following = follow(hand_made.transport, per_minute=4, per_hour=240)
-        go(following, 2 * HOUR)
+        go(following, HOUR)
         before = hand_made.requested("projects/p/runs")
 
         for _ in range(10):
@@ -120,9 +120,11 @@ class TestWhatIsAsked:
         for number in range(30):
             hand_made.add_project(f"p{number}")
         looked_for = []
-        next_request = DetailReader.next_request
+        next_request = project_details.DetailReader.next_request
         monkeypatch.setattr(
-            DetailReader, "next_request", lambda *given: looked_for.append(given[1]) or next_request(*given)
+            project_details.DetailReader,
+            "next_request",
+            lambda *given: looked_for.append(given[1]) or next_request(*given),
         )
         following = follow(hand_made.transport)
 
@@ -139,7 +141,7 @@ class TestWhatIsAsked:
             hand_made.add_project(f"p{number}")
         for number in range(450):
             hand_made.add_run("p0", f"old{number}", clock.now() - (500 - number) * 3600, end=clock.now() - 60)
-        following = follow(hand_made.transport)
+        following = follow(hand_made.transport, per_hour=120)
         planned = {}
 
         def note():
@@ -157,10 +159,10 @@ class TestWhatIsAsked:
         for number in range(40):
             hand_made.add_project(f"p{number}")
         following = follow(hand_made.transport, per_minute=10, per_hour=120)
-        go(following, 2 * HOUR)
+        go(following, HOUR)
         hand_made.requests.clear()
 
-        go(following, 2 * HOUR)
+        go(following, HOUR)
 
         requested = [at for at, path in hand_made.requests if path.endswith("/runs")]
         assert len(requested) > 60
@@ -183,15 +185,18 @@ class TestWhatIsAsked:
         assert {tables[0].connection_id for tables in following.known.tables().values()} == {"warehouse"}
 
     @pytest.mark.slow
-    def test_cells_cost_at_most_200_requests_a_day(self, hand_made, follow, clock):
-        for number in range(230):
+    def test_cells_cost_at_most_200_requests_a_day(self, hand_made, follow, monkeypatch):
+        """With an allowance of a tenth of that, and a tenth of the projects that it would take."""
+        assert project_details.CELLS_PER_DAY == 200
+        monkeypatch.setattr(project_details, "CELLS_PER_DAY", 20)
+        for number in range(23):
             hand_made.add_project(f"p{number}", lastEditedAt="2026-01-01T00:00:00Z")
             hand_made.answers[f"projects/p{number}/queriedTables"] = refusal(403)
-        following = follow(hand_made.transport, per_minute=60, per_hour=3600)
+        following = follow(hand_made.transport, per_minute=60, per_hour=360)
 
         go(following, HOUR / 2)
 
-        assert hand_made.requested("cells") == 200
+        assert hand_made.requested("cells") == 20
 
 
 @pytest.mark.slow

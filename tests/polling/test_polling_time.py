@@ -7,6 +7,7 @@ import httpx
 import pytest
 from helpers.accounting import OffClock
 from helpers.following import Following
+from helpers.sizes import size
 
 from exporter.config import Collect, RateLimit
 from exporter.hexapi import TokenSource
@@ -14,6 +15,8 @@ from exporter.hexapi import TokenSource
 pytestmark = pytest.mark.slow
 
 MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
+LONG = 80 * MINUTE
+"""A process prunes after an hour for the first time, and then each ten minutes."""
 
 
 @pytest.fixture
@@ -26,7 +29,7 @@ def follow(machine, hand_made):
     """A function that follows the hand-made workspace on the machine's clock; what it knows survives a restart."""
     opened: list[Following] = []
 
-    def start(per_minute: int = 2) -> Following:
+    def start(per_minute: int = 1) -> Following:
         limit = RateLimit(per_minute=per_minute, per_hour=per_minute * 60, share=1.0)
         token = TokenSource(value="hxtw_" + "ab" * 48)
         collect = Collect(
@@ -72,10 +75,10 @@ class TestPruning:
         go(following, 10 * MINUTE)
         machine.off = off
         following.restart()
-        go(following, 2 * HOUR)
+        go(following, LONG)
         machine.off = 0
         following.restart()
-        go(following, 2 * HOUR)
+        go(following, LONG)
 
         assert stored(following) == 60
 
@@ -83,11 +86,11 @@ class TestPruning:
         following = follow()
         go(following, 10 * MINUTE)
         busy.lags_seconds = -900 * DAY
-        go(following, 2 * HOUR)
+        go(following, LONG)
         following.restart()
-        go(following, 2 * HOUR)
+        go(following, LONG)
         busy.lags_seconds = 0
-        go(following, 2 * HOUR)
+        go(following, LONG)
 
         assert stored(following) == 60
 
@@ -166,7 +169,7 @@ class TestFirstContact:
         assert following.known.collectors()["projects"].success
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(size(1, 6)))
 def test_days_of_wrong_clocks_lose_and_invent_nothing(seed, hand_made, follow, machine, clock):
     """Steps of the machine, bursts of wrong dates and restarts: exact in the end, and never of the future."""
     rng = random.Random(seed)

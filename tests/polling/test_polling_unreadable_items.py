@@ -107,7 +107,7 @@ def test_a_run_that_cannot_be_read_is_counted_as_such_and_known_once_it_can(hand
 class TestARunThatCannotBeReadForLong:
     """Nothing is complete beyond it, for a day; a run that was known before it broke holds nothing up."""
 
-    def broken(self, hand_made, follow, clock, later=110, per_hour=120):
+    def broken(self, hand_made, follow, clock, later=110, per_hour=60):
         hand_made.add_project("p")
         hand_made.add_run("p", "first", clock.now() - HOUR, end=clock.now() - HOUR + 5)
         following = follow(hand_made.transport, per_hour=per_hour)
@@ -131,7 +131,7 @@ class TestARunThatCannotBeReadForLong:
         self, hand_made, follow, clock
     ):
         following, run, good = self.broken(hand_made, follow, clock)
-        go(following, 5 * HOUR)
+        go(following, 3 * HOUR)
         assert self.until(following) <= self.start
         assert self.runs(following) == 111
         run.update(good)
@@ -143,7 +143,7 @@ class TestARunThatCannotBeReadForLong:
 
     def test_a_restart_does_not_pass_it_over(self, hand_made, follow, clock):
         following, run, good = self.broken(hand_made, follow, clock)
-        go(following, 5 * HOUR)
+        go(following, 3 * HOUR)
         following.poller.load()
         run.update(good)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import bindparam, delete, exists, select
 
 from exporter.ledger.codec import storable
 from exporter.ledger.histograms import Amounts
@@ -58,7 +58,12 @@ class SourceRepository:
         self._store = store
         self._workspace = workspace
         self._count = count
-        self._spans_are_mine = SOURCE_SPANS.c.workspace == workspace
+        span = SOURCE_SPANS.c
+        self._spans_are_mine = span.workspace == workspace
+        # Made once: to make a statement takes longer than to execute it, and each probe wants these.
+        of_key = (self._spans_are_mine, span.key == bindparam("of"))
+        self._last_span = select(SOURCE_SPANS).where(*of_key).order_by(span.number.desc()).limit(1)
+        self._delete_ahead = delete(SOURCE_SPANS).where(*of_key, span.first_finished_ms > bindparam("began"))
         self.load()
 
     def load(self) -> None:
@@ -203,13 +208,14 @@ class SourceRepository:
     ) -> tuple[Span, int]:
         """Write the span that this probe belongs to, the last one or a new one, and return it with its number."""
         connection, span = transaction.connection, SOURCE_SPANS.c
-        of_key = (self._spans_are_mine, span.key == key)
         # Before spans are deleted: no later one may have the number of one that is gone.
-        latest = connection.execute(select(func.max(span.number)).where(*of_key)).scalar() or 0
+        last = connection.execute(self._last_span, {"of": key}).one_or_none()
+        latest = 0 if last is None else last.number
         # Without a step of the clock this finds nothing: probes of one source follow one another.
-        ahead = connection.execute(delete(SOURCE_SPANS).where(*of_key, span.first_finished_ms > began_ms)).rowcount
-        number = connection.execute(select(func.max(span.number)).where(*of_key)).scalar()
-        last = connection.execute(select(SOURCE_SPANS).where(*of_key, span.number == number)).one_or_none()
+        ahead = connection.execute(self._delete_ahead, {"of": key, "began": began_ms}).rowcount
+        if ahead:
+            last = connection.execute(self._last_span, {"of": key}).one_or_none()
+        number = None if last is None else last.number
         current = Span(
             digest=digest,
             first_began_ms=began_ms,
@@ -225,7 +231,8 @@ class SourceRepository:
                     "last_began_ms": min(last.last_began_ms, began_ms),
                     "last_finished_ms": began_ms,
                 }
-                connection.execute(SOURCE_SPANS.update().where(*of_key, span.number == number).values(ended))
+                of_key = (self._spans_are_mine, span.key == key, span.number == number)
+                connection.execute(SOURCE_SPANS.update().where(*of_key).values(ended))
             number = latest + 1
         row = {
             "workspace": self._workspace,

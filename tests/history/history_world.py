@@ -86,18 +86,22 @@ def learn(
         workspace.record_runs(project.project_id, mine, progress, at_ms)
 
 
-_SAMPLE = re.compile(r"^(\w+)\{(.*)\} (\S+) (\d+)$")
+_SERIES = re.compile(r"(\w+)\{(.*)\}")
 _PAIR = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+_OF_THE_TARGET = {"workspace", "job", "instance"}
 
 
 def parsed(text: str) -> Samples:
     found: Samples = {}
+    series: dict[str, dict[int, float]] = {}
     for line in text.splitlines():
         if line.startswith("#"):
             continue
-        sample = _SAMPLE.match(line)
-        assert sample is not None, line
-        name, pairs, value, seconds = sample.groups()
-        labels = tuple(text for label, text in _PAIR.findall(pairs) if label not in {"workspace", "job", "instance"})
-        found.setdefault(name, {}).setdefault(labels, {})[int(seconds) * 1000] = float(value)
+        head, value, seconds = line.rsplit(" ", 2)
+        if head not in series:
+            sample = _SERIES.fullmatch(head)
+            assert sample is not None, line
+            labels = tuple(value for label, value in _PAIR.findall(sample[2]) if label not in _OF_THE_TARGET)
+            series[head] = found.setdefault(sample[1], {}).setdefault(labels, {})
+        series[head][int(seconds) * 1000] = float(value)
     return found

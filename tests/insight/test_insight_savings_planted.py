@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 from helpers.evidencing import PRICES, StillClock, is_found, is_of, month_micro_usd, read_audit_input, without_tables
+from helpers.sizes import size
 from msgspec.structs import replace
 
 from exporter.facts import FINDING_KINDS
@@ -13,8 +14,8 @@ from exporter.simulator import Simulation
 
 NOW = 1_795_000_000.0
 
-WORKSPACES = ((1, 40), (2, 40), (3, 80), (5, 120), (7, 200))
-"""Seeds and sizes."""
+WORKSPACES = ((1, 40), (3, 80), (2, 40), (5, 120), (7, 200))[: size(2, 5)]
+"""Seeds and sizes: each sort of waste is planted in the smallest one already."""
 
 
 @pytest.fixture(scope="module", params=WORKSPACES, ids=lambda pair: f"seed-{pair[0]}-{pair[1]}-projects")

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from helpers.evidencing import PRICES, StillClock, is_of, read_audit_input
+from helpers.sizes import size
 from msgspec.structs import replace as replaced
 
 from exporter.facts import Seat, Thread
@@ -171,7 +172,7 @@ class TestMoney:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1, 9))
+@pytest.mark.parametrize("seed", range(1, 1 + size(2, 8)))
 def test_planted_tasks_and_evals_are_found_and_nothing_else(seed: int) -> None:
     simulation: Any = Simulation(seed, 40, clock=StillClock(1_795_000_000.0))
     pieces = [one for one in simulation.waste if one.kind == "recurring_threads"]

@@ -15,7 +15,7 @@ from exporter.ledger.cost_schema import PROJECT_VERSIONS
 from exporter.ledger.engines import DatabaseClock
 from exporter.ledger.lease_plan import GONE_MS, MOVE_EVERY_MS, Board, Lease, Move, Replica
 from exporter.ledger.lease_schema import LEASES, REPLICAS
-from exporter.ledger.schema import COUNTERS, META, NOTES, PROJECTS, upsert
+from exporter.ledger.schema import COUNTERS, META, NOTES, PROJECTS, RUN_DAYS, upsert
 from exporter.ledger.store import Store
 
 _MOVED = "lease_moved_ms"
@@ -193,7 +193,7 @@ def _written(connection: Connection, workspace: str) -> int:
     """The last version that rows of a workspace carry, of which no lease is known: they were copied here."""
     newest = [
         connection.execute(select(func.max(table.c.lease_version)).where(table.c.workspace == workspace)).scalar()
-        for table in (COUNTERS, PROJECTS, PROJECT_VERSIONS)
+        for table in (COUNTERS, PROJECTS, PROJECT_VERSIONS, RUN_DAYS)
     ]
     return max(one or 0 for one in newest)
 

@@ -22,6 +22,7 @@ from exporter.ledger import (
     version_13,
     version_14,
     version_15,
+    version_16,
 )
 from exporter.ledger.engines import place, table_names
 from exporter.ledger.lease_schema import METADATA
@@ -101,6 +102,11 @@ def _from_14(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def _from_15(connection: Connection) -> None:
+    for statement in (*version_16.TABLES, *version_16.INDEXES):
+        connection.exec_driver_sql(statement)
+
+
 STEPS: tuple[Step, ...] = (
     _from_1,
     _from_2,
@@ -116,6 +122,7 @@ STEPS: tuple[Step, ...] = (
     _from_12,
     _from_13,
     _from_14,
+    _from_15,
 )
 """`STEPS[n - 1]` turns version n into n + 1. A step is never edited once released; it may not import `schema`."""
 
@@ -142,6 +149,7 @@ def cover(raw: sqlite3.Connection) -> None:
         (11, version_11.TABLES),
         (12, version_12.TABLES),
         (13, version_13.TABLES),
+        (16, version_16.TABLES),
     )
     for table in (table for number, tables in added if found[0] < number for table in tables):
         raw.execute(table.replace("CREATE TABLE", "CREATE TEMPORARY TABLE", 1))
@@ -160,8 +168,9 @@ def cover(raw: sqlite3.Connection) -> None:
     if found[0] < 14:
         for statement in version_14.COLUMNS if found[0] < 12 else version_14.VIEWS:
             raw.execute(statement)
-    for statement in (*version_15.VIEWS, version_15.NEWER_COLUMN if found[0] < 10 else version_15.NEWER_VIEW):
-        raw.execute(statement)
+    if found[0] < 15:
+        for statement in (*version_15.VIEWS, version_15.NEWER_COLUMN if found[0] < 10 else version_15.NEWER_VIEW):
+            raw.execute(statement)
 
 
 def schema_version(connection: Connection, name: str) -> int:

@@ -1,6 +1,5 @@
 """The run records: taken in, read, forgotten."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -10,13 +9,15 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete
 from exporter.facts import ACTIVE_STATUSES, Run
 from exporter.insight import UNBILLED, Use
 from exporter.ledger.first_contact import Border
+from exporter.ledger.last_runs import LastRuns
 from exporter.ledger.run_counting import REFRESHES, KnownRun, sighted
 from exporter.ledger.schema import RUNS, WORKSPACES, upsert
 from exporter.ledger.store import Store, Transaction
+from exporter.ledger.written_days import DAY_MS, WrittenDays
 
 _IDS_AT_ONCE = 500
 _MOST_SETTLED = 2000  # a megabyte: the newest page of twenty projects
-_DAY_MS = 86_400_000
+_MOST_COUNTS = 3  # this week and the last, and what else was read of late
 
 QUARTER_MS = 900_000
 """A quarter of an hour: every time zone in use is a multiple of it from UTC."""
@@ -36,14 +37,14 @@ class Runs:
         self._oldest = select(func.min(RUNS.c.started_ms)).where(self._mine, RUNS.c.is_active == false())
         self._settled: dict[str, Run] = {}
         """Runs that have ended, as they were listed last: listed the same again, they change nothing."""
-        self._written_days: Counter[int] = Counter()
-        self._everything_written = 0
+        self._written = WrittenDays(store, workspace)
+        self._last = LastRuns(store, workspace, self._written)
+        self._counts: dict[tuple[int, int], tuple[int, dict[str, int]]] = {}
         store.when_lost(self.forget_everything)
 
     def revision(self, start_ms: int, end_ms: int) -> int:
-        """A number that grows when this process writes a run placed in [start, end), and maybe at other times."""
-        days = range(start_ms // _DAY_MS, (end_ms - 1) // _DAY_MS + 1)
-        return self._everything_written + sum(self._written_days[day] for day in days)
+        """A number that grows when a run placed in [start, end) is written, and maybe at other times."""
+        return self._written.revision(start_ms, end_ms)
 
     def record(self, transaction: Transaction, seen: Sequence[Run], border: Border, at_ms: int) -> list[KnownRun]:
         """Take in runs as they were listed; returns those that have come to count by it, the earliest first."""
@@ -60,10 +61,8 @@ class Runs:
                 after[run.run_id] = known
         changed = [known for run_id, known in after.items() if known != before.get(run_id)]
         upsert(connection, RUNS, [self._columns(known) for known in changed])
-        places = {
-            known.started_ms // _DAY_MS for run in changed for known in (run, before.get(run.run.run_id)) if known
-        }
-        transaction.after_commit(lambda: self._written_days.update(places))
+        places = {known.started_ms // DAY_MS for run in changed for known in (run, before.get(run.run.run_id)) if known}
+        self._written.note(transaction, places)
         settled = {run.run_id: run for run in seen if (known := after.get(run.run_id)) and not known.run.is_active}
         transaction.after_commit(lambda: self._settle(settled))
         counted = [
@@ -123,7 +122,8 @@ class Runs:
                 or_(RUNS.c.ended_ms < before_ms, RUNS.c.is_gone == true()),
             )
         )
-        transaction.after_commit(self.forget_everything)
+        self._written.note_all(transaction)
+        transaction.after_commit(self._settled.clear)
         return deleted.rowcount
 
     def oldest_kept_ms(self) -> int | None:
@@ -182,13 +182,20 @@ class Runs:
 
     def counts(self, start_ms: int, end_ms: int) -> dict[str, int]:
         """How many runs each project started in [start, end), those that got no kernel left out."""
+        revision = self.revision(start_ms, end_ms)
+        known = self._counts.get((start_ms, end_ms))
+        if known is not None and known[0] == revision and not self._store.is_read_only:
+            return dict(known[1])
         statement = (
             select(RUNS.c.project_id, func.count())
             .where(self._mine, *self._within(start_ms, end_ms), RUNS.c.status != UNBILLED)
             .group_by(RUNS.c.project_id)
         )
         with self._store.reading() as connection:
-            return {row[0]: row[1] for row in connection.execute(statement)}
+            found = {row[0]: row[1] for row in connection.execute(statement)}
+        kept = list(self._counts.items())[-_MOST_COUNTS:]
+        self._counts = {**dict(kept), (start_ms, end_ms): (revision, found)}
+        return dict(found)
 
     def starts_by_quarter(self, start_ms: int, end_ms: int) -> dict[tuple[str, int], int]:
         """How many runs of each project started in each quarter of an hour since the epoch, of [start, end).
@@ -206,17 +213,16 @@ class Runs:
 
     def latest(self) -> dict[tuple[str, str], int]:
         """When the last run of each project in each status started, in milliseconds."""
-        statement = (
-            select(RUNS.c.project_id, RUNS.c.status, func.max(RUNS.c.started_ms))
-            .where(self._mine)
-            .group_by(RUNS.c.project_id, RUNS.c.status)
-        )
-        with self._store.reading() as connection:
-            return {(project, status): start for project, status, start in connection.execute(statement)}
+        return self._last.read()
+
+    def load(self, *, only_changes: bool = False) -> None:
+        """See on which days another replica has written runs. Raises LedgerError."""
+        if self._written.load(only_changes=only_changes):
+            self._settled = {}
 
     def forget_everything(self) -> None:
         """Let every revision be a new one: any run may have been written."""
-        self._everything_written += 1
+        self._written.forget()
         self._settled = {}
 
     def _settle(self, listed: Mapping[str, Run]) -> None:

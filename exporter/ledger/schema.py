@@ -23,7 +23,7 @@ from sqlalchemy.dialects import sqlite
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
 
-SCHEMA_VERSION = 15
+SCHEMA_VERSION = 16
 """The version that this program writes; an older ledger is migrated to it, a newer one is refused."""
 
 METADATA = MetaData()
@@ -99,6 +99,17 @@ RUNS = Table(
 Index("runs_by_start", RUNS.c.workspace, RUNS.c.started_ms, RUNS.c.project_id, RUNS.c.status)
 Index("runs_by_project", RUNS.c.workspace, RUNS.c.project_id, RUNS.c.status, RUNS.c.started_ms)
 RUNS_ACTIVE = Index("runs_active", RUNS.c.workspace, RUNS.c.project_id, sqlite_where=RUNS.c.is_active == true())
+
+RUN_DAYS = Table(
+    "run_days",
+    METADATA,
+    Column("workspace", Text, primary_key=True),
+    Column("day", BigInteger, primary_key=True),
+    lease_version(),
+)
+"""The days since the epoch on which runs are placed that have been written; -1: on any day. Only replicas have rows."""
+
+index_changes(RUN_DAYS)
 
 PROJECTS = Table(
     "projects",

@@ -172,7 +172,7 @@ class WorkspaceReader:
     def runs_revision(self, start_ms: int, end_ms: int) -> int:
         """Grows when a run placed in [start, end) is written, so that sums over it need not be made again in between.
 
-        Only what this process writes is seen; a reader beside it has to ask anew.
+        Only what this process writes, or `refresh` has seen, is known of; a reader beside it has to read anew.
         """
         return self._runs.revision(start_ms, end_ms)
 
@@ -240,7 +240,7 @@ class WorkspaceReader:
         by the same owner.
         """
         self._reload(only_changes=only_changes)
-        self._runs.forget_everything()
+        self._runs.load(only_changes=only_changes)
         self._store.changed_elsewhere()
 
     def _reload(self, *, only_changes: bool = False) -> None:

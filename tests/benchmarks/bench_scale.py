@@ -223,7 +223,7 @@ def measure(server: PostgresServer, database: str, size: Size, folder: Path, sec
         # All at once: each takes its part, so that none has to be moved.
         replicas = [running.enter_context(Replica(folder, number, url)) for number in range(REPLICAS)]
         began = time.monotonic()
-        wait_for(lambda: settled(server, database, size), seconds=120, every=0.5)
+        wait_for(lambda: settled(server, database, size), seconds=900, every=0.5)
         wait_for(lambda: all(len(one.pages()) >= 3 for one in replicas), seconds=900, every=1)
         print(f"every workspace owned and three pages of each replica after {time.monotonic() - began:.0f} s")
         before = [(one.cpu_seconds(), len(one.pages())) for one in replicas]

@@ -2,13 +2,13 @@
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from helpers.manual_clock import ManualClock
 from helpers.postgres import PostgresLedgers
 
-from exporter.facts import Project, ProjectVersion
+from exporter.facts import Project, ProjectVersion, Run
 from exporter.ledger import Leases, Ledger, Replica, RunProgress, WorkspaceLedger, open_ledger
 from exporter.ledger.changed_rows import ChangedRows
 from exporter.ledger.copying import copy_ledger
@@ -16,6 +16,7 @@ from exporter.ledger.cost_schema import PROJECT_VERSIONS
 from exporter.ledger.schema import COUNTERS, PROJECTS
 
 NOW_MS = 1_795_000_000_000
+DAY_MS = 86_400_000
 PROJECTS_LISTED = 20
 RUNS = "hex_runs_total"
 
@@ -66,7 +67,15 @@ def shown(workspace: WorkspaceLedger) -> tuple[object, ...]:
     """What a page shows of the tables that are read so."""
     projects = {one.project.project_id: one for one in workspace.projects(include_gone=True)}
     versions = {project_id: dict(workspace.versions.of(project_id)) for project_id in projects}
-    return projects, sorted(workspace.counters()), versions
+    return projects, sorted(workspace.counters()), versions, runs_of(workspace)
+
+
+def runs_of(workspace: WorkspaceLedger) -> tuple[object, ...]:
+    """What a page shows of runs that is not read anew for each."""
+    weeks = [
+        workspace.week_counts(NOW_MS + 7 * week * DAY_MS, NOW_MS + 7 * (week + 1) * DAY_MS) for week in (-2, -1, 0)
+    ]
+    return workspace.last_runs(), weeks
 
 
 @pytest.mark.parametrize("table", [COUNTERS, PROJECTS, PROJECT_VERSIONS], ids=str)
@@ -84,12 +93,13 @@ def test_only_rows_that_were_written_since_are_read(pair: Pair, table) -> None:
 
 
 def test_by_what_has_changed_another_replica_comes_to_show_all_that_the_owner_does(
-    pair: Pair, manual_clock: ManualClock
+    pair: Pair, postgres_ledgers: PostgresLedgers, manual_clock: ManualClock
 ) -> None:
+    beside = open_ledger(postgres_ledgers.url, clock=manual_clock, read_only=True)  # which remembers none of it
     dice = random.Random(17)
-    for step in range(30):
+    for step in range(60):
         project_id, at_ms = f"p{dice.randrange(PROJECTS_LISTED)}", NOW_MS + step
-        match dice.randrange(5):
+        match dice.randrange(10):
             case 0:
                 pair.owner.record_projects(dice.sample(listed(dice.randrange(9)), 15), at_ms)
             case 1:
@@ -98,12 +108,23 @@ def test_by_what_has_changed_another_replica_comes_to_show_all_that_the_owner_do
                 pair.owner.record_runs(project_id, [], RunProgress(known_until_ms=at_ms), at_ms)
             case 3:
                 pair.owner.record_version(ProjectVersion(project_id=project_id, version=str(step)), step, at_ms)
-            case 4:
+            case 4 | 5 | 6 | 7 | 8:
+                started_ms = at_ms - dice.randrange(10 * DAY_MS)
+                status = dice.choice(("completed", "running"))
+                run = Run(run_id=str(dice.randrange(5)), project_id="p1", status=status, start_ms=started_ms)
+                if status == "completed":
+                    run = replace(run, end_ms=started_ms + 1)
+                pair.owner.record_runs("p1", [run], RunProgress(known_until_ms=at_ms), at_ms)
+                if dice.random() < 0.3:
+                    pair.owner.prune(at_ms - 5 * DAY_MS)
+            case 9:
                 manual_clock.advance(60)
                 pair.owner.release_holds(pair.ledgers[0].now_ms)
         if dice.random() < 0.6:
             pair.other.refresh(only_changes=True)
             assert shown(pair.other) == shown(pair.owner)
+            assert runs_of(pair.owner) == runs_of(beside.workspace("acme"))
+    beside.close()
 
 
 def test_what_is_written_after_a_copy_is_seen_by_the_replicas_of_the_copy(

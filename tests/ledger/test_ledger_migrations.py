@@ -29,7 +29,7 @@ def version_1(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(params=[1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 13, 14])
+@pytest.fixture(params=[1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 13, 14, 15])
 def older(version_1: Path, request: pytest.FixtureRequest) -> tuple[Path, int]:
     """A ledger as each version before the current one wrote it, and that version."""
     engine = writer_engine(version_1)

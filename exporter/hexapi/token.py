@@ -114,7 +114,8 @@ class TokenSource:
 
     def _unreadable(self, file: Path, reason: str) -> ConfigError:
         self._seen = None
-        return ConfigError(ConfigProblem(self._setting, f"the file {file} cannot be read as a token: {reason}"))
+        problem = f"the file {file} cannot be read as a {_kind(self._holds)}: {reason}"
+        return ConfigError(ConfigProblem(self._setting, problem))
 
 
 def _identity(status: os.stat_result) -> tuple[int, int, int]:
@@ -128,6 +129,10 @@ def _trimmed(written: str) -> str:
     return "\n".join(lines[filled[0] : filled[-1] + 1]) if filled else ""
 
 
+def _kind(holds: str) -> str:
+    return "token" if holds.endswith("token") else holds
+
+
 def _problem(secret: Secret, holds: str) -> str | None:
     """What is wrong with the token, as the end of a sentence; the token itself is not in it."""
     if not secret.reveal().strip():
@@ -135,5 +140,5 @@ def _problem(secret: Secret, holds: str) -> str | None:
     if len(secret.reveal()) > _LENGTH_LIMIT:
         return f"holds more than {_LENGTH_LIMIT} characters, a {holds} was expected"
     if not secret.reveal().isascii() or not secret.reveal().isprintable() or " " in secret.reveal():
-        return f"holds spaces, line breaks or other characters that no token has, one {holds} was expected"
+        return f"holds spaces, line breaks or other characters that no {_kind(holds)} has, one {holds} was expected"
     return None

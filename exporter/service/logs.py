@@ -58,6 +58,8 @@ def _configure_library_logs(common: list[Processor], renderers: list[Processor],
         root.removeHandler(earlier)
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
+    # It warns of how a connection ends whose error has been raised, and reported as the ledger's.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 
 class _LogStream:

@@ -11,6 +11,7 @@ import pytest
 from helpers.cut_proxy import CutProxy
 from helpers.manual_clock import ManualClock
 from helpers.postgres import PostgresLedgers, PostgresServer, running_server
+from psycopg import OperationalError
 from sqlalchemy import select
 
 from exporter.config import Config, Storage, Workspace
@@ -18,6 +19,7 @@ from exporter.errors import LedgerAwayError, LedgerError, LedgerTooNewError
 from exporter.facts import Group
 from exporter.ledger import Ledger, WorkspaceLedger, open_ledger
 from exporter.ledger.engines import database_clock, postgresql
+from exporter.ledger.engines.postgresql_errors import sentence_of
 from exporter.ledger.lease_plan import GONE_MS, Replica
 from exporter.ledger.leases import Leases
 from exporter.ledger.opening import open_store
@@ -205,6 +207,19 @@ class TestOpening:
     )
     def test_no_message_has_the_password(self, manual_clock: ManualClock, url: str) -> None:
         assert "r3t" not in refusal(url, manual_clock)
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("server is in hot standby mode", "point storage.url at the primary"),
+        ("session is read-only", "point storage.url at the primary"),
+        ("server is not in hot standby mode", "wants a server that only reads: set it to read-write"),
+        ("session is not read-only", "wants a server that only reads: set it to read-write"),
+    ],
+)
+def test_a_server_of_the_other_kind_is_named_as_such(said: str, advice: str) -> None:
+    assert advice in sentence_of(OperationalError(f"connection failed: {said}"), user="u", schema=None)
 
 
 def test_two_clusters_on_one_schema_are_refused_while_both_live(url: str, manual_clock: ManualClock) -> None:

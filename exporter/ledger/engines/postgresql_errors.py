@@ -3,6 +3,7 @@
 import re
 
 _BY_STATE = {
+    "08004": "target_session_attrs in storage.url wants a server that only reads: set it to read-write",
     "08001": "start the database, or correct the host and the port in storage.url",
     "08": "the connection was lost: nothing was half written, and it continues when the database is back",
     "25006": "the server only reads, as a standby does: point storage.url at the primary, "
@@ -31,7 +32,8 @@ _CONNECTING = (
     (r"database .* does not exist|no such database", "3D000"),
     (r"too many clients|remaining connection slots|too many connections|no more connections allowed", "53300"),
     (r"is (starting up|shutting down|not yet accepting|in recovery)", "57P03"),
-    (r"session is read-only|not read-only|in hot standby|target_session_attrs", "25006"),
+    (r"session is not read-only|not in hot standby", "08004"),
+    (r"session is read-only|in hot standby|target_session_attrs", "25006"),
 )
 """libpq gives no code for a connection that was refused, only words."""
 

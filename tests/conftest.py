@@ -9,10 +9,13 @@ from collections.abc import Iterator
 import pytest
 import structlog
 from helpers.manual_clock import ManualClock
+from helpers.sizes import size
 from hypothesis import HealthCheck, settings
 
 # How fast a busy machine makes up its examples is no property of the program.
-settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "unhurried", deadline=None, max_examples=size(50, 300), suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("unhurried")
 
 

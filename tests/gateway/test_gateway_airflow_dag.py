@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 from gateway_world import ALICE, BOB, EVE, World, file_source, opened
+from helpers.sizes import size
 from helpers.virtual import LoopClock, in_virtual_time
 
 from exporter.simulator import Fault
 
 pytestmark = pytest.mark.usefixtures("all_runs_complete", "quiet")
 
-DAGS = {True: 100, False: 20}
+DAGS = {True: size(35, 200), False: size(10, 50)}
 """How many, with a source and without."""
 
 PAUSES = {0.0: 5, 1.0: 5, 10.0: 5, 40.0: 5, 400.0: 1}

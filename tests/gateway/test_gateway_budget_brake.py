@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from gateway_world import ALICE, BOB, World, cache, completed, opened, play_all, together
+from helpers.sizes import size
 from helpers.virtual import LoopClock, in_virtual_time
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -227,7 +228,7 @@ def test_a_budget_of_another_unit_brakes_by_what_the_exporter_shows(unit: Any, n
 
 
 @pytest.mark.slow
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=size(8, 50), deadline=None)
 @example(left=2, waves=[[(0, True), (0, False), (1, False)]], then="refuse", is_read=False)
 @given(
     left=st.integers(0, 4),

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from helpers.sizes import size
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -109,7 +110,7 @@ REQUESTED = st.tuples(PARTS, PARTS, st.dictionaries(PARTS, VALUES, max_size=2))
 
 @pytest.mark.slow
 @given(one=REQUESTED, other=REQUESTED)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=size(100, 500), deadline=None)
 def test_no_two_requests_share_one(one: tuple[str, str, Any], other: tuple[str, str, Any]) -> None:
     digests, meanings = zip(
         *(
@@ -124,7 +125,7 @@ def test_no_two_requests_share_one(one: tuple[str, str, Any], other: tuple[str, 
 
 @pytest.mark.slow
 @given(params=st.dictionaries(PARTS, VALUES, max_size=4), data=st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=size(50, 300), deadline=None)
 def test_the_order_of_keys_does_not_matter(params: dict[str, Any], data: st.DataObject) -> None:
     shuffled = dict(data.draw(st.permutations(list(params.items()))))
 

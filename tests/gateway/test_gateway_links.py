@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from helpers.sizes import size
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -107,7 +108,7 @@ VALUES = st.recursive(
 
 @pytest.mark.slow
 @given(value=VALUES, indent=st.none() | st.just(1), ascii_only=st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=size(60, 500), deadline=None)
 def test_it_does_what_a_parser_would_do(value: Any, indent: int | None, ascii_only: bool) -> None:
     def expected(item: Any) -> Any:
         if isinstance(item, list):
@@ -143,6 +144,6 @@ def test_a_long_answer_is_rewritten_off_the_event_loop(monkeypatch: pytest.Monke
         return bytes(sent[1]["body"])
 
     monkeypatch.setattr("exporter.gateway.app.rewrite", observed)
-    for size in (10, 1_000_000):
-        assert json.loads(asyncio.run(body_of(size)))["nextPage"] == f"{HERE}/z"
+    for count in (10, 1_000_000):
+        assert json.loads(asyncio.run(body_of(count)))["nextPage"] == f"{HERE}/z"
     assert threads == [True, False]

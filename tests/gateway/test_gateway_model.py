@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 from gateway_world import ALICE, BOB, World, file_source, opened
+from helpers.sizes import size
 from helpers.virtual import LoopClock, in_virtual_time
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -237,7 +238,7 @@ LOAD_THEN_RUN = [("request", ALICE, 0), ("wait", 60, None), ("polls", None, None
 
 def bounded(test: Callable[..., None]) -> Callable[..., None]:
     checks = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-    return settings(max_examples=15, deadline=None, suppress_health_check=checks)(given(steps=STEPS)(test))
+    return settings(max_examples=size(10, 100), deadline=None, suppress_health_check=checks)(given(steps=STEPS)(test))
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import pytest
 from gateway_world import World, file_source, opened
+from helpers.sizes import size
 from helpers.virtual import LoopClock, in_virtual_time
 
 from exporter.config import Policy, Queue
@@ -102,7 +103,7 @@ class Soak:
         assert run.sent_ms >= (state.changed_ms or 0)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(size(1, 4)))
 def test_everything_at_once(seed: int) -> None:
     async def live(clock: LoopClock) -> None:
         settings = {

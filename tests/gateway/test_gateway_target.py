@@ -6,6 +6,7 @@ from urllib.parse import unquote_to_bytes
 import httpx
 import pytest
 from helpers.hostile import HOSTILE, OTHER, PROJECT
+from helpers.sizes import size
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -46,7 +47,7 @@ class TestHostile:
         ).map("".join),
         query=st.text(st.characters(max_codepoint=255), max_size=10),
     )
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=size(100, 500), deadline=None)
     def test_whatever_passes_goes_to_the_configured_place_as_it_came(self, method: str, path: str, query: str) -> None:
         raw = b"/api/v1/" + path.encode("latin-1")
         try:

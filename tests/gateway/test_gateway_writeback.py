@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from gateway_world import ALICE, World, cache, completed, file_source, play
+from helpers.sizes import size
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event
@@ -237,7 +238,7 @@ _EVENTS = st.lists(
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=size(12, 100), deadline=None)
 @given(_EVENTS)
 def test_in_any_order_of_events_no_writeback_project_is_answered_without_a_run_of_its_own(events: list[Any]) -> None:
     async def story(world: World, project: str) -> None:

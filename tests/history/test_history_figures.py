@@ -5,6 +5,7 @@ from math import isclose
 from typing import Any
 
 import pytest
+from helpers.sizes import size
 from history_world import learn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -170,7 +171,7 @@ class TestCounters:
         assert active[max(active)] == 1
 
     @settings(
-        max_examples=25,
+        max_examples=size(12, 100),
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )

@@ -4,6 +4,7 @@ from itertools import count, pairwise
 from typing import NamedTuple
 
 import pytest
+from helpers.sizes import size
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -124,7 +125,7 @@ RUNS = st.lists(
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=size(60, 500), deadline=None)
 @given(RUNS, SPANS, st.lists(st.integers(0, 200), max_size=3))
 def test_judging_in_parts_comes_to_the_same_as_judging_at_once(runs, spans, cuts):
     edges = [0, *sorted(cuts), 201]

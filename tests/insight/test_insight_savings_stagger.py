@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import pytest
+from helpers.sizes import size
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,7 +52,7 @@ def after(slots, moved):
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=size(30, 200), deadline=None)
 @given(slots=SLOTS, limit=st.integers(1, 4))
 def test_no_peak_rises_and_what_is_told_is_true(slots, limit):
     before, reported, moved, meeting = stagger(slots, limit, START_MS, END_MS)
@@ -64,7 +65,7 @@ def test_no_peak_rises_and_what_is_told_is_true(slots, limit):
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=size(30, 200), deadline=None)
 @given(slots=SLOTS, limit=st.integers(1, 3))
 def test_every_cadence_stays(slots, limit):
     for number, schedule in stagger(slots, limit, START_MS, END_MS).moved.items():

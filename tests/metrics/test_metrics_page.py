@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 import pytest
+from helpers.sizes import size
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
@@ -269,7 +270,7 @@ def parsed(families: Any) -> dict[tuple[str, ...], float]:
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=size(50, 500), deadline=None)
 @given(st.dictionaries(st.tuples(label_text, label_text), values, max_size=6))
 def test_what_is_rendered_parses_back_to_itself(samples: dict[tuple[str, str], float]) -> None:
     """Whatever the labels and values, both formats give back the safe labels and the exact values."""

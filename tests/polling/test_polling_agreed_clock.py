@@ -1,6 +1,7 @@
 """Agreed time: whatever one clock or a passing answer says, it goes on; what lasts is adopted."""
 
 import pytest
+from helpers.sizes import size
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -215,7 +216,7 @@ AT_ONCE = (0, 0.5)
 
 
 @pytest.mark.slow
-@settings(max_examples=300)
+@settings(max_examples=size(100, 1000))
 @example(
     [
         ("answer", 0, AT_ONCE),

@@ -1,6 +1,7 @@
 """When a project is next worth a request."""
 
 import pytest
+from helpers.sizes import size
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -103,7 +104,7 @@ RATES = st.dictionaries(st.text(min_size=1, max_size=3), st.floats(0, 50), min_s
 
 
 @pytest.mark.slow
-@settings(max_examples=200)
+@settings(max_examples=size(60, 500))
 @given(rates=RATES, per_hour=st.floats(1, 2000))
 def test_turns_cost_no_more_than_their_requests_unless_nobody_would_be_asked_at_all(rates, per_hour):
     rest = rest_intervals_ms(rates, per_hour, 15_000)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.sizes import size
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -122,7 +123,7 @@ people = st.sampled_from([ADS, OPS, OTHER, "o2@ops.example"])
 
 
 @pytest.mark.slow
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=size(8, 60), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     st.sampled_from(["runs", "minutes", "seats"]),
     st.dictionaries(people, st.lists(st.integers(0, 5_000_000), max_size=3)),

@@ -4,6 +4,7 @@ import json
 import sqlite3
 
 import pytest
+from helpers.sizes import size
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
@@ -77,7 +78,7 @@ QUOTED = NAMES.map(lambda name: '"' + name.replace('"', '""') + '"')
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=size(100, 1000), deadline=None)
 @given(NAMES | st.lists(QUOTED, min_size=1, max_size=4).map(".".join))
 @example('"a"" ; drop table t; --"')
 @example("`a`; drop table t`")
@@ -97,7 +98,7 @@ def test_the_quoted_name_is_one_identifier_to_sqlite(written):
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=size(100, 1000), deadline=None)
 @given(st.lists(NAMES | QUOTED, min_size=1, max_size=3).map(".".join))
 @example("a`; select 1; --")
 @example("a.b\\`.c")

@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from helpers.sizes import size
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -115,7 +116,7 @@ def test_credits_cost_what_is_beyond_the_seats_grants(world: Any) -> None:
     assert figures["hex_cost_previous_week_usd"][("ai_credits",)] == 0
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=size(10, 100), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     runs=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 10 * DAY_MS), st.integers(0, 10**8)), max_size=25),
     run_usd=st.integers(0, 10**7),

@@ -4,6 +4,8 @@ A run of which neither is ever read gives up its place when its lease is over.
 """
 
 import math
+from collections import defaultdict
+from typing import NamedTuple
 
 import structlog
 
@@ -17,7 +19,19 @@ from exporter.gateway.runs.registry import RunRegistry
 _EARLIER_MS = 60_000
 """How much earlier than it was sent a run may have started, by clocks that differ, for its end to be looked up."""
 
+_AHEAD_MS = 86_400_000
+"""How far ahead of this clock Hex's may put the start of a run."""
+
 _log = structlog.get_logger()
+
+
+class _Seen(NamedTuple):
+    """What the ledger had of a project's runs at a look: where all of it is the same, there is nothing to take in."""
+
+    run_ids: frozenset[str | None]
+    revision: int
+    read_ms: int | None
+    is_dated: bool
 
 
 class LedgerWatcher:
@@ -26,6 +40,7 @@ class LedgerWatcher:
     def __init__(self, context: GatewayContext, registry: RunRegistry) -> None:
         self._context = context
         self._registry = registry
+        self._seen: dict[str, _Seen] = {}
 
     async def look(self) -> None:
         """Take in what has been read by now. Raises LedgerError for runs in doubt; nothing is lost then."""
@@ -35,24 +50,29 @@ class LedgerWatcher:
             await self._resolve(run)
 
     async def _look_for_ends(self) -> None:
-        since_ms: dict[str, int] = {}
+        running: dict[str, list[ActiveRun]] = defaultdict(list)
         for run in self._registry.running():
-            sent = run.sent
-            since_ms[sent.project_id] = min(sent.sent_ms, since_ms.get(sent.project_id, sent.sent_ms))
-        for project_id, sent_ms in since_ms.items():
-            try:
-                seen = await self._runs(project_id, sent_ms - _EARLIER_MS, None)
-            except LedgerError as error:
-                _log.warning("The gateway cannot read the ledger", reason=str(error))
-                return
+            running[run.sent.project_id].append(run)
+        before, self._seen = self._seen, {}
+        for project_id, runs in running.items():
+            since_ms = min(run.sent.sent_ms for run in runs) - _EARLIER_MS
+            now_ms = self._context.now_ms()
             known = self._context.ledger.project(project_id)
             read_ms = None if known is None else known.progress.last_read_ms
-            age_ms = None if read_ms is None else self._context.now_ms() - read_ms
             # Read in the future: the clock was put back since, and it is not known when that was.
-            is_dated = age_ms is not None and age_ms >= 0
-            seen_at = self._context.clock.monotonic() - age_ms / 1000 if is_dated and age_ms is not None else -math.inf
-            for one in seen:
-                self._registry.take_in(one, seen_at)
+            age_ms = None if read_ms is None or read_ms > now_ms else now_ms - read_ms
+            revision = self._context.ledger.runs_revision(since_ms, max(since_ms, now_ms) + _AHEAD_MS)
+            mark = _Seen(frozenset(run.run_id for run in runs), revision, read_ms, age_ms is not None)
+            if before.get(project_id) != mark:
+                try:
+                    seen = await self._runs(project_id, since_ms, None)
+                except LedgerError as error:
+                    _log.warning("The gateway cannot read the ledger", reason=str(error))
+                    return
+                seen_at = -math.inf if age_ms is None else self._context.clock.monotonic() - age_ms / 1000
+                for one in seen:
+                    self._registry.take_in(one, seen_at)
+            self._seen[project_id] = mark
 
     def _expire_leases(self) -> None:
         now = self._context.clock.monotonic()

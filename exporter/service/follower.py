@@ -307,9 +307,13 @@ class Follower:
         while (left := until - time.monotonic()) > 0 and owned.workers is workers:
             await self._clock.sleep(min(left, _LOOK_SECONDS))
 
+    def _moved(self) -> None:
+        """Note that the loop does its work: fifty workspaces take longer than one that hangs may be silent."""
+        self._alive_at = time.monotonic()
+
     def _refreshed(self, ledger: Ledger, owned: OwnedWorkspaces) -> int:
         """The version of the ledger, once what other replicas have written is read."""
-        owned.refresh()
+        owned.refresh(self._moved)
         return ledger.version
 
     def _build(
@@ -327,7 +331,10 @@ class Follower:
                     ledger.workspace(workspace.name).release_holds(ledger.now_ms)
         clocks = {one.name: self.clock_of(one.name) for one in config.workspaces}
         skews_ms = {name: None if clock.is_doubtful else clock.ahead_ms for name, clock in clocks.items()}
-        snapshots = list(collector.snapshots(config, now_ms, skews_ms))
+        snapshots = []
+        for one in collector.snapshots(config, now_ms, skews_ms):
+            self._moved()
+            snapshots.append(one)
         self._publisher.publish(builder.build(collector.families(snapshots)))
         for one in snapshots:
             self.budgets_used[one.name] = _used(one)

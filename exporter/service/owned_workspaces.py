@@ -101,8 +101,8 @@ class OwnedWorkspaces:
         if standing.move is not None and standing.move.lease.workspace in self.workers:
             await self._give(self._keeper, standing.move)
 
-    def refresh(self) -> None:
-        """Read what other replicas have written since the last time."""
+    def refresh(self, on_read: Callable[[], None] = lambda: None) -> None:
+        """Read what other replicas have written since the last time; `on_read` is called before each workspace."""
         if self._keeper is None:
             return
         standing = self._keeper.standing
@@ -110,6 +110,7 @@ class OwnedWorkspaces:
             name = lease.workspace
             if name in self.workers or name not in self._keeper.me.workspaces:
                 continue
+            on_read()
             with suppress(LedgerError):  # the page says how old it is
                 written = lease.epoch, lease.version
                 if written != self._written.get(name):

@@ -119,11 +119,12 @@ class Gateway:
         self._triggers = TriggerRequests(context, self._callers, self._registry, self._answer)
         self._decisions = RunDecisions(context.journal, context.clock)
 
-        now_ms = context.now_ms()
-        limits.restore((run.caller, max(0, now_ms - run.sent_ms) / 1000) for run in inherited.runs)
+        # Runs from the future show that the clock was put back, by as much at least: the last was sent just now.
+        now_ms = max([context.now_ms(), *(run.sent_ms for run in inherited.runs)])
+        limits.restore((run.caller, (now_ms - run.sent_ms) / 1000) for run in inherited.runs)
         for run in inherited.runs:
             if run.state == "started":
-                self._callers.prove_run(run.caller, run.project_id, max(0, now_ms - run.sent_ms) / 1000)
+                self._callers.prove_run(run.caller, run.project_id, (now_ms - run.sent_ms) / 1000)
             self._registry.restore(run, inherited.attached.get(run.run_id or "", {}))
         self._has_begun = True
 

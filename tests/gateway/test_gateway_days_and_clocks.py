@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from gateway_world import World, cache, completed, file_source, play
 
-from exporter.config import Policy, Week
+from exporter.config import Policy, RunLimits, Week
 
 pytestmark = pytest.mark.usefixtures("all_runs_complete")
 
@@ -71,3 +71,17 @@ class TestClocks:
             assert cache(await world.run(project)) == "miss"
 
         play(story, sources=(SOURCE,), policies=(Policy(unchanged_for_seconds=3600),))
+
+    @pytest.mark.slow
+    def test_put_back_over_a_restart_it_makes_no_run_of_the_day_one_of_this_hour(self) -> None:
+        async def story(world: World, project: str) -> None:
+            for _ in range(3):
+                answer = await world.run(project, Cache_Control="no-cache")
+                await world.ended(project, answer.json()["runId"])
+                await asyncio.sleep(3_700)
+            await world.kill()
+            world.clock.step(-86_400)
+            await world.restart()
+            assert cache(await world.run(project, Cache_Control="no-cache")) == "bypass"
+
+        play(story, run_seconds=2, run_limits=RunLimits(per_minute=2, per_hour=3))

@@ -27,13 +27,14 @@ sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 
 LONGEST = (
     "tests/test_image.py",
+    "tests/cli/test_cli_demo.py",
+    "tests/integration/test_paging.py",
     "tests/ledger/test_ledger_failover.py",
     "tests/report/test_report_focus_validator.py",
     "tests/dashboards/test_dashboards_prometheus.py",
     "tests/test_scripts.py",
     "tests/test_crash.py",
     "tests/integration/test_accounting.py",
-    "tests/integration/test_paging.py",
     "tests/alerts/test_alerts_rules.py",
     "tests/polling",
     "tests/gateway",

@@ -26,7 +26,7 @@ Command = Callable[..., subprocess.CompletedProcess[bytes]]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A ledger of one project with a year of daily runs, and the configuration that names it."""
+    """A ledger of one project with a quarter of daily runs, and the configuration that names it."""
     folder = tmp_path_factory.mktemp("ledger")
     url = f"sqlite:///{folder / 'ledger.db'}"
     (folder / "c.yml").write_text(f'workspaces: [{{name: acme}}]\nstorage: {{url: "{url}"}}\n')
@@ -49,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             elapsed_ms=1000,
             end_ms=now_ms - ago * DAY_MS,
         )
-        for ago in range(365)
+        for ago in range(90)
     ]
     acme.record_runs("p", runs, RunProgress(known_until_ms=now_ms, known_from_ms=0, last_read_ms=now_ms), now_ms)
     ledger.close()

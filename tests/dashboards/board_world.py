@@ -24,7 +24,7 @@ from exporter.view import FAILED_STATUSES
 from exporter.warehouse import WarehouseMonitor
 
 CONTACT = 1_795_078_800  # Thursday, 19 November 2026, 09:00 UTC
-LIVE_SECONDS = 4 * 3600
+LIVE_SECONDS = 2 * 3600  # two audits, two looks at each warehouse, and more than an hour to compare with
 SCRAPE_SECONDS = 300
 FIRST_AUDIT_SECONDS = 900  # the longest that an auditor waits for what is to be judged; then every hour
 PAST_DAYS = 9

@@ -91,7 +91,7 @@ class World:
             "workspaces:\n"
             + "".join(
                 f"  - {{name: {name}, base_url: '{url}', token_env: HEX_API_TOKEN, "
-                "rate_limit: {per_minute: 6000, per_hour: 360000, share: 1}}\n"
+                "rate_limit: {per_minute: 240, per_hour: 14400, share: 1}}\n"
                 for name, url in self.hex.items()
             )
             + f"storage: {{url: 'sqlite:///{self._folder}/ledger.db'}}\n"

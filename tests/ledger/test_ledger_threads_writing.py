@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.sizes import size
 
 from exporter.clock import Clock
 from exporter.errors import LedgerError
@@ -15,7 +16,7 @@ from exporter.facts import Project, Run
 from exporter.ledger import GatewayRun, Ledger, RunProgress, WorkspaceLedger, observed, open_ledger
 
 NOW_MS = 1_795_000_000_000
-ROUNDS = 100
+ROUNDS = size(30, 100)
 PROJECTS = ("p", "q")
 
 

@@ -58,7 +58,7 @@ def rules(packaged: PackagedFiles, addresses: Addresses, cluster: Cluster) -> Ma
     groups = [
         {**group, "rules": [_in_namespace(rule, cluster) for rule in group["rules"] if not _is_had_already(rule)]}
         for text in packaged.rules.values()
-        for group in yaml.safe_load(_EXTERNAL_LABEL.sub(address, text))["groups"]
+        for group in yaml.load(_EXTERNAL_LABEL.sub(address, text), yaml.CSafeLoader)["groups"]
     ]
     groups = [group for group in groups if group["rules"]]
     return _selected(manifest("monitoring.coreos.com/v1", "PrometheusRule", spec={"groups": groups}), cluster)

@@ -22,7 +22,7 @@ def provisioned(bundle: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("grafana-alerts") / "made"
     written = bundle(folder, "--grafana-alerts", "--grafana-url=https://grafana.example")
     assert written.returncode == 0, written.stderr
-    return yaml.safe_load((folder / "grafana/provisioning/alerting/hex.yml").read_text())
+    return yaml.load((folder / "grafana/provisioning/alerting/hex.yml").read_text(), yaml.CSafeLoader)
 
 
 def rules_of(provisioned: Any) -> dict[str, Any]:
@@ -30,7 +30,9 @@ def rules_of(provisioned: Any) -> dict[str, Any]:
 
 
 def alerts() -> dict[str, Any]:
-    groups = [group for file in RULES.glob("*.yml") for group in yaml.safe_load(file.read_text())["groups"]]
+    groups = [
+        group for file in RULES.glob("*.yml") for group in yaml.load(file.read_text(), yaml.CSafeLoader)["groups"]
+    ]
     return {rule["alert"]: rule for group in groups for rule in group["rules"] if "alert" in rule}
 
 
@@ -52,7 +54,9 @@ def test_every_alert_is_there_with_the_same_query_time_and_labels(provisioned: A
 
 def test_they_ask_the_data_source_that_the_bundle_provisions(bundle: Any, tmp_path: Path, provisioned: Any) -> None:
     assert bundle(tmp_path / "made").returncode == 0
-    [source] = yaml.safe_load((tmp_path / "made/grafana/provisioning/datasources/hex.yml").read_text())["datasources"]
+    [source] = yaml.load((tmp_path / "made/grafana/provisioning/datasources/hex.yml").read_text(), yaml.CSafeLoader)[
+        "datasources"
+    ]
 
     assert {rule["data"][0]["datasourceUid"] for rule in rules_of(provisioned).values()} == {source["uid"]}
     assert not (tmp_path / "made/grafana/provisioning/alerting").exists()

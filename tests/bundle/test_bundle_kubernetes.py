@@ -33,7 +33,7 @@ def folder(bundle: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def manifests(folder: Path) -> list[dict[str, Any]]:
-    kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text())
+    kustomization = yaml.load((folder / "kustomization.yaml").read_text(), yaml.CSafeLoader)
     assert {path.name for path in folder.iterdir()} == {
         "README.md",
         "config.yml",
@@ -41,7 +41,9 @@ def manifests(folder: Path) -> list[dict[str, Any]]:
         *kustomization["resources"],
     }
     return [
-        manifest for name in kustomization["resources"] for manifest in yaml.safe_load_all((folder / name).read_text())
+        manifest
+        for name in kustomization["resources"]
+        for manifest in yaml.load_all((folder / name).read_text(), yaml.CSafeLoader)
     ]
 
 
@@ -98,7 +100,7 @@ def test_the_token_comes_from_a_secret_that_is_not_written(folder: Path, manifes
 
     assert of_kind(manifests, "Secret") == []
     assert token in (folder / "README.md").read_text()
-    [workspace] = yaml.safe_load((folder / "config.yml").read_text())["workspaces"]
+    [workspace] = yaml.load((folder / "config.yml").read_text(), yaml.CSafeLoader)["workspaces"]
     assert workspace["token_file"] == f"{mounted}/token"
 
 
@@ -252,7 +254,9 @@ def test_a_gateway_has_a_port_a_service_and_its_certificate(bundle: Any, tmp_pat
     )
     assert bundle(tmp_path / "k", "--kubernetes", "--config.file", file).returncode == 0
 
-    made = [one for path in (tmp_path / "k").glob("*.yaml") for one in yaml.safe_load_all(path.read_text())]
+    made = [
+        one for path in (tmp_path / "k").glob("*.yaml") for one in yaml.load_all(path.read_text(), yaml.CSafeLoader)
+    ]
     [deployment], [policy] = of_kind(made, "Deployment"), of_kind(made, "NetworkPolicy")
     [container] = deployment["spec"]["template"]["spec"]["containers"]
     assert {"name": "gateway", "containerPort": 9892} in container["ports"]
@@ -262,9 +266,9 @@ def test_a_gateway_has_a_port_a_service_and_its_certificate(bundle: Any, tmp_pat
     assert certificate["secret"]["name"] in (tmp_path / "k" / "README.md").read_text()
     [item] = web_config["configMap"]["items"]
     assert item["path"] == "web.yml"
-    kustomization = yaml.safe_load((tmp_path / "k" / "kustomization.yaml").read_text())
+    kustomization = yaml.load((tmp_path / "k" / "kustomization.yaml").read_text(), yaml.CSafeLoader)
     assert kustomization["configMapGenerator"] == [{"name": "hex-exporter", "files": ["config.yml", item["key"]]}]
-    tls = yaml.safe_load((tmp_path / "k" / item["key"]).read_text())["tls_server_config"]
+    tls = yaml.load((tmp_path / "k" / item["key"]).read_text(), yaml.CSafeLoader)["tls_server_config"]
     assert tls == {"cert_file": "tls.crt", "key_file": "tls.key"}
     [service] = [one for one in of_kind(made, "Service") if one["metadata"]["name"] == "hex-gateway"]
     assert service["spec"]["ports"] == [{"name": "gateway", "port": 443, "targetPort": "gateway"}]
@@ -313,7 +317,7 @@ def test_the_rules_are_those_of_the_repository_with_addresses_in_them(
     plain = [
         group
         for path in sorted((ROOT / "alerts/rules").iterdir())
-        for group in yaml.safe_load(path.read_text())["groups"]
+        for group in yaml.load(path.read_text(), yaml.CSafeLoader)["groups"]
     ]
     (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": groups}))
 

@@ -19,7 +19,7 @@ def replicated(bundle: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     )
     written = bundle(made / "k", "--kubernetes", "--replicas", "3", "--config.file", config)
     assert written.returncode == 0, written.stderr
-    return {one["kind"]: one for one in yaml.safe_load_all((made / "k" / "exporter.yaml").read_text())}
+    return {one["kind"]: one for one in yaml.load_all((made / "k" / "exporter.yaml").read_text(), yaml.CSafeLoader)}
 
 
 def test_replicas_are_replaced_one_by_one_on_nodes_of_their_own(replicated: dict[str, dict[str, Any]]) -> None:

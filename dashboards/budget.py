@@ -5,11 +5,10 @@ from typing import Any
 from dashboards.board import Section, board, label_variable
 from dashboards.board_header import header
 from dashboards.budget_queries import (
-    CHOSEN_NONE,
+    BY,
     END,
     FORECAST,
     ONE,
-    RECENTLY,
     UNIT_NAMES,
     VERDICTS,
     by_unit,
@@ -41,9 +40,9 @@ from dashboards.panel_parts import (
     project_column,
     tinted,
 )
-from dashboards.panels import bands, bars, curve, figure, table
+from dashboards.panels import bands, bars, figure, table
 from dashboards.promql import gauge
-from dashboards.week_panels import week_bars
+from dashboards.week_panels import by_hour, week_bars
 
 _USED, _LIMIT = gauge("hex_budget_used", ONE), gauge("hex_budget_limit", ONE)
 
@@ -127,38 +126,37 @@ def _figures() -> list[tuple[int, Any]]:
 
 
 def _curve() -> Any:
-    # The week's end lies in the future, where only the last known figures exist. There the forecast is drawn only at
-    # the right edge, so that a line leads from the last used figure to it.
-    ahead = gauge("hex_budget_forecast", ONE, last=RECENTLY)
-    end = gauge("hex_budget_period_end_timestamp_seconds", ONE, last=RECENTLY)
-    at_edge = f"{end} - time() < 7200 and {end} - time() >= 0"
-    limit = gauge("hex_budget_limit", ONE, last=RECENTLY)
-    warning, critical = (threshold(one, ONE, last=RECENTLY) for one in ("warning", "critical"))
-    none = gauge("hex_feature_state", *CHOSEN_NONE, last=RECENTLY)
-    panel = curve(
+    hours = gauge("hex_budget_used_by_hour", ONE)
+    each_hour = f"0 * max by ({BY}, hour) ({hours})"
+
+    def across(name: str, expr: str) -> str:
+        """A figure of the budget at each hour of its period, as the line of that name."""
+        level = f"{each_hour} + on ({BY}) group_left () ({expr})"
+        return f'label_replace({level}, "period", "{name}", "", "")'
+
+    levels = (across(name, chosen(f"{_LIMIT} * {threshold(name, ONE)}")) for name in ("warning", "critical"))
+    return by_hour(
         7,
         "This week against last week and the limit",
         about(
-            "What is used in the course of the week. Dashed blue: the forecast. Thin: the same hours of last week. "
-            "Orange and red: where warning and critical begin. It is this week to its end, whatever time is chosen.",
+            "What is used in the course of the week, or of a monthly budget's month, by day. Dashed blue: the forecast. "
+            "Thin: the same hours of last week. Orange and red: where warning and critical begin.",
             normal="close to the thin line, and the dashed line ends below the red one.",
             act="A steep piece is a project that runs more than last week: see the table. Steady but too high: "
             "a schedule was added, or the limit is too tight.",
         ),
-        [
-            Query(_USED, "This week", _line(CALM, width=3, fill=12)),
-            Query(f"({_USED}) or ({ahead} and ({at_edge}))", "Heading for", _line(CALM, dashed=True)),
-            Query(gauge("hex_budget_used", ONE, offset="1w"), "Last week", _line("text", width=1)),
-            Query(f"{limit} * {warning} unless on (workspace) {none}", "Warning", _line(WARN, dashed=True, width=1)),
-            Query(f"{limit} * {critical} unless on (workspace) {none}", "Critical", _line(BAD, width=2)),
-            Query(f"{limit} and on (workspace) {none}", "Default limit", _line(PLAIN, dashed=True, width=1)),
-        ],
-        unit=COUNT,
-        empty="No figures in this week",
-        span_gaps=True,
+        " or ".join((hours, *levels, across("default", default(_LIMIT)))),
+        "period",
+        {
+            "this": _line(CALM, width=3, fill=12) | {"displayName": "This week"},
+            "expected": _line(CALM, dashed=True) | {"displayName": "Heading for"},
+            "previous": _line(PLAIN, width=1) | {"displayName": "Last week"},
+            "warning": _line(WARN, dashed=True, width=1) | {"displayName": "Warning"},
+            "critical": _line(BAD) | {"displayName": "Critical"},
+            "default": _line(PLAIN, dashed=True, width=1) | {"displayName": "Default limit"},
+        },
+        empty="Not known completely: every project's runs are read first",
     )
-    # A month of weeks beside each other would be a saw; of a range that is shifted by no days Grafana rounds both ends.
-    return panel.time_from("now/w").time_shift("0d/w").hide_time_override(True)
 
 
 def _shares() -> Any:

@@ -44,17 +44,13 @@ START = gauge("hex_budget_period_start_timestamp_seconds", ONE)
 END = gauge("hex_budget_period_end_timestamp_seconds", ONE)
 
 
-def threshold(severity: str, *matchers: str, last: str = "") -> str:
+def threshold(severity: str, *matchers: str) -> str:
     """Where a severity of the budgets begins, as a part of the limit."""
     chosen = f'severity="{severity}"'
-    return f"max by ({BY}) ({gauge('hex_budget_threshold_ratio', *matchers, chosen, last=last)})"
+    return f"max by ({BY}) ({gauge('hex_budget_threshold_ratio', *matchers, chosen)})"
 
 
 CHOSEN_NONE = 'feature="budgets"', 'state="not_configured"'
-
-RECENTLY = "8d:10m"
-"""Also beyond this moment, up to the week's end; every ten minutes of it, because every scrape would cost as much as
-a month's panel may."""
 
 
 def chosen(expr: str) -> str:

@@ -18,6 +18,20 @@ _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday",
 
 def week_curve(id: int, title: str, description: str, *, empty: str) -> Any:
     """The runs of this week and the last as they add up, by the hour: from one moment's figures, whole on day one."""
+    lines = {
+        "this": painted(CALM) | {"displayName": "this week", "custom.lineWidth": 3},
+        "previous": painted(PLAIN) | {"displayName": "last week"},
+    }
+    return by_hour(id, title, description, gauge("hex_week_runs_by_hour"), "week", lines, empty=empty)
+
+
+def by_hour(
+    id: int, title: str, description: str, expr: str, line: str, lines: dict[str, dict[str, Any]], *, empty: str
+) -> Any:
+    """Figures of one moment by the label `hour`, hours since the start of a week or a month, as curves over its days.
+
+    Each value of the label `line` is one; `lines` has their properties, in the order of the legend.
+    """
     panel = (
         trends.Panel()
         .x_field("Day")
@@ -34,12 +48,21 @@ def week_curve(id: int, title: str, description: str, *, empty: str) -> Any:
         )
         .tooltip(common.VizTooltipOptions().mode(commons.TooltipDisplayMode.MULTI).sort(commons.SortOrder.NONE))
     )
-    queries = [Query(gauge("hex_week_runs_by_hour"))]
     dress(
-        panel, id, title, description, queries, unit=COUNT, empty=empty, decimals=0, steps=(), now=True, is_table=True
+        panel,
+        id,
+        title,
+        description,
+        [Query(expr)],
+        unit=COUNT,
+        empty=empty,
+        decimals=0,
+        steps=(),
+        now=True,
+        is_table=True,
     )
-    transform(panel, "groupingToMatrix", {"columnField": "week", "rowField": "hour", "valueField": "Value"})
-    hour = "hour\\week"
+    transform(panel, "groupingToMatrix", {"columnField": line, "rowField": "hour", "valueField": "Value"})
+    hour = f"hour\\{line}"
     transform(
         panel,
         "convertFieldType",
@@ -49,11 +72,12 @@ def week_curve(id: int, title: str, description: str, *, empty: str) -> Any:
     halves = {"left": hour, "operator": "/", "right": "24"}
     transform(panel, "calculateField", {"mode": "binary", "alias": "Day", "binary": halves})
     transform(panel, "sortBy", {"fields": {}, "sort": [{"field": hour}]})
-    transform(panel, "organize", {"excludeByName": {hour: True}, "indexByName": {}, "renameByName": {}})
+    order = {name: position for position, name in enumerate(lines)}
+    transform(panel, "organize", {"excludeByName": {hour: True}, "indexByName": order, "renameByName": {}})
     days = {"unit": "none", "decimals": 0}
     panel.override_by_name("Day", properties_of(days))
-    panel.override_by_name("this", properties_of(painted(CALM) | {"displayName": "this week", "custom.lineWidth": 3}))
-    panel.override_by_name("previous", properties_of(painted(PLAIN) | {"displayName": "last week"}))
+    for name, properties in lines.items():
+        panel.override_by_name(name, properties_of(properties))
     return panel
 
 

@@ -3,6 +3,7 @@
 from exporter.insight.ai_credits import Grants, credits_cost, excess_by_user, grants_of
 from exporter.insight.app_sessions import APP_IDLE_MS, AppSessions, ViewedApp, sessions_cost
 from exporter.insight.apportion import apportioned
+from exporter.insight.budget_by_hour import BudgetCurve, budget_curve
 from exporter.insight.budgets import WINDOWS_MS, BudgetStatus, Spent, budget_status, with_seats
 from exporter.insight.calendar_period import (
     Period,
@@ -69,6 +70,7 @@ __all__ = [
     "WINDOWS_MS",
     "AppSessions",
     "Basis",
+    "BudgetCurve",
     "BudgetStatus",
     "ComputeProfile",
     "Consumer",
@@ -93,6 +95,7 @@ __all__ = [
     "ViewedApp",
     "Way",
     "apportioned",
+    "budget_curve",
     "budget_status",
     "commit_item",
     "contract_year",

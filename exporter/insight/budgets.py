@@ -55,7 +55,7 @@ def budget_status(budget: Budget, spent: Spent | None, week: Week, now_ms: int) 
     if spent is None:
         return BudgetStatus(budget=budget, period=period, windows=dict.fromkeys(WINDOWS_MS, (None, None)))
 
-    earlier = _earlier(period, budget.period, week)
+    earlier = earlier_periods(period, budget.period, week)
     known = [one for one in earlier if spent.is_known_from(one[0])]
     telling = [one for one in known if spent.existed_by(one[0])]
 
@@ -101,7 +101,7 @@ def with_seats(status: BudgetStatus, seats: int | None, previous_seats: int | No
 
 
 @lru_cache(maxsize=100)  # the past of a budget is made of thousands of steps in each period
-def _earlier(period: Period, kind: PeriodKind, week: Week) -> tuple[Period, ...]:
+def earlier_periods(period: Period, kind: PeriodKind, week: Week) -> tuple[Period, ...]:
     """The periods before this one that a forecast goes by, the latest first."""
     earlier = [period_before(period, kind, week)]
     while len(earlier) < MOST_PERIODS:

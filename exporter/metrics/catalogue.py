@@ -520,6 +520,13 @@ GROUPS = (
                 "added after this local time. Absent without a completely known earlier period.",
             ),
             _gauge(
+                "hex_budget_used_by_hour",
+                "workspace budget unit period hour",
+                "Used since the period's start, up to the end of each local hour (000 on) of the period. this: so far; "
+                "previous: the period before, at the same moments; expected: from now on, by the forecast. Of a month "
+                "every sixth hour, of the bill every 24th. Absent as the figures of that period are.",
+            ),
+            _gauge(
                 "hex_budget_window_used",
                 "workspace budget unit window",
                 "Used in the rolling window that ends now: to look at, not to page on.",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from exporter.insight import BudgetStatus, Consumer, ContractStatus, Money, Period, SeatUse, money_of
+from exporter.insight import BudgetCurve, BudgetStatus, Consumer, ContractStatus, Money, Period, SeatUse, money_of
 from exporter.view.ai_credits import CreditAccount
 from exporter.view.daily_usage import ProfileOfRuns, RunKind, Total
 from exporter.view.warehouse_book import WarehouseTotals
@@ -42,7 +42,8 @@ class WeekAccount:
 class Accounts:
     """Everything that is shown of budgets and money; money in millionths of a dollar.
 
-    `consumers` are for each budget who used most of it: projects, and for AI credits users. `unreadable_projects`
+    `curves` has each budget's in the course of its period, none where the accounts are of a span in the place of the
+    week. `consumers` are for each budget who used most of it: projects, and for AI credits users. `unreadable_projects`
     says of each budget how many of its projects it leaves out, because Hex does not show their runs. `months` is
     the week, in as many parts as it touches months, each rounded by itself. `run_money`: the kinds of money that
     runs cost, so that projects can be ranked by them. `seat_months` is by role and `plan_months` by plan. `unmatched`
@@ -53,6 +54,7 @@ class Accounts:
     """
 
     budgets: tuple[BudgetStatus, ...]
+    curves: tuple[BudgetCurve, ...] = ()
     consumers: tuple[tuple[Consumer, ...], ...] = ()
     unreadable_projects: tuple[int, ...] = ()
     week: WeekAccount

@@ -11,6 +11,7 @@ from exporter.config import DEFAULT_BUDGET, Budget, Config
 from exporter.errors import LedgerError
 from exporter.facts import Seat
 from exporter.insight import (
+    BudgetCurve,
     BudgetStatus,
     Consumer,
     CreditUse,
@@ -47,6 +48,7 @@ from exporter.insight import (
 from exporter.ledger import KnownProject, Listing, WorkspaceLedger
 from exporter.view.accounts import Accounts, WeekAccount
 from exporter.view.budget_consumers import BudgetConsumers
+from exporter.view.budget_curves import BudgetCurves
 from exporter.view.budget_spent import BillSpent, BothSpent, BudgetUses, RunsSpent
 from exporter.view.completeness import awaited, complete_since_ms, is_mostly_unreadable, lacking
 from exporter.view.contract_book import ContractBook, compute_cost
@@ -77,6 +79,7 @@ class Bookkeeper:
         self._usage = DailyUsage(ledger, self._week.timezone, self._tariffs, self._budgets)
         self._warehouses = WarehouseBook(ledger, config)
         self._consumers = BudgetConsumers(BudgetUses(self._usage, self._warehouses), self._week)
+        self._curves = BudgetCurves(self._week)
         self._shares = ProjectShares(config, self._name)
         self._terms = config.contract(ledger.name)
         self._credits = CreditBook(ledger, config.collect, self._week, self._terms)
@@ -171,17 +174,21 @@ class Bookkeeper:
                 return {}
             return dict(self._credits_cost(history, used_credits, period, now_ms))
 
-        def status(index: int, budget: Budget) -> BudgetStatus:
+        def cost_of(uses: tuple[SeatUse, ...] | None) -> int | None:
+            return None if uses is None else seats_cost(uses)
+
+        def status(index: int, budget: Budget) -> tuple[BudgetStatus, BudgetCurve | None]:
             used, at_ms = spent(index, budget), now_ms
             if budget.unit != "bill_usd" and budget.has_warehouse_money and used is not None:
                 # Up to where the logs reach: the last hour is not one without queries.
                 at_ms = min(now_ms, self._warehouses.until_ms or now_ms)
             found = budget_status(budget, used, self._week, at_ms)
-            if budget.unit != "bill_usd":
-                return found
-            before = period_before(found.period, budget.period, self._week)
-            uses = (seats_of(found.period), seats_of(before))
-            return with_seats(found, *(None if one is None else seats_cost(one) for one in uses))
+            seats: tuple[int | None, int | None] = (None, None)
+            if budget.unit == "bill_usd":
+                before = period_before(found.period, budget.period, self._week)
+                seats = (cost_of(seats_of(found.period)), cost_of(seats_of(before)))
+                found = with_seats(found, *seats)
+            return found, None if span else self._curves.of(index, found, used, at_ms, seats)
 
         def week_account(period: Period, whole: Period | None = None) -> WeekAccount:
             since_ms = known_since_ms(stored.projects)
@@ -221,13 +228,15 @@ class Bookkeeper:
         if all_since_ms is not None and used_credits is not None:
             all_since_ms = max(all_since_ms, now_ms - KEPT_MS)
 
-        budgets = tuple(status(index, budget) for index, budget in enumerate(self._budgets))
+        stood = [status(index, budget) for index, budget in enumerate(self._budgets)]
+        budgets = tuple(one for one, _ in stood)
         used_by = {index: self._consumers_of(index, one, used_credits, now_ms) for index, one in enumerate(budgets)}
         self._consumers.forget_others(used_by)
         account = week_account(week)
         months = months_of(week, self._week)
         return Accounts(
             budgets=budgets,
+            curves=tuple(curve for _, curve in stood if curve is not None),
             consumers=tuple(used_by.values()),
             unreadable_projects=tuple(
                 len(lacking(mine, stored.unreadable_runs, monthly_since_ms)) for mine in mine_of.values()

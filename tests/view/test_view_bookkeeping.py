@@ -42,6 +42,24 @@ def test_each_figure_appears_when_its_own_time_is_known(wednesday: Any) -> None:
     assert "hex_budget_window_previous_used" not in figures
 
 
+def test_the_course_of_a_week_is_there_with_its_figures_and_ends_with_them(wednesday: Any) -> None:
+    wednesday.read_runs("p1", *wednesday.many(3, HOUR_MS), *wednesday.many(2, 6 * DAY_MS, "before"))
+    assert "hex_budget_used_by_hour" not in wednesday.figures()
+    wednesday.read_runs("p2")
+
+    figures = wednesday.figures()
+    hours = figures["hex_budget_used_by_hour"]
+    ends = {
+        period: max((hour, value) for (*_, one, hour), value in hours.items() if one == period)[1]
+        for period in ("this", "previous", "expected")
+    }
+
+    assert ends["this"] == figures["hex_budget_used"][WEEKLY] == 3
+    assert ends["previous"] == figures["hex_budget_previous_used"][WEEKLY] == 2
+    assert ends["expected"] == figures["hex_budget_forecast"][WEEKLY]
+    assert {hour for (*_, one, hour) in hours if one != "previous"} == {f"{hour:03}" for hour in range(168)}
+
+
 def test_weeks_that_are_no_longer_kept_are_no_longer_known(wednesday: Any) -> None:
     read(wednesday)
     wednesday.configure(storage=Storage(url="sqlite://", keep_runs_seconds=12 * 86_400))

@@ -42,6 +42,15 @@ def budget_families(snapshot: Snapshot) -> Iterator[Family]:
         [None if one.budget.unit == "ai_credits" else count for one, count in zip(budgets, missing, strict=True)],
     )
 
+    curves = () if snapshot.accounts is None else snapshot.accounts.curves
+    hours: list[Sample] = [
+        ((*labels(index), period, f"{hour:03}"), value)
+        for index, curve in enumerate(curves)
+        for period, found in (("this", curve.this), ("previous", curve.previous), ("expected", curve.expected))
+        for hour, value in found.items()
+    ]
+    yield Family(METRICS["hex_budget_used_by_hour"], hours)
+
     for metric, place in (("hex_budget_window_used", 0), ("hex_budget_window_previous_used", 1)):
         windows: list[Sample] = [
             ((*labels(index), window), value)

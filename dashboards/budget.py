@@ -139,8 +139,8 @@ def _curve() -> Any:
         7,
         "This week against last week and the limit",
         about(
-            "What is used in the course of the week, or of a monthly budget's month, by day. Dashed blue: the forecast. "
-            "Thin: the same hours of last week. Orange and red: where warning and critical begin.",
+            "What is used in the course of the week, or of a monthly budget's month, by day. Dashed blue: the "
+            "forecast. Thin: the same hours of last week. Orange and red: where warning and critical begin.",
             normal="close to the thin line, and the dashed line ends below the red one.",
             act="A steep piece is a project that runs more than last week: see the table. Steady but too high: "
             "a schedule was added, or the limit is too tight.",
@@ -155,7 +155,7 @@ def _curve() -> Any:
             "critical": _line(BAD) | {"displayName": "Critical"},
             "default": _line(PLAIN, dashed=True, width=1) | {"displayName": "Default limit"},
         },
-        empty="Not known completely: every project's runs are read first",
+        empty="Not known: the top of the board has the reason",
     )
 
 

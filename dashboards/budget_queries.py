@@ -64,7 +64,10 @@ def default(expr: str) -> str:
 
 
 def verdict(*matchers: str) -> str:
-    """0 to 3: fits, close, will not fit, over; 10 more where there is no forecast yet; 100: the default limit."""
+    """0 to 3: fits, close, will not fit, over; 10 more where there is no forecast yet; 100: the default limit.
+
+    200: what is used is not known.
+    """
     used, limit = gauge("hex_budget_used", *matchers), gauge("hex_budget_limit", *matchers)
     forecast = gauge("hex_budget_forecast", *matchers)
     warning, critical = threshold("warning", *matchers), threshold("critical", *matchers)
@@ -74,7 +77,7 @@ def verdict(*matchers: str) -> str:
     unknown = f"(10 * ({used} unless {forecast}) ^ 0 or 0 * {used})"
     # Each includes the one before: what is used up was also heading there.
     judged = f"{close} + {will} + {over} + {unknown}"
-    return f"{chosen(judged)} or {default(f'0 * {used} + 100')}"
+    return f"{chosen(judged)} or {default(f'0 * {used} + 100')} or 0 * {limit} + 200"
 
 
 VERDICTS = {
@@ -86,6 +89,7 @@ VERDICTS = {
     "11": ("Close", NOTE),
     "13": ("Over", BAD),
     "100": ("Default limit", CALM),
+    "200": ("Not known", PLAIN),
 }
 
 

@@ -98,7 +98,7 @@ def _figures() -> list[tuple[int, Any]]:
                 ),
                 [Query(f"{one} / ({views} > 0)", kind) for kind, one in (("billed", cost), ("estimate", estimate))],
                 unit=USD,
-                empty="No views in 7 days",
+                empty="Not known",
                 decimals=3,
                 named=True,
             ),
@@ -184,7 +184,7 @@ def _basis() -> Any:
             Query(share["assumed"], "an assumed profile"),
         ],
         unit="percentunit",
-        empty="No run minutes",
+        empty="Not known",
         named=True,
     )
 

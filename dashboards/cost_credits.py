@@ -37,7 +37,7 @@ def credits_by_user() -> Any:
         [Query(f"sort_desc(topk(10, {gauge('hex_ai_credits_week_by_user')} > 0))", "{{user}}")],
         unit=COUNT,
         decimals=1,
-        empty="None was used",
+        empty="None is known",
     )
 
 

@@ -24,7 +24,7 @@ def _worst(metric: str) -> str:
 
 
 def _state() -> str:
-    """0 to 3 as on the Budget board, of the budget that is worst; 100 where none is configured."""
+    """As on the Budget board, of the budget that is worst; 100 where none is configured, 200 where nothing is known."""
     used, limit, forecast = (everywhere(f"hex_budget_{one}") for one in ("used", "limit", "forecast"))
     by = "workspace, budget, unit"
     warning, critical = (
@@ -35,21 +35,24 @@ def _state() -> str:
     close = f"({expected} >= bool {limit} * {warning})"
     worst = f"max by ({_BY}) ({close} + {will} + {over})"
     none = everywhere("hex_feature_state", 'feature="budgets"', 'state="not_configured"')
-    return f"({worst} unless on ({_BY}) {none}) or (0 * {worst} + 100 and on ({_BY}) {none})"
+    unknown = f"0 * max by ({_BY}) ({limit}) + 200"
+    return f"({worst} unless on ({_BY}) {none}) or (0 * {worst} + 100 and on ({_BY}) {none}) or {unknown}"
 
 
 def _workspaces() -> Any:
     ended, failed = (f"sum by ({_BY}) ({everywhere(f'hex_project_{one}_runs_7d')})" for one in ("ended", "failed"))
     week = f"sum by ({_BY}) ({everywhere('hex_project_week_runs')})"
     then = f"sum by ({_BY}) ({everywhere('hex_project_previous_week_runs_by_now')})"
+    lacking = everywhere("hex_feature_state", 'feature="prices"', 'state!="on"')
     percent = meter(high=1.5) | {"decimals": 0}
     return table(
         1,
         "Workspaces",
         about(
             "Each workspace: its worst budget, the largest use and forecast of its budgets in runs as a part of the "
-            "limit, the runs of this week against the same moment last week, the bill of this week, the part of the "
-            "runs of 7 days that failed, what the findings would save, and how old its data is.",
+            "limit, the runs of this week against the same moment last week, the bill of this week unless a price is "
+            "missing, the part of the runs of 7 days that failed, what the findings would save, and how old its data "
+            "is.",
             normal="every budget fits, few runs fail, and data is minutes old.",
             act="Click a workspace: its Budget board says what is wrong, and which project it is.",
         ),
@@ -74,7 +77,7 @@ def _workspaces() -> Any:
             ),
             Column(
                 "Bill this week",
-                expr=f"max by ({_BY}) ({everywhere('hex_cost_week_money_usd', _BILLED)})",
+                expr=f"max by ({_BY}) ({everywhere('hex_cost_week_money_usd', _BILLED)}) unless on ({_BY}) {lacking}",
                 unit=USD,
                 width=110,
             ),

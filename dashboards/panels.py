@@ -7,6 +7,7 @@ time.
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from grafana_foundation_sdk.builders import (
@@ -66,7 +67,7 @@ def figure(
     """
     warns = any(color in ALARMS for color, _ in steps) or any("thresholds" in one.properties for one in queries)
     kept = FILLED if filled else {color: FILLED[color] for color in ALARMS}
-    steps = [(kept.get(color, CLEAR) if warns else PLAIN, value) for color, value in steps]
+    steps = [(kept.get(color, CLEAR) if filled or warns else PLAIN, value) for color, value in steps]
     if mappings:
         mappings = {value: (text, kept.get(color, CLEAR)) for value, (text, color) in mappings.items()}
     panel = (
@@ -131,10 +132,8 @@ def bars(
     if tall:
         panel.text(common.VizTextDisplayOptions().title_size(14).value_size(20))
     options.min_viz_height, options.max_viz_height, options.min_viz_width = 16, 60 if tall else 24, 8
+    queries = [replace(one, properties=_named_by(one.legend) | one.properties) for one in queries]
     dress(panel, id, title, description, queries, unit=unit, empty=empty, decimals=decimals, steps=steps, now=True)
-    if len(queries) == 1 and "{{" in queries[0].legend:
-        # A bar that is alone has no name unless one is set.
-        panel.display_name(re.sub(r"{{(\w+)}}", r"${__field.labels.\1}", queries[0].legend))
     if low is not None:
         panel.min(low)
     if high is not None:
@@ -142,6 +141,11 @@ def bars(
     if links:
         panel.data_links(links_of(links))
     return panel
+
+
+def _named_by(legend: str) -> dict[str, Any]:
+    """The name of a bar by its query's legend: one that is alone has no name unless one is set."""
+    return {"displayName": re.sub(r"{{(\w+)}}", r"${__field.labels.\1}", legend)} if legend else {}
 
 
 def curve(

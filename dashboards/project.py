@@ -104,7 +104,7 @@ def _figures() -> list[tuple[int, Any]]:
                     for one, amount in (("a run", week), ("a view", views("7d", ONE)))
                 ],
                 unit=USD,
-                empty="No run this week and no view in 7 days",
+                empty="Not known",
                 decimals=3,
                 named=True,
                 stacked=True,

@@ -119,7 +119,7 @@ def _by_trigger() -> Any:
             Query(f"sum by (trigger) ({growth('hex_workspace_runs_total')})", "{{trigger}}"),
         ],
         unit=COUNT,
-        empty="No run ended in this time",
+        empty="No run is known that ended in this time",
         draw="bars",
         stacked=True,
         min_step="1h",
@@ -140,7 +140,7 @@ def _by_status() -> Any:
         ),
         [Query(f"sum by (status) ({growth('hex_workspace_runs_total', FAILED)})", "{{status}}")],
         unit=COUNT,
-        empty="No run failed in this time",
+        empty="No failure is known in this time",
         draw="bars",
         stacked=True,
         min_step="1h",
@@ -180,9 +180,10 @@ def _projects() -> Any:
             Column(
                 "Run time", expr=gauge("hex_project_run_seconds_7d"), unit="s", width=80, properties={"decimals": 1}
             ),
-            Column("Views", expr=views("7d"), width=65),
+            # Without a row a column of its own would leave the panel blank.
+            Column("Views", expr=f"{views('7d')} and on (workspace, project_id) {_WEEK}", width=65),
         ],
-        empty="No project ran this week or last",
+        empty="No project is known to have run",
         sort_by="This week",
         needs="title",
     )
@@ -208,7 +209,7 @@ def _durations() -> Any:
         ],
         unit="s",
         decimals=None,
-        empty="No run ended in this time",
+        empty="No run is known that ended in this time",
         min_step="6h",
         points=60,
         span_gaps=True,
@@ -230,7 +231,7 @@ def _longest() -> Any:
         [Query(f"sort_desc(topk(10, {named(f'({seconds} > 0)')}))", "{{title}}")],
         unit="s",
         decimals=1,
-        empty="No run has ended in 7 days",
+        empty="No run time is known",
         links=[TO_PROJECT_OF_SERIES],
     )
 
@@ -264,7 +265,7 @@ def _failing() -> Any:
         ),
         [Query(f"sort_desc(topk(10, {named(f'({failed} > 0)')}))", "{{title}}")],
         unit=COUNT,
-        empty="No run failed in 7 days",
+        empty="No failure is known",
         steps=((WARN, None),),
         links=[TO_PROJECT_OF_SERIES],
     )

@@ -65,6 +65,8 @@ def by_team() -> Any:
         _team_or_none(f"sum by (workspace, team) ({series} * on (workspace, project_id) group_left (team) {team})")
         for series in (money("hex_project_cost_week_money_usd", "billed"), gauge("hex_project_week_runs"))
     )
+    # Without a row a column of its own would leave the panel blank.
+    cost, runs = (f"{one} and on (workspace) {gauge('hex_team_findings')}" for one in (cost, runs))
     saved, estimate = (_team_or_none(money("hex_team_saving_month_money_usd", kind)) for kind in ("billed", "estimate"))
     return table(
         10,

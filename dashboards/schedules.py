@@ -159,7 +159,7 @@ def _failing() -> Any:
         ),
         [Query(f"sort_desc(topk(15, {named(failed)}))", "{{title}}")],
         unit=COUNT,
-        empty="No scheduled run failed in 7 days",
+        empty="No failing schedule is known",
         steps=((BAD, None),),
         links=[TO_PROJECT_OF_SERIES],
     )

@@ -215,7 +215,7 @@ def _credits() -> Any:
         ),
         [Query(f"sum by (source) ({increase('hex_ai_credits_total', ahead=True)})", "{{source}}")],
         unit=COUNT,
-        empty="No credits in this time",
+        empty="No credits are known in this time",
         draw="bars",
         stacked=True,
         min_step="1h",

@@ -30,8 +30,11 @@ def by_hour(
 ) -> Any:
     """Figures of one moment by the label `hour`, hours since the start of a week or a month, as curves over its days.
 
-    Each value of the label `line` is one; `lines` has their properties, in the order of the legend.
+    Each value of the label `line` is one; `lines` has their properties, in the order of the legend. Of an answer
+    without series the panel would say that it finds no field: so there is one point, whose name is the reason.
     """
+    lines |= {"none": painted(PLAIN) | {"displayName": empty}}
+    none = f'label_replace(label_replace(vector(0), "hour", "000", "", ""), "{line}", "none", "", "")'
     panel = (
         trends.Panel()
         .x_field("Day")
@@ -53,7 +56,7 @@ def by_hour(
         id,
         title,
         description,
-        [Query(expr)],
+        [Query(f"{expr} or on () {none}")],
         unit=COUNT,
         empty=empty,
         decimals=0,

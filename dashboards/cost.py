@@ -156,7 +156,7 @@ def _trend() -> Any:
             normal="steps of the same height.",
             act="A step up: look for the project below with the largest change.",
         ),
-        [Query(gauge("hex_cost_previous_week_usd", 'component!="seats"'), "{{component}}")],
+        [Query(gauge("hex_cost_previous_week_usd", 'component!="seats"', ahead=True), "{{component}}")],
         unit=USD,
         decimals=2,
         empty="Not known in this time",

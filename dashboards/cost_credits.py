@@ -77,7 +77,10 @@ def credit_days() -> Any:
             normal="about the usual.",
             act="Twice the usual: something changed. See who, on the left.",
         ),
-        [Query(gauge("hex_ai_credits_7d"), "seven days"), Query(gauge("hex_ai_credits_7d_usual"), "usual")],
+        [
+            Query(gauge("hex_ai_credits_7d", ahead=True), "seven days"),
+            Query(gauge("hex_ai_credits_7d_usual", ahead=True), "usual"),
+        ],
         unit=COUNT,
         empty="Not known in this time",
     )

@@ -221,7 +221,12 @@ def _over_time() -> Any:
             normal="falls when someone acts, and does not grow slowly.",
             act="A step up is one new finding: HexSavingsNew names it. Slow growth: copies, people who left.",
         ),
-        [Query(f"sum by (kind, money) ({gauge('hex_findings_saving_month_money_usd')}) > 0", "{{kind}}, {{money}}")],
+        [
+            Query(
+                f"sum by (kind, money) ({gauge('hex_findings_saving_month_money_usd', ahead=True)}) > 0",
+                "{{kind}}, {{money}}",
+            )
+        ],
         unit=USD,
         decimals=0,
         empty="No saving in this time",

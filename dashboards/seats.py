@@ -8,7 +8,10 @@ from dashboards.panel_parts import BAD, CALM, COUNT, NOTE, PLAIN, USD, WARN, Col
 from dashboards.panels import curve, figure, table
 from dashboards.promql import age, gauge, increase, money
 
-_SEATS, _IDLE, _PRICE = gauge("hex_seats"), gauge("hex_seats_inactive"), gauge("hex_seat_month_usd")
+_NAMES = ("hex_seats", "hex_seats_inactive", "hex_seat_month_usd")
+_SEATS, _IDLE, _PRICE = map(gauge, _NAMES)
+_SEATS_THEN, _IDLE_THEN, _PRICE_THEN = (gauge(one, ahead=True) for one in _NAMES)
+"""The same for curves: up to now, also on the day when all of the time shown is one interval."""
 _UNREAD = "No users"
 
 
@@ -171,7 +174,7 @@ def _trend() -> Any:
             normal="level, with a step when someone joins or leaves.",
             act="A rise in a paid role: was it agreed?",
         ),
-        [Query(_SEATS, "{{role}}")],
+        [Query(_SEATS_THEN, "{{role}}")],
         unit=COUNT,
         empty="Not known in this time",
         draw="steps",
@@ -180,7 +183,7 @@ def _trend() -> Any:
 
 
 def _idle_trend() -> Any:
-    others = f"sum({_IDLE} unless on (workspace, role) ({_PRICE} > 0))"
+    others = f"sum({_IDLE_THEN} unless on (workspace, role) ({_PRICE_THEN} > 0))"
     return curve(
         9,
         "Seats, used and idle",
@@ -191,8 +194,8 @@ def _idle_trend() -> Any:
             act="An orange band that stays: these seats are paid and not used.",
         ),
         [
-            Query(f"sum({_SEATS}) - sum({_IDLE})", "used"),
-            Query(f"sum({_IDLE} and on (workspace, role) ({_PRICE} > 0))", "idle, paid"),
+            Query(f"sum({_SEATS_THEN}) - sum({_IDLE_THEN})", "used"),
+            Query(f"sum({_IDLE_THEN} and on (workspace, role) ({_PRICE_THEN} > 0))", "idle, paid"),
             Query(others, "idle, free or without a price"),
         ],
         unit=COUNT,

@@ -50,12 +50,21 @@ def limited() -> Any:
         "429 by endpoint",
         about(
             "Answers in each interval that said: too many requests.",
-            normal="empty.",
+            normal="none.",
             act="Bars that return: which other program uses the workspace's limit at that hour?",
         ),
-        [Query(f"sum by (endpoint) ({growth('hex_api_rate_limited_total')}) > 0", "{{endpoint}}")],
+        [
+            Query(
+                or_none(
+                    f"sum by (endpoint) ({growth('hex_api_rate_limited_total')}) > 0",
+                    f"0 * max({gauge('hex_up', ahead=True)})",
+                    "endpoint",
+                ),
+                "{{endpoint}}",
+            )
+        ],
         unit=COUNT,
-        empty="No 429 in this time",
+        empty="Not known in this time",
         draw="bars",
         stacked=True,
         min_step="1m",

@@ -265,16 +265,18 @@ def _logs() -> Any:
 def _trend() -> Any:
     return curve(
         9,
-        "This week as it grows, by part",
+        "Each whole week, by part",
         about(
-            "What the week has cost in the warehouses so far, by part, one upon the other; it begins anew each week.",
-            normal="the same slope each week.",
-            act="A steeper slope: see above which project and context it comes from.",
+            "What the week before had cost in the warehouses at each moment, by part, one upon the other: a step is a "
+            "week.",
+            normal="steps of the same height.",
+            act="A step up: see above which project and context it comes from.",
         ),
-        [Query(f"sum by (workspace, part) ({gauge('hex_warehouse_week_usd', _HEX)})", "{{part}}")],
+        [Query(f"sum by (workspace, part) ({gauge('hex_warehouse_previous_week_usd', _HEX, ahead=True)})", "{{part}}")],
         unit=USD,
         decimals=2,
         empty=_UNKNOWN,
+        draw="steps",
         stacked=True,
         area=True,
         colors=_PARTS,

@@ -266,7 +266,13 @@ def _triggers(config: Config, name: str, projects: Iterable[Project]) -> Mapping
 
 
 def is_settled(ledger: WorkspaceLedger, config: Config, now_ms: int) -> bool:
-    """Whether an audit would see all that is to be seen: each listing was tried, and the window's runs are known.
+    """Whether an audit would see all that is to be seen: what has to be read first, and the tables of each project."""
+    known, states = polled(ledger, config), ledger.collectors()
+    return are_runs_settled(ledger, config, now_ms) and _are_tables_settled(ledger, config, known, states)
+
+
+def are_runs_settled(ledger: WorkspaceLedger, config: Config, now_ms: int) -> bool:
+    """Whether each listing was tried, and the window's runs are known: what an audit cannot be made without.
 
     After a pause that means that the projects are listed again and what ran meanwhile has been read.
     """
@@ -276,16 +282,7 @@ def is_settled(ledger: WorkspaceLedger, config: Config, now_ms: int) -> bool:
     oldest_ms = now_ms - round(config.collect.max_age_seconds * 1000)
     if any(one not in states for one in wanted) or listed is None or (listed.last_success_ms or 0) < oldest_ms:
         return False
-    known = polled(ledger, config)
-    return _are_runs_settled(ledger, config, known, now_ms, oldest_ms) and _are_tables_settled(
-        ledger, config, known, states
-    )
-
-
-def _are_runs_settled(
-    ledger: WorkspaceLedger, config: Config, known: Sequence[KnownProject], now_ms: int, oldest_ms: int
-) -> bool:
-    waited_for = awaited(known)
+    waited_for = awaited(polled(ledger, config))
     if not config.collect.runs or not waited_for:
         return True
     since_ms = complete_since_ms(waited_for, ledger.first_contact_ms)

@@ -96,6 +96,31 @@ class TestAuditor:
 
         assert 900 <= manual_clock.monotonic() - began - slept[-1] < 910
 
+    def test_audits_before_the_tables_are_read_and_again_once_they_are(self, known: Known, manual_clock: Any) -> None:
+        known.projects(Project(project_id="p", published_ms=1), tables=False)
+        known.seats(Seat(user_id="u1", role="editor", email="a@x.example"))
+        known.rest()
+        auditor = Auditor(known.ledger, config_of(), manual_clock)
+        began, made = manual_clock.monotonic(), []
+
+        async def sleep(seconds: float) -> None:
+            made.append((manual_clock.monotonic() - began, auditor.audit))
+            if seconds > 1000:
+                raise asyncio.CancelledError
+            manual_clock.advance(seconds)
+            if len(made) == 3:
+                known.projects(Project(project_id="p", published_ms=1))
+
+        manual_clock.sleep = sleep
+        with pytest.raises(asyncio.CancelledError):
+            asyncio.run(auditor.run())
+
+        (first_at, first), *_, (last_at, last) = made
+        assert first_at == 0
+        assert {one.subject for one in first.findings} == {"u1"}
+        assert 0 < last_at < 30
+        assert last is not first
+
     def test_a_workspace_that_is_read_is_settled(self, idle: Known) -> None:
         assert is_settled(idle.ledger, config_of(), idle.now_ms)
 

@@ -13,6 +13,7 @@ import msgspec
 from board_traffic import Traffic
 
 from exporter.audit.auditor import Auditor
+from exporter.audit.input_reader import are_runs_settled
 from exporter.config import Config, Storage, load_config
 from exporter.hexapi import TokenSource
 from exporter.history import Written, history, read_past, span_of
@@ -153,7 +154,8 @@ async def _follow(
             traffic.pass_by(now_ms)
         if (at - CONTACT) % 3600 == SCRAPE_SECONDS:
             await _look(config, known, simulation, clock)
-        if (at - CONTACT) % 3600 == FIRST_AUDIT_SECONDS:
+        is_first = auditor.audit is None and are_runs_settled(known, config, now_ms)
+        if is_first or (at - CONTACT) % 3600 == FIRST_AUDIT_SECONDS:
             await auditor.once()
         state = None if traffic is None else GatewayState(traffic.waiting, traffic.running)
         status.update(workspace.name, gateway=state, audit=auditor.audit)

@@ -109,9 +109,7 @@ def _types() -> Any:
 
 
 def _projects_over_time() -> Any:
-    projects, info = (gauge(one, ahead=True) for one in ("hex_connection_projects", "hex_connection_info"))
-    once = f"topk by (workspace, connection_id) (1, {info})"
-    named = f"{projects} * on (workspace, connection_id) group_left (name) {once}"
+    named = f"{_PROJECTS} * on (workspace, connection_id) group_left (name) {_INFO}"
     return curve(
         8,
         "Projects by connection over time",

@@ -67,7 +67,7 @@ def _figures() -> list[tuple[int, Any]]:
         ),
         [Query(verdict(ONE))],
         unit=COUNT,
-        empty="Not known",
+        empty="No such budget",
         mappings=VERDICTS,
         filled=True,
     )

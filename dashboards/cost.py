@@ -32,6 +32,8 @@ _ESTIMATE_BEFORE = money("hex_project_cost_previous_week_money_usd", "estimate")
 _RUNS = gauge("hex_project_week_runs")
 _VIEWS = views("7d")
 _UNPRICED = "No price"
+_LACKING = 'max by (workspace, needs) (hex_feature_state{workspace="$workspace", feature="prices", state!="on"})'
+"""The key that the bill lacks, if any."""
 
 
 def _money(id: int, title: str, description: str, expr: str, *, empty: str = "No prices", decimals: int = 2) -> Any:
@@ -41,7 +43,6 @@ def _money(id: int, title: str, description: str, expr: str, *, empty: str = "No
 def _figures() -> list[tuple[int, Any]]:
     week, before = (money(f"hex_cost_{one}_money_usd", "billed") for one in ("week", "previous_week"))
     cost, estimate, views = (f"sum({chosen(one)})" for one in (_WEEK, _ESTIMATE, _VIEWS))
-    lacking = 'max by (workspace, needs) (hex_feature_state{workspace="$workspace", feature="prices", state!="on"})'
     return [
         (
             10,
@@ -55,10 +56,12 @@ def _figures() -> list[tuple[int, Any]]:
                     act="See below which component grows.",
                 ),
                 [
-                    Query(f"{week} unless on (workspace) {lacking}", "this week, so far"),
-                    Query(f"{week} * on (workspace) group_left (needs) {lacking}", "this week, at least: no {{needs}}"),
-                    Query(f"{before} unless on (workspace) {lacking}", "last week"),
-                    Query(f"{before} and on (workspace) {lacking}", "last week, at least"),
+                    Query(f"{week} unless on (workspace) {_LACKING}", "this week, so far"),
+                    Query(
+                        f"{week} * on (workspace) group_left (needs) {_LACKING}", "this week, at least: no {{needs}}"
+                    ),
+                    Query(f"{before} unless on (workspace) {_LACKING}", "last week"),
+                    Query(f"{before} and on (workspace) {_LACKING}", "last week, at least"),
                 ],
                 unit=USD,
                 empty="No price",
@@ -110,7 +113,11 @@ def _with_sum(week: str) -> str:
     """The components of the bill, their sum, and apart from it the own estimate: as rows of one table."""
     name, billed = f"hex_cost_{week}_usd", 'component=~"seats|compute|ai_credits"'
     total = f"sum by (workspace) ({gauge(name, billed)})"
-    return f'{gauge(name)} or label_replace({total}, "component", "billed, their sum", "", "")'
+    whole, at_least = (
+        f'label_replace({total} {condition} on (workspace) {_LACKING}, "component", "billed, {words}", "", "")'
+        for condition, words in (("unless", "their sum"), ("and", "at least"))
+    )
+    return f"{gauge(name)} or {whole} or {at_least}"
 
 
 _NAMES = {"ai_credits": "AI credits", "own_estimate": "own estimate", "warehouse": "warehouses' bill"}

@@ -10,6 +10,7 @@ from dashboards.panel_parts import CALM, COUNT, PLAIN, Query, dress, painted, pr
 from dashboards.promql import gauge
 
 _HOUR = "Hour"
+_MOST_DAYS = 31
 _COLOURS = ("super-light-blue", "light-blue", "blue", "semi-dark-blue", "dark-blue", "purple", "dark-purple")
 """From Monday on; the days at the end of the week differ most."""
 
@@ -77,11 +78,24 @@ def by_hour(
     transform(panel, "sortBy", {"fields": {}, "sort": [{"field": hour}]})
     order = {name: position for position, name in enumerate(lines)}
     transform(panel, "organize", {"excludeByName": {hour: True}, "indexByName": order, "renameByName": {}})
-    days = {"unit": "none", "decimals": 0}
-    panel.override_by_name("Day", properties_of(days))
+    panel.override_by_name("Day", properties_of({"unit": "none", "decimals": 0} | _named_days()))
     for name, properties in lines.items():
         panel.override_by_name(name, properties_of(properties))
     return panel
+
+
+def _named_days() -> dict[str, Any]:
+    """Days that begin have their number, from 1 on; the ticks that Grafana sets between them have none."""
+    texts = {str(day): {"text": f"day {day + 1}", "index": day} for day in range(_MOST_DAYS)}
+    texts["7"]["text"] = " "  # where a week ends; of a month the axis shows each fifth day or so
+    between = [
+        {
+            "type": "range",
+            "options": {"from": day + 0.01, "to": day + 0.99, "result": {"text": " ", "index": 100 + day}},
+        }
+        for day in range(_MOST_DAYS)
+    ]
+    return {"mappings": [{"type": "value", "options": texts}, *between]}
 
 
 def week_bars(id: int, title: str, description: str, metric: str, *, empty: str) -> Any:

@@ -234,6 +234,8 @@ def test_no_query_fails_in_any_world(
             if uid == "hex-cost" and kind in {"token only", "no budgets"}:
                 whole, (at_least,), *_ = answers["Bill of Hex, all teams"]
                 assert (whole, at_least["metric"]["needs"]) == ([], "prices.plan")
+                components = {one["metric"]["component"] for one in answers["By component, all teams"][0]}
+                assert components & {"billed, their sum", "billed, at least"} == {"billed, at least"}
             if uid == "hex-overview" and kind == "two workspaces":
                 rows, *_ = answers["Workspaces"]
                 assert {one["metric"]["workspace"] for one in rows} == {"acme", "beta"}

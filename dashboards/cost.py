@@ -8,6 +8,7 @@ from dashboards.cost_contract import contract
 from dashboards.cost_credits import credit_days, credits_by_user, credits_of_month, plans
 from dashboards.panel_parts import (
     BAD,
+    COUNT,
     NOTE,
     PLAIN,
     PROJECT_ID,
@@ -76,14 +77,18 @@ def _figures() -> list[tuple[int, Any]]:
                 3,
                 "Runs of this week",
                 about(
-                    "What Hex bills for the compute of the runs of the chosen teams and owners, a lower bound; and "
-                    "what these runs are worth by your configuration, which no one bills.",
+                    "The runs of the chosen teams and owners: how many, what Hex bills for their compute, a lower "
+                    "bound, and what they are worth by your configuration, which no one bills.",
                     normal="in step with last week's at the same weekday.",
                     act="A rise: more runs, or longer runs. See **Runs**.",
                 ),
-                [Query(cost, "billed compute"), Query(estimate, "own estimate")],
+                [
+                    Query(f"sum({chosen(_RUNS)})", "runs", {"unit": COUNT, "decimals": 0}),
+                    Query(cost, "billed compute"),
+                    Query(estimate, "own estimate"),
+                ],
                 unit=USD,
-                empty="No price",
+                empty="Not known",
                 decimals=2,
                 named=True,
                 size=32,

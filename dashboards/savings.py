@@ -28,6 +28,9 @@ _KINDS_OF_MONEY = {
 }
 
 
+_AUDITED = gauge("hex_findings_last_audit_timestamp_seconds")
+
+
 def _figures() -> list[tuple[int, Any]]:
     judged = gauge("hex_findings_judged")
     return [
@@ -67,7 +70,8 @@ def _figures() -> list[tuple[int, Any]]:
                 [
                     Query(
                         f"sum by (money) ({increase('hex_findings_realised_money_usd_total', window='30d')})"
-                        f" or 0 * sum by (money) ({gauge('hex_findings_saving_month_money_usd')})",
+                        f" or 0 * sum by (money) ({gauge('hex_findings_saving_month_money_usd')})"
+                        f' or on () label_replace(0 * {_AUDITED}, "money", "nothing", "", "")',
                         "{{money}}",
                     )
                 ],

@@ -4,6 +4,7 @@ Two rows of that table stand elsewhere: runs that got no kernel in tests/history
 test_dashboards_prometheus.py.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -170,8 +171,15 @@ def test_cell_without_a_value_shows_a_dash_and_no_column_leaks(boards: dict[str,
 
 def test_single_bar_has_the_name_of_its_series(boards: dict[str, Any]) -> None:
     bars = [panel for board in boards.values() for panel in panels_of(board) if panel["type"] == "bargauge"]
-    of_labels = [panel for panel in bars if len(panel["targets"]) == 1 and "{{" in panel["targets"][0]["legendFormat"]]
-
-    assert len(of_labels) > 3
-    for panel in of_labels:
-        assert panel["fieldConfig"]["defaults"]["displayName"].startswith("${__field.labels."), panel["title"]
+    assert len(bars) > 3
+    for panel in bars:
+        names = {
+            override["matcher"]["options"]: one["value"]
+            for override in panel["fieldConfig"]["overrides"]
+            for one in override["properties"]
+            if one["id"] == "displayName"
+        }
+        legends = {target["refId"]: target["legendFormat"] for target in panel["targets"] if target.get("legendFormat")}
+        assert names == {
+            ref: re.sub(r"{{(\w+)}}", r"${__field.labels.\1}", legend) for ref, legend in legends.items()
+        }, panel["title"]

@@ -109,7 +109,9 @@ def _types() -> Any:
 
 
 def _projects_over_time() -> Any:
-    named = f"{_PROJECTS} * on (workspace, connection_id) group_left (name) {_INFO}"
+    projects, info = (gauge(one, ahead=True) for one in ("hex_connection_projects", "hex_connection_info"))
+    once = f"topk by (workspace, connection_id) (1, {info})"
+    named = f"{projects} * on (workspace, connection_id) group_left (name) {once}"
     return curve(
         8,
         "Projects by connection over time",

@@ -68,6 +68,7 @@ FIXED = {
     "ALERTS_FOR_STATE": 30,
     "hex_ai_credits_week": 50,
     "hex_ai_credits_week_by_user": 21,
+    "hex_connection_info": 50,
     "hex_seat_info": 200,
     "hex_warehouse_cell_week_usd": 10,
 }

@@ -3,10 +3,12 @@
 import asyncio
 
 import pytest
-from gateway_world import ALICE, BOB, HangUp, World, bearer, cache, play, play_all, together
+from gateway_world import ALICE, BOB, HangUp, World, bearer, cache, file_source, play, play_all, together
 
 from exporter.config import Queue
 from exporter.simulator import Fault
+
+SOURCE = file_source(every_seconds=300)
 
 
 class TestCallsAndWaits:
@@ -31,6 +33,18 @@ class TestCallsAndWaits:
                 assert world.clock.monotonic() - began == pytest.approx(seconds, abs=1)
 
         play_all(story, run_seconds=10_000)
+
+    def test_a_client_that_says_that_it_waits_for_nothing_is_given_a_run_and_a_result_too(self) -> None:
+        async def story(world: World, project: str) -> None:
+            source = SOURCE.key(project)
+            world.data[source] = "state-1"
+            await world.look(source)
+            answer = await world.run(project, Prefer="wait=0")
+            assert cache(answer) == "miss"
+            await world.ended(project, answer.json()["runId"])
+            assert cache(await world.run(project, Prefer="wait=0")) == "hit"
+
+        play(story, sources=(SOURCE,), has_monitor=True, run_seconds=2)
 
     def test_an_answer_of_hex_that_takes_longer_than_the_client_waits_is_a_504_in_time(self) -> None:
         async def story(world: World, project: str) -> None:

@@ -10,6 +10,10 @@ KNOWN_WAITS = ((b"hex-python-sdk/", 25.0),)
 """What the User-Agent of a client with a time-out begins with, and for how long it may be kept waiting: hex-toolkit
 gives up after 30 s by default."""
 
+_SHORTEST_SECONDS = 1.0
+"""A client that says less is kept waiting for so long: to see whether its source has changed takes a moment, and no
+run could ever be started for it."""
+
 ANSWER_SECONDS = 2.0
 """What an answer of Hex may take beyond that: after it such a client gets an answer in any case."""
 
@@ -20,7 +24,7 @@ def client_wait(headers: RawHeaders) -> float | None:
     for name, value in headers:
         lower = name.lower()
         if lower == b"prefer" and (found := _PREFERRED.search(value)):
-            return float(found[1])
+            return max(_SHORTEST_SECONDS, float(found[1]))
         if lower == b"user-agent":
             agent = value.lower()
     return next((seconds for start, seconds in KNOWN_WAITS if agent.startswith(start)), None)

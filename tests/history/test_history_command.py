@@ -8,16 +8,36 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from history_world import DAY_MS, HOUR_MS, parsed
+
+from exporter.cli import main
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def command(historian: Any, tmp_path: Path) -> Command:
-    """Runs `hex-exporter history` on the historian's ledger, in a process of its own."""
-    config = tmp_path / "config.yml"
-    config.write_text(f'workspaces: [{{name: acme}}]\nstorage: {{url: "{historian.url}"}}\n')
+def config(historian: Any, tmp_path: Path) -> Path:
+    file = tmp_path / "config.yml"
+    file.write_text(f'workspaces: [{{name: acme}}]\nstorage: {{url: "{historian.url}"}}\n')
+    return file
+
+
+@pytest.fixture
+def command(config: Path) -> Command:
+    """Runs `hex-exporter history` on the historian's ledger: here, as a process of its own begins with a second."""
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        line = ["history", f"--config.file={config}", *map(str, arguments)]
+        done = CliRunner().invoke(main, line, prog_name="hex-exporter")
+        return subprocess.CompletedProcess(line, done.exit_code, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def process(config: Path) -> Command:
+    """The same, in a process of its own."""
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
         line = [sys.executable, "-m", "exporter", "history", f"--config.file={config}", *map(str, arguments)]
@@ -32,10 +52,10 @@ def runs(historian: Any) -> Any:
 
 
 @pytest.mark.slow
-def test_writes_to_standard_output_and_tells_on_standard_error(historian: Any, command: Command, runs: Any) -> None:
+def test_writes_to_standard_output_and_tells_on_standard_error(historian: Any, process: Command, runs: Any) -> None:
     historian.learn(runs)
 
-    done = command()
+    done = process()
 
     assert done.returncode == 0, done.stderr
     samples = parsed(done.stdout)
@@ -47,13 +67,13 @@ def test_writes_to_standard_output_and_tells_on_standard_error(historian: Any, c
 
 @pytest.mark.slow
 def test_works_beside_the_running_writer_and_leaves_no_file(
-    historian: Any, command: Command, runs: Any, tmp_path: Path
+    historian: Any, process: Command, runs: Any, tmp_path: Path
 ) -> None:
     """The historian's ledger is open for writing, as it is in `serve`."""
     historian.learn(runs)
     before = sorted(path.name for path in tmp_path.iterdir())
 
-    assert command("--days=3").returncode == 0
+    assert process("--days=3").returncode == 0
     historian.acme.set_value("still", "writable")
 
     assert sorted(path.name for path in tmp_path.iterdir()) == before
@@ -139,9 +159,8 @@ def test_history_that_is_not_read_yet_is_told(historian: Any, command: Command, 
 
 
 @pytest.mark.slow
-def test_a_reader_that_leaves_is_no_trouble(historian: Any, command: Command, runs: Any, tmp_path: Path) -> None:
+def test_a_reader_that_leaves_is_no_trouble(historian: Any, config: Path, runs: Any) -> None:
     historian.learn(runs)
-    config = tmp_path / "config.yml"
     program = [sys.executable, "-m", "exporter", "history", f"--config.file={config}"]
 
     with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as writer:

@@ -51,9 +51,9 @@ class TestReading:
         read = mock.Mock(wraps=busy.acme.runs_between)
 
         with mock.patch.object(type(busy.acme), "runs_between", read):
-            for second in range(130):
-                busy.acme.record_collector("users", bool(second % 2), busy.now_ms)
-                busy.clock.advance(1)
+            for look in range(65):
+                busy.acme.record_collector("users", bool(look % 2), busy.now_ms)
+                busy.clock.advance(2)
                 busy.figures()
 
         assert read.call_count == 2

@@ -33,15 +33,15 @@ def test_the_figures_of_the_week_that_is_over_are_right_at_once(manual_clock, mo
     world = fill(World(manual_clock))
     world.configure(weeks=(Week(timezone="Europe/Zurich"),))
     runs = [
-        world.run(f"r{number}", project_id="orders", start_ms=end_ms - number * 37 * MINUTE_MS, end_ms=None)
-        for number in range(900)
+        world.run(f"r{number}", project_id="orders", start_ms=end_ms - number * 74 * MINUTE_MS, end_ms=None)
+        for number in range(450)
     ]
     manual_clock.step((end_ms - 20_000) / 1000 - manual_clock.now())
     world.acme.record_runs("orders", runs, RunProgress(known_until_ms=end_ms, known_from_ms=0), world.now_ms)
 
     wrong = {}
-    for second in range(50):
-        manual_clock.advance(1.6)
+    for second in range(25):
+        manual_clock.advance(3.2)
         if second % 5 == 0:
             world.acme.record_collector("projects", True, world.now_ms)
         kept, fresh = figures(world.collector, world), figures(Collector(world.ledger, world.status), world)

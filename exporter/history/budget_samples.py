@@ -63,17 +63,20 @@ class _Spent:
 
 def _spent(past: Past, index: int) -> _Spent | None:
     budget, used = past.budgets[index], past.used[index]
+    queries_since_ms = 0
     if budget.has_warehouse_money:
-        return None  # who had a seat is known of today only, and logs of warehouses go back two weeks
+        if budget.unit == "bill_usd" or past.queries is None:
+            return None  # who had a seat is known of today only
+        queries_since_ms = past.queries.known[0]
     if isinstance(used, CreditUse):
         return None if used.since_ms is None else _Spent(used, 0, used.since_ms)
-    if budget.unit == "usd" and not past.run_money:
-        return None
+    if budget.unit == "warehouse_usd" or (budget.unit == "usd" and not past.run_money):
+        return _Spent(used, queries_since_ms, queries_since_ms) if budget.has_warehouse_money else None
     matched = past.matched(budget)
     mine = [known for known in past.snapshot.stored.projects if known.project.project_id in matched]
     since_ms = past.known_since_ms(mine)
     born_ms = min((known.project.created_ms or 0 for known in mine), default=past.span.end_ms)
-    return None if since_ms is None else _Spent(used, max(since_ms, past.load_from_ms), born_ms)
+    return None if since_ms is None else _Spent(used, max(since_ms, past.load_from_ms, queries_since_ms), born_ms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from exporter.config import Budget, Week
 from exporter.facts import Project, Run
+from exporter.history.query_money import QueryMoney, read_query_money
 from exporter.history.span import HOUR_MS, Span
 from exporter.history.time_slots import TimeSlots
 from exporter.insight import (
@@ -64,7 +65,8 @@ class Past:
     """One workspace over a span. Made by `read_past`.
 
     `ended` is by series (a project's id or `other`), trigger and status; `started` by series; `durations` has a row of
-    counts for each hour, by trigger and status. `used` has what each budget used, by its index.
+    counts for each hour, by trigger and status. `used` has what each budget used, by its index; `queries` what the
+    warehouses cost, None where that is not known.
     """
 
     def __init__(self, snapshot: Snapshot, span: Span, oldest_ms: int, credits: CreditUse) -> None:
@@ -83,6 +85,7 @@ class Past:
         self.active = self._slots()
         self.compute = self._slots()
         self.own = self._slots()
+        self.queries: QueryMoney | None = None
         self.used: tuple[TimeSlots | CreditUse, ...] = tuple(
             credits if budget.unit == "ai_credits" else self._slots() for budget in self.budgets
         )
@@ -163,6 +166,7 @@ def read_past(
     fold = _Fold(past)
     for run in watch(ledger.runs_between(past.load_from_ms, span.contact_ms)):
         fold.add(run)
+    past.queries = read_query_money(ledger, snapshot, (past.load_from_ms, span.end_ms), fold.add_query)
     for slots in (past.active, past.compute, past.own, *past.used):
         if isinstance(slots, TimeSlots):
             slots.close()
@@ -192,6 +196,12 @@ class _Fold:
             self._add_started(run, start_ms)
         if run.ended_ms is not None and self._past.span.start_ms <= run.ended_ms < self._past.span.contact_ms:
             self._add_ended(run, start_ms, run.ended_ms)
+
+    def add_query(self, budget: int, at_ms: int, micro_usd: int) -> None:
+        """Add what an hour's queries cost to the budget of this index."""
+        slots = self._past.used[budget]
+        if isinstance(slots, TimeSlots):
+            slots.add(at_ms, micro_usd)
 
     def _add_started(self, run: Run, start_ms: int) -> None:
         past = self._past

@@ -8,7 +8,8 @@ from math import nan
 
 from exporter.history.past import Past, Started
 from exporter.history.series import Track, track
-from exporter.insight import MICRO, Money
+from exporter.history.week_sums import week_counts, week_dollars
+from exporter.insight import Money
 from exporter.metrics import project_families
 
 Cost = Callable[[Started], Iterable[int]]
@@ -70,6 +71,25 @@ def last_runs(past: Past) -> Iterator[Track]:
         yield track("hex_project_last_run_timestamp_seconds", labels, past.span.hours, values)
 
 
+def warehouse_week(past: Past) -> Iterator[Track]:
+    """What the queries of each project cost in the warehouses in the week so far."""
+    return _queries(past, "hex_project_warehouse_week_usd", is_previous=False)
+
+
+def warehouse_previous_week(past: Past) -> Iterator[Track]:
+    """What they cost in the week before."""
+    return _queries(past, "hex_project_warehouse_previous_week_usd", is_previous=True)
+
+
+def _queries(past: Past, metric: str, *, is_previous: bool) -> Iterator[Track]:
+    queries = past.queries
+    if queries is None:
+        return
+    for series, money in queries.series.items():
+        values = week_dollars(past, queries.known, money.start_ms, money.micro_usd, is_previous=is_previous)
+        yield track(metric, (past.name, series), past.span.hours, values)
+
+
 def _costs(past: Past, metric: str, *, is_previous: bool) -> Iterator[Track]:
     def both(started: Started) -> Iterator[int]:
         return map(int.__add__, started.compute_micro_usd, started.own_micro_usd)
@@ -91,12 +111,12 @@ def _by_week(past: Past, metric: str, *labels: str, is_previous: bool, cost: Cos
     since_ms = past.known_since_ms()
     if since_ms is None:
         return
+    known = since_ms, past.span.end_ms
     for series, started in past.started.items():
         starts = started.start_ms
-        sums = range(len(starts) + 1) if cost is None else list(accumulate(cost(started), initial=0))
-        values: list[float] = []
-        for at_ms, (week, before) in zip(past.span.hours, past.hours_by_week, strict=True):
-            start_ms, end_ms = before if is_previous else (week[0], at_ms)
-            amount = sums[bisect_left(starts, end_ms)] - sums[bisect_left(starts, start_ms)]
-            values.append(nan if start_ms < since_ms else amount if cost is None else amount / MICRO)
+        values = (
+            week_counts(past, known, starts, is_previous=is_previous)
+            if cost is None
+            else week_dollars(past, known, starts, cost(started), is_previous=is_previous)
+        )
         yield track(metric, (past.name, series, *labels), past.span.hours, values)

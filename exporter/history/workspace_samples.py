@@ -1,6 +1,7 @@
 """What the workspace as a whole ran and spent, every five minutes.
 
-Seats and credits are billed by who has a seat, which is known of today only: their costs have no past.
+Seats and credits are billed by who has a seat, which is known of today only: their costs have no past. That of the
+warehouses goes back as far as their logs were read.
 """
 
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from math import nan
 
 from exporter.history.past import Past
 from exporter.history.series import Track, track
+from exporter.history.week_sums import week_dollars
 from exporter.insight import MICRO
 
 
@@ -18,23 +20,45 @@ def active_runs(past: Past) -> Iterator[Track]:
 
 
 def week_costs(past: Past) -> Iterator[Track]:
-    """What the runs of the week so far cost, by component."""
+    """What the week so far cost, by component."""
     return _costs(past, "hex_cost_week_usd", is_previous=False)
 
 
 def previous_week_costs(past: Past) -> Iterator[Track]:
-    """What the runs of the week before cost."""
+    """What the week before cost."""
     return _costs(past, "hex_cost_previous_week_usd", is_previous=True)
 
 
+def warehouse_week(past: Past) -> Iterator[Track]:
+    """What each part of a warehouse's bill was in the week so far."""
+    return _parts(past, "hex_warehouse_week_usd", is_previous=False)
+
+
+def warehouse_previous_week(past: Past) -> Iterator[Track]:
+    """What each part was in the week before."""
+    return _parts(past, "hex_warehouse_previous_week_usd", is_previous=True)
+
+
 def _costs(past: Past, metric: str, *, is_previous: bool) -> Iterator[Track]:
-    since_ms = past.known_since_ms()
-    if since_ms is None:
-        return
-    for component, slots in (("compute", past.compute), ("own_estimate", past.own)):
+    since_ms, queries = past.known_since_ms(), past.queries
+    components = [("warehouse", queries.total, queries.known)] if queries is not None else []
+    if since_ms is not None:
+        spent = ("compute", past.compute), ("own_estimate", past.own)
+        components += [(component, slots, (since_ms, past.span.end_ms)) for component, slots in spent]
+    for component, slots, known in components:
         values: list[float] = []
         for at_ms in past.span.steps:
             week, before = past.weeks_at(at_ms)
             start_ms, end_ms = before if is_previous else (week[0], at_ms)
-            values.append(nan if start_ms < since_ms else slots.between(start_ms, end_ms) / MICRO)
+            is_known = known[0] <= start_ms and end_ms <= known[1]
+            values.append(slots.between(start_ms, end_ms) / MICRO if is_known else nan)
         yield track(metric, (past.name, component), past.span.steps, values)
+
+
+def _parts(past: Past, metric: str, *, is_previous: bool) -> Iterator[Track]:
+    queries = past.queries
+    if queries is None:
+        return
+    for labels, money in queries.parts.items():
+        values = week_dollars(past, queries.known, money.start_ms, money.micro_usd, is_previous=is_previous)
+        yield track(metric, (past.name, *labels), past.span.hours, values)

@@ -863,8 +863,8 @@ GROUPS = (
             _gauge(
                 "hex_project_warehouse_previous_week_usd",
                 "workspace project_id",
-                "What the project's queries of the week before the current one cost in the warehouse. Absent until the "
-                "logs reach its end.",
+                "What the project's queries of the week before the current one cost in the warehouse. Absent unless "
+                "the logs are known from its beginning to its end.",
             ),
             _gauge(
                 "hex_warehouse_week_usd",
@@ -876,8 +876,8 @@ GROUPS = (
             _gauge(
                 "hex_warehouse_previous_week_usd",
                 "workspace warehouse part",
-                "What the warehouse cost in the week before the current one, by the same parts. Absent until the logs "
-                "reach its end.",
+                "What the warehouse cost in the week before the current one, by the same parts. Absent unless the "
+                "logs are known from its beginning to its end.",
             ),
             _gauge(
                 "hex_warehouse_week_queries",

@@ -28,7 +28,15 @@ from exporter.view.snapshot import Snapshot
 from exporter.view.status import ClusterState, GatewayState, LeaseState, ProcessStatus, Status, WorkspaceStatus
 from exporter.view.teams import team_of_person
 from exporter.view.version_settings import published_settings
-from exporter.view.warehouse_book import WarehouseTotal, WarehouseTotals, WarehouseUse, trigger_of
+from exporter.view.warehouse_book import (
+    PARTS,
+    WarehouseTotal,
+    WarehouseTotals,
+    WarehouseUse,
+    adds_to_budget,
+    span_of_logs,
+    trigger_of,
+)
 from exporter.view.week_hours import WeekCurve
 
 __all__ = [
@@ -37,6 +45,7 @@ __all__ = [
     "MOST_KINDS",
     "MOST_USERS",
     "OTHER_USERS",
+    "PARTS",
     "SPAN_MS",
     "Accounts",
     "Adjustment",
@@ -66,6 +75,7 @@ __all__ = [
     "WeekCurve",
     "WeekHour",
     "WorkspaceStatus",
+    "adds_to_budget",
     "all_project_profiles",
     "as_closed",
     "awaited",
@@ -83,6 +93,7 @@ __all__ = [
     "published_settings",
     "run_time_by_basis",
     "sessions_of_7d",
+    "span_of_logs",
     "subject_name",
     "team_of_person",
     "trigger_of",

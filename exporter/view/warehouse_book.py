@@ -1,6 +1,6 @@
 """What Hex's queries cost in the warehouses behind a workspace, by local day: read again where hours were replaced."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -55,6 +55,26 @@ def money_of_warehouses(totals: WarehouseTotals) -> int | None:
     return None if whole.queries and whole.unpriced == whole.queries and not whole.micro_usd else whole.micro_usd
 
 
+def span_of_logs(names: Collection[str], states: Mapping[str, WarehouseState]) -> Period | None:
+    """Since and until when the logs of all these warehouses are known; None while one is not, and without any."""
+    bounds = [(one.complete_since_ms, one.complete_until_ms) for name, one in states.items() if name in names]
+    spans = [(since, until) for since, until in bounds if since is not None and until is not None]
+    if not names or len(spans) < len(names):
+        return None
+    return max(since for since, _ in spans), min(until for _, until in spans)
+
+
+def adds_to_budget(budget: Budget, context: str, *, is_matched: bool | None) -> bool:
+    """Whether money for queries of this context adds to the budget.
+
+    `is_matched` says whether the budget includes the project; None for what has no project, or one that was deleted:
+    that adds to the budgets of everything.
+    """
+    is_mine = budget.match.is_of_workspaces if is_matched is None else is_matched
+    matches_trigger = budget.match.trigger is None or budget.match.matches_trigger(trigger_of(context) or "")
+    return is_mine and budget.has_warehouse_money and matches_trigger
+
+
 def _sum(totals: Iterable[WarehouseTotal]) -> WarehouseTotal:
     whole = WarehouseTotal()
     for one in totals:
@@ -106,15 +126,8 @@ class WarehouseBook:
             border_ms = midnight_ms(border, ZoneInfo(self._week.timezone))
             self._totals = {period: one for period, one in self._totals.items() if period[1] <= border_ms}
         self._states, self._shares, self._detailed_since_ms = mine, dict(shares), detailed_since_ms
-        self._span = self._known(kept_since_ms)
-
-    def _known(self, kept_since_ms: int) -> Period | None:
-        """Since and until when the logs of all warehouses are known; None while one is not."""
-        bounds = [(one.complete_since_ms, one.complete_until_ms) for one in self._states.values()]
-        spans = [(since, until) for since, until in bounds if since is not None and until is not None]
-        if not self._names or len(spans) < len(self._names):
-            return None
-        return max(kept_since_ms, *(since for since, _ in spans)), min(until for _, until in spans)
+        span = span_of_logs(self._names, mine)
+        self._span = None if span is None else (max(kept_since_ms, span[0]), span[1])
 
     @property
     def until_ms(self) -> int | None:
@@ -209,13 +222,8 @@ class WarehouseBook:
         """The budgets that such money adds to; what has no project, or one that was deleted, to those of everything."""
         share = self._shares.get(project_id) if part == "query" else None
         for index, budget in enumerate(self._budgets):
-            is_mine = index in share.budgets if share is not None else budget.match.is_of_workspaces
-            if is_mine and budget.has_warehouse_money and _matches_trigger(budget, context):
+            if adds_to_budget(budget, context, is_matched=None if share is None else index in share.budgets):
                 yield index
-
-
-def _matches_trigger(budget: Budget, context: str) -> bool:
-    return budget.match.trigger is None or budget.match.matches_trigger(trigger_of(context) or "")
 
 
 @dataclass(frozen=True, slots=True)

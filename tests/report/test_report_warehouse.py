@@ -60,11 +60,12 @@ def of_week(ago: int) -> list[Any]:
 class Story:
     """A ledger with a log of two warehouses, and what is reported of it."""
 
-    def __init__(self, tmp_path: Any, clock: Any) -> None:
+    def __init__(self, tmp_path: Any, clock: Any, log_days: int = 15) -> None:
         file = tmp_path / "hex.yml"
         file.write_text(CONFIG)
         self.config = load_config(file.read_bytes(), source=str(file), environ={}, state_dir=tmp_path)
         self.clock = clock
+        self.log_days = log_days
         self.ledger = open_ledger(self.config.storage.url, clock=clock)
         self.acme = self.ledger.workspace("acme")
         now_ms = self.now_ms = round(clock.now() * 1000)
@@ -92,7 +93,7 @@ class Story:
                         self.hour_ms - ago * HOUR_MS, part, project, context, "c1" if project else "", ""
                     )
                     hours[key] = WarehouseSums(queries=queries, usd_micro=usd)
-            span = (self.hour_ms - 15 * DAY_MS, self.hour_ms)
+            span = (self.hour_ms - self.log_days * DAY_MS, self.hour_ms)
             self.acme.warehouses.replace(warehouse, span, hours, self.now_ms, None)
 
     def report(self, **wanted: Any) -> Any:
@@ -129,6 +130,19 @@ def test_the_component_is_what_is_hexs_of_both_weeks_and_another_bill(story: Any
             of_project[project if project != "gone" else "other"] += usd
     shown = figures["hex_project_cost_week_money_usd"]
     assert {series: micro(usd) for (series, kind), usd in shown.items() if kind == "other"} == of_project
+
+
+def test_a_week_of_which_a_log_knows_only_a_part_has_no_figures(tmp_path: Any, manual_clock: Any) -> None:
+    """The log goes back to the middle of last week: what was before it would be missing."""
+    story = Story(tmp_path, manual_clock, log_days=8)
+
+    figures = story.figures()
+    story.ledger.close()
+
+    assert figures["hex_project_warehouse_week_usd"]
+    assert "hex_project_warehouse_previous_week_usd" not in figures
+    assert "hex_warehouse_previous_week_usd" not in figures
+    assert ("warehouse",) not in figures["hex_cost_previous_week_usd"]
 
 
 def test_the_report_has_it_by_warehouse_project_and_team(story: Any) -> None:

@@ -8,7 +8,7 @@ from exporter.ledger import WarehouseKey, WarehouseSums
 from exporter.metrics.catalogue import METRICS
 from exporter.metrics.families.warehouse_shares import answer_families, repeat_families, share_families
 from exporter.metrics.page import Family, Sample
-from exporter.view import Snapshot
+from exporter.view import Snapshot, span_of_logs
 
 
 def warehouse_families(snapshot: Snapshot) -> Iterator[Family]:
@@ -27,12 +27,13 @@ def warehouse_families(snapshot: Snapshot) -> Iterator[Family]:
         METRICS["hex_warehouse_log_complete_until_timestamp_seconds"],
         [((snapshot.name, name), at_ms / 1000) for name, at_ms in until_ms.items()],
     )
-    for metric, needed_ms, week in (
-        ("week", stored.week[0], stored.warehouse_week),
-        ("previous_week", stored.previous_week[1], stored.warehouse_previous_week),
+    span = span_of_logs(names, states)
+    for metric, (start_ms, needed_ms), week in (
+        ("week", (stored.week[0], stored.week[0]), stored.warehouse_week),
+        ("previous_week", stored.previous_week, stored.warehouse_previous_week),
     ):
-        if len(until_ms) == len(names) and min(until_ms.values()) >= needed_ms:
-            known = {key: sums for key, sums in week.items() if key[0] in until_ms}
+        if span is not None and span[0] <= start_ms and span[1] >= needed_ms:
+            known = {key: sums for key, sums in week.items() if key[0] in names}
             yield from _money(snapshot, metric, known)
             if metric == "week":
                 yield from answer_families(snapshot, known)

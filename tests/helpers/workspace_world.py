@@ -221,7 +221,7 @@ def fill(world: World) -> World:
         for at_ms in (now_ms - 8 * DAY_MS, now_ms - HOUR_MS)
         for part, *rest in (("query", "orders", "scheduled_run", "c1", "Warehouse"), ("unattributed",))
     }
-    world.acme.warehouses.replace("bq", (now_ms - 9 * DAY_MS, now_ms), hours, world.now_ms, 0)
+    world.acme.warehouses.replace("bq", (now_ms - 14 * DAY_MS, now_ms), hours, world.now_ms, 0)
     joined = {
         ("hex_warehouse_run_queries_total", ("bq", "run")): 4,
         ("hex_sql_cells_expected_total", ("orders",)): 6,

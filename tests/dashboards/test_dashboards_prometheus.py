@@ -32,11 +32,16 @@ MAY_BE_EMPTY = {
 _worlds: list[World] = []
 
 
+def whole_world(clock: Any) -> World:
+    """The world with all that can be configured: to live through it takes seconds, so it is done once."""
+    if not _worlds:
+        _worlds.append(live_through(clock))
+    return _worlds[0]
+
+
 @pytest.fixture
 def world(manual_clock: Any) -> World:
-    if not _worlds:
-        _worlds.append(live_through(manual_clock))
-    return _worlds[0]
+    return whole_world(manual_clock)
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +187,7 @@ WORLDS: dict[str, Callable[[Any], World]] = {
     "first minutes": lambda clock: scraped_only(live_through(clock, TOKEN_ONLY, 600)),
     "token only": lambda clock: scraped_only(live_through(clock, TOKEN_ONLY, 2700)),
     "no budgets": lambda clock: live_through(clock, TOKEN_ONLY + "budgets: []\n", HOUR),
-    "two workspaces": lambda clock: two_of(live_through(clock, live_seconds=HOUR)),
+    "two workspaces": lambda clock: two_of(whole_world(clock)),
     "a thousand projects": crowd,
 }
 

@@ -157,6 +157,7 @@ class Gateway:
         await self._dispatcher.aclose()
         await self._door.aclose()
         await self._authorizer.aclose()
+        await self._polls.aclose()
         await self._steadiness.aclose()
         await self._looks.aclose()
         await self._registry.settled()

@@ -46,6 +46,20 @@ class TestCallsAndWaits:
 
         play(story, sources=(SOURCE,), has_monitor=True, run_seconds=2)
 
+    def test_a_gateway_that_closes_leaves_no_question_to_hex_open(self) -> None:
+        async def story(world: World, project: str) -> None:
+            run_id = (await world.run(project)).json()["runId"]
+            world.faults.add(Fault(kind="slow", endpoint="run_status", count=1, seconds=50))
+            polling = asyncio.ensure_future(world.status(project, run_id))
+            await asyncio.sleep(1)
+            await world.gateway.aclose()
+            left = [one for one in asyncio.all_tasks() if "exporter/gateway/runs/polls.py" in repr(one)]
+            polling.cancel()
+            await asyncio.gather(polling, return_exceptions=True)
+            assert left == []
+
+        play(story)
+
     def test_an_answer_of_hex_that_takes_longer_than_the_client_waits_is_a_504_in_time(self) -> None:
         async def story(world: World, project: str) -> None:
             run_id = (await world.run(project)).json()["runId"]

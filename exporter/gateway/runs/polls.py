@@ -154,6 +154,10 @@ class Polls:
         """
         return await self._asking.answer(poll.key, lambda: self._ask(poll, patience_seconds))
 
+    async def aclose(self) -> None:
+        """End the questions that are still open."""
+        await self._asking.aclose()
+
     def _remembered(self, poll: Poll) -> tuple[Reply, float] | None:
         state = self._states.get(poll.state_key)
         if state is None or not self._may_have(poll):

@@ -231,6 +231,7 @@ def test_a_project_that_always_fails_is_not_run_at_each_trigger(monkeypatch: pyt
     play(story, policies=(Policy(failures=Failures(most=3, within_seconds=86_400.0)),), settle_seconds=20.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_own", [True, False], ids=["of the trigger", "of the policy"])
 def test_a_spent_budget_holds_runs_back_until_it_is_not_any_more_and_loses_no_change(*, is_own: bool) -> None:
     brake = BudgetBrake(budget="weekly-runs", then="cached_only", max_stale_seconds=3600.0)

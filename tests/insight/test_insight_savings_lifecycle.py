@@ -4,6 +4,7 @@ import random
 from dataclasses import replace
 
 import pytest
+from helpers.sizes import size
 
 from exporter.config import Ignore, Prices, SeatPrices
 from exporter.facts import Project, Schedule, Seat
@@ -278,7 +279,7 @@ class Expected:
             self.realised += self.saving * until // MONTH_MS - self.saving * since // MONTH_MS
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(size(1, 5)))
 @pytest.mark.slow
 def test_a_year_of_coming_and_going_adds_up(seed):
     dice = random.Random(seed)

@@ -65,7 +65,7 @@ def test_an_unpublished_project_has_only_its_draft(make_api):
 def test_the_profile_changes_between_versions_and_is_that_of_the_truth(make_api):
     api = make_api()
     seen = set()
-    for project in api.simulation.projects:
+    for project in api.simulation.projects[::3]:
         if project.published_ms is None:
             continue
         profiles = []

@@ -190,7 +190,7 @@ def test_a_run_that_comes_weeks_after_the_one_before_is_compared_with_it(manual_
     async def live():
         await world.follow(2 * HOUR, step=600)
         world.run("first", world.now_ms - 600_000)
-        await world.follow(30 * 24 * HOUR, step=1800)
+        await world.follow(30 * 24 * HOUR, step=7200)
         world.run("second", world.now_ms - 7_200_000)
         await world.follow(2 * HOUR, step=600)
 

@@ -24,6 +24,7 @@ def play(story: Callable[[Watched], Awaitable[None]], settings: Config) -> None:
     in_virtual_time(live)
 
 
+@pytest.mark.slow
 def test_one_run_for_each_settled_change_of_a_day_and_none_without() -> None:
     """Loads of one to five changes a minute apart, and hours between them: one run for each load."""
 
@@ -44,6 +45,7 @@ def test_one_run_for_each_settled_change_of_a_day_and_none_without() -> None:
     play(story, config(real()))
 
 
+@pytest.mark.slow
 def test_a_dry_run_starts_nothing_and_says_what_the_schedule_would_have_done() -> None:
     async def story(world: Watched) -> None:
         await world.live(1)
@@ -112,6 +114,7 @@ def test_min_interval_holds_a_change_back_and_loses_none() -> None:
     play(story, config(real(min_interval_seconds=3600.0)))
 
 
+@pytest.mark.slow
 def test_what_changed_in_a_quiet_time_runs_after_it() -> None:
     async def story(world: Watched) -> None:
         world.clock.step(20.5 * 3600)
@@ -128,6 +131,7 @@ def test_what_changed_in_a_quiet_time_runs_after_it() -> None:
     play(story, config(real(quiet=(NIGHT,)), timezone="Europe/Zurich"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hours", [-26, -1, 26])
 def test_a_clock_that_is_put_elsewhere_starts_nothing_twice_and_nothing_for_ever(hours: int) -> None:
     async def story(world: Watched) -> None:
@@ -187,6 +191,7 @@ class TestFailures:
 
         play(story, config(real()))
 
+    @pytest.mark.slow
     def test_what_hex_refuses_is_not_asked_again_until_it_is_mended(self) -> None:
         async def story(world: Watched) -> None:
             await world.live(2)

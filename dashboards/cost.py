@@ -25,7 +25,13 @@ from dashboards.panel_parts import (
 from dashboards.panels import curve, figure, table
 from dashboards.promql import chosen, gauge, money, named, projects, views
 
-COMPONENTS = {"seats": "blue", "compute": "purple", "ai_credits": "orange", "own_estimate": "text"}
+COMPONENTS = {
+    "seats": "blue",
+    "compute": "purple",
+    "ai_credits": "orange",
+    "warehouse": "green",
+    "own_estimate": "text",
+}
 
 _WEEK, _BEFORE = (money(f"hex_project_cost_{one}_money_usd", "billed") for one in ("week", "previous_week"))
 _ESTIMATE = money("hex_project_cost_week_money_usd", "estimate")

@@ -65,6 +65,17 @@ def test_a_driver_that_hangs_is_wrong_and_ends_nothing(log, monkeypatch):
     assert "no answer within" in said
 
 
+@pytest.mark.parametrize(("processed", "is_within"), [(5000, True), (5001, False)])
+def test_what_a_read_processes_is_compared_with_the_cap_before_anything_is_read(log, monkeypatch, processed, is_within):
+    """The dry run itself: test_bigquery_driver.py."""
+    monkeypatch.setattr(warehouse_check, "bytes_of_read", lambda *arguments: processed)
+    (was_right, said), *_, (_, capped) = answers(log, kind="bigquery", max_bytes=5000)
+    assert was_right == is_within
+    assert f"processes {processed:,} bytes, by a dry run" in said
+    assert ("above max_bytes (5,000): it will be refused" in said) != is_within
+    assert "one look bills at most 5,000 bytes (max_bytes)" in capped
+
+
 def test_what_an_administrator_has_to_run_is_there_for_each_kind(log):
     for kind in ("snowflake", "bigquery", "databricks", "redshift"):
         lines = list(warehouse_grants(config_of(structs.replace(log.warehouse, kind=kind, relation=None)), "w"))

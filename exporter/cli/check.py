@@ -31,7 +31,7 @@ from exporter.service import WebFlags, configure_logs, read_config, tokens_of
 
 
 def run_check(config_file: Path | None, environ: Mapping[str, str], web: WebFlags, *, is_offline: bool = False) -> int:
-    """Check everything that can be checked from here; the exit status. Offline neither Hex nor a source is queried.
+    """Check everything that can be checked from here; the exit status. Offline neither Hex nor a database is queried.
 
     Raises ConfigError for the configuration and for flags.
     """
@@ -48,8 +48,12 @@ def run_check(config_file: Path | None, environ: Mapping[str, str], web: WebFlag
     console.print(f"serves {escape(web.metrics_url())}")
     _print_faults(here, console)
     if is_offline:
-        asks = [f"workspace {one.name}" for one in config.workspaces] + [f"source {one.name}" for one in config.sources]
-        for name in asks:
+        names = [
+            *(f"workspace {one.name}" for one in config.workspaces),
+            *(f"source {one.name}" for one in config.sources),
+            *(f"warehouse {one.name}" for one in config.warehouses),
+        ]
+        for name in names:
             console.print(escape(f"{name}: not queried (--offline)"))
         _print_notes(ignore_notes([], config, SystemClock()), console)
         status = 0

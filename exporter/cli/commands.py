@@ -132,7 +132,9 @@ def simulate(**flags: Any) -> None:
 @main.command()
 @config_flag
 @web_flags
-@click.option("--offline", "is_offline", is_flag=True, help="Ask neither Hex nor any source: only what is here.")
+@click.option(
+    "--offline", "is_offline", is_flag=True, help="Query neither Hex nor a source nor a warehouse: only what is here."
+)
 @prints_errors
 def check(config_file: Path | None, is_offline: bool, **web: Any) -> None:
     """Is the file right, does the token work, what will polling cost? Exits 0, 1 or 2.

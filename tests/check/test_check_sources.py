@@ -84,15 +84,18 @@ class TestSources:
         assert sentence.startswith("source orders cannot be probed: ")
         assert "Nothing is wrong" not in output
 
-    def test_offline_nothing_is_asked(self, check):
+    def test_offline_nothing_is_queried(self, check):
         check.fault("500")
 
         status, output = check(
-            "sources: [{name: a, match: {title: '*'}, http: {url: 'https://a.example'}}]", is_offline=True
+            "sources: [{name: a, match: {title: '*'}, http: {url: 'https://a.example'}}]\n"
+            "warehouses: [{name: snow, kind: snowflake, url_env: SNOW}]",
+            is_offline=True,
         )
 
         assert status == 0
         assert "source a: not queried (--offline)" in output
+        assert "warehouse snow: not queried (--offline)" in output
         assert "workspace w: not queried (--offline)" in output
 
     @pytest.mark.slow

@@ -152,6 +152,16 @@ class TestColliding:
             "limits.connection_runs"
         ]
 
+    @pytest.mark.parametrize("kind", ["colliding_schedules", "duplicate_projects"])
+    def test_projects_whose_tables_are_not_read_are_no_reason_to_say_that_there_is_nothing(self, kind):
+        known = self.at_six(5, 4)
+        audited = audit(replace(known, tables=dict(list(known.tables.items())[:3])))
+
+        assert [(one.is_partial, one.why) for one in audited.not_judged if one.kind == kind] == [
+            (True, "what 2 projects query is not known")
+        ]
+        assert not [one for one in audit(known).not_judged if one.kind == kind]
+
     def test_one_after_the_other_do_not_collide(self):
         many = [
             viewed(f"p{number}", title=f"P{number}", schedules=(schedule(f"{number} 6 * * *"),)) for number in range(5)

@@ -1,6 +1,6 @@
 """What a finder hands over: a finding, and what it claims of the runs that totals share out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from exporter.facts import Project
@@ -57,6 +57,15 @@ def unsettled(context: AuditContext, kind: str) -> NotJudged | None:
         return None
     why = f"the settings of {unread} of {published} published projects are not known"
     return not_judged(context, kind, "exports", why, SETTINGS_NEEDED, is_partial=len(context.settled_projects) > 0)
+
+
+def unread_tables(context: AuditContext, kind: str, projects: Iterable[Project]) -> NotJudged | None:
+    """That the kind is judged only in part, while what some of these projects query has not been read."""
+    unread = sum(1 for project in projects if project.project_id not in (context.input.tables or {}))
+    if not unread:
+        return None
+    why = f"what {unread} projects query is not known"
+    return not_judged(context, kind, "queried_tables", why, TABLES_NEEDED, is_partial=True)
 
 
 def not_judged(

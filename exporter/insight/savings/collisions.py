@@ -6,7 +6,15 @@ from typing import NamedTuple
 
 from exporter.facts import Project, Schedule
 from exporter.insight.savings.audit_context import AuditContext, plain
-from exporter.insight.savings.candidate import TABLES_NEEDED, TABLES_UNKNOWN, Candidate, Found, not_judged, unready
+from exporter.insight.savings.candidate import (
+    TABLES_NEEDED,
+    TABLES_UNKNOWN,
+    Candidate,
+    Found,
+    not_judged,
+    unread_tables,
+    unready,
+)
 from exporter.insight.savings.finding import Fact, Finding, Move, Saving, SubjectType
 from exporter.insight.savings.stagger import Slot, minute_of, stagger
 from exporter.insight.schedule_firings import WEEK_MS
@@ -54,6 +62,8 @@ def collisions(context: AuditContext) -> Found:
             name = names.get(connection_id, connection_id)
             group = _Group(connection_id, "connection", name, limit, "runs at once, the connection's limit")
             yield from _colliding(context, group, of_connection)
+        if reason := unread_tables(context, COLLIDING, context.scheduled_projects):
+            yield reason
 
     by_owner: dict[str, list[_Planned]] = defaultdict(list)
     for project in context.scheduled_projects:

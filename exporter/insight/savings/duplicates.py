@@ -17,6 +17,7 @@ from exporter.insight.savings.candidate import (
     Found,
     not_judged,
     project_candidate,
+    unread_tables,
     unready,
 )
 from exporter.insight.savings.finding import Fact
@@ -65,6 +66,9 @@ def duplicates(context: AuditContext) -> Found:
     if nameless:
         why = f"of {nameless} projects only the connections are known, not the tables, nor queries without inputs"
         yield not_judged(context, DUPLICATES, "queried_tables", why, TABLES_NEEDED, is_partial=True)
+    published = (project for project in context.projects.values() if project.state == "published")
+    if reason := unread_tables(context, DUPLICATES, published):
+        yield reason
 
 
 def _among(

@@ -143,6 +143,14 @@ class PostgresLedgers:
         self._connection.close()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that wants a server is an integration test, also where nothing but its parameter says so."""
+    for item in items:
+        if "postgres_server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.integration)
+
+
 @pytest.fixture(scope="session")
 def postgres_ledgers(postgres_server: PostgresServer) -> Iterator[PostgresLedgers]:
     ledgers = PostgresLedgers(postgres_server)

@@ -60,7 +60,7 @@ def now_ms() -> int:
     return NOW_MS
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.integration)])
 def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where an empty ledger is, with each engine in turn."""
     if request.param == "sqlite":

@@ -78,28 +78,39 @@ def _write(metric: Metric, samples: list[Sample], last: _Written | None) -> _Wri
     """The samples as they are now, with each chunk of the last time that still holds."""
     labels = [one for one, _ in samples]
     given = [value for _, value in samples]
+    heads: list[str] = []
     if last is not None and last.labels == labels:
         labels, order = last.labels, last.order  # not the new ones: what is kept for long stays where it is in memory
     else:
-        last, order = None, _order(metric, labels)
+        last, heads = None, _heads(metric, labels)
+        order = _order(heads)
     values = cast("list[float] | list[Distribution]", [given[place] for place in order])
     chunks = []
     for number, start in enumerate(range(0, len(order), _CHUNK_SAMPLES)):
         end = start + _CHUNK_SAMPLES
-        if last is not None and _are_same(metric, values[start:end], last.values[start:end]):
+        places = order[start:end]
+        if last is None:
+            lines = _lines(metric, [heads[place] for place in places], values[start:end])
+        elif _are_same(metric, values[start:end], last.values[start:end]):
             chunks.append(last.chunks[number])
+            continue
         else:
-            heads = all_written(_template(metric), [labels[place] for place in order[start:end]])
-            chunks.append("".join(_lines(metric, heads, values[start:end])).encode())
+            lines = _lines(metric, _heads(metric, [labels[place] for place in places]), values[start:end])
+        chunks.append("".join(lines).encode())
     return _Written(labels, order, values, tuple(chunks))
 
 
-def _order(metric: Metric, labels: list[tuple[str, ...]]) -> list[int]:
-    """The places of the samples in the order of their lines; of those that are written alike, only the first."""
+def _heads(metric: Metric, labels: list[tuple[str, ...]]) -> list[str]:
+    """What stands before the value of each sample."""
     template = _template(metric)
     heads: list[str] = []
     for start in range(0, len(labels), _CHUNK_SAMPLES):
         heads += all_written(template, labels[start : start + _CHUNK_SAMPLES])
+    return heads
+
+
+def _order(heads: list[str]) -> list[int]:
+    """The places of the samples in the order of their lines; of those that are written alike, only the first."""
     places = range(len(heads))
     if len(set(heads)) < len(heads):
         first = dict(zip(reversed(heads), reversed(places), strict=True))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import isnan
 from typing import cast
 
-from exporter.history import counter_samples, project_samples, workspace_samples
+from exporter.history import counter_samples, project_samples, warehouse_samples, workspace_samples
 from exporter.history.budget_samples import budget_tracks
 from exporter.history.past import Past
 from exporter.history.series import Track
@@ -25,10 +25,10 @@ _TRACKS: Mapping[str, Callable[[Past], Iterable[Track]]] = {
     "hex_project_cost_previous_week_usd": project_samples.previous_week_costs,
     "hex_project_cost_week_money_usd": project_samples.week_money,
     "hex_project_cost_previous_week_money_usd": project_samples.previous_week_money,
-    "hex_project_warehouse_week_usd": project_samples.warehouse_week,
-    "hex_project_warehouse_previous_week_usd": project_samples.warehouse_previous_week,
-    "hex_warehouse_week_usd": workspace_samples.warehouse_week,
-    "hex_warehouse_previous_week_usd": workspace_samples.warehouse_previous_week,
+    "hex_project_warehouse_week_usd": warehouse_samples.project_week,
+    "hex_project_warehouse_previous_week_usd": warehouse_samples.project_previous_week,
+    "hex_warehouse_week_usd": warehouse_samples.warehouse_week,
+    "hex_warehouse_previous_week_usd": warehouse_samples.warehouse_previous_week,
     "hex_cost_week_usd": workspace_samples.week_costs,
     "hex_cost_previous_week_usd": workspace_samples.previous_week_costs,
 }

@@ -16,7 +16,7 @@ from exporter.config import Budget, Week
 from exporter.facts import Project, Run
 from exporter.history.query_money import QueryMoney, read_query_money
 from exporter.history.span import HOUR_MS, Span
-from exporter.history.time_slots import TimeSlots
+from exporter.history.time_slots import TimeSlots, integers
 from exporter.insight import (
     UNBILLED,
     CreditUse,
@@ -39,26 +39,22 @@ _WEEKS_BEFORE_MS = 5 * 7 * 86_400_000
 _MONTHS_BEFORE_MS = 5 * 31 * 86_400_000
 
 
-def _integers() -> "array[int]":
-    return array("q")
-
-
 @dataclass(frozen=True, slots=True)
 class Ended:
     """The runs of one series that ended within the span, by start, and how long they ran."""
 
-    start_ms: "array[int]" = field(default_factory=_integers)
-    end_ms: "array[int]" = field(default_factory=_integers)
-    duration_ms: "array[int]" = field(default_factory=_integers)
+    start_ms: "array[int]" = field(default_factory=integers)
+    end_ms: "array[int]" = field(default_factory=integers)
+    duration_ms: "array[int]" = field(default_factory=integers)
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
     """The runs of one project that weeks include, by start, and what each cost in millionths of a dollar."""
 
-    start_ms: "array[int]" = field(default_factory=_integers)
-    compute_micro_usd: "array[int]" = field(default_factory=_integers)
-    own_micro_usd: "array[int]" = field(default_factory=_integers)
+    start_ms: "array[int]" = field(default_factory=integers)
+    compute_micro_usd: "array[int]" = field(default_factory=integers)
+    own_micro_usd: "array[int]" = field(default_factory=integers)
 
 
 class Past:
@@ -166,7 +162,8 @@ def read_past(
     fold = _Fold(past)
     for run in watch(ledger.runs_between(past.load_from_ms, span.contact_ms)):
         fold.add(run)
-    past.queries = read_query_money(ledger, snapshot, (past.load_from_ms, span.end_ms), fold.add_query)
+    matched = [past.matched(budget) for budget in past.budgets]
+    past.queries = read_query_money(ledger, snapshot, (past.load_from_ms, span.end_ms), matched, fold.add_query)
     for slots in (past.active, past.compute, past.own, *past.used):
         if isinstance(slots, TimeSlots):
             slots.close()

@@ -71,25 +71,6 @@ def last_runs(past: Past) -> Iterator[Track]:
         yield track("hex_project_last_run_timestamp_seconds", labels, past.span.hours, values)
 
 
-def warehouse_week(past: Past) -> Iterator[Track]:
-    """What the queries of each project cost in the warehouses in the week so far."""
-    return _queries(past, "hex_project_warehouse_week_usd", is_previous=False)
-
-
-def warehouse_previous_week(past: Past) -> Iterator[Track]:
-    """What they cost in the week before."""
-    return _queries(past, "hex_project_warehouse_previous_week_usd", is_previous=True)
-
-
-def _queries(past: Past, metric: str, *, is_previous: bool) -> Iterator[Track]:
-    queries = past.queries
-    if queries is None:
-        return
-    for series, money in queries.series.items():
-        values = week_dollars(past, queries.known, money.start_ms, money.micro_usd, is_previous=is_previous)
-        yield track(metric, (past.name, series), past.span.hours, values)
-
-
 def _costs(past: Past, metric: str, *, is_previous: bool) -> Iterator[Track]:
     def both(started: Started) -> Iterator[int]:
         return map(int.__add__, started.compute_micro_usd, started.own_micro_usd)

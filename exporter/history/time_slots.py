@@ -6,6 +6,11 @@ from itertools import accumulate
 from exporter.history.span import STEP_MS
 
 
+def integers() -> "array[int]":
+    """An empty array of integers of eight bytes."""
+    return array("q")
+
+
 class TimeSlots:
     """Amounts are added in any order; sums are taken once `close` was called.
 

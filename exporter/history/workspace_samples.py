@@ -9,7 +9,6 @@ from math import nan
 
 from exporter.history.past import Past
 from exporter.history.series import Track, track
-from exporter.history.week_sums import week_dollars
 from exporter.insight import MICRO
 
 
@@ -29,16 +28,6 @@ def previous_week_costs(past: Past) -> Iterator[Track]:
     return _costs(past, "hex_cost_previous_week_usd", is_previous=True)
 
 
-def warehouse_week(past: Past) -> Iterator[Track]:
-    """What each part of a warehouse's bill was in the week so far."""
-    return _parts(past, "hex_warehouse_week_usd", is_previous=False)
-
-
-def warehouse_previous_week(past: Past) -> Iterator[Track]:
-    """What each part was in the week before."""
-    return _parts(past, "hex_warehouse_previous_week_usd", is_previous=True)
-
-
 def _costs(past: Past, metric: str, *, is_previous: bool) -> Iterator[Track]:
     since_ms, queries = past.known_since_ms(), past.queries
     components = [("warehouse", queries.total, queries.known)] if queries is not None else []
@@ -53,12 +42,3 @@ def _costs(past: Past, metric: str, *, is_previous: bool) -> Iterator[Track]:
             is_known = known[0] <= start_ms and end_ms <= known[1]
             values.append(slots.between(start_ms, end_ms) / MICRO if is_known else nan)
         yield track(metric, (past.name, component), past.span.steps, values)
-
-
-def _parts(past: Past, metric: str, *, is_previous: bool) -> Iterator[Track]:
-    queries = past.queries
-    if queries is None:
-        return
-    for labels, money in queries.parts.items():
-        values = week_dollars(past, queries.known, money.start_ms, money.micro_usd, is_previous=is_previous)
-        yield track(metric, (past.name, *labels), past.span.hours, values)
